@@ -1,0 +1,114 @@
+namespace Espalier;
+
+/// <summary>
+/// What is to be done to one model, as a plain value: the generator writes it from a policy class, the command line from its
+/// options, and the rewriter carries it out. Serialised as JSON (camelCase) by <see cref="PlanJson"/>.
+/// </summary>
+public sealed record PruningPlan
+{
+    /// <summary>Full name of the policy class; empty for a plan made on the command line.</summary>
+    public string Policy { get; init; } = "";
+
+    /// <summary>The model as the policy names it, relative to the project.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>Rules on units, in order; a group belongs to the first rule that names it.</summary>
+    public IReadOnlyList<PruneRule> Prune { get; init; } = [];
+
+    /// <summary>Rules on depth.</summary>
+    public IReadOnlyList<DropRule> Drop { get; init; } = [];
+
+    /// <summary>What the slim model may cost; null where each rule's own ratio decides.</summary>
+    public Budget? Budget { get; init; }
+
+    /// <summary>How the budget is spread.</summary>
+    public Allocation Allocate { get; init; } = Allocation.Uniform;
+
+    /// <summary>Globs of tensor or group names that stay whole.</summary>
+    public IReadOnlyList<string> Protect { get; init; } = [];
+
+    /// <summary>Where calibration data come from; null without.</summary>
+    public CalibrationSource? Calibration { get; init; }
+
+    /// <summary>What is checked after slimming; null without.</summary>
+    public Guard? Guard { get; init; }
+
+    /// <summary>Seed of everything random in carrying out the plan.</summary>
+    public int Seed { get; init; }
+}
+
+/// <summary>One rule on the units of some groups.</summary>
+public sealed record PruneRule
+{
+    /// <summary>Name of the rule property, or of the option on the command line.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>What is removed.</summary>
+    public Axis Axis { get; init; }
+
+    /// <summary>Glob over group and tensor names (<c>*</c> any run, <c>?</c> one character); <c>*</c> for all.</summary>
+    public string Pattern { get; init; } = "*";
+
+    /// <summary>Names of the groups that the rule was resolved to when the policy was compiled; null to match <see cref="Pattern"/> now.</summary>
+    public IReadOnlyList<string>? Groups { get; init; }
+
+    /// <summary>Fraction of units to keep, in (0, 1]; null where the budget decides.</summary>
+    public double? Keep { get; init; }
+
+    /// <summary>Fewest units of a group that stay.</summary>
+    public int MinKeep { get; init; } = 1;
+
+    /// <summary>Kept counts are multiples of this; 0 means the kind's default: 16 for channels, 1 elsewhere.</summary>
+    public int RoundTo { get; init; }
+
+    /// <summary>How units are ranked.</summary>
+    public Criterion Score { get; init; } = Criterion.L2;
+
+    /// <summary>How readers of the group make up for what is removed.</summary>
+    public With Compensate { get; init; }
+
+    /// <summary>Whether groups that are marked inexact may be pruned by this rule.</summary>
+    public bool AllowInexact { get; init; }
+
+    /// <summary>Where the rule was written, as <c>file(line,column)</c>, for errors; empty on the command line.</summary>
+    public string Location { get; init; } = "";
+}
+
+/// <summary>One rule on depth.</summary>
+public sealed record DropRule
+{
+    /// <summary>Name of the rule property, or of the option on the command line.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary><see cref="Axis.Sublayers"/> or <see cref="Axis.Blocks"/>.</summary>
+    public Axis Axis { get; init; } = Axis.Sublayers;
+
+    /// <summary>Glob over block names.</summary>
+    public string Pattern { get; init; } = "*";
+
+    /// <summary>How many are removed.</summary>
+    public int AtMost { get; init; }
+
+    /// <summary><see cref="Criterion.BlockSimilarity"/>, or <see cref="Criterion.Random"/>; without calibration data synthetic inputs are used and the report says so.</summary>
+    public Criterion Score { get; init; } = Criterion.BlockSimilarity;
+
+    /// <summary>Where the rule was written, as <c>file(line,column)</c>; empty on the command line.</summary>
+    public string Location { get; init; } = "";
+}
+
+/// <summary>An upper bound on the slim model, each as a fraction of the dense model in (0, 1]; null where unbounded.</summary>
+/// <param name="Macs">Multiply-accumulates.</param>
+/// <param name="Parameters">Parameters.</param>
+/// <param name="Bytes">Bytes of the file.</param>
+public sealed record Budget(double? Macs = null, double? Parameters = null, double? Bytes = null);
+
+/// <summary>A check of the slim model.</summary>
+/// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>
+/// <param name="Agreement">Least fraction of calibration samples on which the largest output of both models is the same; null without.</param>
+public sealed record Guard(bool Equivalence = false, double? Agreement = null);
+
+/// <summary>Where calibration data come from.</summary>
+/// <param name="Method">Name of the policy's static method that yields inputs; null on the command line.</param>
+/// <param name="Path">File or folder of data; null for a method.</param>
+/// <param name="Samples">Most samples that are read.</param>
+public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128);

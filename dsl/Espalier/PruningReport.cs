@@ -1,0 +1,55 @@
+namespace Espalier;
+
+/// <summary>What slimming did, as a plain value; written as JSON beside the slim model.</summary>
+public sealed record PruningReport
+{
+    /// <summary>The plan that was carried out.</summary>
+    public PruningPlan Plan { get; init; } = new();
+
+    /// <summary>Cost of the dense model.</summary>
+    public ModelCost Before { get; init; } = new(0, 0, 0);
+
+    /// <summary>Cost of the slim model.</summary>
+    public ModelCost After { get; init; } = new(0, 0, 0);
+
+    /// <summary>Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that ONNX Runtime's CPU kernels use.</summary>
+    public double PredictedTimeRatio { get; init; } = 1;
+
+    /// <summary>For every tensor of the dense model that lost slices (initializer, or output of a Constant node): axis → removed indices, ascending.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> Removed { get; init; }
+        = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>();
+
+    /// <summary>Every group that could be pruned, with what was kept of it.</summary>
+    public IReadOnlyList<GroupReport> Groups { get; init; } = [];
+
+    /// <summary>Every weight axis that no group may touch, and why.</summary>
+    public IReadOnlyList<FrozenAxis> Frozen { get; init; } = [];
+
+    /// <summary>Blocks and sublayers that were removed.</summary>
+    public IReadOnlyList<string> Blocks { get; init; } = [];
+
+    /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
+
+/// <summary>Cost of one model at its nominal dynamic sizes.</summary>
+/// <param name="Parameters">Elements of all weights.</param>
+/// <param name="Macs">Multiply-accumulates of one run.</param>
+/// <param name="Bytes">Bytes of the file, external data included.</param>
+public sealed record ModelCost(long Parameters, long Macs, long Bytes);
+
+/// <summary>One group in the report.</summary>
+/// <param name="Name">Name of the group.</param>
+/// <param name="Kind">Kind, in camelCase as in the command line's options.</param>
+/// <param name="Size">Units in the dense model.</param>
+/// <param name="Kept">Units in the slim model.</param>
+/// <param name="Exactness"><c>exact</c>, or <c>inexact: reason</c>.</param>
+/// <param name="Members">Weight axes that the group couples, as <c>tensor:axis</c>.</param>
+/// <param name="RemovedUnits">Removed units, ascending.</param>
+public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members, IReadOnlyList<int> RemovedUnits);
+
+/// <summary>One weight axis that stays whole.</summary>
+/// <param name="Tensor">Name of the weight.</param>
+/// <param name="Axis">Its axis.</param>
+/// <param name="Reason">Operator and reason.</param>
+public sealed record FrozenAxis(string Tensor, int Axis, string Reason);

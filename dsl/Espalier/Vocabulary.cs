@@ -1,0 +1,65 @@
+namespace Espalier;
+
+/// <summary>What a rule removes: the kinds of unit that the axis inference reads off a graph.</summary>
+public enum Axis
+{
+    /// <summary>Output channels of convolutions, with everything that is coupled to them.</summary>
+    Channels,
+    /// <summary>Outputs of one matrix product that the next one contracts: feed-forward widths.</summary>
+    Neurons,
+    /// <summary>Attention heads; where attention is grouped, whole KV groups first, then query heads per group.</summary>
+    Heads,
+    /// <summary>KV groups of grouped-query attention, each with all of its query heads.</summary>
+    KeyValueGroups,
+    /// <summary>Dimensions of a head that the product of queries and keys contracts.</summary>
+    HeadDims,
+    /// <summary>Dimensions of a head that the values carry.</summary>
+    ValueDims,
+    /// <summary>Experts of a mixture that is evaluated densely.</summary>
+    Experts,
+    /// <summary>Hidden state of a recurrence (LSTM, GRU, RNN).</summary>
+    HiddenState,
+    /// <summary>Width of a residual stream; inexact where a normalisation runs over it.</summary>
+    Width,
+    /// <summary>Residual sublayers: one region between a residual stream and its Add.</summary>
+    Sublayers,
+    /// <summary>Whole blocks: an attention sublayer with the feed-forward that follows it, or one residual block.</summary>
+    Blocks,
+}
+
+/// <summary>How the importance of a unit is measured. Formulas: the README of onnx-rewriter/Espalier.Pruning.</summary>
+public enum Criterion
+{
+    /// <summary>Sum of absolute weights over the whole coupled group.</summary>
+    L1,
+    /// <summary>Euclidean norm of the weights over the whole coupled group. The default.</summary>
+    L2,
+    /// <summary>Seeded random scores: the floor that every method must beat.</summary>
+    Random,
+    /// <summary>Variance of the unit's activation times the squared weights that read it (FLAP, arXiv:2312.11983). Needs calibration.</summary>
+    Variance,
+    /// <summary>Absolute weights that read the unit times the norm of its activation (Wanda, arXiv:2306.11695). Needs calibration.</summary>
+    Wanda,
+    /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
+    BlockSimilarity,
+}
+
+/// <summary>How a budget is spread over groups.</summary>
+public enum Allocation
+{
+    /// <summary>Every group keeps the same fraction.</summary>
+    Uniform,
+    /// <summary>One threshold over all groups of a rule set, scores standardised per group and weighed by cost.</summary>
+    Global,
+}
+
+/// <summary>How the weights that read a pruned group make up for what was removed.</summary>
+public enum With
+{
+    /// <summary>Nothing: the slim model equals the masked dense model.</summary>
+    None,
+    /// <summary>The removed units' mean contribution goes into the bias (FLAP). Needs calibration.</summary>
+    Bias,
+    /// <summary>Least squares on the kept inputs, and the bias that keeps the mean. Needs calibration.</summary>
+    LeastSquares,
+}

@@ -1,0 +1,20 @@
+namespace Espalier.Axes;
+
+/// <summary>
+/// Streaming statistics of what one consumer contracts. For a matrix product the features are the elements of the contracted
+/// axis; for a convolution they are the elements of the patch, in the weight's own order (input channel, then kernel window).
+/// </summary>
+/// <param name="Consumer">Number of the consumer.</param>
+/// <param name="Count">Rows (tokens, or positions of the window) that were seen.</param>
+/// <param name="Mean">Mean per feature.</param>
+/// <param name="Variance">Population variance per feature.</param>
+/// <param name="AbsoluteMean">Mean absolute value per feature.</param>
+/// <param name="SquareMean">Mean square per feature.</param>
+/// <param name="Covariance">Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</param>
+public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean, double[] SquareMean, double[]? Covariance);
+
+/// <summary>What calibration measured.</summary>
+/// <param name="Consumers">By consumer number.</param>
+/// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis (or of channels at a position).</param>
+/// <param name="Samples">Samples that were run.</param>
+public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples);
