@@ -2,7 +2,7 @@ namespace Espalier;
 
 /// <summary>
 /// What is to be done to one model, as a plain value: the generator writes it from a policy class, the command line from its
-/// options, and the rewriter carries it out. Serialised as JSON (camelCase) by <see cref="PlanJson"/>.
+/// options, and the rewriter carries it out. Serialised as JSON (camelCase).
 /// </summary>
 public sealed record PruningPlan
 {
