@@ -1,107 +1,73 @@
 namespace Espalier;
 
-/// <summary>A tensor: its elements in row-major order, and its shape.</summary>
-/// <typeparam name="T">The element: <see cref="float"/>, <see cref="long"/>, <see cref="bool"/>, <see cref="Half"/>, <see cref="string"/> …</typeparam>
-/// <param name="Values">Elements, row-major; as many as the product of <paramref name="Shape"/>.</param>
-/// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
+/// <summary>Elements and shape of one tensor, as the generated inputs and outputs hold them.</summary>
+/// <typeparam name="T">Element: float, double, <see cref="Half"/>, an integer type, bool or string; <c>ushort</c> bits for bfloat16.</typeparam>
+/// <param name="Values">Elements, row-major. The runtime reads them in place and never writes to them.</param>
+/// <param name="Shape">Size of every axis; the product equals the number of elements.</param>
 public readonly record struct TensorData<T>(ReadOnlyMemory<T> Values, IReadOnlyList<long> Shape)
 {
     /// <summary>A tensor of the given elements and shape.</summary>
     /// <param name="values">Elements, row-major.</param>
-    /// <param name="shape">Sizes, outermost first.</param>
+    /// <param name="shape">Size of every axis.</param>
     public TensorData(ReadOnlyMemory<T> values, params long[] shape) : this(values, (IReadOnlyList<long>)shape) { }
 
-    /// <summary>A vector.</summary>
-    /// <param name="values">Its elements.</param>
-    public static implicit operator TensorData<T>(T[] values) => new(values, [values.LongLength]);
-
-    /// <summary>Elements.</summary>
-    public ReadOnlySpan<T> Span => Values.Span;
+    /// <summary>One row of elements: a tensor of rank 1.</summary>
+    public static implicit operator TensorData<T>(T[] values) => new(values, [values.Length]);
 }
 
-/// <summary>A tensor with its name in the model and its ONNX element type: what crosses between generated code and the runtime.</summary>
-/// <param name="Name">Name of the graph's input or output.</param>
-/// <param name="ElementType">ONNX name of the element type: <c>float32</c>, <c>int64</c> … (<see cref="ElementTypes"/>).</param>
-/// <param name="Shape">Sizes, outermost first.</param>
-/// <param name="Values">A one-dimensional array of the .NET type of the element, row-major.</param>
+/// <summary>One tensor by name, with the type of its elements as a value: what crosses from typed code to a session.</summary>
+/// <param name="Name">Name of the model's input or output.</param>
+/// <param name="ElementType">ONNX's name of the element type: <c>float32</c>, <c>float64</c>, <c>float16</c>, <c>bfloat16</c>, <c>int8</c>…<c>int64</c>, <c>uint8</c>…<c>uint64</c>, <c>bool</c>, <c>string</c>.</param>
+/// <param name="Shape">Size of every axis.</param>
+/// <param name="Values">Elements, row-major, as the one-dimensional array of the C# type: <c>float[]</c>, <c>long[]</c>, <c>Half[]</c> …; <c>ushort[]</c> bits for bfloat16.</param>
 public sealed record NamedTensor(string Name, string ElementType, IReadOnlyList<long> Shape, Array Values)
 {
-    /// <summary>A named tensor of <paramref name="data"/>. The elements are not copied where they are a whole array.</summary>
-    /// <typeparam name="T">The .NET type of the element.</typeparam>
-    /// <param name="name">Name of the graph's input or output.</param>
-    /// <param name="elementType">ONNX name of the element type.</param>
-    /// <param name="data">Elements and shape.</param>
-    /// <exception cref="EspalierException">The number of elements is not the product of the shape.</exception>
-    public static NamedTensor Of<T>(string name, string elementType, TensorData<T> data)
+    /// <summary>A tensor of typed data; the array behind it is used as it is where it holds nothing else, and copied otherwise.</summary>
+    /// <exception cref="EspalierException"><typeparamref name="T"/> is not the element type of any tensor.</exception>
+    public static NamedTensor Of<T>(string name, TensorData<T> data, string? elementType = null)
     {
-        long count = 1;
-        foreach (var size in data.Shape ?? throw new EspalierException($"Tensor '{name}' has no shape: it is the default value. Give it elements and a shape."))
-            count = checked(count * size);
-        if (count != data.Values.Length)
-            throw new EspalierException($"Tensor '{name}' has {data.Values.Length} elements, but its shape [{string.Join(", ", data.Shape)}] has {count}.");
-        var whole = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(data.Values, out var segment)
-            && segment.Offset == 0 && segment.Count == segment.Array!.Length;
-        return new(name, elementType, data.Shape, whole ? segment.Array! : data.Values.ToArray());
+        var array = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(data.Values, out var segment)
+            && segment.Array is { } whole && segment.Offset == 0 && segment.Count == whole.Length ? whole : data.Values.ToArray();
+        return new NamedTensor(name, elementType ?? ElementTypes.NameOf(typeof(T))
+            ?? throw new EspalierException($"Tensor '{name}': {typeof(T)} is no element type of a tensor."), data.Shape ?? [], array);
     }
 
-    /// <summary>The tensor with elements of type <typeparamref name="T"/>.</summary>
-    /// <typeparam name="T">The .NET type of the element.</typeparam>
-    /// <exception cref="EspalierException">The elements are of another type.</exception>
+    /// <summary>The elements as <typeparamref name="T"/>.</summary>
+    /// <exception cref="EspalierException">The elements have another type.</exception>
     public TensorData<T> As<T>() => Values is T[] values
-        ? new(values, Shape)
-        : throw new EspalierException($"Tensor '{Name}' has elements of type {Values.GetType().GetElementType()?.Name}, not {typeof(T).Name}: the model is not the one that this code was generated for. Build the project again.");
+        ? new TensorData<T>(values, Shape)
+        : throw new EspalierException($"Tensor '{Name}' holds {ElementType}, not {ElementTypes.NameOf(typeof(T)) ?? typeof(T).ToString()}.");
 }
 
-/// <summary>Inputs of one run: implemented by the <c>Inputs</c> record that the generator writes for a policy.</summary>
+/// <summary>Names of element types.</summary>
+public static class ElementTypes
+{
+    private static readonly (string Name, Type Type)[] All =
+    [
+        ("float32", typeof(float)), ("float64", typeof(double)), ("float16", typeof(Half)),
+        ("int8", typeof(sbyte)), ("int16", typeof(short)), ("int32", typeof(int)), ("int64", typeof(long)),
+        ("uint8", typeof(byte)), ("uint16", typeof(ushort)), ("uint32", typeof(uint)), ("uint64", typeof(ulong)),
+        ("bool", typeof(bool)), ("string", typeof(string)), ("bfloat16", typeof(ushort)),
+    ];
+
+    /// <summary>ONNX's name of a C# type; null where there is none. <c>ushort</c> is <c>uint16</c>.</summary>
+    public static string? NameOf(Type type) => All.FirstOrDefault(e => e.Type == type).Name;
+
+    /// <summary>The C# type of the elements; null for an unknown name.</summary>
+    public static Type? TypeOf(string name) => All.FirstOrDefault(e => e.Name == name).Type;
+}
+
+/// <summary>Generated inputs of a model.</summary>
 public interface IModelInputs
 {
-    /// <summary>The tensors in the order of the graph's inputs.</summary>
+    /// <summary>The inputs by the model's own names; optional inputs that are absent are left out.</summary>
     IReadOnlyList<NamedTensor> ToTensors();
 }
 
-/// <summary>ONNX element types by their names, and the .NET types that stand for them.</summary>
-public static class ElementTypes
+/// <summary>Generated outputs of a model.</summary>
+/// <typeparam name="TSelf">The type itself.</typeparam>
+public interface IModelOutputs<TSelf> where TSelf : IModelOutputs<TSelf>
 {
-    /// <summary>The .NET type of an ONNX element type; null where .NET has none (4-bit and 8-bit floats, complex numbers).</summary>
-    /// <param name="name">ONNX name: <c>float32</c>, <c>float64</c>, <c>float16</c>, <c>bfloat16</c>, <c>int8</c> … <c>int64</c>, <c>uint8</c> … <c>uint64</c>, <c>bool</c>, <c>string</c>.</param>
-    /// <remarks><c>bfloat16</c> is held as its bits in <see cref="ushort"/>.</remarks>
-    public static Type? ToType(string name) => name switch
-    {
-        "float32" => typeof(float),
-        "float64" => typeof(double),
-        "float16" => typeof(Half),
-        "bfloat16" => typeof(ushort),
-        "int8" => typeof(sbyte),
-        "int16" => typeof(short),
-        "int32" => typeof(int),
-        "int64" => typeof(long),
-        "uint8" => typeof(byte),
-        "uint16" => typeof(ushort),
-        "uint32" => typeof(uint),
-        "uint64" => typeof(ulong),
-        "bool" => typeof(bool),
-        "string" => typeof(string),
-        _ => null,
-    };
-
-    /// <summary>The name of an ONNX element type by its number in <c>TensorProto.DataType</c>; <c>type&lt;n&gt;</c> for one without a .NET type.</summary>
-    /// <param name="number">The number.</param>
-    public static string NameOf(int number) => number switch
-    {
-        1 => "float32",
-        2 => "uint8",
-        3 => "int8",
-        4 => "uint16",
-        5 => "int16",
-        6 => "int32",
-        7 => "int64",
-        8 => "string",
-        9 => "bool",
-        10 => "float16",
-        11 => "float64",
-        12 => "uint32",
-        13 => "uint64",
-        16 => "bfloat16",
-        _ => $"type{number}",
-    };
+    /// <summary>Makes the outputs from what the session returned, by the model's own names.</summary>
+    static abstract TSelf FromTensors(IReadOnlyDictionary<string, NamedTensor> tensors);
 }

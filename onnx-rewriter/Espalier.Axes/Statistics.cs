@@ -18,3 +18,16 @@ public sealed record ActivationStatistics(int Consumer, long Count, double[] Mea
 /// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis (or of channels at a position).</param>
 /// <param name="Samples">Samples that were run.</param>
 public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples);
+
+/// <summary>What calibration is asked to measure.</summary>
+public sealed record CalibrationRequest
+{
+    /// <summary>Numbers of the consumers whose means and variances are wanted; null for all.</summary>
+    public IReadOnlySet<int>? Consumers { get; init; }
+
+    /// <summary>Numbers of the consumers whose covariance is wanted as well. Costs features² numbers and one product per batch.</summary>
+    public IReadOnlySet<int> Covariance { get; init; } = new HashSet<int>();
+
+    /// <summary>Numbers of the blocks and sublayers whose similarity is wanted; null for all.</summary>
+    public IReadOnlySet<int>? Blocks { get; init; }
+}
