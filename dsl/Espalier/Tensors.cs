@@ -6,6 +6,11 @@ namespace Espalier;
 /// <param name="Shape">Size of every axis; the product equals the number of elements.</param>
 public readonly record struct TensorData<T>(ReadOnlyMemory<T> Values, IReadOnlyList<long> Shape)
 {
+    /// <summary>A tensor of the given elements and shape.</summary>
+    /// <param name="values">Elements, row-major.</param>
+    /// <param name="shape">Size of every axis.</param>
+    public TensorData(ReadOnlyMemory<T> values, params long[] shape) : this(values, (IReadOnlyList<long>)shape) { }
+
     /// <summary>One row of elements: a tensor of rank 1.</summary>
     public static implicit operator TensorData<T>(T[] values) => new(values, [values.Length]);
 }
