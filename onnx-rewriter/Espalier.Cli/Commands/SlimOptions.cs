@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Axes;
 
 namespace Espalier.Cli.Commands;
 
@@ -63,13 +64,19 @@ internal sealed class SlimOptions
 
     /// <summary>The plan.</summary>
     /// <exception cref="UsageException">Nothing is asked for.</exception>
-    public PruningPlan ToPlan(ParseResult result, string model)
+    /// <param name="result">The command line.</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="analysis">What the model has: <c>--keep</c> asks for every kind, but only of what there is.</param>
+    public PruningPlan ToPlan(ParseResult result, string model, AxisAnalysis analysis)
     {
         var budget = (result.GetValue(_macs), result.GetValue(_parameters), result.GetValue(_bytes)) switch
         {
             (null, null, null) => null,
             var (macs, parameters, bytes) => new Budget(macs, parameters, bytes),
         };
+        if (budget is null && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
+            && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
         var score = result.GetValue(_score) switch
         {
             null or "l2" => Criterion.L2,
@@ -78,10 +85,10 @@ internal sealed class SlimOptions
             "variance" => Criterion.Variance,
             _ => Criterion.Wanda,
         };
-        var plan = new PruningPlan
+        return new PruningPlan
         {
             Model = model,
-            Prune = [.. Rules(result, budget, score)],
+            Prune = [.. Rules(result, budget, score, analysis)],
             Drop =
             [
                 .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), score),
@@ -93,31 +100,45 @@ internal sealed class SlimOptions
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
         };
-        return plan.Prune.Count + plan.Drop.Count > 0
-            ? plan
-            : throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
     }
 
-    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, Criterion score)
+    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, Criterion score, AxisAnalysis analysis)
     {
         var keep = result.GetValue(_keep);
+        var inexact = result.GetValue(_allowInexact);
         foreach (var (axis, name, option) in _kinds)
         {
             var own = result.GetValue(option);
             if ((own ?? keep) is null && budget is null) continue;
+            var allowInexact = own is not null || inexact;
+            var groups = Groups(analysis, axis).ToList();
+            // Asked for by name, a kind that is not there is an error; under --keep it is none.
+            var open = groups.Where(g => g.Exactness == Exactness.Exact || (allowInexact && g.Exactness == Exactness.Inexact)).ToList();
+            if (own is null && open.Count == 0) continue;
             yield return new PruneRule
             {
                 Name = own is not null ? "--" + name : keep is not null ? "--keep " + name : "budget " + name,
                 Axis = axis,
+                Groups = open.Count > 0 ? [.. open.Select(g => g.Name)] : groups.Count > 0 ? [.. groups.Select(g => g.Name)] : null,
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
                 Score = score,
                 Compensate = result.GetValue(_compensate) switch { "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => With.None },
-                AllowInexact = own is not null || result.GetValue(_allowInexact),
+                AllowInexact = allowInexact,
             };
         }
     }
+
+    /// <summary>The groups of a kind. Where attention is grouped, heads are KV groups: a fraction of those and again of the query heads in each would be its square.</summary>
+    private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis) => analysis.Groups.Where(g => axis switch
+    {
+        Axis.Channels => g.Kind == GroupKind.Channels,
+        Axis.Neurons => g.Kind == GroupKind.Neurons,
+        Axis.Heads => g.Kind == GroupKind.KeyValueGroups || (g.Kind == GroupKind.Heads && g.Partner is null),
+        Axis.Experts => g.Kind == GroupKind.Experts,
+        _ => g.Kind == GroupKind.HiddenState,
+    });
 
     private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion score) => count is null or 0
         ? []
