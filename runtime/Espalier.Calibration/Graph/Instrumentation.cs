@@ -88,15 +88,18 @@ internal sealed class Instrumentation
         return _write.Flatten(_write.Transpose(x, [0, .. Enumerable.Range(2, site.Rank - 2), 1]), site.Rank - 1);
     }
 
-    /// <summary>Σ over rows of cos(in, out). A row of zeros counts as 0.</summary>
+    /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
     public BlockTap Tap(Block block, int rank)
     {
         string x = _write.Float(block.Input), y = _write.Float(block.Output);
         long axis = rank == 4 ? 1 : rank - 1;
         string Dot(string a, string b) => _write.ReduceSum(_write.Op("Mul", [a, b]), false, axis);
-        // The roots first: the product of two sums of squares would leave float32's range sooner.
-        string norm = _write.Op("Mul", [_write.Op("Sqrt", [Dot(x, x)]), _write.Op("Sqrt", [Dot(y, y)])]);
-        string cosine = _write.Op("Div", [Dot(x, y), _write.Op("Add", [norm, _write.Constant(new[] { 1e-30f })])]);
+        string xx = Dot(x, x), yy = Dot(y, y), tiny = _write.Constant(new[] { 1e-30f });
+        // The roots first: the product of two sums of squares would leave float32's range sooner. The last summand is far below
+        // rounding unless exactly one row is zero.
+        string norm = _write.Op("Mul", [_write.Op("Sqrt", [xx]), _write.Op("Sqrt", [yy])]);
+        string larger = _write.Op("Mul", [_write.Op("Add", [xx, yy]), _write.Constant(new[] { 1e-12f })]);
+        string cosine = _write.Op("Div", [_write.Op("Add", [Dot(x, y), tiny]), _write.Op("Add", [_write.Op("Add", [norm, tiny]), larger])]);
         string shape = _write.Op("Shape", [cosine]);
         string sum = rank == 1 ? cosine : _write.ReduceSum(cosine, false, [.. Enumerable.Range(0, rank - 1).Select(a => (long)a)]);
         _write.Output(sum);
