@@ -36,6 +36,29 @@ internal static class CommonOptions
         return option;
     }
 
+    /// <summary><c>--fill input=number</c>.</summary>
+    public static Option<string[]> Fill()
+    {
+        var option = new Option<string[]>("--fill")
+        {
+            Description = "A number that fills an input when random inputs are made, for inputs that take few values, like a sample rate; repeatable.",
+            HelpName = "input=number",
+            DefaultValueFactory = _ => [],
+        };
+        option.Validators.Add(result =>
+        {
+            foreach (var text in result.GetValueOrDefault<string[]>() ?? [])
+            {
+                if (ParseFill(text) is null) result.AddError($"--fill {text}: expected input=number, like --fill sr=16000.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>The numbers of <c>--fill</c> by input.</summary>
+    public static IReadOnlyDictionary<string, double> ToFill(string[]? fill) => (fill ?? []).Select(f => ParseFill(f)!.Value)
+        .GroupBy(f => f.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value, StringComparer.Ordinal);
+
     /// <summary><c>--seed</c>.</summary>
     public static Option<int> Seed() => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
@@ -95,6 +118,12 @@ internal static class CommonOptions
     {
         if (file is null || file.Exists) return;
         result.AddError(Directory.Exists(file.FullName) ? $"'{file}' is a folder; a file is expected." : $"There is no file '{file}'.");
+    }
+
+    private static (string Name, double Value)? ParseFill(string text)
+    {
+        var at = text.LastIndexOf('=');
+        return at > 0 && double.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? (text[..at], value) : null;
     }
 
     private static (string Name, long Size)? ParseDimension(string text)
