@@ -20,12 +20,14 @@ internal static class BuildErrors
     {
         var message = e.Message;
         var origin = (e as OnnxFormatException)?.Path ?? otherwise;
-        var locations = plan is null ? [] : plan.Prune.Select(r => r.Location).Concat(plan.Drop.Select(r => r.Location)).Where(l => l.Length > 0).ToList();
-        if (locations.FirstOrDefault(l => message.StartsWith(l + ": ", StringComparison.Ordinal)) is { } stated)
-            (origin, message) = (stated, message[(stated.Length + 2)..]);
-        else if (locations.Count > 0 && e is not OnnxFormatException)
-            // An error of the policy as a whole: its first rule is the place where an editor should jump to.
-            origin = locations[0];
+        if (plan is not null && e is not OnnxFormatException)
+        {
+            // A rule's error starts with the rule's place; any other error of a policy belongs to the policy's attribute.
+            var stated = plan.Prune.Select(r => r.Location).Concat(plan.Drop.Select(r => r.Location)).Append(plan.Location)
+                .FirstOrDefault(l => l.Length > 0 && message.StartsWith(l + ": ", StringComparison.Ordinal));
+            if (stated is not null) message = message[(stated.Length + 2)..];
+            origin = stated ?? (plan.Location.Length > 0 ? plan.Location : otherwise);
+        }
         if (plan is not null && !message.Contains(plan.Policy, StringComparison.Ordinal)) message = $"{plan.Policy}: {message}";
         return $"{origin}: error {(code == ExitCode.Malformed ? Malformed : Refused)}: {OneLine(message)}";
     }

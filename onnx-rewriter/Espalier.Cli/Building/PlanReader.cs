@@ -12,20 +12,21 @@ internal static class PlanReader
     {
         using var file = new PEReader(File.OpenRead(assembly));
         var metadata = file.GetMetadataReader();
-        var plans = new SortedDictionary<string, PruningPlan>(StringComparer.Ordinal);
+        var entries = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var handle in metadata.GetAssemblyDefinition().GetCustomAttributes())
         {
             var attribute = metadata.GetCustomAttribute(handle);
             if (!IsAssemblyMetadata(metadata, attribute)) continue;
             var value = metadata.GetBlobReader(attribute.Value);
             value.ReadUInt16(); // prolog
-            if (value.ReadSerializedString() is { } key && key.StartsWith(PolicyFiles.PlanKey, StringComparison.Ordinal) && value.ReadSerializedString() is { } json)
-            {
-                var name = key[PolicyFiles.PlanKey.Length..];
-                plans[name] = PlanJson.Parse(json) with { Policy = name };
-            }
+            if (value.ReadSerializedString() is { } key && value.ReadSerializedString() is { } text) entries[key] = text;
         }
-        return [.. plans.Values];
+        return [.. entries.Where(e => e.Key.StartsWith(PolicyFiles.PlanKey, StringComparison.Ordinal)).Select(e =>
+        {
+            var policy = e.Key[PolicyFiles.PlanKey.Length..];
+            var plan = entries.TryGetValue(PolicyFiles.LocationsKey + policy, out var locations) ? PlanJson.Parse(e.Value, locations) : PlanJson.Parse(e.Value);
+            return plan with { Policy = policy };
+        })];
     }
 
     private static bool IsAssemblyMetadata(MetadataReader metadata, CustomAttribute attribute)

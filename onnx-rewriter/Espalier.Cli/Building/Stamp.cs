@@ -41,6 +41,7 @@ internal static class Stamp
     /// <summary>The plan without the places in the source that it was read from: they are for errors, and a shipped report must not name the paths of the machine that built it.</summary>
     public static PruningPlan WithoutLocations(PruningPlan plan) => plan with
     {
+        Location = "",
         Prune = [.. plan.Prune.Select(r => r with { Location = "" })],
         Drop = [.. plan.Drop.Select(r => r with { Location = "" })],
     };
