@@ -41,6 +41,7 @@ internal static class PlanJsonWriter
                 json.Property("agreement", guard.Agreement);
             });
             json.Property("seed", policy.Seed);
+            json.Property("location", "");
         });
         return json.ToString();
     }
