@@ -48,8 +48,8 @@ internal sealed class SlimOptions
     };
     private readonly Option<string?> _calibrate = new("--calibrate")
     {
-        Description = "Real inputs for methods that look at activations: a folder with one .npy per input, named after it, samples along the first axis; "
-            + "an .npz of the same; one .npy for a model with one input; or a folder of test_data_set_*/input_*.pb. Without it, seeded random inputs are used and the report says so.",
+        Description = "Real inputs for methods that look at activations: .npy or .npz arrays named after the inputs with samples along the first axis, MNIST's idx files, or text. "
+            + "Without it, seeded random inputs are used and the report says so.",
         HelpName = "DATA",
     };
     private readonly Option<int?> _samples = CommonOptions.Count("--samples", "Most samples that are read. [default: 128]", least: 1);

@@ -79,7 +79,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (_read is not null) return _read;
         progress.Step("reading calibration data");
         if (Samples is not null) _read = [.. Samples()];
-        else if (plan.Calibration?.Path is { } path) _read = [.. CalibrationFiles.Read(path, dense, plan.Calibration.Samples)];
+        else if (plan.Calibration?.Path is { } path) _read = CalibrationData.Read(path, dense, new DataOptions { Samples = plan.Calibration.Samples });
         return _read;
     }
 
