@@ -19,7 +19,7 @@ public sealed class PackedFeed : IDisposable
         Root = Directory.CreateTempSubdirectory("espalier e2e ").FullName;
         var feed = Directory.CreateDirectory(Path.Combine(Root, "feed")).FullName;
         foreach (var project in Packed)
-            Dotnet.Run(RepositoryRoot, "pack", Path.Combine(RepositoryRoot, project), "--no-build", "-c", Configuration, "-o", feed, "-p:PackageVersion=" + Version, "-p:Version=" + Version).Expect(0);
+            Dotnet.Run(RepositoryRoot, "pack", Path.Combine(RepositoryRoot, project), "--no-build", "-c", Configuration, "-o", feed, "-p:PackageVersion=" + Version, "-p:Version=" + Version).Succeeds();
         Packages = Directory.GetFiles(feed, "*.nupkg");
         File.WriteAllText(Path.Combine(Root, "NuGet.config"), $"""
             <configuration>
@@ -78,7 +78,7 @@ public sealed class PackedCollection : ICollectionFixture<PackedFeed>
 internal static class Dotnet
 {
     /// <summary>Runs it to the end.</summary>
-    public static DotnetResult Run(string folder, params string[] arguments)
+    public static DotnetText Run(string folder, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // The test host's own settings are not a user's: they would make the inner build believe that it runs inside MSBuild.
@@ -94,20 +94,6 @@ internal static class Dotnet
         var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return new DotnetResult(process.ExitCode, output + error.Result, string.Join(' ', arguments));
-    }
-}
-
-/// <summary>What a command printed.</summary>
-/// <param name="Code">Exit code.</param>
-/// <param name="Output">Both streams.</param>
-/// <param name="Command">The arguments.</param>
-internal sealed record DotnetResult(int Code, string Output, string Command)
-{
-    /// <summary>Fails with the output where the code is another.</summary>
-    public DotnetResult Expect(int code)
-    {
-        Assert.True(Code == code, $"'dotnet {Command}' ended with {Code} instead of {code}:\n{Output}");
-        return this;
+        return new DotnetText(process.ExitCode, output + error.Result, string.Join(' ', arguments));
     }
 }
