@@ -22,7 +22,7 @@ internal static class DiffCommand
             progress.Step("reading the models");
             using var a = OnnxModel.Open(result.GetRequiredValue(before).FullName);
             using var b = OnnxModel.Open(result.GetRequiredValue(after).FullName);
-            var diff = GraphDiffer.Compare(a, b);
+            var diff = GraphDiffer.Diff(a, b);
             progress.Dispose();
             terminal.Out.Write(result.GetValue(json) ? DiffJson.Serialize(diff) : diff.ToString());
             return ExitCode.Done;

@@ -43,7 +43,7 @@ internal sealed class SlimFiles : IEnumerable<string>
         if (Report is not null) AtomicFile.WriteAllText(Report, ReportJson.Serialize(slim.Report));
         if (Diff is not null || DiffText is not null)
         {
-            var diff = GraphDiffer.Compare(dense, slim.Model);
+            var diff = GraphDiffer.Diff(dense, slim.Model);
             if (Diff is not null) AtomicFile.WriteAllText(Diff, DiffJson.Serialize(diff));
             if (DiffText is not null) AtomicFile.WriteAllText(DiffText, diff.ToString());
         }
