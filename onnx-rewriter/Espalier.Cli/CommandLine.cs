@@ -9,6 +9,8 @@ namespace Espalier.Cli;
 /// <summary>The root of the tool: parsing, help, and the one place where errors become messages and exit codes.</summary>
 internal static class CommandLine
 {
+    private const string Name = "espalier";
+
     /// <summary>Runs the tool.</summary>
     /// <param name="args">Arguments without the program's name.</param>
     /// <param name="terminal">Where it writes.</param>
@@ -21,7 +23,7 @@ internal static class CommandLine
         {
             foreach (var error in result.Errors) terminal.Error.WriteLine($"espalier: {error.Message}");
             var command = result.CommandResult.Command;
-            terminal.Error.WriteLine($"Try 'espalier {(command is RootCommand ? "" : command.Name + " ")}--help'.");
+            terminal.Error.WriteLine($"Try 'espalier {(command.Name == Name ? "" : command.Name + " ")}--help'.");
             return ExitCode.Usage;
         }
 
@@ -35,6 +37,11 @@ internal static class CommandLine
         {
             terminal.Error.WriteLine($"espalier: {explained.Message}");
             return explained.Code;
+        }
+        catch (Exception e)
+        {
+            terminal.Error.WriteLine($"espalier: this is a fault of the tool, not of yours; please report it.\n{e}");
+            return ExitCode.Fault;
         }
     }
 
@@ -51,9 +58,10 @@ internal static class CommandLine
         _ => null,
     };
 
-    private static RootCommand Root(Terminal terminal)
+    private static Command Root(Terminal terminal)
     {
-        var root = new RootCommand(
+        // Not a RootCommand: that one is named after the executable, which is dotnet in a build.
+        var root = new Command(Name,
             """
             Espalier slims ONNX models: it removes channels, neurons, heads, experts, hidden state, sublayers and blocks,
             and proves that what is left computes the same as the original with those parts masked.
@@ -67,6 +75,8 @@ internal static class CommandLine
             BenchCommand.Create(terminal),
             ManifestCommand.Create(terminal),
             BuildCommand.Create(terminal),
+            new HelpOption { Recursive = true },
+            new VersionOption(),
         };
         Help.Extend(root, new Dictionary<string, string[]>(StringComparer.Ordinal)
         {

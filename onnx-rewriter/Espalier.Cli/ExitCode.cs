@@ -14,4 +14,7 @@ internal static class ExitCode
 
     /// <summary>A file is not what it should be.</summary>
     public const int Malformed = 3;
+
+    /// <summary>The tool itself is at fault: an error that nobody foresaw.</summary>
+    public const int Fault = 70;
 }

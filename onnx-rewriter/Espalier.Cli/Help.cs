@@ -10,7 +10,7 @@ internal static class Help
     /// <summary>Adds the examples to the help of every command under <paramref name="root"/>.</summary>
     /// <param name="root">The root.</param>
     /// <param name="examples">Lines by command name.</param>
-    public static void Extend(RootCommand root, IReadOnlyDictionary<string, string[]> examples)
+    public static void Extend(Command root, IReadOnlyDictionary<string, string[]> examples)
     {
         // One help option serves the whole tree: it is recursive.
         var option = root.Options.OfType<HelpOption>().Single();

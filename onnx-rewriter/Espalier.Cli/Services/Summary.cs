@@ -1,10 +1,13 @@
+using System.Text.RegularExpressions;
 using Spectre.Console;
 
 namespace Espalier.Cli.Services;
 
 /// <summary>A report in a few lines, for the screen.</summary>
-internal static class Summary
+internal static partial class Summary
 {
+    private const int MostReasons = 5;
+
     /// <summary>Prints costs before and after, what was removed of every kind, and the notes.</summary>
     public static void Write(Terminal terminal, PruningReport report)
     {
@@ -24,10 +27,15 @@ internal static class Summary
             terminal.Out.WriteLine(FormattableString.Invariant($"{kind.Kind}: {kind.Kept} of {kind.Size} units stay ({kind.Touched} of {kind.Groups} groups pruned)"));
         if (report.Blocks.Count > 0) terminal.Out.WriteLine($"removed: {string.Join(", ", report.Blocks)}");
         if (kinds.Count == 0 && report.Blocks.Count == 0) terminal.Out.WriteLine("Nothing was removed.");
-        var reasons = report.Frozen.GroupBy(f => f.Reason, StringComparer.Ordinal).OrderByDescending(r => r.Count()).ThenBy(r => r.Key, StringComparer.Ordinal).ToList();
-        foreach (var reason in reasons.Take(5))
-            terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {reason.Count()} weight axes: {reason.Key}"));
-        if (reasons.Count > 5) terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {reasons.Skip(5).Sum(r => r.Count())} more for {reasons.Count - 5} other reasons; --report lists all"));
+        // The same reason at many nodes is one line.
+        var reasons = report.Frozen.GroupBy(f => Quoted().Replace(f.Reason, "'…'"), StringComparer.Ordinal)
+            .Select(r => (Count: r.Count(), Text: r.Select(f => f.Reason).Distinct(StringComparer.Ordinal).Count() == 1 ? r.First().Reason : r.Key))
+            .OrderByDescending(r => r.Count).ThenBy(r => r.Text, StringComparer.Ordinal).ToList();
+        foreach (var (count, text) in reasons.Take(MostReasons)) terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {count} weight {(count == 1 ? "axis" : "axes")}: {text}"));
+        if (reasons.Count > MostReasons) terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {reasons.Skip(MostReasons).Sum(r => r.Count)} more for {reasons.Count - MostReasons} other reasons; --report lists all"));
         foreach (var note in report.Notes) terminal.Out.WriteLine($"note: {note}");
     }
+
+    [GeneratedRegex("'[^']*'")]
+    private static partial Regex Quoted();
 }
