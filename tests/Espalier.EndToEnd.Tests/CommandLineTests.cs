@@ -57,12 +57,12 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_model_is_slimmed_verified_and_compared()
     {
-        var slim = Run("slim", Model, "-o", Out, "--keep", "0.5", "--report", File("slim.json"), "--diff", File("slim.txt"));
+        var slim = Run("slim", Model, "-o", Out, "--keep", "0.5", "--report", At("slim.json"), "--diff", At("slim.txt"));
         Assert.True(slim.Code == 0, slim.Error);
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder, "*.tmp"));
 
-        using var report = JsonDocument.Parse(System.IO.File.ReadAllText(File("slim.json")));
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
         foreach (var side in new[] { "before", "after" })
         {
             foreach (var unit in new[] { "parameters", "macs", "bytes" }) Assert.True(report.RootElement.GetProperty(side).GetProperty(unit).GetInt64() > 0);
@@ -70,18 +70,18 @@ public sealed class CommandLineTests : IDisposable
         var removed = report.RootElement.GetProperty("removed").GetProperty("up.weight");
         Assert.Equal(16, removed.EnumerateObject().Single().Value.GetArrayLength());
 
-        var verify = Run("verify", Model, Out, "--report", File("slim.json"));
+        var verify = Run("verify", Model, Out, "--report", At("slim.json"));
         Assert.True(verify.Code == 0, verify.Text + verify.Error);
         Assert.Contains("verified: the slim model equals the masked dense model.", verify.Text, StringComparison.Ordinal);
 
-        var wrong = Run("verify", Model, Model, "--report", File("slim.json"));
+        var wrong = Run("verify", Model, Model, "--report", At("slim.json"));
         Assert.True(wrong.Code == 1, wrong.Text + wrong.Error);
         Assert.Contains("FAILED", wrong.Text, StringComparison.Ordinal);
 
         var diff = Run("diff", Model, Out);
         Assert.Equal(0, diff.Code);
         Assert.Contains("up.weight", diff.Text, StringComparison.Ordinal);
-        Assert.Equal(diff.Text, System.IO.File.ReadAllText(File("slim.txt")));
+        Assert.Equal(diff.Text, File.ReadAllText(At("slim.txt")));
 
         var bench = Run("bench", Model, Out, "--rounds", "2");
         Assert.True(bench.Code == 0, bench.Error);
@@ -91,10 +91,10 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_compensated_model_is_verified_before_compensation_and_its_agreement_printed()
     {
-        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "variance", "--compensate", "least-squares", "--report", File("slim.json"), "--seed", "3");
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "variance", "--compensate", "least-squares", "--report", At("slim.json"), "--seed", "3");
         Assert.True(slim.Code == 0, slim.Error);
         Assert.Contains("note: Without calibration data the statistics come from 32 seeded random inputs.", slim.Text, StringComparison.Ordinal);
-        var verify = Run("verify", Model, Out, "--report", File("slim.json"));
+        var verify = Run("verify", Model, Out, "--report", At("slim.json"));
         Assert.True(verify.Code == 0, verify.Text + verify.Error);
         Assert.Contains("compensated for what it removed", verify.Text, StringComparison.Ordinal);
         Assert.Contains("agreement of the slim model with the dense model", verify.Text, StringComparison.Ordinal);
@@ -107,18 +107,18 @@ public sealed class CommandLineTests : IDisposable
         for (var i = 0; i < 2; i++)
         {
             Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "0.5", "--score", "random", "--seed", "5").Code);
-            bytes.Add(System.IO.File.ReadAllBytes(Out));
+            bytes.Add(File.ReadAllBytes(Out));
         }
         Assert.Equal(bytes[0], bytes[1]);
         Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "0.5", "--score", "random", "--seed", "6").Code);
-        Assert.NotEqual(bytes[0], System.IO.File.ReadAllBytes(Out));
+        Assert.NotEqual(bytes[0], File.ReadAllBytes(Out));
     }
 
     [Fact]
     public void Keeping_everything_gives_the_identical_file()
     {
         Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "1").Code);
-        Assert.Equal(System.IO.File.ReadAllBytes(Model), System.IO.File.ReadAllBytes(Out));
+        Assert.Equal(File.ReadAllBytes(Model), File.ReadAllBytes(Out));
     }
 
     [Fact]
@@ -152,8 +152,8 @@ public sealed class CommandLineTests : IDisposable
     {
         get
         {
-            var path = File("model.onnx");
-            if (System.IO.File.Exists(path)) return path;
+            var path = At("model.onnx");
+            if (File.Exists(path)) return path;
             var g = new GraphBuilder(seed: 5);
             var x = g.Input("x", "batch", 8);
             x = g.Relu(g.Linear(x, "up", 8, 32));
@@ -165,14 +165,14 @@ public sealed class CommandLineTests : IDisposable
         }
     }
 
-    private string Out => File("out.onnx");
+    private string Out => At("out.onnx");
 
-    private string File(string name) => Path.Combine(_folder, name);
+    private string At(string name) => Path.Combine(_folder, name);
 
     private string Resolve(string argument)
     {
-        if (argument == "BROKEN") System.IO.File.WriteAllText(File("broken"), "this is no model");
-        return argument switch { "MODEL" => Model, "OUT" => Out, "BROKEN" => File("broken"), _ => argument };
+        if (argument == "BROKEN") File.WriteAllText(At("broken"), "this is no model");
+        return argument switch { "MODEL" => Model, "OUT" => Out, "BROKEN" => At("broken"), _ => argument };
     }
 
     private static (int Code, string Text, string Error) Run(params string[] arguments)
