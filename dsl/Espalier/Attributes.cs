@@ -1,0 +1,126 @@
+namespace Espalier;
+
+/// <summary>Makes a <c>static partial</c> class a pruning policy for one model of the project.</summary>
+/// <param name="model">The model's path relative to the project, as in <c>&lt;OnnxModel Include="…" /&gt;</c>.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class PruningPolicyAttribute(string model) : Attribute
+{
+    /// <summary>The model's path relative to the project, with <c>/</c> between folders.</summary>
+    public string Model { get; } = model;
+
+    /// <summary>Seed of everything random in carrying out the policy.</summary>
+    public int Seed { get; set; }
+}
+
+/// <summary>Upper bounds on the slim model, each as a fraction in (0, 1] of the dense model. Rules without a <see cref="PruneAttribute.Keep"/> of their own share the budget.</summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class BudgetAttribute : Attribute
+{
+    /// <summary>Multiply-accumulates of one run; not set: unbounded.</summary>
+    public double Macs { get; set; } = double.NaN;
+
+    /// <summary>Elements of all weights; not set: unbounded.</summary>
+    public double Parameters { get; set; } = double.NaN;
+
+    /// <summary>Bytes of the file; not set: unbounded.</summary>
+    public double Bytes { get; set; } = double.NaN;
+}
+
+/// <summary>How the budget is spread over groups; <see cref="Allocation.Uniform"/> without this attribute.</summary>
+/// <param name="allocation">The allocation.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class AllocateAttribute(Allocation allocation) : Attribute
+{
+    /// <summary>The allocation.</summary>
+    public Allocation Allocation { get; } = allocation;
+}
+
+/// <summary>Checks of the slim model; the build fails where one does not hold.</summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class GuardAttribute : Attribute
+{
+    /// <summary>The slim model must equal the masked dense model before compensation (1e-4 relative, random inputs).</summary>
+    public bool Equivalence { get; set; }
+
+    /// <summary>Least fraction, in (0, 1], of calibration samples on which the largest output of both models is the same; not set: no check.</summary>
+    public double Agreement { get; set; } = double.NaN;
+}
+
+/// <summary>Tensors or groups that stay whole.</summary>
+/// <param name="pattern">Glob over tensor and group names: <c>*</c> any run of characters, <c>?</c> one.</param>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
+public sealed class ProtectAttribute(string pattern) : Attribute
+{
+    /// <summary>Glob over tensor and group names.</summary>
+    public string Pattern { get; } = pattern;
+}
+
+/// <summary>Makes a <c>static partial</c> property of type <see cref="Rule"/> a rule on the units of some groups.</summary>
+/// <param name="axis">What is removed: anything but <see cref="Axis.Sublayers"/> and <see cref="Axis.Blocks"/>.</param>
+/// <param name="pattern">Glob over group and weight names: <c>*</c> any run of characters, <c>?</c> one.</param>
+[AttributeUsage(AttributeTargets.Property, Inherited = false)]
+public sealed class PruneAttribute(Axis axis, string pattern = "*") : Attribute
+{
+    /// <summary>What is removed.</summary>
+    public Axis Axis { get; } = axis;
+
+    /// <summary>Glob over group and weight names.</summary>
+    public string Pattern { get; } = pattern;
+
+    /// <summary>Fraction of units to keep, in (0, 1]; not set: the policy's <see cref="BudgetAttribute"/> decides.</summary>
+    public double Keep { get; set; } = double.NaN;
+
+    /// <summary>Fewest units of a group that stay, at least 1.</summary>
+    public int MinKeep { get; set; } = 1;
+
+    /// <summary>Kept counts are multiples of this; 0, the default, means 16 for channels and 1 for everything else.</summary>
+    public int RoundTo { get; set; }
+
+    /// <summary>Whether groups that a normalisation or a sum runs over may be pruned, so that the slim model is not exactly the masked one.</summary>
+    public bool AllowInexact { get; set; }
+}
+
+/// <summary>Makes a <c>static partial</c> property of type <see cref="Rule"/> a rule on depth.</summary>
+/// <param name="axis"><see cref="Axis.Sublayers"/> or <see cref="Axis.Blocks"/>.</param>
+/// <param name="pattern">Glob over the names of blocks: <c>*</c> any run of characters, <c>?</c> one.</param>
+[AttributeUsage(AttributeTargets.Property, Inherited = false)]
+public sealed class DropAttribute(Axis axis, string pattern = "*") : Attribute
+{
+    /// <summary>What is removed.</summary>
+    public Axis Axis { get; } = axis;
+
+    /// <summary>Glob over the names of blocks.</summary>
+    public string Pattern { get; } = pattern;
+
+    /// <summary>How many are removed, at least 1.</summary>
+    public int AtMost { get; set; } = 1;
+}
+
+/// <summary>How a rule ranks its units; <see cref="Criterion.L2"/> for units and <see cref="Criterion.BlockSimilarity"/> for depth without this attribute.</summary>
+/// <param name="criterion">The criterion.</param>
+[AttributeUsage(AttributeTargets.Property, Inherited = false)]
+public sealed class ScoreAttribute(Criterion criterion) : Attribute
+{
+    /// <summary>The criterion.</summary>
+    public Criterion Criterion { get; } = criterion;
+}
+
+/// <summary>How the weights that read a rule's groups make up for what is removed; <see cref="With.None"/> without this attribute.</summary>
+/// <param name="with">The compensation.</param>
+[AttributeUsage(AttributeTargets.Property, Inherited = false)]
+public sealed class CompensateAttribute(With with) : Attribute
+{
+    /// <summary>The compensation.</summary>
+    public With With { get; } = with;
+}
+
+/// <summary>
+/// The policy's calibration data: a static method without parameters that returns <c>IEnumerable&lt;Inputs&gt;</c>, where
+/// <c>Inputs</c> is the record that is generated from the model's signature. The build runs it.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method, Inherited = false)]
+public sealed class CalibrationAttribute : Attribute
+{
+    /// <summary>Most samples that are read, at least 1.</summary>
+    public int Samples { get; set; } = 128;
+}

@@ -1,0 +1,54 @@
+namespace Espalier;
+
+/// <summary>Where the build puts what it makes of a policy, relative to the program's folder: the generated code, the build and the tool agree here.</summary>
+public static class PolicyFiles
+{
+    /// <summary>The folder.</summary>
+    public const string Folder = "espalier";
+
+    /// <summary>The slim model.</summary>
+    /// <param name="policy">Full name of the policy class, e.g. <c>Shop.SlimBert</c>; nested classes are joined by a dot.</param>
+    public static string Model(string policy) => $"{Folder}/{policy}.onnx";
+
+    /// <summary>The report (<see cref="ReportJson"/>).</summary>
+    /// <param name="policy">Full name of the policy class.</param>
+    public static string Report(string policy) => $"{Folder}/{policy}.report.json";
+
+    /// <summary>The graph diff (<see cref="DiffJson"/>).</summary>
+    /// <param name="policy">Full name of the policy class.</param>
+    public static string Diff(string policy) => $"{Folder}/{policy}.diff.json";
+
+    /// <summary>The dense model, where the project's <c>OnnxModel</c> item has <c>CopyDense="true"</c>.</summary>
+    /// <param name="model">The model's path relative to the project.</param>
+    public static string Dense(string model) => model.Replace('\\', '/');
+
+    /// <summary>Key of the assembly metadata that holds the plan of a policy as JSON.</summary>
+    public const string PlanKey = "Espalier.Plan:";
+
+    /// <summary>Full path of a file beside the program.</summary>
+    /// <param name="relative">Path from one of the methods above.</param>
+    public static string FullPath(string relative) => Path.Combine(AppContext.BaseDirectory, relative.Replace('/', Path.DirectorySeparatorChar));
+
+    /// <summary>Reads the report that the build wrote beside the slim model.</summary>
+    /// <param name="policy">Full name of the policy class.</param>
+    /// <exception cref="EspalierException">The file is missing or malformed.</exception>
+    public static PruningReport ReadReport(string policy) => ReportJson.Parse(Read(Report(policy), policy));
+
+    /// <summary>Reads the graph diff that the build wrote beside the slim model.</summary>
+    /// <param name="policy">Full name of the policy class.</param>
+    /// <exception cref="EspalierException">The file is missing or malformed.</exception>
+    public static GraphDiff ReadDiff(string policy) => DiffJson.Parse(Read(Diff(policy), policy));
+
+    private static string Read(string relative, string policy)
+    {
+        var path = FullPath(relative);
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EspalierException($"'{path}' cannot be read: {e.Message} The build writes it when it slims the model of policy {policy}; build the project with the package Espalier.Build and EspalierEnabled not false.", e);
+        }
+    }
+}

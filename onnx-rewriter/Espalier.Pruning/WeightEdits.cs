@@ -1,0 +1,17 @@
+using Espalier.Onnx;
+
+namespace Espalier.Pruning;
+
+/// <summary>Weights that compensation changed, in the dense layout: surgery gathers them like every other weight.</summary>
+/// <param name="Weights">Elements by name of the weight, row-major, in the dense shape.</param>
+/// <param name="AddedBiases">By number of a consumer whose <see cref="Axes.Consumer.Bias"/> is null: a new bias over its dense output channels.</param>
+public sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, IReadOnlyDictionary<int, float[]> AddedBiases)
+{
+    /// <summary>Nothing changes.</summary>
+    public static WeightEdits Nothing { get; } = new(new Dictionary<string, float[]>(), new Dictionary<int, float[]>());
+}
+
+/// <summary>What surgery made.</summary>
+/// <param name="Model">The slim model; its weights are gathered from the dense model when it is written, so that must stay open.</param>
+/// <param name="Removed">For every tensor of the dense model that lost slices (initializer, or output of a Constant node): axis → removed indices, ascending.</param>
+public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed);

@@ -1,0 +1,56 @@
+using Espalier.Onnx;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Espalier.TestKit;
+
+/// <summary>One output of a run, as doubles.</summary>
+/// <param name="Name">Name.</param>
+/// <param name="Shape">Shape.</param>
+/// <param name="IsFloat">Whether the elements are floating-point.</param>
+/// <param name="Values">Elements, row-major.</param>
+public sealed record OutputTensor(string Name, long[] Shape, bool IsFloat, double[] Values);
+
+/// <summary>Runs models in ONNX Runtime.</summary>
+public static class Ort
+{
+    /// <summary>All outputs of one run.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="inputs">Inputs by name.</param>
+    /// <param name="strict">Whether a stated shape that inference contradicts is an error.</param>
+    public static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, bool strict = false)
+    {
+        using var options = new SessionOptions { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
+        using var session = new InferenceSession(model.ToBytes(), options);
+        using var run = new RunOptions();
+        var wanted = session.InputMetadata.Keys.ToHashSet(StringComparer.Ordinal);
+        var given = inputs.Where(i => wanted.Contains(i.Key)).ToDictionary(i => i.Key, i => i.Value);
+        using var results = session.Run(run, given, session.OutputNames);
+        return [.. session.OutputNames.Select((name, i) => Read(name, results[i]))];
+    }
+
+    private static OutputTensor Read(string name, OrtValue value)
+    {
+        if (!value.IsTensor) throw new NotSupportedException($"output '{name}' is no tensor");
+        var info = value.GetTensorTypeAndShape();
+        return info.ElementDataType switch
+        {
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float => new(name, info.Shape, true, Convert<float>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Double => new(name, info.Shape, true, Convert<double>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 => new(name, info.Shape, true, Convert<Float16>(value, v => (float)v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int64 => new(name, info.Shape, false, Convert<long>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int32 => new(name, info.Shape, false, Convert<int>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt8 => new(name, info.Shape, false, Convert<byte>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Bool => new(name, info.Shape, false, Convert<bool>(value, v => v ? 1 : 0)),
+            var other => throw new NotSupportedException($"output '{name}' of type {other}"),
+        };
+    }
+
+    private static double[] Convert<T>(OrtValue value, Func<T, double> convert) where T : unmanaged
+    {
+        var span = value.GetTensorDataAsSpan<T>();
+        var result = new double[span.Length];
+        for (int i = 0; i < span.Length; i++) result[i] = convert(span[i]);
+        return result;
+    }
+}
