@@ -119,7 +119,7 @@ internal sealed class BlockFinder
             int n = common is null ? parts.Length : common.Zip(parts).TakeWhile(p => p.First == p.Second).Count();
             common = (common ?? parts)[..n];
         }
-        return common is null ? "" : string.Join('.', common);
+        return common is null ? "" : GroupBuilder.Clean(string.Join('/', common));
     }
 
     private static List<Block> Unique(List<Block> blocks)

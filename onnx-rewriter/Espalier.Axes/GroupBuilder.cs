@@ -48,6 +48,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
             group.MinKeep = (int)Math.Min(group.Size, _minKeep.GetValueOrDefault(group.Factor, 1));
         }
         Partners(groups);
+        // Axes that no rule could ever mean, such as kernel windows, are listed with their reason but are no groups.
+        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != GroupKind.Other).Select((g, id) => g.WithId(id))];
         Name(groups);
         return groups;
     }
@@ -169,7 +171,17 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         return Clean(weight?.Name ?? (node.Length > 0 ? node : record.Outputs[0].Name));
     }
 
-    private static string Clean(string name) => name.Trim('/').Replace('/', '.');
+    /// <summary>Path of modules with dots; an exporter's nested containers repeat their parent (<c>layers/layers.0</c>), which is left out.</summary>
+    internal static string Clean(string name)
+    {
+        var kept = new List<string>();
+        foreach (string part in name.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (kept.Count > 0 && part.StartsWith(kept[^1] + ".", StringComparison.Ordinal)) kept[^1] = part;
+            else kept.Add(part);
+        }
+        return string.Join('.', kept);
+    }
 
     private void Name(List<Group> groups)
     {
