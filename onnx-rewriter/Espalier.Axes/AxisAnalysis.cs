@@ -42,6 +42,7 @@ public sealed class AxisAnalysis
     public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; internal set; } = [];
 
     internal InferenceState? State => _inference?.State;
+    internal IEnumerable<TensorState> GraphInputs => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
     internal IReadOnlyList<TensorState> Parameters => _builder?.Parameters ?? [];
     internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
     internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];

@@ -16,7 +16,15 @@ internal static class ValueRules
         if (Evaluate(context) is not { } value || value.Elements.Length > SizeTensor.MaxElements) return false;
         Term[] terms = value.Rank == 0 ? [] : [context.Constant(value.Elements.Length, "a vector of sizes")];
         var output = context.Output(0, terms, value);
-        output.ElementType = (int)DataType.Int64;
+        output.ElementType = context.Node.OpType switch
+        {
+            "Cast" => (int)context.Int("to", 7),
+            "Shape" or "Size" => (int)DataType.Int64,
+            "Where" => context.Input(1)!.ElementType,
+            "ConstantOfShape" => context.Attribute("value")!.T.DataType,
+            "Equal" or "Greater" or "Less" or "Not" => (int)DataType.Bool,
+            _ => context.Input(0)!.ElementType,
+        };
         return true;
     }
 
