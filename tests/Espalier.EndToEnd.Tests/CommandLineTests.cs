@@ -48,8 +48,17 @@ public sealed class CommandLineTests : IDisposable
             var help = Run(command, "--help");
             Assert.Equal(0, help.Code);
             Assert.Contains("Exit codes: 0 done, 1 refused or failed check, 2 usage, 3 malformed input.", help.Text, StringComparison.Ordinal);
-            var example = help.Text.Split('\n').Select(l => l.Trim()).First(l => l.StartsWith("espalier " + command, StringComparison.Ordinal) || l.StartsWith("espalier slim", StringComparison.Ordinal));
-            Assert.Contains("onnx", example, StringComparison.Ordinal);
+            var examples = help.Text[help.Text.IndexOf("Examples:", StringComparison.Ordinal)..].Split('\n').Where(l => l.StartsWith("  espalier ", StringComparison.Ordinal)).ToList();
+            Assert.NotEmpty(examples);
+            Assert.Contains(examples, e => e.Contains(command, StringComparison.Ordinal));
+            // Every option of an example must exist: a file that does not is the only thing that may be wrong with it.
+            foreach (var example in examples)
+            {
+                var arguments = example.Split('>')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(a => a.Trim('\'')).ToArray();
+                var tried = Run(arguments);
+                Assert.Equal(2, tried.Code);
+                Assert.All(tried.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1), e => Assert.Contains("There is no file", e, StringComparison.Ordinal));
+            }
         }
         Assert.Contains("--compensate", Run("slim", "--help").Text, StringComparison.Ordinal);
     }
