@@ -17,6 +17,23 @@ public static class PlanJson
     /// <exception cref="EspalierException">The text is not a plan.</exception>
     public static PruningPlan Parse(string json) => JsonFormat.Read(json, JsonFormat.Context.PruningPlan, "plan", Complete);
 
+    /// <summary>Reads a plan from an assembly's metadata and puts the places of its rules in.</summary>
+    /// <param name="json">The entry <see cref="PolicyFiles.PlanKey"/>.</param>
+    /// <param name="locations">The entry <see cref="PolicyFiles.LocationsKey"/>: property → <c>file(line,column)</c>; the policy's own has an empty name.</param>
+    /// <exception cref="EspalierException">A text is malformed.</exception>
+    public static PruningPlan Parse(string json, string locations)
+    {
+        var plan = Parse(json);
+        var places = JsonFormat.Read(locations, JsonFormat.Context.DictionaryStringString, "table of locations", static _ => { });
+        string Of(string member) => places.GetValueOrDefault(member) ?? "";
+        return plan with
+        {
+            Location = Of(""),
+            Prune = [.. plan.Prune.Select(rule => rule with { Location = Of(rule.Name) })],
+            Drop = [.. plan.Drop.Select(rule => rule with { Location = Of(rule.Name) })],
+        };
+    }
+
     // Source-generated code sets every init-only property, absent ones to default(T); so what is absent is written in beforehand.
     internal static void Complete(JsonObject plan)
     {
@@ -98,6 +115,7 @@ internal static class JsonFormat
 [JsonSerializable(typeof(DropRule))]
 [JsonSerializable(typeof(PruningReport))]
 [JsonSerializable(typeof(GraphDiff))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class EspalierJson : JsonSerializerContext;
 
 internal sealed class AxisConverter() : JsonStringEnumConverter<Axis>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);

@@ -22,8 +22,14 @@ public static class PolicyFiles
     /// <param name="model">The model's path relative to the project.</param>
     public static string Dense(string model) => model.Replace('\\', '/');
 
-    /// <summary>Key of the assembly metadata that holds the plan of a policy as JSON.</summary>
+    /// <summary>
+    /// Key, before the policy's full name, of the assembly metadata that holds its plan as JSON. The text has no positions, so it is the same after an
+    /// edit elsewhere in the file: what decides whether to slim again hashes it as it stands.
+    /// </summary>
     public const string PlanKey = "Espalier.Plan:";
+
+    /// <summary>Key, before the policy's full name, of the assembly metadata that holds the places of its rules, for <see cref="PlanJson.Parse(string, string)"/>.</summary>
+    public const string LocationsKey = "Espalier.Locations:";
 
     /// <summary>Full path of a file beside the program.</summary>
     /// <param name="relative">Path from one of the methods above.</param>

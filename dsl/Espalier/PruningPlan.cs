@@ -35,6 +35,9 @@ public sealed record PruningPlan
 
     /// <summary>Seed of everything random in carrying out the plan.</summary>
     public int Seed { get; init; }
+
+    /// <summary>Where the policy was written, as <c>file(line,column)</c>, for errors; empty on the command line.</summary>
+    public string Location { get; init; } = "";
 }
 
 /// <summary>One rule on the units of some groups.</summary>

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Espalier;
 
 /// <summary>What slimming did, as a plain value; written as JSON beside the slim model.</summary>
@@ -30,6 +33,24 @@ public sealed record PruningReport
 
     /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The report in a few lines, <c>\n</c> between them: costs before and after, every group that lost units, removed blocks, notes. The same text for the same report.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        Line("parameters", Before.Parameters, After.Parameters);
+        Line("MACs", Before.Macs, After.Macs);
+        Line("bytes", Before.Bytes, After.Bytes);
+        text.Append(CultureInfo.InvariantCulture, $"predicted time  {PredictedTimeRatio:0.00} of the dense model's\n");
+        foreach (var group in Groups.Where(g => g.Kept < g.Size))
+            text.Append(CultureInfo.InvariantCulture, $"{group.Name}  {group.Kind}  {group.Size} → {group.Kept}\n");
+        foreach (var block in Blocks) text.Append(CultureInfo.InvariantCulture, $"{block}  removed\n");
+        foreach (var note in Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
+        return text.ToString();
+
+        void Line(string what, long before, long after)
+            => text.Append(CultureInfo.InvariantCulture, $"{what}  {before:#,0} → {after:#,0}  ({(before == 0 ? 1 : (double)after / before):0.0%})\n");
+    }
 }
 
 /// <summary>Cost of one model at its nominal dynamic sizes.</summary>

@@ -2,7 +2,8 @@ namespace Espalier.Axes;
 
 /// <summary>
 /// Streaming statistics of what one consumer contracts. For a matrix product the features are the elements of the contracted
-/// axis; for a convolution they are the elements of the patch, in the weight's own order (input channel, then kernel window).
+/// axis; for a convolution they are the elements of the patch, in the weight's own order (input channel, then kernel window),
+/// with the channels of all groups one after the other. For a transposed convolution they are the input channels.
 /// </summary>
 /// <param name="Consumer">Number of the consumer.</param>
 /// <param name="Count">Rows (tokens, or positions of the window) that were seen.</param>
@@ -11,13 +12,27 @@ namespace Espalier.Axes;
 /// <param name="AbsoluteMean">Mean absolute value per feature.</param>
 /// <param name="SquareMean">Mean square per feature.</param>
 /// <param name="Covariance">Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</param>
-public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean, double[] SquareMean, double[]? Covariance);
+public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean, double[] SquareMean, double[]? Covariance)
+{
+    /// <summary>
+    /// For weights with a batch axis, the same per batch index, with <see cref="Covariance"/> where it was asked for; null otherwise.
+    /// Stacked experts: one entry per expert over the same features; the outer statistics pool all experts. Grouped convolution:
+    /// one entry per group over that group's [input channel, kernel window], only where a covariance was asked for; the outer
+    /// statistics run over the patch of all input channels. The outer covariance is null then. Experts that all read one input have
+    /// one distribution: no entries, and the outer covariance as everywhere.
+    /// </summary>
+    public IReadOnlyList<ActivationStatistics>? PerBatch { get; init; }
+}
 
 /// <summary>What calibration measured.</summary>
 /// <param name="Consumers">By consumer number.</param>
 /// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis (or of channels at a position).</param>
 /// <param name="Samples">Samples that were run.</param>
-public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples);
+public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples)
+{
+    /// <summary>What was left out and why: consumers in subgraphs, covariances that are too large, activations that overflowed.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>What calibration is asked to measure.</summary>
 public sealed record CalibrationRequest

@@ -1,0 +1,102 @@
+using Espalier.Generator.Manifests;
+
+namespace Espalier.Generator.Emission;
+
+/// <content><c>Inputs</c>, <c>Outputs</c> and <c>Open</c>.</content>
+internal sealed partial class PolicyEmitter
+{
+    /// <summary>C# type of an element; null where there is none. The names are those of <c>Espalier.ElementTypes</c>.</summary>
+    internal static string? ElementType(string name) => name switch
+    {
+        "float32" => "float",
+        "float64" => "double",
+        "float16" => "global::System.Half",
+        "bfloat16" => "ushort",
+        "int8" => "sbyte",
+        "int16" => "short",
+        "int32" => "int",
+        "int64" => "long",
+        "uint8" => "byte",
+        "uint16" => "ushort",
+        "uint32" => "uint",
+        "uint64" => "ulong",
+        "bool" => "bool",
+        "string" => "string",
+        _ => null,
+    };
+
+    private void Signature()
+    {
+        if (_resolved.Inputs.Concat(_resolved.Outputs).FirstOrDefault(t => ElementType(t.ElementType) is null) is { } foreign)
+        {
+            _writer.Line($"// No Inputs, Outputs and Open: '{Names.Xml(foreign.Name)}' is of type {Names.Xml(foreign.ElementType)}, for which C# has no tensor. Use Espalier.Runtime.ModelSession.");
+            return;
+        }
+        Inputs();
+        _writer.Line();
+        Outputs();
+        if (!_runtime) return;
+        _writer.Line();
+        const string Type = "global::Espalier.Runtime.ModelSession<Inputs, Outputs>";
+        _writer.Summary("Opens the slim model that the build wrote beside the program.");
+        _writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
+        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model cannot be opened.</exception>");
+        _writer.Line(GeneratedCode);
+        _writer.Line($"public static {Type} Open(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
+        _writer.Line("    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.Model(Plan.Policy)), options);");
+        _writer.Line();
+        _writer.Summary("Opens the dense model, where the project's OnnxModel item has CopyDense=\"true\": to compare with.");
+        _writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
+        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model cannot be opened.</exception>");
+        _writer.Line(GeneratedCode);
+        _writer.Line($"public static {Type} OpenDense(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
+        _writer.Line("    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.Dense(Plan.Model)), options);");
+    }
+
+    private void Inputs()
+    {
+        var names = Names.Unique(_resolved.Inputs.Select(t => t.Name), "Inputs");
+        _writer.Summary($"Inputs of {Policy.ModelKey}.");
+        Parameters(_resolved.Inputs, names);
+        _writer.Line(GeneratedCode);
+        _writer.Line($"public sealed record Inputs({Members(_resolved.Inputs, names)}) : global::Espalier.IModelInputs");
+        _writer.Open();
+        _writer.Line("/// <inheritdoc/>");
+        _writer.Line("public global::System.Collections.Generic.IReadOnlyList<global::Espalier.NamedTensor> ToTensors() =>");
+        _writer.Line("[");
+        for (var i = 0; i < names.Count; i++)
+        {
+            var tensor = _resolved.Inputs[i];
+            _writer.Line($"    global::Espalier.NamedTensor.Of({Names.Literal(tensor.Name)}, {Names.Escape(names[i])}, {Names.Literal(tensor.ElementType)}),");
+        }
+        _writer.Line("];");
+        _writer.Close();
+    }
+
+    private void Outputs()
+    {
+        var names = Names.Unique(_resolved.Outputs.Select(t => t.Name), "Outputs");
+        _writer.Summary($"Outputs of {Policy.ModelKey}.");
+        Parameters(_resolved.Outputs, names);
+        _writer.Line(GeneratedCode);
+        _writer.Line($"public sealed record Outputs({Members(_resolved.Outputs, names)}) : global::Espalier.IModelOutputs<Outputs>");
+        _writer.Open();
+        _writer.Line("/// <inheritdoc/>");
+        _writer.Line("public static Outputs FromTensors(global::System.Collections.Generic.IReadOnlyDictionary<string, global::Espalier.NamedTensor> tensors)");
+        var arguments = _resolved.Outputs.Select(t => $"tensors[{Names.Literal(t.Name)}].As<{ElementType(t.ElementType)}>()");
+        _writer.Line($"    => new({string.Join(", ", arguments)});");
+        _writer.Close();
+    }
+
+    private void Parameters(EquatableArray<ManifestTensor> tensors, List<string> names)
+    {
+        for (var i = 0; i < names.Count; i++)
+            _writer.Line($"/// <param name=\"{names[i]}\">{Names.Xml($"{tensors[i].Name}: {tensors[i].ElementType} {Shape(tensors[i])}")}</param>");
+    }
+
+    private static string Members(EquatableArray<ManifestTensor> tensors, List<string> names)
+        => string.Join(", ", tensors.Select((t, i) => $"global::Espalier.TensorData<{ElementType(t.ElementType)}> {Names.Escape(names[i])}"));
+
+    private static string Shape(ManifestTensor tensor)
+        => tensor.Dims.Count == 1 && tensor.Dims[0] == "*" ? "of any shape" : "[" + string.Join(", ", tensor.Dims.Select(d => d[0] == '?' ? (d.Length > 1 ? d.Substring(1) : "?") : d)) + "]";
+}

@@ -1,0 +1,36 @@
+using System.Text;
+
+namespace Espalier.Generator.Emission;
+
+/// <summary>Text with indentation; <c>\n</c> between lines on every platform.</summary>
+internal sealed class SourceWriter
+{
+    private readonly StringBuilder _text = new();
+    private int _indentation;
+
+    /// <summary>A line; an empty one has no blanks.</summary>
+    public void Line(string line = "")
+    {
+        if (line.Length > 0) _text.Append(' ', _indentation * 4).Append(line);
+        _text.Append('\n');
+    }
+
+    /// <summary>An opening brace.</summary>
+    public void Open()
+    {
+        Line("{");
+        _indentation++;
+    }
+
+    /// <summary>A closing brace.</summary>
+    public void Close(string after = "")
+    {
+        _indentation--;
+        Line("}" + after);
+    }
+
+    /// <summary>A documentation comment: one <c>summary</c>.</summary>
+    public void Summary(string text) => Line($"/// <summary>{Names.Xml(text)}</summary>");
+
+    public override string ToString() => _text.ToString();
+}

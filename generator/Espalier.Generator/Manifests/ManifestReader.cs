@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Text;
+
+namespace Espalier.Generator.Manifests;
+
+/// <summary>Parses the text that <c>Espalier.Axes.ManifestWriter</c> writes. It forgives nothing: a manifest is made by our own tool, so a deviation means that the file is cut off, edited, or from another version.</summary>
+internal static class ManifestReader
+{
+    public const string Extension = ".espalier-manifest";
+    public const int FormatVersion = 1;
+
+    private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
+    {
+        "channels", "neurons", "heads", "keyValueGroups", "headDims", "valueDims", "experts", "hiddenState", "width", "embeddingRows", "other",
+    };
+
+    /// <summary>Parses a file.</summary>
+    public static ManifestFile Read(string path, string text, CancellationToken cancellation = default)
+    {
+        var cursor = new Cursor(text);
+        try
+        {
+            return new(path, cursor.Model, Parse(cursor, cancellation), 0, "");
+        }
+        catch (FormatException e)
+        {
+            return new(path, cursor.Model, null, cursor.Line, e.Message);
+        }
+    }
+
+    private static Manifest Parse(Cursor cursor, CancellationToken cancellation)
+    {
+        var header = cursor.Next("espalier-manifest", 2);
+        if (header[1] != FormatVersion.ToString(CultureInfo.InvariantCulture))
+            throw new FormatException($"the format's version is {header[1]}, but this generator reads version {FormatVersion}; the packages Espalier and Espalier.Build must have the same version");
+        cursor.Model = cursor.Next("model", 2)[1];
+        var sha256 = cursor.Next("sha256", 2)[1];
+        if (sha256.Length != 64 || sha256.Any(c => c is not ((>= '0' and <= '9') or (>= 'a' and <= 'f')))) throw new FormatException("the checksum is not 64 hexadecimal digits");
+        var bytes = Long(cursor.Next("bytes", 2)[1]);
+
+        var inputs = new List<ManifestTensor>();
+        while (cursor.Peek() == "input") inputs.Add(Tensor(cursor.Next("input", 3, open: true)));
+        var outputs = new List<ManifestTensor>();
+        while (cursor.Peek() == "output") outputs.Add(Tensor(cursor.Next("output", 3, open: true)));
+
+        var groups = new List<ManifestGroup>();
+        var groupIds = new HashSet<int>();
+        var groupNames = new HashSet<string>(StringComparer.Ordinal);
+        while (cursor.Peek() == "group")
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var group = Group(cursor.Next("group", 9, open: true));
+            if (!groupIds.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
+            if (!groupNames.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
+            groups.Add(group);
+        }
+        foreach (var group in groups)
+            if (group.Partner >= 0 && !groupIds.Contains(group.Partner)) throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
+
+        var blocks = new List<ManifestBlock>();
+        while (cursor.Peek() == "block") blocks.Add(Block(cursor.Next("block", 5)));
+        var sublayers = new HashSet<int>(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
+        if (blocks.Select(b => b.Id).Distinct().Count() != blocks.Count) throw new FormatException("two blocks have one number");
+        if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s))) throw new FormatException("a block names a sublayer that does not exist");
+
+        var costs = new List<ManifestCost>();
+        while (cursor.Peek() == "cost")
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var cost = Cost(cursor.Next("cost", 6));
+            if (cost.Groups.Any(g => !groupIds.Contains(g))) throw new FormatException("the cost names a group that does not exist");
+            if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer)) throw new FormatException("the cost names a sublayer that does not exist");
+            costs.Add(cost);
+        }
+        cursor.Next("end", 1);
+        cursor.End();
+        return new(cursor.Model, sha256, bytes, inputs.ToEquatable(), outputs.ToEquatable(), groups.ToEquatable(), blocks.ToEquatable(), costs.ToEquatable());
+    }
+
+    private static ManifestTensor Tensor(string[] fields)
+    {
+        var dims = fields.Skip(3).ToEquatable();
+        foreach (var dim in dims)
+            if (!dim.StartsWith("?", StringComparison.Ordinal) && !(dim == "*" && dims.Count == 1)) Long(dim);
+        return new(fields[1], fields[2], dims);
+    }
+
+    private static ManifestGroup Group(string[] fields)
+    {
+        var exactness = fields[5];
+        if (!Kinds.Contains(fields[3])) throw new FormatException($"'{fields[3]}' is no kind of group");
+        if (exactness is not ("exact" or "inexact" or "frozen")) throw new FormatException($"'{exactness}' is not exact, inexact or frozen");
+        if (exactness != "exact" && fields[8].Length == 0) throw new FormatException($"group {fields[1]} is {exactness} without a reason");
+        var size = Integer(fields[4]);
+        var minKeep = Integer(fields[6]);
+        if (size < 1 || minKeep < 1) throw new FormatException($"group {fields[1]} has no units, or none that stays");
+        var members = fields.Skip(9).ToEquatable();
+        foreach (var member in members)
+        {
+            var colon = member.LastIndexOf(':');
+            if (colon < 0) throw new FormatException($"'{member}' is not tensor:axis");
+            Integer(member.Substring(colon + 1));
+        }
+        return new(Integer(fields[1]), fields[2], fields[3], size, exactness, minKeep, Integer(fields[7], least: -1), fields[8], members);
+    }
+
+    private static ManifestBlock Block(string[] fields)
+        => fields[2] is "sublayer" or "block"
+            ? new(Integer(fields[1]), fields[2] == "sublayer", fields[3], Integers(fields[4]))
+            : throw new FormatException($"'{fields[2]}' is neither sublayer nor block");
+
+    private static ManifestCost Cost(string[] fields)
+    {
+        if (fields[1] is not ("macs" or "parameters" or "bytes")) throw new FormatException($"'{fields[1]}' is no unit of cost");
+        if (!double.TryParse(fields[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var coefficient) || double.IsNaN(coefficient) || double.IsInfinity(coefficient))
+            throw new FormatException($"'{fields[2]}' is no number");
+        // Padding matters to the predicted time only, which the generator does not compute; the field is still checked.
+        Integers(fields[5]);
+        return new(fields[1], coefficient, Integer(fields[3], least: -1), Integers(fields[4]));
+    }
+
+    private static EquatableArray<int> Integers(string field) => field.Length == 0 ? [] : field.Split(',').Select(f => Integer(f)).ToEquatable();
+
+    private static int Integer(string field, int least = 0)
+        => int.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least ? value : throw new FormatException($"'{field}' is no integer of at least {least}");
+
+    private static long Long(string field)
+        => long.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : throw new FormatException($"'{field}' is no size");
+
+    /// <summary>The lines, one after another.</summary>
+    private sealed class Cursor(string text)
+    {
+        private int _start;
+
+        public int Line { get; private set; }
+
+        public string? Model { get; set; }
+
+        /// <summary>First field of the next line; null at the end.</summary>
+        public string? Peek()
+        {
+            if (_start >= text.Length) return null;
+            var end = _start;
+            while (end < text.Length && text[end] is not ('\t' or '\n')) end++;
+            return text.Substring(_start, end - _start);
+        }
+
+        public string[] Next(string keyword, int count, bool open = false)
+        {
+            Line++;
+            var end = _start < text.Length ? text.IndexOf('\n', _start) : -1;
+            if (end < 0) throw new FormatException($"the file ends where '{keyword}' is expected");
+            var fields = text.Substring(_start, end - _start).Split('\t');
+            if (fields[0] != keyword) throw new FormatException($"'{keyword}' is expected, not '{fields[0]}'");
+            if (open ? fields.Length < count : fields.Length != count) throw new FormatException($"'{keyword}' has {fields.Length} fields, not {count}");
+            _start = end + 1;
+            for (var i = 1; i < fields.Length; i++) fields[i] = Unescape(fields[i]);
+            return fields;
+        }
+
+        public void End()
+        {
+            Line++;
+            if (_start != text.Length) throw new FormatException("text follows 'end'");
+        }
+
+        private static string Unescape(string field)
+        {
+            if (field.IndexOf('\\') < 0) return field;
+            var plain = new StringBuilder(field.Length);
+            for (var i = 0; i < field.Length; i++)
+            {
+                if (field[i] != '\\') { plain.Append(field[i]); continue; }
+                plain.Append(++i < field.Length ? field[i] switch
+                {
+                    '\\' => '\\',
+                    't' => '\t',
+                    'n' => '\n',
+                    'r' => '\r',
+                    _ => throw new FormatException($"'\\{field[i]}' is no escape"),
+                } : throw new FormatException("a backslash ends a field"));
+            }
+            return plain.ToString();
+        }
+    }
+}

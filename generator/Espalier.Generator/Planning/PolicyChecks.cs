@@ -1,0 +1,104 @@
+using System.Globalization;
+using Espalier.Generator.Diagnostics;
+using Espalier.Generator.Policies;
+
+namespace Espalier.Generator.Planning;
+
+/// <summary>What can be wrong in a policy whatever its model is.</summary>
+internal static class PolicyChecks
+{
+    /// <summary>Kinds of group that a rule on an axis may touch; none for depth and for unknown axes.</summary>
+    public static string[] KindsOf(string axis) => axis switch
+    {
+        "Channels" => ["channels"],
+        "Neurons" => ["neurons"],
+        "Heads" => ["heads", "keyValueGroups"],
+        "KeyValueGroups" => ["keyValueGroups"],
+        "HeadDims" => ["headDims"],
+        "ValueDims" => ["valueDims"],
+        "Experts" => ["experts"],
+        "HiddenState" => ["hiddenState"],
+        "Width" => ["width"],
+        _ => [],
+    };
+
+    /// <summary>An axis as messages name it.</summary>
+    public static string Words(string axis) => axis switch
+    {
+        "KeyValueGroups" => "KV groups",
+        "HeadDims" => "head dimensions",
+        "ValueDims" => "value dimensions",
+        "HiddenState" => "hidden state",
+        _ => axis.ToLowerInvariant(),
+    };
+
+    /// <summary>A number as messages write it.</summary>
+    public static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <summary>Reports into <paramref name="findings"/>.</summary>
+    public static void Check(PolicyModel policy, List<Finding> findings)
+    {
+        if (policy.ClassProblem.Length > 0) findings.Add(new(Ids.PolicyShape, Site.Policy, policy.ClassProblem.StartsWith("is not ", StringComparison.Ordinal) || policy.ClassProblem.EndsWith("not partial", StringComparison.Ordinal) ? "modifiers" : "", [policy.Name, policy.ClassProblem]));
+        foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
+        if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
+        Calibration(policy, findings);
+        var calibrated = policy.Calibration.Count > 0;
+        if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
+        foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
+    }
+
+    private static void Calibration(PolicyModel policy, List<Finding> findings)
+    {
+        for (var i = 0; i < policy.Calibration.Count; i++)
+        {
+            var calibration = policy.Calibration[i];
+            var site = new Site(calibration.Method, "CalibrationAttribute");
+            if (i > 0) findings.Add(new(Ids.CalibrationShape, site, "", [calibration.Method, $"is the second one, after '{policy.Calibration[0].Method}'; a policy has one"]));
+            else if (calibration.Problem.Length > 0) findings.Add(new(Ids.CalibrationShape, site, "", [calibration.Method, calibration.Problem]));
+            AtLeast(findings, site, "Samples", calibration.Samples, 1);
+        }
+    }
+
+    private static void Rule(PolicyModel policy, RuleModel rule, bool calibrated, List<Finding> findings)
+    {
+        var site = new Site(rule.Name, rule.Prune is null ? "DropAttribute" : "PruneAttribute");
+        if (rule.Problem.Length > 0)
+        {
+            findings.Add(new(Ids.RuleShape, site, rule.Problem.StartsWith("is not static", StringComparison.Ordinal) || rule.Problem == "is not partial" ? "modifiers" : "", [rule.Name, rule.Problem]));
+            return;
+        }
+        if (rule.Prune is { } prune)
+        {
+            if (prune.Keep is { } keep) Fraction(findings, site, "Keep", keep);
+            else if (policy.Budget?.Limits().Any() != true) findings.Add(new(Ids.NothingDecides, site, "", [rule.Name]));
+            AtLeast(findings, site, "MinKeep", prune.MinKeep, 1);
+            AtLeast(findings, site, "RoundTo", prune.RoundTo, 0);
+            if (KindsOf(prune.Axis).Length == 0) findings.Add(new(Ids.DoesNotFit, site, "", [prune.Axis, "[Prune]", "Sublayers and Blocks go with [Drop]"]));
+            if (rule.Score is { } score && score is not ("L1" or "L2" or "Random" or "Variance" or "Wanda"))
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda"]));
+            if (!calibrated && rule.Score is "Variance" or "Wanda")
+                findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score!]));
+            if (!calibrated && rule.Compensate is "Bias" or "LeastSquares")
+                findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "CompensateAttribute"), "", [rule.Compensate!]));
+        }
+        else if (rule.Drop is { } drop)
+        {
+            AtLeast(findings, site, "AtMost", drop.AtMost, 1);
+            if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
+            if (rule.Score is { } score && score is not ("BlockSimilarity" or "Random"))
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity or Random"]));
+            if (rule.Compensate is { } compensate and not "None")
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "CompensateAttribute"), "", [compensate, "[Drop]", "Nothing reads a removed block, so there is nothing to make up for"]));
+        }
+    }
+
+    private static void Fraction(List<Finding> findings, Site site, string argument, double value)
+    {
+        if (!(value > 0 && value <= 1)) findings.Add(new(Ids.OutOfRange, site, "", [argument, Number(value), "a fraction in (0, 1]"]));
+    }
+
+    private static void AtLeast(List<Finding> findings, Site site, string argument, int value, int least)
+    {
+        if (value < least) findings.Add(new(Ids.OutOfRange, site, "", [argument, Number(value), FormattableString.Invariant($"at least {least}")]));
+    }
+}

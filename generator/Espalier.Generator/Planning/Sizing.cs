@@ -1,0 +1,201 @@
+using Espalier.Generator.Diagnostics;
+using Espalier.Generator.Manifests;
+using Espalier.Generator.Policies;
+
+namespace Espalier.Generator.Planning;
+
+/// <summary>
+/// How many units of every group stay, as far as that is known before the weights are: exactly where groups keep one fraction each, as a range where
+/// scores decide (global allocation) or where it depends on which blocks are dropped.
+/// </summary>
+internal sealed class Sizing
+{
+    private const int BisectionSteps = 50;
+
+    private readonly CostPolynomial _cost;
+    private readonly List<(string Unit, double Limit)> _limits;
+    private readonly List<(RuleModel Rule, List<ManifestBlock> Candidates)> _drops;
+    private readonly Dictionary<int, int> _least = [];
+    private readonly Dictionary<int, int> _most = [];
+
+    private Sizing(Manifest manifest, PolicyModel policy, List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops)
+    {
+        _cost = new(manifest);
+        _drops = drops;
+        _limits = [.. (policy.Budget?.Limits() ?? []).Where(l => IsFraction(l.Fraction)).Select(l => (l.Unit, l.Fraction * _cost.Evaluate(l.Unit)))];
+    }
+
+    public static Sizing Solve(PolicyModel policy, Manifest manifest, List<OwnedGroups> owned, List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops, List<Finding> findings)
+    {
+        var sizing = new Sizing(manifest, policy, drops);
+        var global = policy.Allocation == "Global";
+        foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, global, findings);
+        var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
+        foreach (var rule in open) sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");
+        sizing.Spread(open, global, policy, findings);
+        return sizing;
+    }
+
+    /// <summary>Fewest units that may stay.</summary>
+    public int Least(ManifestGroup group) => _least.TryGetValue(group.Id, out var count) ? count : group.Size;
+
+    /// <summary>Most units that may stay.</summary>
+    public int Most(ManifestGroup group) => _most.TryGetValue(group.Id, out var count) ? count : group.Size;
+
+    /// <summary>What the model costs then.</summary>
+    public CostRange Range(string unit)
+    {
+        var before = _cost.Evaluate(unit);
+        var least = _cost.Evaluate(unit, _least, Removed(unit, most: true));
+        var most = _cost.Evaluate(unit, _most, Removed(unit, most: false));
+        foreach (var limit in _limits)
+            if (limit.Unit == unit) most = Math.Max(least, Math.Min(most, limit.Limit));
+        return new(before, least, most);
+    }
+
+    private static bool IsFraction(double value) => value is > 0 and <= 1;
+
+    /// <summary>A rule with a ratio of its own.</summary>
+    private void Fix(OwnedGroups rule, bool global, List<Finding> findings)
+    {
+        var prune = rule.Rule.Prune!;
+        var keep = prune.Keep!.Value;
+        if (!IsFraction(keep) || rule.Groups.Count == 0) return;
+        var site = new Site(rule.Rule.Name, "PruneAttribute");
+        var counts = Uniform(rule, keep);
+        Merge(_least, global ? Uniform(rule, 0) : counts);
+        Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
+        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind));
+        if (lost is not null && prune.MinKeep <= 1)
+            findings.Add(new(Ids.NothingLeft, site, "", [rule.Rule.Name, FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less than one"), "Raise Keep, or say with MinKeep how many stay"]));
+        else if (!global) CheckRemoves(rule, counts, findings, keep == 1 ? "Keep is 1" : FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)}, rounded to RoundTo and at least MinKeep, leaves each of its groups whole"));
+    }
+
+    private void CheckRemoves(OwnedGroups rule, Dictionary<int, int> counts, List<Finding> findings, string why)
+    {
+        if (rule.Groups.Count > 0 && rule.Groups.All(g => counts[g.Id] == g.Size))
+            findings.Add(new(Ids.NothingRemoved, new(rule.Rule.Name, "PruneAttribute"), "", [rule.Rule.Name, why]));
+    }
+
+    /// <summary>The rules that the budget decides on.</summary>
+    private void Spread(List<OwnedGroups> open, bool global, PolicyModel policy, List<Finding> findings)
+    {
+        var least = UniformOf(open, 0);
+        if (_limits.Count == 0)
+        {
+            // Without a bound nothing decides; that is reported, and the sizes say what the rules allow.
+            Merge(_least, least);
+            Merge(_most, UniformOf(open, 1));
+            return;
+        }
+        if (!Holds(least, most: true))
+        {
+            Report(least, policy, findings);
+            Merge(_least, least);
+            Merge(_most, least);
+            return;
+        }
+        if (global)
+        {
+            Merge(_least, least);
+            Merge(_most, UniformOf(open, 1));
+            return;
+        }
+        // The more the dropped blocks cost, the more may stay of everything else.
+        var most = Bisect(open, mostRemoved: true);
+        var fewest = _drops.Count == 0 || !Holds(least, most: false) ? (_drops.Count == 0 ? most : least) : Bisect(open, mostRemoved: false);
+        Merge(_least, fewest);
+        Merge(_most, most);
+    }
+
+    private Dictionary<int, int> Bisect(List<OwnedGroups> open, bool mostRemoved)
+    {
+        var best = UniformOf(open, 1);
+        if (Holds(best, mostRemoved)) return best;
+        best = UniformOf(open, 0);
+        double low = 0, high = 1;
+        for (var step = 0; step < BisectionSteps; step++)
+        {
+            var middle = (low + high) / 2;
+            var choice = UniformOf(open, middle);
+            if (Holds(choice, mostRemoved)) (best, low) = (choice, middle);
+            else high = middle;
+        }
+        return best;
+    }
+
+    private bool Holds(Dictionary<int, int> choice, bool most)
+    {
+        var sizes = new Dictionary<int, int>(most ? _least : _most);
+        Merge(sizes, choice);
+        return _limits.All(l => _cost.Evaluate(l.Unit, sizes, Removed(l.Unit, most)) <= l.Limit * (1 + 1e-12));
+    }
+
+    private void Report(Dictionary<int, int> choice, PolicyModel policy, List<Finding> findings)
+    {
+        var sizes = new Dictionary<int, int>(_least);
+        Merge(sizes, choice);
+        foreach (var (unit, argument, fraction) in policy.Budget!.Limits())
+        {
+            if (!IsFraction(fraction)) continue;
+            var reached = _cost.Evaluate(unit, sizes, Removed(unit, most: true));
+            var dense = _cost.Evaluate(unit);
+            if (reached <= fraction * dense * (1 + 1e-12)) continue;
+            // Rounded up, so that the figure in the message is one that can be reached.
+            var figure = FormattableString.Invariant($"{Math.Ceiling(reached / dense * 1000) / 1000:0.000}");
+            findings.Add(new(Ids.OutOfReach, new("", "BudgetAttribute"), "", [argument, PolicyChecks.Number(fraction), figure]));
+        }
+    }
+
+    /// <summary>Sublayers that the rules on depth remove, if they remove the costliest (or the cheapest) that they may.</summary>
+    private HashSet<int> Removed(string unit, bool most)
+    {
+        var removed = new HashSet<int>();
+        foreach (var (rule, candidates) in _drops)
+        {
+            var count = 0;
+            var priced = candidates.Select(b => (Block: b, Cost: _cost.Of(b, unit)));
+            foreach (var (block, _) in most ? priced.OrderByDescending(b => b.Cost) : priced.OrderBy(b => b.Cost))
+            {
+                if (count >= rule.Drop!.AtMost) break;
+                if (block.Sublayers.Any(removed.Contains)) continue;
+                removed.UnionWith(block.Sublayers);
+                count++;
+            }
+        }
+        return removed;
+    }
+
+    private static Dictionary<int, int> UniformOf(List<OwnedGroups> rules, double ratio)
+    {
+        var counts = new Dictionary<int, int>();
+        foreach (var rule in rules) Merge(counts, Uniform(rule, ratio));
+        return counts;
+    }
+
+    /// <summary>Every group of a rule keeps the same fraction; of a KV group and its query heads the product does.</summary>
+    private static Dictionary<int, int> Uniform(OwnedGroups rule, double ratio)
+    {
+        var prune = rule.Rule.Prune!;
+        var byId = rule.Groups.ToDictionary(g => g.Id);
+        var counts = new Dictionary<int, int>();
+        (int Size, int Multiple, int Floor) Bounds(ManifestGroup g) => (g.Size, KeptCount.Multiple(Math.Max(prune.RoundTo, 0), g.Kind), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
+        foreach (var group in rule.Groups)
+        {
+            if (counts.ContainsKey(group.Id)) continue;
+            var bounds = Bounds(group);
+            if (group.Partner >= 0 && byId.TryGetValue(group.Partner, out var partner))
+            {
+                var (kv, query) = group.Kind == "keyValueGroups" ? (group, partner) : (partner, group);
+                (counts[kv.Id], counts[query.Id]) = KeptCount.Pair(ratio * kv.Size * query.Size, Bounds(kv), Bounds(query));
+            }
+            else counts[group.Id] = KeptCount.Round(ratio * group.Size, bounds.Size, bounds.Multiple, bounds.Floor);
+        }
+        return counts;
+    }
+
+    private static void Merge(Dictionary<int, int> into, Dictionary<int, int> from)
+    {
+        foreach (var entry in from) into[entry.Key] = entry.Value;
+    }
+}

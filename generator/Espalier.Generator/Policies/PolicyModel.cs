@@ -1,0 +1,68 @@
+namespace Espalier.Generator.Policies;
+
+/// <summary>One policy class as plain values: what its attributes say, without positions, symbols or syntax.</summary>
+internal sealed record PolicyModel(
+    string Namespace,
+    EquatableArray<ContainerModel> Containers,
+    string Name,
+    string ClassProblem,
+    string Model,
+    int Seed,
+    EquatableArray<RuleModel> Rules,
+    BudgetModel? Budget,
+    string Allocation,
+    GuardModel? Guard,
+    EquatableArray<string> Protect,
+    EquatableArray<CalibrationModel> Calibration)
+{
+    /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
+    public string FullName => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
+
+    /// <summary>The model's path as manifests state it.</summary>
+    public string ModelKey => Normalise(Model);
+
+    public static string Normalise(string path)
+    {
+        path = path.Replace('\\', '/');
+        while (path.StartsWith("./", StringComparison.Ordinal)) path = path.Substring(2);
+        return path;
+    }
+}
+
+/// <summary>A class, struct, record or interface round a nested policy.</summary>
+internal sealed record ContainerModel(string Keyword, string Name);
+
+/// <summary>A property with <c>[Prune]</c> or <c>[Drop]</c>.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Accessibility">Its accessibility, as C# writes it.</param>
+/// <param name="Problem">Why it is no rule property; empty when it is one.</param>
+/// <param name="HasDocumentation">Whether the user has documented it.</param>
+/// <param name="Prune">What <c>[Prune]</c> says.</param>
+/// <param name="Drop">What <c>[Drop]</c> says.</param>
+/// <param name="Score">Criterion by name; null without <c>[Score]</c>.</param>
+/// <param name="Compensate">Compensation by name; null without <c>[Compensate]</c>.</param>
+internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune, DropModel? Drop, string? Score, string? Compensate)
+{
+    /// <summary>The axis by name.</summary>
+    public string Axis => Prune?.Axis ?? Drop!.Axis;
+}
+
+internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int MinKeep, int RoundTo, bool AllowInexact);
+
+internal sealed record DropModel(string Axis, string Pattern, int AtMost);
+
+internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes)
+{
+    /// <summary>The bounds that are set, by the unit's name in the manifest.</summary>
+    public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()
+    {
+        if (Macs is { } macs) yield return ("macs", "Macs", macs);
+        if (Parameters is { } parameters) yield return ("parameters", "Parameters", parameters);
+        if (Bytes is { } bytes) yield return ("bytes", "Bytes", bytes);
+    }
+}
+
+internal sealed record GuardModel(bool Equivalence, double? Agreement);
+
+/// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
+internal sealed record CalibrationModel(string Method, int Samples, string Problem);

@@ -1,0 +1,79 @@
+using System.Collections.Immutable;
+using System.Text;
+using Espalier.Generator.Emission;
+using Espalier.Generator.Manifests;
+using Espalier.Generator.Planning;
+using Espalier.Generator.Policies;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Espalier.Generator;
+
+/// <summary>
+/// Writes the other part of every pruning policy from the manifest of its model. Each step gives plain, equatable values, so an edit that does not change
+/// a policy or a manifest ends at the first step; the only step that sees positions feeds an output of its own.
+/// </summary>
+[Generator(LanguageNames.CSharp)]
+public sealed class PolicyGenerator : IIncrementalGenerator
+{
+    /// <inheritdoc/>
+    public void Initialize(IncrementalGeneratorInitializationContext context)
+    {
+        var manifests = context.AdditionalTextsProvider
+            .Where(static file => file.Path.EndsWith(ManifestReader.Extension, StringComparison.OrdinalIgnoreCase))
+            .Select(static (file, cancellation) => ManifestReader.Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation))
+            .WithTrackingName(TrackingNames.Manifest)
+            .Collect()
+            .Select(static (files, _) => files.Where(f => f.Manifest is not null).Select(f => f.Manifest!).ToEquatable())
+            .WithTrackingName(TrackingNames.Manifests);
+
+        var policies = context.SyntaxProvider
+            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) => PolicyReader.Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
+            .Where(static policy => policy is { ClassProblem: "" })
+            .Select(static (policy, _) => policy!)
+            .WithTrackingName(TrackingNames.Policy);
+
+        var runtime = context.CompilationProvider
+            .Select(static (compilation, _) => compilation.GetTypeByMetadataName("Espalier.Runtime.ModelSession`2") is not null && compilation.GetTypeByMetadataName("Microsoft.ML.OnnxRuntime.SessionOptions") is not null)
+            .WithTrackingName(TrackingNames.Runtime);
+
+        var emissions = policies
+            .Combine(manifests)
+            .Select(static (pair, _) => new Input(pair.Left, pair.Right.FirstOrDefault(m => m.Model == pair.Left.ModelKey)))
+            .WithTrackingName(TrackingNames.Input)
+            .Select(static (input, _) => PolicyResolver.Resolve(input.Policy, input.Manifest).Policy)
+            .WithTrackingName(TrackingNames.Resolved)
+            .Combine(runtime)
+            .Select(static (pair, _) => new Emission(pair.Left, pair.Right))
+            .WithTrackingName(TrackingNames.Emission);
+
+        context.RegisterSourceOutput(emissions, static (output, emission) =>
+            output.AddSource(emission.Resolved.Policy.FullName + ".g.cs", SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
+
+        var folder = context.AnalyzerConfigOptionsProvider
+            .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
+            .WithTrackingName(TrackingNames.ProjectFolder);
+
+        var locations = context.SyntaxProvider
+            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) =>
+            {
+                var type = (INamedTypeSymbol)attributed.TargetSymbol;
+                return PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy ? PolicyLocations.Read(type, policy, cancellation) : null;
+            })
+            .Where(static places => places is not null)
+            .Combine(folder)
+            .Select(static (pair, _) => pair.Left!.RelativeTo(pair.Right))
+            .WithTrackingName(TrackingNames.Locations);
+
+        // No member of the policy depends on it, so hosts may leave it out while the user types.
+        context.RegisterImplementationSourceOutput(locations, static (output, places) =>
+            output.AddSource(places.Policy + ".Locations.g.cs", SourceText.From(PolicyEmitter.EmitLocations(places), Encoding.UTF8)));
+    }
+
+    /// <summary>A policy with the manifest of its model.</summary>
+    internal sealed record Input(PolicyModel Policy, Manifest? Manifest);
+
+    /// <summary>What the emitter turns into text.</summary>
+    internal sealed record Emission(ResolvedPolicy Resolved, bool Runtime);
+}

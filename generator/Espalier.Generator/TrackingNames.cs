@@ -1,0 +1,32 @@
+namespace Espalier.Generator;
+
+/// <summary>Names of the generator's steps: the tests of its incrementality find them by reflection.</summary>
+internal static class TrackingNames
+{
+    /// <summary>One AdditionalFile → one parsed manifest, or why it is malformed.</summary>
+    public const string Manifest = "Espalier.Manifest";
+
+    /// <summary>All manifests of the project.</summary>
+    public const string Manifests = "Espalier.Manifests";
+
+    /// <summary>One policy class as plain values.</summary>
+    public const string Policy = "Espalier.Policy";
+
+    /// <summary>One policy with the manifest of its model.</summary>
+    public const string Input = "Espalier.Input";
+
+    /// <summary>One policy resolved against its model: groups, sizes, costs.</summary>
+    public const string Resolved = "Espalier.Resolved";
+
+    /// <summary>Whether the project references the runtime.</summary>
+    public const string Runtime = "Espalier.Runtime";
+
+    /// <summary>What the emitter turns into text.</summary>
+    public const string Emission = "Espalier.Emission";
+
+    /// <summary>The project's folder.</summary>
+    public const string ProjectFolder = "Espalier.ProjectFolder";
+
+    /// <summary>Where the rules of one policy are written; the only step that depends on positions in a file.</summary>
+    public const string Locations = "Espalier.Locations";
+}

@@ -1,0 +1,130 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Calibration;
+
+/// <summary>How far calibration has come.</summary>
+/// <param name="Done">Samples that were run, over all passes.</param>
+/// <param name="Total">Samples times passes.</param>
+public readonly record struct CalibrationProgress(long Done, long Total);
+
+/// <summary>Bounds on what calibration uses.</summary>
+public sealed record CalibrationOptions
+{
+    /// <summary>Most samples in one run.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Most input elements in one run; a single sample may have more.</summary>
+    public long BatchElements { get; init; } = 1 << 18;
+
+    /// <summary>Most covariance elements that one pass over the samples collects (12 bytes each); more take more passes.</summary>
+    public long CovarianceElementsPerPass { get; init; } = 1 << 25;
+
+    /// <summary>Most features of a covariance; consumers with more get none, and a note.</summary>
+    public int CovarianceFeatures { get; init; } = 8192;
+
+    /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
+    public int Threads { get; init; }
+}
+
+/// <summary>Measures what the readers of prunable units see, and how similar blocks' inputs and outputs are, on calibration samples.</summary>
+public static class Calibrator
+{
+    /// <summary>Runs the samples through one instrumented copy of the model (a few where covariances are large).</summary>
+    /// <param name="analysis">The model and its consumers and blocks.</param>
+    /// <param name="samples">Inputs by name, each sample with a batch axis of its own where the model has one. Read once and kept.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="progress">Told after every run.</param>
+    /// <param name="cancellationToken">Stops between two operators.</param>
+    /// <param name="options">Bounds.</param>
+    /// <exception cref="EspalierException">No samples; or a sample that the model does not take.</exception>
+    public static CalibrationStatistics Run(AxisAnalysis analysis, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationRequest request,
+        IProgress<CalibrationProgress>? progress = null, CancellationToken cancellationToken = default, CalibrationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(analysis);
+        return Run(analysis.Model, analysis.Consumers, analysis.Blocks, samples, request, progress, cancellationToken, options);
+    }
+
+    /// <inheritdoc cref="Run(AxisAnalysis, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, CalibrationRequest, IProgress{CalibrationProgress}?, CancellationToken, CalibrationOptions?)"/>
+    /// <param name="model">The model.</param>
+    /// <param name="consumers">Its consumers.</param>
+    /// <param name="blocks">Its blocks.</param>
+    /// <param name="samples">Inputs by name.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="progress">Told after every run.</param>
+    /// <param name="cancellationToken">Stops between two operators.</param>
+    /// <param name="options">Bounds.</param>
+    public static CalibrationStatistics Run(OnnxModel model, IReadOnlyList<Consumer> consumers, IReadOnlyList<Block> blocks,
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationRequest request,
+        IProgress<CalibrationProgress>? progress = null, CancellationToken cancellationToken = default, CalibrationOptions? options = null)
+    {
+        options ??= new CalibrationOptions();
+        var all = samples.ToList();
+        if (all.Count == 0) throw new EspalierException("Calibration was given no samples.");
+
+        var notes = new List<string>();
+        var wanted = new List<Consumer>();
+        foreach (var consumer in consumers)
+        {
+            if (request.Consumers?.Contains(consumer.Id) == false && !request.Covariance.Contains(consumer.Id)) continue;
+            if (consumer.Node.Scope == 0) wanted.Add(consumer);
+            else notes.Add($"No statistics for {consumer.Node}: it is inside a subgraph, whose tensors cannot be fetched.");
+        }
+        var wantedBlocks = blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
+
+        var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output })).ToHashSet(StringComparer.Ordinal);
+        var ranks = Ranks.Of(model, tensors, all[0], cancellationToken);
+        var sites = new Sites(GraphFacts.WeightShapes(model), ranks, notes);
+        foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
+        foreach (var site in sites.All)
+        {
+            if (!site.Covariance || site.Features <= options.CovarianceFeatures) continue;
+            site.Covariance = false;
+            notes.Add($"No covariance for {site.Consumers[0].Node}: {site.Features} features are more than {options.CovarianceFeatures}.");
+        }
+        wantedBlocks.RemoveAll(b =>
+        {
+            if (ranks.TryGetValue(b.Input, out int i) && ranks.TryGetValue(b.Output, out int o) && i == o && i > 0) return false;
+            notes.Add($"No similarity for block '{b.Name}': the shapes of '{b.Input}' and '{b.Output}' are unknown or differ.");
+            return true;
+        });
+
+        var passes = Passes(sites.All, options.CovarianceElementsPerPass);
+        if (passes.Count == 0) passes.Add([]);
+        var batches = new SampleBatches(model, options.BatchSize, options.BatchElements);
+        var statistics = new Dictionary<int, ActivationStatistics>();
+        var cosines = new Dictionary<int, double>();
+        for (int p = 0; p < passes.Count; p++)
+        {
+            long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
+            var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], ranks, options.Threads);
+            pass.Run(all, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
+            pass.Finish(request, statistics, cosines, notes);
+        }
+        return new CalibrationStatistics(statistics, cosines, all.Count) { Notes = notes };
+    }
+
+    /// <summary>Sites in runs whose Gram matrices fit the bound together; sites without one ride along with the first.</summary>
+    private static List<List<Site>> Passes(IReadOnlyList<Site> sites, long limit)
+    {
+        var passes = new List<List<Site>>();
+        long room = 0;
+        foreach (var site in sites)
+        {
+            long size = site.GramElements;
+            if (passes.Count == 0 || size > room)
+            {
+                if (passes.Count > 0 && size == 0)
+                {
+                    passes[0].Add(site);
+                    continue;
+                }
+                passes.Add([]);
+                room = limit;
+            }
+            passes[^1].Add(site);
+            room -= size;
+        }
+        return passes;
+    }
+}

@@ -1,0 +1,109 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Calibration;
+
+/// <summary>A site's names in the instrumented graph.</summary>
+/// <param name="Site">The site.</param>
+/// <param name="Reference">Input: what is subtracted from every row, one number per feature.</param>
+/// <param name="Rows">Output: shape of the rows; all but the last axis are counted.</param>
+/// <param name="Sum">Output: Σ(x−r) per feature.</param>
+/// <param name="Squares">Output: Σ(x−r)² per feature; null where the Gram matrix has it on its diagonal.</param>
+/// <param name="Absolute">Output: Σ|x| per feature.</param>
+/// <param name="Gram">Output: Σ(x−r)(x−r)ᵀ; null where it was not asked for.</param>
+internal sealed record SiteTap(Site Site, string Reference, string Rows, string Sum, string? Squares, string Absolute, string? Gram);
+
+/// <summary>A block's names in the instrumented graph.</summary>
+/// <param name="Block">The block.</param>
+/// <param name="Sum">Output: sum of the rows' cosines.</param>
+/// <param name="Shape">Output: shape of the block's input without the axis that a row runs along.</param>
+internal sealed record BlockTap(Block Block, string Sum, string Shape);
+
+/// <summary>
+/// Writes statistics into a copy of a graph, so that ONNX Runtime's kernels do the work and only sums leave it. Everything is
+/// taken about a reference row r (a graph input), which keeps float32 sums from cancelling: Σ(x−r)(x−r)ᵀ is of the size of the
+/// covariance, not of the squared mean.
+/// </summary>
+internal sealed class Instrumentation
+{
+    public const string Prefix = "espalier.calibration/";
+    private readonly NodeWriter _write;
+
+    public Instrumentation(ModelProto copy)
+    {
+        copy.Graph.Output.Clear();
+        _write = new NodeWriter(copy, Prefix);
+    }
+
+    public SiteTap Tap(Site site, int number)
+    {
+        string x = _write.Float(site.Activation);
+        x = site.Window is { } window ? Patches(x, site, window) : Rows(x, site);
+        bool stacked = site.BatchAxis >= 0 || site.PerGroup;
+
+        long[] reference = site.PerGroup ? [site.Window!.Groups, 1, site.Features] : [site.Features * (site.Window?.Groups ?? 1)];
+        string r = _write.Input($"reference/{number}", reference);
+        string d = _write.Op("Sub", [x, r]);
+        long rows = stacked ? 1 : 0;
+        string sum = _write.ReduceSum(d, false, rows);
+        string absolute = _write.ReduceSum(_write.Op("Abs", [x]), false, rows);
+        string? squares = null, gram = null;
+        if (!site.Covariance) squares = _write.ReduceSum(_write.Op("Mul", [d, d]), false, rows);
+        else gram = stacked ? _write.Op("MatMul", [_write.Transpose(d, [0, 2, 1]), d]) : _write.Gram(d);
+
+        string shape = _write.Op("Shape", [d]);
+        foreach (var name in new[] { shape, sum, squares, absolute, gram })
+            if (name is not null) _write.Output(name);
+        return new SiteTap(site, r, shape, sum, squares, absolute, gram);
+    }
+
+    /// <summary>[rows, features], or [batch, rows, features] for stacked weights.</summary>
+    private string Rows(string x, Site site)
+    {
+        if (site.Rank == 1) return _write.Reshape(x, 1, site.Features);
+        var others = Enumerable.Range(0, site.Rank).Where(a => a != site.Axis && a != site.BatchAxis);
+        if (site.BatchAxis < 0) return _write.Flatten(_write.Transpose(x, [.. others, site.Axis]), site.Rank - 1);
+        x = _write.Transpose(x, [site.BatchAxis, .. others, site.Axis]);
+        return site.Rank == 3 ? x : _write.Reshape(x, 0, -1, site.Features);
+    }
+
+    /// <summary>
+    /// One row per position of the window, in the weight's own order. A convolution of one filter per channel and kernel
+    /// position, a single 1 each, moves exactly the elements that the model's own convolution sees: same padding, strides and
+    /// dilations, whatever the rank, for static and dynamic sizes.
+    /// </summary>
+    private string Patches(string x, Site site, Window window)
+    {
+        if (!window.IsPointwise)
+        {
+            long positions = window.Positions, channels = window.Channels;
+            var filters = new float[checked(channels * positions * positions)];
+            for (long f = 0; f < channels * positions; f++) filters[f * positions + f % positions] = 1;
+            string weight = _write.Constant(filters, [channels * positions, 1, .. window.Kernel]);
+            x = _write.Op("Conv", [x, weight], [.. window.Attributes.Select(a => a.Clone()),
+                NodeWriter.Int("group", channels), NodeWriter.Ints("kernel_shape", window.Kernel)]);
+        }
+        if (site.PerGroup)
+            return _write.Reshape(_write.Transpose(_write.Reshape(x, 0, window.Groups, site.Features, -1), [1, 0, 3, 2]), window.Groups, -1, site.Features);
+        return _write.Flatten(_write.Transpose(x, [0, .. Enumerable.Range(2, site.Rank - 2), 1]), site.Rank - 1);
+    }
+
+    /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
+    public BlockTap Tap(Block block, int rank)
+    {
+        string x = _write.Float(block.Input), y = _write.Float(block.Output);
+        long axis = rank == 4 ? 1 : rank - 1;
+        string Dot(string a, string b) => _write.ReduceSum(_write.Op("Mul", [a, b]), false, axis);
+        string xx = Dot(x, x), yy = Dot(y, y), tiny = _write.Constant(new[] { 1e-30f });
+        // The roots first: the product of two sums of squares would leave float32's range sooner. The last summand is far below
+        // rounding unless exactly one row is zero.
+        string norm = _write.Op("Mul", [_write.Op("Sqrt", [xx]), _write.Op("Sqrt", [yy])]);
+        string larger = _write.Op("Mul", [_write.Op("Add", [xx, yy]), _write.Constant(new[] { 1e-12f })]);
+        string cosine = _write.Op("Div", [_write.Op("Add", [Dot(x, y), tiny]), _write.Op("Add", [_write.Op("Add", [norm, tiny]), larger])]);
+        string shape = _write.Op("Shape", [cosine]);
+        string sum = rank == 1 ? cosine : _write.ReduceSum(cosine, false, [.. Enumerable.Range(0, rank - 1).Select(a => (long)a)]);
+        _write.Output(sum);
+        _write.Output(shape);
+        return new BlockTap(block, sum, shape);
+    }
+}

@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+using Espalier.Onnx;
+using Google.Protobuf;
+
+namespace Espalier.Calibration;
+
+/// <summary>
+/// Appends nodes to a graph in the operator set that the model declares: the few operators whose axes moved from attributes to
+/// inputs are written in the form that the model's version has.
+/// </summary>
+internal sealed class NodeWriter
+{
+    private readonly GraphProto _graph;
+    private readonly long _opset;
+    private readonly string _prefix;
+    private int _next;
+
+    /// <param name="model">Model whose main graph is written to.</param>
+    /// <param name="prefix">Start of every new name; no tensor of the model may start so.</param>
+    public NodeWriter(ModelProto model, string prefix)
+    {
+        (_graph, _prefix) = (model.Graph, prefix);
+        var import = model.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx");
+        if (import is null) model.OpsetImport.Add(import = new OperatorSetIdProto { Domain = "", Version = 17 });
+        _opset = import.Version;
+    }
+
+    public string Op(string type, IEnumerable<string> inputs, params AttributeProto[] attributes)
+    {
+        var node = new NodeProto { OpType = type, Name = $"{_prefix}{_next}" };
+        node.Input.AddRange(inputs);
+        node.Attribute.AddRange(attributes);
+        node.Output.Add($"{_prefix}{_next++}_out");
+        _graph.Node.Add(node);
+        return node.Output[0];
+    }
+
+    /// <summary>Every consumer reads float32, whatever the model computes in; ONNX Runtime drops the cast where it does nothing.</summary>
+    public string Float(string x) => Op("Cast", [x], Int("to", (long)TensorProto.Types.DataType.Float));
+
+    public string Transpose(string x, IReadOnlyList<int> perm)
+        => perm.Select((p, i) => p == i).All(same => same) ? x : Op("Transpose", [x], Ints("perm", perm.Select(p => (long)p)));
+
+    public string Flatten(string x, int axis) => Op("Flatten", [x], Int("axis", axis));
+
+    public string Reshape(string x, params long[] target) => Op("Reshape", [x, Constant(target, target.Length)]);
+
+    public string ReduceSum(string x, bool keep, params long[] axes) => _opset >= 13
+        ? Op("ReduceSum", [x, Constant(axes, axes.Length)], Int("keepdims", keep ? 1 : 0))
+        : Op("ReduceSum", [x], Ints("axes", axes), Int("keepdims", keep ? 1 : 0));
+
+    /// <summary>AᵀA of a matrix.</summary>
+    public string Gram(string x) => Op("Gemm", _opset >= 11 ? [x, x] : [x, x, Constant(new float[1], 1)], Int("transA", 1));
+
+    /// <summary>A constant; as a node, since initializers of old files would have to be inputs too.</summary>
+    public string Constant<T>(T[] values, params long[] dims) where T : unmanaged
+    {
+        var tensor = new TensorProto
+        {
+            DataType = (int)(typeof(T) == typeof(float) ? TensorProto.Types.DataType.Float : TensorProto.Types.DataType.Int64),
+            RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan())),
+        };
+        tensor.Dims.AddRange(dims);
+        return Op("Constant", [], new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor });
+    }
+
+    /// <summary>A float32 graph input.</summary>
+    public string Input(string name, params long[] dims)
+    {
+        var shape = new TensorShapeProto();
+        shape.Dim.AddRange(dims.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
+        _graph.Input.Add(new ValueInfoProto
+        {
+            Name = _prefix + name,
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
+        });
+        return _prefix + name;
+    }
+
+    /// <summary>Makes a tensor an output of the graph; ONNX Runtime infers its type.</summary>
+    public void Output(string name) => _graph.Output.Add(new ValueInfoProto { Name = name });
+
+    public static AttributeProto Int(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
+
+    public static AttributeProto Ints(string name, IEnumerable<long> values)
+    {
+        var attribute = new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints };
+        attribute.Ints.AddRange(values);
+        return attribute;
+    }
+}

@@ -1,0 +1,32 @@
+using Espalier.Onnx;
+using Espalier.Runtime;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Espalier.Calibration;
+
+/// <summary>Opens models of this process in ONNX Runtime.</summary>
+public static class Sessions
+{
+    /// <summary>Opens a model with its changes; external data are found where the file was.</summary>
+    /// <param name="model">The model; any that fits into one array.</param>
+    /// <param name="threads">Threads within an operator; 0 for as many as there are cores.</param>
+    /// <param name="strict">Mismatches of inferred shapes are errors (<c>session.strict_shape_type_inference</c>).</param>
+    /// <exception cref="EspalierException">ONNX Runtime refuses the model.</exception>
+    public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using var options = Options(threads, strict);
+        if (model.Path is { } path && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+        return new ModelSession(model.ToBytes(), options);
+    }
+
+    /// <summary>Settings of the sessions here: quiet, so that warnings about the model do not mix with the tool's own output.</summary>
+    public static SessionOptions Options(int threads = 0, bool strict = false)
+    {
+        var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+        if (threads > 0) options.IntraOpNumThreads = threads;
+        if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
+        return options;
+    }
+}

@@ -1,0 +1,51 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Calibration;
+
+/// <summary>One activation seen in one way: all consumers that contract it alike share its statistics.</summary>
+internal sealed class Site
+{
+    public required string Key { get; init; }
+    public required string Activation { get; init; }
+    /// <summary>Contracted axis; the channel axis for a convolution.</summary>
+    public required int Axis { get; init; }
+    public required int Rank { get; init; }
+    /// <summary>Features per batch index of the weight.</summary>
+    public required long Features { get; init; }
+    /// <summary>Axis of the activation that runs along the batch axis of stacked weights; −1 without.</summary>
+    public int BatchAxis { get; init; } = -1;
+    /// <summary>Window of a convolution; null for a matrix product.</summary>
+    public Window? Window { get; init; }
+    public List<Consumer> Consumers { get; } = [];
+    public bool Covariance { get; set; }
+
+    /// <summary>A grouped convolution whose groups are kept apart, for their covariances.</summary>
+    public bool PerGroup => Window is { Groups: > 1 } && Covariance;
+
+    /// <summary>Elements of the Gram output, an estimate where the number of experts is not known.</summary>
+    public long GramElements => !Covariance ? 0 : checked(Features * Features * (PerGroup ? Window!.Groups : BatchAxis >= 0 ? Batches : 1));
+
+    /// <summary>Size of the batch axis.</summary>
+    public long Batches { get; init; } = 1;
+}
+
+/// <summary>What a convolution's kernel sees.</summary>
+/// <param name="Channels">Input channels of all groups.</param>
+/// <param name="Groups">Groups.</param>
+/// <param name="Kernel">Kernel per spatial axis.</param>
+/// <param name="Attributes">Attributes that place the window: strides, dilations, pads, auto_pad.</param>
+internal sealed record Window(long Channels, long Groups, long[] Kernel, IReadOnlyList<AttributeProto> Attributes)
+{
+    public long Positions { get; } = Kernel.Aggregate(1L, (a, b) => a * b);
+
+    /// <summary>Whether every patch is just the channels at one position.</summary>
+    public bool IsPointwise => Positions == 1 && Attributes.All(a => a.Name switch
+    {
+        "strides" => a.Ints.All(v => v == 1),
+        "pads" => a.Ints.All(v => v == 0),
+        _ => true,
+    });
+
+    public static readonly string[] Placing = ["strides", "dilations", "pads", "auto_pad"];
+}

@@ -1,0 +1,106 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Calibration;
+
+/// <summary>One instrumented copy of a model, its session and its sums.</summary>
+internal sealed class Pass
+{
+    private readonly OnnxModel _copy;
+    private readonly List<Accumulator> _sites = [];
+    private readonly List<(BlockTap Tap, List<double> Sums, List<long> Rows)> _blocks = [];
+    private readonly int _threads;
+
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, int> ranks, int threads)
+    {
+        _threads = threads;
+        var proto = model.Proto.Clone();
+        var instrumentation = new Instrumentation(proto);
+        foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
+        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, ranks[block.Input]), [], []));
+        _copy = model.Derive(proto);
+    }
+
+    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, SampleBatches batches, Action<long> progress, CancellationToken cancellation)
+    {
+        if (_sites.Count + _blocks.Count == 0) return;
+        using var session = Sessions.Open(_copy, _threads);
+        // The first sample alone gives the reference rows; it is run again with the others.
+        Add(Execute([samples[0]]));
+        foreach (var site in _sites) site.Recentre();
+        foreach (var (_, sums, rows) in _blocks)
+        {
+            sums.Clear();
+            rows.Clear();
+        }
+
+        bool batching = true;
+        long done = 0;
+        foreach (var batch in batches.Of(samples))
+        {
+            if (batching && batch.Count > 1)
+            {
+                try
+                {
+                    Add(Execute(batch));
+                    progress(done += batch.Count);
+                    continue;
+                }
+                catch (EspalierException)
+                {
+                    // The batch axis is dynamic by declaration only: a Reshape inside has a fixed size. A bad sample fails again below.
+                    batching = false;
+                }
+            }
+            foreach (var sample in batch)
+            {
+                Add(Execute([sample]));
+                progress(++done);
+            }
+        }
+
+        IReadOnlyDictionary<string, NamedTensor> Execute(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> batch)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return session.Run([.. SampleBatches.Join(batch), .. _sites.Select(s => s.ReferenceInput())], cancellation);
+        }
+    }
+
+    private void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
+    {
+        foreach (var site in _sites) site.Add(outputs);
+        foreach (var (tap, sums, rows) in _blocks)
+        {
+            sums.Add(((float[])outputs[tap.Sum].Values)[0]);
+            rows.Add(((long[])outputs[tap.Shape].Values).Aggregate(1L, (a, b) => a * b));
+        }
+    }
+
+    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines, List<string> notes)
+    {
+        foreach (var site in _sites)
+        {
+            if (!site.IsFinite)
+            {
+                notes.Add($"No statistics for {string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node))}: '{site.Tap.Site.Activation}' is not finite on some sample.");
+                continue;
+            }
+            foreach (var s in site.Finish())
+            {
+                bool covariance = request.Covariance.Contains(s.Consumer);
+                statistics[s.Consumer] = covariance ? s : s with
+                {
+                    Covariance = null,
+                    PerBatch = site.Tap.Site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null }).ToList(),
+                };
+            }
+        }
+        foreach (var (tap, sums, rows) in _blocks)
+        {
+            double cosine = sums.Sum() / rows.Sum();
+            if (double.IsFinite(cosine)) cosines[tap.Block.Id] = cosine;
+            else notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");
+        }
+    }
+}
