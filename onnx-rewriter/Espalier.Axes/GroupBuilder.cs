@@ -132,13 +132,12 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         bool Has(string role) => roles.Contains(role);
         if (Has("hidden")) return GroupKind.HiddenState;
         if (Has("stacked")) return GroupKind.Experts;
+        if (!Has("product out") && !Has("conv out") && !Has("heads")) return Has("rows") ? GroupKind.EmbeddingRows : GroupKind.Other;
         if (Has("heads") || Has("batch")) return GroupKind.Heads;
         if (Has("head dims")) return GroupKind.HeadDims;
         if (Has("value dims")) return GroupKind.ValueDims;
         if (Has("stream") && (Inexact.ContainsKey(factor) || !Has("conv out"))) return GroupKind.Width;
-        if (Has("conv out")) return GroupKind.Channels;
-        if (Has("product out")) return GroupKind.Neurons;
-        return Has("rows") ? GroupKind.EmbeddingRows : GroupKind.Other;
+        return Has("conv out") ? GroupKind.Channels : GroupKind.Neurons;
     }
 
     /// <summary>In a product of two activations, a shared axis kv·r of which r is only repeated on one side: KV groups and their query heads.</summary>

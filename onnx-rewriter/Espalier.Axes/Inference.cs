@@ -134,7 +134,12 @@ internal sealed class Inference
         {
             if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
             else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
-            else rule.Apply(context);
+            else
+            {
+                rule.Apply(context);
+                // Operands that the rule does not speak of (scales, pads, bounds) are read as they are.
+                foreach (var operand in context.Inputs.Skip(rule.Described)) if (operand?.Value is null) context.FreezeAll(operand, "an operand that is read as it is");
+            }
             return;
         }
         if (RuleApplication.TryApply(context))
@@ -239,7 +244,10 @@ internal sealed class Inference
 }
 
 /// <summary>A rule in code.</summary>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape);
+/// <param name="Apply">The rule.</param>
+/// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
+/// <param name="Described">Number of leading operands whose axes it speaks of.</param>
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, int Described = 1);
 
 /// <summary>The operators whose rule is code.</summary>
 internal static class CodeRules
@@ -249,27 +257,27 @@ internal static class CodeRules
         ["Constant"] = new(SourceRules.Constant, false),
         ["ConstantOfShape"] = new(SourceRules.ConstantOfShape, false),
         ["Range"] = new(SourceRules.Range, false),
-        ["Einsum"] = new(SourceRules.Einsum, true),
+        ["Einsum"] = new(SourceRules.Einsum, true, int.MaxValue),
         ["Resize"] = new(SourceRules.Resize, true),
         ["Upsample"] = new(SourceRules.Resize, true),
         ["Transpose"] = new(ShapeRules.Transpose, true),
         ["Flatten"] = new(ShapeRules.Flatten, true),
         ["Squeeze"] = new(ShapeRules.Squeeze, true),
         ["Unsqueeze"] = new(ShapeRules.Unsqueeze, true),
-        ["Concat"] = new(ShapeRules.Concat, true),
+        ["Concat"] = new(ShapeRules.Concat, true, int.MaxValue),
         ["Expand"] = new(ShapeRules.Expand, true),
         ["Tile"] = new(ShapeRules.Tile, true),
         ["Reshape"] = new(ShapeRules.Reshape, true),
         ["Split"] = new(SelectRules.Split, true),
         ["Slice"] = new(SelectRules.Slice, true),
-        ["Gather"] = new(SelectRules.Gather, true),
+        ["Gather"] = new(SelectRules.Gather, true, 2),
         ["Pad"] = new(SelectRules.Pad, true),
         ["Softmax"] = new(ReduceRules.Softmax, true),
         ["LogSoftmax"] = new(ReduceRules.Softmax, true),
         ["Hardmax"] = new(ReduceRules.Softmax, true),
-        ["LayerNormalization"] = new(ReduceRules.LayerNormalization, true),
-        ["RMSNormalization"] = new(ReduceRules.LayerNormalization, true),
-        ["SimplifiedLayerNormalization"] = new(ReduceRules.LayerNormalization, true),
+        ["LayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
+        ["RMSNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
+        ["SimplifiedLayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
         ["MeanVarianceNormalization"] = new(ReduceRules.MeanVariance, true),
         ["LpNormalization"] = new(ReduceRules.LpNormalization, true),
         ["TopK"] = new(ReduceRules.TopK, true),

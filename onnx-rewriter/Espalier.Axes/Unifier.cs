@@ -185,7 +185,7 @@ internal sealed class Unifier
                 if (x.Head is FactorTerm || y.Head is FactorTerm || left.Count == right.Count) return Unify(x, y);
             }
             if (MatchEnd(left, right, last: true) || MatchEnd(left, right, last: false)) continue;
-            return false;
+            return Unroll(left, right);
         }
 
         static List<Term> Parts(Term term)
@@ -200,6 +200,27 @@ internal sealed class Unifier
                 else if (!term.IsOne) parts.Add(term.Head);
             }
         }
+    }
+
+    /// <summary>
+    /// No divisor is common (channel shuffle of 4·34 read as 34·4): the shorter major factor is taken unit by unit, each a copy of the
+    /// rest, and the copies are matched as a concatenation. Longer factors are not unrolled: the axis stays whole.
+    /// </summary>
+    private bool Unroll(List<Term> left, List<Term> right)
+    {
+        const int MaxUnrolled = 16, MaxSize = 4096;
+        if (Term.Product(left).Size is not <= MaxSize || Term.Product(right).Size is not <= MaxSize) return false;
+        var (copied, other) = left[0].Size <= right[0].Size ? (left, right) : (right, left);
+        if (copied.Count < 2 || copied[0].Size is not <= MaxUnrolled) return false;
+        var rest = copied[0];
+        long count = rest.Size!.Value;
+        for (long k = 1; k < count; k++)
+        {
+            if (Cut(rest, 1) is not var (_, tail)) return false;
+            rest = tail;
+        }
+        var copy = Term.Product(copied[1..]);
+        return UnifySums(Term.Sum(Enumerable.Repeat(copy, (int)count)), Term.Product(other));
     }
 
     /// <summary>Takes equal ends off both products, splitting the larger at the size of the smaller.</summary>

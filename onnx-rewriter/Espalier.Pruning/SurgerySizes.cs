@@ -76,7 +76,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 
     private string Constant(SizeUse use, long[] values, int rank, DataType type)
     {
-        var payload = type == DataType.Int32 ? TensorContent.FromBytes([.. values.SelectMany(v => BitConverter.GetBytes((int)v))]) : TensorContent.FromLongs(values);
+        var payload = TensorContent.FromLongs(type, values);
         string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size");
         graph.AddInitializer(use.Node.Scope, graph.Analysis.Model.NewTensor(name, type, rank == 0 ? [] : [values.LongLength], payload));
         return name;

@@ -13,6 +13,7 @@ internal static class ValueRules
     /// <summary>Evaluates the node if it computes sizes; its result is then no data that could be sliced.</summary>
     public static bool TryEvaluate(NodeContext context)
     {
+        if (context.Node.OpType == "Split" && context.Input(0)?.Value is { Rank: 1 } vector) return Split(context, vector);
         if (Evaluate(context) is not { } value || value.Elements.Length > SizeTensor.MaxElements) return false;
         Term[] terms = value.Rank == 0 ? [] : [context.Constant(value.Elements.Length, "a vector of sizes")];
         var output = context.Output(0, terms, value);
@@ -116,6 +117,21 @@ internal static class ValueRules
             ("Equal", Extent, Literal { Value: < 0 }) or ("Equal", Literal { Value: < 0 }, Extent) => new Literal(0),
             _ => new Binary(op, a, b),
         };
+    }
+
+    private static bool Split(NodeContext context, SizeTensor vector)
+    {
+        int count = context.Record.Outputs.Length, at = 0;
+        var sizes = context.AttributeOrInput("split", 1) ?? (context.Input(1) is null && vector.Elements.Length % count == 0
+            ? [.. Enumerable.Repeat((long)vector.Elements.Length / count, count)] : null);
+        if (sizes?.Length != count || sizes.Sum() != vector.Elements.Length) return false;
+        for (int k = 0; k < count; k++)
+        {
+            var part = new SizeTensor(1, vector.Elements[at..(at + (int)sizes[k])]);
+            at += (int)sizes[k];
+            context.Output(k, [context.Constant(sizes[k], "a vector of sizes")], part).ElementType = context.Input(0)!.ElementType;
+        }
+        return true;
     }
 
     private static SizeTensor? Slice(NodeContext context, SizeTensor x)

@@ -33,7 +33,7 @@ internal static class Windows
                     : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
                     : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));
             }
-            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", size));
+            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", Math.Max(1, size ?? 1)));
         }
         packs[result] = axes;
     }
