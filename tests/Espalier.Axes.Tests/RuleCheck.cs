@@ -47,10 +47,10 @@ internal sealed class RuleCheck
     /// <summary>No unit of the axis can be removed, for a reason that contains the text.</summary>
     public RuleCheck Frozen(string tensor, int axis, string reason)
     {
-        var groups = _analysis.Groups.Where(g => g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis)).ToList();
-        Assert.True(groups.Count > 0, $"nothing is known of {tensor}:{axis}\n{Describe()}");
-        Assert.True(groups.All(g => g.Exactness == Exactness.Frozen), $"{tensor}:{axis} is not frozen\n{Describe()}");
-        Assert.True(groups.Any(g => g.Reason?.Contains(reason, StringComparison.OrdinalIgnoreCase) == true), $"{tensor}:{axis} is frozen, but not because of {reason}\n{Describe()}");
+        Assert.DoesNotContain(_analysis.Groups, g => g.Exactness != Exactness.Frozen && g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis));
+        var reasons = _analysis.Frozen.Where(f => f.Tensor == tensor && f.Axis == axis).Select(f => f.Reason).ToList();
+        Assert.True(reasons.Count > 0, $"{tensor}:{axis} is not listed as frozen\n{Describe()}");
+        Assert.True(reasons.Any(r => r.Contains(reason, StringComparison.OrdinalIgnoreCase)), $"{tensor}:{axis} is frozen because of '{string.Join("', '", reasons)}', not {reason}\n{Describe()}");
         return this;
     }
 
