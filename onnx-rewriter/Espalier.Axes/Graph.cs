@@ -19,6 +19,8 @@ internal sealed class TensorState(string name, int scope)
     public int Scope { get; } = scope;
     /// <summary>One term per axis; null where the rank is unknown.</summary>
     public Term[]? Terms { get; set; }
+    /// <summary>Why the rank is unknown: the first barrier on the way here.</summary>
+    public string? Unknown { get; set; }
     /// <summary>Elements, where they are sizes or small integer constants.</summary>
     public SizeTensor? Value { get; set; }
     /// <summary>The constant in the file: an initializer or the value of a Constant node.</summary>

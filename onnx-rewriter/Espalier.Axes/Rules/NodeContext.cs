@@ -123,10 +123,13 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
     /// <summary>Nothing is known of the operator: everything that it touches is frozen.</summary>
     public void Barrier(string reason)
     {
+        var first = Inputs.FirstOrDefault(i => i is { Terms: null, Unknown: not null })?.Unknown;
+        if (first is not null) reason += $", after {first}";
         foreach (var input in Inputs) FreezeAll(input, reason);
         foreach (var output in Record.Outputs)
         {
             output.Terms = null;
+            output.Unknown = first ?? $"{Info}: {reason}";
             output.Value = null;
         }
         Record.Zero = ZeroRule.Never;
