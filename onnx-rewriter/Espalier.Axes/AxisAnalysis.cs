@@ -5,7 +5,26 @@ namespace Espalier.Axes;
 /// <summary>What axis inference found in one model. Immutable.</summary>
 public sealed class AxisAnalysis
 {
+    private readonly Inference? _inference;
+    private readonly GroupBuilder? _builder;
+
     internal AxisAnalysis(OnnxModel model) => Model = model;
+
+    private AxisAnalysis(OnnxModel model, AxisOptions options)
+    {
+        Model = model;
+        _inference = new Inference(model, options);
+        _inference.Run();
+        Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs).Find();
+        _builder = new GroupBuilder(_inference, Blocks);
+        Groups = _builder.Build();
+        var byFactor = Groups.ToDictionary(g => g.Factor);
+        Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs);
+        foreach (var group in Groups) group.Consumers = [.. Consumers.Where(c => c.Contracted.Leaves.Contains(group.Factor))];
+        Nodes = _inference.Nodes;
+        Cost = new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters);
+        Frozen = [.. FrozenAxes(byFactor)];
+    }
 
     /// <summary>The model.</summary>
     public OnnxModel Model { get; }
@@ -19,17 +38,41 @@ public sealed class AxisAnalysis
     public IReadOnlyList<NodeInfo> Nodes { get; internal set; } = [];
     /// <summary>Cost as a polynomial in the sizes of the groups.</summary>
     public CostModel Cost { get; internal set; } = null!;
+    /// <summary>Every weight axis of size 2 or more of which no unit can be removed, with operator and reason.</summary>
+    public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; internal set; } = [];
 
-    /// <summary>Runs the inference.</summary>
-    public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => throw new NotSupportedException();
+    internal InferenceState? State => _inference?.State;
+    internal IEnumerable<TensorState> GraphInputs => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
+    internal IReadOnlyList<TensorState> Parameters => _builder?.Parameters ?? [];
+    internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
+    internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
 
-    /// <summary>Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists.</summary>
-    public IReadOnlyList<Term>? TermsOf(string tensor) => null;
+    /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
+    public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
+
+    /// <summary>Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs use gives the first.</summary>
+    public IReadOnlyList<Term>? TermsOf(string tensor) => (_inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor))?.Terms;
+
+    private IEnumerable<(string, int, string)> FrozenAxes(Dictionary<Factor, Group> byFactor)
+    {
+        foreach (var tensor in _builder!.Parameters)
+        {
+            if (tensor.Value is not null) continue;
+            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
+            {
+                var leaves = tensor.Terms[axis].Leaves;
+                if (tensor.Terms[axis].Size < 2 || leaves.Any(l => byFactor.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) continue;
+                string reason = leaves.Select(l => _builder.Frozen.GetValueOrDefault(l)?.Reason).FirstOrDefault(r => r is not null)
+                    ?? "every part of it is cut out by a constant index";
+                yield return (tensor.Name, axis, reason);
+            }
+        }
+    }
 }
 
 /// <summary>Settings of the inference.</summary>
 public sealed record AxisOptions
 {
-    /// <summary>Sizes that stand for dynamic dimensions in costs, by the name of the dimension; others: 1 on axis 0, 224 on the spatial axes of a rank-4 input, 128 elsewhere.</summary>
+    /// <summary>Sizes that stand for dynamic dimensions in costs, by the name of the dimension; others: 1 on axis 0, 224 on the other axes of a rank-4 input, 128 elsewhere.</summary>
     public IReadOnlyDictionary<string, long> Dimensions { get; init; } = new Dictionary<string, long>();
 }

@@ -11,3 +11,106 @@ public sealed record NodeInfo(int Ordinal, NodeProto Proto, int Scope)
     /// <summary>Operator and name, as messages give them.</summary>
     public override string ToString() => $"{Proto.OpType} '{(Proto.Name.Length > 0 ? Proto.Name : Proto.Output.FirstOrDefault() ?? "")}'";
 }
+
+/// <summary>What inference knows of one tensor.</summary>
+internal sealed class TensorState(string name, int scope)
+{
+    public string Name { get; } = name;
+    public int Scope { get; } = scope;
+    /// <summary>One term per axis; null where the rank is unknown.</summary>
+    public Term[]? Terms { get; set; }
+    /// <summary>Elements, where they are sizes or small integer constants.</summary>
+    public SizeTensor? Value { get; set; }
+    /// <summary>The constant in the file: an initializer or the value of a Constant node.</summary>
+    public TensorProto? Data { get; set; }
+    /// <summary>True where the value follows from constants of the file alone.</summary>
+    public bool IsConstant { get; set; }
+    /// <summary>Element type; 0 where unknown.</summary>
+    public int ElementType { get; set; }
+    /// <summary>Ordinal of the node that computes it; −1 for inputs and initializers.</summary>
+    public int Producer { get; set; } = -1;
+    /// <summary>Weights count as parameters: data of the file that is sliced with its axes.</summary>
+    public bool IsParameter { get; set; }
+    /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
+    public HashSet<Factor> Zero { get; set; } = [];
+
+    public bool IsFloating => ElementType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16
+        or (int)TensorProto.Types.DataType.Double or (int)TensorProto.Types.DataType.Bfloat16;
+}
+
+/// <summary>One graph of the model: the main one, or the branch of an If.</summary>
+internal sealed class Scope(int id, Scope? outer)
+{
+    public int Id { get; } = id;
+    public Scope? Outer { get; } = outer;
+    public Dictionary<string, TensorState> Tensors { get; } = new(StringComparer.Ordinal);
+
+    public TensorState? Find(string name)
+    {
+        for (var scope = this; scope is not null; scope = scope.Outer)
+            if (scope.Tensors.TryGetValue(name, out var state)) return state;
+        return null;
+    }
+}
+
+/// <summary>How an operator treats zeros, for the theorem that removal equals masking.</summary>
+internal enum ZeroRule
+{
+    /// <summary>The output is not zero where the inputs are.</summary>
+    Never,
+    /// <summary>f(0) = 0 of the first operand; the others do not matter (Relu, Transpose, Div).</summary>
+    First,
+    /// <summary>Zero where every operand that has the position is (Add, Concat).</summary>
+    All,
+    /// <summary>Zero where one operand is (Mul, MatMul).</summary>
+    Any,
+    /// <summary>Zero where the second operand and the third, if there is one, are (scale and bias of a normalisation).</summary>
+    Affine,
+    /// <summary>Zero where one of the first two operands and the bias (third), if there is one, are.</summary>
+    Contraction,
+}
+
+/// <summary>A node with its operands, after its rule was applied.</summary>
+internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
+{
+    public NodeInfo Info { get; } = info;
+    public TensorState?[] Inputs { get; } = inputs;
+    public TensorState[] Outputs { get; set; } = [];
+    public ZeroRule Zero { get; set; } = ZeroRule.Never;
+    /// <summary>Operands that <see cref="Zero"/> speaks of; null for all.</summary>
+    public int[]? ZeroOperands { get; set; }
+    /// <summary>Axes that are summed over: the terms, and the operands (by index) of which one must be zero at removed units.</summary>
+    public List<(Term Term, int[] Operands)> Sums { get; } = [];
+    /// <summary>The product that the node computes, if it is one.</summary>
+    public Contraction? Contraction { get; set; }
+    /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
+    public List<Term[]> Macs { get; } = [];
+    public bool IsConvolution { get; set; }
+    /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
+    public List<Term> ZeroTerms { get; } = [];
+}
+
+/// <summary>A product of two operands: which axes are contracted, free and shared.</summary>
+/// <param name="Left">Index of the first operand of the node.</param>
+/// <param name="Right">Index of the second.</param>
+/// <param name="Bias">Index of the bias operand; −1 for none.</param>
+/// <param name="Axes">Every variable of the product with its axis in either operand and in the output; −1 where absent. A grouped axis (g i) is two variables on one axis.</param>
+internal sealed record Contraction(int Left, int Right, int Bias, List<(Term Term, int Left, int Right, int Output)> Axes);
+
+/// <summary>An integer operand whose elements are sizes of terms: re-derived after pruning.</summary>
+/// <param name="Node">The node that reads it.</param>
+/// <param name="Input">Index of the operand.</param>
+/// <param name="Value">What the graph computes.</param>
+/// <param name="Required">Per element, the term whose size it must be; null where it is right for any size (−1, 0, open end).</param>
+/// <param name="Pinned">True where the value must stay what the dense model had: it leaves the arithmetic of sizes.</param>
+internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?[] Required, bool Pinned = false);
+
+/// <summary>An integer attribute that is the size of a term.</summary>
+internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term);
+
+/// <summary>Something said of every factor in a term.</summary>
+/// <param name="Term">The factors are its leaves.</param>
+/// <param name="Reason">Operator and reason.</param>
+/// <param name="MinKeep">Fewest units that must stay.</param>
+/// <param name="Node">Ordinal of the operator; −1 for the graph's interface.</param>
+internal sealed record Mark(Term Term, string Reason, long MinKeep = 1, int Node = -1);

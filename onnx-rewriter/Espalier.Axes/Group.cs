@@ -51,8 +51,14 @@ public sealed class Group
 {
     internal Group(int id, Factor factor) => (Id, Factor) = (id, factor);
 
+    internal Group WithId(int id)
+    {
+        Id = id;
+        return this;
+    }
+
     /// <summary>Number of the group, by first occurrence in the graph; stable for the same model.</summary>
-    public int Id { get; }
+    public int Id { get; private set; }
     /// <summary>The factor.</summary>
     public Factor Factor { get; }
     /// <summary>Number of units.</summary>

@@ -28,15 +28,25 @@ public sealed class OnnxModel : IDisposable
     /// <summary>A new tensor whose bytes come from <paramref name="payload"/> when the model is written.</summary>
     public TensorProto NewTensor(string name, TensorProto.Types.DataType type, IEnumerable<long> dims, IPayload payload)
     {
-        using var stream = new MemoryStream();
-        payload.CopyTo(stream);
-        var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(stream.ToArray()) };
+        var tensor = new TensorProto { Name = name, DataType = (int)type };
         tensor.Dims.AddRange(dims);
+        if (payload is StringSource strings)
+        {
+            tensor.StringData.AddRange(strings.Values);
+        }
+        else
+        {
+            tensor.RawData = ByteString.CopyFrom(ByteSource.Of(payload).ToArray());
+        }
         return tensor;
     }
 
     /// <summary>The elements of a tensor of this model.</summary>
-    public TensorContent Content(TensorProto tensor) => new(tensor);
+    public TensorContent Content(TensorProto tensor)
+    {
+        var type = (TensorProto.Types.DataType)tensor.DataType;
+        return new(tensor, ElementTypes.Bits(type) > 0 ? TypedFields.Raw(tensor, type) : null);
+    }
 
     /// <summary>Writes the model, whole or not at all.</summary>
     public void Save(string path) => File.WriteAllBytes(path, ToBytes());
@@ -46,38 +56,4 @@ public sealed class OnnxModel : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() { }
-}
-
-/// <summary>Bytes that are produced when a model is written.</summary>
-public interface IPayload
-{
-    /// <summary>Number of bytes.</summary>
-    long Length { get; }
-    /// <summary>Writes all of them.</summary>
-    void CopyTo(Stream destination);
-}
-
-/// <summary>Elements of one tensor.</summary>
-public sealed class TensorContent
-{
-    private readonly TensorProto _tensor;
-    internal TensorContent(TensorProto tensor) => _tensor = tensor;
-
-    /// <summary>Element type.</summary>
-    public TensorProto.Types.DataType Type => (TensorProto.Types.DataType)_tensor.DataType;
-    /// <summary>Shape.</summary>
-    public IReadOnlyList<long> Dims => _tensor.Dims;
-    /// <summary>Number of elements.</summary>
-    public long Count => Dims.Aggregate(1L, (a, b) => checked(a * b));
-
-    /// <summary>All elements as float32; for float, double, float16 and bfloat16 tensors and integer ones.</summary>
-    public float[] ToFloats() => throw new NotSupportedException();
-    /// <summary>All elements as int64; for integer and bool tensors.</summary>
-    public long[] ToLongs() => throw new NotSupportedException();
-    /// <summary>A payload with only the given indices of each axis (null: all), gathered while writing.</summary>
-    public IPayload Gather(IReadOnlyList<int[]?> kept) => throw new NotSupportedException();
-    /// <summary>A payload of the same type with other elements.</summary>
-    public static IPayload FromFloats(TensorProto.Types.DataType type, float[] values) => throw new NotSupportedException();
-    /// <summary>A payload of int64 elements.</summary>
-    public static IPayload FromLongs(long[] values) => throw new NotSupportedException();
 }

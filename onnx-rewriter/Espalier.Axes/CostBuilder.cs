@@ -1,0 +1,76 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Espalier.Onnx;
+
+namespace Espalier.Axes;
+
+/// <summary>Writes the cost of every operator as a product of terms, expanded into monomials in the sizes of prunable groups.</summary>
+internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks)
+{
+    private readonly Dictionary<string, Monomial> _monomials = new(StringComparer.Ordinal);
+
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> parameters)
+    {
+        // A node inside nested regions belongs to the smallest.
+        var sublayerOf = new Dictionary<int, int>();
+        foreach (var block in blocks.Where(b => b.IsSublayer).OrderByDescending(b => b.Nodes.Length))
+            foreach (int node in block.Nodes) sublayerOf[node] = block.Id;
+
+        foreach (var record in records)
+            foreach (var product in record.Macs)
+                Add(CostUnit.Macs, 1, product, sublayerOf.GetValueOrDefault(record.Info.Ordinal, -1), record.IsConvolution);
+        var readers = records.SelectMany(r => r.Inputs.OfType<TensorState>().Distinct().Select(i => (i, r.Info.Ordinal))).ToLookup(p => p.i, p => p.Ordinal);
+        foreach (var tensor in parameters)
+        {
+            if (tensor.Value is not null) continue;
+            var owners = readers[tensor].Select(o => sublayerOf.GetValueOrDefault(o, -1)).Distinct().ToList();
+            int owner = owners is [var only] ? only : -1;
+            Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
+            if (tensor.Data is not null) Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
+        }
+        return new([.. _monomials.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => m.Value)], [.. all.Select(g => g.Size)]);
+    }
+
+    private static double ElementBytes(int type) => (TensorProto.Types.DataType)type switch
+    {
+        TensorProto.Types.DataType.Double or TensorProto.Types.DataType.Int64 or TensorProto.Types.DataType.Uint64 or TensorProto.Types.DataType.Complex64 => 8,
+        TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16 or TensorProto.Types.DataType.Int16 or TensorProto.Types.DataType.Uint16 => 2,
+        TensorProto.Types.DataType.Int8 or TensorProto.Types.DataType.Uint8 or TensorProto.Types.DataType.Bool => 1,
+        TensorProto.Types.DataType.Int4 or TensorProto.Types.DataType.Uint4 => 0.5,
+        TensorProto.Types.DataType.Complex128 => 16,
+        _ => 4,
+    };
+
+    private void Add(CostUnit unit, double coefficient, IEnumerable<Term> factors, int sublayer, bool convolution)
+    {
+        var sum = new List<(double Coefficient, int[] Groups)> { (coefficient, []) };
+        foreach (var factor in factors) sum = Times(sum, Expand(factor));
+        foreach (var (c, ids) in sum)
+        {
+            if (c == 0) continue;
+            var sorted = ids.Order().ToImmutableArray();
+            var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == GroupKind.Channels).ToImmutableArray() : [];
+            string key = string.Create(CultureInfo.InvariantCulture, $"{(int)unit} {sublayer:D6} {(convolution ? 1 : 0)} {string.Join(',', sorted.Select(g => g.ToString("D6", CultureInfo.InvariantCulture)))}");
+            _monomials[key] = _monomials.TryGetValue(key, out var old) ? old with { Coefficient = old.Coefficient + c } : new(unit, c, sorted, sublayer, padded);
+        }
+    }
+
+    private static List<(double, int[])> Times(List<(double, int[])> a, List<(double, int[])> b)
+        => [.. from x in a from y in b select (x.Item1 * y.Item1, (int[])[.. x.Item2, .. y.Item2])];
+
+    private List<(double, int[])> Expand(Term term)
+    {
+        switch (term.Head)
+        {
+            case FactorTerm leaf:
+                return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen ? [(1, [group.Id])] : [(term.NominalSize, [])];
+            case SumTerm sum:
+                // Segments that no group can change are one constant.
+                var parts = sum.Parts.SelectMany(Expand).ToList();
+                return [.. parts.Where(p => p.Item2.Length > 0), (parts.Where(p => p.Item2.Length == 0).Sum(p => p.Item1), [])];
+            case ProductTerm product:
+                return product.Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => Times(a, Expand(p)));
+            default: return [];
+        }
+    }
+}

@@ -1,0 +1,207 @@
+using System.Text.RegularExpressions;
+
+namespace Espalier.Axes;
+
+/// <summary>Collects factors into groups: where they occur in weights, what kind they are, and whether they may be removed.</summary>
+internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Block> blocks)
+{
+    private readonly InferenceState _state = inference.State;
+    private readonly Dictionary<Factor, Group> _groups = [];
+    private readonly Dictionary<Factor, HashSet<string>> _roles = [];
+    private readonly Dictionary<Factor, string> _anchors = [];
+
+    public Dictionary<Factor, Mark> Frozen { get; } = [];
+    public Dictionary<Factor, Mark> Inexact { get; } = [];
+    private readonly Dictionary<Factor, long> _minKeep = [];
+
+    /// <summary>Weights in the order in which nodes read them, each once.</summary>
+    public List<TensorState> Parameters { get; } = [];
+
+    public List<Group> Build()
+    {
+        Mark();
+        var seen = new HashSet<TensorState>();
+        foreach (var record in _state.Records)
+            foreach (var tensor in record.Inputs.Concat(record.Outputs))
+                if (tensor is { IsParameter: true, Terms: not null } && seen.Add(tensor)) Parameters.Add(tensor);
+        FreezeAmbiguousNames();
+        foreach (var tensor in Parameters)
+        {
+            if (tensor.Value is not null) continue;
+            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
+                foreach (var leaf in tensor.Terms[axis].Leaves)
+                    if (leaf.Size >= 2 && !_groups.ContainsKey(leaf)) _groups[leaf] = new Group(_groups.Count, leaf);
+        }
+        var occurrences = _groups.Values.ToDictionary(g => g, _ => new List<Occurrence>());
+        foreach (var tensor in Parameters)
+            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
+                foreach (var leaf in tensor.Terms[axis].Leaves)
+                    if (_groups.TryGetValue(leaf, out var group)) occurrences[group].Add(new(tensor.Name, axis, tensor.Terms[axis]));
+        CollectRoles();
+        var groups = _groups.Values.OrderBy(g => g.Id).ToList();
+        foreach (var group in groups)
+        {
+            group.Occurrences = occurrences[group];
+            group.Kind = KindOf(group.Factor);
+            (group.Exactness, group.Reason) = Frozen.TryGetValue(group.Factor, out var frozen) ? (Exactness.Frozen, frozen.Reason)
+                : Inexact.TryGetValue(group.Factor, out var inexact) ? (Exactness.Inexact, inexact.Reason) : (Exactness.Exact, (string?)null);
+            group.MinKeep = (int)Math.Min(group.Size, _minKeep.GetValueOrDefault(group.Factor, 1));
+        }
+        Partners(groups);
+        // Axes that no rule could ever mean, such as kernel windows, are listed with their reason but are no groups.
+        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != GroupKind.Other).Select((g, id) => g.WithId(id))];
+        Name(groups);
+        return groups;
+    }
+
+    private void Mark()
+    {
+        foreach (var mark in _state.Frozen)
+            foreach (var leaf in mark.Term.Leaves) Frozen.TryAdd(leaf, mark);
+        foreach (var mark in _state.Inexact)
+            foreach (var leaf in mark.Term.Leaves)
+            {
+                Inexact.TryAdd(leaf, mark);
+                _minKeep[leaf] = Math.Max(mark.MinKeep, _minKeep.GetValueOrDefault(leaf, 1));
+            }
+    }
+
+    /// <summary>Branches of an If may use one name for two weights; such a weight cannot be named in a report, so it stays whole.</summary>
+    private void FreezeAmbiguousNames()
+    {
+        var counts = inference.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
+        foreach (var tensor in Parameters.Where(p => counts.Contains(p.Name)))
+            foreach (var leaf in tensor.Terms!.SelectMany(t => t.Leaves))
+                Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name"));
+    }
+
+    private void CollectRoles()
+    {
+        foreach (var (role, term) in _state.Roles) Add(term, role);
+        foreach (var term in _state.Repeated) Add(term, "repeated");
+        foreach (var block in blocks.Where(b => b.IsSublayer))
+            foreach (var term in inference.Main.Find(block.Output)?.Terms ?? []) Add(term, "stream");
+        foreach (var record in _state.Records)
+        {
+            if (record.Info.Proto.OpType is "Gather" && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
+                Add(rows[NodeAxis(record)], "rows");
+            if (record.Contraction is not { } product) continue;
+            var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
+            int rank = record.Outputs[0].Terms?.Length ?? 0;
+            foreach (var (term, l, r, o) in product.Axes)
+            {
+                if (!left.IsConstant && !right.IsConstant)
+                    Add(term, o < 0 ? "head dims" : (l >= 0 && r >= 0) || o < rank - 2 ? "batch" : "value dims");
+                else
+                {
+                    bool ofWeight = (right.IsConstant && r >= 0) || (left.IsConstant && l >= 0);
+                    if (!ofWeight) continue;
+                    if (record.IsConvolution && o >= 0) Produced(term, "conv out", record);
+                    else if (o >= 0 && l >= 0 && r >= 0) Add(term, "stacked");
+                    else if (o >= 0) Produced(term, "product out", record);
+                    else Add(term, "read");
+                }
+            }
+        }
+
+        void Add(Term term, string role)
+        {
+            foreach (var leaf in term.Leaves)
+            {
+                if (!_roles.TryGetValue(leaf, out var roles)) _roles[leaf] = roles = new(StringComparer.Ordinal);
+                roles.Add(role);
+            }
+        }
+
+        void Produced(Term term, string role, NodeRecord record)
+        {
+            Add(term, role);
+            foreach (var leaf in term.Leaves) _anchors.TryAdd(leaf, Anchor(record));
+        }
+    }
+
+    private static int NodeAxis(NodeRecord record)
+    {
+        long axis = record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? 0;
+        return (int)(axis < 0 ? axis + record.Inputs[0]!.Terms!.Length : axis);
+    }
+
+    private GroupKind KindOf(Factor factor)
+    {
+        var roles = _roles.GetValueOrDefault(factor) ?? [];
+        bool Has(string role) => roles.Contains(role);
+        if (Has("hidden")) return GroupKind.HiddenState;
+        if (Has("stacked")) return GroupKind.Experts;
+        if (!Has("product out") && !Has("conv out") && !Has("heads")) return Has("rows") ? GroupKind.EmbeddingRows : GroupKind.Other;
+        if (Has("heads") || Has("batch")) return GroupKind.Heads;
+        if (Has("head dims")) return GroupKind.HeadDims;
+        if (Has("value dims")) return GroupKind.ValueDims;
+        if (Has("stream") && (Inexact.ContainsKey(factor) || !Has("conv out"))) return GroupKind.Width;
+        return Has("conv out") ? GroupKind.Channels : GroupKind.Neurons;
+    }
+
+    /// <summary>In a product of two activations, a shared axis kv·r of which r is only repeated on one side: KV groups and their query heads.</summary>
+    private void Partners(List<Group> groups)
+    {
+        foreach (var record in _state.Records)
+        {
+            if (record.Contraction is not { } product || record.Inputs[product.Left]!.IsConstant || record.Inputs[product.Right]!.IsConstant) continue;
+            foreach (var term in record.Outputs[0].Terms ?? [])
+            {
+                var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == GroupKind.Heads).ToList();
+                var repeated = leaves.Where(l => _roles[l].Contains("repeated")).ToList();
+                if (repeated.Count != 1 || leaves.Count != 2) continue;
+                var queries = _groups[repeated[0]];
+                var kv = _groups[leaves.Single(l => l != repeated[0])];
+                (queries.Partner, kv.Partner) = (kv, queries);
+            }
+        }
+        foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].Contains("repeated"))) group.Kind = GroupKind.KeyValueGroups;
+    }
+
+    /// <summary>The readable name of the product that makes a group: of its weight or bias, or of the node.</summary>
+    private static string Anchor(NodeRecord record)
+    {
+        foreach (var input in record.Inputs.Where(i => i is { IsConstant: true }))
+            if (!Anonymous().IsMatch(input!.Name) && Suffix().Replace(input.Name, "") is { Length: > 0 } name && name != input.Name) return Clean(name);
+        string node = record.Info.Proto.Name;
+        if (node.Contains('/')) return Clean(node[..node.LastIndexOf('/')]);
+        var weight = record.Inputs.FirstOrDefault(i => i is { IsConstant: true } && !Anonymous().IsMatch(i.Name));
+        return Clean(weight?.Name ?? (node.Length > 0 ? node : record.Outputs[0].Name));
+    }
+
+    /// <summary>Path of modules with dots; an exporter's nested containers repeat their parent (<c>layers/layers.0</c>), which is left out.</summary>
+    internal static string Clean(string name)
+    {
+        var kept = new List<string>();
+        foreach (string part in name.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (kept.Count > 0 && part.StartsWith(kept[^1] + ".", StringComparison.Ordinal)) kept[^1] = part;
+            else kept.Add(part);
+        }
+        return string.Join('.', kept);
+    }
+
+    private void Name(List<Group> groups)
+    {
+        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0 ? a : Clean(Suffix().Replace(g.Occurrences[0].Tensor, "")));
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var sameBase in groups.GroupBy(g => bases[g], StringComparer.Ordinal))
+        {
+            bool alone = sameBase.Count() == 1;
+            foreach (var group in sameBase)
+            {
+                string kind = char.ToLowerInvariant(group.Kind.ToString()[0]) + group.Kind.ToString()[1..];
+                string name = alone ? sameBase.Key : $"{sameBase.Key}.{kind}";
+                for (int n = 2; !taken.Add(name); n++) name = $"{sameBase.Key}.{kind}#{n}";
+                group.Name = name;
+            }
+        }
+    }
+
+    [GeneratedRegex(@"^(onnx::|_v_|const|\d+$|.*_quant)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Anonymous();
+
+    [GeneratedRegex(@"([._/](weight|bias|kernel|W|B|w|b)(:0)?(/.*)?$)", RegexOptions.CultureInvariant)]
+    private static partial Regex Suffix();
+}

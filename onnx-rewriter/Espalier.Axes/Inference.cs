@@ -1,0 +1,296 @@
+using Espalier.Onnx;
+
+namespace Espalier.Axes;
+
+/// <summary>One pass over the nodes in graph order: every axis of every tensor gets its term.</summary>
+internal sealed class Inference
+{
+    private readonly OnnxModel _model;
+    private readonly Dictionary<string, long> _opsets = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TypeProto> _types = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Term> _dimensions = new(StringComparer.Ordinal);
+    private readonly AxisOptions _options;
+    private int _ordinal, _scopes;
+
+    public Inference(OnnxModel model, AxisOptions options)
+    {
+        _model = model;
+        _options = options;
+        State = new InferenceState(model) { Used = _used };
+        foreach (var opset in model.Proto.OpsetImport) _opsets[opset.Domain == "ai.onnx" ? "" : opset.Domain] = opset.Version;
+    }
+
+    public InferenceState State { get; }
+    public List<NodeInfo> Nodes { get; } = [];
+    public List<TensorState> Tensors { get; } = [];
+    public List<TensorState> GraphOutputs { get; } = [];
+    public Scope Main { get; private set; } = null!;
+
+    public void Run()
+    {
+        var graph = _model.Proto.Graph;
+        CollectUses(graph);
+        Main = Enter(graph, null);
+        foreach (var output in graph.Output)
+        {
+            if (Main.Find(output.Name) is not { } tensor) continue;
+            GraphOutputs.Add(tensor);
+            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface"));
+        }
+        ZeroAnalysis.Run(State);
+    }
+
+    private void CollectUses(GraphProto graph)
+    {
+        foreach (var output in graph.Output) _used.Add(output.Name);
+        foreach (var info in graph.ValueInfo) _types.TryAdd(info.Name, info.Type);
+        foreach (var node in graph.Node)
+        {
+            foreach (string input in node.Input) _used.Add(input);
+            foreach (var attribute in node.Attribute)
+            {
+                if (attribute.G is not null) CollectUses(attribute.G);
+                foreach (var inner in attribute.Graphs) CollectUses(inner);
+            }
+        }
+    }
+
+    private Scope Enter(GraphProto graph, Scope? outer)
+    {
+        var scope = new Scope(_scopes++, outer);
+        foreach (var initializer in graph.Initializer)
+            SourceRules.SetData(State, Add(scope, initializer.Name), initializer);
+        foreach (var input in graph.Input)
+        {
+            if (input.Name.Length == 0 || scope.Tensors.ContainsKey(input.Name)) continue;
+            var tensor = Add(scope, input.Name);
+            tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
+            tensor.Terms = TermsOf(input.Type);
+            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface"));
+        }
+        foreach (var sparse in graph.SparseInitializer)
+            if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name);
+        foreach (var node in graph.Node) Visit(node, scope);
+        return scope;
+    }
+
+    private Term[]? TermsOf(TypeProto? type)
+    {
+        if (type?.TensorType?.Shape is not { } shape) return null;
+        return [.. shape.Dim.Select((d, axis) =>
+        {
+            if (d.HasDimValue && d.DimValue > 0) return State.Unifier.Fresh(d.DimValue);
+            long nominal = axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
+            if (!d.HasDimParam || d.DimParam.Length == 0) return State.Unifier.Fresh(null, null, nominal);
+            // One name is one size (ONNX IR, "Static tensor shapes").
+            if (!_dimensions.TryGetValue(d.DimParam, out var term))
+                _dimensions[d.DimParam] = term = State.Unifier.Fresh(null, d.DimParam, _options.Dimensions.TryGetValue(d.DimParam, out long given) ? given : nominal);
+            return term;
+        })];
+    }
+
+    private TensorState Add(Scope scope, string name)
+    {
+        var tensor = new TensorState(name, scope.Id);
+        scope.Tensors[name] = tensor;
+        Tensors.Add(tensor);
+        return tensor;
+    }
+
+    private void Visit(NodeProto node, Scope scope)
+    {
+        var info = new NodeInfo(_ordinal++, node, scope.Id);
+        Nodes.Add(info);
+        var record = new NodeRecord(info, [.. node.Input.Select(name => name.Length == 0 ? null : scope.Find(name) ?? Add(scope, name))]);
+        State.Records.Add(record);
+        record.Outputs = [.. node.Output.Select(name =>
+        {
+            var tensor = name.Length == 0 ? new TensorState("", scope.Id) : Add(scope, name);
+            tensor.Producer = info.Ordinal;
+            return tensor;
+        })];
+        var context = new NodeContext(State, scope, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
+        Apply(context, scope);
+        foreach (var output in record.Outputs)
+        {
+            if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
+            if (output.ElementType == 0) output.ElementType = ResultType(node, record);
+            Annotate(output);
+        }
+        Pin(record);
+    }
+
+    private void Apply(NodeContext context, Scope scope)
+    {
+        var node = context.Node;
+        if (ValueRules.TryEvaluate(context)) return;
+        if (node.Attribute.Any(a => a.G is not null || a.Graphs.Count > 0))
+        {
+            Subgraphs(context, scope);
+            return;
+        }
+        if (node.Domain is "" or "ai.onnx" && CodeRules.Find(node.OpType) is { } rule)
+        {
+            if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
+            else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
+            else
+            {
+                rule.Apply(context);
+                // Operands that the rule does not speak of (scales, pads, bounds) are read as they are.
+                foreach (var operand in context.Inputs.Skip(rule.Described)) if (operand?.Value is null) context.FreezeAll(operand, "an operand that is read as it is");
+            }
+            return;
+        }
+        if (RuleApplication.TryApply(context))
+        {
+            ZeroAnalysis.Refine(context);
+            return;
+        }
+        string reason = OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
+            : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known";
+        context.Barrier(reason);
+        foreach (var output in context.Record.Outputs)
+        {
+            if (!_types.TryGetValue(output.Name, out var type)) continue;
+            output.Terms = TermsOf(type);
+            context.FreezeAll(output, reason);
+        }
+    }
+
+    /// <summary>The branches of an If agree on their results; other operators with subgraphs are barriers for all that they capture.</summary>
+    private void Subgraphs(NodeContext context, Scope scope)
+    {
+        if (context.Node.OpType != "If" || context.Node.Domain is not ("" or "ai.onnx"))
+        {
+            string reason = $"the body of {context.Node.OpType} runs a number of times";
+            context.Barrier(reason);
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var attribute in context.Node.Attribute)
+                foreach (var graph in attribute.Graphs.Prepend(attribute.G)) if (graph is not null) Captured(graph, names);
+            foreach (string name in names.Order(StringComparer.Ordinal)) context.FreezeAll(scope.Find(name), reason);
+            return;
+        }
+        var results = new List<TensorState?[]>();
+        foreach (var attribute in context.Node.Attribute)
+        {
+            if (attribute.G is null) continue;
+            var inner = Enter(attribute.G, scope);
+            results.Add([.. attribute.G.Output.Select(o => inner.Find(o.Name))]);
+        }
+        context.FreezeAll(context.Input(0), "a condition");
+        for (int k = 0; k < context.Record.Outputs.Length; k++)
+        {
+            var branches = results.Select(r => r.ElementAtOrDefault(k)).ToList();
+            if (branches.Any(b => b?.Terms is null || b.Terms.Length != branches[0]!.Terms!.Length))
+            {
+                foreach (var branch in branches) context.FreezeAll(branch, "the branches give different shapes");
+                context.Output(k, null);
+                continue;
+            }
+            var terms = branches[0]!.Terms!;
+            foreach (var branch in branches.Skip(1))
+                for (int axis = 0; axis < terms.Length; axis++) context.Same(terms[axis], branch!.Terms![axis]);
+            context.Output(k, terms);
+            context.Record.Outputs[k].ElementType = branches[0]!.ElementType;
+        }
+    }
+
+    private static void Captured(GraphProto graph, HashSet<string> names)
+    {
+        foreach (var node in graph.Node)
+        {
+            foreach (string input in node.Input) names.Add(input);
+            foreach (var attribute in node.Attribute)
+                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Captured(inner, names);
+        }
+        foreach (var output in graph.Output) names.Add(output.Name);
+    }
+
+    /// <summary>Sizes that an exporter left in value_info make dynamic results static.</summary>
+    private void Annotate(TensorState tensor)
+    {
+        if (!_types.TryGetValue(tensor.Name, out var type) || type.TensorType?.Shape is not { } shape || tensor.Terms?.Length != shape.Dim.Count) return;
+        for (int k = 0; k < tensor.Terms.Length; k++)
+            if (shape.Dim[k].HasDimValue && shape.Dim[k].DimValue > 1 && tensor.Terms[k].Head is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
+                factor.Size = shape.Dim[k].DimValue;
+    }
+
+    private static int ResultType(NodeProto node, NodeRecord record) => node.OpType switch
+    {
+        "Cast" => (int)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0),
+        "Where" => record.Inputs.ElementAtOrDefault(1)?.ElementType ?? 0,
+        "EmbedLayerNormalization" => record.Inputs.ElementAtOrDefault(2)?.ElementType ?? 0,
+        _ => record.Inputs.FirstOrDefault(i => i is not null)?.ElementType ?? 0,
+    };
+
+    /// <summary>Where sizes leave the arithmetic that is tracked, their value is pinned to the dense model's.</summary>
+    private void Pin(NodeRecord record)
+    {
+        if (record.Outputs.Length > 0 && record.Outputs[0].Value is not null) return;
+        for (int k = 0; k < record.Inputs.Length; k++)
+        {
+            if (record.Inputs[k]?.Value is not { DependsOnSizes: true } value) continue;
+            if (State.SizeUses.Any(u => u.Node == record.Info && u.Input == k)) continue;
+            State.SizeUses.Add(new(record.Info, k, value, new Term?[value.Elements.Length], Pinned: true));
+            foreach (var element in value.Elements)
+            {
+                // What cannot be written down anew must not change.
+                if (element is null || element.Dense is not null) continue;
+                foreach (var leaf in element.Leaves) State.Frozen.Add(new(Term.Of(leaf), $"{record.Info}: its size is in a value that cannot be restated", Node: record.Info.Ordinal));
+            }
+        }
+    }
+}
+
+/// <summary>A rule in code.</summary>
+/// <param name="Apply">The rule.</param>
+/// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
+/// <param name="Described">Number of leading operands whose axes it speaks of.</param>
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, int Described = 1);
+
+/// <summary>The operators whose rule is code.</summary>
+internal static class CodeRules
+{
+    private static readonly Dictionary<string, CodeRule> Rules = new(StringComparer.Ordinal)
+    {
+        ["Constant"] = new(SourceRules.Constant, false),
+        ["ConstantOfShape"] = new(SourceRules.ConstantOfShape, false),
+        ["Range"] = new(SourceRules.Range, false),
+        ["Einsum"] = new(SourceRules.Einsum, true, int.MaxValue),
+        ["Resize"] = new(SourceRules.Resize, true),
+        ["Upsample"] = new(SourceRules.Resize, true),
+        ["Transpose"] = new(ShapeRules.Transpose, true),
+        ["Flatten"] = new(ShapeRules.Flatten, true),
+        ["Squeeze"] = new(ShapeRules.Squeeze, true),
+        ["Unsqueeze"] = new(ShapeRules.Unsqueeze, true),
+        ["Concat"] = new(ShapeRules.Concat, true, int.MaxValue),
+        ["Expand"] = new(ShapeRules.Expand, true),
+        ["Tile"] = new(ShapeRules.Tile, true),
+        ["Reshape"] = new(ShapeRules.Reshape, true),
+        ["Split"] = new(SelectRules.Split, true),
+        ["Slice"] = new(SelectRules.Slice, true),
+        ["Gather"] = new(SelectRules.Gather, true, 2),
+        ["Pad"] = new(SelectRules.Pad, true),
+        ["Softmax"] = new(ReduceRules.Softmax, true),
+        ["LogSoftmax"] = new(ReduceRules.Softmax, true),
+        ["Hardmax"] = new(ReduceRules.Softmax, true),
+        ["LayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
+        ["RMSNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
+        ["SimplifiedLayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
+        ["MeanVarianceNormalization"] = new(ReduceRules.MeanVariance, true),
+        ["LpNormalization"] = new(ReduceRules.LpNormalization, true),
+        ["TopK"] = new(ReduceRules.TopK, true),
+        ["ArgMax"] = new(ReduceRules.ArgExtremum, true),
+        ["ArgMin"] = new(ReduceRules.ArgExtremum, true),
+        ["CumSum"] = new(ReduceRules.CumSum, true),
+    };
+
+    static CodeRules()
+    {
+        foreach (string op in (string[])["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"])
+            Rules["Reduce" + op] = new(ReduceRules.Reduce, true);
+    }
+
+    public static CodeRule? Find(string op) => Rules.GetValueOrDefault(op);
+}

@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Text;
+using Espalier.Onnx;
+
+namespace Espalier.Axes;
+
+/// <summary>What everything that inference collects on its way: marks, uses of sizes, records of nodes.</summary>
+internal sealed class InferenceState(OnnxModel model)
+{
+    public OnnxModel Model { get; } = model;
+    public Unifier Unifier { get; } = new();
+    /// <summary>Names that some node or the graph reads.</summary>
+    public required HashSet<string> Used { get; init; }
+    public List<Mark> Frozen { get; } = [];
+    public List<Mark> Inexact { get; } = [];
+    public List<SizeUse> SizeUses { get; } = [];
+    public List<AttributeUse> AttributeUses { get; } = [];
+    public List<NodeRecord> Records { get; } = [];
+    public List<(string Role, Term Term)> Roles { get; } = [];
+    /// <summary>Axes that Expand repeats: their elements do not depend on the index.</summary>
+    public List<Term> Repeated { get; } = [];
+}
+
+/// <summary>One node while its rule is applied: its operands and attributes, and the statements that a rule can make.</summary>
+internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord record, long opset)
+{
+    public InferenceState State { get; } = state;
+    public Scope Scope { get; } = scope;
+    public NodeRecord Record { get; } = record;
+    public long Opset { get; } = opset;
+    public NodeInfo Info => Record.Info;
+    public NodeProto Node => Record.Info.Proto;
+    public Unifier Unifier => State.Unifier;
+    public TensorState?[] Inputs => Record.Inputs;
+    public bool Done { get; private set; }
+
+    /// <summary>Whether anything reads the tensor.</summary>
+    public bool IsUsed(string name) => State.Used.Contains(name);
+
+    public TensorState? Input(int index) => index < Inputs.Length ? Inputs[index] : null;
+
+    public AttributeProto? Attribute(string name)
+    {
+        foreach (var attribute in Node.Attribute) if (attribute.Name == name) return attribute;
+        return null;
+    }
+
+    public long Int(string name, long fallback) => Attribute(name) is { HasI: true } a ? a.I : fallback;
+    public long[]? Ints(string name) => Attribute(name) is { } a ? [.. a.Ints] : null;
+    public string Text(string name, string fallback) => Attribute(name) is { HasS: true } a ? a.S.ToStringUtf8() : fallback;
+
+    /// <summary>The attribute as text, for the conditions of the table.</summary>
+    public string AsText(string name, string fallback) => Attribute(name) switch
+    {
+        null => fallback,
+        { HasS: true } a => a.S.ToStringUtf8(),
+        { HasI: true } a => a.I.ToString(CultureInfo.InvariantCulture),
+        var a => new StringBuilder().AppendJoin(' ', a.Ints).ToString(),
+    };
+
+    /// <summary>Integers that newer operator sets take as an operand and older ones as an attribute; null where they are absent or unknown.</summary>
+    public long[]? AttributeOrInput(string attribute, int input)
+        => Attribute(attribute) is not null ? Ints(attribute) : Input(input)?.Value?.Numbers;
+
+    public void Freeze(Term term, string reason) => State.Frozen.Add(new(term, $"{Info}: {reason}", Node: Info.Ordinal));
+
+    public void FreezeAll(TensorState? tensor, string reason)
+    {
+        foreach (var term in tensor?.Terms ?? []) Freeze(term, reason);
+    }
+
+    public void Inexact(Term term, string reason, long minKeep = 1) => State.Inexact.Add(new(term, $"{Info}: {reason}", minKeep, Info.Ordinal));
+
+    /// <summary>States that two axes are one; freezes both where that has no common structure.</summary>
+    public void Same(Term a, Term b)
+    {
+        if (Unifier.Unify(a, b)) return;
+        string reason = $"the axes {a} and {b} have no common structure";
+        Freeze(a, reason);
+        Freeze(b, reason);
+    }
+
+    /// <summary>The axis of an element-wise result: axes of size 1 repeat.</summary>
+    public Term Broadcast(Term a, Term b)
+    {
+        if (a.IsOne) return b;
+        if (b.IsOne) return a;
+        if (a.Size is null != b.Size is null)
+        {
+            // A dynamic dimension may be 1 or the other's size at run time: nothing may be said of it.
+            var known = a.Size is null ? b : a;
+            Freeze(known, $"meets the dynamic axis {(a.Size is null ? a : b)}, which may be 1 or {known.Size}");
+            return known;
+        }
+        Same(a, b);
+        return a;
+    }
+
+    public TensorState Output(int index, Term[]? terms, SizeTensor? value = null)
+    {
+        var output = Record.Outputs[index];
+        output.Terms = terms;
+        output.Value = value;
+        Done = true;
+        return output;
+    }
+
+    /// <summary>The elements of an integer operand are the sizes of these terms (null: right for any size).</summary>
+    public void Use(int input, Term?[] required)
+    {
+        if (Input(input)?.Value is { } value && value.Elements.Length == required.Length)
+            State.SizeUses.Add(new(Info, input, value, required));
+        else if (Input(input) is not null)
+            foreach (var term in required)
+                if (term is not null) Freeze(term, $"its size is operand {input}, which is computed from data");
+    }
+
+    public void UseAttribute(string attribute, int index, Term term) => State.AttributeUses.Add(new(Info, attribute, index, term));
+
+    /// <summary>Nothing is known of the operator: everything that it touches is frozen.</summary>
+    public void Barrier(string reason)
+    {
+        foreach (var input in Inputs) FreezeAll(input, reason);
+        foreach (var output in Record.Outputs)
+        {
+            output.Terms = null;
+            output.Value = null;
+        }
+        Record.Zero = ZeroRule.Never;
+        Done = true;
+    }
+
+    /// <summary>An axis index from the end or the front, as ONNX counts.</summary>
+    public static int Axis(long axis, int rank) => checked((int)(axis < 0 ? axis + rank : axis));
+
+    /// <summary>A fresh axis.</summary>
+    public Term Fresh(long? size) => Unifier.Fresh(size);
+
+    /// <summary>A fresh axis that stays as it is.</summary>
+    public Term Constant(long? size, string reason, long? nominal = null)
+    {
+        var term = Unifier.Fresh(size, null, nominal);
+        if (!term.IsOne) Freeze(term, reason);
+        return term;
+    }
+}

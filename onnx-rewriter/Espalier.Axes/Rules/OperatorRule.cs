@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Espalier.Axes;
+
+/// <summary>The pattern of one axis in the operator table.</summary>
+internal abstract record AxisPattern
+{
+    /// <summary>One axis with a name: <c>c</c>.</summary>
+    public sealed record Variable(string Name) : AxisPattern;
+
+    /// <summary>An axis of a fixed size: <c>1</c>, or in a product <c>4</c>.</summary>
+    public sealed record Number(long Size) : AxisPattern;
+
+    /// <summary>A product, major first: <c>(g o)</c>.</summary>
+    public sealed record Product(ImmutableArray<AxisPattern> Parts) : AxisPattern;
+
+    /// <summary>Any number of axes with a common name: <c>x...</c>; without a name they broadcast: <c>...</c>.</summary>
+    public sealed record Pack(string Name) : AxisPattern;
+}
+
+/// <summary>One operand or result of a rule.</summary>
+/// <param name="Axes">Its axes.</param>
+/// <param name="Optional"><c>?</c>: may be absent.</param>
+/// <param name="Broadcast"><c>~</c>: may have fewer axes, or axes of size 1.</param>
+/// <param name="Opaque"><c>*</c>: the rule says nothing of it; its factors are frozen.</param>
+internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque)
+{
+    public bool HasPack => Axes.Any(a => a is AxisPattern.Pack);
+
+    public bool MatchesRank(int rank)
+        => Opaque || (HasPack ? rank >= Axes.Length - 1 : Broadcast ? rank <= Axes.Length : rank == Axes.Length);
+}
+
+/// <summary>
+/// One line of the operator table: <c>Operator | operands -> results | clauses</c>, in an einops-like notation.
+/// The clauses are listed in <see cref="OperatorTable"/>.
+/// </summary>
+internal sealed class OperatorRule
+{
+    public required string Operator { get; init; }
+    public required ImmutableArray<OperandPattern> Operands { get; init; }
+    public required ImmutableArray<OperandPattern> Results { get; init; }
+    /// <summary>Attribute that is the size of a variable: re-derived after pruning.</summary>
+    public List<(string Attribute, string Variable, long? Default)> Bindings { get; } = [];
+    /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
+    public List<(string Variable, string Attribute, long? Default)> Constants { get; } = [];
+    public List<(string Attribute, string Value, string Default)> Conditions { get; } = [];
+    public List<(string Role, string Variable)> Roles { get; } = [];
+    public List<string[]> Macs { get; } = [];
+    public List<(string Variable, int[] Operands)> Sums { get; } = [];
+    public string[] Normalised { get; private set; } = [];
+    public string[] Fixed { get; private set; } = [];
+    public ZeroRule Zero { get; private set; } = ZeroRule.Never;
+    public int[]? ZeroOperands { get; private set; }
+    public int[]? Contract { get; private set; }
+    public string Geometry { get; private set; } = "";
+    public bool Variadic { get; private set; }
+    public long Since { get; private set; }
+    public long Until { get; private set; } = long.MaxValue;
+
+    public static OperatorRule Parse(string line)
+    {
+        var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
+        // Clauses may hold no bars: attributes are written attr=var.
+        var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
+        var rule = new OperatorRule { Operator = columns[0], Operands = Side(sides[0]), Results = Side(sides[1]) };
+        foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            rule.Add(clause, line);
+        return rule;
+
+        static ImmutableArray<OperandPattern> Side(string text)
+            => text.Length == 0 ? [] : [.. text.Split(',', StringSplitOptions.TrimEntries).Select(Operand)];
+    }
+
+    private static OperandPattern Operand(string text)
+    {
+        bool optional = text.EndsWith('?');
+        if (optional) text = text[..^1].TrimEnd();
+        bool broadcast = text.StartsWith('~');
+        if (broadcast) text = text[1..].TrimStart();
+        if (text == "*") return new([], optional, false, true);
+        return new(AxesOf(text.TrimStart()), optional, broadcast, false);
+    }
+
+    private static ImmutableArray<AxisPattern> AxesOf(string text)
+    {
+        var axes = ImmutableArray.CreateBuilder<AxisPattern>();
+        ImmutableArray<AxisPattern>.Builder? product = null;
+        foreach (string token in text.Replace("(", " ( ", StringComparison.Ordinal).Replace(")", " ) ", StringComparison.Ordinal)
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (token == "(") product = ImmutableArray.CreateBuilder<AxisPattern>();
+            else if (token == ")")
+            {
+                axes.Add(new AxisPattern.Product(product!.ToImmutable()));
+                product = null;
+            }
+            else
+            {
+                AxisPattern axis = token.EndsWith("...", StringComparison.Ordinal) ? new AxisPattern.Pack(token[..^3])
+                    : long.TryParse(token, CultureInfo.InvariantCulture, out long size) ? new AxisPattern.Number(size)
+                    : new AxisPattern.Variable(token);
+                (product ?? axes).Add(axis);
+            }
+        }
+        return axes.ToImmutable();
+    }
+
+    private void Add(string clause, string line)
+    {
+        var (key, value) = clause.IndexOf(':') is >= 0 and var at ? (clause[..at], clause[(at + 1)..]) : (clause, "");
+        switch (key)
+        {
+            case "bind": { var (a, v, d) = Assignment(value); Bindings.Add((a, v, d)); break; }
+            case "const": { var (v, a, d) = Assignment(value); Constants.Add((v, a, d)); break; }
+            case "when":
+                var condition = value.Split('=', 2);
+                var expected = condition[1].Split(':', 2);
+                Conditions.Add((condition[0], expected[0], expected.Length > 1 ? expected[1] : "0"));
+                break;
+            case "role": { var pair = value.Split('='); Roles.Add((pair[0], pair[1])); break; }
+            case "macs": Macs.Add(value.Split(',')); break;
+            case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
+            case "norm": Normalised = value.Split(','); break;
+            case "fix": Fixed = value.Split(','); break;
+            case "zero":
+                var zero = value.Split('=');
+                Zero = Enum.Parse<ZeroRule>(zero[0], ignoreCase: true);
+                if (zero.Length > 1) ZeroOperands = Numbers(zero[1]);
+                break;
+            case "contract": Contract = Numbers(value); break;
+            case "geometry": Geometry = value; break;
+            case "variadic": Variadic = true; break;
+            case "since": Since = long.Parse(value, CultureInfo.InvariantCulture); break;
+            case "until": Until = long.Parse(value, CultureInfo.InvariantCulture); break;
+            default: throw new FormatException($"Unknown clause '{clause}' in the operator table: {line}");
+        }
+
+        static int[] Numbers(string text) => [.. text.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture))];
+
+        static (string, string, long?) Assignment(string text)
+        {
+            var sides = text.Split('=', 2);
+            var right = sides[1].Split(':', 2);
+            return (sides[0], right[0], right.Length > 1 ? long.Parse(right[1], CultureInfo.InvariantCulture) : null);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+using System.Globalization;
+
+namespace Espalier.Axes;
+
+/// <summary>Applies one line of the operator table to one node.</summary>
+internal sealed class RuleApplication
+{
+    private readonly NodeContext _context;
+    private readonly OperatorRule _rule;
+    private readonly Dictionary<string, Term> _variables = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Term>> _packs = new(StringComparer.Ordinal);
+    // Per operand, per axis: the names of its variables; a pack's axes are named "x0", "x1"; those of the broadcast are counted from the right.
+    private readonly List<string[]>?[] _names;
+
+    private RuleApplication(NodeContext context, OperatorRule rule)
+    {
+        (_context, _rule) = (context, rule);
+        _names = new List<string[]>?[Math.Max(rule.Operands.Length, context.Inputs.Length) + 1];
+    }
+
+    /// <summary>Applies the first line that fits; false where none does.</summary>
+    public static bool TryApply(NodeContext context)
+    {
+        foreach (var rule in OperatorTable.Find(context.Node.Domain, context.Node.OpType))
+        {
+            if (!Fits(context, rule)) continue;
+            new RuleApplication(context, rule).Apply();
+            return true;
+        }
+        return false;
+    }
+
+    private static OperandPattern? PatternOf(OperatorRule rule, int operand)
+        => operand < rule.Operands.Length ? rule.Operands[operand] : rule.Variadic ? rule.Operands[^1] : null;
+
+    private static bool Fits(NodeContext context, OperatorRule rule)
+    {
+        if (context.Opset < rule.Since || (context.Node.Domain is "" or "ai.onnx" && context.Opset > rule.Until)) return false;
+        foreach (var (attribute, value, fallback) in rule.Conditions)
+            if (context.AsText(attribute, fallback) != value) return false;
+        for (int k = 0; k < Math.Max(rule.Operands.Length, context.Inputs.Length); k++)
+        {
+            var input = context.Input(k);
+            var pattern = PatternOf(rule, k);
+            if (pattern is null)
+            {
+                if (input is not null) return false;
+                continue;
+            }
+            if (input is null)
+            {
+                if (!pattern.Optional && k < rule.Operands.Length) return false;
+                continue;
+            }
+            if (!pattern.Opaque && (input.Terms is null || !pattern.MatchesRank(input.Terms.Length))) return false;
+        }
+        return true;
+    }
+
+    private void Apply()
+    {
+        foreach (var (variable, attribute, fallback) in _rule.Constants)
+            _variables[variable] = _context.Constant(_context.Int(attribute, fallback ?? 1), $"its size is the attribute {attribute}");
+        foreach (var (attribute, variable, fallback) in _rule.Bindings)
+        {
+            if (_context.Attribute(attribute) is null && fallback is null) continue;
+            long size = _context.Int(attribute, fallback ?? 1);
+            _variables[variable] = _context.Fresh(size);
+            if (size != 1) _context.UseAttribute(attribute, -1, _variables[variable]);
+        }
+
+        for (int k = 0; k < _context.Inputs.Length; k++)
+        {
+            if (_context.Inputs[k] is not { } input) continue;
+            var pattern = PatternOf(_rule, k)!;
+            if (pattern.Opaque) _context.FreezeAll(input, $"operand {k} is read as it is");
+            else Bind(k, pattern, input.Terms!);
+        }
+        if (_rule.Geometry.Length > 0) Windows.Infer(_context, _rule.Geometry, _packs, "y");
+
+        for (int k = 0; k < _context.Record.Outputs.Length && k < _rule.Results.Length; k++)
+        {
+            if (_rule.Results[k].Opaque) _context.Output(k, null);
+            else _context.Output(k, Result(_rule.Results[k]));
+        }
+        State();
+    }
+
+    private void Bind(int operand, OperandPattern pattern, Term[] axes)
+    {
+        var names = new List<string[]>();
+        int lead = pattern.HasPack ? axes.Length - (pattern.Axes.Length - 1) : 0;
+        int at = 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
+        foreach (var axis in pattern.Axes[first..])
+        {
+            switch (axis)
+            {
+                case AxisPattern.Pack { Name: "" }:
+                    BindBroadcast(axes[at..(at + lead)]);
+                    for (int k = 0; k < lead; k++) names.Add([Broadcasting(lead - 1 - k)]);
+                    at += lead;
+                    break;
+                case AxisPattern.Pack pack:
+                    var run = axes[at..(at + lead)];
+                    if (_packs.TryGetValue(pack.Name, out var known) && known.Count == lead)
+                        for (int k = 0; k < lead; k++) _context.Same(known[k], run[k]);
+                    else _packs[pack.Name] = [.. run];
+                    for (int k = 0; k < lead; k++) names.Add([pack.Name + k.ToString(CultureInfo.InvariantCulture)]);
+                    at += lead;
+                    break;
+                default:
+                    names.Add(Names(axis));
+                    if (!(pattern.Broadcast && axes[at].IsOne)) BindAxis(axis, axes[at]);
+                    at++;
+                    break;
+            }
+        }
+        _names[operand] = names;
+    }
+
+    private static string Broadcasting(int fromRight) => "..." + fromRight.ToString(CultureInfo.InvariantCulture);
+
+    private static string[] Names(AxisPattern axis) => axis switch
+    {
+        AxisPattern.Variable v => [v.Name],
+        AxisPattern.Product p => [.. p.Parts.SelectMany(Names)],
+        _ => [],
+    };
+
+    private void BindBroadcast(Term[] axes)
+    {
+        if (!_packs.TryGetValue("", out var known)) _packs[""] = [.. axes];
+        else
+        {
+            while (known.Count < axes.Length) known.Insert(0, Term.One);
+            for (int k = 1; k <= axes.Length; k++) known[^k] = _context.Broadcast(known[^k], axes[^k]);
+        }
+    }
+
+    private void BindAxis(AxisPattern pattern, Term axis)
+    {
+        switch (pattern)
+        {
+            case AxisPattern.Variable { Name: var name }:
+                if (_variables.TryGetValue(name, out var bound)) _context.Same(bound, axis);
+                else _variables[name] = axis;
+                break;
+            case AxisPattern.Number { Size: var size }:
+                if (axis.Size != size && axis.Size is not null) _context.Freeze(axis, $"expected size {size}");
+                else if (size != 1) _context.Freeze(axis, "the positions of this axis have a meaning each");
+                break;
+            case AxisPattern.Product product:
+                BindProduct(product, axis);
+                break;
+        }
+    }
+
+    private void BindProduct(AxisPattern.Product product, Term axis)
+    {
+        var parts = new Term?[product.Parts.Length];
+        int open = -1, opens = 0;
+        long? known = 1;
+        for (int k = 0; k < parts.Length; k++)
+        {
+            parts[k] = product.Parts[k] switch
+            {
+                AxisPattern.Variable v => _variables.GetValueOrDefault(v.Name),
+                AxisPattern.Number n => _context.Constant(n.Size, "the blocks of this axis have a meaning each"),
+                _ => null,
+            };
+            if (parts[k] is { } part) known = known * part.Size;
+            else (open, opens) = (k, opens + 1);
+        }
+        if (opens > 1 || (opens == 1 && known is null))
+        {
+            _context.Freeze(axis, "how the axis divides is not known");
+            for (int k = 0; k < parts.Length; k++)
+                if (parts[k] is null && product.Parts[k] is AxisPattern.Variable v) _variables[v.Name] = _context.Constant(null, "how its axis divides is not known");
+            return;
+        }
+        if (opens == 1)
+        {
+            string name = ((AxisPattern.Variable)product.Parts[open]).Name;
+            if (axis.Size is { } size && (known == 0 || size % known != 0))
+            {
+                _context.Freeze(axis, $"its size {size} is not a multiple of {known}");
+                _variables[name] = _context.Constant(null, "its axis does not divide");
+                return;
+            }
+            // Parts of size 1 do not divide the axis: the variable is the axis itself.
+            parts[open] = known == 1 ? axis : _context.Fresh(axis.Size / known);
+            _variables[name] = parts[open]!;
+            if (known == 1) return;
+        }
+        _context.Same(Term.Product(parts!), axis);
+    }
+
+    private Term[] Result(OperandPattern pattern)
+    {
+        var axes = new List<Term>();
+        foreach (var axis in pattern.Axes)
+        {
+            if (axis is AxisPattern.Pack pack) axes.AddRange(_packs.GetValueOrDefault(pack.Name) ?? []);
+            else axes.Add(Build(axis));
+        }
+        return [.. axes];
+
+        Term Build(AxisPattern axis)
+        {
+            switch (axis)
+            {
+                case AxisPattern.Variable { Name: var name }:
+                    if (!_variables.TryGetValue(name, out var term)) _variables[name] = term = _context.Constant(null, "its size is known only at run time");
+                    return term;
+                case AxisPattern.Number { Size: var size }: return _context.Constant(size, "the positions of this axis have a meaning each");
+                case AxisPattern.Product product: return Term.Product(product.Parts.Select(Build));
+                default: throw new InvalidOperationException();
+            }
+        }
+    }
+
+    /// <summary>The terms of a variable, of a pack, or of all broadcast axes.</summary>
+    private IEnumerable<Term> Terms(string name)
+    {
+        if (name == "...") return _packs.GetValueOrDefault("") ?? [];
+        if (_packs.TryGetValue(name, out var pack)) return pack;
+        if (_variables.TryGetValue(name, out var term)) return [term];
+        return long.TryParse(name, CultureInfo.InvariantCulture, out long number) ? [_context.Fresh(number)] : [];
+    }
+
+    private void State()
+    {
+        var record = _context.Record;
+        foreach (string name in _rule.Fixed)
+            foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+        foreach (string name in _rule.Normalised)
+            foreach (var term in Terms(name)) _context.Inexact(term, "a statistic runs over this axis");
+        foreach (var (role, name) in _rule.Roles)
+            foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
+        foreach (var (name, operands) in _rule.Sums)
+            foreach (var term in Terms(name)) record.Sums.Add((term, operands));
+        foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
+        record.Zero = _rule.Zero;
+        record.ZeroOperands = _rule.ZeroOperands;
+        record.IsConvolution = _rule.Geometry is "conv" or "deconv";
+        if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
+    }
+
+    private Contraction Contract(int[] operands)
+    {
+        var (left, right) = (Variables(_names[operands[0]]!, _context.Input(operands[0])!.Terms!), Variables(_names[operands[1]]!, _context.Input(operands[1])!.Terms!));
+        var result = new Dictionary<string, int>(StringComparer.Ordinal);
+        var pattern = _rule.Results[0];
+        int axis = 0;
+        foreach (var part in pattern.Axes)
+        {
+            if (part is AxisPattern.Pack pack)
+            {
+                int count = _packs.GetValueOrDefault(pack.Name)?.Count ?? 0;
+                for (int k = 0; k < count; k++)
+                    result[pack.Name.Length == 0 ? Broadcasting(count - 1 - k) : pack.Name + k.ToString(CultureInfo.InvariantCulture)] = axis++;
+            }
+            else
+            {
+                foreach (string name in Names(part)) result[name] = axis;
+                axis++;
+            }
+        }
+        var axes = new List<(Term, int, int, int)>();
+        foreach (string name in left.Keys.Concat(right.Keys).Concat(result.Keys).Distinct())
+        {
+            int l = left.GetValueOrDefault(name, -1), r = right.GetValueOrDefault(name, -1), o = result.GetValueOrDefault(name, -1);
+            if (TermOf(name) is not { IsOne: false } term) continue;
+            axes.Add((term, l, r, o));
+            if (o < 0 && l >= 0 && r >= 0) _context.Record.Sums.Add((term, [operands[0], operands[1]]));
+        }
+        return new(operands[0], operands[1], operands.Length > 2 && _context.Input(operands[2]) is not null ? operands[2] : -1, axes);
+
+        static Dictionary<string, int> Variables(List<string[]> names, Term[] terms)
+        {
+            var map = new Dictionary<string, int>(StringComparer.Ordinal);
+            for (int k = 0; k < names.Count; k++)
+                if (!terms[k].IsOne) foreach (string name in names[k]) map[name] = k;
+            return map;
+        }
+
+        Term? TermOf(string name)
+        {
+            if (_variables.TryGetValue(name, out var term)) return term;
+            int digits = name.Length;
+            while (digits > 0 && char.IsAsciiDigit(name[digits - 1])) digits--;
+            if (digits == name.Length || !int.TryParse(name[digits..], CultureInfo.InvariantCulture, out int index)) return null;
+            if (name.StartsWith("...", StringComparison.Ordinal))
+                return _packs.TryGetValue("", out var broadcast) && index < broadcast.Count ? broadcast[^(index + 1)] : null;
+            return _packs.TryGetValue(name[..digits], out var pack) && index < pack.Count ? pack[index] : null;
+        }
+    }
+}

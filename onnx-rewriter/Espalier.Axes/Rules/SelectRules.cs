@@ -1,0 +1,209 @@
+namespace Espalier.Axes;
+
+/// <summary>Operators that take parts of an axis, or add some: a boundary refines the factors that it cuts.</summary>
+internal static class SelectRules
+{
+    public static void Split(NodeContext context)
+    {
+        var x = context.Input(0)!.Terms!;
+        int axis = NodeContext.Axis(context.Int("axis", 0), x.Length), count = context.Record.Outputs.Length;
+        long[]? sizes = context.AttributeOrInput("split", 1);
+        if (sizes is null && x[axis].Size is { } total && context.Input(1) is null)
+        {
+            long each = (total + count - 1) / count;
+            sizes = [.. Enumerable.Range(0, count).Select(k => Math.Min(each, total - (each * k)))];
+        }
+        var parts = new Term?[count];
+        var rest = x[axis];
+        for (int k = 0; k < count && sizes?.Length == count; k++)
+        {
+            if (context.Unifier.Cut(rest, sizes[k]) is not var (head, tail)) break;
+            (parts[k], rest) = (head, tail);
+        }
+        if (parts.Any(p => p is null))
+        {
+            context.Freeze(x[axis], "split at boundaries that are not known");
+            parts = [.. Enumerable.Range(0, count).Select(k => context.Constant(sizes?.ElementAtOrDefault(k), "split at boundaries that are not known"))];
+        }
+        else if (context.Attribute("split") is not null || context.Opset < 13)
+        {
+            for (int k = 0; k < count; k++) context.UseAttribute("split", k, parts[k]!);
+        }
+        else if (context.Input(1) is not null) context.Use(1, parts);
+        else context.State.SizeUses.Add(new(context.Info, 1, new(1, [.. sizes!.Select(n => new SizeValue.Literal(n))]), parts));
+        for (int k = 0; k < count; k++)
+        {
+            var terms = x.ToArray();
+            terms[axis] = parts[k]!;
+            context.Output(k, terms);
+        }
+        context.Record.Zero = ZeroRule.First;
+    }
+
+    public static void Slice(NodeContext context)
+    {
+        var x = context.Input(0)!.Terms!;
+        bool attributes = context.Attribute("starts") is not null;
+        var starts = context.AttributeOrInput("starts", 1);
+        var ends = context.AttributeOrInput("ends", 2);
+        int count = starts?.Length ?? context.Input(1)?.Value?.Elements.Length ?? -1;
+        var axes = context.AttributeOrInput("axes", 3) ?? (context.Input(3) is null && count >= 0 ? [.. Enumerable.Range(0, count).Select(k => (long)k)] : null);
+        var steps = context.Input(4) is null ? null : context.Input(4)!.Value?.Numbers ?? [];
+        if (axes is null || steps?.Length == 0)
+        {
+            foreach (var term in x) context.Freeze(term, "sliced along axes that are computed from data");
+            context.Output(0, [.. x.Select(_ => context.Constant(null, "sliced along axes that are computed from data"))]);
+            return;
+        }
+        var terms = x.ToArray();
+        var first = new Term?[axes.Length];
+        var last = new Term?[axes.Length];
+        for (int k = 0; k < axes.Length; k++)
+        {
+            int axis = NodeContext.Axis(axes[k], x.Length);
+            long? start = starts?[k] ?? context.Input(1)?.Value?.Elements[k]?.Number, end = ends?[k] ?? context.Input(2)?.Value?.Elements[k]?.Number;
+            long step = steps?[k] ?? 1;
+            if (step == 1 && start == 0 && end >= int.MaxValue) continue;
+            if (x[axis].Size is not { } size || start is null || end is null)
+            {
+                context.Freeze(x[axis], "sliced at bounds that are not known");
+                terms[axis] = context.Constant(null, "sliced at bounds that are not known");
+                continue;
+            }
+            long from = Math.Clamp(start.Value < 0 ? start.Value + size : start.Value, 0, size), to = Math.Clamp(end.Value < 0 ? end.Value + size : end.Value, 0, size);
+            if (step == 1)
+            {
+                to = Math.Max(from, to);
+                if (context.Unifier.Cut(x[axis], to) is not var (head, _) || context.Unifier.Cut(head, from) is not var (before, middle))
+                {
+                    Constant(context, terms, axis, to - from, "its structure has no boundary there");
+                    continue;
+                }
+                terms[axis] = middle;
+                if (from > 0) first[k] = before;
+                if (to < size || end < size) last[k] = Term.Sum(before, middle);
+            }
+            else
+            {
+                long length = step > 0 ? Math.Max(0, (to - from + step - 1) / step) : Math.Max(0, (from - Math.Max(end.Value < -size ? -1 : to, -1) - step - 1) / -step);
+                if (step > 1 && from < step && length == size / step && context.Unifier.SplitMinor(x[axis], step) is var (major, minor))
+                {
+                    // Every step-th index: the major part of a product whose minor part is the phase.
+                    context.Freeze(minor, "a slice steps over it");
+                    terms[axis] = major;
+                }
+                else Constant(context, terms, axis, length, $"sliced in steps of {step}");
+            }
+        }
+        if (attributes)
+        {
+            for (int k = 0; k < axes.Length; k++)
+            {
+                if (first[k] is { } f) context.UseAttribute("starts", k, f);
+                if (last[k] is { } l) context.UseAttribute("ends", k, l);
+            }
+        }
+        else
+        {
+            context.Use(1, first);
+            context.Use(2, last);
+        }
+        context.Output(0, terms);
+        context.Record.Zero = ZeroRule.First;
+    }
+
+    private static void Constant(NodeContext context, Term[] terms, int axis, long? size, string reason)
+    {
+        context.Freeze(terms[axis], reason);
+        terms[axis] = context.Constant(size, reason);
+    }
+
+    public static void Gather(NodeContext context)
+    {
+        var x = context.Input(0)!.Terms!;
+        int axis = NodeContext.Axis(context.Int("axis", 0), x.Length);
+        context.Record.Zero = ZeroRule.First;
+        if (context.Input(1)?.Value is { } value && value.Numbers is { } index && x[axis].Size is { } size)
+        {
+            if (value.Rank == 0)
+            {
+                long at = index[0] < 0 ? index[0] + size : index[0];
+                if (context.Unifier.Cut(x[axis], at + 1) is var (head, _) && context.Unifier.Cut(head, at) is var (before, one))
+                {
+                    foreach (var leaf in one.Leaves) context.Freeze(Term.Of(leaf), "its only unit is taken by index");
+                    context.Use(1, [before]);
+                    context.Output(0, [.. x[..axis], .. x[(axis + 1)..]]);
+                    return;
+                }
+            }
+            else if (index.LongLength == size && index.Select((n, k) => n == k).All(b => b))
+            {
+                // Everything in order; after pruning the list of indices would be shorter, so the axis stays.
+                context.Freeze(x[axis], "its positions are listed one by one");
+                context.Output(0, x);
+                return;
+            }
+        }
+        context.Freeze(x[axis], context.Input(1)?.IsConstant == true ? "its positions are listed one by one" : "its positions are chosen by data");
+        if (context.Input(1)?.Terms is { } chosen) context.Output(0, [.. x[..axis], .. chosen, .. x[(axis + 1)..]]);
+        else context.Barrier("the rank of its indices is not known");
+    }
+
+    /// <summary>ONNX Pad: padding is concatenated; constant zeros are units like others, and as many as the partner of an Add needs.</summary>
+    public static void Pad(NodeContext context)
+    {
+        var x = context.Input(0)!.Terms!;
+        bool attribute = context.Attribute("pads") is not null;
+        var pads = context.AttributeOrInput("pads", 1);
+        var axes = context.Input(3)?.Value?.Numbers ?? (context.Input(3) is null ? [.. Enumerable.Range(0, x.Length).Select(k => (long)k)] : null);
+        if (pads is null || axes is null || pads.Length != 2 * axes.Length)
+        {
+            foreach (var term in x) context.Freeze(term, "padded by amounts that are computed from data");
+            context.Output(0, [.. x.Select(_ => context.Constant(null, "padded by amounts that are computed from data"))]);
+            context.Record.Zero = ZeroRule.First;
+            return;
+        }
+        bool zeros = context.Text("mode", "constant") == "constant" && FillIsZero(context);
+        var terms = x.ToArray();
+        var required = new Term?[pads.Length];
+        for (int k = 0; k < axes.Length; k++)
+        {
+            int axis = NodeContext.Axis(axes[k], x.Length);
+            long before = pads[k], after = pads[k + axes.Length];
+            if (before == 0 && after == 0) continue;
+            if (!zeros || before < 0 || after < 0 || x[axis].Size is not { } size)
+            {
+                context.Freeze(x[axis], "padded along this axis");
+                terms[axis] = context.Constant(x[axis].Size + before + after, "padded along this axis");
+                continue;
+            }
+            var parts = new List<Term> { x[axis] };
+            if (before > 0) parts.Insert(0, Filler(before, k));
+            if (after > 0) parts.Add(Filler(after, k + axes.Length));
+            terms[axis] = Term.Sum(parts);
+        }
+        if (attribute)
+        {
+            for (int k = 0; k < pads.Length; k++)
+                if (required[k] is { } term) context.UseAttribute("pads", k, term);
+        }
+        else context.Use(1, required);
+        context.Output(0, terms);
+        context.Record.Zero = zeros ? ZeroRule.First : ZeroRule.Never;
+
+        Term Filler(long size, int element)
+        {
+            var term = context.Fresh(size);
+            required[element] = term.IsOne ? null : term;
+            context.Record.ZeroTerms.Add(term);
+            return term;
+        }
+    }
+
+    private static bool FillIsZero(NodeContext context)
+    {
+        if (context.Attribute("value") is { } value) return value.F == 0;
+        if (context.Input(2) is not { } fill) return true;
+        return fill.Data is { } data && context.State.Model.Content(data).ToFloats().All(v => v == 0);
+    }
+}

@@ -1,0 +1,49 @@
+namespace Espalier.Axes;
+
+/// <summary>Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool).</summary>
+internal static class Windows
+{
+    public static void Infer(NodeContext context, string geometry, Dictionary<string, List<Term>> packs, string result)
+    {
+        var x = packs.GetValueOrDefault("x") ?? [];
+        var axes = new List<Term>();
+        if (geometry == "global")
+        {
+            packs[result] = [.. x.Select(_ => Term.One)];
+            return;
+        }
+        var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
+        var strides = context.Ints("strides");
+        var dilations = context.Ints("dilations");
+        var pads = context.Ints("pads");
+        var outputPadding = context.Ints("output_padding");
+        var outputShape = context.Ints("output_shape");
+        string auto = context.Text("auto_pad", "NOTSET");
+        for (int k = 0; k < x.Count; k++)
+        {
+            long? size = null;
+            long extentOf = x[k].Size ?? x[k].NominalSize;
+            if (outputShape is not null && outputShape.Length > 0) size = outputShape[outputShape.Length - x.Count + k];
+            else if (kernel is not null && kernel[k] > 0 && extentOf is var n)
+            {
+                long stride = strides?[k] ?? 1, extent = ((kernel[k] - 1) * (dilations?[k] ?? 1)) + 1;
+                long pad = auto is "VALID" ? 0 : pads is null ? 0 : pads[k] + pads[k + x.Count];
+                size = geometry == "deconv"
+                    ? auto.StartsWith("SAME", StringComparison.Ordinal) ? n * stride : (stride * (n - 1)) + (outputPadding?[k] ?? 0) + extent - pad
+                    : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
+                    : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));
+            }
+            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", Math.Max(1, size ?? 1)));
+        }
+        packs[result] = axes;
+    }
+
+    private static long Positions(long room, long stride, bool ceil, long start)
+    {
+        if (room < 0) return 0;
+        long count = (ceil ? (room + stride - 1) / stride : room / stride) + 1;
+        // With ceil_mode a window that would start in the right padding is left out (as ONNX Runtime and PyTorch do).
+        if (ceil && (count - 1) * stride >= start) count--;
+        return count;
+    }
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Pruning;
+
+/// <summary>
+/// Makes the slim model by evaluating terms: every weight is gathered along every axis by what the axis's term keeps, every size is
+/// re-derived, removed blocks are bypassed. Nothing here knows an operator by name but for writing sizes down.
+/// </summary>
+public static class Surgery
+{
+    /// <summary>Applies a selection.</summary>
+    /// <param name="analysis">The inference over the dense model.</param>
+    /// <param name="selection">What to keep. Groups may be exact or inexact, not frozen.</param>
+    /// <param name="edits">Weights that compensation changed.</param>
+    /// <exception cref="EspalierException">The selection keeps nothing of a group, or touches a frozen one.</exception>
+    public static SlimModel Apply(AxisAnalysis analysis, Selection selection, WeightEdits? edits = null)
+    {
+        edits ??= WeightEdits.Nothing;
+        var kept = Kept(analysis, selection);
+        if (kept.Count == 0 && selection.RemovedBlocks.IsEmpty && edits.Weights.Count == 0 && edits.AddedBiases.Count == 0)
+            return new(analysis.Model, new Dictionary<string, IReadOnlyDictionary<int, int[]>>());
+        var clone = analysis.Model.Proto.Clone();
+        var graph = new EditableGraph(analysis, clone);
+        var slim = new SlimSizes(kept);
+        var removed = new WeightSurgery(graph, slim, edits).Apply();
+        new SizeSurgery(graph, slim).Apply();
+        Bypass(analysis, selection, graph);
+        graph.RemoveDeadNodes();
+        graph.UpdateShapes(slim);
+        return new(analysis.Model.Derive(clone), removed);
+    }
+
+    private static Dictionary<Factor, ImmutableArray<int>> Kept(AxisAnalysis analysis, Selection selection)
+    {
+        var kept = new Dictionary<Factor, ImmutableArray<int>>();
+        foreach (var (id, units) in selection.Kept)
+        {
+            var group = analysis.Groups[id];
+            if (units.Length == group.Size) continue;
+            if (group.Exactness == Exactness.Frozen) throw new EspalierException($"Group '{group.Name}' cannot be pruned. {group.Reason}");
+            if (units.Length < group.MinKeep)
+                throw new EspalierException($"Group '{group.Name}' must keep at least {group.MinKeep} of its {group.Size} units; the selection keeps {units.Length}.");
+            for (int k = 0; k < units.Length; k++)
+                if (units[k] < 0 || units[k] >= group.Size || (k > 0 && units[k] <= units[k - 1]))
+                    throw new ArgumentException($"Kept units of group '{group.Name}' must ascend within 0..{group.Size - 1}.", nameof(selection));
+            kept[group.Factor] = units;
+        }
+        return kept;
+    }
+
+    /// <summary>Readers of a removed block's output read its input; the nodes between are then dead.</summary>
+    private static void Bypass(AxisAnalysis analysis, Selection selection, EditableGraph graph)
+    {
+        var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order().Select(s => analysis.Blocks[s]);
+        var renamed = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var block in sublayers)
+        {
+            string input = block.Input;
+            while (renamed.TryGetValue(input, out var earlier)) input = earlier;
+            renamed[block.Output] = input;
+        }
+        if (renamed.Count > 0) graph.Rename(renamed);
+    }
+}
+
+/// <summary>Sizes of factors after pruning.</summary>
+internal sealed class SlimSizes(Dictionary<Factor, ImmutableArray<int>> kept)
+{
+    public long? Size(Factor factor) => kept.TryGetValue(factor, out var units) ? units.Length : factor.Size;
+
+    public bool Touches(Term term) => kept.Count > 0 && term.Leaves.Any(kept.ContainsKey);
+
+    public int[] KeptIndices(Term term) => term.KeptIndices(f => kept.TryGetValue(f, out var units) ? units : null);
+
+    public Polynomial Of(Term term) => Polynomial.Of(term, Size);
+}

@@ -1,0 +1,166 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Pruning;
+
+/// <summary>A clone of the dense graph that surgery edits, with the nodes and weights of the analysis found again in it.</summary>
+internal sealed class EditableGraph
+{
+    private readonly ModelProto _model;
+    private readonly List<NodeProto> _nodes = [];
+    private readonly Dictionary<NodeProto, GraphProto> _home = [];
+    private readonly List<GraphProto> _scopes = [];
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, List<NodeProto>> _before = [];
+    private readonly Dictionary<int, List<NodeProto>> _after = [];
+    private readonly HashSet<string> _liveBefore;
+
+    public EditableGraph(AxisAnalysis analysis, ModelProto clone)
+    {
+        (Analysis, _model) = (analysis, clone);
+        Walk(clone.Graph);
+        _liveBefore = Live(clone.Graph);
+    }
+
+    public AxisAnalysis Analysis { get; }
+
+    public NodeProto Node(int ordinal) => _nodes[ordinal];
+
+    // The same walk as the inference's: a node, then the graphs that it holds.
+    private void Walk(GraphProto graph)
+    {
+        _scopes.Add(graph);
+        foreach (var tensor in graph.Initializer) _names.Add(tensor.Name);
+        foreach (var value in graph.Input) _names.Add(value.Name);
+        foreach (var node in graph.Node)
+        {
+            _nodes.Add(node);
+            _home[node] = graph;
+            foreach (string output in node.Output) _names.Add(output);
+            if (node.OpType != "If" || node.Domain is not ("" or "ai.onnx")) continue;
+            foreach (var attribute in node.Attribute) if (attribute.G is not null) Walk(attribute.G);
+        }
+    }
+
+    public string FreshName(string stem)
+    {
+        string name = stem;
+        for (int n = 2; !_names.Add(name); n++) name = $"{stem}_{n}";
+        return name;
+    }
+
+    public void AddInitializer(int scope, TensorProto tensor) => _scopes[scope].Initializer.Add(tensor);
+
+    public void InsertBefore(int ordinal, NodeProto node) => Pending(_before, ordinal).Add(node);
+
+    public void InsertAfter(int ordinal, NodeProto node) => Pending(_after, ordinal).Add(node);
+
+    private static List<NodeProto> Pending(Dictionary<int, List<NodeProto>> where, int ordinal)
+        => where.TryGetValue(ordinal, out var list) ? list : where[ordinal] = [];
+
+    public void ReplaceConstant(TensorState tensor, TensorProto replacement)
+    {
+        if (tensor.Producer >= 0)
+        {
+            Node(tensor.Producer).Attribute.First(a => a.Name == "value").T = replacement;
+            return;
+        }
+        var initializers = _scopes[tensor.Scope].Initializer;
+        for (int k = 0; k < initializers.Count; k++)
+            if (initializers[k].Name == tensor.Name) initializers[k] = replacement;
+    }
+
+    public void Rename(Dictionary<string, string> renamed)
+    {
+        foreach (var node in _nodes.Concat(_before.Values.Concat(_after.Values).SelectMany(n => n)))
+            for (int k = 0; k < node.Input.Count; k++)
+                if (renamed.TryGetValue(node.Input[k], out var other)) node.Input[k] = other;
+        foreach (var graph in _scopes)
+        {
+            foreach (var output in graph.Output)
+            {
+                if (!renamed.TryGetValue(output.Name, out var other)) continue;
+                // The graph's result keeps its name: the Add that made it becomes an Identity of the stream.
+                var producer = _nodes.FirstOrDefault(n => n.Output.Contains(output.Name));
+                if (producer is null) continue;
+                producer.OpType = "Identity";
+                producer.Input.Clear();
+                producer.Input.Add(other);
+            }
+        }
+    }
+
+    /// <summary>Removes the nodes and initializers that the edits left unused; what was unused before stays.</summary>
+    public void RemoveDeadNodes()
+    {
+        foreach (var (ordinal, list) in _before)
+        {
+            var nodes = _home[Node(ordinal)].Node;
+            int at = nodes.IndexOf(Node(ordinal));
+            foreach (var node in list) nodes.Insert(at++, node);
+        }
+        foreach (var (ordinal, list) in _after)
+        {
+            var nodes = _home[Node(ordinal)].Node;
+            int at = nodes.IndexOf(Node(ordinal)) + 1;
+            foreach (var node in list) nodes.Insert(at++, node);
+        }
+        var live = Live(_model.Graph);
+        Filter(_model.Graph.Node, n => n.Output.Any(live.Contains) || !n.Output.Any(_liveBefore.Contains));
+        Filter(_model.Graph.Initializer, t => live.Contains(t.Name) || !_liveBefore.Contains(t.Name));
+        var initializers = _model.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        // Old files list initializers as inputs too: such an input goes with its initializer.
+        var dense = Analysis.Model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        Filter(_model.Graph.Input, i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
+
+        static void Filter<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> keep)
+        {
+            if (field.All(x => keep(x))) return;
+            var kept = field.Where(x => keep(x)).ToList();
+            field.Clear();
+            field.AddRange(kept);
+        }
+    }
+
+    /// <summary>Names that the graph's outputs need.</summary>
+    private static HashSet<string> Live(GraphProto graph)
+    {
+        var live = graph.Output.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var node in graph.Node.Reverse())
+        {
+            if (!node.Output.Any(live.Contains)) continue;
+            foreach (string input in node.Input) live.Add(input);
+            foreach (var attribute in node.Attribute)
+                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Capture(inner, live);
+        }
+        return live;
+
+        static void Capture(GraphProto inner, HashSet<string> live)
+        {
+            foreach (var output in inner.Output) live.Add(output.Name);
+            foreach (var node in inner.Node)
+            {
+                foreach (string input in node.Input) live.Add(input);
+                foreach (var attribute in node.Attribute)
+                    foreach (var nested in attribute.Graphs.Prepend(attribute.G)) if (nested is not null) Capture(nested, live);
+            }
+        }
+    }
+
+    /// <summary>Shapes that the file states of intermediate values and of initializers among the inputs.</summary>
+    public void UpdateShapes(SlimSizes slim)
+    {
+        var tensors = Analysis.State!.Records.SelectMany(r => r.Inputs.OfType<TensorState>().Concat(r.Outputs))
+            .GroupBy(t => (t.Scope, t.Name)).ToDictionary(g => g.Key, g => g.First());
+        for (int scope = 0; scope < _scopes.Count; scope++)
+        {
+            foreach (var info in _scopes[scope].ValueInfo.Concat(_scopes[scope].Input).Concat(_scopes[scope].Output))
+            {
+                if (info.Type?.TensorType?.Shape is not { } shape || !tensors.TryGetValue((scope, info.Name), out var tensor)
+                    || tensor.Terms?.Length != shape.Dim.Count) continue;
+                for (int axis = 0; axis < shape.Dim.Count; axis++)
+                    if (slim.Touches(tensor.Terms[axis]) && shape.Dim[axis].HasDimValue && slim.Of(tensor.Terms[axis]).Value is { } size) shape.Dim[axis].DimValue = size;
+            }
+        }
+    }
+}

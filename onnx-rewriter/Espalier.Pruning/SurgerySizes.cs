@@ -1,0 +1,142 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
+
+namespace Espalier.Pruning;
+
+/// <summary>Re-derives every size from the terms: attributes, literals and computed shapes alike; pinned values are restated as they were.</summary>
+internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
+{
+    public void Apply()
+    {
+        foreach (var uses in graph.Analysis.State!.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
+        foreach (var use in graph.Analysis.State.SizeUses) ApplyOperand(use);
+    }
+
+    private void ApplyAttribute(List<AttributeUse> uses)
+    {
+        if (!uses.Any(u => slim.Touches(u.Term))) return;
+        var node = graph.Node(uses[0].Node.Ordinal);
+        var attribute = node.Attribute.FirstOrDefault(a => a.Name == uses[0].Attribute);
+        if (attribute is null)
+        {
+            attribute = new AttributeProto { Name = uses[0].Attribute, Type = uses[0].Index < 0 ? AttributeProto.Types.AttributeType.Int : AttributeProto.Types.AttributeType.Ints };
+            if (uses[0].Index >= 0) attribute.Ints.Add(uses.OrderBy(u => u.Index).Select(u => u.Term.Size!.Value));
+            node.Attribute.Add(attribute);
+        }
+        foreach (var use in uses)
+        {
+            long size = slim.Of(use.Term).Value ?? throw new InvalidOperationException($"{use.Node}: attribute {use.Attribute} is dynamic.");
+            if (use.Index < 0) attribute.I = size;
+            else attribute.Ints[use.Index] = size;
+        }
+    }
+
+    private void ApplyOperand(SizeUse use)
+    {
+        var elements = use.Value.Elements;
+        var needed = new Polynomial?[elements.Length];
+        bool restate = false;
+        for (int k = 0; k < elements.Length; k++)
+        {
+            var before = elements[k]?.Dense;
+            var after = elements[k]?.Evaluate(slim.Size);
+            if (use.Pinned)
+            {
+                needed[k] = before;
+                restate |= before is not null && !before.Equals(after);
+            }
+            else if (use.Required[k] is { } term)
+            {
+                needed[k] = slim.Of(term);
+                bool moved = slim.Touches(term) || before is null || !before.Equals(after);
+                restate |= moved && !needed[k]!.Equals(after);
+            }
+            else needed[k] = after;
+        }
+        bool absent = graph.Node(use.Node.Ordinal).Input.ElementAtOrDefault(use.Input) is null or "";
+        if (absent && use.Required.Any(t => t is not null && slim.Touches(t))) restate = true;
+        if (restate) Write(use, needed, absent);
+    }
+
+    private void Write(SizeUse use, Polynomial?[] needed, bool absent)
+    {
+        var node = graph.Node(use.Node.Ordinal);
+        var type = absent ? DataType.Int64 : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
+        // One dynamic size of a Reshape is what is left over.
+        var numbers = needed.Select(n => n?.Value).ToArray();
+        if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1)) numbers[Array.IndexOf(numbers, null)] = -1;
+        string name;
+        if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Rank, type);
+        else name = Computed(use, needed, numbers, type);
+        while (node.Input.Count <= use.Input) node.Input.Add("");
+        node.Input[use.Input] = name;
+        if (absent && node.OpType == "Split" && node.Attribute.FirstOrDefault(a => a.Name == "num_outputs") is { } count) node.Attribute.Remove(count);
+    }
+
+    private string Constant(SizeUse use, long[] values, int rank, DataType type)
+    {
+        var payload = TensorContent.FromLongs(type, values);
+        string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size");
+        graph.AddInitializer(use.Node.Scope, graph.Analysis.Model.NewTensor(name, type, rank == 0 ? [] : [values.LongLength], payload));
+        return name;
+    }
+
+    /// <summary>Sizes that depend on dynamic dimensions are computed from the shape of an operand.</summary>
+    private string Computed(SizeUse use, Polynomial?[] needed, long?[] numbers, DataType type)
+    {
+        var parts = new List<string>();
+        for (int k = 0; k < needed.Length; k++)
+        {
+            if (numbers[k] is { } number) parts.Add(Constant(use, [number], 1, DataType.Int64));
+            else if (needed[k] is null)
+            {
+                // Right for any size: what the graph computed.
+                string index = Constant(use, [k], 1, DataType.Int64);
+                parts.Add(Emit(use, "Gather", [use.Node.Proto.Input[use.Input], index]));
+            }
+            else parts.Add(Sum(use, needed[k]!));
+        }
+        string all = parts.Count == 1 ? parts[0] : Emit(use, "Concat", parts, ("axis", 0));
+        if (use.Value.Rank == 0) all = Emit(use, "Reshape", [all, Constant(use, [], 1, DataType.Int64)]);
+        return type == DataType.Int64 ? all : Emit(use, "Cast", [all], ("to", (long)type));
+    }
+
+    private string Sum(SizeUse use, Polynomial size)
+    {
+        string? sum = null;
+        foreach (var (coefficient, factors) in size.Monomials)
+        {
+            string? product = null;
+            foreach (var factor in factors) product = product is null ? Extent(use, factor) : Emit(use, "Mul", [product, Extent(use, factor)]);
+            if (product is null) product = Constant(use, [coefficient], 1, DataType.Int64);
+            else if (coefficient != 1) product = Emit(use, "Mul", [product, Constant(use, [coefficient], 1, DataType.Int64)]);
+            sum = sum is null ? product : Emit(use, "Add", [sum, product]);
+        }
+        return sum!;
+    }
+
+    private string Extent(SizeUse use, Factor factor)
+    {
+        var record = graph.Analysis.State!.Records[use.Node.Ordinal];
+        foreach (var tensor in record.Inputs.Concat(graph.Analysis.GraphInputs))
+        {
+            if (tensor?.Terms is null || tensor.Value is not null) continue;
+            for (int axis = 0; axis < tensor.Terms.Length; axis++)
+                if (tensor.Terms[axis].Leaves is [var leaf] && leaf == factor && tensor.Terms[axis].Size is null && Polynomial.Of(tensor.Terms[axis], f => f.Size).Equals(Polynomial.Variable(factor)))
+                    return Emit(use, "Gather", [Emit(use, "Shape", [tensor.Name]), Constant(use, [axis], 1, DataType.Int64)]);
+        }
+        throw new EspalierException($"{use.Node}: operand {use.Input} needs the size of a dynamic dimension that no operand of it has; protect the groups whose size is in it.");
+    }
+
+    private string Emit(SizeUse use, string op, IEnumerable<string> inputs, (string Name, long Value)? attribute = null)
+    {
+        string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_" + op);
+        var node = new NodeProto { OpType = op, Name = name };
+        node.Input.Add(inputs);
+        node.Output.Add(name);
+        if (attribute is var (key, value)) node.Attribute.Add(new AttributeProto { Name = key, I = value, Type = AttributeProto.Types.AttributeType.Int });
+        graph.InsertBefore(use.Node.Ordinal, node);
+        return name;
+    }
+}

@@ -1,0 +1,140 @@
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Calibration;
+
+/// <summary>How alike two models answer.</summary>
+/// <param name="Outputs">Per output, in the first model's order.</param>
+/// <param name="Samples">Samples that were run.</param>
+public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int Samples)
+{
+    /// <summary>Largest relative error of any output.</summary>
+    public double MaxRelativeError => Outputs.Count == 0 ? 0 : Outputs.Max(o => o.MaxRelativeError);
+
+    /// <summary>Fraction of rows whose largest element is in the same place, in the first output of numbers that has rows; null where none has.</summary>
+    public double? Top1 => Outputs.FirstOrDefault(o => o.Top1 is not null)?.Top1;
+}
+
+/// <summary>How alike one output is.</summary>
+/// <param name="Name">Name.</param>
+/// <param name="MaxRelativeError">max|a−b| / max(1e-3, max|a|), the largest over the samples.</param>
+/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element) whose largest element is in the same place; null for outputs without rows of at least two.</param>
+/// <param name="MeanKl">Mean KL divergence from the first model's distribution to the second's, in nats per row: softmax of the rows, or the rows themselves where they are distributions; null as <paramref name="Top1"/>.</param>
+/// <param name="Rows">Rows that were compared.</param>
+public sealed record OutputAgreement(string Name, double MaxRelativeError, double? Top1, double? MeanKl, long Rows);
+
+/// <summary>Compares the answers of two models of one signature.</summary>
+public static class Agreement
+{
+    /// <summary>Runs both models on every sample.</summary>
+    /// <exception cref="EspalierException">A model does not load or does not take the samples; or the second gives other shapes.</exception>
+    public static AgreementResult Compare(OnnxModel a, OnnxModel b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        using var first = Sessions.Open(a);
+        using var second = Sessions.Open(b);
+        return Compare(first, second, samples, progress, cancellationToken);
+    }
+
+    /// <inheritdoc cref="Compare(OnnxModel, OnnxModel, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, IProgress{int}?, CancellationToken)"/>
+    public static AgreementResult Compare(ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        using var options = Sessions.Options();
+        using var first = new ModelSession(a, options);
+        using var second = new ModelSession(b, options);
+        return Compare(first, second, samples, progress, cancellationToken);
+    }
+
+    /// <summary>Runs two open sessions on every sample.</summary>
+    /// <param name="first">The model that counts as right.</param>
+    /// <param name="second">The other.</param>
+    /// <param name="samples">Inputs by name.</param>
+    /// <param name="progress">Told the number of samples that are done.</param>
+    /// <param name="cancellationToken">Stops between two operators.</param>
+    public static AgreementResult Compare(ModelSession first, ModelSession second, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        var tallies = first.Outputs.ToDictionary(o => o.Name, _ => new Tally(), StringComparer.Ordinal);
+        int count = 0;
+        foreach (var sample in samples)
+        {
+            var x = first.Run(sample.Values, cancellationToken);
+            var y = second.Run(sample.Values, cancellationToken);
+            foreach (var (name, expected) in x)
+            {
+                if (!y.TryGetValue(name, out var actual)) throw new EspalierException($"The second model has no output '{name}'.");
+                if (!expected.Shape.SequenceEqual(actual.Shape))
+                    throw new EspalierException($"Output '{name}' is [{string.Join(',', expected.Shape)}] in the first model and [{string.Join(',', actual.Shape)}] in the second.");
+                tallies[name].Add(expected, actual);
+            }
+            count++;
+            progress?.Report(count);
+        }
+        if (count == 0) throw new EspalierException("There are no samples to compare the models on.");
+        return new AgreementResult([.. first.Outputs.Select(o => tallies[o.Name].Result(o.Name))], count);
+    }
+
+    private sealed class Tally
+    {
+        private double _error, _kl;
+        private long _same, _rows;
+
+        public void Add(NamedTensor a, NamedTensor b)
+        {
+            _error = Math.Max(_error, OutputComparison.RelativeError(a, b));
+            if (!OutputComparison.IsFloat(a) || a.Shape.Count < 2) return;
+            int axis = a.Shape[^1] > 1 ? a.Shape.Count - 1 : 1;
+            int n = (int)a.Shape[axis];
+            if (n < 2) return;
+            int inner = (int)a.Shape.Skip(axis + 1).Aggregate(1L, (p, d) => p * d);
+            var x = OutputComparison.Doubles(a);
+            var y = OutputComparison.Doubles(b);
+            var p = new double[n];
+            var q = new double[n];
+            for (int start = 0; start < x.Length; start += n * inner)
+            {
+                for (int i = 0; i < inner; i++)
+                {
+                    for (int j = 0; j < n; j++) (p[j], q[j]) = (x[start + j * inner + i], y[start + j * inner + i]);
+                    _rows++;
+                    if (Largest(p) == Largest(q)) _same++;
+                    _kl += Divergence(p, q);
+                }
+            }
+        }
+
+        public OutputAgreement Result(string name) => new(name, _error, _rows == 0 ? null : (double)_same / _rows, _rows == 0 ? null : _kl / _rows, _rows);
+
+        private static int Largest(double[] row)
+        {
+            int best = 0;
+            for (int i = 1; i < row.Length; i++) if (row[i] > row[best]) best = i;
+            return best;
+        }
+
+        private static double Divergence(double[] p, double[] q)
+        {
+            bool distributions = IsDistribution(p) && IsDistribution(q);
+            if (!distributions)
+            {
+                LogSoftmax(p);
+                LogSoftmax(q);
+            }
+            double sum = 0;
+            for (int i = 0; i < p.Length; i++)
+            {
+                double lp = distributions ? Math.Log(Math.Max(p[i], 1e-12)) : p[i], lq = distributions ? Math.Log(Math.Max(q[i], 1e-12)) : q[i];
+                sum += Math.Exp(lp) * (lp - lq);
+            }
+            return Math.Max(0, sum);
+        }
+
+        private static bool IsDistribution(double[] row) => row.All(v => v is >= 0 and <= 1) && Math.Abs(row.Sum() - 1) < 1e-3;
+
+        private static void LogSoftmax(double[] row)
+        {
+            double max = row.Max(), log = max + Math.Log(row.Sum(v => Math.Exp(v - max)));
+            for (int i = 0; i < row.Length; i++) row[i] -= log;
+        }
+    }
+}

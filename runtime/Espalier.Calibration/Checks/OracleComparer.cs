@@ -1,0 +1,79 @@
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Calibration;
+
+/// <summary>What the oracle found.</summary>
+/// <param name="Error">Largest relative error of any output in any run: max|a−b| / max(1e-3, max|a|).</param>
+/// <param name="Outputs">The same per output.</param>
+/// <param name="Runs">Inputs that both models ran on.</param>
+/// <param name="Strict">Whether the slim model also loads with strict shape inference.</param>
+/// <param name="Notes">What weakens the comparison: outputs that are not finite, or the same everywhere.</param>
+public sealed record OracleResult(double Error, IReadOnlyDictionary<string, double> Outputs, int Runs, bool Strict, IReadOnlyList<string> Notes)
+{
+    /// <summary>Whether the error is rounding: at most 1e-4 relative.</summary>
+    public bool IsExact => Error <= 1e-4;
+}
+
+/// <summary>The oracle: a slim model must compute what the masked dense model computes.</summary>
+public static class OracleComparer
+{
+    /// <summary>Runs both models on the same inputs.</summary>
+    /// <param name="masked">The dense model with the removed slices set to zero.</param>
+    /// <param name="slim">The slim model.</param>
+    /// <param name="seeds">Random inputs, one per seed; ignored where <paramref name="inputs"/> are given.</param>
+    /// <param name="dimensions">Sizes of dynamic dimensions; null to find some that run (<see cref="RandomInputs.Fit"/>).</param>
+    /// <param name="values">A number that fills an input.</param>
+    /// <param name="inputs">Inputs to use instead of random ones.</param>
+    /// <param name="cancellationToken">Stops between two operators.</param>
+    /// <exception cref="EspalierException">A model does not load, or does not run on the inputs.</exception>
+    public static OracleResult Compare(OnnxModel masked, OnnxModel slim, int seeds = 3, IReadOnlyDictionary<string, long>? dimensions = null,
+        IReadOnlyDictionary<string, double>? values = null, IEnumerable<IReadOnlyDictionary<string, NamedTensor>>? inputs = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(masked);
+        ArgumentNullException.ThrowIfNull(slim);
+        if (inputs is null)
+        {
+            dimensions = RandomInputs.Fit(masked, dimensions, values, cancellationToken);
+            inputs = Enumerable.Range(1, seeds).Select(seed => RandomInputs.For(masked, seed, dimensions, values));
+        }
+        using var a = Sessions.Open(masked);
+        using var b = OpenStrictly(slim, out bool strict);
+        var errors = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        var notes = new SortedSet<string>(StringComparer.Ordinal);
+        if (!strict) notes.Add("The slim model loads only without strict shape inference.");
+        int runs = 0;
+        foreach (var sample in inputs)
+        {
+            var x = a.Run(sample.Values, cancellationToken);
+            var y = b.Run(sample.Values, cancellationToken);
+            runs++;
+            foreach (var (name, expected) in x)
+            {
+                double error = y.TryGetValue(name, out var actual) ? OutputComparison.RelativeError(expected, actual) : double.PositiveInfinity;
+                errors[name] = Math.Max(errors.GetValueOrDefault(name), error);
+                if (expected.ElementType == "string") continue;
+                var numbers = OutputComparison.Doubles(expected);
+                if (numbers.Any(v => !double.IsFinite(v))) notes.Add($"Output '{name}' of the masked dense model is not finite everywhere.");
+                else if (numbers.Length > 1 && numbers.All(v => v == numbers[0])) notes.Add($"Output '{name}' of the masked dense model is the same number everywhere.");
+            }
+        }
+        if (runs == 0) throw new EspalierException("The oracle was given no inputs.");
+        return new OracleResult(errors.Count == 0 ? 0 : errors.Values.Max(), errors, runs, strict, [.. notes]);
+    }
+
+    private static ModelSession OpenStrictly(OnnxModel model, out bool strict)
+    {
+        try
+        {
+            strict = true;
+            return Sessions.Open(model, strict: true);
+        }
+        catch (EspalierException)
+        {
+            // Some valid files fail it: the dense model would too. What matters is that the plain load works.
+            strict = false;
+            return Sessions.Open(model);
+        }
+    }
+}
