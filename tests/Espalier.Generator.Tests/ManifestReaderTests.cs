@@ -47,8 +47,8 @@ public class ManifestReaderTests
     [InlineData("cost\tmacs\t2000", "cost\tmacs\tNaN", 26, "'NaN' is no number")]
     [InlineData("-1\t8,9\t", "-1\t8,10\t", 31, "the cost names a group that does not exist")]
     [InlineData("cost\tmacs\t524288\t0\t", "cost\tmacs\t524288\t5\t", 27, "the cost names a sublayer that does not exist")]
-    [InlineData("\nend\n", "\n", 42, "the file ends where 'end' is expected")]
-    [InlineData("\nend\n", "\nend\nmore\n", 43, "text follows 'end'")]
+    [InlineData("\nend\n", "\n", 43, "the file ends where 'end' is expected")]
+    [InlineData("\nend\n", "\nend\nmore\n", 44, "text follows 'end'")]
     [InlineData("input_ids", "input\\x", 5, "'\\x' is no escape")]
     public void AnyDeviationIsAnError(string from, string to, int line, string reason)
     {
