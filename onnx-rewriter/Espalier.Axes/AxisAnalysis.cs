@@ -53,6 +53,20 @@ public sealed class AxisAnalysis
     /// <summary>Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs use gives the first.</summary>
     public IReadOnlyList<Term>? TermsOf(string tensor) => (_inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor))?.Terms;
 
+    /// <summary>
+    /// The shortest chain of tensors and operators from a tensor to what froze one of its factors or made it inexact; empty where the
+    /// factor is exact.
+    /// </summary>
+    public IReadOnlyList<string> ChainOf(string tensor, Factor factor)
+    {
+        var from = _inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor);
+        if (from is null || !(FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark))) return [];
+        return ReasonChain.Find(_inference!.State, from, factor, mark);
+    }
+
+    /// <summary>Why a factor is frozen or inexact, in words; null where it is exact.</summary>
+    public string? ReasonOf(Factor factor) => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;
+
     private IEnumerable<(string, int, string)> FrozenAxes(Dictionary<Factor, Group> byFactor)
     {
         foreach (var tensor in _builder!.Parameters)

@@ -8,7 +8,8 @@ internal sealed class EditableGraph
 {
     private readonly ModelProto _model;
     private readonly List<NodeProto> _nodes = [];
-    private readonly Dictionary<NodeProto, GraphProto> _home = [];
+    // Messages compare by value; two equal nodes are still two.
+    private readonly Dictionary<NodeProto, GraphProto> _home = new(ReferenceEqualityComparer.Instance);
     private readonly List<GraphProto> _scopes = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<int, List<NodeProto>> _before = [];
@@ -93,18 +94,7 @@ internal sealed class EditableGraph
     /// <summary>Removes the nodes and initializers that the edits left unused; what was unused before stays.</summary>
     public void RemoveDeadNodes()
     {
-        foreach (var (ordinal, list) in _before)
-        {
-            var nodes = _home[Node(ordinal)].Node;
-            int at = nodes.IndexOf(Node(ordinal));
-            foreach (var node in list) nodes.Insert(at++, node);
-        }
-        foreach (var (ordinal, list) in _after)
-        {
-            var nodes = _home[Node(ordinal)].Node;
-            int at = nodes.IndexOf(Node(ordinal)) + 1;
-            foreach (var node in list) nodes.Insert(at++, node);
-        }
+        Insert();
         var live = Live(_model.Graph);
         Filter(_model.Graph.Node, n => n.Output.Any(live.Contains) || !n.Output.Any(_liveBefore.Contains));
         Filter(_model.Graph.Initializer, t => live.Contains(t.Name) || !_liveBefore.Contains(t.Name));
@@ -119,6 +109,23 @@ internal sealed class EditableGraph
             var kept = field.Where(x => keep(x)).ToList();
             field.Clear();
             field.AddRange(kept);
+        }
+    }
+
+    private void Insert()
+    {
+        var pending = _before.Keys.Concat(_after.Keys).Distinct().ToDictionary(o => Node(o), o => o, (IEqualityComparer<NodeProto>)ReferenceEqualityComparer.Instance);
+        foreach (var graph in pending.Keys.Select(n => _home[n]).Distinct((IEqualityComparer<GraphProto>)ReferenceEqualityComparer.Instance).ToList())
+        {
+            var nodes = graph.Node.ToList();
+            graph.Node.Clear();
+            foreach (var node in nodes)
+            {
+                bool edited = pending.TryGetValue(node, out int ordinal);
+                if (edited) graph.Node.AddRange(_before.GetValueOrDefault(ordinal) ?? []);
+                graph.Node.Add(node);
+                if (edited) graph.Node.AddRange(_after.GetValueOrDefault(ordinal) ?? []);
+            }
         }
     }
 

@@ -63,8 +63,14 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         var node = graph.Node(use.Node.Ordinal);
         var type = absent ? DataType.Int64 : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
-        // One dynamic size of a Reshape is what is left over.
         var numbers = needed.Select(n => n?.Value).ToArray();
+        // In a Reshape, a dynamic size that an operand's axis has in the same place is copied by 0, and one more is what is left over.
+        if (node.OpType == "Reshape" && node.Attribute.All(a => a.Name != "allowzero" || a.I == 0)
+            && graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[0]!.Terms is { } axes)
+        {
+            for (int k = 0; k < numbers.Length && k < axes.Length; k++)
+                if (numbers[k] is null && needed[k] is { } size && slim.Of(axes[k]).Equals(size)) numbers[k] = 0;
+        }
         if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1)) numbers[Array.IndexOf(numbers, null)] = -1;
         string name;
         if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Rank, type);

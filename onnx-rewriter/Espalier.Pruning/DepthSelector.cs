@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>Chooses the sublayers and blocks that a plan removes.</summary>
+internal static class DepthSelector
+{
+    /// <summary>Sublayers or blocks that a rule may remove.</summary>
+    /// <exception cref="EspalierException">There are none.</exception>
+    public static IReadOnlyList<Block> Candidates(PruningPlan plan, DropRule rule, AxisAnalysis analysis)
+    {
+        bool sublayers = rule.Axis == Axis.Sublayers;
+        var ofKind = analysis.Blocks.Where(b => b.IsSublayer == sublayers).ToList();
+        var matching = ofKind.Where(b => Glob.Matches(rule.Pattern, b.Name)).ToList();
+        if (matching.Count == 0)
+        {
+            string kind = PlanResolver.CamelCase(rule.Axis);
+            throw new EspalierException(ofKind.Count == 0
+                ? $"{PlanResolver.Describe(rule)}: the model has no {kind}: no region of it runs between a residual stream and its Add. Remove the rule."
+                : $"{PlanResolver.Describe(rule)}: the pattern '{rule.Pattern}' matches none of the {kind}. There are: {string.Join(", ", ofKind.Take(8).Select(b => $"'{b.Name}'"))}{(ofKind.Count > 8 ? $" and {ofKind.Count - 8} more" : "")}.");
+        }
+        return [.. matching.Where(b => !plan.Protect.Any(p => Glob.Matches(p, b.Name)))];
+    }
+
+    /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>
+    /// <returns>Numbers of the removed blocks and sublayers, ascending.</returns>
+    /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
+    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes)
+    {
+        var removed = new SortedSet<int>();
+        var gone = new HashSet<int>();
+        foreach (var rule in plan.Drop)
+        {
+            int count = 0;
+            foreach (var block in Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics))
+            {
+                if (count == rule.AtMost) break;
+                if (block.Sublayers.Any(gone.Contains)) continue;
+                gone.UnionWith(block.Sublayers);
+                removed.Add(block.Id);
+                count++;
+            }
+            if (count < rule.AtMost) notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {PlanResolver.CamelCase(rule.Axis)} could be removed; the others are protected or already gone.");
+        }
+        return [.. removed];
+    }
+
+    /// <summary>Sublayers that are gone with the given blocks.</summary>
+    public static HashSet<int> SublayersOf(AxisAnalysis analysis, ImmutableArray<int> blocks)
+        => [.. analysis.Blocks.Where(b => blocks.Contains(b.Id)).SelectMany(b => b.Sublayers)];
+
+    private static IEnumerable<Block> Ranked(IReadOnlyList<Block> candidates, DropRule rule, int seed, CalibrationStatistics? statistics)
+    {
+        if (rule.Score == Criterion.Random)
+        {
+            var random = new Random(seed);
+            return [.. candidates.Select(b => (Block: b, Score: random.NextDouble())).OrderBy(e => e.Score).Select(e => e.Block)];
+        }
+        if (statistics is null)
+            throw new EspalierException($"{PlanResolver.Describe(rule)}: block similarity needs calibration, but there is none. Give calibration data, or use Random.");
+        var unmeasured = candidates.FirstOrDefault(b => !statistics.BlockCosine.ContainsKey(b.Id));
+        if (unmeasured is not null)
+            throw new EspalierException($"{PlanResolver.Describe(rule)}: calibration did not measure '{unmeasured.Name}'. Protect it, or use Random.");
+        return candidates.OrderBy(b => 1 - statistics.BlockCosine[b.Id]).ThenBy(b => b.Id);
+    }
+}

@@ -1,0 +1,153 @@
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>One rule with the groups it owns.</summary>
+internal sealed record ResolvedRule(PruneRule Rule, IReadOnlyList<Group> Groups);
+
+/// <summary>Finds the groups that each rule of a plan names.</summary>
+internal static class PlanResolver
+{
+    /// <summary>Kinds of group that a rule on an axis may touch.</summary>
+    public static IReadOnlyList<GroupKind> KindsOf(Axis axis) => axis switch
+    {
+        Axis.Channels => [GroupKind.Channels],
+        Axis.Neurons => [GroupKind.Neurons],
+        Axis.Heads => [GroupKind.Heads, GroupKind.KeyValueGroups],
+        Axis.KeyValueGroups => [GroupKind.KeyValueGroups],
+        Axis.HeadDims => [GroupKind.HeadDims],
+        Axis.ValueDims => [GroupKind.ValueDims],
+        Axis.Experts => [GroupKind.Experts],
+        Axis.HiddenState => [GroupKind.HiddenState],
+        Axis.Width => [GroupKind.Width],
+        _ => [],
+    };
+
+    /// <summary>Resolves the rules in order: a group belongs to the first rule that matches it.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="analysis">The model's axes.</param>
+    /// <param name="notes">Gets one note for everything that a rule matched and left alone.</param>
+    /// <exception cref="EspalierException">A number is out of range, or a rule has no group that it may prune.</exception>
+    public static IReadOnlyList<ResolvedRule> Resolve(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
+    {
+        Validate(plan);
+        var owner = new Dictionary<int, PruneRule>();
+        var resolved = new List<ResolvedRule>();
+        foreach (var rule in plan.Prune)
+        {
+            var free = Prunable(plan, rule, Matching(rule, analysis), notes);
+            var own = new List<Group>();
+            foreach (var group in free)
+            {
+                if (owner.TryAdd(group.Id, rule)) own.Add(group);
+                else if (owner[group.Id] != rule) notes.Add($"{Describe(rule)}: group '{group.Name}' belongs to the earlier rule '{owner[group.Id].Name}'.");
+            }
+            resolved.Add(new ResolvedRule(rule, own));
+        }
+        return resolved;
+    }
+
+    /// <summary>A rule as messages name it.</summary>
+    public static string Describe(PruneRule rule) => Describe(rule.Location, rule.Name, rule.Axis);
+
+    /// <summary>A rule as messages name it.</summary>
+    public static string Describe(DropRule rule) => Describe(rule.Location, rule.Name, rule.Axis);
+
+    /// <summary>Name of a kind or axis as options and reports write it.</summary>
+    public static string CamelCase<T>(T value) where T : struct, Enum
+    {
+        string name = value.ToString();
+        return char.ToLowerInvariant(name[0]) + name[1..];
+    }
+
+    private static string Describe(string location, string name, Axis axis)
+        => (location.Length > 0 ? location + ": " : "") + (name.Length > 0 ? $"rule '{name}'" : $"rule on {CamelCase(axis)}");
+
+    private static List<Group> Matching(PruneRule rule, AxisAnalysis analysis)
+    {
+        var kinds = KindsOf(rule.Axis);
+        if (kinds.Count == 0)
+            throw new EspalierException($"{Describe(rule)}: {CamelCase(rule.Axis)} are not units of a group. Use a drop rule for sublayers and blocks.");
+        var ofKind = analysis.Groups.Where(g => kinds.Contains(g.Kind)).ToList();
+        if (rule.Groups is { } names)
+        {
+            var byName = ofKind.ToDictionary(g => g.Name, StringComparer.Ordinal);
+            foreach (string name in names)
+            {
+                if (!byName.ContainsKey(name))
+                    throw new EspalierException($"{Describe(rule)}: the model has no group '{name}' of {CamelCase(rule.Axis)}. It has changed since the plan was compiled: build the policy again.");
+            }
+            return [.. names.Distinct(StringComparer.Ordinal).Select(n => byName[n]).OrderBy(g => g.Id)];
+        }
+        var matching = ofKind.Where(g => Glob.Matches(rule.Pattern, g)).ToList();
+        if (matching.Count > 0) return matching;
+        throw new EspalierException(ofKind.Count == 0
+            ? $"{Describe(rule)}: the model has no {CamelCase(rule.Axis)}. 'espalier inspect' lists the groups that it has; remove the rule or choose another axis."
+            : $"{Describe(rule)}: the pattern '{rule.Pattern}' matches no group of {CamelCase(rule.Axis)}. There are: {Names(ofKind)}.");
+    }
+
+    /// <summary>The matching groups that may be pruned; the others go into the notes.</summary>
+    private static List<Group> Prunable(PruningPlan plan, PruneRule rule, List<Group> matching, ICollection<string> notes)
+    {
+        var open = matching.Where(g => !plan.Protect.Any(p => Glob.Matches(p, g))).ToList();
+        if (open.Count == 0)
+        {
+            notes.Add($"{Describe(rule)}: everything that it matches is protected.");
+            return open;
+        }
+        var free = new List<Group>();
+        foreach (var group in open)
+        {
+            if (group.Exactness == Exactness.Frozen) notes.Add($"Group '{group.Name}' stays whole: {group.Reason ?? "it is frozen"}.");
+            else if (group.Exactness == Exactness.Inexact && !rule.AllowInexact) notes.Add($"Group '{group.Name}' stays whole, because removing its units is not exact: {group.Reason ?? "a normalisation runs over it"}.");
+            else free.Add(group);
+        }
+        if (free.Count > 0) return free;
+        var blocker = open.FirstOrDefault(g => g.Exactness == Exactness.Inexact) ?? open[0];
+        throw new EspalierException(blocker.Exactness == Exactness.Inexact
+            ? $"{Describe(rule)}: no group that it matches can be pruned exactly; '{blocker.Name}': {blocker.Reason}. Set AllowInexact to prune it nevertheless."
+            : $"{Describe(rule)}: every group that it matches is frozen; '{blocker.Name}': {blocker.Reason}. 'espalier why' prints the chain of reasons.");
+    }
+
+    private static string Names(List<Group> groups)
+    {
+        var names = groups.Select(g => $"'{g.Name}'").Take(8).ToList();
+        return string.Join(", ", names) + (groups.Count > names.Count ? $" and {groups.Count - names.Count} more" : "");
+    }
+
+    private static void Validate(PruningPlan plan)
+    {
+        foreach (var rule in plan.Prune)
+        {
+            if (rule.Keep is { } keep && !(keep > 0 && keep <= 1))
+                throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Keep is {keep}, but must lie in (0, 1]: the fraction of units that stays."));
+            if (rule.MinKeep < 1) throw new EspalierException($"{Describe(rule)}: MinKeep is {rule.MinKeep}, but at least one unit must stay.");
+            if (rule.RoundTo < 0) throw new EspalierException($"{Describe(rule)}: RoundTo is {rule.RoundTo}, but must be 0 (the kind's default) or more.");
+            if (rule.Score == Criterion.BlockSimilarity)
+                throw new EspalierException($"{Describe(rule)}: BlockSimilarity scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
+            if (rule.Keep is null && plan.Budget is null)
+                throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget.");
+        }
+        foreach (var rule in plan.Drop)
+        {
+            if (rule.Axis is not (Axis.Sublayers or Axis.Blocks))
+                throw new EspalierException($"{Describe(rule)}: a drop rule removes sublayers or blocks, not {CamelCase(rule.Axis)}.");
+            if (rule.AtMost < 1) throw new EspalierException($"{Describe(rule)}: AtMost is {rule.AtMost}, but must be at least 1.");
+            if (rule.Score is not (Criterion.BlockSimilarity or Criterion.Random))
+                throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity or Random.");
+        }
+        foreach (var (unit, value) in Limits(plan.Budget))
+        {
+            if (!(value > 0 && value <= 1))
+                throw new EspalierException(FormattableString.Invariant($"The budget of {CamelCase(unit)} is {value}, but must lie in (0, 1]: a fraction of the dense model."));
+        }
+    }
+
+    /// <summary>The bounds of a budget that are set.</summary>
+    public static IEnumerable<(CostUnit Unit, double Fraction)> Limits(Budget? budget)
+    {
+        if (budget?.Macs is { } macs) yield return (CostUnit.Macs, macs);
+        if (budget?.Parameters is { } parameters) yield return (CostUnit.Parameters, parameters);
+        if (budget?.Bytes is { } bytes) yield return (CostUnit.Bytes, bytes);
+    }
+}

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Pruning;
+
+/// <summary>Writes down what slimming did.</summary>
+internal static class ReportBuilder
+{
+    public static PruningReport Build(PruningPlan plan, AxisAnalysis analysis, Selection selection, SlimModel slim, IEnumerable<string> notes)
+    {
+        var gone = DepthSelector.SublayersOf(analysis, selection.RemovedBlocks);
+        double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
+        double dense = analysis.Cost.PredictedTime();
+        return new PruningReport
+        {
+            Plan = plan,
+            Before = Cost(analysis.Cost, analysis.Model, null, null),
+            After = Cost(analysis.Cost, slim.Model, Size, gone),
+            PredictedTimeRatio = dense > 0 ? analysis.Cost.PredictedTime(Size, gone) / dense : 1,
+            Removed = new SortedDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>(slim.Removed.ToDictionary(
+                t => t.Key,
+                t => (IReadOnlyDictionary<string, IReadOnlyList<int>>)new SortedDictionary<string, IReadOnlyList<int>>(
+                    t.Value.ToDictionary(a => a.Key.ToString(CultureInfo.InvariantCulture), a => (IReadOnlyList<int>)a.Value), StringComparer.Ordinal)), StringComparer.Ordinal),
+            Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
+            Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason))],
+            Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
+            Notes = [.. notes.Distinct(StringComparer.Ordinal)],
+        };
+    }
+
+    private static GroupReport Describe(Group group, Selection selection, bool isGone)
+    {
+        var kept = isGone ? [] : selection.Kept.GetValueOrDefault(group.Id, [.. Enumerable.Range(0, group.Size)]);
+        return new GroupReport(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, kept.Length,
+            group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",
+            [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
+            [.. Enumerable.Range(0, group.Size).Except(kept)]);
+    }
+
+    private static ModelCost Cost(CostModel cost, OnnxModel model, Func<int, double>? size, IReadOnlySet<int>? gone) => new(
+        (long)Math.Round(cost.Evaluate(CostUnit.Parameters, size, gone)),
+        (long)Math.Round(cost.Evaluate(CostUnit.Macs, size, gone)),
+        BytesOf(model));
+
+    private static long BytesOf(OnnxModel model) => model.ToBytes().LongLength;
+}

@@ -1,0 +1,117 @@
+using System.Numerics.Tensors;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>Measures how much every unit of a group matters. Formulas and sources: README of this room.</summary>
+public static class Scorer
+{
+    /// <summary>Whether a criterion needs statistics of activations.</summary>
+    public static bool NeedsStatistics(Criterion criterion) => criterion is Criterion.Variance or Criterion.Wanda;
+
+    /// <summary>Scores the units of groups.</summary>
+    /// <param name="analysis">The model's axes.</param>
+    /// <param name="criteria">Criterion per group number.</param>
+    /// <param name="statistics">What calibration measured; null without calibration.</param>
+    /// <param name="seed">Seed of <see cref="Criterion.Random"/>.</param>
+    /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>
+    /// <returns>Per group number one score per unit, not negative, with mean 1 (or all zero); the higher, the more the unit matters.</returns>
+    /// <exception cref="EspalierException">A criterion needs calibration and there is none.</exception>
+    public static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
+        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null)
+    {
+        var weights = new WeightTable(analysis.Model);
+        var groups = analysis.Groups.Where(g => criteria.ContainsKey(g.Id)).ToList();
+        var scores = new Dictionary<int, double[]>();
+        var norms = new List<(Group Group, int Power)>();
+        foreach (var group in groups)
+        {
+            var criterion = criteria[group.Id];
+            switch (criterion)
+            {
+                case Criterion.L1 or Criterion.L2:
+                    norms.Add((group, criterion == Criterion.L1 ? 1 : 2));
+                    break;
+                case Criterion.Random:
+                    scores[group.Id] = RandomScores(group.Size, seed, group.Id);
+                    break;
+                case Criterion.Variance or Criterion.Wanda:
+                    if (statistics is null)
+                        throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
+                    if (ActivationScores.Of(group, criterion, statistics, weights) is { } measured)
+                    {
+                        scores[group.Id] = measured;
+                        break;
+                    }
+                    notes?.Add($"Group '{group.Name}' is scored by L2 instead of {criterion}: calibration has no statistics of what reads it.");
+                    norms.Add((group, 2));
+                    break;
+                default:
+                    throw new EspalierException($"Group '{group.Name}': {criterion} does not score units.");
+            }
+        }
+        foreach (var (id, norm) in WeightNorms(norms, weights)) scores[id] = norm;
+        foreach (double[] score in scores.Values) NormalizeMean(score);
+        return scores;
+    }
+
+    /// <summary>Norms of the units' weights over all occurrences of each group. Every weight is read once, one at a time.</summary>
+    private static Dictionary<int, double[]> WeightNorms(IReadOnlyList<(Group Group, int Power)> groups, WeightTable weights)
+    {
+        var sums = groups.ToDictionary(g => g.Group.Id, g => new double[g.Group.Size]);
+        var byTensor = groups.SelectMany(g => g.Group.Occurrences.Select(o => (g.Group, g.Power, Occurrence: o)))
+            .Where(e => weights.IsFloat(e.Occurrence.Tensor))
+            .GroupBy(e => e.Occurrence.Tensor, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal);
+        foreach (var places in byTensor)
+        {
+            float[] elements = weights.Floats(places.Key);
+            int[] shape = weights.Shape(places.Key)!;
+            foreach (var (group, power, occurrence) in places)
+            {
+                double[] slices = SliceSums(elements, shape, occurrence.Axis, power);
+                int[] unitOf = occurrence.Term.UnitMap(group.Factor);
+                double[] sum = sums[group.Id];
+                for (int i = 0; i < slices.Length; i++)
+                    if (unitOf[i] >= 0) sum[unitOf[i]] += slices[i];
+            }
+        }
+        foreach (var (group, power) in groups)
+            if (power == 2) TensorPrimitives.Sqrt(sums[group.Id], sums[group.Id]);
+        return sums;
+    }
+
+    /// <summary>Σ|w| (power 1) or Σw² (power 2) of every slice along an axis.</summary>
+    internal static double[] SliceSums(ReadOnlySpan<float> elements, IReadOnlyList<int> shape, int axis, int power)
+    {
+        int size = shape[axis], inner = 1;
+        for (int a = axis + 1; a < shape.Count; a++) inner *= shape[a];
+        var sums = new double[size];
+        if (inner == 0 || size == 0) return sums;
+        int outer = elements.Length / (size * inner);
+        for (int o = 0, at = 0; o < outer; o++)
+        {
+            for (int i = 0; i < size; i++, at += inner)
+            {
+                if (inner == 1) sums[i] += power == 1 ? Math.Abs(elements[at]) : (double)elements[at] * elements[at];
+                else
+                {
+                    var slice = elements.Slice(at, inner);
+                    sums[i] += power == 1 ? TensorPrimitives.SumOfMagnitudes(slice) : TensorPrimitives.SumOfSquares(slice);
+                }
+            }
+        }
+        return sums;
+    }
+
+    private static double[] RandomScores(int size, int seed, int group)
+    {
+        var random = new Random(unchecked(seed * 397 ^ (group * 7919 + 17)));
+        return [.. Enumerable.Range(0, size).Select(_ => random.NextDouble())];
+    }
+
+    private static void NormalizeMean(double[] scores)
+    {
+        double mean = scores.Average();
+        if (mean > 0 && double.IsFinite(mean)) TensorPrimitives.Divide(scores, mean, scores);
+    }
+}

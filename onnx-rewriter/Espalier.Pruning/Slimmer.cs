@@ -1,0 +1,69 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Pruning;
+
+/// <summary>A slim model and what was done to make it.</summary>
+/// <param name="Model">The slim model; the dense one itself where nothing was removed. Its weights are read from the dense model when it is written, so that must stay open.</param>
+/// <param name="Report">What was done.</param>
+public sealed record SlimResult(OnnxModel Model, PruningReport Report);
+
+/// <summary>Carries out a plan: rules → groups → scores → allocation → compensation → surgery → report.</summary>
+public static class Slimmer
+{
+    /// <summary>Slims a model.</summary>
+    /// <param name="dense">The dense model.</param>
+    /// <param name="plan">What is to be done.</param>
+    /// <param name="analysis">The dense model's axes.</param>
+    /// <param name="statistics">What calibration measured for <see cref="Needs"/>; null where the plan needs none.</param>
+    /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
+    public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null)
+    {
+        var notes = new List<string>(statistics?.Notes ?? []);
+        var (selection, methods) = Choose(plan, analysis, statistics, notes);
+        if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
+            return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), notes));
+        var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes);
+        var slim = Surgery.Apply(analysis, selection, edits);
+        return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, notes));
+    }
+
+    /// <summary>What calibration must measure before <see cref="Run"/>.</summary>
+    /// <param name="plan">What is to be done.</param>
+    /// <param name="analysis">The dense model's axes.</param>
+    /// <returns>Null where the plan needs no calibration.</returns>
+    /// <exception cref="EspalierException">A rule matches nothing, or a number is out of range.</exception>
+    public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
+    {
+        var consumers = new SortedSet<int>();
+        var covariance = new SortedSet<int>();
+        foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
+        {
+            if (rule.Keep == 1) continue;
+            var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
+            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score)) consumers.UnionWith(readers);
+            if (rule.Compensate == With.LeastSquares) covariance.UnionWith(readers);
+        }
+        var blocks = new SortedSet<int>();
+        foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
+            blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
+        return consumers.Count + blocks.Count == 0 ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
+    }
+
+    /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes)
+    {
+        var rules = PlanResolver.Resolve(plan, analysis, notes);
+        var blocks = DepthSelector.Select(plan, analysis, statistics, notes);
+        var gone = DepthSelector.SublayersOf(analysis, blocks);
+        var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
+        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule.Score), statistics, plan.Seed, notes);
+        var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
+        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes);
+        return (new Selection(kept, blocks), owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate));
+    }
+
+    /// <summary>Whether a group costs something only in sublayers that are removed: nothing of it is left to prune.</summary>
+    internal static bool IsGone(CostModel cost, int group, IReadOnlySet<int> removedSublayers)
+        => removedSublayers.Count > 0 && cost.Monomials.Any(m => m.Groups.Contains(group)) && cost.Monomials.All(m => !m.Groups.Contains(group) || removedSublayers.Contains(m.Sublayer));
+}

@@ -1,0 +1,78 @@
+using System.Globalization;
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.TestKit;
+using Xunit.Abstractions;
+
+namespace Espalier.Axes.Tests;
+
+/// <summary>The promise on whole networks: the trained ones of the repository, and real ones where they are to be had.</summary>
+public sealed class NetworkTests(ITestOutputHelper output)
+{
+    private static readonly GroupKind[] Kinds = [GroupKind.Channels, GroupKind.Neurons, GroupKind.Heads, GroupKind.KeyValueGroups, GroupKind.Experts, GroupKind.HiddenState];
+
+    /// <summary>Sizes that a model's inputs must agree on, where the defaults do not.</summary>
+    private static Dictionary<string, long> Sizes(string name) => name switch
+    {
+        "silero_vad" or "silero_vad_op18_ifless" => new() { ["input:0"] = 1, ["input:1"] = 576, ["state:1"] = 1, ["batch"] = 1, ["sequence"] = 576 },
+        "tiny-random-gpt2-fp32_past" => new() { ["past_seq_len"] = 4, ["seq_len"] = 6, ["total_seq_len"] = 10 },
+        "ch_ppocr_mobile_v2.0_cls_infer" => new() { ["p2o.DynamicDimension.1"] = 48, ["p2o.DynamicDimension.2"] = 192 },
+        _ => [],
+    };
+
+    /// <summary>Networks of the repository.</summary>
+    public static TheoryData<string> Networks() => [.. Assets.Networks()];
+
+    /// <summary>Real models; one empty name where there are none.</summary>
+    public static TheoryData<string> RealModels()
+    {
+        var found = Models.All(Console.Error.WriteLine);
+        return found.Count == 0 ? [""] : [.. found.Select(f => Path.GetFileName(f))];
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Half_of_every_unit_of_a_trained_network(string file) => Half(Assets.Path(file), mustPrune: true);
+
+    [Theory]
+    [MemberData(nameof(RealModels))]
+    public void Half_of_every_unit_of_a_real_model(string file)
+    {
+        if (file.Length == 0) Models.All(output.WriteLine);
+        else Half(Path.Combine(Models.Folder!, file), mustPrune: false);
+    }
+
+    private void Half(string path, bool mustPrune)
+    {
+        string name = Path.GetFileNameWithoutExtension(path);
+        using var dense = OnnxModel.Open(path);
+        var analysis = AxisAnalysis.Of(dense);
+        var exact = analysis.Groups.Where(g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind)).ToList();
+        if (exact.Count == 0)
+        {
+            var reasons = analysis.Groups.Where(g => g.Exactness != Exactness.Exact).Select(g => $"{g.Name}: {g.Reason}").ToList();
+            output.WriteLine($"| {name} | nothing | {string.Join("; ", reasons.Take(5))}");
+            Assert.False(mustPrune, "nothing can be pruned\n" + Oracle.Describe(analysis));
+            Assert.NotEmpty(reasons);
+            Assert.All(analysis.Groups.Where(g => g.Exactness == Exactness.Frozen), g => Assert.False(string.IsNullOrEmpty(g.Reason)));
+            return;
+        }
+        var result = Oracle.Measure(analysis, Oracle.Pick(analysis, 0.5, 1, exact.Contains), 1, Sizes(name));
+        Row(name, exact, result);
+        Assert.True(result.Error <= Oracle.Tolerance, Oracle.Describe(result));
+        Assert.True(result.Effect > 0, "removing half of everything changes nothing");
+
+        // Head dimensions and everything else that is called exact must be, too.
+        var everything = Oracle.Measure(analysis, Oracle.Pick(analysis, 0.5, 2), 2, Sizes(name));
+        Assert.True(everything.Error <= Oracle.Tolerance, "every exact group, of any kind: " + Oracle.Describe(everything));
+    }
+
+    private void Row(string name, IReadOnlyList<Group> pruned, OracleResult result)
+    {
+        var cost = result.Analysis.Cost;
+        double Size(int id) => result.Selection.Kept.TryGetValue(id, out var kept) ? kept.Length : cost.GroupSizes[id];
+        string Pair(CostUnit unit) => string.Create(CultureInfo.InvariantCulture, $"{cost.Evaluate(unit):0} → {cost.Evaluate(unit, Size):0}");
+        var kinds = string.Join(", ", pruned.GroupBy(g => g.Kind).OrderBy(k => k.Key).Select(k => $"{k.Key} {k.Count()}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {kinds} | {Pair(CostUnit.Parameters)} | {Pair(CostUnit.Macs)} | {result.Error:g2} |"));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>Networks that are built so that a method must find what is redundant in them.</summary>
+internal static class Planted
+{
+    public const int Inputs = 6;
+
+    /// <summary>Two products with a ReLU between; <paramref name="edit"/> changes the first one's weight [inputs, hidden] and bias.</summary>
+    public static OnnxModel Mlp(int seed, int hidden, Action<float[], float[]>? edit = null, bool outputBias = true)
+    {
+        var g = new GraphBuilder(seed);
+        g.Input("x", "batch", Inputs);
+        var random = new Random(seed);
+        float[] w = Floats(random, Inputs * hidden), b = Floats(random, hidden);
+        edit?.Invoke(w, b);
+        string h = g.Relu(g.Add(g.MatMul("x", g.Floats("fc1.weight", w, Inputs, hidden)), g.Floats("fc1.bias", b, hidden)));
+        string y = g.MatMul(h, g.Floats("fc2.weight", Floats(random, hidden * 3), hidden, 3));
+        if (outputBias) y = g.Add(y, g.Floats("fc2.bias", Floats(random, 3), 3));
+        g.Output(g.Rename(y, "y"), "batch", 3);
+        return g.Build();
+    }
+
+    /// <summary>Two convolutions without padding and a ReLU between; <paramref name="edit"/> changes the first one's weight [channels, 2, 3, 3] and bias.</summary>
+    public static OnnxModel Cnn(int seed, int channels, Action<float[], float[]>? edit = null, bool outputBias = true, int group = 1)
+    {
+        var g = new GraphBuilder(seed);
+        g.Input("x", "batch", 2, 8, 8);
+        var random = new Random(seed);
+        float[] w = Floats(random, channels * 18), b = Floats(random, channels);
+        edit?.Invoke(w, b);
+        string h = g.Relu(g.Node("Conv", ["x", g.Floats("conv1.weight", w, channels, 2, 3, 3), g.Floats("conv1.bias", b, channels)]));
+        string[] second = [h, g.Floats("conv2.weight", Floats(random, 4 * channels / group * 9), 4, channels / group, 3, 3)];
+        if (outputBias) second = [.. second, g.Floats("conv2.bias", Floats(random, 4), 4)];
+        g.Output(g.Rename(g.Node("Conv", second, ("group", (long)group)), "y"), "batch", 4, 4, 4);
+        return g.Build();
+    }
+
+    /// <summary>Normal rows for the model's one input.</summary>
+    public static IReadOnlyDictionary<string, NamedTensor> Rows(int seed, int rows, params long[] shape)
+    {
+        long[] dims = [rows, .. shape];
+        return new Dictionary<string, NamedTensor> { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
+    }
+
+    /// <summary>Statistics with covariance of every consumer.</summary>
+    public static CalibrationStatistics Calibrate(AxisAnalysis analysis, params IReadOnlyDictionary<string, NamedTensor>[] samples)
+        => Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = analysis.Consumers.Select(c => c.Id).ToHashSet() });
+
+    /// <summary>Removes units of the only exact group, compensates and runs the surgery.</summary>
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, With method, params int[] removed) => Without(analysis, statistics, method, [], removed);
+
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, With method, List<string> notes, params int[] removed)
+    {
+        var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
+        var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
+        return Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, _ => method, statistics, notes)).Model;
+    }
+
+    /// <summary>Largest difference of the outputs on fresh normal inputs, relative to the largest output.</summary>
+    public static double Error(OnnxModel dense, OnnxModel slim)
+    {
+        var inputs = TestKit.RandomInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 32 });
+        var expected = Ort.Run(dense, inputs);
+        var actual = Ort.Run(slim, inputs);
+        double error = 0;
+        for (int i = 0; i < expected.Count; i++)
+        {
+            Assert.Equal(expected[i].Shape, actual[i].Shape);
+            double scale = expected[i].Values.Max(Math.Abs);
+            error = Math.Max(error, expected[i].Values.Zip(actual[i].Values, (a, b) => Math.Abs(a - b)).Max() / scale);
+        }
+        return error;
+    }
+
+    public static float[] Floats(Random random, int count) => [.. Data.Normals(random, count).Select(v => (float)v)];
+}

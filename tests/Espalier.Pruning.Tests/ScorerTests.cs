@@ -1,0 +1,124 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+public class ScorerTests
+{
+    /// <summary>Hidden layer of 3 neurons between 2 inputs and 2 outputs, written by hand: the norms run over column, bias and row of each neuron.</summary>
+    [Theory]
+    [InlineData(Criterion.L1, new[] { 1.0 + 2 + 1 + 1 + 1, 0 + 3 + 0 + 2 + 0, 4 + 0 + 2 + 0 + 5 })]
+    [InlineData(Criterion.L2, new[] { 1.0 + 4 + 1 + 1 + 1, 0 + 9 + 0 + 4 + 0, 16 + 0 + 4 + 0 + 25 })]
+    public void Norms_run_over_the_whole_coupled_group(Criterion criterion, double[] sums)
+    {
+        var g = new GraphBuilder();
+        g.Input("x", "batch", 2);
+        string w1 = g.Floats("w1", [1, 0, -4, 2, -3, 0], 2, 3), b1 = g.Floats("b1", [1, 0, 2], 3), w2 = g.Floats("w2", [1, -1, 2, 0, 0, 5], 3, 2);
+        string y = g.Rename(g.MatMul(g.Relu(g.Add(g.MatMul("x", w1), b1)), w2), "y");
+        g.Output(y, "batch", 2);
+        var analysis = AxisAnalysis.Of(g.Build());
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, null)[group.Id];
+        double[] expected = criterion == Criterion.L2 ? [.. sums.Select(Math.Sqrt)] : sums;
+        for (int u = 0; u < 3; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-6);
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(0, 2)]
+    [InlineData(1, 2)]
+    [InlineData(2, 2)]
+    public void Slice_sums_equal_plain_loops(int axis, int power)
+    {
+        int[] shape = [3, 4, 5];
+        float[] w = [.. Data.Normals(new Random(1), 60).Select(v => (float)v)];
+        double[] sums = Scorer.SliceSums(w, shape, axis, power);
+        for (int u = 0; u < shape[axis]; u++)
+        {
+            double sum = 0;
+            for (int i = 0; i < 60; i++)
+            {
+                int[] at = [i / 20, i / 5 % 4, i % 5];
+                if (at[axis] == u) sum += Math.Pow(Math.Abs(w[i]), power);
+            }
+            Assert.Equal(sum, sums[u], 1e-5);
+        }
+    }
+
+    /// <summary>A convolution and a flattened product read the same channels: scores sum over outputs, window positions and consumers.</summary>
+    [Theory]
+    [InlineData(Criterion.Variance)]
+    [InlineData(Criterion.Wanda)]
+    public void Activation_scores_equal_plain_loops(Criterion criterion)
+    {
+        const int channels = 4, size = 3, outputs = 2;
+        var g = new GraphBuilder(7);
+        g.Input("x", "batch", 1, size, size);
+        string h = g.Relu(g.Conv("x", "first", 1, channels));
+        string read = g.Conv(h, "second", channels, outputs);
+        string flat = g.Linear(g.Flatten(h), "third", channels * size * size, 2);
+        g.Output(g.Rename(read, "y"), "batch", outputs, size, size);
+        g.Output(g.Rename(flat, "z"), "batch", 2);
+        var model = g.Build();
+        var analysis = AxisAnalysis.Of(model);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        Assert.Equal(2, group.Consumers.Count);
+        var statistics = Statistics(analysis);
+
+        double[] expected = new double[channels];
+        foreach (var consumer in group.Consumers)
+        {
+            bool conv = consumer.Kind == ConsumerKind.Convolution;
+            var tensor = model.Proto.Graph.Initializer.Single(t => t.Name == consumer.Parameter);
+            float[] w = model.Content(tensor).ToFloats();
+            int features = conv ? channels * 9 : channels * size * size;
+            int outs = w.Length / features;
+            for (int f = 0; f < features; f++)
+            {
+                double reads = 0;
+                for (int o = 0; o < outs; o++)
+                {
+                    double v = conv || consumer.OutputAxis == 0 ? w[o * features + f] : w[f * outs + o];
+                    reads += criterion == Criterion.Variance ? v * v : Math.Abs(v);
+                }
+                var seen = statistics.Consumers[consumer.Id];
+                expected[f / 9] += reads * (criterion == Criterion.Variance ? seen.Variance[f] : Math.Sqrt(seen.SquareMean[f]));
+            }
+        }
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, statistics)[group.Id];
+        for (int c = 0; c < channels; c++) Assert.Equal(expected[c] / expected.Average(), scores[c], 1e-6);
+    }
+
+    [Fact]
+    public void Random_scores_follow_the_seed()
+    {
+        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        int id = analysis.Groups.First(x => x.Exactness == Exactness.Exact).Id;
+        double[] Of(int seed) => Scorer.Score(analysis, new Dictionary<int, Criterion> { [id] = Criterion.Random }, null, seed)[id];
+        Assert.Equal(Of(5), Of(5));
+        Assert.NotEqual(Of(5), Of(6));
+    }
+
+    [Fact]
+    public void A_criterion_that_needs_calibration_says_so()
+    {
+        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
+        var e = Assert.Throws<EspalierException>(() => Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.Variance }, null));
+        Assert.Contains(group.Name, e.Message, StringComparison.Ordinal);
+        Assert.Contains("calibration", e.Message, StringComparison.Ordinal);
+    }
+
+    private static CalibrationStatistics Statistics(AxisAnalysis analysis)
+    {
+        var random = new Random(11);
+        return new CalibrationStatistics(analysis.Consumers.ToDictionary(c => c.Id, c =>
+        {
+            double[] Values() => [.. Enumerable.Range(0, 36).Select(_ => random.NextDouble())];
+            return new ActivationStatistics(c.Id, 100, Values(), Values(), Values(), Values(), null);
+        }), new Dictionary<int, double>(), 100);
+    }
+}

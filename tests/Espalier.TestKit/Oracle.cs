@@ -1,0 +1,153 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.Pruning;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Espalier.TestKit;
+
+/// <summary>What the oracle found.</summary>
+/// <param name="Analysis">The dense model's axes.</param>
+/// <param name="Selection">What was kept.</param>
+/// <param name="Slim">The slim model and what it lost.</param>
+/// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output; infinite where shapes differ.</param>
+/// <param name="Effect">The same for dense and masked outputs: 0 means that the removal could not be seen at all.</param>
+/// <param name="Worst">The output with the greatest error.</param>
+public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst);
+
+/// <summary>
+/// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
+/// inputs and must give the same outputs to rounding.
+/// </summary>
+public static class Oracle
+{
+    /// <summary>Greatest relative error that counts as rounding in float32.</summary>
+    public const double Tolerance = 1e-4;
+
+    /// <summary>Picks a seeded random subset of the units of every exact group.</summary>
+    /// <param name="analysis">The axes.</param>
+    /// <param name="keep">Fraction of units to keep; at least one unit stays.</param>
+    /// <param name="seed">Seed.</param>
+    /// <param name="which">Groups to prune; all exact ones where null.</param>
+    public static Selection Pick(AxisAnalysis analysis, double keep, int seed, Func<Group, bool>? which = null)
+    {
+        var random = new Random(seed);
+        var kept = new SortedDictionary<int, ImmutableArray<int>>();
+        foreach (var group in analysis.Groups.Where(g => which?.Invoke(g) ?? g.Exactness == Exactness.Exact))
+        {
+            int count = Math.Clamp((int)Math.Round(group.Size * keep), Math.Max(1, group.MinKeep), group.Size);
+            var units = Enumerable.Range(0, group.Size).ToArray();
+            random.Shuffle(units);
+            kept[group.Id] = [.. units.Take(count).Order()];
+        }
+        return new Selection(kept, []);
+    }
+
+    /// <summary>Prunes every exact group by the ratio and compares.</summary>
+    public static OracleResult Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null, IReadOnlyDictionary<string, long>? sizes = null)
+    {
+        var analysis = AxisAnalysis.Of(dense, new AxisOptions());
+        return Check(analysis, Pick(analysis, keep, seed, which), seed, sizes);
+    }
+
+    /// <summary>Carries out the selection and compares; a difference is an assertion failure that shows the groups.</summary>
+    public static OracleResult Check(AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null)
+    {
+        var result = Measure(analysis, selection, seed, sizes);
+        Assert.True(result.Error <= Tolerance, Describe(result));
+        return result;
+    }
+
+    /// <summary>Carries out the selection and gives the error.</summary>
+    public static OracleResult Measure(AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null)
+    {
+        var dense = analysis.Model;
+        var slim = Apply(analysis, selection);
+        var stepped = selection.RemovedBlocks.IsDefaultOrEmpty ? dense : Apply(analysis, selection with { Kept = Selection.Everything.Kept }).Model;
+        using var masked = MaskedModel.Of(stepped, slim.Removed, allowMissing: stepped != dense);
+        var inputs = RandomInputs.For(dense, seed, sizes);
+        try
+        {
+            var expected = Run(masked, inputs, "masked", analysis, selection);
+            var actual = Run(slim.Model, inputs, "slim", analysis, selection);
+            var before = Run(stepped, inputs, "dense", analysis, selection);
+            var (error, worst) = Difference(expected, actual);
+            return new OracleResult(analysis, selection, slim, error, Difference(before, expected).Error, worst);
+        }
+        finally
+        {
+            foreach (var value in inputs.Values) value.Dispose();
+        }
+    }
+
+    /// <summary>Greatest relative difference of two runs: the largest |a − b| over the largest |a| of the same output.</summary>
+    public static (double Error, string Worst) Difference(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual)
+    {
+        double worst = 0;
+        string where = "";
+        if (expected.Count != actual.Count) return (double.PositiveInfinity, $"{expected.Count} outputs against {actual.Count}");
+        foreach (var (a, b) in expected.Zip(actual))
+        {
+            double error = 0, scale = 1e-6;
+            if (!a.Shape.SequenceEqual(b.Shape)) return (double.PositiveInfinity, $"{a.Name}: shape [{string.Join(",", a.Shape)}] against [{string.Join(",", b.Shape)}]");
+            for (int i = 0; i < a.Values.Length; i++)
+            {
+                if (double.IsFinite(a.Values[i])) scale = Math.Max(scale, Math.Abs(a.Values[i]));
+                // Equal infinities and NaN in both are no difference; anything else that is not finite is.
+                double d = a.Values[i].Equals(b.Values[i]) ? 0 : Math.Abs(a.Values[i] - b.Values[i]);
+                error = double.IsNaN(d) ? double.PositiveInfinity : Math.Max(error, d);
+            }
+            if (error / scale > worst) (worst, where) = (error / scale, a.Name);
+        }
+        return (worst, where);
+    }
+
+    /// <summary>The groups, their terms and the error, for a failing test.</summary>
+    public static string Describe(OracleResult result)
+        => string.Create(CultureInfo.InvariantCulture, $"slim and masked differ by {result.Error:g3} (tolerance {Tolerance:g1}) at {result.Worst}; dense and masked differ by {result.Effect:g3}\n")
+            + Describe(result.Analysis, result.Selection);
+
+    /// <summary>The groups with what the selection keeps of them.</summary>
+    public static string Describe(AxisAnalysis analysis, Selection? selection = null)
+    {
+        var text = new StringBuilder();
+        foreach (var group in analysis.Groups)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  #{group.Id} {group.Name} {group.Kind} {group.Size} {group.Exactness}");
+            if (selection?.Kept.TryGetValue(group.Id, out var kept) == true && kept.Length < group.Size) text.Append(CultureInfo.InvariantCulture, $" keeps {kept.Length}: {string.Join(",", kept.Take(24))}");
+            text.AppendLine(group.Reason is null ? "" : $" ({group.Reason})");
+            foreach (var o in group.Occurrences.Take(40)) text.AppendLine(CultureInfo.InvariantCulture, $"      {o.Tensor}:{o.Axis} = {o.Term}");
+        }
+        if (selection is { RemovedBlocks.IsDefaultOrEmpty: false })
+            text.AppendLine("  removed: " + string.Join(", ", selection.RemovedBlocks.Select(id => analysis.Blocks.First(b => b.Id == id).Name)));
+        return text.ToString();
+    }
+
+    private static SlimModel Apply(AxisAnalysis analysis, Selection selection)
+    {
+        try
+        {
+            return Surgery.Apply(analysis, selection);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Assert.Fail($"surgery failed: {e}\n{Describe(analysis, selection)}");
+            throw;
+        }
+    }
+
+    private static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, string what, AxisAnalysis analysis, Selection selection)
+    {
+        try
+        {
+            return Ort.Run(model, inputs, strict: what != "dense" && analysis.Model.Path is null);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            Assert.Fail($"the {what} model does not run: {e.Message}\n{Describe(analysis, selection)}");
+            throw;
+        }
+    }
+}
