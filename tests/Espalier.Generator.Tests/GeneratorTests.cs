@@ -88,7 +88,7 @@ public class GeneratorTests
     [Fact]
     public void PlacesComeBackFromTheMetadata()
     {
-        var assembly = Load(Samples.Policy);
+        var assembly = Harness.Load(Samples.Policy);
         var metadata = assembly.GetCustomAttributes<AssemblyMetadataAttribute>().ToDictionary(a => a.Key, a => a.Value!, StringComparer.Ordinal);
         var plan = PlanJson.Parse(metadata[PolicyFiles.PlanKey + "Shop.SlimTiny"], metadata[PolicyFiles.LocationsKey + "Shop.SlimTiny"]);
         Assert.Equal("Source0.cs(7,2)", plan.Location);
@@ -98,7 +98,7 @@ public class GeneratorTests
     [Fact]
     public void GeneratedMembersWork()
     {
-        var policy = Load(Samples.Policy).GetType("Shop.SlimTiny")!;
+        var policy = Harness.Load(Samples.Policy).GetType("Shop.SlimTiny")!;
         var rule = (Rule)policy.GetProperty("AttentionHeads")!.GetValue(null)!;
         Assert.Equal("AttentionHeads", rule.Name);
         Assert.Equal(Axis.Heads, rule.Axis);
@@ -122,7 +122,7 @@ public class GeneratorTests
     [Fact]
     public void ReportAndDiffAreReadBesideTheProgram()
     {
-        var plan = Load(Samples.Policy.Replace("SlimTiny", "SlimRead", StringComparison.Ordinal)).GetType("Shop.SlimRead+Plan")!;
+        var plan = Harness.Load(Samples.Policy.Replace("SlimTiny", "SlimRead", StringComparison.Ordinal)).GetType("Shop.SlimRead+Plan")!;
         string Missing(string member) => Assert.IsType<EspalierException>(Assert.Throws<TargetInvocationException>(() => plan.GetProperty(member)!.GetValue(null)).InnerException).Message;
         Assert.Contains("Shop.SlimRead.report.json", Missing("Summary"), StringComparison.Ordinal);
         Directory.CreateDirectory(PolicyFiles.FullPath(PolicyFiles.Folder));
@@ -175,14 +175,5 @@ public class GeneratorTests
     private static string Bare(string json) => new([.. json.Where(c => !char.IsWhiteSpace(c))]);
 
     private static string PlanOf(string source, string policy)
-        => Load(source).GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == PolicyFiles.PlanKey + policy).Value!;
-
-    private static Assembly Load(string source)
-    {
-        Harness.Driver().RunGeneratorsAndUpdateCompilation(Harness.Compilation(true, source), out var output, out _);
-        using var stream = new MemoryStream();
-        var result = output.Emit(stream);
-        Assert.True(result.Success, string.Join("\n", result.Diagnostics));
-        return Assembly.Load(stream.ToArray());
-    }
+        => Harness.Load(source).GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == PolicyFiles.PlanKey + policy).Value!;
 }

@@ -53,6 +53,16 @@ internal static class Harness
         return driver.GetRunResult().Results.Single().GeneratedSources;
     }
 
+    /// <summary>Generates, compiles and loads.</summary>
+    public static Assembly Load(string source, string? manifest = null)
+    {
+        Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest)).RunGeneratorsAndUpdateCompilation(Compilation(true, source), out var output, out _);
+        using var stream = new MemoryStream();
+        var result = output.Emit(stream);
+        Assert.True(result.Success, string.Join("\n", result.Diagnostics));
+        return Assembly.Load(stream.ToArray());
+    }
+
     /// <summary>The text of a generated file.</summary>
     public static string Source(this ImmutableArray<GeneratedSourceResult> sources, string hint) => sources.Single(s => s.HintName == hint).SourceText.ToString();
 
