@@ -1,0 +1,108 @@
+using Google.Protobuf;
+
+namespace Espalier.Onnx;
+
+/// <summary>How a model is written.</summary>
+public sealed record OnnxSaveOptions
+{
+    /// <summary>
+    /// Whether large initializers go to a second file, named like the model with <c>.data</c> appended. Null: when the model had such files,
+    /// or when it would be larger than the 2 GiB that protobuf can read.
+    /// </summary>
+    public bool? ExternalData { get; init; }
+
+    /// <summary>
+    /// Bytes from which on an initializer goes to the second file. Each begins there at a multiple of 64 KiB, so that it can be mapped on every
+    /// operating system; smaller ones would be mostly padding.
+    /// </summary>
+    public long ExternalThreshold { get; init; } = ExternalLayout.Alignment;
+}
+
+/// <summary>A model ready to be written: its messages with tokens, and what stands for each.</summary>
+internal sealed class ModelWriter
+{
+    private readonly byte[] _skeleton;
+    private readonly SplicePlan? _plan;
+    private readonly PayloadTable _payloads;
+    private readonly ByteSource? _verbatim;
+
+    /// <param name="proto">The messages; no tensor of them is in another file, except as it is to be written.</param>
+    /// <param name="payloads">What their tokens stand for.</param>
+    /// <param name="unchangedOf">The store whose file is copied as it is when these are its messages.</param>
+    /// <param name="ct">Ends the work.</param>
+    public ModelWriter(ModelProto proto, PayloadTable payloads, ModelStore? unchangedOf, CancellationToken ct)
+    {
+        _skeleton = proto.ToByteArray();
+        _payloads = payloads;
+        if (unchangedOf is not null && unchangedOf.IsUnchanged(_skeleton))
+        {
+            _verbatim = unchangedOf.Whole;
+            Length = _verbatim!.Length;
+            return;
+        }
+        _plan = WireScanner.FindTokens(_skeleton, token => payloads[token].Source.Length, ct);
+        Length = _plan.NewLength;
+    }
+
+    /// <summary>A writer of a model as one file.</summary>
+    public static ModelWriter Whole(ModelProto proto, ModelStore store, CancellationToken ct)
+    {
+        if (!ModelTensors.Of(proto).Any(place => ExternalFiles.IsExternal(place.Tensor)))
+        {
+            return new(proto, store.Payloads, store, ct);
+        }
+        var (inlined, payloads) = ExternalLayout.Inline(proto, store);
+        return new(inlined, payloads, null, ct);
+    }
+
+    /// <summary>Bytes that will be written.</summary>
+    public long Length { get; }
+
+    /// <summary>Whether protobuf can read the result.</summary>
+    public bool FitsOneFile => Length <= int.MaxValue;
+
+    /// <exception cref="NotSupportedException">The result is more than protobuf can read.</exception>
+    public ModelWriter RequireOneFile() => FitsOneFile ? this
+        : throw new NotSupportedException($"The model has {Length} bytes, and one file holds at most {int.MaxValue}. Save it to a path with external data.");
+
+    public void WriteTo(Stream destination, CancellationToken ct)
+    {
+        using var stream = new CheckedStream(destination, ct);
+        if (_plan is null)
+        {
+            stream.WritePayload(_verbatim!);
+            return;
+        }
+        _plan.Emit(_skeleton, stream.Write, splice => stream.WritePayload(_payloads[splice.Token].Source));
+    }
+
+    /// <summary>Writes a model to a path, with a second file where it needs one; all of it or nothing.</summary>
+    public static void Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
+    {
+        using var output = new OutputFiles();
+        var external = options.ExternalData ?? store.HadExternal;
+        var writer = external ? null : Whole(proto, store, ct);
+        if (writer is { FitsOneFile: false } && options.ExternalData is null)
+        {
+            writer = null;
+        }
+        if (writer is null)
+        {
+            var sidecar = path + ".data";
+            var layout = ExternalLayout.Create(proto, store, Path.GetFileName(sidecar), options.ExternalThreshold);
+            if (layout.Parts.Count > 0)
+            {
+                using var stream = output.Create(sidecar);
+                layout.WriteTo(stream, ct);
+            }
+            writer = new ModelWriter(layout.Proto, layout.Payloads, null, ct);
+        }
+        writer.RequireOneFile();
+        using (var stream = output.Create(path))
+        {
+            writer.WriteTo(stream, ct);
+        }
+        ct.ThrowIfCancellationRequested();
+        output.Commit();
+    }
+}
