@@ -108,6 +108,7 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
     /// <summary>The elements of an integer operand are the sizes of these terms (null: right for any size).</summary>
     public void Use(int input, Term?[] required)
     {
+        Record.SizeOperands.Add(input);
         if (Input(input)?.Value is { } value && value.Elements.Length == required.Length)
             State.SizeUses.Add(new(Info, input, value, required));
         else if (Input(input) is not null)
