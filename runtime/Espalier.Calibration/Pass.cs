@@ -12,13 +12,13 @@ internal sealed class Pass
     private readonly List<(BlockTap Tap, List<double> Sums, List<long> Rows)> _blocks = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, int> ranks, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
         var instrumentation = new Instrumentation(proto);
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
-        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, ranks[block.Input]), [], []));
+        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length), [], []));
         _copy = model.Derive(proto);
     }
 
