@@ -8,20 +8,34 @@ namespace Espalier.Pruning;
 /// </summary>
 internal sealed class Population
 {
+    /// <summary>Scores below this fraction of the largest count as this fraction: units that do nothing are alike.</summary>
+    private const double Floor = 1e-6;
+
     private Population(IReadOnlyList<Candidate> groups)
     {
         Groups = groups;
         // The score of query head q of KV group g is the product of both factors' scores, which have mean 1.
         double[] scores = groups.Count == 1 ? groups[0].Scores : [.. groups[0].Scores.SelectMany(g => groups[1].Scores.Select(q => g * q))];
-        if (Environment.GetEnvironmentVariable("EXP_LOG") is { } exp) { double floor = scores.Max() * 1e-6; scores = [.. scores.Select(v => exp == "log" ? Math.Log(v + floor + 1e-300) : Math.Sqrt(v))]; }
-        double mean = scores.Average();
-        double deviation = Math.Sqrt(scores.Select(s => (s - mean) * (s - mean)).Average());
-        Standard = [.. scores.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
+        Standard = Standardize(scores);
+    }
+
+    /// <summary>
+    /// z = (log s − mean) / standard deviation. The logarithm, because scores from variances have long tails: without it a few large ones pull the
+    /// rest together, and groups of few units, which have no tail, would lose theirs first.
+    /// </summary>
+    private static double[] Standardize(double[] scores)
+    {
+        double floor = scores.Max() * Floor;
+        if (floor <= 0) return new double[scores.Length];
+        double[] logs = [.. scores.Select(s => Math.Log(Math.Max(s, floor)))];
+        double mean = logs.Average();
+        double deviation = Math.Sqrt(logs.Select(s => (s - mean) * (s - mean)).Average());
+        return [.. logs.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
     }
 
     /// <summary>One group, or KV groups and query heads per KV group.</summary>
     public IReadOnlyList<Candidate> Groups { get; }
-    /// <summary>z = (s − mean) / standard deviation of every unit.</summary>
+    /// <summary>Standardised score of every unit, comparable between populations.</summary>
     public double[] Standard { get; }
     /// <summary>Number of units.</summary>
     public int Size => Standard.Length;
