@@ -19,6 +19,8 @@ internal sealed class TensorState(string name, int scope)
     public int Scope { get; } = scope;
     /// <summary>One term per axis; null where the rank is unknown.</summary>
     public Term[]? Terms { get; set; }
+    /// <summary>Why the rank is unknown: the first barrier on the way here.</summary>
+    public string? Unknown { get; set; }
     /// <summary>Elements, where they are sizes or small integer constants.</summary>
     public SizeTensor? Value { get; set; }
     /// <summary>The constant in the file: an initializer or the value of a Constant node.</summary>
@@ -86,6 +88,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
     public List<Term[]> Macs { get; } = [];
     public bool IsConvolution { get; set; }
+    /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
+    public HashSet<int> SizeOperands { get; } = [];
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
     public List<Term> ZeroTerms { get; } = [];
 }
@@ -103,10 +107,11 @@ internal sealed record Contraction(int Left, int Right, int Bias, List<(Term Ter
 /// <param name="Value">What the graph computes.</param>
 /// <param name="Required">Per element, the term whose size it must be; null where it is right for any size (−1, 0, open end).</param>
 /// <param name="Pinned">True where the value must stay what the dense model had: it leaves the arithmetic of sizes.</param>
-internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?[] Required, bool Pinned = false);
+/// <param name="From">Per element, the axis that it counts from the end of: its value moves with the whole axis; null throughout where none does.</param>
+internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?[] Required, bool Pinned = false, Term?[]? From = null);
 
 /// <summary>An integer attribute that is the size of a term.</summary>
-internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term);
+internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
 
 /// <summary>Something said of every factor in a term.</summary>
 /// <param name="Term">The factors are its leaves.</param>

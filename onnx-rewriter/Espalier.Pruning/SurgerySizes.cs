@@ -15,7 +15,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 
     private void ApplyAttribute(List<AttributeUse> uses)
     {
-        if (!uses.Any(u => slim.Touches(u.Term))) return;
+        if (!uses.Any(u => slim.Touches(u.Term) || (u.From is not null && slim.Touches(u.From)))) return;
         var node = graph.Node(uses[0].Node.Ordinal);
         var attribute = node.Attribute.FirstOrDefault(a => a.Name == uses[0].Attribute);
         if (attribute is null)
@@ -49,7 +49,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
             else if (use.Required[k] is { } term)
             {
                 needed[k] = slim.Of(term);
-                bool moved = slim.Touches(term) || before is null || !before.Equals(after);
+                bool moved = slim.Touches(term) || (use.From?[k] is { } axis && slim.Touches(axis)) || before is null || !before.Equals(after);
                 restate |= moved && !needed[k]!.Equals(after);
             }
             else needed[k] = after;

@@ -92,7 +92,7 @@ internal sealed class Accumulator(SiteTap tap)
             float r = Reference[Tap.Site.PerGroup ? start + i : i];
             shift[i] = _sum[start + i] / n;
             mean[i] = r + shift[i];
-            absolute[i] = _absolute[start + i] / n;
+            absolute[i] = Math.Max(0, Math.Abs(r) + _absolute[start + i] / n);
             double square = Tap.Gram is null ? _squares[start + i] : _gram[(long)start * width + (long)i * width + i];
             variance[i] = Math.Max(0, square / n - shift[i] * shift[i]);
             squareMean[i] = variance[i] + mean[i] * mean[i];

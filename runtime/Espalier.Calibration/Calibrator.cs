@@ -23,6 +23,12 @@ public sealed record CalibrationOptions
     /// <summary>Most features of a covariance; consumers with more get none, and a note.</summary>
     public int CovarianceFeatures { get; init; } = 8192;
 
+    /// <summary>
+    /// Most positions of a convolution's window that are taken of one sample; larger maps are read at a regular spacing, with a note.
+    /// Patches take (kernel window) times the memory of the map.
+    /// </summary>
+    public long PositionsPerSample { get; init; } = 1 << 14;
+
     /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
     public int Threads { get; init; }
 }
@@ -64,18 +70,22 @@ public static class Calibrator
 
         var notes = new List<string>();
         var wanted = new List<Consumer>();
+        var inside = new List<Consumer>();
         foreach (var consumer in consumers)
         {
             if (request.Consumers?.Contains(consumer.Id) == false && !request.Covariance.Contains(consumer.Id)) continue;
             if (consumer.Node.Scope == 0) wanted.Add(consumer);
-            else notes.Add($"No statistics for {consumer.Node}: it is inside a subgraph, whose tensors cannot be fetched.");
+            else inside.Add(consumer);
         }
+        if (inside.Count > 0)
+            notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: {string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
         var wantedBlocks = blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
 
         var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output })).ToHashSet(StringComparer.Ordinal);
-        var ranks = Ranks.Of(model, tensors, all[0], cancellationToken);
-        var sites = new Sites(GraphFacts.WeightShapes(model), ranks, notes);
+        var shapes = Shapes.Of(model, tensors, all[0], cancellationToken);
+        var sites = new Sites(GraphFacts.WeightShapes(model), shapes, options.PositionsPerSample, notes);
         foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
+        sites.NoteSpacing();
         foreach (var site in sites.All)
         {
             if (!site.Covariance || site.Features <= options.CovarianceFeatures) continue;
@@ -84,8 +94,8 @@ public static class Calibrator
         }
         wantedBlocks.RemoveAll(b =>
         {
-            if (ranks.TryGetValue(b.Input, out int i) && ranks.TryGetValue(b.Output, out int o) && i == o && i > 0) return false;
-            notes.Add($"No similarity for block '{b.Name}': the shapes of '{b.Input}' and '{b.Output}' are unknown or differ.");
+            if (shapes.TryGetValue(b.Input, out var i) && shapes.TryGetValue(b.Output, out var o) && i.Length > 0 && i.SequenceEqual(o)) return false;
+            notes.Add($"No similarity for block '{b.Name}': '{b.Input}' and '{b.Output}' differ in shape, or are not in the main graph.");
             return true;
         });
 
@@ -97,7 +107,7 @@ public static class Calibrator
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], ranks, options.Threads);
+            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], shapes, options.Threads);
             pass.Run(all, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
             pass.Finish(request, statistics, cosines, notes);
         }

@@ -5,20 +5,20 @@ using Espalier.Runtime;
 namespace Espalier.Calibration;
 
 /// <summary>One instrumented copy of a model, its session and its sums.</summary>
-internal sealed class Pass
+internal sealed class Pass : IDisposable
 {
     private readonly OnnxModel _copy;
     private readonly List<Accumulator> _sites = [];
     private readonly List<(BlockTap Tap, List<double> Sums, List<long> Rows)> _blocks = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, int> ranks, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
         var instrumentation = new Instrumentation(proto);
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
-        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, ranks[block.Input]), [], []));
+        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length), [], []));
         _copy = model.Derive(proto);
     }
 
@@ -66,6 +66,8 @@ internal sealed class Pass
             return session.Run([.. SampleBatches.Join(batch), .. _sites.Select(s => s.ReferenceInput())], cancellation);
         }
     }
+
+    public void Dispose() => _copy.Dispose();
 
     private void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {

@@ -87,7 +87,7 @@ public sealed class AttentionTests
     [Fact]
     public void Grouped_queries_with_expanded_keys()
     {
-        const int kv = 2, r = 2;
+        const int kv = 2, r = 3;
         var (g, x) = Start();
         string Shape(string t, long i) => g.Unsqueeze(g.Node("Gather", [g.Node("Shape", t), g.Longs(g.Fresh("i"), [i], [])], ("axis", 0)), 0);
         // As torch exports repeat_kv: view, expand (with its test for -1), reshape.

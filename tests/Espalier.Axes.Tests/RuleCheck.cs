@@ -30,7 +30,7 @@ internal sealed class RuleCheck
     /// <summary>An exact group of this size on the axis, coupled with the other weight axes.</summary>
     public RuleCheck Group(string tensor, int axis, int size, GroupKind? kind = null, params (string Tensor, int Axis)[] with)
     {
-        var group = Find(tensor, axis, size, Exactness.Exact, with);
+        var group = Find(tensor, axis, size, Exactness.Exact, kind, with);
         if (kind is not null) Assert.True(kind == group.Kind, $"group {group.Name} is {group.Kind}, not {kind}\n{Describe()}");
         _expected.Add((group, tensor, axis));
         return this;
@@ -39,7 +39,7 @@ internal sealed class RuleCheck
     /// <summary>A group of this size on the axis that is marked inexact, for a reason that contains the text.</summary>
     public RuleCheck Inexact(string tensor, int axis, int size, string reason)
     {
-        var group = Find(tensor, axis, size, Exactness.Inexact);
+        var group = Find(tensor, axis, size, Exactness.Inexact, null);
         Assert.True(group.Reason?.Contains(reason, StringComparison.OrdinalIgnoreCase) == true, $"group {group.Name} is inexact because of '{group.Reason}', not {reason}\n{Describe()}");
         return this;
     }
@@ -47,10 +47,10 @@ internal sealed class RuleCheck
     /// <summary>No unit of the axis can be removed, for a reason that contains the text.</summary>
     public RuleCheck Frozen(string tensor, int axis, string reason)
     {
-        var groups = _analysis.Groups.Where(g => g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis)).ToList();
-        Assert.True(groups.Count > 0, $"nothing is known of {tensor}:{axis}\n{Describe()}");
-        Assert.True(groups.All(g => g.Exactness == Exactness.Frozen), $"{tensor}:{axis} is not frozen\n{Describe()}");
-        Assert.True(groups.Any(g => g.Reason?.Contains(reason, StringComparison.OrdinalIgnoreCase) == true), $"{tensor}:{axis} is frozen, but not because of {reason}\n{Describe()}");
+        Assert.DoesNotContain(_analysis.Groups, g => g.Exactness != Exactness.Frozen && g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis));
+        var reasons = _analysis.Frozen.Where(f => f.Tensor == tensor && f.Axis == axis).Select(f => f.Reason).ToList();
+        Assert.True(reasons.Count > 0, $"{tensor}:{axis} is not listed as frozen\n{Describe()}");
+        Assert.True(reasons.Any(r => r.Contains(reason, StringComparison.OrdinalIgnoreCase)), $"{tensor}:{axis} is frozen because of '{string.Join("', '", reasons)}', not {reason}\n{Describe()}");
         return this;
     }
 
@@ -78,11 +78,11 @@ internal sealed class RuleCheck
             string.Create(CultureInfo.InvariantCulture, $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{Oracle.Describe(result)}"));
     }
 
-    private Group Find(string tensor, int axis, int size, Exactness exactness, params (string Tensor, int Axis)[] with)
+    private Group Find(string tensor, int axis, int size, Exactness exactness, GroupKind? kind, params (string Tensor, int Axis)[] with)
     {
         var there = _analysis.Groups.Where(g => g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis)).ToList();
         var fits = there.Where(g => g.Size == size && g.Exactness == exactness).ToList();
-        var fit = fits.FirstOrDefault(g => with.All(w => g.Occurrences.Any(o => o.Tensor == w.Tensor && o.Axis == w.Axis)));
+        var fit = fits.OrderBy(g => g.Kind == kind ? 0 : 1).FirstOrDefault(g => with.All(w => g.Occurrences.Any(o => o.Tensor == w.Tensor && o.Axis == w.Axis)));
         if (fit is null && fits.Count > 0)
             Assert.Fail($"group {fits[0].Name} of {tensor}:{axis} does not reach all of {string.Join(", ", with.Select(w => $"{w.Tensor}:{w.Axis}"))}\n{Describe()}");
         Assert.True(fit is not null, $"no {exactness} group of {size} on {tensor}:{axis}, only {string.Join(", ", there.Select(g => $"{g.Name} {g.Size} {g.Exactness} ({g.Reason})"))}\n{Describe()}");

@@ -111,6 +111,22 @@ public class CalibratorTests
         Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(1)]
+    public void Large_maps_are_read_at_a_regular_spacing(int k)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input("x", "batch", 2, "h", "w");
+        var model = g.Output(g.Conv(g.Relu(x), "c", 2, 4, k)).Build();
+        var consumer = Reader(0, model, "c.weight", ConsumerKind.Convolution, 1, 1, 0);
+        var samples = Samples(3, "x", 1, 2, 20, 30);
+        var stats = Run(model, [consumer], samples, [0], options: new CalibrationOptions { PositionsPerSample = 100 });
+        Assert.Contains("one position in 3", Assert.Single(stats.Notes));
+        var rows = Direct.Fetch(model, consumer.Activation, samples).SelectMany(t => Direct.Patches(t, [k, k], [3, 3], [1, 1], [k / 2, k / 2, k / 2, k / 2])).ToList();
+        Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
+    }
+
     [Fact]
     public void Grouped_convolutions_have_the_whole_patch_and_a_covariance_per_group()
     {

@@ -15,7 +15,8 @@ namespace Espalier.TestKit;
 /// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output; infinite where shapes differ.</param>
 /// <param name="Effect">The same for dense and masked outputs: 0 means that the removal could not be seen at all.</param>
 /// <param name="Worst">The output with the greatest error.</param>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst);
+/// <param name="Jumps">Output elements that were left out because the masked model itself jumps there under a change of its inputs as small as rounding.</param>
+public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst, int Jumps = 0);
 
 /// <summary>
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
@@ -74,7 +75,13 @@ public static class Oracle
             var actual = Run(slim.Model, inputs, "slim", analysis, selection);
             var before = Run(stepped, inputs, "dense", analysis, selection);
             var (error, worst) = Difference(expected, actual);
-            return new OracleResult(analysis, selection, slim, error, Difference(before, expected).Error, worst);
+            var effect = Difference(before, expected).Error;
+            if (error <= Tolerance || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst);
+            var jumps = Jumps(masked, inputs, expected, seed);
+            int count = jumps.Sum(j => j.Count(b => b));
+            // More than a few in a thousand would be a fault of its own.
+            if (count > 0 && count <= Math.Max(1, expected.Sum(o => o.Values.Length) / 200)) (error, worst) = Difference(expected, actual, jumps);
+            return new OracleResult(analysis, selection, slim, error, effect, worst, count);
         }
         finally
         {
@@ -83,17 +90,19 @@ public static class Oracle
     }
 
     /// <summary>Greatest relative difference of two runs: the largest |a − b| over the largest |a| of the same output.</summary>
-    public static (double Error, string Worst) Difference(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual)
+    public static (double Error, string Worst) Difference(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual, bool[][]? except = null)
     {
         double worst = 0;
         string where = "";
         if (expected.Count != actual.Count) return (double.PositiveInfinity, $"{expected.Count} outputs against {actual.Count}");
-        foreach (var (a, b) in expected.Zip(actual))
+        for (int o = 0; o < expected.Count; o++)
         {
+            var (a, b) = (expected[o], actual[o]);
             double error = 0, scale = 1e-6;
             if (!a.Shape.SequenceEqual(b.Shape)) return (double.PositiveInfinity, $"{a.Name}: shape [{string.Join(",", a.Shape)}] against [{string.Join(",", b.Shape)}]");
             for (int i = 0; i < a.Values.Length; i++)
             {
+                if (except?[o][i] == true) continue;
                 if (double.IsFinite(a.Values[i])) scale = Math.Max(scale, Math.Abs(a.Values[i]));
                 // Equal infinities and NaN in both are no difference; anything else that is not finite is.
                 double d = a.Values[i].Equals(b.Values[i]) ? 0 : Math.Abs(a.Values[i] - b.Values[i]);
@@ -102,6 +111,34 @@ public static class Oracle
             if (error / scale > worst) (worst, where) = (error / scale, a.Name);
         }
         return (worst, where);
+    }
+
+    /// <summary>
+    /// Where the masked model is not continuous at these inputs: a peak that is compared with its equal neighbour falls to either
+    /// side by rounding alone. Such elements change when the inputs change in their last bits.
+    /// </summary>
+    private static bool[][] Jumps(OnnxModel masked, IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<OutputTensor> expected, int seed)
+    {
+        var jumps = expected.Select(o => new bool[o.Values.Length]).ToArray();
+        var random = new Random(seed);
+        for (int trial = 0; trial < 12; trial++)
+        {
+            var moved = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
+            foreach (var (name, value) in inputs)
+            {
+                var info = value.GetTensorTypeAndShape();
+                moved[name] = info.ElementDataType != Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float ? value
+                    : OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(v => v * (1 + (random.Next(3) - 1) * 2e-7f)).ToArray(), info.Shape);
+            }
+            var outputs = Ort.Run(masked, moved);
+            foreach (var (name, value) in moved) if (value != inputs[name]) value.Dispose();
+            for (int o = 0; o < expected.Count && outputs[o].Values.Length == expected[o].Values.Length; o++)
+            {
+                double scale = expected[o].Values.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
+                for (int i = 0; i < expected[o].Values.Length; i++) jumps[o][i] |= Math.Abs(outputs[o].Values[i] - expected[o].Values[i]) > Tolerance * scale;
+            }
+        }
+        return jumps;
     }
 
     /// <summary>The groups, their terms and the error, for a failing test.</summary>

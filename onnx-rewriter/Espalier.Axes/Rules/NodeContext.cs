@@ -106,24 +106,31 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
     }
 
     /// <summary>The elements of an integer operand are the sizes of these terms (null: right for any size).</summary>
-    public void Use(int input, Term?[] required)
+    /// <param name="input">The operand.</param>
+    /// <param name="required">Terms whose sizes the elements are.</param>
+    /// <param name="from">Axes that an element counts from the end of, so that it moves with them.</param>
+    public void Use(int input, Term?[] required, Term?[]? from = null)
     {
+        Record.SizeOperands.Add(input);
         if (Input(input)?.Value is { } value && value.Elements.Length == required.Length)
-            State.SizeUses.Add(new(Info, input, value, required));
+            State.SizeUses.Add(new(Info, input, value, required, From: from));
         else if (Input(input) is not null)
             foreach (var term in required)
                 if (term is not null) Freeze(term, $"its size is operand {input}, which is computed from data");
     }
 
-    public void UseAttribute(string attribute, int index, Term term) => State.AttributeUses.Add(new(Info, attribute, index, term));
+    public void UseAttribute(string attribute, int index, Term term, Term? from = null) => State.AttributeUses.Add(new(Info, attribute, index, term, from));
 
     /// <summary>Nothing is known of the operator: everything that it touches is frozen.</summary>
     public void Barrier(string reason)
     {
+        var first = Inputs.FirstOrDefault(i => i is { Terms: null, Unknown: not null })?.Unknown;
+        if (first is not null) reason += $", after {first}";
         foreach (var input in Inputs) FreezeAll(input, reason);
         foreach (var output in Record.Outputs)
         {
             output.Terms = null;
+            output.Unknown = first ?? $"{Info}: {reason}";
             output.Value = null;
         }
         Record.Zero = ZeroRule.Never;

@@ -58,6 +58,9 @@ internal static class SelectRules
         var terms = x.ToArray();
         var first = new Term?[axes.Length];
         var last = new Term?[axes.Length];
+        // Bounds that count from the end move with everything behind them.
+        var startsFrom = new Term?[axes.Length];
+        var endsFrom = new Term?[axes.Length];
         for (int k = 0; k < axes.Length; k++)
         {
             int axis = NodeContext.Axis(axes[k], x.Length);
@@ -80,6 +83,8 @@ internal static class SelectRules
                     continue;
                 }
                 terms[axis] = middle;
+                if (start < 0) startsFrom[k] = x[axis];
+                if (end < 0) endsFrom[k] = x[axis];
                 if (from > 0) first[k] = before;
                 if (to < size || end < size) last[k] = Term.Sum(before, middle);
             }
@@ -99,14 +104,14 @@ internal static class SelectRules
         {
             for (int k = 0; k < axes.Length; k++)
             {
-                if (first[k] is { } f) context.UseAttribute("starts", k, f);
-                if (last[k] is { } l) context.UseAttribute("ends", k, l);
+                if (first[k] is { } f) context.UseAttribute("starts", k, f, startsFrom[k]);
+                if (last[k] is { } l) context.UseAttribute("ends", k, l, endsFrom[k]);
             }
         }
         else
         {
-            context.Use(1, first);
-            context.Use(2, last);
+            context.Use(1, first, startsFrom);
+            context.Use(2, last, endsFrom);
         }
         context.Output(0, terms);
         context.Record.Zero = ZeroRule.First;

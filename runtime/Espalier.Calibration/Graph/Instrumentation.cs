@@ -9,7 +9,7 @@ namespace Espalier.Calibration;
 /// <param name="Rows">Output: shape of the rows; all but the last axis are counted.</param>
 /// <param name="Sum">Output: Σ(x−r) per feature.</param>
 /// <param name="Squares">Output: Σ(x−r)² per feature; null where the Gram matrix has it on its diagonal.</param>
-/// <param name="Absolute">Output: Σ|x| per feature.</param>
+/// <param name="Absolute">Output: Σ(|x|−|r|) per feature.</param>
 /// <param name="Gram">Output: Σ(x−r)(x−r)ᵀ; null where it was not asked for.</param>
 internal sealed record SiteTap(Site Site, string Reference, string Rows, string Sum, string? Squares, string Absolute, string? Gram);
 
@@ -46,7 +46,7 @@ internal sealed class Instrumentation
         string d = _write.Op("Sub", [x, r]);
         long rows = stacked ? 1 : 0;
         string sum = _write.ReduceSum(d, false, rows);
-        string absolute = _write.ReduceSum(_write.Op("Abs", [x]), false, rows);
+        string absolute = _write.ReduceSum(_write.Op("Sub", [_write.Op("Abs", [x]), _write.Op("Abs", [r])]), false, rows);
         string? squares = null, gram = null;
         if (!site.Covariance) squares = _write.ReduceSum(_write.Op("Mul", [d, d]), false, rows);
         else gram = stacked ? _write.Op("MatMul", [_write.Transpose(d, [0, 2, 1]), d]) : _write.Gram(d);
@@ -80,8 +80,8 @@ internal sealed class Instrumentation
             var filters = new float[checked(channels * positions * positions)];
             for (long f = 0; f < channels * positions; f++) filters[f * positions + f % positions] = 1;
             string weight = _write.Constant(filters, [channels * positions, 1, .. window.Kernel]);
-            x = _write.Op("Conv", [x, weight], [.. window.Attributes.Select(a => a.Clone()),
-                NodeWriter.Int("group", channels), NodeWriter.Ints("kernel_shape", window.Kernel)]);
+            x = _write.Op("Conv", [x, weight], [.. window.Attributes.Where(a => a.Name != "strides").Select(a => a.Clone()),
+                NodeWriter.Ints("strides", window.Strides), NodeWriter.Int("group", channels), NodeWriter.Ints("kernel_shape", window.Kernel)]);
         }
         if (site.PerGroup)
             return _write.Reshape(_write.Transpose(_write.Reshape(x, 0, window.Groups, site.Features, -1), [1, 0, 3, 2]), window.Groups, -1, site.Features);

@@ -4,10 +4,11 @@ using Espalier.Onnx;
 namespace Espalier.Calibration;
 
 /// <summary>Turns consumers into sites.</summary>
-internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, int> ranks, List<string> notes)
+internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes, long positions, List<string> notes)
 {
     private readonly Dictionary<string, Site> _sites = new(StringComparer.Ordinal);
     private readonly List<Site> _ordered = [];
+    private readonly SortedDictionary<string, long> _spaced = new(StringComparer.Ordinal);
 
     public IReadOnlyList<Site> All => _ordered;
 
@@ -29,7 +30,8 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
     // A transposed convolution contracts channels at one position: for the input's side it is a matrix product.
     private Site? Product(Consumer c)
     {
-        if (!ranks.TryGetValue(c.Activation, out int rank)) return Skip(c, $"the rank of '{c.Activation}' is unknown");
+        if (!shapes.TryGetValue(c.Activation, out var activation)) return Skip(c, $"'{c.Activation}' is not in the main graph");
+        int rank = activation.Length;
         if (c.ActivationAxis < 0 || c.ActivationAxis >= rank) return Skip(c, $"'{c.Activation}' has no axis {c.ActivationAxis}");
         var shape = weights.GetValueOrDefault(c.Parameter);
         if (shape is null || c.ParameterAxis >= shape.Count) return Skip(c, $"'{c.Parameter}' is no weight of the main graph");
@@ -61,12 +63,25 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         long[] kernel = node.Ints("kernel_shape") ?? [.. shape.Skip(2)];
         if (kernel.Length != shape.Count - 2 || kernel.Any(k => k < 1)) return Skip(c, "its kernel is not that of its weight");
         var attributes = node.Attribute.Where(a => Window.Placing.Contains(a.Name, StringComparer.Ordinal)).OrderBy(a => a.Name, StringComparer.Ordinal).ToList();
+        if (!shapes.TryGetValue(c.Activation, out var activation) || activation.Length != shape.Count || activation[1] != channels)
+            return Skip(c, $"'{c.Activation}' has not the shape that its weight wants");
         var window = new Window(channels, groups, kernel, attributes);
+        long every = window.Spacing(activation, positions);
+        if (every > 1) _spaced[c.Activation] = every;
+        window = window with { Every = every };
         return new Site
         {
             Key = $"window {c.Activation} {groups} {string.Join('x', kernel)} {string.Join(' ', attributes)}",
             Activation = c.Activation, Axis = 1, Rank = shape.Count, Features = shape[1] * window.Positions, Window = window,
         };
+    }
+
+    /// <summary>Says which maps are not read at every position.</summary>
+    public void NoteSpacing()
+    {
+        if (_spaced.Count == 0) return;
+        notes.Add($"Large feature maps are read at one position in {_spaced.Values.Min()} to {_spaced.Values.Max()} along each axis: "
+            + $"{string.Join(", ", _spaced.Keys.Take(3).Select(k => $"'{k}'"))}{(_spaced.Count > 3 ? $" and {_spaced.Count - 3} more" : "")}.");
     }
 
     private Site? Skip(Consumer c, string why)

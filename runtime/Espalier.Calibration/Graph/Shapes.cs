@@ -1,0 +1,24 @@
+using Espalier.Onnx;
+
+namespace Espalier.Calibration;
+
+/// <summary>Shapes of tensors in one run: inference alone does not know the rank of every tensor.</summary>
+internal static class Shapes
+{
+    public static Dictionary<string, long[]> Of(OnnxModel model, IReadOnlyCollection<string> tensors, IReadOnlyDictionary<string, NamedTensor> sample, CancellationToken cancellation)
+    {
+        var known = model.Proto.Graph.Node.SelectMany(n => n.Output).Concat(model.Proto.Graph.Input.Select(i => i.Name))
+            .Concat(model.Proto.Graph.Initializer.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+        var wanted = tensors.Where(known.Contains).Order(StringComparer.Ordinal).ToList();
+        if (wanted.Count == 0) return [];
+        var copy = model.Proto.Clone();
+        copy.Graph.Output.Clear();
+        var write = new NodeWriter(copy, Instrumentation.Prefix);
+        var shapes = wanted.Select(t => write.Op("Shape", [t])).ToList();
+        shapes.ForEach(write.Output);
+        using var derived = model.Derive(copy);
+        using var session = Sessions.Open(derived);
+        var outputs = session.Run(sample.Values, cancellation);
+        return wanted.Zip(shapes).ToDictionary(p => p.First, p => (long[])outputs[p.Second].Values, StringComparer.Ordinal);
+    }
+}
