@@ -20,7 +20,7 @@ public sealed record Rule(string Name, Axis Axis, IReadOnlyList<PlannedGroup> Gr
         : string.Create(CultureInfo.InvariantCulture, $"{least}…{most}");
 }
 
-/// <summary>One group of coupled units with its size before and after.</summary>
+/// <summary>One group of coupled units with its size before and after. A group inside a sublayer that is dropped goes with it, whatever is stated here.</summary>
 /// <param name="Name">Name of the group.</param>
 /// <param name="Kind">What its units are.</param>
 /// <param name="Before">Units in the dense model.</param>

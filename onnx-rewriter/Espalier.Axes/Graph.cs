@@ -88,6 +88,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
     public List<Term[]> Macs { get; } = [];
     public bool IsConvolution { get; set; }
+    /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
+    public HashSet<int> SizeOperands { get; } = [];
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
     public List<Term> ZeroTerms { get; } = [];
 }

@@ -138,13 +138,13 @@ internal sealed class Inference
             {
                 rule.Apply(context);
                 // Operands that the rule does not speak of (scales, pads, bounds) are read as they are.
-                foreach (var operand in context.Inputs.Skip(rule.Described)) if (operand?.Value is null) context.FreezeAll(operand, "an operand that is read as it is");
+                foreach (var operand in context.Inputs.Skip(rule.Described)) context.FreezeAll(operand, "an operand that is read as it is");
             }
             return;
         }
         if (RuleApplication.TryApply(context))
         {
-            ZeroAnalysis.Refine(context);
+            TableExceptions.Refine(context);
             return;
         }
         string reason = OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
@@ -231,7 +231,7 @@ internal sealed class Inference
         for (int k = 0; k < record.Inputs.Length; k++)
         {
             if (record.Inputs[k]?.Value is not { DependsOnSizes: true } value) continue;
-            if (State.SizeUses.Any(u => u.Node == record.Info && u.Input == k)) continue;
+            if (record.SizeOperands.Contains(k)) continue;
             State.SizeUses.Add(new(record.Info, k, value, new Term?[value.Elements.Length], Pinned: true));
             foreach (var element in value.Elements)
             {

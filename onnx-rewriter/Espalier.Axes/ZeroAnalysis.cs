@@ -23,21 +23,6 @@ internal static class ZeroAnalysis
         }
     }
 
-    /// <summary>Table rules whose f(0) = 0 depends on constants.</summary>
-    public static void Refine(NodeContext context)
-    {
-        bool holds = context.Node.OpType switch
-        {
-            "Pow" => Constants(1) is { } exponents && exponents.All(e => e > 0),
-            "Clip" => (context.Attribute("min")?.F ?? Constants(1)?[0] ?? (context.Input(1) is null ? 0 : 1)) <= 0
-                && (context.Attribute("max")?.F ?? Constants(2)?[0] ?? (context.Input(2) is null ? 0 : -1)) >= 0,
-            _ => true,
-        };
-        if (!holds) context.Record.Zero = ZeroRule.Never;
-
-        float[]? Constants(int input) => context.Input(input)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null;
-    }
-
     private static HashSet<Factor> Leaves(TensorState tensor) => [.. (tensor.Terms ?? []).SelectMany(t => t.Leaves)];
 
     private static HashSet<Factor> OutputZeros(NodeRecord record, TensorState output)

@@ -1,1 +1,3 @@
-return 2;
+using Espalier.Cli;
+
+return await CommandLine.RunAsync(args, Terminal.OfProcess());

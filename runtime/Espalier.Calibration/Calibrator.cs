@@ -107,7 +107,7 @@ public static class Calibrator
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], shapes, options.Threads);
+            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], shapes, options.Threads);
             pass.Run(all, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
             pass.Finish(request, statistics, cosines, notes);
         }

@@ -5,7 +5,7 @@ using Espalier.Runtime;
 namespace Espalier.Calibration;
 
 /// <summary>One instrumented copy of a model, its session and its sums.</summary>
-internal sealed class Pass
+internal sealed class Pass : IDisposable
 {
     private readonly OnnxModel _copy;
     private readonly List<Accumulator> _sites = [];
@@ -66,6 +66,8 @@ internal sealed class Pass
             return session.Run([.. SampleBatches.Join(batch), .. _sites.Select(s => s.ReferenceInput())], cancellation);
         }
     }
+
+    public void Dispose() => _copy.Dispose();
 
     private void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {

@@ -69,12 +69,18 @@ internal static class Direct
 
     /// <summary>The tensor in every sample, from a run of the model that has it as an output.</summary>
     public static List<NamedTensor> Fetch(OnnxModel model, string tensor, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => Fetch(model, [tensor], samples)[tensor];
+
+    /// <summary>The same for several tensors with one session.</summary>
+    public static Dictionary<string, List<NamedTensor>> Fetch(OnnxModel model, IEnumerable<string> tensors, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         var copy = model.Proto.Clone();
         copy.Graph.Output.Clear();
-        copy.Graph.Output.Add(new ValueInfoProto { Name = tensor });
-        using var session = new ModelSession(model.Derive(copy).ToBytes());
-        return [.. samples.Select(s => session.Run(s.Values)[tensor])];
+        copy.Graph.Output.AddRange(tensors.Select(t => new ValueInfoProto { Name = t }));
+        using var derived = model.Derive(copy);
+        using var session = new ModelSession(derived.ToBytes());
+        var runs = samples.Select(s => session.Run(s.Values)).ToList();
+        return copy.Graph.Output.ToDictionary(o => o.Name, o => runs.Select(r => r[o.Name]).ToList());
     }
 
     public static void Agree(Moments expected, ActivationStatistics actual, bool covariance, double tolerance = 2e-5)

@@ -13,7 +13,6 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
     private static List<Consumer> Readers(OnnxModel model)
     {
         var weights = model.Proto.Graph.Initializer.ToDictionary(t => t.Name, t => t.Dims.Count, StringComparer.Ordinal);
-        var ranks = new Dictionary<string, int>();
         var readers = new List<Consumer>();
         foreach (var node in model.Proto.Graph.Node)
         {
@@ -36,16 +35,16 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
     public void Trained_networks_agree_with_plain_loops(string network, string data)
     {
         using var model = OnnxModel.Open(Assets.Path(network + ".onnx"));
-        var samples = CalibrationData.Read(Assets.Path(data), model, new DataOptions { Samples = 2 });
+        var samples = CalibrationData.Read(Assets.Path(data), model, new DataOptions { Samples = 2, Length = 40 });
         var readers = Readers(model);
-        var ranks = readers.Select(r => r.Activation).Distinct().ToDictionary(a => a, a => Direct.Fetch(model, a, samples));
-        readers = [.. readers.Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = ranks[r.Activation][0].Shape.Count - 1 })];
+        var fetched = Direct.Fetch(model, readers.Select(r => r.Activation).Distinct(), samples);
+        readers = [.. readers.Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = fetched[r.Activation][0].Shape.Count - 1 })];
         var stats = Calibrator.Run(model, readers, [], samples, new CalibrationRequest());
         Assert.Empty(stats.Notes);
         Assert.Equal(readers.Count, stats.Consumers.Count);
         foreach (var r in readers)
         {
-            var tensors = ranks[r.Activation];
+            var tensors = fetched[r.Activation];
             var node = r.Node.Proto;
             int[] Ints(string name) => [.. node.Attribute.Single(a => a.Name == name).Ints.Select(i => (int)i)];
             var rows = tensors.SelectMany(t => r.Kind == ConsumerKind.Convolution

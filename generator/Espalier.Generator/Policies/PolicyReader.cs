@@ -9,6 +9,9 @@ internal static class PolicyReader
 {
     public const string PolicyAttribute = "Espalier.PruningPolicyAttribute";
 
+    // Names as they are: '@' of a keyword belongs to C#, not to the policy's files.
+    private static readonly SymbolDisplayFormat Unescaped = new(typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces);
+
     /// <summary>Reads the class; null where it has no policy attribute with a model.</summary>
     public static PolicyModel? Read(INamedTypeSymbol type, CancellationToken cancellation = default)
     {
@@ -25,7 +28,7 @@ internal static class PolicyReader
         var budget = Find(type, "BudgetAttribute");
         var guard = Find(type, "GuardAttribute");
         return new(
-            type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(),
+            type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
             Containers(type),
             type.Name,
             ProblemOf(type, cancellation),

@@ -111,6 +111,7 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
     /// <param name="from">Axes that an element counts from the end of, so that it moves with them.</param>
     public void Use(int input, Term?[] required, Term?[]? from = null)
     {
+        Record.SizeOperands.Add(input);
         if (Input(input)?.Value is { } value && value.Elements.Length == required.Length)
             State.SizeUses.Add(new(Info, input, value, required, From: from));
         else if (Input(input) is not null)

@@ -115,7 +115,8 @@ internal static class SourceRules
         }
         if (sizes is not null) context.Use(3, required);
         context.Output(0, terms);
-        context.Record.Zero = ZeroRule.First;
+        // Outside its region of interest this mode fills in a value of its own.
+        context.Record.Zero = context.Text("coordinate_transformation_mode", "") == "tf_crop_and_resize" ? ZeroRule.Never : ZeroRule.First;
     }
 
     /// <summary>ONNX Einsum without ellipsis: every label is an axis; labels that the result lacks are summed.</summary>

@@ -15,6 +15,8 @@ internal static class ValueRules
     {
         if (context.Node.OpType == "Split" && context.Input(0)?.Value is { Rank: 1 } vector) return Split(context, vector);
         if (Evaluate(context) is not { } value || value.Elements.Length > SizeTensor.MaxElements) return false;
+        // Vectors of numbers keep their length; Shape and Size read a tensor's axes, not its elements.
+        if (context.Node.OpType is not ("Shape" or "Size")) foreach (var input in context.Inputs) context.FreezeAll(input, "a vector of sizes");
         Term[] terms = value.Rank == 0 ? [] : [context.Constant(value.Elements.Length, "a vector of sizes")];
         var output = context.Output(0, terms, value);
         output.ElementType = context.Node.OpType switch

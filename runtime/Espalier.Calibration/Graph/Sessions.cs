@@ -7,18 +7,25 @@ namespace Espalier.Calibration;
 /// <summary>Opens models of this process in ONNX Runtime.</summary>
 public static class Sessions
 {
-    /// <summary>Opens a model with its changes; external data are found where the file was.</summary>
-    /// <param name="model">The model; any that fits into one array.</param>
+    /// <summary>Opens a model with its changes, external data included.</summary>
+    /// <param name="model">The model; below 2 GiB.</param>
     /// <param name="threads">Threads within an operator; 0 for as many as there are cores.</param>
     /// <param name="strict">Mismatches of inferred shapes are errors (<c>session.strict_shape_type_inference</c>).</param>
-    /// <exception cref="EspalierException">ONNX Runtime refuses the model.</exception>
+    /// <exception cref="EspalierException">The model is too large, or ONNX Runtime refuses it.</exception>
     public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var options = Options(threads, strict);
-        if (model.Path is { } path && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
-            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
-        return new ModelSession(model.ToBytes(), options);
+        byte[] bytes;
+        try
+        {
+            bytes = model.ToBytes();
+        }
+        catch (NotSupportedException e)
+        {
+            throw new EspalierException($"The model {(model.Path is { } path ? $"'{path}' " : "")}cannot be run from memory, which takes models below 2 GiB: {e.Message}", e);
+        }
+        return new ModelSession(bytes, options);
     }
 
     /// <summary>Settings of the sessions here: quiet, so that warnings about the model do not mix with the tool's own output.</summary>

@@ -5,6 +5,22 @@ using Xunit.Sdk;
 
 namespace VerifyXunit;
 
+/// <summary>How a snapshot is named.</summary>
+public sealed class VerifySettings
+{
+    internal string? Method { get; private set; }
+
+    internal string Parameters { get; private set; } = "";
+
+    /// <summary>Adds the parameters of a theory to the snapshot's name: <c>Class.Method_a_b.verified.txt</c>.</summary>
+    /// <param name="parameters">Text that is fit for file names.</param>
+    public void UseTextForParameters(string parameters) => Parameters = "_" + parameters;
+
+    /// <summary>Another name than the test method's.</summary>
+    /// <param name="name">The name.</param>
+    public void UseMethodName(string name) => Method = name;
+}
+
 /// <summary>One comparison with a snapshot; it happens when it is awaited.</summary>
 public sealed class SettingsTask
 {
@@ -15,17 +31,17 @@ public sealed class SettingsTask
     private readonly string _extension;
     private readonly string _directory;
     private readonly string _class;
-    private string _method;
-    private string _parameters = "";
+    private readonly string _method;
+    private readonly VerifySettings _settings;
 
-    internal SettingsTask(string target, string extension, string directory, string @class, string method)
-        => (_target, _extension, _directory, _class, _method) = (Normalise(target), extension, directory, @class, method);
+    internal SettingsTask(string target, string extension, string directory, string @class, string method, VerifySettings? settings)
+        => (_target, _extension, _directory, _class, _method, _settings) = (Normalise(target), extension, directory, @class, method, settings ?? new());
 
     /// <summary>Adds the parameters of a theory to the snapshot's name: <c>Class.Method_a_b.verified.txt</c>.</summary>
     /// <param name="parameters">Values that are fit for file names.</param>
     public SettingsTask UseTextForParameters(string parameters)
     {
-        _parameters = "_" + parameters;
+        _settings.UseTextForParameters(parameters);
         return this;
     }
 
@@ -33,7 +49,7 @@ public sealed class SettingsTask
     /// <param name="name">The name.</param>
     public SettingsTask UseMethodName(string name)
     {
-        _method = name;
+        _settings.UseMethodName(name);
         return this;
     }
 
@@ -41,7 +57,7 @@ public sealed class SettingsTask
     /// <exception cref="XunitException">The snapshot is new or differs.</exception>
     public Task ToTask()
     {
-        var stem = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{_class}.{_method}{_parameters}"));
+        var stem = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{_class}.{_settings.Method ?? _method}{_settings.Parameters}"));
         var verified = $"{stem}.verified.{_extension}";
         var received = $"{stem}.received.{_extension}";
         var expected = File.Exists(verified) ? Normalise(File.ReadAllText(verified)) : null;

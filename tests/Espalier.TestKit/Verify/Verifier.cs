@@ -15,28 +15,31 @@ public static class Verifier
 {
     /// <summary>Compares text with the snapshot.</summary>
     /// <param name="target">The text.</param>
+    /// <param name="settings">Another name for the snapshot.</param>
     /// <param name="sourceFile">Filled in by the compiler.</param>
     /// <param name="member">Filled in by the compiler.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static SettingsTask Verify(string? target, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
-        => new(target ?? "null", "txt", SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member);
+    public static SettingsTask Verify(string? target, VerifySettings? settings = null, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
+        => new(target ?? "null", "txt", SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member, settings);
 
     /// <summary>Compares text of another kind, such as C#, with the snapshot.</summary>
     /// <param name="target">The text.</param>
     /// <param name="extension">Extension of the snapshot, without a dot.</param>
+    /// <param name="settings">Another name for the snapshot.</param>
     /// <param name="sourceFile">Filled in by the compiler.</param>
     /// <param name="member">Filled in by the compiler.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static SettingsTask Verify(string? target, string extension, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
-        => new(target ?? "null", extension, SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member);
+    public static SettingsTask Verify(string? target, string extension, VerifySettings? settings = null, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
+        => new(target ?? "null", extension, SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member, settings);
 
     /// <summary>Compares the text of a value (its <c>ToString()</c>) with the snapshot.</summary>
     /// <param name="target">A value with a stable text, such as <c>GraphDiff</c>.</param>
+    /// <param name="settings">Another name for the snapshot.</param>
     /// <param name="sourceFile">Filled in by the compiler.</param>
     /// <param name="member">Filled in by the compiler.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static SettingsTask Verify(object? target, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
-        => new(FormattableString.Invariant($"{target ?? "null"}"), "txt", SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member);
+    public static SettingsTask Verify(object? target, VerifySettings? settings = null, [CallerFilePath] string sourceFile = "", [CallerMemberName] string member = "")
+        => new(FormattableString.Invariant($"{target ?? "null"}"), "txt", SourceDirectory(Assembly.GetCallingAssembly(), sourceFile), Path.GetFileNameWithoutExtension(sourceFile), member, settings);
 
     /// <summary>The folder of a source file, also where a deterministic build has mapped its path to <c>/_/…</c>.</summary>
     private static string SourceDirectory(Assembly assembly, string sourceFile)

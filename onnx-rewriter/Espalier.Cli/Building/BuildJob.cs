@@ -1,0 +1,81 @@
+using Espalier.Axes;
+using Espalier.Cli.Services;
+using Espalier.Onnx;
+
+namespace Espalier.Cli.Building;
+
+/// <summary>Slims the models of a project by the policies of its compiled assembly.</summary>
+internal sealed class BuildJob(BuildRequest request, Terminal terminal)
+{
+    private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
+    private PolicyAssembly? _assembly;
+
+    /// <summary>Does what has changed and leaves the rest.</summary>
+    /// <returns>One of <see cref="ExitCode"/>; every policy is tried, so that one build shows all errors.</returns>
+    public int Run(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(_output);
+        NativeLibraries.Register(request.Natives);
+        var result = ExitCode.Done;
+        var written = new List<string>();
+        foreach (var plan in PlanReader.Read(request.Assembly!))
+        {
+            try
+            {
+                written.AddRange(Carry(plan, cancellationToken));
+            }
+            catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+            {
+                terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
+                result = Math.Max(result, explained.Code);
+            }
+        }
+        if (result != ExitCode.Done) return result;
+        WriteList(written);
+        return ExitCode.Done;
+    }
+
+    private IEnumerable<string> Carry(PruningPlan plan, CancellationToken cancellationToken)
+    {
+        var name = plan.Model.Replace('\\', '/');
+        if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
+        var model = request.Models.FirstOrDefault(m => m.Name == name)
+            ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
+        var files = SlimFiles.InFolder(_output, plan.Policy);
+        var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
+        var stamp = Stamp.Of(plan, model, request);
+        if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp) return Copied(stampFile);
+
+        using var dense = OnnxModel.Open(model.Path);
+        var analysis = AxisAnalysis.Of(dense, model.Axes);
+        var progress = new Progress(terminal, plan.Policy);
+        var job = new SlimJob(dense, analysis, plan, model.Axes.Dimensions, progress, cancellationToken)
+        {
+            Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
+        };
+        File.Delete(stampFile);
+        var slim = job.Run();
+        var copied = files.Save(slim with { Report = slim.Report with { Plan = Stamp.WithoutLocations(slim.Report.Plan) } }, dense);
+        var (before, after) = (slim.Report.Before, slim.Report.After);
+        terminal.Error.WriteLine(FormattableString.Invariant(
+            $"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs"));
+        AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
+        return copied;
+    }
+
+    private static IEnumerable<string> Copied(string stampFile) => File.ReadLines(stampFile).Skip(1).Where(l => l.Length > 0);
+
+    /// <summary>The list that the targets copy from; what no policy makes any more is removed.</summary>
+    private void WriteList(List<string> written)
+    {
+        var known = written.ToHashSet(StringComparer.Ordinal);
+        var policies = written.Where(f => f.EndsWith(".onnx", StringComparison.Ordinal)).Select(f => f[..^5]).ToList();
+        foreach (var file in Directory.EnumerateFiles(_output))
+        {
+            var name = Path.GetFileName(file);
+            if (!known.Contains(name) && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension) && name is not ("build.request" or "build.stamp" or "outputs.txt"))
+                File.Delete(file);
+        }
+        AtomicFile.WriteAllText(Path.Combine(_output, "outputs.txt"), string.Concat(written.Select(f => f + "\n")));
+    }
+}

@@ -1,0 +1,71 @@
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Espalier.Cli.Building;
+
+/// <summary>
+/// The compiled assembly, loaded to run a policy's calibration method. It lives in a context of its own: what the tool and the
+/// policy exchange (<see cref="NamedTensor"/>) comes from the tool, everything else from the project's own references.
+/// </summary>
+internal sealed class PolicyAssembly : AssemblyLoadContext
+{
+    /// <summary>Assemblies whose types cross between the tool and the policy, or whose natives the process has once.</summary>
+    private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase) { "Espalier", "Espalier.Runtime", "Microsoft.ML.OnnxRuntime" };
+
+    private readonly Assembly _assembly;
+    private readonly Dictionary<string, string> _references;
+    private readonly List<string> _natives;
+
+    /// <summary>Loads the assembly.</summary>
+    public PolicyAssembly(BuildRequest request) : base("policies")
+    {
+        _references = request.References.GroupBy(System.IO.Path.GetFileNameWithoutExtension, StringComparer.OrdinalIgnoreCase)
+            .ToDictionary(g => g.Key!, g => g.First(), StringComparer.OrdinalIgnoreCase);
+        _natives = request.Natives;
+        _assembly = LoadFromAssemblyPath(request.Assembly!);
+    }
+
+    /// <summary>Runs the method lazily: one sample per step.</summary>
+    /// <param name="plan">A plan with a calibration method.</param>
+    /// <exception cref="EspalierException">The method is not there, or it throws.</exception>
+    public IEnumerable<IReadOnlyDictionary<string, NamedTensor>> Calibrate(PruningPlan plan)
+    {
+        var (method, samples) = (plan.Calibration!.Method!, plan.Calibration.Samples);
+        var found = Policy(plan.Policy)?.GetMethod(method, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [])
+            ?? throw new EspalierException($"Policy {plan.Policy} has no static method {method}() without parameters. Build the project again.");
+        using var each = Guarded(plan, () => ((System.Collections.IEnumerable)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null)!)
+            .Cast<IModelInputs>().GetEnumerator());
+        for (var i = 0; i < samples && Guarded(plan, each.MoveNext); i++)
+            yield return Guarded(plan, () => each.Current.ToTensors().ToDictionary(t => t.Name, StringComparer.Ordinal));
+    }
+
+    /// <inheritdoc/>
+    protected override Assembly? Load(AssemblyName assemblyName)
+    {
+        if (assemblyName.Name is not { } name || Shared.Contains(name)) return null;
+        return _references.TryGetValue(name, out var path) ? LoadFromAssemblyPath(path) : null;
+    }
+
+    /// <inheritdoc/>
+    protected override IntPtr LoadUnmanagedDll(string unmanagedDllName)
+        => NativeLibraries.Find(unmanagedDllName, _natives) is { } path ? LoadUnmanagedDllFromPath(path) : IntPtr.Zero;
+
+    // Nested policies are named with a dot in plans and files, and with a plus in metadata.
+    private Type? Policy(string name) => _assembly.GetTypes().FirstOrDefault(t => t.FullName?.Replace('+', '.') == name);
+
+    /// <summary>The method is the user's code: what it throws is told as the user's error, with where it was thrown.</summary>
+    private static T Guarded<T>(PruningPlan plan, Func<T> step)
+    {
+        try
+        {
+            return step();
+        }
+        catch (Exception e) when (e is not EspalierException)
+        {
+            var where = e.StackTrace?.Split('\n', StringSplitOptions.TrimEntries).FirstOrDefault() ?? "";
+            throw new EspalierException(
+                $"Calibration method {plan.Calibration!.Method} of policy {plan.Policy} threw {e.GetType().Name}: {e.Message} ({where}). "
+                + "It runs while the project is built, with the project's folder as the current directory.", e);
+        }
+    }
+}

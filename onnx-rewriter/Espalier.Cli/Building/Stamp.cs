@@ -1,0 +1,53 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Espalier.Cli.Building;
+
+/// <summary>A hash of everything that a slim model depends on. Where it is the one of the last build, nothing is done.</summary>
+internal static class Stamp
+{
+    /// <summary>The stamp of one policy.</summary>
+    /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="request">The build's request. The assembly, its references and the declared inputs count only where the plan calls a calibration method.</param>
+    public static string Of(PruningPlan plan, BuildModel model, BuildRequest request)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        void Text(string text)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(text));
+            hash.AppendData([0]);
+        }
+        void Content(string path)
+        {
+            Text(Path.GetFileName(path));
+            using var stream = File.OpenRead(path);
+            hash.AppendData(SHA256.HashData(stream));
+        }
+
+        foreach (var version in ToolVersions()) Text(version);
+        Text(PlanJson.Serialize(WithoutLocations(plan)));
+        foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
+        foreach (var file in ModelFiles.Of(model.Path)) Content(file);
+        if (plan.Calibration?.Method is not null)
+        {
+            Content(request.Assembly!);
+            foreach (var file in request.References.Concat(request.Inputs).Where(File.Exists).Order(StringComparer.Ordinal)) Content(file);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>The plan without the places in the source that it was read from: they are for errors, and a shipped report must not name the paths of the machine that built it.</summary>
+    public static PruningPlan WithoutLocations(PruningPlan plan) => plan with
+    {
+        Location = "",
+        Prune = [.. plan.Prune.Select(r => r with { Location = "" })],
+        Drop = [.. plan.Drop.Select(r => r with { Location = "" })],
+    };
+
+    /// <summary>Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.</summary>
+    private static IEnumerable<string> ToolVersions() =>
+        new[] { "Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli" }
+            .Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
+}

@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Espalier.Cli.Commands;
+using Espalier.Onnx;
+
+namespace Espalier.Cli;
+
+/// <summary>The root of the tool: parsing, help, and the one place where errors become messages and exit codes.</summary>
+internal static class CommandLine
+{
+    private const string Name = "espalier";
+
+    /// <summary>Runs the tool.</summary>
+    /// <param name="args">Arguments without the program's name.</param>
+    /// <param name="terminal">Where it writes.</param>
+    /// <param name="cancellationToken">Stops the work; nothing half-written stays.</param>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
+    {
+        var result = Root(terminal).Parse(args);
+        if (result.Action is ParseErrorAction)
+        {
+            foreach (var error in result.Errors) terminal.Error.WriteLine($"espalier: {error.Message}");
+            var command = result.CommandResult.Command;
+            terminal.Error.WriteLine($"Try 'espalier {(command.Name == Name ? "" : command.Name + " ")}--help'.");
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            return await result.InvokeAsync(
+                new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false },
+                cancellationToken);
+        }
+        catch (Exception e) when (Explain(e) is { } explained)
+        {
+            terminal.Error.WriteLine($"espalier: {explained.Message}");
+            return explained.Code;
+        }
+        catch (Exception e)
+        {
+            terminal.Error.WriteLine($"espalier: this is a fault of the tool, not of yours; please report it.\n{e}");
+            return ExitCode.Fault;
+        }
+    }
+
+    /// <summary>The message and exit code of a mistake that is the user's or the file's; null for a fault of the tool, which must not be hidden.</summary>
+    internal static (string Message, int Code)? Explain(Exception e) => e switch
+    {
+        UsageException => (e.Message, ExitCode.Usage),
+        OnnxFormatException => (e.Message, ExitCode.Malformed),
+        MalformedFileException => (e.Message, ExitCode.Malformed),
+        EspalierException => (e.Message, ExitCode.Refused),
+        FileNotFoundException or DirectoryNotFoundException => (e.Message, ExitCode.Usage),
+        IOException or UnauthorizedAccessException => (e.Message, ExitCode.Refused),
+        OperationCanceledException => ("stopped; nothing was written.", ExitCode.Refused),
+        _ => null,
+    };
+
+    private static Command Root(Terminal terminal)
+    {
+        // Not a RootCommand: that one is named after the executable, which is dotnet in a build.
+        var root = new Command(Name,
+            """
+            Espalier slims ONNX models: it removes channels, neurons, heads, experts, hidden state, sublayers and blocks,
+            and proves that what is left computes the same as the original with those parts masked.
+            """)
+        {
+            InspectCommand.Create(terminal),
+            SlimCommand.Create(terminal),
+            VerifyCommand.Create(terminal),
+            DiffCommand.Create(terminal),
+            WhyCommand.Create(terminal),
+            BenchCommand.Create(terminal),
+            ManifestCommand.Create(terminal),
+            BuildCommand.Create(terminal),
+            new HelpOption { Recursive = true },
+            new VersionOption(),
+        };
+        Help.Extend(root, new Dictionary<string, string[]>(StringComparer.Ordinal)
+        {
+            [root.Name] =
+            [
+                "espalier inspect model.onnx                    what could be removed, and what not and why",
+                "espalier slim model.onnx -o slim.onnx --keep 0.5 --report slim.json",
+                "espalier verify model.onnx slim.onnx --report slim.json",
+                "espalier bench model.onnx slim.onnx",
+            ],
+            ["inspect"] = InspectCommand.Examples,
+            ["slim"] = SlimCommand.Examples,
+            ["verify"] = VerifyCommand.Examples,
+            ["diff"] = DiffCommand.Examples,
+            ["why"] = WhyCommand.Examples,
+            ["bench"] = BenchCommand.Examples,
+            ["manifest"] = ManifestCommand.Examples,
+        });
+        return root;
+    }
+}
+
+/// <summary>Arguments that parse and still make no sense together.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>A file other than a model that is not what it should be: a report, calibration data.</summary>
+internal sealed class MalformedFileException(string message) : Exception(message);

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Espalier.Cli.Building;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>build</c>: what the targets of Espalier.Build call.</summary>
+internal static class BuildCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var file = new Option<FileInfo>("--request") { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
+        var command = new Command("build", "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have the form of compiler errors.") { file };
+        command.SetAction((result, cancellationToken) => Task.Run(() => Run(result.GetRequiredValue(file).FullName, terminal, cancellationToken), cancellationToken));
+        return command;
+    }
+
+    private static int Run(string path, Terminal terminal, CancellationToken cancellationToken)
+    {
+        var request = BuildRequest.Read(path);
+        try
+        {
+            if (request.Manifest is not { } manifest) return new BuildJob(request, terminal).Run(cancellationToken);
+            var model = request.Models.Single();
+            ManifestCommand.Write(model.Path, model.Name, manifest, model.Axes);
+            return ExitCode.Done;
+        }
+        catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+        {
+            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, request.Manifest is null ? request.Project : request.Models[0].Path));
+            return explained.Code;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using System.CommandLine;
+using Espalier.Axes;
+using Espalier.Cli.Services;
+using Espalier.Onnx;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>manifest</c>: what the source generator reads of a model.</summary>
+internal static class ManifestCommand
+{
+    public static readonly string[] Examples = ["espalier manifest models/bert.onnx -o obj/bert.onnx.espalier-manifest"];
+
+    public static Command Create(Terminal terminal)
+    {
+        var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
+        var output = new Option<FileInfo>("--output", "-o") { Description = "The manifest to write.", HelpName = "FILE", Required = true };
+        var name = new Option<string?>("--name") { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
+        var dimensions = CommonOptions.Dimensions();
+        var command = new Command("manifest", "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.") { model, output, name, dimensions };
+        command.SetAction(result =>
+        {
+            Write(result.GetRequiredValue(model).FullName, result.GetValue(name) ?? result.GetRequiredValue(model).ToString(),
+                result.GetRequiredValue(output).FullName, CommonOptions.ToAxisOptions(result.GetValue(dimensions)));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Writes a manifest unless it is already what it should be.</summary>
+    public static void Write(string path, string name, string output, AxisOptions options)
+    {
+        using var model = OnnxModel.Open(path);
+        AtomicFile.WriteIfDifferent(output, ManifestWriter.Write(AxisAnalysis.Of(model, options), name));
+    }
+}

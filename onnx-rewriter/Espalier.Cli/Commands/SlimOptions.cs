@@ -1,0 +1,146 @@
+using System.CommandLine;
+using Espalier.Axes;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary>The options of <c>slim</c> that say what to remove and how, and the plan that they make.</summary>
+internal sealed class SlimOptions
+{
+    /// <summary>The kinds that <c>--keep</c> and budgets act on, with the name of each one's own option.</summary>
+    private static readonly (Axis Axis, string Name, string Description)[] Kinds =
+    [
+        (Axis.Channels, "channels", "Fraction of the output channels of convolutions to keep."),
+        (Axis.Neurons, "neurons", "Fraction of the neurons of feed-forward layers to keep."),
+        (Axis.Heads, "heads", "Fraction of the attention heads to keep; KV groups, each with its query heads, where attention is grouped."),
+        (Axis.Experts, "experts", "Fraction of the experts of a mixture to keep."),
+        (Axis.HiddenState, "hidden", "Fraction of the hidden state of LSTM, GRU and RNN to keep."),
+    ];
+
+    private readonly Option<double?> _keep = CommonOptions.Fraction("--keep",
+        "Fraction of the units to keep in every exact group of channels, neurons, heads, experts and hidden state.");
+
+    private readonly (Axis Axis, string Name, Option<double?> Option)[] _kinds =
+        [.. Kinds.Select(k => (k.Axis, k.Name, CommonOptions.Fraction("--" + k.Name,
+            k.Description + " Overrides --keep, and reaches inexact groups of this kind too, since you name it.")))];
+
+    private readonly Option<int?> _dropSublayers = CommonOptions.Count("--drop-sublayers", "How many residual sublayers to remove: those that change their input least.");
+    private readonly Option<int?> _dropBlocks = CommonOptions.Count("--drop-blocks", "How many whole residual blocks to remove: those that change their input least.");
+    private readonly Option<double?> _macs = CommonOptions.Fraction("--macs", "Budget: fraction of the multiply-accumulates; decides how much of each kind without a fraction of its own stays.");
+    private readonly Option<double?> _parameters = CommonOptions.Fraction("--parameters", "Budget: fraction of the parameters.");
+    private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
+    private readonly Option<string?> _score = CommonOptions.Choice("--score",
+        "How units are ranked. variance and wanda need activations. [default: l2]", "l1", "l2", "random", "variance", "wanda");
+    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups. [default: uniform]", "uniform", "global");
+    private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
+        "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: none]", "none", "bias", "least-squares");
+    private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
+        "Kept counts are multiples of this. [default: 16 for channels, which is what pays on CPUs; 1 elsewhere]", least: 1);
+    private readonly Option<int?> _minKeep = CommonOptions.Count("--min-keep", "Fewest units of a group that stay. [default: 1]", least: 1);
+    private readonly Option<string[]> _protect = new("--protect")
+    {
+        Description = "Tensors or groups that stay whole: * is any run of characters, ? one; repeatable.",
+        HelpName = "PATTERN",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<bool> _allowInexact = new("--allow-inexact")
+    {
+        Description = "Also prune groups whose removal is not equal to masking: those under a normalisation or a Softmax.",
+    };
+    private readonly Option<string?> _calibrate = new("--calibrate")
+    {
+        Description = "Real inputs for methods that look at activations: .npy or .npz arrays named after the inputs with samples along the first axis, MNIST's idx files, or text. "
+            + "Without it, seeded random inputs are used and the report says so.",
+        HelpName = "DATA",
+    };
+    private readonly Option<int?> _samples = CommonOptions.Count("--samples", "Most samples that are read. [default: 128]", least: 1);
+    private readonly Option<int> _seed = CommonOptions.Seed();
+
+    /// <summary>All of them, in the order of the help.</summary>
+    public IEnumerable<Option> All =>
+    [
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _score, _allocate, _compensate,
+        _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
+    ];
+
+    /// <summary>The plan.</summary>
+    /// <exception cref="UsageException">Nothing is asked for.</exception>
+    /// <param name="result">The command line.</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="analysis">What the model has: <c>--keep</c> asks for every kind, but only of what there is.</param>
+    public PruningPlan ToPlan(ParseResult result, string model, AxisAnalysis analysis)
+    {
+        var budget = (result.GetValue(_macs), result.GetValue(_parameters), result.GetValue(_bytes)) switch
+        {
+            (null, null, null) => null,
+            var (macs, parameters, bytes) => new Budget(macs, parameters, bytes),
+        };
+        if (budget is null && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
+            && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
+        var score = result.GetValue(_score) switch
+        {
+            null or "l2" => Criterion.L2,
+            "l1" => Criterion.L1,
+            "random" => Criterion.Random,
+            "variance" => Criterion.Variance,
+            _ => Criterion.Wanda,
+        };
+        return new PruningPlan
+        {
+            Model = model,
+            Prune = [.. Rules(result, budget, score, analysis)],
+            Drop =
+            [
+                .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), score),
+                .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), score),
+            ],
+            Budget = budget,
+            Allocate = result.GetValue(_allocate) == "global" ? Allocation.Global : Allocation.Uniform,
+            Protect = result.GetValue(_protect) ?? [],
+            Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
+            Seed = result.GetValue(_seed),
+        };
+    }
+
+    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, Criterion score, AxisAnalysis analysis)
+    {
+        var keep = result.GetValue(_keep);
+        var inexact = result.GetValue(_allowInexact);
+        foreach (var (axis, name, option) in _kinds)
+        {
+            var own = result.GetValue(option);
+            if ((own ?? keep) is null && budget is null) continue;
+            var allowInexact = own is not null || inexact;
+            var groups = Groups(analysis, axis).ToList();
+            // Asked for by name, a kind that is not there is an error; under --keep it is none.
+            var open = groups.Where(g => g.Exactness == Exactness.Exact || (allowInexact && g.Exactness == Exactness.Inexact)).ToList();
+            if (own is null && open.Count == 0) continue;
+            yield return new PruneRule
+            {
+                Name = own is not null ? "--" + name : keep is not null ? "--keep " + name : "budget " + name,
+                Axis = axis,
+                Groups = open.Count > 0 ? [.. open.Select(g => g.Name)] : groups.Count > 0 ? [.. groups.Select(g => g.Name)] : null,
+                Keep = own ?? keep,
+                MinKeep = result.GetValue(_minKeep) ?? 1,
+                RoundTo = result.GetValue(_roundTo) ?? 0,
+                Score = score,
+                Compensate = result.GetValue(_compensate) switch { "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => With.None },
+                AllowInexact = allowInexact,
+            };
+        }
+    }
+
+    /// <summary>The groups of a kind. Where attention is grouped, heads are KV groups: a fraction of those and again of the query heads in each would be its square.</summary>
+    private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis) => analysis.Groups.Where(g => axis switch
+    {
+        Axis.Channels => g.Kind == GroupKind.Channels,
+        Axis.Neurons => g.Kind == GroupKind.Neurons,
+        Axis.Heads => g.Kind == GroupKind.KeyValueGroups || (g.Kind == GroupKind.Heads && g.Partner is null),
+        Axis.Experts => g.Kind == GroupKind.Experts,
+        _ => g.Kind == GroupKind.HiddenState,
+    });
+
+    private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion score) => count is null or 0
+        ? []
+        : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score == Criterion.Random ? Criterion.Random : Criterion.BlockSimilarity }];
+}

@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Cli.Services;
+using Espalier.Onnx;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>verify</c>: the promise of exactness, executed.</summary>
+internal static class VerifyCommand
+{
+    public static readonly string[] Examples =
+    [
+        "espalier slim bert.onnx -o slim.onnx --keep 0.5 --report slim.json",
+        "espalier verify bert.onnx slim.onnx --report slim.json",
+        "espalier verify bert.onnx slim.onnx --report slim.json --dim sequence=32 --runs 10",
+    ];
+
+    public static Command Create(Terminal terminal)
+    {
+        var dense = CommonOptions.ExistingFile("DENSE", "The model before slimming.");
+        var slim = CommonOptions.ExistingFile("SLIM", "The model after slimming.");
+        var report = new Option<FileInfo>("--report") { Description = "The report that slim wrote.", HelpName = "FILE.json", Required = true };
+        var runs = CommonOptions.Count("--runs", "How many random inputs are tried. [default: 4]", least: 1);
+        var seed = CommonOptions.Seed();
+        var dimensions = CommonOptions.Dimensions();
+        var fill = CommonOptions.Fill();
+        var command = new Command("verify",
+            "Check that the slim model computes what the dense model computes when everything that was removed is zero: both run in ONNX Runtime on random inputs and must agree within 1e-4 relative. "
+            + "A compensated model differs on purpose: there the check runs on the model before compensation, and the agreement of the outputs is printed.")
+        { dense, slim, report, runs, seed, dimensions, fill };
+        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        {
+            var file = result.GetRequiredValue(report);
+            if (!file.Exists) throw new UsageException($"--report: there is no file '{file}'.");
+            using var progress = new Progress(terminal, "verify");
+            progress.Step("reading the models");
+            using var before = OnnxModel.Open(result.GetRequiredValue(dense).FullName);
+            using var after = OnnxModel.Open(result.GetRequiredValue(slim).FullName);
+            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions));
+            var analysis = AxisAnalysis.Of(before, axes);
+            progress.Step("finding inputs that the model takes");
+            var filled = CommonOptions.ToFill(result.GetValue(fill));
+            var inputs = RandomInputs.Many(before, result.GetValue(runs) ?? 4, result.GetValue(seed), RandomInputs.Fit(before, axes.Dimensions, filled, cancellationToken), filled);
+            var verification = new Verification(analysis, Reports.Read(file.FullName), inputs, progress);
+            var outcome = verification.Run(after, cancellationToken);
+            progress.Dispose();
+            foreach (var line in outcome.Lines) terminal.Out.WriteLine(line);
+            return outcome.Holds ? ExitCode.Done : ExitCode.Refused;
+        }, cancellationToken));
+        return command;
+    }
+}

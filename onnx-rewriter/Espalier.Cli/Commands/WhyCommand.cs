@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Espalier.Axes;
+using Espalier.Cli.Services;
+using Espalier.Onnx;
+
+namespace Espalier.Cli.Commands;
+
+/// <summary><c>why</c>: how one axis of a tensor is understood, and why it may or may not be pruned.</summary>
+internal static class WhyCommand
+{
+    public static readonly string[] Examples =
+    [
+        "espalier why bert.onnx encoder.layer.0.attention.query.weight",
+        "espalier why resnet.onnx conv1.weight:0",
+    ];
+
+    public static Command Create(Terminal terminal)
+    {
+        var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
+        var tensor = new Argument<string>("TENSOR[:AXIS]") { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
+        var command = new Command("why", "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.") { model, tensor };
+        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        {
+            using var progress = new Progress(terminal, "why");
+            progress.Step("reading the model");
+            using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
+            var analysis = AxisAnalysis.Of(opened);
+            progress.Dispose();
+            Explanation.Write(terminal.Out, analysis, result.GetRequiredValue(tensor));
+            return ExitCode.Done;
+        }, cancellationToken));
+        return command;
+    }
+}

@@ -1,0 +1,30 @@
+namespace Espalier.Cli.Services;
+
+/// <summary>Files that appear whole or not at all.</summary>
+internal static class AtomicFile
+{
+    /// <summary>Writes a text as UTF-8 without a byte order mark.</summary>
+    public static void WriteAllText(string path, string text)
+    {
+        var full = Path.GetFullPath(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+        var temporary = full + "." + Path.GetRandomFileName() + ".tmp";
+        try
+        {
+            File.WriteAllText(temporary, text);
+            File.Move(temporary, full, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Writes a text unless the file has it already, and in either case gives it the present time: build tools compare times.</summary>
+    public static void WriteIfDifferent(string path, string text)
+    {
+        if (File.Exists(path) && File.ReadAllText(path) == text) File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
+        else WriteAllText(path, text);
+    }
+}

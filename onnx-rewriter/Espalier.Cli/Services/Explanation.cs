@@ -1,0 +1,90 @@
+using System.Globalization;
+using Espalier.Axes;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>What <c>why</c> prints.</summary>
+internal static class Explanation
+{
+    private const int MostMembers = 12;
+
+    /// <summary>Explains all axes of a tensor, or one.</summary>
+    /// <param name="output">Where to write.</param>
+    /// <param name="analysis">The axes.</param>
+    /// <param name="what">Name of a tensor, or <c>name:axis</c>.</param>
+    /// <exception cref="UsageException">There is no such tensor or axis.</exception>
+    public static void Write(TextWriter output, AxisAnalysis analysis, string what)
+    {
+        var (tensor, axis) = Parse(analysis, what);
+        var terms = analysis.TermsOf(tensor);
+        if (terms is null)
+        {
+            output.WriteLine($"{tensor}: its rank is unknown, so nothing on it can be pruned. An operator before it has no rule, or its shape depends on data.");
+            return;
+        }
+        if (axis >= terms.Count) throw new UsageException(FormattableString.Invariant($"'{tensor}' has {terms.Count} axes; there is no axis {axis}."));
+        for (var i = 0; i < terms.Count; i++)
+        {
+            if (axis is null || axis == i) Write(output, analysis, tensor, i, terms[i]);
+        }
+    }
+
+    private static void Write(TextWriter output, AxisAnalysis analysis, string tensor, int axis, Term term)
+    {
+        output.WriteLine(FormattableString.Invariant($"{tensor}:{axis} = {term}"));
+        var groups = analysis.Groups.Where(g => Occurs(g, tensor, axis, term)).ToList();
+        if (groups.Count == 0) output.WriteLine("  no group: the axis has one element, its size is dynamic, or it occurs in no weight");
+        foreach (var group in groups)
+        {
+            output.WriteLine(FormattableString.Invariant($"  {group.Name}: {Kind(group.Kind)}, {group.Size} units, {Verdict(group)}"));
+            foreach (var line in (group.Reason ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) output.WriteLine($"    because: {line}");
+            if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
+            if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({Kind(partner.Kind)})");
+            var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}")).Distinct(StringComparer.Ordinal).ToList();
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    the same units in {members.Count} weight axes:"));
+            foreach (var member in members.Take(MostMembers)) output.WriteLine($"      {member}");
+            if (members.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"      and {members.Count - MostMembers} more"));
+            foreach (var consumer in group.Consumers.Take(MostMembers)) output.WriteLine($"    read by {consumer.Node}, weight {consumer.Parameter}");
+            if (group.Consumers.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"    and {group.Consumers.Count - MostMembers} more readers"));
+        }
+    }
+
+    private static (string Tensor, int? Axis) Parse(AxisAnalysis analysis, string what)
+    {
+        // Names of tensors may hold colons: the whole text is a name wherever the model has it.
+        if (Exists(analysis, what)) return (what, null);
+        var at = what.LastIndexOf(':');
+        if (at > 0 && int.TryParse(what.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var axis) && Exists(analysis, what[..at])) return (what[..at], axis);
+        var near = Names(analysis).Where(n => n.Contains(what, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).Take(5).ToList();
+        throw new UsageException($"the model has no tensor '{what}'." + (near.Count > 0 ? $" There are: {string.Join(", ", near)}." : " 'espalier inspect' lists weights."));
+    }
+
+    private static bool Exists(AxisAnalysis analysis, string tensor) => analysis.TermsOf(tensor) is not null || Names(analysis).Contains(tensor, StringComparer.Ordinal);
+
+    private static IEnumerable<string> Names(AxisAnalysis analysis) => analysis.Model.Proto.Graph.Initializer.Select(t => t.Name)
+        .Concat(analysis.Model.Proto.Graph.Input.Select(i => i.Name))
+        .Concat(analysis.Nodes.SelectMany(n => n.Proto.Output).Where(n => n.Length > 0))
+        .Distinct(StringComparer.Ordinal);
+
+    private static bool Occurs(Group group, string tensor, int axis, Term term)
+        => group.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis) || Units(group, term);
+
+    private static bool Units(Group group, Term term) => term.UnitMap(group.Factor).Any(u => u >= 0);
+
+    private static string Verdict(Group group) => group.Exactness switch
+    {
+        Exactness.Exact => "exact: removing units equals masking them",
+        Exactness.Inexact => "inexact: units can be removed, but what is left is not what masking gives",
+        _ => "frozen: units cannot be removed",
+    };
+
+    private static string Kind(GroupKind kind) => kind switch
+    {
+        GroupKind.KeyValueGroups => "KV groups",
+        GroupKind.HeadDims => "head dimensions",
+        GroupKind.ValueDims => "value dimensions",
+        GroupKind.HiddenState => "hidden state",
+        GroupKind.EmbeddingRows => "embedding rows",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
+}

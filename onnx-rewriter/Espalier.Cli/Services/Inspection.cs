@@ -1,0 +1,98 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Espalier.Axes;
+using Espalier.Onnx;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>What <c>inspect</c> shows, as plain values: the tables and the JSON say the same.</summary>
+/// <param name="File">Name of the model's file.</param>
+/// <param name="Opset">Version of the default operator set; 0 where none is imported.</param>
+/// <param name="Nodes">Nodes, subgraphs included.</param>
+/// <param name="Cost">Cost at the nominal sizes.</param>
+/// <param name="PrunableParameters">Parameters in at least one group that is not frozen.</param>
+/// <param name="Inputs">Name, element type and shape of every input.</param>
+/// <param name="Outputs">The same of every output.</param>
+/// <param name="Groups">Groups that can be pruned.</param>
+/// <param name="Blocks">Blocks and sublayers.</param>
+/// <param name="Frozen">Groups that cannot be pruned.</param>
+internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long PrunableParameters, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
+    IReadOnlyList<InspectedGroup> Groups, IReadOnlyList<InspectedBlock> Blocks, IReadOnlyList<InspectedGroup> Frozen)
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Reads the analysis.</summary>
+    public static Inspection Of(AxisAnalysis analysis)
+    {
+        var graph = analysis.Model.Proto.Graph;
+        var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        var prunable = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => g.Id).ToHashSet();
+        var parameters = analysis.Cost.Monomials.Where(m => m.Unit == CostUnit.Parameters).ToList();
+        double Value(Monomial m) => m.Groups.Aggregate(m.Coefficient, (product, g) => product * analysis.Cost.GroupSizes[g]);
+
+        var all = analysis.Groups.Select(g => new InspectedGroup(
+            g.Id, g.Name, Camel(g.Kind), g.Size, Camel(g.Exactness), g.Reason, g.MinKeep,
+            (long)parameters.Where(m => m.Groups.Contains(g.Id)).Sum(Value),
+            [.. g.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis}")).Distinct()])).ToList();
+        var cost = new ModelCost(
+            (long)analysis.Cost.Evaluate(CostUnit.Parameters),
+            (long)analysis.Cost.Evaluate(CostUnit.Macs),
+            analysis.Model.Path is { } path ? new FileInfo(path).Length : 0);
+        return new Inspection(
+            System.IO.Path.GetFileName(analysis.Model.Path ?? ""),
+            analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 0,
+            analysis.Nodes.Count, cost, (long)parameters.Where(m => m.Groups.Any(prunable.Contains)).Sum(Value),
+            [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
+            [.. all.Where(g => prunable.Contains(g.Id))],
+            [.. analysis.Blocks.Select(b => Measure(analysis, b))],
+            [.. all.Where(g => !prunable.Contains(g.Id))]);
+    }
+
+    /// <summary>The JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>The tables.</summary>
+    public void Render(Terminal terminal) => InspectionTables.Write(terminal, this);
+
+    private static InspectedBlock Measure(AxisAnalysis analysis, Block block)
+    {
+        var without = block.Sublayers.ToHashSet();
+        long Saved(CostUnit unit) => (long)(analysis.Cost.Evaluate(unit) - analysis.Cost.Evaluate(unit, null, without));
+        return new InspectedBlock(block.Id, block.Name, block.IsSublayer ? "sublayer" : "block", block.Nodes.Length, Saved(CostUnit.Parameters), Saved(CostUnit.Macs));
+    }
+
+    private static string Signature(ValueInfoProto value)
+    {
+        if (value.Type?.TensorType is not { } tensor) return $"{value.Name} (no tensor)";
+        var shape = tensor.Shape is { } s ? string.Join(", ", s.Dim.Select(d => d.HasDimValue ? d.DimValue.ToString(System.Globalization.CultureInfo.InvariantCulture) : d.HasDimParam ? d.DimParam : "?")) : "…";
+        return $"{value.Name} {((TensorProto.Types.DataType)tensor.ElemType).ToString().ToLowerInvariant()}[{shape}]";
+    }
+
+    private static string Camel<T>(T value) where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+}
+
+/// <summary>One group.</summary>
+/// <param name="Id">Number.</param>
+/// <param name="Name">Name, as rules and <c>--protect</c> match it.</param>
+/// <param name="Kind">Kind.</param>
+/// <param name="Size">Units.</param>
+/// <param name="Exactness">exact, inexact or frozen.</param>
+/// <param name="Reason">Why it is inexact or frozen.</param>
+/// <param name="MinKeep">Fewest units that must stay.</param>
+/// <param name="Parameters">Parameters that its units have a part in.</param>
+/// <param name="Members">Weight axes, as <c>tensor:axis</c>.</param>
+internal sealed record InspectedGroup(int Id, string Name, string Kind, int Size, string Exactness, string? Reason, int MinKeep, long Parameters, IReadOnlyList<string> Members);
+
+/// <summary>One block or sublayer.</summary>
+/// <param name="Id">Number.</param>
+/// <param name="Name">Name.</param>
+/// <param name="Kind">block or sublayer.</param>
+/// <param name="Nodes">Nodes in it.</param>
+/// <param name="Parameters">Parameters that its removal saves.</param>
+/// <param name="Macs">Multiply-accumulates that its removal saves.</param>
+internal sealed record InspectedBlock(int Id, string Name, string Kind, int Nodes, long Parameters, long Macs);

@@ -1,0 +1,57 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>An inspection as tables.</summary>
+internal static class InspectionTables
+{
+    /// <summary>Prints the overview, the kinds, the groups, the blocks and the reasons.</summary>
+    public static void Write(Terminal terminal, Inspection i)
+    {
+        var console = terminal.Tables();
+        terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{i.File}: {i.Nodes} nodes, opset {i.Opset}, {Figures.Short(i.Cost.Parameters)} parameters, {Figures.Short(i.Cost.Macs)} MACs, {Figures.Bytes(i.Cost.Bytes)}"));
+        terminal.Out.WriteLine($"inputs:  {string.Join(", ", i.Inputs)}");
+        terminal.Out.WriteLine($"outputs: {string.Join(", ", i.Outputs)}");
+        terminal.Out.WriteLine($"parameters in groups that can be pruned: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)}");
+        terminal.Out.WriteLine();
+
+        if (i.Groups.Count > 0)
+        {
+            var groups = Table("Groups that can be pruned", "group", "kind", "units", "exact", "parameters", "share", "weight axes");
+            foreach (var g in i.Groups.OrderBy(g => g.Kind, StringComparer.Ordinal).ThenBy(g => g.Id))
+                Row(groups, g.Name, g.Kind, Text(g.Size), g.Exactness == "exact" ? "yes" : $"no: {g.Reason}", Figures.Short(g.Parameters), Figures.Ratio(g.Parameters, i.Cost.Parameters), Text(g.Members.Count));
+            console.Write(groups);
+        }
+        if (i.Blocks.Count > 0)
+        {
+            var blocks = Table("Blocks that can be removed", "name", "kind", "nodes", "parameters", "MACs", "share of MACs");
+            foreach (var b in i.Blocks) Row(blocks, b.Name, b.Kind, Text(b.Nodes), Figures.Short(b.Parameters), Figures.Short(b.Macs), Figures.Ratio(b.Macs, i.Cost.Macs));
+            console.Write(blocks);
+        }
+        if (i.Frozen.Count > 0)
+        {
+            var frozen = Table("Frozen", "group", "units", "weight axes", "reason");
+            foreach (var g in i.Frozen) Row(frozen, g.Name, Text(g.Size), Text(g.Members.Count), g.Reason ?? "");
+            console.Write(frozen);
+        }
+        terminal.Out.WriteLine("'espalier why MODEL TENSOR:AXIS' explains one axis.");
+    }
+
+    private static Table Table(string title, params string[] columns)
+    {
+        var table = new Table().Border(TableBorder.Rounded).Title(title);
+        foreach (var column in columns)
+        {
+            var added = new TableColumn(column);
+            table.AddColumn(column is "units" or "parameters" or "share" or "weight axes" or "nodes" or "MACs" or "share of MACs" ? added.RightAligned().NoWrap() : added);
+        }
+        return table;
+    }
+
+    // Names come from the file: a bracket in one must not be taken for a style.
+    private static void Row(Table table, params string[] cells) => table.AddRow([.. cells.Select(c => new Text(c))]);
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,59 @@
+using System.Collections;
+using Espalier.Onnx;
+using Espalier.Pruning;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>The files that slimming leaves, and how they are written: the model last, so that a model never stands beside another's report.</summary>
+internal sealed class SlimFiles : IEnumerable<string>
+{
+    /// <summary>Extension of the diff for people.</summary>
+    public const string TextExtension = ".diff.txt";
+
+    /// <summary>The model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The report; null for none.</summary>
+    public string? Report { get; init; }
+
+    /// <summary>The diff as JSON; null for none.</summary>
+    public string? Diff { get; init; }
+
+    /// <summary>The diff as text; null for none.</summary>
+    public string? DiffText { get; init; }
+
+    /// <summary>What the build leaves for a policy.</summary>
+    public static SlimFiles InFolder(string folder, string policy)
+    {
+        string File(string relative) => Path.Combine(folder, Path.GetFileName(relative));
+        return new SlimFiles
+        {
+            Model = File(PolicyFiles.Model(policy)),
+            Report = File(PolicyFiles.Report(policy)),
+            Diff = File(PolicyFiles.Diff(policy)),
+            DiffText = Path.Combine(folder, policy + TextExtension),
+        };
+    }
+
+    /// <summary>Writes what is asked for.</summary>
+    /// <returns>Names of the files that belong beside the program: model, its external data, report and diff.</returns>
+    public IReadOnlyList<string> Save(SlimResult slim, OnnxModel dense)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(Model))!);
+        if (Report is not null) AtomicFile.WriteAllText(Report, ReportJson.Serialize(slim.Report));
+        if (Diff is not null || DiffText is not null)
+        {
+            var diff = GraphDiffer.Diff(dense, slim.Model);
+            if (Diff is not null) AtomicFile.WriteAllText(Diff, DiffJson.Serialize(diff));
+            if (DiffText is not null) AtomicFile.WriteAllText(DiffText, diff.ToString());
+        }
+        slim.Model.Save(Model);
+        var data = Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(Model))!, Path.GetFileName(Model) + "?data").Select(Path.GetFileName);
+        return [Path.GetFileName(Model), .. data!, .. new[] { Report, Diff }.OfType<string>().Select(f => Path.GetFileName(f))];
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<string> GetEnumerator() => new[] { Model, Report, Diff, DiffText }.OfType<string>().GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}

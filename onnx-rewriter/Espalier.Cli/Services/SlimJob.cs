@@ -1,0 +1,90 @@
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.Pruning;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>Carries out one plan on one model: statistics where the plan needs them, slimming, and the plan's guards. Writes nothing.</summary>
+internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan, IReadOnlyDictionary<string, long> dimensions, Progress progress, CancellationToken cancellationToken)
+{
+    /// <summary>Most random inputs when there are no real ones: their spread stands for the data's.</summary>
+    private const int MostSynthetic = 32;
+
+    private const int EquivalenceRuns = 2;
+
+    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
+    private IReadOnlyDictionary<string, long>? _sizes;
+
+    /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
+    public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
+
+    /// <summary>Numbers that fill inputs when random ones are made.</summary>
+    public IReadOnlyDictionary<string, double>? Fill { get; init; }
+
+    /// <summary>The slim model with its report.</summary>
+    /// <exception cref="EspalierException">The plan cannot be carried out, or a guard does not hold.</exception>
+    public SlimResult Run()
+    {
+        var notes = new List<string>();
+        CalibrationStatistics? statistics = null;
+        if (Slimmer.Needs(plan, analysis) is { } needs)
+        {
+            var samples = Real();
+            if (samples is null)
+            {
+                samples = RandomInputs.Many(dense, Math.Min(plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), plan.Seed, Sizes(), Fill);
+                notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
+            }
+            statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
+            notes.AddRange(statistics.Notes);
+        }
+        progress.Step("slimming");
+        cancellationToken.ThrowIfCancellationRequested();
+        var slim = Slimmer.Run(dense, plan, analysis, statistics);
+        if (plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
+        return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
+    }
+
+    private IEnumerable<string> Check(Guard guard, SlimResult slim)
+    {
+        if (guard.Equivalence)
+        {
+            progress.Step("checking equivalence");
+            var selection = Equivalence.Selection(analysis, slim.Report, exactOnly: true);
+            var plain = Surgery.Apply(analysis, selection);
+            using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
+            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(dense, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
+            if (!found.IsExact)
+                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most 1e-4 is rounding."));
+            yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
+        }
+        if (guard.Agreement is { } least)
+        {
+            progress.Step("checking agreement");
+            var samples = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+            var agreement = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken).Top1
+                ?? throw new EspalierException("Guard(Agreement = …): no output of the model has rows to compare the largest element of. Remove the guard, or use Equivalence.");
+            if (agreement < least)
+                throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): the largest output of the slim model is the dense model's on {agreement:0.###} of the calibration data. Remove less, or compensate."));
+            yield return FormattableString.Invariant($"The largest output is the dense model's on {agreement:0.###} of the calibration data.");
+        }
+    }
+
+    /// <summary>Sizes with which the model runs: found once.</summary>
+    private IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);
+
+    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? Real()
+    {
+        if (_read is not null) return _read;
+        progress.Step("reading calibration data");
+        if (Samples is not null) _read = [.. Samples()];
+        else if (plan.Calibration?.Path is { } path) _read = CalibrationData.Read(path, dense, new DataOptions { Samples = plan.Calibration.Samples });
+        return _read;
+    }
+
+    private sealed class Reporter(Progress progress) : IProgress<CalibrationProgress>
+    {
+        public void Report(CalibrationProgress value) => progress.Step("calibrating", value.Done, value.Total);
+    }
+}

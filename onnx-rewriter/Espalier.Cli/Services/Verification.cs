@@ -1,0 +1,68 @@
+using System.Globalization;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.Pruning;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>What <c>verify</c> found.</summary>
+/// <param name="Holds">Whether the promise holds.</param>
+/// <param name="Lines">For people.</param>
+internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lines);
+
+/// <summary>Checks a slim model against the masked dense model that its report describes.</summary>
+/// <param name="analysis">The dense model.</param>
+/// <param name="report">What was removed.</param>
+/// <param name="inputs">What both models are run on.</param>
+/// <param name="progress">Told what goes on.</param>
+internal sealed class Verification(AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, Progress progress)
+{
+    /// <summary>Runs the check.</summary>
+    /// <param name="slim">The slim model.</param>
+    /// <param name="cancellationToken">Stops between runs.</param>
+    public VerificationOutcome Run(OnnxModel slim, CancellationToken cancellationToken)
+    {
+        var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
+        var inexact = report.Groups.Where(g => g.Kept < g.Size && exactness.GetValueOrDefault(g.Name) == Exactness.Inexact).Select(g => g.Name).ToList();
+        var compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
+        var lines = new List<string>();
+        progress.Step("masking");
+        if (inexact.Count == 0 && !compensated)
+        {
+            using var masked = Equivalence.Masked(analysis, Removed(report), Equivalence.Blocks(analysis, report));
+            progress.Step("running both models");
+            return Judge(OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken), "the slim model", lines);
+        }
+
+        if (compensated) lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: the check is of the same model before compensation.");
+        if (inexact.Count > 0) lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", inexact)}): the check is of the same model with those left whole.");
+        var selection = Equivalence.Selection(analysis, report, exactOnly: true);
+        var plain = Surgery.Apply(analysis, selection);
+        using var reference = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
+        progress.Step("running both models");
+        var outcome = Judge(OracleComparer.Compare(reference, plain.Model, inputs: inputs, cancellationToken: cancellationToken), "what was removed exactly", lines);
+        progress.Step("comparing with the dense model");
+        var agreement = Agreement.Compare(analysis.Model, slim, inputs, cancellationToken: cancellationToken);
+        lines.Add(agreement.Top1 is { } top1
+            ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} random inputs: {top1:0.000} (rows whose largest output is the same)")
+            : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} random inputs"));
+        return outcome with { Lines = lines };
+    }
+
+    private static VerificationOutcome Judge(OracleResult found, string what, List<string> lines)
+    {
+        var worst = found.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).FirstOrDefault().Key;
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most 1e-4 is rounding)"));
+        lines.AddRange(found.Notes.Select(n => $"note: {n}"));
+        lines.Add(found.IsExact ? $"verified: {what} equals the masked dense model." : $"FAILED: {what} is not equal to the masked dense model.");
+        return new VerificationOutcome(found.IsExact, lines);
+    }
+
+    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Removed(PruningReport report) => report.Removed.ToDictionary(
+        t => t.Key,
+        t => (IReadOnlyDictionary<int, int[]>)t.Value.ToDictionary(
+            a => int.TryParse(a.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var axis) ? axis : throw new MalformedFileException($"The report names axis '{a.Key}' of '{t.Key}'."),
+            a => a.Value.ToArray()),
+        StringComparer.Ordinal);
+}

@@ -1,0 +1,172 @@
+namespace Espalier.EndToEnd.Tests;
+
+/// <summary>One project that is built again and again, as in a day's work: each step says what must and what must not be done.</summary>
+[Collection(PackedCollection.Name)]
+public sealed class BuildTests(PackedFeed feed)
+{
+    private const string Program = """
+        using App;
+        using Espalier;
+
+        using var slim = SlimTiny.Open();
+        var image = new float[3 * 8 * 8];
+        for (var i = 0; i < image.Length; i++) image[i] = i % 7 / 7f;
+        var scores = slim.Run(new(new TensorData<float>(image, [1, 3, 8, 8]))).Scores;
+        Console.WriteLine($"scores {scores.Values.Length}");
+        Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.Single(g => g.Size == 12).Kept}");
+        Console.WriteLine(SlimTiny.Plan.Diff);
+        """;
+
+    private const string Policy = """
+        using Espalier;
+
+        namespace App;
+
+        [PruningPolicy("models/tiny.onnx")]
+        [Guard(Equivalence = true)]
+        public static partial class SlimTiny
+        {
+            [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
+            public static partial Rule Channels { get; }
+        }
+        """;
+
+    [Fact]
+    public void A_project_with_one_package_slims_runs_publishes_rebuilds_what_changed_and_cleans()
+    {
+        var app = new Workspace(feed, "App").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", Program).Write("Policy.cs", Policy);
+
+        app.Run("publish", "-c", "Release", "-nologo", "-o", "out put").Succeeds();
+        app.Run(Path.Combine("out put", "App.dll")).Succeeds().Says("scores 10").Says("kept 6").Says("first");
+        Assert.True(File.Exists(app["out put/espalier/App.SlimTiny.onnx"]));
+        Assert.False(File.Exists(app["out put/models/tiny.onnx"]), "the dense model is published only with CopyDense");
+        Assert.True(File.Exists(app.Output("espalier/App.SlimTiny.report.json")));
+        Assert.True(File.Exists(app.Made("App.SlimTiny.diff.txt")));
+        Assert.True(new FileInfo(app.Output("espalier/App.SlimTiny.onnx")).Length < new FileInfo(app["models/tiny.onnx"]).Length);
+        Assert.DoesNotContain(app.Folder, File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json")), StringComparison.Ordinal);
+
+        // Nothing changed: neither manifest nor slimming runs; each would leave a new time.
+        var manifest = app.Made("manifests/models/tiny.onnx.espalier-manifest");
+        var (manifestTime, stampTime, modelTime, assemblyTime) = (Time(manifest), Time(app.Made("build.stamp")), Time(app.Made("App.SlimTiny.onnx")), Time(app.Output("App.dll")));
+        app.Build("--no-restore").Succeeds();
+        Assert.Equal(manifestTime, Time(manifest));
+        Assert.Equal(stampTime, Time(app.Made("build.stamp")));
+        Assert.Equal(assemblyTime, Time(app.Output("App.dll")));
+
+        // Other code, and the policy two lines further down: the assembly is new, the plan is not.
+        app.Write("Program.cs", Program + "\nConsole.WriteLine(\"edited\");\n").Write("Policy.cs", "// A comment.\n\n" + Policy);
+        app.Build("--no-restore").Succeeds();
+        Assert.NotEqual(assemblyTime, Time(app.Output("App.dll")));
+        Assert.NotEqual(stampTime, Time(app.Made("build.stamp")));
+        Assert.Equal(modelTime, Time(app.Made("App.SlimTiny.onnx")));
+
+        // Another ratio.
+        app.Write("Policy.cs", Policy.Replace("Keep = 0.5", "Keep = 0.25", StringComparison.Ordinal));
+        app.Build("--no-restore").Succeeds();
+        app.Run(app.Output("App.dll")).Succeeds().Says("kept 3").Says("edited");
+
+        // Another name: the old model goes, from the output too.
+        app.Write("Policy.cs", Policy.Replace("SlimTiny", "Thin", StringComparison.Ordinal)).Write("Program.cs", Program.Replace("SlimTiny", "Thin", StringComparison.Ordinal));
+        app.Build("--no-restore").Succeeds();
+        Assert.True(File.Exists(app.Output("espalier/App.Thin.onnx")));
+        Assert.False(File.Exists(app.Made("App.SlimTiny.onnx")));
+        Assert.False(File.Exists(app.Output("espalier/App.SlimTiny.onnx")));
+
+        app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "again").Succeeds();
+        Assert.True(File.Exists(app["again/espalier/App.Thin.onnx"]));
+
+        app.Run("clean", "-c", "Release", "-nologo").Succeeds();
+        Assert.False(Directory.Exists(app.Made("")), "clean leaves nothing in obj");
+        Assert.False(Directory.Exists(app.Output("espalier")), "clean leaves nothing in bin");
+    }
+
+    [Fact]
+    public void A_design_time_build_writes_the_manifest_and_slims_nothing()
+    {
+        var app = new Workspace(feed, "Design").Model().Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", Policy);
+        app.Run("restore", "-nologo").Succeeds();
+        app.Run("msbuild", "-nologo", "-t:Compile;CoreCompile", "-p:Configuration=Release", "-p:DesignTimeBuild=true", "-p:BuildingInsideVisualStudio=true",
+            "-p:SkipCompilerExecution=true", "-p:ProvideCommandLineArgs=true", "-getItem:AdditionalFiles").Succeeds().Says("tiny.onnx.espalier-manifest").Says("\"EspalierModel\": \"models/tiny.onnx\"");
+        Assert.True(File.Exists(app.Made("manifests/models/tiny.onnx.espalier-manifest")));
+        Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
+    }
+
+    [Fact]
+    public void Errors_name_the_line_of_the_policy_and_the_file_of_the_model()
+    {
+        var app = new Workspace(feed, "Errors").Model().Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", """
+            using Espalier;
+
+            namespace App;
+
+            [PruningPolicy("models/tiny.onnx")]
+            [Guard(Agreement = 1.0)]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
+                [Score(Criterion.Variance)]
+                public static partial Rule Channels { get; }
+
+                [Calibration(Samples = 4)]
+                static System.Collections.Generic.IEnumerable<Inputs> Images() => throw new System.InvalidOperationException("no images here");
+            }
+            """);
+        app.Build().Fails().Says("Policy.cs(5,2): error ESPB011: ").Says("no images here");
+        Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
+
+        File.WriteAllBytes(app["models/tiny.onnx"], File.ReadAllBytes(app["models/tiny.onnx"])[..200]);
+        app.Build("--no-restore").Fails().Says("tiny.onnx: error ESPB010: ");
+    }
+
+    [Fact]
+    public void A_calibration_method_runs_and_models_reach_every_framework_and_referencing_projects()
+    {
+        var library = new Workspace(feed, "Library").Model()
+            .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""", properties: "<OutputType>Library</OutputType>")
+            .Write("Policy.cs", """
+            using Espalier;
+
+            namespace Library;
+
+            [PruningPolicy("models/tiny.onnx")]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
+                [Score(Criterion.Variance), Compensate(With.LeastSquares)]
+                public static partial Rule Channels { get; }
+
+                [Calibration(Samples = 6)]
+                static IEnumerable<Inputs> Images()
+                {
+                    if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
+                    var random = new Random(3);
+                    for (var i = 0; i < 6; i++)
+                    {
+                        var image = new float[3 * 8 * 8];
+                        for (var j = 0; j < image.Length; j++) image[j] = (float)random.NextDouble();
+                        yield return new(new TensorData<float>(image, [1, 3, 8, 8]));
+                    }
+                }
+            }
+            """);
+        var app = new Workspace(feed, "Referencing")
+            .Project($"""<ProjectReference Include="../{library.Name}/{library.Name}.csproj" />""")
+            .Write("Program.cs", """
+            using Library;
+
+            Console.WriteLine($"slim {File.Exists(Espalier.PolicyFiles.FullPath(Espalier.PolicyFiles.Model(SlimTiny.Plan.Policy)))}");
+            using var dense = SlimTiny.OpenDense();
+            Console.WriteLine($"notes {string.Join(' ', SlimTiny.Plan.Report.Notes)}");
+            """);
+        app.Build().Succeeds();
+        app.Run(app.Output("Referencing.dll")).Succeeds().Says("slim True");
+        Assert.True(File.Exists(app.Output("models/tiny.onnx")), "CopyDense");
+        Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+    }
+
+    private static DateTime Time(string file)
+    {
+        Assert.True(File.Exists(file), $"there is no '{file}'");
+        return File.GetLastWriteTimeUtc(file);
+    }
+}

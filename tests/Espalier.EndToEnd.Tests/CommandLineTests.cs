@@ -1,0 +1,194 @@
+using System.Text.Json;
+using Espalier.Cli;
+using Espalier.TestKit;
+
+namespace Espalier.EndToEnd.Tests;
+
+/// <summary>The tool in this process: what it prints and what it returns.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("espalier cli ").FullName;
+
+    /// <inheritdoc/>
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(2, "no-such-command")]
+    [InlineData(2, "slim", "model.onnx")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "1.5")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0,5")]
+    [InlineData(2, "slim", "MODEL", "-o", "MODEL", "--keep", "0.5")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "magic")]
+    [InlineData(2, "inspect", "missing.onnx")]
+    [InlineData(2, "inspect", "MODEL", "--dim", "batch")]
+    [InlineData(2, "why", "MODEL", "no.such.tensor")]
+    [InlineData(3, "inspect", "BROKEN")]
+    [InlineData(3, "slim", "BROKEN", "-o", "OUT", "--keep", "0.5")]
+    [InlineData(3, "verify", "MODEL", "MODEL", "--report", "BROKEN")]
+    [InlineData(1, "slim", "MODEL", "-o", "OUT", "--experts", "0.5")]
+    [InlineData(1, "slim", "MODEL", "-o", "OUT", "--neurons", "0.5", "--score", "variance", "--calibrate", "nowhere.npy")]
+    public void A_users_mistake_has_its_exit_code_a_message_and_no_trace(int code, params string[] arguments)
+    {
+        var result = Run([.. arguments.Select(Resolve)]);
+        Assert.True(result.Code == code, $"{result.Code}: {result.Error}");
+        Assert.StartsWith("espalier: ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out), "nothing is written");
+    }
+
+    [Fact]
+    public void Every_command_has_help_with_examples_that_parse()
+    {
+        var root = Run("--help");
+        Assert.Equal(0, root.Code);
+        foreach (var command in new[] { "inspect", "slim", "verify", "diff", "why", "bench", "manifest" })
+        {
+            Assert.Contains(command, root.Text, StringComparison.Ordinal);
+            var help = Run(command, "--help");
+            Assert.Equal(0, help.Code);
+            Assert.Contains("Exit codes: 0 done, 1 refused or failed check, 2 usage, 3 malformed input.", help.Text, StringComparison.Ordinal);
+            var examples = help.Text[help.Text.IndexOf("Examples:", StringComparison.Ordinal)..].Split('\n').Where(l => l.StartsWith("  espalier ", StringComparison.Ordinal)).ToList();
+            Assert.NotEmpty(examples);
+            Assert.Contains(examples, e => e.Contains(command, StringComparison.Ordinal));
+            // Every option of an example must exist: a file that does not is the only thing that may be wrong with it.
+            foreach (var example in examples)
+            {
+                var arguments = example.Split('>')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(a => a.Trim('\'')).ToArray();
+                var tried = Run(arguments);
+                Assert.Equal(2, tried.Code);
+                Assert.All(tried.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1), e => Assert.Contains("There is no file", e, StringComparison.Ordinal));
+            }
+        }
+        Assert.Contains("--compensate", Run("slim", "--help").Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_is_slimmed_verified_and_compared()
+    {
+        var slim = Run("slim", Model, "-o", Out, "--keep", "0.5", "--report", At("slim.json"), "--diff", At("slim.txt"));
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_folder, "*.tmp"));
+
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        foreach (var side in new[] { "before", "after" })
+        {
+            foreach (var unit in new[] { "parameters", "macs", "bytes" }) Assert.True(report.RootElement.GetProperty(side).GetProperty(unit).GetInt64() > 0);
+        }
+        var removed = report.RootElement.GetProperty("removed").GetProperty("up.weight");
+        Assert.Equal(16, removed.EnumerateObject().Single().Value.GetArrayLength());
+
+        var verify = Run("verify", Model, Out, "--report", At("slim.json"));
+        Assert.True(verify.Code == 0, verify.Text + verify.Error);
+        Assert.Contains("verified: the slim model equals the masked dense model.", verify.Text, StringComparison.Ordinal);
+
+        var wrong = Run("verify", Model, Model, "--report", At("slim.json"));
+        Assert.True(wrong.Code == 1, wrong.Text + wrong.Error);
+        Assert.Contains("FAILED", wrong.Text, StringComparison.Ordinal);
+
+        var diff = Run("diff", Model, Out);
+        Assert.Equal(0, diff.Code);
+        Assert.Contains("up.weight", diff.Text, StringComparison.Ordinal);
+        Assert.Equal(diff.Text, File.ReadAllText(At("slim.txt")));
+
+        var bench = Run("bench", Model, Out, "--rounds", "2");
+        Assert.True(bench.Code == 0, bench.Error);
+        Assert.Contains("B/A: ", bench.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_compensated_model_is_verified_before_compensation_and_its_agreement_printed()
+    {
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "variance", "--compensate", "least-squares", "--report", At("slim.json"), "--seed", "3");
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains("note: Without calibration data the statistics come from 32 seeded random inputs.", slim.Text, StringComparison.Ordinal);
+        var verify = Run("verify", Model, Out, "--report", At("slim.json"));
+        Assert.True(verify.Code == 0, verify.Text + verify.Error);
+        Assert.Contains("compensated for what it removed", verify.Text, StringComparison.Ordinal);
+        Assert.Contains("agreement of the slim model with the dense model", verify.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_bytes()
+    {
+        var bytes = new List<byte[]>();
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "0.5", "--score", "random", "--seed", "5").Code);
+            bytes.Add(File.ReadAllBytes(Out));
+        }
+        Assert.Equal(bytes[0], bytes[1]);
+        Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "0.5", "--score", "random", "--seed", "6").Code);
+        Assert.NotEqual(bytes[0], File.ReadAllBytes(Out));
+    }
+
+    [Fact]
+    public void Keeping_everything_gives_the_identical_file()
+    {
+        Assert.Equal(0, Run("slim", Model, "-o", Out, "--keep", "1").Code);
+        Assert.Equal(File.ReadAllBytes(Model), File.ReadAllBytes(Out));
+    }
+
+    [Fact]
+    public void Inspect_shows_groups_and_what_is_frozen_as_tables_and_as_json()
+    {
+        var tables = Run("inspect", Model);
+        Assert.Equal(0, tables.Code);
+        Assert.Contains("neurons", tables.Text, StringComparison.Ordinal);
+        Assert.Contains("Frozen", tables.Text, StringComparison.Ordinal);
+
+        var json = Run("inspect", Model, "--json");
+        using var parsed = JsonDocument.Parse(json.Text);
+        var groups = parsed.RootElement.GetProperty("groups").EnumerateArray().ToList();
+        Assert.Contains(groups, g => g.GetProperty("kind").GetString() == "neurons" && g.GetProperty("size").GetInt32() == 32);
+        var prunable = parsed.RootElement.GetProperty("prunableParameters").GetInt64();
+        Assert.InRange(prunable, 1, parsed.RootElement.GetProperty("cost").GetProperty("parameters").GetInt64());
+    }
+
+    [Fact]
+    public void Why_names_the_group_and_its_reason()
+    {
+        var exact = Run("why", Model, "up.weight");
+        Assert.True(exact.Code == 0, exact.Error);
+        Assert.Contains("neurons, 32 units, exact", exact.Text, StringComparison.Ordinal);
+        var frozen = Run("why", Model, "down.weight:1");
+        Assert.Contains("frozen: units cannot be removed", frozen.Text, StringComparison.Ordinal);
+        Assert.Contains("because: ", frozen.Text, StringComparison.Ordinal);
+    }
+
+    private string Model
+    {
+        get
+        {
+            var path = At("model.onnx");
+            if (File.Exists(path)) return path;
+            var g = new GraphBuilder(seed: 5);
+            var x = g.Input("x", "batch", 8);
+            x = g.Relu(g.Linear(x, "up", 8, 32));
+            g.Rename(g.Linear(x, "down", 32, 6), "y");
+            g.Output("y", "batch", 6);
+            using var model = g.Build();
+            model.Save(path);
+            return path;
+        }
+    }
+
+    private string Out => At("out.onnx");
+
+    private string At(string name) => Path.Combine(_folder, name);
+
+    private string Resolve(string argument)
+    {
+        if (argument == "BROKEN") File.WriteAllText(At("broken"), "this is no model");
+        return argument switch { "MODEL" => Model, "OUT" => Out, "BROKEN" => At("broken"), _ => argument };
+    }
+
+    private static (int Code, string Text, string Error) Run(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = CommandLine.RunAsync(arguments, new Terminal(output, error, interactive: false)).GetAwaiter().GetResult();
+        return (code, output.ToString().ReplaceLineEndings("\n"), error.ToString().ReplaceLineEndings("\n"));
+    }
+}

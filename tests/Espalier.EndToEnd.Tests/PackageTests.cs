@@ -1,0 +1,44 @@
+using System.IO.Compression;
+
+namespace Espalier.EndToEnd.Tests;
+
+/// <summary>What the packages hold: sizes and slots are promises to those who restore them.</summary>
+[Collection(PackedCollection.Name)]
+public sealed class PackageTests(PackedFeed feed)
+{
+    [Fact]
+    public void The_build_package_has_one_analyzer_slot_targets_and_a_tool_without_natives()
+    {
+        var entries = Entries("Espalier.Build.");
+        Assert.Contains("analyzers/dotnet/cs/Espalier.Generator.dll", entries);
+        Assert.All(entries.Where(e => e.StartsWith("analyzers/", StringComparison.Ordinal)), e => Assert.StartsWith("analyzers/dotnet/cs/Espalier.", e, StringComparison.Ordinal));
+        foreach (var folder in new[] { "build", "buildTransitive" })
+        {
+            Assert.Contains($"{folder}/Espalier.Build.props", entries);
+            Assert.Contains($"{folder}/Espalier.Build.targets", entries);
+        }
+        Assert.Contains("tools/net10.0/any/Espalier.Cli.dll", entries);
+        Assert.Contains("tools/net10.0/any/Espalier.Cli.runtimeconfig.json", entries);
+        Assert.DoesNotContain(entries, e => e.Contains("onnxruntime.", StringComparison.Ordinal) && !e.EndsWith("Microsoft.ML.OnnxRuntime.dll", StringComparison.Ordinal));
+        Assert.DoesNotContain(entries, e => e.StartsWith("lib/", StringComparison.Ordinal));
+        Assert.InRange(new FileInfo(Package("Espalier.Build.")).Length, 1, 8_000_000);
+    }
+
+    [Fact]
+    public void The_package_that_users_add_brings_runtime_and_build_with_their_targets()
+    {
+        using var archive = ZipFile.OpenRead(Package("Espalier.0"));
+        using var reader = new StreamReader(archive.Entries.Single(e => e.Name == "Espalier.nuspec").Open());
+        var nuspec = reader.ReadToEnd();
+        Assert.Contains($"<dependency id=\"Espalier.Runtime\" version=\"{PackedFeed.Version}\"", nuspec, StringComparison.Ordinal);
+        Assert.Contains($"<dependency id=\"Espalier.Build\" version=\"{PackedFeed.Version}\" include=\"All\"", nuspec, StringComparison.Ordinal);
+    }
+
+    private List<string> Entries(string start)
+    {
+        using var archive = ZipFile.OpenRead(Package(start));
+        return [.. archive.Entries.Select(e => e.FullName)];
+    }
+
+    private string Package(string start) => feed.Packages.Single(p => Path.GetFileName(p).StartsWith(start, StringComparison.Ordinal));
+}

@@ -1,0 +1,233 @@
+using Espalier.Generator.Diagnostics;
+using Microsoft.CodeAnalysis;
+
+namespace Espalier.Generator.Tests;
+
+/// <summary>Every diagnostic at its exact span, with its message.</summary>
+public class DiagnosticTests
+{
+    private static readonly (string, string) Tiny = ("/shop/obj/tiny.espalier-manifest", Samples.Manifest);
+
+    [Fact]
+    public async Task ACorrectPolicyHasNone() => Assert.Empty(await Harness.Diagnose(Samples.Policy, Tiny));
+
+    [Fact]
+    public async Task SourcesWithoutAPolicyHaveNone() => Assert.Empty(await Harness.Diagnose("class C;", ("/shop/obj/a.espalier-manifest", "nonsense")));
+
+    [Theory]
+    [InlineData("public static class Slim", "is not partial")]
+    [InlineData("public partial class Slim", "is not static")]
+    [InlineData("public class Slim", "is not static and not partial")]
+    [InlineData("public static partial class Slim<T>", "is generic")]
+    public async Task ThePolicyIsNotStaticPartial(string declaration, string problem) => await Expect(
+        Ids.PolicyShape, $"Policy 'Slim' {problem}; a pruning policy is a static partial class that is not generic, in partial types only",
+        "using Espalier; [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] " + declaration + " { }");
+
+    [Fact]
+    public async Task AContainerIsNotPartial() => await Expect(
+        Ids.PolicyShape, "Policy 'Slim' lies in 'Outer', which is not partial; a pruning policy is a static partial class that is not generic, in partial types only",
+        "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { } }");
+
+    [Fact]
+    public async Task TheModelIsMissing() => await Expect(
+        Ids.NoModel, "The project has no model 'models/tinny.onnx'; it has 'models/tiny.onnx'; add <OnnxModel Include=\"models/tinny.onnx\" /> to the project file, and build once if it is there",
+        "using Espalier; [{|ESP0002:PruningPolicy(\"models/tinny.onnx\")|}] static partial class Slim { }");
+
+    [Theory]
+    [InlineData("Axis.Heads, \"encodr.*\"", "The pattern 'encodr.*' matches no group of heads; the nearest names are 'encoder.0.heads', 'encoder.0.o.weight', 'encoder.0.q.weight'", "encoder.*")]
+    [InlineData("Axis.Neurons, \"encoder.0.fn\"", "The pattern 'encoder.0.fn' matches no group of neurons; the nearest names are 'encoder.0.ffn', 'encoder.1.ffn', 'encoder.0.up.weight'", "encoder.0.ffn")]
+    [InlineData("Axis.Experts", "The pattern '*' matches no group of experts; the model has none, it has channels, heads, keyValueGroups, neurons, width", null)]
+    public async Task ThePatternMatchesNothing(string arguments, string message, string? fix)
+    {
+        var diagnostic = await Expect(Ids.NoMatch, message, Samples.PolicyOf($"[{{|ESP0003:Prune({arguments}, Keep = 0.5)|}}] public static partial Rule R {{ get; }}"));
+        Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyAnalyzer.FixKey));
+    }
+
+    [Fact]
+    public async Task ThePatternOfBlocksMatchesNothing() => await Expect(
+        Ids.NoMatch, "The pattern 'decoder.*' matches no one of the sublayers; the nearest names are 'encoder.0.attention', 'encoder.0.mlp', 'encoder.1.attention'",
+        Samples.PolicyOf("[{|ESP0003:Drop(Axis.Sublayers, \"decoder.*\")|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task TheSecondProtectedPatternMatchesNothing() => await Expect(
+        Ids.NoMatch, "The pattern 'steam*' matches no group, weight or block; the nearest names are 'stem', 'stem.bias', 'stem.weight'",
+        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[Protect(\"stem*\"), {|ESP0003:Protect(\"steam*\")|}]"));
+
+    [Theory]
+    [InlineData("Keep = 0", "Keep is 0, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = 1.5", "Keep is 1.5, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = double.NaN", "Keep is NaN, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = 0.5, MinKeep = 0", "MinKeep is 0, but must be at least 1")]
+    [InlineData("Keep = 0.5, RoundTo = -1", "RoundTo is -1, but must be at least 0")]
+    public async Task ANumberOfPruneIsOutOfRange(string arguments, string message) => await Expect(
+        Ids.OutOfRange, message, Samples.PolicyOf($"[{{|ESP0004:Prune(Axis.Heads, {arguments})|}}] public static partial Rule R {{ get; }}"));
+
+    [Theory]
+    [InlineData("Budget(Macs = 60)", "Macs is 60, but must be a fraction in (0, 1]")]
+    [InlineData("Budget(Macs = 0.9, Parameters = -0.5)", "Parameters is -0.5, but must be a fraction in (0, 1]")]
+    public async Task ANumberOfTheBudgetIsOutOfRange(string attribute, string message) => await Expect(
+        Ids.OutOfRange, message, Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0004:{attribute}|}}]"));
+
+    [Fact]
+    public async Task TheAgreementIsOutOfRange() => await Expect(
+        Ids.OutOfRange, "Agreement is 98, but must be a fraction in (0, 1]",
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0004:Guard(Agreement = 98)|}]"));
+
+    [Fact]
+    public async Task TheSamplesAreOutOfRange() => await Expect(
+        Ids.OutOfRange, "Samples is 0, but must be at least 1",
+        Samples.PolicyOf("[{|ESP0004:Calibration(Samples = 0)|}] static IEnumerable<Inputs> Data() => [];"));
+
+    [Fact]
+    public async Task MoreBlocksThanThereAre() => await Expect(
+        Ids.OutOfRange, "AtMost is 3, but must be at most 2, because the rule may choose from so many sublayers",
+        Samples.PolicyOf("[{|ESP0004:Drop(Axis.Sublayers, \"encoder.0.*\", AtMost = 3)|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task NoUnitWouldBeLeft() => await Expect(
+        Ids.NothingLeft, "Rule 'R' leaves nothing to keep: Keep = 0.1 of the 4 units of 'encoder.0.heads' is less than one. Raise Keep, or say with MinKeep how many stay.",
+        Samples.PolicyOf("[{|ESP0005:Prune(Axis.Heads, \"encoder.*\", Keep = 0.1)|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task NoBlockWouldBeLeft() => await Expect(
+        Ids.NothingLeft, "Rule 'R' leaves nothing to keep: AtMost is 4, and the model has 4 sublayers. Drop fewer.",
+        Samples.PolicyOf("[{|ESP0005:Drop(Axis.Sublayers, AtMost = 4)|}] public static partial Rule R { get; }"));
+
+    [Theory]
+    [InlineData("[{|ESP0006:Prune(Axis.Heads, \"encoder.*\", Keep = 0.5, MinKeep = 4)|}] public static partial Rule R { get; }", "", "Keep = 0.5, rounded to RoundTo and at least MinKeep, leaves each of its groups whole")]
+    [InlineData("[{|ESP0006:Prune(Axis.Heads, Keep = 1)|}] public static partial Rule R { get; }", "", "Keep is 1")]
+    [InlineData("[{|ESP0006:Prune(Axis.Channels, Keep = 0.5)|}] public static partial Rule R { get; }", "[Protect(\"stem\")]", "everything that it matches is protected")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule All { get; } [{|ESP0006:Prune(Axis.Heads, \"enc*\", Keep = 0.5)|}] public static partial Rule R { get; }", "", "every group that it matches belongs to the earlier rule 'All'")]
+    public async Task NothingIsRemoved(string body, string attributes, string why) => await Expect(Ids.NothingRemoved, $"Rule 'R' removes nothing: {why}", Samples.PolicyOf(body, attributes));
+
+    [Fact]
+    public async Task TheGroupIsFrozen() => await Expect(
+        Ids.Frozen, "Rule 'R' can prune nothing, because every group that it matches is frozen; 'gate': Frobnicate 'f' is not known",
+        Samples.PolicyOf("[{|ESP0007:Prune(Axis.Neurons, \"gate*\", Keep = 0.5)|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task TheGroupIsInexact() => await Expect(
+        Ids.Inexact, "Rule 'R' can prune nothing exactly; 'stream': LayerNormalization 'ln' normalises over it. Set AllowInexact = true to prune it nevertheless.",
+        Samples.PolicyOf("[{|ESP0008:Prune(Axis.Width, Keep = 0.5)|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task TwoRulesDisagree() => await Expect(
+        Ids.Disagree, "Rules 'A' and 'B' disagree on the coupled group 'encoder.0.ffn', which 'A' names through 'encoder.0.up.weight:1' and 'B' through 'encoder.0.down.weight:0'; its units are removed together, so only one rule can decide",
+        Samples.PolicyOf("""
+            [Prune(Axis.Neurons, "*.up.weight", Keep = 0.5)] public static partial Rule A { get; }
+                [{|ESP0009:Prune(Axis.Neurons, "encoder.0.down.*", Keep = 0.25)|}] public static partial Rule B { get; }
+            """));
+
+    [Fact]
+    public async Task ACatchAllAfterASpecificRuleTakesTheRest() => Assert.Empty(await Harness.Diagnose(Samples.PolicyOf("""
+        [Prune(Axis.Neurons, "encoder.0.*", Keep = 0.5)] public static partial Rule A { get; }
+        [Prune(Axis.Neurons, Keep = 0.25)] public static partial Rule B { get; }
+        """), Tiny));
+
+    [Theory]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "", "Wanda")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
+    public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
+        Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
+
+    [Theory]
+    [InlineData("static IEnumerable<int> Data() => [];", "returns 'IEnumerable<int>'")]
+    [InlineData("static List<Inputs> Data() => [];", "returns 'List<Inputs>'")]
+    [InlineData("static IEnumerable<Inputs> Data(int n) => [];", "has parameters")]
+    [InlineData("static IEnumerable<Inputs> Data<T>() => [];", "is generic")]
+    [InlineData("static void Data() { }", "returns 'void'")]
+    public async Task TheCalibrationMethodHasTheWrongSignature(string method, string problem) => await Expect(
+        Ids.CalibrationShape, $"Calibration method 'Data' {problem}; it is a static method without parameters that returns IEnumerable<Inputs>",
+        Samples.PolicyOf($"[{{|ESP0011:Calibration|}}] {method}"));
+
+    [Fact]
+    public async Task ThereAreTwoCalibrationMethods() => await Expect(
+        Ids.CalibrationShape, "Calibration method 'Second' is the second one, after 'First'; a policy has one; it is a static method without parameters that returns IEnumerable<Inputs>",
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> First() => []; [{|ESP0011:Calibration|}] static IEnumerable<Inputs> Second() => [];"));
+
+    [Theory]
+    // Dense: 12716912 MACs. One head of four left in both groups: less 2 · 3 · 524288, so 0.7526 of it; and less 4718592 with a block: 0.3816.
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "Budget(Macs = 0.5)", "Macs = 0.5: the least that they reach is 0.753")]
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\"), Score(Criterion.L1)] public static partial Rule R { get; } [Drop(Axis.Blocks)] public static partial Rule D { get; }", "Budget(Macs = 0.3)", "Macs = 0.3: the least that they reach is 0.382")]
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5)] public static partial Rule R { get; }", "Budget(Macs = 0.9, Parameters = 0.5)", "Parameters = 0.5: the least that they reach is 0.861")]
+    public async Task TheBudgetIsOutOfReach(string body, string budget, string message) => await Expect(
+        Ids.OutOfReach, $"No plan under these rules meets {message}; raise the budget, lower MinKeep or RoundTo, or let rules cover more groups",
+        Samples.PolicyOf(body, $"[{{|ESP0012:{budget}|}}]"));
+
+    [Fact]
+    public async Task TheFigureOfTheMessageCanBeReached() => Assert.Empty(await Harness.Diagnose(
+        Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "[Budget(Macs = 0.753)]"), Tiny));
+
+    [Fact]
+    public async Task TheManifestIsMalformed()
+    {
+        var (source, spans) = Markup.Parse("using Espalier; [{|ESP0013:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { }");
+        var diagnostic = Assert.Single(await Harness.Diagnose(source, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
+        Assert.Equal(spans[0], (diagnostic.Id, diagnostic.Location.SourceSpan.Start, diagnostic.Location.SourceSpan.Length));
+        Assert.Equal("The manifest '/shop/obj/tiny.espalier-manifest' is malformed in line 10: 'exakt' is not exact, inexact or frozen; build the project again", diagnostic.GetMessage());
+    }
+
+    [Fact]
+    public async Task AManifestWithoutAModelIsFoundByItsMetadata()
+        => Assert.Equal(Ids.Malformed, Assert.Single(await Harness.Diagnose("using Espalier; [PruningPolicy(\"models/tiny.onnx\")] static partial class Slim { }", ("/shop/obj/tiny.espalier-manifest", ""))).Id);
+
+    [Theory]
+    [InlineData("public static Rule R { get; } = null!;", "is not partial")]
+    [InlineData("public static partial int R { get; }", "is not of type Rule")]
+    [InlineData("public static partial Rule R { get; set; }", "has a setter")]
+    [InlineData("public static partial Rule Plan { get; }", "has the name of the generated member 'Plan'")]
+    public async Task TheRuleHasTheWrongShape(string property, string problem)
+    {
+        var name = property.Contains("Plan", StringComparison.Ordinal) ? "Plan" : "R";
+        await Expect(Ids.RuleShape, $"Rule '{name}' {problem}; a rule is a property 'static partial Rule {name} {{ get; }}'", Samples.PolicyOf($"[{{|ESP0014:Prune(Axis.Heads, Keep = 0.5)|}}] {property}"));
+    }
+
+    [Fact]
+    public async Task ARuleHasOneVerb() => await Expect(
+        Ids.RuleShape, "Rule 'R' has both [Prune] and [Drop]; a rule has one of them; a rule is a property 'static partial Rule R { get; }'",
+        Samples.PolicyOf("[{|ESP0014:Prune(Axis.Heads, Keep = 0.5)|}, Drop(Axis.Blocks)] public static partial Rule R { get; }"));
+
+    [Theory]
+    [InlineData("[{|ESP0015:Prune(Axis.Blocks, Keep = 0.5)|}]", "Blocks does not go with [Prune]. Sublayers and Blocks go with [Drop].")]
+    [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity or Random.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(With.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
+    public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task NothingDecides() => await Expect(
+        Ids.NothingDecides, "Neither a Keep of rule 'R' nor a [Budget] of the policy says how much is to stay",
+        Samples.PolicyOf("[{|ESP0016:Prune(Axis.Heads)|}] public static partial Rule R { get; }"));
+
+    [Fact]
+    public async Task APragmaSuppresses() => Assert.Empty(await Harness.Diagnose(
+        "#pragma warning disable ESP0016\n" + Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }"), Tiny));
+
+    [Fact]
+    public void EveryDiagnosticHasAPageAndATest()
+    {
+        var root = typeof(DiagnosticTests).Assembly.GetCustomAttributes(typeof(System.Reflection.AssemblyMetadataAttribute), false)
+            .Cast<System.Reflection.AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
+        var page = File.ReadAllText(Path.Combine(root, "generator", "README.md"));
+        var tests = File.ReadAllText(Path.Combine(root, "tests", "Espalier.Generator.Tests", "DiagnosticTests.cs"));
+        foreach (var descriptor in Descriptors.All)
+        {
+            Assert.EndsWith("generator/README.md#" + descriptor.Id.ToLowerInvariant(), descriptor.HelpLinkUri, StringComparison.Ordinal);
+            Assert.Contains($"\n### {descriptor.Id}\n\n{descriptor.Title}", page, StringComparison.Ordinal);
+            Assert.Contains("{|" + descriptor.Id + ":", tests, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>The marked span has exactly one diagnostic, with this message, and nothing else is reported.</summary>
+    private static async Task<Diagnostic> Expect(string id, string message, string marked)
+    {
+        var (source, spans) = Markup.Parse(marked);
+        var diagnostics = await Harness.Diagnose(source, Tiny);
+        Assert.Equal(spans, diagnostics.Select(d => (d.Id, d.Location.SourceSpan.Start, d.Location.SourceSpan.Length)));
+        var diagnostic = Assert.Single(diagnostics, d => d.Id == id);
+        Assert.Equal(message, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture));
+        return diagnostic;
+    }
+}

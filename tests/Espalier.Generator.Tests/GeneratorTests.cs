@@ -1,0 +1,179 @@
+using System.Reflection;
+using Espalier.Generator.Emission;
+using static VerifyXunit.Verifier;
+
+namespace Espalier.Generator.Tests;
+
+public class GeneratorTests
+{
+    [Fact]
+    public async Task Policy() => await Verify(Harness.Generate(Samples.Policy).Source("Shop.SlimTiny.g.cs"), "cs");
+
+    [Fact]
+    public async Task Locations() => await Verify(Harness.Generate(Samples.Policy).Source("Shop.SlimTiny.Locations.g.cs"), "cs");
+
+    [Fact]
+    public async Task GlobalBudgetAndDepth() => await Verify(Harness.Generate("""
+        using Espalier;
+
+        [PruningPolicy("models/tiny.onnx"), Budget(Macs = 0.5, Parameters = 0.9), Allocate(Allocation.Global)]
+        internal static partial class Slim
+        {
+            [Prune(Axis.Neurons)]
+            public static partial Rule Neurons { get; }
+
+            [Drop(Axis.Sublayers, AtMost = 2), Score(Criterion.Random)]
+            public static partial Rule Depth { get; }
+
+            [Prune(Axis.Width, Keep = 0.75, AllowInexact = true)]
+            public static partial Rule Width { get; }
+        }
+        """).Source("Slim.g.cs"), "cs");
+
+    [Fact]
+    public void WithoutTheRuntimeThereIsNoOpen()
+    {
+        var source = Harness.Generate(Samples.Policy, runtime: false).Source("Shop.SlimTiny.g.cs");
+        Assert.Contains("record Inputs(", source, StringComparison.Ordinal);
+        Assert.DoesNotContain("Open(", source, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ANestedPolicyIsPartOfItsContainers()
+    {
+        var source = Harness.Generate("""
+            using Espalier;
+
+            namespace @namespace.B;
+
+            internal partial record struct Outer
+            {
+                internal static partial class @class
+                {
+                    [PruningPolicy("./models\\tiny.onnx")]
+                    internal static partial class Slim
+                    {
+                        [Prune(Axis.Neurons, Keep = 0.5)]
+                        internal static partial Rule @event { get; }
+
+                        [Prune(Axis.Heads, Keep = 0.5)]
+                        internal static partial Rule Rules { get; }
+                    }
+                }
+            }
+            """).Source("namespace.B.Outer.class.Slim.g.cs");
+        Assert.Contains("Espalier.Plan:namespace.B.Outer.class.Slim", source, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ThePlanThatIsEmittedIsTheOneThatIsRead()
+    {
+        var text = PlanOf(Samples.Policy, "Shop.SlimTiny");
+        var plan = PlanJson.Parse(text);
+        Assert.Equal("Shop.SlimTiny", plan.Policy);
+        Assert.Equal(new Budget(Macs: 0.6), plan.Budget);
+        Assert.Equal(new Guard(Agreement: 0.98), plan.Guard);
+        Assert.Equal(new CalibrationSource("Verses", Samples: 64), plan.Calibration);
+        Assert.Equal(["stem*"], plan.Protect);
+        Assert.Equal(7, plan.Seed);
+        Assert.Equal(["encoder.0.heads", "encoder.1.heads"], plan.Prune[0].Groups);
+        Assert.Equal((Criterion.Variance, With.LeastSquares, 2), (plan.Prune[0].Score, plan.Prune[0].Compensate, plan.Prune[0].MinKeep));
+        Assert.Equal(16, plan.Prune[1].RoundTo);
+        Assert.Equal(["decoder.kv", "decoder.queries"], plan.Prune[2].Groups);
+        Assert.Equal(0.5, plan.Prune[2].Keep);
+        // Every property stands in the text, in the order of the type: what PlanJson writes differs only in line breaks and blanks.
+        Assert.Equal(Bare(PlanJson.Serialize(plan)), Bare(text));
+    }
+
+    [Fact]
+    public void PlacesComeBackFromTheMetadata()
+    {
+        var assembly = Harness.Load(Samples.Policy);
+        var metadata = assembly.GetCustomAttributes<AssemblyMetadataAttribute>().ToDictionary(a => a.Key, a => a.Value!, StringComparer.Ordinal);
+        var plan = PlanJson.Parse(metadata[PolicyFiles.PlanKey + "Shop.SlimTiny"], metadata[PolicyFiles.LocationsKey + "Shop.SlimTiny"]);
+        Assert.Equal("Source0.cs(7,2)", plan.Location);
+        Assert.Equal(["Source0.cs(13,6)", "Source0.cs(18,6)", "Source0.cs(21,6)"], plan.Prune.Select(r => r.Location));
+    }
+
+    [Fact]
+    public void GeneratedMembersWork()
+    {
+        var policy = Harness.Load(Samples.Policy).GetType("Shop.SlimTiny")!;
+        var rule = (Rule)policy.GetProperty("AttentionHeads")!.GetValue(null)!;
+        Assert.Equal("AttentionHeads", rule.Name);
+        Assert.Equal(Axis.Heads, rule.Axis);
+        Assert.Equal(["encoder.0.heads", "encoder.1.heads"], rule.Groups.Select(g => g.Name));
+
+        var inputs = policy.GetNestedType("Inputs")!;
+        var value = (IModelInputs)Activator.CreateInstance(inputs, new TensorData<long>(new long[] { 1, 2 }, 1, 2), new TensorData<bool>(new[] { true, false }, 1, 2), new TensorData<float>(new float[3072], 1, 3, 32, 32))!;
+        Assert.Equal([("input_ids", "int64"), ("attention.mask", "bool"), ("pixels", "float32")], value.ToTensors().Select(t => (t.Name, t.ElementType)));
+
+        var outputs = policy.GetNestedType("Outputs")!;
+        var tensors = new Dictionary<string, NamedTensor>
+        {
+            ["logits"] = new("logits", "float32", [1, 2], new[] { 1f, 2f }),
+            ["12"] = new("12", "float16", [1], new[] { (Half)3 }),
+        };
+        var result = outputs.GetMethod("FromTensors")!.Invoke(null, [tensors])!;
+        Assert.Equal([1f, 2f], ((TensorData<float>)outputs.GetProperty("Logits")!.GetValue(result)!).Values.ToArray());
+        Assert.Equal([(Half)3], ((TensorData<Half>)outputs.GetProperty("N12")!.GetValue(result)!).Values.ToArray());
+    }
+
+    [Fact]
+    public void ReportAndDiffAreReadBesideTheProgram()
+    {
+        var plan = Harness.Load(Samples.Policy.Replace("SlimTiny", "SlimRead", StringComparison.Ordinal)).GetType("Shop.SlimRead+Plan")!;
+        string Missing(string member) => Assert.IsType<EspalierException>(Assert.Throws<TargetInvocationException>(() => plan.GetProperty(member)!.GetValue(null)).InnerException).Message;
+        Assert.Contains("Shop.SlimRead.report.json", Missing("Summary"), StringComparison.Ordinal);
+        Directory.CreateDirectory(PolicyFiles.FullPath(PolicyFiles.Folder));
+        try
+        {
+            var report = new PruningReport { Before = new(10, 100, 1000), After = new(5, 50, 600) };
+            var diff = new GraphDiff([new("w", [4], [2])], [], [], []);
+            File.WriteAllText(PolicyFiles.FullPath(PolicyFiles.Report("Shop.SlimRead")), ReportJson.Serialize(report));
+            File.WriteAllText(PolicyFiles.FullPath(PolicyFiles.Diff("Shop.SlimRead")), DiffJson.Serialize(diff));
+            Assert.Equal(report.ToString(), plan.GetProperty("Summary")!.GetValue(null));
+            Assert.Equal(diff.ToString(), plan.GetProperty("Diff")!.GetValue(null)!.ToString());
+        }
+        finally
+        {
+            File.Delete(PolicyFiles.FullPath(PolicyFiles.Report("Shop.SlimRead")));
+            File.Delete(PolicyFiles.FullPath(PolicyFiles.Diff("Shop.SlimRead")));
+        }
+    }
+
+    [Fact]
+    public void AMissingModelLeavesTheRulesCompilable()
+    {
+        var compilation = Harness.Compilation(false, Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }"));
+        Harness.Driver(Array.Empty<Harness.Text>()).RunGeneratorsAndUpdateCompilation(compilation, out var output, out _);
+        Assert.Empty(output.GetDiagnostics().Where(d => d.Severity == Microsoft.CodeAnalysis.DiagnosticSeverity.Error));
+    }
+
+    [Fact]
+    public void ASignatureWithoutCSharpTypesHasNoInputs()
+    {
+        var source = Harness.Generate(Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] internal static partial Rule R { get; }").Replace("public static partial class", "internal static partial class", StringComparison.Ordinal),
+            manifest: Samples.Manifest.Replace("output\tlogits\tfloat32\t?batch\t2", "output\tlogits\tsequence\t*", StringComparison.Ordinal)).Source("Slim.g.cs");
+        Assert.Contains("'logits' is of type sequence", source, StringComparison.Ordinal);
+        Assert.DoesNotContain("record Inputs", source, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("input_ids", "InputIds")]
+    [InlineData("onnx::Conv_12", "OnnxConv12")]
+    [InlineData("12", "N12")]
+    [InlineData("", "Unnamed")]
+    [InlineData("größe.a", "GrößeA")]
+    [InlineData("a\nb\t\"c\"", "ABC")]
+    public void NamesBecomePascalCase(string name, string expected) => Assert.Equal(expected, Names.Pascal(name));
+
+    [Fact]
+    public void EqualIdentifiersAreNumberedInOrder()
+        => Assert.Equal(["A1", "A1_2", "Inputs_2", "Equals_2", "A1_3"], Names.Unique(["a.1", "a1", "inputs", "equals", "A_1"], "Inputs"));
+
+    private static string Bare(string json) => new([.. json.Where(c => !char.IsWhiteSpace(c))]);
+
+    private static string PlanOf(string source, string policy)
+        => Harness.Load(source).GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == PolicyFiles.PlanKey + policy).Value!;
+}

@@ -1,0 +1,129 @@
+using System.Collections;
+using System.Collections.Immutable;
+using System.Reflection;
+using Espalier.Generator.Diagnostics;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Diagnostics;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Espalier.Generator.Tests;
+
+/// <summary>Compiles sources in memory with the generator and the analyzer, as the compiler does.</summary>
+internal static class Harness
+{
+    public static CSharpParseOptions ParseOptions { get; } = new(LanguageVersion.Latest, DocumentationMode.Diagnose);
+
+    private static readonly ImmutableArray<MetadataReference> Framework = [..
+        ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(p => Path.GetFileName(p).StartsWith("System.", StringComparison.Ordinal) || Path.GetFileName(p) is "netstandard.dll" or "mscorlib.dll")
+            .Select(p => (MetadataReference)MetadataReference.CreateFromFile(p)),
+        MetadataReference.CreateFromFile(typeof(PruningPolicyAttribute).Assembly.Location)];
+
+    private static readonly ImmutableArray<MetadataReference> Runtime = [
+        MetadataReference.CreateFromFile(typeof(Espalier.Runtime.ModelSession).Assembly.Location),
+        MetadataReference.CreateFromFile(typeof(Microsoft.ML.OnnxRuntime.SessionOptions).Assembly.Location)];
+
+    public static CSharpCompilation Compilation(bool runtime, params string[] sources)
+        => CSharpCompilation.Create("Shop", sources.Select((s, i) => Parse(s, $"/shop/Source{i}.cs")), [.. Framework, .. runtime ? Runtime : []],
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, warningLevel: 9999));
+
+    public static SyntaxTree Parse(string source, string path) => CSharpSyntaxTree.ParseText(SourceText.From(source, System.Text.Encoding.UTF8), ParseOptions, path);
+
+    public static GeneratorDriver Driver(params (string Path, string Text)[] additional) => Driver([.. additional.Select(a => new Text(a.Path, a.Text))]);
+
+    public static GeneratorDriver Driver(params Text[] additional)
+        => CSharpGeneratorDriver.Create(
+            [new PolicyGenerator().AsSourceGenerator()],
+            additional,
+            ParseOptions,
+            new Options(),
+            new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
+
+    public static GeneratorDriver Driver() => Driver(("/shop/obj/tiny.espalier-manifest", Samples.Manifest));
+
+    /// <summary>Generates, checks that the result compiles without any warning, and that a second run over the same input does nothing.</summary>
+    public static ImmutableArray<GeneratedSourceResult> Generate(string source, bool runtime = true, string? manifest = null)
+    {
+        var compilation = Compilation(runtime, source);
+        var driver = Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest)).RunGeneratorsAndUpdateCompilation(compilation, out var output, out var generatorDiagnostics);
+        Assert.Empty(generatorDiagnostics);
+        Assert.Empty(output.GetDiagnostics().Where(d => d.Severity >= DiagnosticSeverity.Warning).Select(d => d.ToString()));
+        AssertCached(driver.RunGenerators(compilation.Clone()).GetRunResult());
+        return driver.GetRunResult().Results.Single().GeneratedSources;
+    }
+
+    /// <summary>Generates, compiles and loads.</summary>
+    public static Assembly Load(string source, string? manifest = null)
+    {
+        Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest)).RunGeneratorsAndUpdateCompilation(Compilation(true, source), out var output, out _);
+        using var stream = new MemoryStream();
+        var result = output.Emit(stream);
+        Assert.True(result.Success, string.Join("\n", result.Diagnostics));
+        return Assembly.Load(stream.ToArray());
+    }
+
+    /// <summary>The text of a generated file.</summary>
+    public static string Source(this ImmutableArray<GeneratedSourceResult> sources, string hint) => sources.Single(s => s.HintName == hint).SourceText.ToString();
+
+    /// <summary>All tracked steps of ours, and the outputs, come from the cache.</summary>
+    public static void AssertCached(GeneratorDriverRunResult result)
+    {
+        var steps = Steps(result);
+        Assert.NotEmpty(steps);
+        Assert.All(steps, s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
+        var outputs = result.Results.Single().TrackedOutputSteps.SelectMany(o => o.Value).SelectMany(s => s.Outputs).ToList();
+        Assert.NotEmpty(outputs);
+        Assert.All(outputs, o => Assert.Equal(IncrementalStepRunReason.Cached, o.Reason));
+    }
+
+    /// <summary>The values of our steps, with why each ran.</summary>
+    public static List<(string Name, object Value, IncrementalStepRunReason Reason)> Steps(GeneratorDriverRunResult result)
+    {
+        var ours = typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!).ToHashSet(StringComparer.Ordinal);
+        return [.. result.Results.Single().TrackedSteps.Where(s => ours.Contains(s.Key)).OrderBy(s => s.Key, StringComparer.Ordinal)
+            .SelectMany(s => s.Value).SelectMany(s => s.Outputs.Select(o => (s.Name!, o.Value, o.Reason)))];
+    }
+
+    /// <summary>Our diagnostics for the source after the generator ran.</summary>
+    public static async Task<ImmutableArray<Diagnostic>> Diagnose(string source, params (string Path, string Text)[] additional)
+    {
+        Driver(additional).RunGeneratorsAndUpdateCompilation(Compilation(false, source), out var output, out _);
+        return await Diagnose(output, additional);
+    }
+
+    /// <summary>Our diagnostics for a compilation.</summary>
+    public static async Task<ImmutableArray<Diagnostic>> Diagnose(Compilation compilation, params (string Path, string Text)[] additional)
+    {
+        var failures = new List<string>();
+        var options = new CompilationWithAnalyzersOptions(
+            new AnalyzerOptions([.. additional.Select(a => (AdditionalText)new Text(a.Path, a.Text))], new Options()),
+            onAnalyzerException: (e, _, _) => failures.Add(e.ToString()), concurrentAnalysis: false, logAnalyzerExecutionTime: false, reportSuppressedDiagnostics: false);
+        var diagnostics = await new CompilationWithAnalyzers(compilation, [new PolicyAnalyzer()], options).GetAnalyzerDiagnosticsAsync();
+        Assert.Empty(failures);
+        return [.. diagnostics.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id, StringComparer.Ordinal)];
+    }
+
+    /// <summary>An AdditionalFile in memory.</summary>
+    internal sealed class Text(string path, string text) : AdditionalText
+    {
+        public override string Path => path;
+
+        public override SourceText GetText(CancellationToken cancellationToken = default) => SourceText.From(text, System.Text.Encoding.UTF8);
+    }
+
+    /// <summary>The editorconfig options that MSBuild writes: the project's folder, and the model of each manifest.</summary>
+    internal sealed class Options : AnalyzerConfigOptionsProvider
+    {
+        public override AnalyzerConfigOptions GlobalOptions { get; } = new Values(new() { ["build_property.ProjectDir"] = "/shop/" });
+
+        public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => new Values([]);
+
+        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile) => new Values(new() { ["build_metadata.AdditionalFiles.EspalierModel"] = Samples.Model });
+
+        private sealed class Values(Dictionary<string, string> values) : AnalyzerConfigOptions
+        {
+            public override bool TryGetValue(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? value) => values.TryGetValue(key, out value);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Collections;
+using System.Reflection;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace Espalier.Generator.Tests;
+
+/// <summary>The generator is incremental in the strict sense: an edit that changes no policy and no manifest costs nothing.</summary>
+public class IncrementalityTests
+{
+    private const string Unrelated = "namespace Shop; internal static class Other { internal static int One => 1; }";
+
+    [Fact]
+    public void EveryStepIsTracked()
+    {
+        var names = Harness.Steps(First(out _).GetRunResult()).Select(s => s.Name).Distinct(StringComparer.Ordinal);
+        Assert.Equal(typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void ASecondRunOverTheSameInputIsCached()
+    {
+        var result = First(out var compilation).RunGenerators(compilation).GetRunResult();
+        Assert.All(Harness.Steps(result), s => Assert.Equal((s.Name, IncrementalStepRunReason.Cached), (s.Name, s.Reason)));
+        Harness.AssertCached(result);
+    }
+
+    [Fact]
+    public void AKeystrokeInAnotherFileCostsNothing()
+    {
+        var driver = First(out var compilation);
+        var other = compilation.SyntaxTrees[1];
+        var edited = compilation.ReplaceSyntaxTree(other, Harness.Parse(Unrelated.Replace("=> 1", "=> 12", StringComparison.Ordinal), other.FilePath));
+        Harness.AssertCached(driver.RunGenerators(edited).GetRunResult());
+        var added = compilation.AddSyntaxTrees(Harness.Parse("class Added;", "/shop/Added.cs"));
+        Harness.AssertCached(driver.RunGenerators(added).GetRunResult());
+    }
+
+    [Fact]
+    public void AnotherAdditionalFileCostsNothing()
+    {
+        var driver = First(out var compilation);
+        Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t1")]).RunGenerators(compilation).GetRunResult());
+    }
+
+    [Fact]
+    public void AnEditInABodyOfThePolicyLeavesItsSourceAlone()
+    {
+        var result = Edit(Samples.Policy.Replace("Verses() => [];", "Verses() { yield break; }", StringComparison.Ordinal));
+        Harness.AssertCached(result);
+    }
+
+    [Fact]
+    public void LinesAboveAPolicyChangeItsPlacesOnly()
+    {
+        var result = Edit("// A comment.\n" + Samples.Policy);
+        var steps = Harness.Steps(result);
+        Assert.All(steps.Where(s => s.Name != TrackingNames.Locations), s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
+        Assert.Equal(IncrementalStepRunReason.Modified, Assert.Single(steps, s => s.Name == TrackingNames.Locations).Reason);
+    }
+
+    [Fact]
+    public void ARuleThatChangesIsEmittedAgain()
+    {
+        var result = Edit(Samples.Policy.Replace("MinKeep = 2", "MinKeep = 3", StringComparison.Ordinal));
+        var steps = Harness.Steps(result).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
+        Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Policy]);
+        Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Resolved]);
+        Assert.Equal([IncrementalStepRunReason.Cached], steps[TrackingNames.Manifest]);
+        Assert.Equal([IncrementalStepRunReason.Cached], steps[TrackingNames.Locations]);
+    }
+
+    [Fact]
+    public void AManifestOfAnotherModelStopsAtThePolicy()
+    {
+        var again = First(out var compilation)
+            .AddAdditionalTexts([new Harness.Text("/shop/obj/other.espalier-manifest", Samples.Manifest.Replace("models/tiny.onnx", "models/other.onnx", StringComparison.Ordinal))])
+            .RunGenerators(compilation).GetRunResult();
+        var steps = Harness.Steps(again).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
+        Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Manifests]);
+        Assert.Equal([IncrementalStepRunReason.Unchanged], steps[TrackingNames.Input]);
+        Assert.Equal([IncrementalStepRunReason.Cached], steps[TrackingNames.Resolved]);
+    }
+
+    [Theory]
+    [InlineData("", "", IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Cached)]
+    [InlineData("neurons\t256", "neurons\t320", IncrementalStepRunReason.Modified, IncrementalStepRunReason.Modified)]
+    public void AManifestThatIsWrittenAgainIsParsedAndOnlyADifferenceGoesOn(string from, string to, IncrementalStepRunReason manifest, IncrementalStepRunReason resolved)
+    {
+        var compilation = Harness.Compilation(true, Samples.Policy, Unrelated);
+        var old = new Harness.Text("/shop/obj/tiny.espalier-manifest", Samples.Manifest);
+        var text = from.Length == 0 ? Samples.Manifest : Samples.Manifest.Replace(from, to, StringComparison.Ordinal);
+        var again = Harness.Driver(old).RunGenerators(compilation).ReplaceAdditionalText(old, new Harness.Text(old.Path, text)).RunGenerators(compilation).GetRunResult();
+        var steps = Harness.Steps(again).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
+        Assert.Equal([manifest], steps[TrackingNames.Manifest]);
+        Assert.Equal([resolved], steps[TrackingNames.Resolved]);
+    }
+
+    [Fact]
+    public void EqualSourcesGiveEqualModels()
+    {
+        var one = Values(Samples.Policy);
+        var two = Values(Samples.Policy.Replace("MinKeep = 2", "MinKeep=1+1", StringComparison.Ordinal).Replace("Axis.Heads", "Espalier.Axis.Heads", StringComparison.Ordinal));
+        Assert.Equal(one, two);
+        Assert.Equal(one.Select(v => v.GetHashCode()), two.Select(v => v.GetHashCode()));
+    }
+
+    [Theory]
+    [InlineData("MinKeep = 2", "MinKeep = 3")]
+    [InlineData("RoundTo = 16", "RoundTo = 8")]
+    [InlineData("Macs = 0.6", "Macs = 0.7")]
+    [InlineData("Agreement = 0.98", "Agreement = 0.9")]
+    [InlineData("Criterion.Variance", "Criterion.Wanda")]
+    [InlineData("With.LeastSquares", "With.Bias")]
+    [InlineData("\"stem*\"", "\"conv*\"")]
+    [InlineData("Samples = 64", "Samples = 65")]
+    [InlineData("Seed = 7", "Seed = 8")]
+    [InlineData("Keep = 0.5", "Keep = 0.75")]
+    public void DifferentSourcesGiveDifferentModels(string from, string to)
+        => Assert.NotEqual(Values(Samples.Policy), Values(Samples.Policy.Replace(from, to, StringComparison.Ordinal)));
+
+    [Fact]
+    public void ModelsHoldNoSymbolsSyntaxOrCompilation()
+    {
+        var visited = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        foreach (var (name, value, _) in Harness.Steps(First(out _).GetRunResult())) Walk(value, name, visited);
+        Assert.True(visited.Count > 50);
+    }
+
+    private static GeneratorDriver First(out CSharpCompilation compilation)
+    {
+        compilation = Harness.Compilation(true, Samples.Policy, Unrelated);
+        return Harness.Driver().RunGenerators(compilation);
+    }
+
+    private static GeneratorDriverRunResult Edit(string policy)
+    {
+        var driver = First(out var compilation);
+        var tree = compilation.SyntaxTrees[0];
+        return driver.RunGenerators(compilation.ReplaceSyntaxTree(tree, Harness.Parse(policy, tree.FilePath))).GetRunResult();
+    }
+
+    private static List<object> Values(string policy)
+        => [.. Harness.Steps(Harness.Driver().RunGenerators(Harness.Compilation(true, policy)).GetRunResult()).Where(s => s.Name is TrackingNames.Policy or TrackingNames.Resolved).Select(s => s.Value)];
+
+    private static void Walk(object? node, string path, HashSet<object> visited)
+    {
+        if (node is null || !visited.Add(node)) return;
+        Assert.False(node is Compilation or ISymbol or SyntaxNode or SyntaxTree or SemanticModel or Location or AttributeData or AdditionalText, $"{path} holds {node.GetType()}");
+        var type = node.GetType();
+        if (type.IsPrimitive || type.IsEnum || node is string) return;
+        if (node is IEnumerable items)
+        {
+            foreach (var item in items) Walk(item, path + "[]", visited);
+            return;
+        }
+        for (var t = type; t is not null && t != typeof(object); t = t.BaseType!)
+            foreach (var field in t.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+                Walk(field.GetValue(node), $"{path}.{field.Name}", visited);
+    }
+}
