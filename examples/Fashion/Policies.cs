@@ -5,11 +5,11 @@ namespace Fashion;
 /// <summary>The policy of the table: half of the multiply-accumulates, one threshold over all layers, what is left repaired by least squares.</summary>
 [PruningPolicy("models/resnet.onnx")]
 [Budget(Macs = 0.5)]
-[Guard(Agreement = 0.85)]
+[Guard(Agreement = 0.9)]
 public static partial class SlimFashion
 {
     /// <summary>Channels of every convolution, those on the residual streams with everything that they couple.</summary>
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     [Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
@@ -21,7 +21,7 @@ public static partial class SlimFashion
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
 public static partial class At90
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -32,7 +32,7 @@ public static partial class At90
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
 public static partial class At75
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -43,7 +43,7 @@ public static partial class At75
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35)]
 public static partial class At35
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -54,7 +54,7 @@ public static partial class At35
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
 public static partial class Plain90
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }
 
@@ -62,7 +62,7 @@ public static partial class Plain90
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
 public static partial class Plain75
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }
 
@@ -70,6 +70,6 @@ public static partial class Plain75
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.5)]
 public static partial class Plain50
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }
