@@ -4,7 +4,7 @@ namespace Fashion;
 
 /// <summary>The policy of the table: half of the multiply-accumulates, one threshold over all layers, what is left repaired by least squares.</summary>
 [PruningPolicy("models/resnet.onnx")]
-[Budget(Macs = 0.5)]
+[Budget(Macs = 0.5), Allocate(Allocation.Global)]
 [Guard(Agreement = 0.9)]
 public static partial class SlimFashion
 {
@@ -18,7 +18,7 @@ public static partial class SlimFashion
 }
 
 /// <summary>A point of the curve: the same rule at 90 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
 public static partial class At90
 {
     [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
@@ -29,7 +29,7 @@ public static partial class At90
 }
 
 /// <summary>A point of the curve: the same rule at 75 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75), Allocate(Allocation.Global)]
 public static partial class At75
 {
     [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
@@ -40,7 +40,7 @@ public static partial class At75
 }
 
 /// <summary>A point of the curve: the same rule at 35 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35), Allocate(Allocation.Global)]
 public static partial class At35
 {
     [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
@@ -51,7 +51,7 @@ public static partial class At35
 }
 
 /// <summary>The floor: the channels with the least weights at 90 %, nothing repaired, no data.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
 public static partial class Plain90
 {
     [Prune(Axis.Channels)]
@@ -59,7 +59,7 @@ public static partial class Plain90
 }
 
 /// <summary>The floor at 75 %.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75), Allocate(Allocation.Global)]
 public static partial class Plain75
 {
     [Prune(Axis.Channels)]
@@ -67,7 +67,7 @@ public static partial class Plain75
 }
 
 /// <summary>The floor at 50 %.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.5)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.5), Allocate(Allocation.Global)]
 public static partial class Plain50
 {
     [Prune(Axis.Channels)]
