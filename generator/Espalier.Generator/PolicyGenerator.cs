@@ -28,10 +28,15 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .Select(static (files, _) => files.Where(f => f.Manifest is not null).Select(f => f.Manifest!).ToEquatable())
             .WithTrackingName(TrackingNames.Manifests);
 
-        var policies = context.SyntaxProvider
-            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) => PolicyReader.Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
-            .Where(static policy => policy is { ClassProblem: "" })
+        // The only place where symbols are seen. Policy and places are read together and part at once, since places change with every line above them.
+        var attributed = context.SyntaxProvider
+            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) => Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
+            .Where(static policy => policy is not null)
             .Select(static (policy, _) => policy!)
+            .WithTrackingName(TrackingNames.Attributed);
+
+        var policies = attributed
+            .Select(static (pair, _) => pair.Policy)
             .WithTrackingName(TrackingNames.Policy);
 
         var runtime = context.CompilationProvider
@@ -55,21 +60,22 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
             .WithTrackingName(TrackingNames.ProjectFolder);
 
-        var locations = context.SyntaxProvider
-            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) =>
-            {
-                var type = (INamedTypeSymbol)attributed.TargetSymbol;
-                return PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy ? PolicyLocations.Read(type, policy, cancellation) : null;
-            })
-            .Where(static places => places is not null)
+        var locations = attributed
+            .Select(static (pair, _) => pair.Locations)
             .Combine(folder)
-            .Select(static (pair, _) => pair.Left!.RelativeTo(pair.Right))
+            .Select(static (pair, _) => pair.Left.RelativeTo(pair.Right))
             .WithTrackingName(TrackingNames.Locations);
 
         // No member of the policy depends on it, so hosts may leave it out while the user types.
         context.RegisterImplementationSourceOutput(locations, static (output, places) =>
             output.AddSource(places.Policy + ".Locations.g.cs", SourceText.From(PolicyEmitter.EmitLocations(places), Encoding.UTF8)));
     }
+
+    private static AttributedPolicy? Read(INamedTypeSymbol type, CancellationToken cancellation)
+        => PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy ? new(policy, PolicyLocations.Read(type, policy, cancellation)) : null;
+
+    /// <summary>A policy with the places where it is written.</summary>
+    internal sealed record AttributedPolicy(PolicyModel Policy, PolicyLocations Locations);
 
     /// <summary>A policy with the manifest of its model.</summary>
     internal sealed record Input(PolicyModel Policy, Manifest? Manifest);

@@ -9,7 +9,10 @@ internal static class TrackingNames
     /// <summary>All manifests of the project.</summary>
     public const string Manifests = "Espalier.Manifests";
 
-    /// <summary>One policy class as plain values.</summary>
+    /// <summary>One policy class as plain values, with its places.</summary>
+    public const string Attributed = "Espalier.Attributed";
+
+    /// <summary>One policy class as plain values, without places.</summary>
     public const string Policy = "Espalier.Policy";
 
     /// <summary>One policy with the manifest of its model.</summary>
@@ -27,6 +30,6 @@ internal static class TrackingNames
     /// <summary>The project's folder.</summary>
     public const string ProjectFolder = "Espalier.ProjectFolder";
 
-    /// <summary>Where the rules of one policy are written; the only step that depends on positions in a file.</summary>
+    /// <summary>Where the rules of one policy are written.</summary>
     public const string Locations = "Espalier.Locations";
 }

@@ -6,7 +6,8 @@ namespace Espalier.Generator.Diagnostics;
 /// <summary>The diagnostics, one each; the message says what is wrong and what to do.</summary>
 internal static class Descriptors
 {
-    private const string Help = "https://github.com/espalier-net/espalier/blob/main/generator/README.md#";
+    // Relative to the repository: put its public address before it when there is one, so that editors open the page.
+    private const string Help = "generator/README.md#";
 
     /// <summary>Class '{0}' {1}.</summary>
     public static readonly DiagnosticDescriptor PolicyShape = Make(Ids.PolicyShape, "A pruning policy is a static partial class",

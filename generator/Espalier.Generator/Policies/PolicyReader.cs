@@ -59,7 +59,7 @@ internal static class PolicyReader
             property.Name,
             SyntaxFacts.GetText(property.DeclaredAccessibility),
             ProblemOf(property, prune is not null && drop is not null, cancellation),
-            !string.IsNullOrEmpty(property.GetDocumentationCommentXml(cancellationToken: cancellation)) && Declares(property, cancellation),
+            IsDocumented(property, cancellation),
             prune is null ? null : new(EnumName(Argument(prune, 0)), Pattern(prune), Named<double>(prune, "Keep"), Named<int>(prune, "MinKeep") ?? 1, Named<int>(prune, "RoundTo") ?? 0, Named<bool>(prune, "AllowInexact") ?? false),
             drop is null ? null : new(EnumName(Argument(drop, 0)), Pattern(drop), Named<int>(drop, "AtMost") ?? 1),
             score is null ? null : EnumName(Argument(score, 0)),
@@ -69,7 +69,7 @@ internal static class PolicyReader
     private static string Pattern(AttributeData attribute) => Argument(attribute, 1)?.Value as string ?? "*";
 
     // A documentation comment in the user's own part: the implementing part must then not hide it.
-    private static bool Declares(IPropertySymbol property, CancellationToken cancellation)
+    private static bool IsDocumented(IPropertySymbol property, CancellationToken cancellation)
         => property.DeclaringSyntaxReferences.Any(r => r.GetSyntax(cancellation).GetLeadingTrivia().Any(t => t.HasStructure && t.GetStructure() is DocumentationCommentTriviaSyntax));
 
     private static string ProblemOf(INamedTypeSymbol type, CancellationToken cancellation)

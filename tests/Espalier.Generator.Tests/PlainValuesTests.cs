@@ -1,0 +1,81 @@
+using System.Text.Json;
+using static VerifyXunit.Verifier;
+
+namespace Espalier.Generator.Tests;
+
+/// <summary>Plans, reports and diffs as text.</summary>
+public class PlainValuesTests
+{
+    private static readonly GraphDiff Diff = new(
+        [new("conv.weight", [64, 3, 7, 7], [32, 3, 7, 7]), new("old", [2], null), new("new", null, []), new("fc.weight", [10, 4], [10, 4])],
+        ["Add 'skip'"],
+        ["Identity 'skip'"],
+        [new("Conv 'dw'", "group 96 → 48")]);
+
+    private static readonly PruningReport Report = new()
+    {
+        Plan = new() { Policy = "Shop.Slim", Model = "models/a.onnx", Prune = [new() { Name = "R", Axis = Axis.KeyValueGroups, Keep = 0.5, Groups = ["kv"], Score = Criterion.L1 }], Budget = new(Macs: 0.6) },
+        Before = new(1_000_000, 20_000_000, 4_000_000),
+        After = new(500_000, 9_000_000, 2_000_100),
+        PredictedTimeRatio = 0.48,
+        Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
+        Groups = [new("kv", "keyValueGroups", 4, 2, "exact", ["k.weight:1", "v.weight:1"], [1, 3]), new("whole", "neurons", 8, 8, "exact", ["w:0"], [])],
+        Frozen = [new("fc.weight", 1, "graph output 'logits'")],
+        Blocks = ["encoder.3.attention"],
+        Notes = ["synthetic calibration"],
+    };
+
+    [Fact]
+    public async Task AReportAsJson() => await Verify(ReportJson.Serialize(Report), "json");
+
+    [Fact]
+    public async Task AReportAsText() => await Verify(Report);
+
+    [Fact]
+    public async Task ADiffAsText() => await Verify(Diff);
+
+    [Fact]
+    public void NoChangeSaysSo() => Assert.Equal("no change\n", GraphDiff.Empty.ToString());
+
+    [Fact]
+    public void WhatIsWrittenIsRead()
+    {
+        Assert.Equal(ReportJson.Serialize(Report), ReportJson.Serialize(ReportJson.Parse(ReportJson.Serialize(Report))));
+        Assert.Equal(DiffJson.Serialize(Diff), DiffJson.Serialize(DiffJson.Parse(DiffJson.Serialize(Diff))));
+        Assert.Equal(Diff.ToString(), DiffJson.Parse(DiffJson.Serialize(Diff)).ToString());
+    }
+
+    [Fact]
+    public void WhatIsAbsentHasItsDefault()
+    {
+        var plan = PlanJson.Parse("""{"prune": [{"axis": "heads"}], "drop": [{}], "calibration": {}}""");
+        Assert.Equal((Axis.Heads, "*", 1, Criterion.L2), (plan.Prune[0].Axis, plan.Prune[0].Pattern, plan.Prune[0].MinKeep, plan.Prune[0].Score));
+        Assert.Equal((Axis.Sublayers, Criterion.BlockSimilarity), (plan.Drop[0].Axis, plan.Drop[0].Score));
+        Assert.Equal(128, plan.Calibration!.Samples);
+        Assert.Empty(plan.Protect);
+        Assert.Equal(1, ReportJson.Parse("{}").PredictedTimeRatio);
+        Assert.Equal(Criterion.L2, ReportJson.Parse("""{"plan": {"prune": [{}]}}""").Plan.Prune[0].Score);
+        Assert.Equal("no change\n", DiffJson.Parse("{}").ToString());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("{\"prune\": 3}")]
+    [InlineData("{\"prune\": [{\"axis\": \"hats\"}]}")]
+    [InlineData("{\"prune\": [{\"axis\": 2}]}")]
+    [InlineData("{\"seed\": 1.5}")]
+    [InlineData("{\"seed\": 1, \"seed\": 2}")]
+    public void MalformedTextIsTheUsersException(string json) => Assert.StartsWith("The plan cannot be read: ", Assert.Throws<EspalierException>(() => PlanJson.Parse(json)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void ReportsAreOneLinePerListOfNumbers()
+    {
+        var removed = Enumerable.Range(0, 1000).ToArray();
+        var report = new PruningReport { Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> { ["w"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = removed } } };
+        var json = ReportJson.Serialize(report);
+        Assert.True(json.Split('\n').Length < 60);
+        Assert.Equal(removed, JsonDocument.Parse(json).RootElement.GetProperty("removed").GetProperty("w").GetProperty("0").EnumerateArray().Select(e => e.GetInt32()));
+    }
+}
