@@ -139,7 +139,7 @@ public sealed class BuildTests(PackedFeed feed)
                 static IEnumerable<Inputs> Images()
                 {
                     if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
-                    var random = new Random(3);
+                    var random = new Random(Seeds.First);
                     for (var i = 0; i < 6; i++)
                     {
                         var image = new float[3 * 8 * 8];
@@ -149,6 +149,7 @@ public sealed class BuildTests(PackedFeed feed)
                 }
             }
             """);
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }").Write("Other.cs", "namespace Library; public static class Other { }");
         var app = new Workspace(feed, "Referencing")
             .Project($"""<ProjectReference Include="../{library.Name}/{library.Name}.csproj" />""")
             .Write("Program.cs", """
@@ -162,6 +163,15 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run(app.Output("Referencing.dll")).Succeeds().Says("slim True");
         Assert.True(File.Exists(app.Output("models/tiny.onnx")), "CopyDense");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+
+        // Code that calibration does not reach; then code that it does.
+        var slimmed = Time(library.Made("Library.SlimTiny.onnx"));
+        library.Write("Other.cs", "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class Other { public static int[] Numbers => [1, 2, 3, 4]; }");
+        library.Build("--no-restore").Succeeds();
+        Assert.Equal(slimmed, Time(library.Made("Library.SlimTiny.onnx")));
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");
+        library.Build("--no-restore").Succeeds();
+        Assert.NotEqual(slimmed, Time(library.Made("Library.SlimTiny.onnx")));
     }
 
     private static DateTime Time(string file)
