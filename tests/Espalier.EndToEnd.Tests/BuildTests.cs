@@ -13,7 +13,7 @@ public sealed class BuildTests(PackedFeed feed)
         for (var i = 0; i < image.Length; i++) image[i] = i % 7 / 7f;
         var scores = slim.Run(new(new TensorData<float>(image, [1, 3, 8, 8]))).Scores;
         Console.WriteLine($"scores {scores.Values.Length}");
-        Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.Single(g => g.Size == 12).Kept}");
+        Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.First(g => g.Size == 12).Kept}");
         Console.WriteLine(SlimTiny.Plan.Diff);
         """;
 
@@ -115,7 +115,7 @@ public sealed class BuildTests(PackedFeed feed)
         Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
 
         File.WriteAllBytes(app["models/tiny.onnx"], File.ReadAllBytes(app["models/tiny.onnx"])[..200]);
-        app.Build("--no-restore").Fails().Says("tiny.onnx: error ESPB010: ");
+        app.Build("--no-restore").Fails().Says("tiny.onnx : error ESPB010: ");
     }
 
     [Fact]
