@@ -43,7 +43,8 @@ internal sealed record Measurement(int[] Classes, double Accuracy, double Second
 
     private static int[] Largest(TensorData<float> logits)
     {
-        var (values, width) = (logits.Values.Span, (int)logits.Shape[^1]);
+        var values = logits.Values.Span;
+        int width = (int)logits.Shape[^1];
         var result = new int[values.Length / width];
         for (int row = 0; row < result.Length; row++)
         {

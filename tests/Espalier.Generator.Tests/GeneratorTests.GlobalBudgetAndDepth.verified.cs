@@ -60,7 +60,7 @@ static partial class Slim
             /// <summary>2 groups of neurons: 512 → 2…512 units; the scores decide when the model is slimmed.</summary>
             public static global::Espalier.Rule Neurons { get; } = new("Neurons", global::Espalier.Axis.Neurons, [Groups.Encoder0Ffn, Groups.Encoder1Ffn], [], 0);
             /// <summary>Removes 2 of 4 sublayers, the ones that the scores choose when the model is slimmed.</summary>
-            public static global::Espalier.Rule Depth { get; } = new("Depth", global::Espalier.Axis.Sublayers, [], [Blocks.Encoder0Attention, Blocks.Encoder0Mlp, Blocks.Encoder1Attention, Blocks.Encoder1Mlp], 2);
+            public static global::Espalier.Rule Depth { get; } = new("Depth", global::Espalier.Axis.Sublayers, [], [Sublayers.Encoder0Attention, Sublayers.Encoder0Mlp, Sublayers.Encoder1Attention, Sublayers.Encoder1Mlp], 2);
             /// <summary>1 group of width: 64 → 1…64 units; the scores decide when the model is slimmed.</summary>
             public static global::Espalier.Rule Width { get; } = new("Width", global::Espalier.Axis.Width, [Groups.Stream], [], 0);
         }
@@ -86,20 +86,25 @@ static partial class Slim
             public static global::Espalier.PlannedGroup DecoderQueries { get; } = new("decoder.queries", "heads", 3, 3, 3, ["decoder.q.weight:1"]);
         }
 
-        /// <summary>Residual sublayers and blocks of the model.</summary>
+        /// <summary>Residual sublayers of the model: regions between a residual stream and its Add.</summary>
+        public static class Sublayers
+        {
+            /// <summary>encoder.0.attention: 2.1 M multiply-accumulates, 16.38 k parameters.</summary>
+            public static global::Espalier.PlannedBlock Encoder0Attention { get; } = new("encoder.0.attention", true, 2097152d, 16384d);
+            /// <summary>encoder.0.mlp: 4.19 M multiply-accumulates, 32.77 k parameters.</summary>
+            public static global::Espalier.PlannedBlock Encoder0Mlp { get; } = new("encoder.0.mlp", true, 4194304d, 32768d);
+            /// <summary>encoder.1.attention: 2.1 M multiply-accumulates, 16.38 k parameters.</summary>
+            public static global::Espalier.PlannedBlock Encoder1Attention { get; } = new("encoder.1.attention", true, 2097152d, 16384d);
+            /// <summary>encoder.1.mlp: 4.19 M multiply-accumulates, 32.77 k parameters.</summary>
+            public static global::Espalier.PlannedBlock Encoder1Mlp { get; } = new("encoder.1.mlp", true, 4194304d, 32768d);
+        }
+
+        /// <summary>Blocks of the model: one or more sublayers each.</summary>
         public static class Blocks
         {
-            /// <summary>encoder.0.attention, sublayer: 2.1 M multiply-accumulates, 16.38 k parameters.</summary>
-            public static global::Espalier.PlannedBlock Encoder0Attention { get; } = new("encoder.0.attention", true, 2097152d, 16384d);
-            /// <summary>encoder.0.mlp, sublayer: 4.19 M multiply-accumulates, 32.77 k parameters.</summary>
-            public static global::Espalier.PlannedBlock Encoder0Mlp { get; } = new("encoder.0.mlp", true, 4194304d, 32768d);
-            /// <summary>encoder.1.attention, sublayer: 2.1 M multiply-accumulates, 16.38 k parameters.</summary>
-            public static global::Espalier.PlannedBlock Encoder1Attention { get; } = new("encoder.1.attention", true, 2097152d, 16384d);
-            /// <summary>encoder.1.mlp, sublayer: 4.19 M multiply-accumulates, 32.77 k parameters.</summary>
-            public static global::Espalier.PlannedBlock Encoder1Mlp { get; } = new("encoder.1.mlp", true, 4194304d, 32768d);
-            /// <summary>encoder.0, block: 6.29 M multiply-accumulates, 49.15 k parameters.</summary>
+            /// <summary>encoder.0: 6.29 M multiply-accumulates, 49.15 k parameters.</summary>
             public static global::Espalier.PlannedBlock Encoder0 { get; } = new("encoder.0", false, 6291456d, 49152d);
-            /// <summary>encoder.1, block: 6.29 M multiply-accumulates, 49.15 k parameters.</summary>
+            /// <summary>encoder.1: 6.29 M multiply-accumulates, 49.15 k parameters.</summary>
             public static global::Espalier.PlannedBlock Encoder1 { get; } = new("encoder.1", false, 6291456d, 49152d);
         }
     }

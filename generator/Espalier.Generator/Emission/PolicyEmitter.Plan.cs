@@ -43,7 +43,9 @@ internal sealed partial class PolicyEmitter
         _writer.Line();
         RuleMembers();
         GroupMembers();
-        BlockMembers();
+        BlockMembers("Sublayers", "Residual sublayers of the model: regions between a residual stream and its Add.", sublayers: true);
+        _writer.Line();
+        BlockMembers("Blocks", "Blocks of the model: one or more sublayers each.", sublayers: false);
         _writer.Close();
         _writer.Line();
     }
@@ -67,7 +69,7 @@ internal sealed partial class PolicyEmitter
             if (rule.Rule.Problem.Length > 0) continue;
             _writer.Summary(Describe(rule));
             var groups = string.Join(", ", rule.Groups.Select(g => $"Groups.{_groupNames[g]}"));
-            var blocks = string.Join(", ", rule.Blocks.Select(b => $"Blocks.{_blockNames[b]}"));
+            var blocks = string.Join(", ", rule.Blocks.Select(b => $"{(_resolved.Blocks[b].IsSublayer ? "Sublayers" : "Blocks")}.{_blockNames[b]}"));
             var atMost = (rule.Rule.Drop?.AtMost ?? 0).ToString(CultureInfo.InvariantCulture);
             _writer.Line($"public static global::Espalier.Rule {Names.Escape(RuleName(rule))} {{ get; }} = new({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, [{groups}], [{blocks}], {atMost});");
         }
@@ -93,15 +95,16 @@ internal sealed partial class PolicyEmitter
         _writer.Line();
     }
 
-    private void BlockMembers()
+    private void BlockMembers(string name, string summary, bool sublayers)
     {
-        _writer.Summary("Residual sublayers and blocks of the model.");
-        _writer.Line("public static class Blocks");
+        _writer.Summary(summary);
+        _writer.Line($"public static class {name}");
         _writer.Open();
         for (var i = 0; i < _resolved.Blocks.Count; i++)
         {
             var block = _resolved.Blocks[i];
-            _writer.Summary($"{block.Name}, {(block.IsSublayer ? "sublayer" : "block")}: {Names.Count(block.Macs)} multiply-accumulates, {Names.Count(block.Parameters)} parameters.");
+            if (block.IsSublayer != sublayers) continue;
+            _writer.Summary($"{block.Name}: {Names.Count(block.Macs)} multiply-accumulates, {Names.Count(block.Parameters)} parameters.");
             _writer.Line($"public static global::Espalier.PlannedBlock {Names.Escape(_blockNames[i])} {{ get; }} = new({Names.Literal(block.Name)}, {(block.IsSublayer ? "true" : "false")}, {Number(block.Macs)}, {Number(block.Parameters)});");
         }
         _writer.Close();

@@ -16,7 +16,10 @@ internal sealed partial class PolicyEmitter
     {
         (_resolved, _runtime) = (resolved, runtime);
         _groupNames = Names.Unique(resolved.Groups.Select(g => g.Name), "Groups");
-        _blockNames = Names.Unique(resolved.Blocks.Select(b => b.Name), "Blocks");
+        // Sublayers and blocks apart: a residual block of one region is both, under one name.
+        var sublayers = new Queue<string>(Names.Unique(resolved.Blocks.Where(b => b.IsSublayer).Select(b => b.Name), "Sublayers"));
+        var blocks = new Queue<string>(Names.Unique(resolved.Blocks.Where(b => !b.IsSublayer).Select(b => b.Name), "Blocks"));
+        _blockNames = [.. resolved.Blocks.Select(b => (b.IsSublayer ? sublayers : blocks).Dequeue())];
     }
 
     private PolicyModel Policy => _resolved.Policy;

@@ -130,12 +130,12 @@ internal sealed class SlimOptions
         }
     }
 
-    /// <summary>The groups of a kind. Where attention is grouped, heads are KV groups: a fraction of those and again of the query heads in each would be its square.</summary>
+    /// <summary>The groups of a kind. Where attention is grouped, KV groups and their query heads are one rule, so that the fraction is that of all query heads.</summary>
     private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis) => analysis.Groups.Where(g => axis switch
     {
         Axis.Channels => g.Kind == GroupKind.Channels,
         Axis.Neurons => g.Kind == GroupKind.Neurons,
-        Axis.Heads => g.Kind == GroupKind.KeyValueGroups || (g.Kind == GroupKind.Heads && g.Partner is null),
+        Axis.Heads => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups,
         Axis.Experts => g.Kind == GroupKind.Experts,
         _ => g.Kind == GroupKind.HiddenState,
     });
