@@ -134,6 +134,10 @@ internal sealed class ModelStore(string? path, MappedFile? file, ByteSource? who
             $"tensor '{tensor.Name}' has {source.Length} bytes for [{string.Join(", ", tensor.Dims)}] elements of type {type}", "Make shape and elements agree.", path);
     }
 
+    /// <summary>The same to be written only: a caller's payload is not brought into memory for that.</summary>
+    public IPayload? Written(TensorProto tensor)
+        => !ExternalFiles.IsExternal(tensor) && Payloads.Find(tensor) is { Field: DataField.Raw } payload ? payload.Source : Elements(tensor);
+
     public ModelStore AddOwner()
     {
         Interlocked.Increment(ref _owners);
