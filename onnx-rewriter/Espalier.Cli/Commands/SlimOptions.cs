@@ -11,7 +11,7 @@ internal sealed class SlimOptions
     [
         (Axis.Channels, "channels", "Fraction of the output channels of convolutions to keep."),
         (Axis.Neurons, "neurons", "Fraction of the neurons of feed-forward layers to keep."),
-        (Axis.Heads, "heads", "Fraction of the attention heads to keep; KV groups, each with its query heads, where attention is grouped."),
+        (Axis.Heads, "heads", "Fraction of the attention heads to keep; where attention is grouped, of the query heads, whole KV groups first."),
         (Axis.Experts, "experts", "Fraction of the experts of a mixture to keep."),
         (Axis.HiddenState, "hidden", "Fraction of the hidden state of LSTM, GRU and RNN to keep."),
     ];
