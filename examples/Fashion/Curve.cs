@@ -31,6 +31,7 @@ internal static class Curve
         }
         var level = plot.Add.HorizontalLine(100 * dense, 1, Colors.Gray, LinePattern.Dashed);
         level.LegendText = "dense model";
+        plot.Axes.Left.MinimumSize = 70;
         plot.ShowLegend(Alignment.LowerRight);
         plot.SavePng(path, 900, 560);
     }

@@ -4,12 +4,12 @@ namespace Fashion;
 
 /// <summary>The policy of the table: half of the multiply-accumulates, one threshold over all layers, what is left repaired by least squares.</summary>
 [PruningPolicy("models/resnet.onnx")]
-[Budget(Macs = 0.5)]
-[Guard(Agreement = 0.85)]
+[Budget(Macs = 0.5), Allocate(Allocation.Global)]
+[Guard(Agreement = 0.9)]
 public static partial class SlimFashion
 {
     /// <summary>Channels of every convolution, those on the residual streams with everything that they couple.</summary>
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     [Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
@@ -18,10 +18,10 @@ public static partial class SlimFashion
 }
 
 /// <summary>A point of the curve: the same rule at 90 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
 public static partial class At90
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -29,10 +29,10 @@ public static partial class At90
 }
 
 /// <summary>A point of the curve: the same rule at 75 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75), Allocate(Allocation.Global)]
 public static partial class At75
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -40,10 +40,10 @@ public static partial class At75
 }
 
 /// <summary>A point of the curve: the same rule at 35 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35), Allocate(Allocation.Global)]
 public static partial class At35
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -51,25 +51,25 @@ public static partial class At35
 }
 
 /// <summary>The floor: the channels with the least weights at 90 %, nothing repaired, no data.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
 public static partial class Plain90
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }
 
 /// <summary>The floor at 75 %.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75), Allocate(Allocation.Global)]
 public static partial class Plain75
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }
 
 /// <summary>The floor at 50 %.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.5)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.5), Allocate(Allocation.Global)]
 public static partial class Plain50
 {
-    [Prune(Axis.Channels, MinKeep = 8, RoundTo = 8)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 }

@@ -54,12 +54,11 @@ internal abstract class ByteSource : IPayload
         {
             return source;
         }
-        var bytes = new byte[payload.Length];
-        using var stream = new MemoryStream(bytes);
+        using var stream = new MemoryStream(checked((int)payload.Length));
         payload.CopyTo(stream);
-        return stream.Position == bytes.Length
-            ? new MemorySource(bytes)
-            : throw new InvalidOperationException($"The payload announced {bytes.Length} bytes and wrote {stream.Position}.");
+        return stream.Length == payload.Length
+            ? new MemorySource(stream.GetBuffer().AsMemory(0, (int)stream.Length))
+            : throw new InvalidOperationException($"A payload announced {payload.Length} bytes and wrote {stream.Length}.");
     }
 }
 

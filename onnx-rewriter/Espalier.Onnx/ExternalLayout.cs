@@ -18,7 +18,7 @@ internal sealed class ExternalLayout
     public PayloadTable Payloads { get; }
 
     /// <summary>The second file: elements by the place where they begin, in order.</summary>
-    public List<(long Offset, ByteSource Source)> Parts { get; } = [];
+    public List<(long Offset, IPayload Source)> Parts { get; } = [];
 
     /// <summary>The messages with every tensor in the model's own file.</summary>
     public static (ModelProto Proto, PayloadTable Payloads) Inline(ModelProto proto, ModelStore store)
@@ -31,7 +31,7 @@ internal sealed class ExternalLayout
         return (clone, payloads);
     }
 
-    private static void Inline(TensorProto tensor, ByteSource source, PayloadTable payloads)
+    private static void Inline(TensorProto tensor, IPayload source, PayloadTable payloads)
     {
         tensor.ClearDataLocation();
         tensor.ExternalData.Clear();
@@ -50,7 +50,7 @@ internal sealed class ExternalLayout
         foreach (var (tensor, isInitializer) in ModelTensors.Of(layout.Proto))
         {
             var wasExternal = ExternalFiles.IsExternal(tensor);
-            if ((!isInitializer && !wasExternal) || store.Elements(tensor) is not { } source)
+            if ((!isInitializer && !wasExternal) || store.Written(tensor) is not { } source)
             {
                 continue;
             }
@@ -63,7 +63,7 @@ internal sealed class ExternalLayout
                 continue;
             }
             // Tensors that share their elements go on sharing them.
-            object key = source is MappedSource mapped ? mapped.Key : source;
+            object key = source is FileSource part ? part.Key : source;
             if (!places.TryGetValue(key, out var offset))
             {
                 offset = checked(end + Alignment - 1) / Alignment * Alignment;

@@ -13,7 +13,7 @@ public sealed class BuildTests(PackedFeed feed)
         for (var i = 0; i < image.Length; i++) image[i] = i % 7 / 7f;
         var scores = slim.Run(new(new TensorData<float>(image, [1, 3, 8, 8]))).Scores;
         Console.WriteLine($"scores {scores.Values.Length}");
-        Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.Single(g => g.Size == 12).Kept}");
+        Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.First(g => g.Size == 12).Kept}");
         Console.WriteLine(SlimTiny.Plan.Diff);
         """;
 
@@ -115,7 +115,7 @@ public sealed class BuildTests(PackedFeed feed)
         Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
 
         File.WriteAllBytes(app["models/tiny.onnx"], File.ReadAllBytes(app["models/tiny.onnx"])[..200]);
-        app.Build("--no-restore").Fails().Says("tiny.onnx: error ESPB010: ");
+        app.Build("--no-restore").Fails().Says("tiny.onnx : error ESPB010: ");
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class BuildTests(PackedFeed feed)
                 static IEnumerable<Inputs> Images()
                 {
                     if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
-                    var random = new Random(3);
+                    var random = new Random(Seeds.First);
                     for (var i = 0; i < 6; i++)
                     {
                         var image = new float[3 * 8 * 8];
@@ -149,6 +149,7 @@ public sealed class BuildTests(PackedFeed feed)
                 }
             }
             """);
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }").Write("Other.cs", "namespace Library; public static class Other { }");
         var app = new Workspace(feed, "Referencing")
             .Project($"""<ProjectReference Include="../{library.Name}/{library.Name}.csproj" />""")
             .Write("Program.cs", """
@@ -162,6 +163,15 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run(app.Output("Referencing.dll")).Succeeds().Says("slim True");
         Assert.True(File.Exists(app.Output("models/tiny.onnx")), "CopyDense");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+
+        // Code that calibration does not reach; then code that it does.
+        var slimmed = Time(library.Made("Library.SlimTiny.onnx"));
+        library.Write("Other.cs", "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class Other { public static int[] Numbers => [1, 2, 3, 4]; }");
+        library.Build("--no-restore").Succeeds();
+        Assert.Equal(slimmed, Time(library.Made("Library.SlimTiny.onnx")));
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");
+        library.Build("--no-restore").Succeeds();
+        Assert.NotEqual(slimmed, Time(library.Made("Library.SlimTiny.onnx")));
     }
 
     private static DateTime Time(string file)

@@ -10,7 +10,7 @@ namespace Espalier.EndToEnd.Tests;
 /// </summary>
 public sealed class PackedFeed : IDisposable
 {
-    private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build", "packaging/Espalier"];
+    private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build", "generator/Espalier.Package"];
 
     /// <summary>Packs.</summary>
     public PackedFeed()

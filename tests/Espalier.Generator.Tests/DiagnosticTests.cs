@@ -160,6 +160,11 @@ public class DiagnosticTests
         Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "[Budget(Macs = 0.753)]"), Tiny));
 
     [Fact]
+    public async Task ARuleThatNamesNothingIsNotAlsoABudgetOutOfReach() => await Expect(
+        Ids.NoMatch, "The pattern 'gat' matches no group of neurons; the nearest names are 'gate', 'gate.weight', 'encoder.0.ffn'",
+        Samples.PolicyOf("[{|ESP0003:Prune(Axis.Neurons, \"gat\")|}] public static partial Rule R { get; }", "[Budget(Macs = 0.5)]"));
+
+    [Fact]
     public async Task TheManifestIsMalformed()
     {
         var (source, spans) = Markup.Parse("using Espalier; [{|ESP0013:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { }");

@@ -71,6 +71,20 @@ public class IncrementalityTests
     }
 
     [Fact]
+    public void ARuleInAnotherPartOfThePolicyIsSeen()
+    {
+        const string Part = "using Espalier; namespace Shop; public static partial class SlimTiny { [Prune(Axis.HeadDims, Keep = 0.5)] internal static partial Rule More { get; } }";
+        var driver = First(out var compilation);
+        var added = compilation.AddSyntaxTrees(Harness.Parse(Part, "/shop/Part.cs"));
+        driver = driver.RunGenerators(added);
+        Assert.Contains("Rule More", driver.GetRunResult().GeneratedTrees.Select(t => t.ToString()).First(), StringComparison.Ordinal);
+        // And an edit of it, though the file with the policy's attribute stays as it is.
+        var edited = added.ReplaceSyntaxTree(added.SyntaxTrees[^1], Harness.Parse(Part.Replace("0.5", "0.25", StringComparison.Ordinal), "/shop/Part.cs"));
+        var steps = Harness.Steps(driver.RunGenerators(edited).GetRunResult()).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
+        Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Policy]);
+    }
+
+    [Fact]
     public void AManifestOfAnotherModelStopsAtThePolicy()
     {
         var again = First(out var compilation)

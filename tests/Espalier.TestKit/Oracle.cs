@@ -108,7 +108,9 @@ public static class Oracle
                 double d = a.Values[i].Equals(b.Values[i]) ? 0 : Math.Abs(a.Values[i] - b.Values[i]);
                 error = double.IsNaN(d) ? double.PositiveInfinity : Math.Max(error, d);
             }
-            if (error / scale > worst) (worst, where) = (error / scale, a.Name);
+            if (error / scale <= worst) continue;
+            int beyond = Enumerable.Range(0, a.Values.Length).Count(i => except?[o][i] != true && !(Math.Abs(a.Values[i] - b.Values[i]) <= Tolerance * scale) && !a.Values[i].Equals(b.Values[i]));
+            (worst, where) = (error / scale, beyond == 0 ? a.Name : $"{a.Name} ({beyond} of {a.Values.Length} elements)");
         }
         return (worst, where);
     }
@@ -121,16 +123,16 @@ public static class Oracle
     {
         var jumps = expected.Select(o => new bool[o.Values.Length]).ToArray();
         var random = new Random(seed);
-        for (int trial = 0; trial < 12; trial++)
+        for (int trial = 0; trial < 16; trial++)
         {
             var moved = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
             foreach (var (name, value) in inputs)
             {
                 var info = value.GetTensorTypeAndShape();
                 moved[name] = info.ElementDataType != Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float ? value
-                    : OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(v => v * (1 + (random.Next(3) - 1) * 2e-7f)).ToArray(), info.Shape);
+                    : OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(v => v * (1 + (random.Next(3) - 1) * 2e-6f)).ToArray(), info.Shape);
             }
-            var outputs = Ort.Run(masked, moved);
+            var outputs = Ort.Run(masked, moved, plain: trial % 2 == 0);
             foreach (var (name, value) in moved) if (value != inputs[name]) value.Dispose();
             for (int o = 0; o < expected.Count && outputs[o].Values.Length == expected[o].Values.Length; o++)
             {

@@ -17,9 +17,15 @@ public static class Ort
     /// <param name="model">The model.</param>
     /// <param name="inputs">Inputs by name.</param>
     /// <param name="strict">Whether a stated shape that inference contradicts is an error.</param>
-    public static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, bool strict = false)
+    /// <param name="plain">Whether the model runs without blocked layouts and fused kernels, which sum in another order.</param>
+    public static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, bool strict = false, bool plain = false)
     {
-        using var options = new SessionOptions { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        using var options = new SessionOptions
+        {
+            IntraOpNumThreads = 1,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+            GraphOptimizationLevel = plain ? GraphOptimizationLevel.ORT_ENABLE_BASIC : GraphOptimizationLevel.ORT_ENABLE_ALL,
+        };
         if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
         using var session = new InferenceSession(model.ToBytes(), options);
         using var run = new RunOptions();

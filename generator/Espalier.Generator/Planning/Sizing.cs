@@ -133,6 +133,8 @@ internal sealed class Sizing
 
     private void Report(Dictionary<int, int> choice, PolicyModel policy, List<Finding> findings)
     {
+        // A rule that names nothing is the mistake; that the budget is then out of reach only follows from it.
+        if (findings.Any(f => f.Id is Ids.NoMatch or Ids.Frozen or Ids.Inexact or Ids.DoesNotFit or Ids.RuleShape)) return;
         var sizes = new Dictionary<int, int>(_least);
         Merge(sizes, choice);
         foreach (var (unit, argument, fraction) in policy.Budget!.Limits())

@@ -20,6 +20,7 @@ internal static class BuildErrors
     {
         var message = e.Message;
         var origin = (e as OnnxFormatException)?.Path ?? otherwise;
+        if (message.StartsWith(origin + ": ", StringComparison.Ordinal)) message = message[(origin.Length + 2)..];
         if (plan is not null && e is not OnnxFormatException)
         {
             // A rule's error starts with the rule's place; any other error of a policy belongs to the policy's attribute.
@@ -29,7 +30,7 @@ internal static class BuildErrors
             origin = stated ?? (plan.Location.Length > 0 ? plan.Location : otherwise);
         }
         if (plan is not null && !message.Contains(plan.Policy, StringComparison.Ordinal)) message = $"{plan.Policy}: {message}";
-        return $"{origin}: error {(code == ExitCode.Malformed ? Malformed : Refused)}: {OneLine(message)}";
+        return $"{origin} : error {(code == ExitCode.Malformed ? Malformed : Refused)}: {OneLine(message)}";
     }
 
     private static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

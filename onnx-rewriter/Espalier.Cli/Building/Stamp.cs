@@ -10,7 +10,7 @@ internal static class Stamp
     /// <summary>The stamp of one policy.</summary>
     /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
     /// <param name="model">The model.</param>
-    /// <param name="request">The build's request. The assembly, its references and the declared inputs count only where the plan calls a calibration method.</param>
+    /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the plan calls a calibration method.</param>
     public static string Of(PruningPlan plan, BuildModel model, BuildRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -32,7 +32,7 @@ internal static class Stamp
         foreach (var file in ModelFiles.Of(model.Path)) Content(file);
         if (plan.Calibration?.Method is not null)
         {
-            Content(request.Assembly!);
+            CodeClosure.Append(request.Assembly!, plan.Policy, hash);
             foreach (var file in request.References.Concat(request.Inputs).Where(File.Exists).Order(StringComparer.Ordinal)) Content(file);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

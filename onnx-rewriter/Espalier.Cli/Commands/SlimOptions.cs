@@ -11,7 +11,7 @@ internal sealed class SlimOptions
     [
         (Axis.Channels, "channels", "Fraction of the output channels of convolutions to keep."),
         (Axis.Neurons, "neurons", "Fraction of the neurons of feed-forward layers to keep."),
-        (Axis.Heads, "heads", "Fraction of the attention heads to keep; KV groups, each with its query heads, where attention is grouped."),
+        (Axis.Heads, "heads", "Fraction of the attention heads to keep; where attention is grouped, of the query heads, whole KV groups first."),
         (Axis.Experts, "experts", "Fraction of the experts of a mixture to keep."),
         (Axis.HiddenState, "hidden", "Fraction of the hidden state of LSTM, GRU and RNN to keep."),
     ];
@@ -130,12 +130,12 @@ internal sealed class SlimOptions
         }
     }
 
-    /// <summary>The groups of a kind. Where attention is grouped, heads are KV groups: a fraction of those and again of the query heads in each would be its square.</summary>
+    /// <summary>The groups of a kind. Where attention is grouped, KV groups and their query heads are one rule, so that the fraction is that of all query heads.</summary>
     private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis) => analysis.Groups.Where(g => axis switch
     {
         Axis.Channels => g.Kind == GroupKind.Channels,
         Axis.Neurons => g.Kind == GroupKind.Neurons,
-        Axis.Heads => g.Kind == GroupKind.KeyValueGroups || (g.Kind == GroupKind.Heads && g.Partner is null),
+        Axis.Heads => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups,
         Axis.Experts => g.Kind == GroupKind.Experts,
         _ => g.Kind == GroupKind.HiddenState,
     });

@@ -17,7 +17,8 @@ internal static class Equivalence
     {
         var groups = analysis.Groups.ToDictionary(g => g.Name, StringComparer.Ordinal);
         var kept = new SortedDictionary<int, ImmutableArray<int>>();
-        foreach (var pruned in report.Groups.Where(g => g.Kept < g.Size))
+        // A group of which nothing stays went with a removed block.
+        foreach (var pruned in report.Groups.Where(g => g.Kept > 0 && g.Kept < g.Size))
         {
             if (!groups.TryGetValue(pruned.Name, out var group) || group.Size != pruned.Size)
                 throw new EspalierException($"The model has no group '{pruned.Name}' of {pruned.Size} units. Was the report written for this model?");

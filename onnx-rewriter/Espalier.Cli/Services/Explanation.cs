@@ -37,7 +37,8 @@ internal static class Explanation
         foreach (var group in groups)
         {
             output.WriteLine(FormattableString.Invariant($"  {group.Name}: {Kind(group.Kind)}, {group.Size} units, {Verdict(group)}"));
-            foreach (var line in (group.Reason ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) output.WriteLine($"    because: {line}");
+            var chain = analysis.ChainOf(tensor, group.Factor);
+            foreach (var line in chain.Count > 0 || group.Reason is null ? chain : [group.Reason]) output.WriteLine($"    because: {line}");
             if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
             if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({Kind(partner.Kind)})");
             var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}")).Distinct(StringComparer.Ordinal).ToList();

@@ -11,11 +11,13 @@ public static class Sessions
     /// <param name="model">The model; below 2 GiB.</param>
     /// <param name="threads">Threads within an operator; 0 for as many as there are cores.</param>
     /// <param name="strict">Mismatches of inferred shapes are errors (<c>session.strict_shape_type_inference</c>).</param>
+    /// <param name="plain">No blocked layouts and no fused kernels: sums are taken in another order.</param>
     /// <exception cref="EspalierException">The model is too large, or ONNX Runtime refuses it.</exception>
-    public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false)
+    public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false, bool plain = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var options = Options(threads, strict);
+        if (plain) options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC;
         byte[] bytes;
         try
         {

@@ -1,0 +1,114 @@
+using System.Text.Json;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Evaluation;
+
+/// <summary>A trained network with its calibration data and the measure of its held-out data; the two are disjoint.</summary>
+/// <param name="Name">Name of the network.</param>
+/// <param name="Model">File of the dense model.</param>
+/// <param name="Measure">What is measured.</param>
+/// <param name="Axes">What is pruned.</param>
+/// <param name="Calibration">Inputs for the statistics.</param>
+/// <param name="Evaluate">The measure of a model.</param>
+internal sealed record Task(string Name, string Model, string Measure, Axis[] Axes,
+    Func<OnnxModel, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, double> Evaluate)
+{
+    private const int Batch = 100;
+
+    /// <summary>All networks of the repository's assets.</summary>
+    /// <param name="root">The repository.</param>
+    /// <param name="most">Most test images or verses.</param>
+    public static IEnumerable<Task> All(string root, int most)
+    {
+        string assets = Path.Combine(root, "tests", "assets"), examples = Path.Combine(root, "examples", "models");
+        foreach (string name in (string[])["resnet", "seresnet", "vgg", "mobilenet", "densenet", "vit"])
+            yield return new(name, Path.Combine(name == "resnet" ? examples : assets, name + ".onnx"), $"top-1 accuracy on {most} Fashion-MNIST test images",
+                name == "vit" ? [Axis.Heads, Axis.Neurons] : [Axis.Channels, Axis.Neurons],
+                model => CalibrationData.Read(Path.Combine(examples, "calibration-images-idx3-ubyte.gz"), model, new DataOptions { Samples = 256 }),
+                model => Images(model, examples, most));
+        yield return new("bert", Path.Combine(assets, "bert.onnx"), $"accuracy on {Math.Min(most, 2000)} held-out verses", [Axis.Heads, Axis.Neurons],
+            model => CalibrationData.Read(Path.Combine(assets, "bert-calibration.tsv"), model, new DataOptions { Samples = 256, Vocabulary = Path.Combine(assets, "bert-vocab.txt") }),
+            model => Verses(model, assets, most));
+        foreach (string name in (string[])["gpt", "moe"])
+            yield return new(name, Path.Combine(assets, name + ".onnx"), "nats per character over 64 windows of 128 characters", [Axis.Heads, Axis.Neurons],
+                _ => [.. Windows(assets, name, "lm-calibration.txt").Select(w => Sample(w[..^1]))],
+                model => Nats(model, assets, name));
+    }
+
+    private static double Images(OnnxModel model, string folder, int most)
+    {
+        var samples = CalibrationData.Read(Path.Combine(folder, "t10k-images-idx3-ubyte.gz"), model, new DataOptions { Samples = most });
+        var labels = Idx.Read(Path.Combine(folder, "t10k-labels-idx1-ubyte.gz")).Values;
+        using var session = new ModelSession(model.ToBytes());
+        int right = 0;
+        for (int at = 0; at < samples.Count; at += Batch)
+        {
+            var batch = samples.Skip(at).Take(Batch).ToList();
+            var logits = (float[])session.Run(Join(batch)).Values.First().Values;
+            int classes = logits.Length / batch.Count;
+            for (int k = 0; k < batch.Count; k++)
+                if (Largest(logits.AsSpan(k * classes, classes)) == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right++;
+        }
+        return (double)right / samples.Count;
+    }
+
+    /// <summary>Single images as one batch.</summary>
+    private static NamedTensor[] Join(List<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        var first = samples[0].Values.Single();
+        var values = samples.SelectMany(s => (float[])s.Values.Single().Values).ToArray();
+        return [first with { Shape = [samples.Count, .. first.Shape.Skip(1)], Values = values }];
+    }
+
+    private static double Verses(OnnxModel model, string assets, int most)
+    {
+        string path = Path.Combine(assets, "bert-test.tsv");
+        var samples = CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
+        // The file's first column is the number of the class.
+        var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count).Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        using var session = new ModelSession(model.ToBytes());
+        int right = samples.Zip(labels).Count(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second);
+        return (double)right / samples.Count;
+    }
+
+    private static double Nats(OnnxModel model, string assets, string name)
+    {
+        using var session = new ModelSession(model.ToBytes());
+        double sum = 0;
+        long count = 0;
+        foreach (var window in Windows(assets, name, "lm-test.txt"))
+        {
+            var logits = (float[])session.Run(Sample(window[..^1]).Values).Values.First().Values;
+            int classes = logits.Length / (window.Length - 1);
+            for (int k = 0; k < window.Length - 1; k++, count++)
+            {
+                var row = logits.AsSpan(k * classes, classes);
+                double top = row[Largest(row)], total = 0;
+                foreach (float x in row) total += Math.Exp(x - top);
+                sum += top + Math.Log(total) - row[(int)window[k + 1]];
+            }
+        }
+        return sum / count;
+    }
+
+    private static IEnumerable<long[]> Windows(string assets, string name, string file)
+    {
+        string alphabet = JsonSerializer.Deserialize<string>(File.ReadAllText(Path.Combine(assets, name + "-alphabet.json")))!;
+        string text = File.ReadAllText(Path.Combine(assets, file));
+        const int length = 129;
+        for (int at = 0; at + length <= text.Length; at += length)
+            yield return [.. text.AsSpan(at, length).ToArray().Select(c => (long)alphabet.IndexOf(c))];
+    }
+
+    private static Dictionary<string, NamedTensor> Sample(long[] ids)
+        => new() { ["input_ids"] = new NamedTensor("input_ids", "int64", [1, ids.Length], ids) };
+
+    private static int Largest(ReadOnlySpan<float> row)
+    {
+        int best = 0;
+        for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
+        return best;
+    }
+}
