@@ -12,7 +12,7 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
     private static readonly string[] Keys = ["location", "offset", "length", "checksum", "basepath"];
 
     private readonly string _directory = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
-    private readonly Dictionary<string, MappedFile> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SourceFile> _files = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private bool _disposed;
 
@@ -39,7 +39,7 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
         }
         var file = Map(tensor, location);
         return needed <= file.Length && offset <= file.Length - needed
-            ? new MappedSource(file, offset, needed)
+            ? new FileSource(file, offset, needed)
             : throw Bad(tensor, $"names bytes {offset} to {(UInt128)offset + (UInt128)needed} of '{location}', which has {file.Length}");
     }
 
@@ -59,7 +59,7 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
         return (seen.GetValueOrDefault("location", ""), Number("offset") ?? 0, Number("length"));
     }
 
-    private MappedFile Map(TensorProto tensor, string location)
+    private SourceFile Map(TensorProto tensor, string location)
     {
         lock (_lock)
         {
@@ -108,7 +108,7 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
         }
     }
 
-    private MappedFile Map(TensorProto tensor, string location, string path)
+    private SourceFile Map(TensorProto tensor, string location, string path)
     {
         try
         {
@@ -117,7 +117,7 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
             {
                 throw Bad(tensor, $"is in '{location}', which is not there or empty");
             }
-            var stream = MappedFile.OpenStream(path);
+            var stream = SourceFile.OpenStream(path);
             // Looked at again now that it is open: what it was before may have been exchanged.
             if (FileLinks.Count(stream.SafeFileHandle) is not 1)
             {

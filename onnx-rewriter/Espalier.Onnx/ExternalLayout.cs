@@ -63,7 +63,7 @@ internal sealed class ExternalLayout
                 continue;
             }
             // Tensors that share their elements go on sharing them.
-            object key = source is MappedSource mapped ? mapped.Key : source;
+            object key = source is FileSource part ? part.Key : source;
             if (!places.TryGetValue(key, out var offset))
             {
                 offset = checked(end + Alignment - 1) / Alignment * Alignment;

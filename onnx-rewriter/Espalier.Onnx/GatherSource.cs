@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Espalier.Onnx;
 
@@ -9,7 +10,7 @@ namespace Espalier.Onnx;
 internal sealed class GatherSource : ByteSource
 {
     private const int Window = 64 * 1024;
-    private const int NearGap = 2 * 1024;
+    private const int NearGap = 8 * 1024;
 
     private readonly ByteSource _source;
     // Axes before the gathered one: what is kept of each (null: all), its extent in the result, its stride in the source in bytes.
@@ -184,7 +185,16 @@ internal sealed class GatherSource : ByteSource
             for (; run <= last && destination.Length > 0; run++)
             {
                 length = (int)Math.Min(RunEnd(run) - inRow, destination.Length);
-                span.Slice((int)(_from[run] + inRow - _to[run] - from), length).CopyTo(destination);
+                var at = (int)(_from[run] + inRow - _to[run] - from);
+                if (length == sizeof(int))
+                {
+                    // Single float32 elements, the commonest case, are not worth a call.
+                    Unsafe.WriteUnaligned(ref destination[0], Unsafe.ReadUnaligned<int>(ref span.Slice(at, sizeof(int))[0]));
+                }
+                else
+                {
+                    span.Slice(at, length).CopyTo(destination);
+                }
                 destination = destination[length..];
                 inRow += length;
             }

@@ -3,8 +3,8 @@ using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx;
 
-/// <summary>What a model and those derived from it share: the mapped files and the payloads. Closed when the last of them is disposed.</summary>
-internal sealed class ModelStore(string? path, MappedFile? file, ByteSource? whole, ExternalFiles? external)
+/// <summary>What a model and those derived from it share: the open files and the payloads. Closed when the last of them is disposed.</summary>
+internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? whole, ExternalFiles? external)
 {
     private int _owners = 1;
     private ReadOnlyMemory<byte> _skeleton;
@@ -18,15 +18,15 @@ internal sealed class ModelStore(string? path, MappedFile? file, ByteSource? who
     public bool HadExternal { get; private set; }
 
     /// <summary>Reads a file, or bytes in memory.</summary>
-    public static (ModelStore Store, ModelProto Proto) Read(string? path, MappedFile? file, ReadOnlyMemory<byte> memory, OnnxLimits limits, CancellationToken ct)
+    public static (ModelStore Store, ModelProto Proto) Read(string? path, SourceFile? file, ReadOnlyMemory<byte> memory, OnnxLimits limits, CancellationToken ct)
     {
-        ByteSource whole = file is null ? new MemorySource(memory) : new MappedSource(file, 0, file.Length);
+        ByteSource whole = file is null ? new MemorySource(memory) : new FileSource(file, 0, file.Length);
         var store = new ModelStore(path, file, whole, path is null ? null : new ExternalFiles(path, limits));
         try
         {
             byte[] skeleton = [];
             void Scan(ReadOnlySpan<byte> bytes) => skeleton = store.TakePayloads(bytes, WireScanner.FindPayloads(bytes, limits, path, ct),
-                (at, length) => file is null ? new MemorySource(memory.Slice(at, length)) : new MappedSource(file, at, length));
+                (at, length) => file is null ? new MemorySource(memory.Slice(at, length)) : new FileSource(file, at, length));
             if (file is null)
             {
                 Scan(memory.Span);

@@ -21,7 +21,7 @@ public sealed class OnnxModel : IDisposable
     /// <summary>Where the model was opened; null for one in memory.</summary>
     public string? Path { get; }
 
-    /// <summary>Opens a file by mapping it. It must not be changed in place while the model is open; replacing it by a rename is safe.</summary>
+    /// <summary>Opens a file; its weights stay there. It must not be changed in place while the model is open; replacing it by a rename is safe.</summary>
     /// <param name="path">The file.</param>
     /// <param name="limits">What it may demand; null for <see cref="OnnxLimits.Default"/>.</param>
     /// <param name="ct">Ends the work.</param>
@@ -30,12 +30,12 @@ public sealed class OnnxModel : IDisposable
     public static OnnxModel Open(string path, OnnxLimits? limits = null, CancellationToken ct = default)
     {
         limits ??= OnnxLimits.Default;
-        var stream = MappedFile.OpenStream(path);
-        MappedFile? file = null;
+        var stream = SourceFile.OpenStream(path);
+        SourceFile? file = null;
         try
         {
             CheckSize(stream.Length, limits, path);
-            file = new MappedFile(stream);
+            file = new SourceFile(stream);
             var (store, proto) = ModelStore.Read(path, file, default, limits, ct);
             return new(proto, path, store);
         }
@@ -124,7 +124,7 @@ public sealed class OnnxModel : IDisposable
 
     /// <summary>
     /// Writes the model, whole or not at all. One that has not been changed is written byte for byte as it was read. The path may be the one
-    /// that the model was opened from (not on Windows, where an open file cannot be replaced).
+    /// that the model was opened from (Windows may refuse to replace an open file).
     /// </summary>
     /// <param name="path">The file; external data go to a file of this name with <c>.data</c> appended.</param>
     /// <param name="options">Where the weights go; null for the defaults.</param>
@@ -138,6 +138,9 @@ public sealed class OnnxModel : IDisposable
     /// <exception cref="NotSupportedException">It does not fit one file.</exception>
     public void Save(Stream destination, CancellationToken ct = default)
         => ModelWriter.Whole(Proto, _store, ct).RequireOneFile().WriteTo(destination, ct);
+
+    /// <summary>Bytes that <see cref="Save(Stream, CancellationToken)"/> would write, at any size: the model as one file, external data included. Nothing is written.</summary>
+    public long ByteLength => ModelWriter.Whole(Proto, _store, default).Length;
 
     /// <summary>The model as one array, external data included; for models below 2 GiB.</summary>
     /// <exception cref="NotSupportedException">It is larger.</exception>

@@ -74,7 +74,8 @@ internal sealed class OutputFiles : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{to} cannot be replaced: {e.Message} On Windows a file cannot be replaced while a model has it open: dispose the model first, or write to another path.", e);
+            var advice = OperatingSystem.IsWindows() ? " If a model has it open, dispose the model first, or write to another path." : "";
+            throw new IOException($"{to} cannot be written: {e.Message}{advice}", e);
         }
     }
 

@@ -168,15 +168,17 @@ public class MalformedTests(ITestOutputHelper output)
             "empty initializers" => Graph(Repeat([0x2A, 0], 3_000_000)),
             "empty nodes" => Graph(Repeat([0x0A, 0], 3_000_000)),
             "empty attributes" => Graph(Field(1, Repeat([0x2A, 0], 3_000_000))),
-            "empty value infos" => Graph(Repeat([0x6A, 0], 9_000_000)),
-            "empty metadata" => [.. Graph([]), .. Repeat([0x72, 0], 9_000_000)],
-            "empty functions" => [.. Graph([]), .. Repeat([0xCA, 0x01, 0], 9_000_000)],
-            "unknown fields" => [.. Graph([]), .. Repeat([0x78, 0], 20_000_000)],
-            "empty names" => Graph(Field(1, Repeat([0x0A, 0], 40_000_000))),
-            _ => Graph(Field(1, Field(5, Field(8, new byte[150_000_000])))),
+            "empty value infos" => Graph(Repeat([0x6A, 0], 1_200_000)),
+            "empty metadata" => [.. Graph([]), .. Repeat([0x72, 0], 1_200_000)],
+            "empty functions" => [.. Graph([]), .. Repeat([0xCA, 0x01, 0], 1_200_000)],
+            "unknown fields" => [.. Graph([]), .. Repeat([0x78, 0], 3_000_000)],
+            "empty names" => Graph(Field(1, Repeat([0x0A, 0], 5_000_000))),
+            _ => Graph(Field(1, Field(5, Field(8, new byte[20_000_000])))),
         };
+        // An eighth of the default for memory, so that the files can be an eighth as large; the counts are the default ones.
+        var limits = new OnnxLimits { DecodedBytes = OnnxLimits.Default.DecodedBytes / 8 };
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var error = Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse(bytes));
+        var error = Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse(bytes, limits));
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         output.WriteLine($"{what}, {bytes.Length} bytes: {error.Message} ({allocated} bytes allocated)");
         Assert.Contains("limit", error.Message + error.Advice, StringComparison.OrdinalIgnoreCase);

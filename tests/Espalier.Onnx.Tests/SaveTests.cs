@@ -6,7 +6,7 @@ namespace Espalier.Onnx.Tests;
 public class SaveTests
 {
     [Fact]
-    public void A_model_can_be_written_over_the_file_that_it_maps()
+    public void A_model_can_be_written_over_the_file_that_it_has_open()
     {
         using var folder = new TemporaryFolder();
         foreach (var external in new[] { false, true })
@@ -16,13 +16,14 @@ public class SaveTests
             using var model = OnnxModel.Open(path);
             var before = model.Content(model.Proto.Graph.Initializer[1]).ToFloats();
             using var slim = ExternalDataTests.Slim(model, [.. Enumerable.Range(0, 100)]);
-            if (OperatingSystem.IsWindows())
+            // Windows may refuse to replace an open file, and then says so.
+            if (Record.Exception(() => slim.Save(path)) is { } refusal)
             {
-                Assert.Throws<IOException>(() => slim.Save(path));
+                Assert.True(OperatingSystem.IsWindows());
+                Assert.Contains("dispose the model", Assert.IsType<IOException>(refusal).Message);
             }
             else
             {
-                slim.Save(path);
                 slim.Save(path);
                 using var read = OnnxModel.Open(path);
                 Assert.Equal([100L, 200], read.Proto.Graph.Initializer[1].Dims);
