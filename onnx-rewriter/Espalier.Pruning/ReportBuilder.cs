@@ -42,7 +42,5 @@ internal static class ReportBuilder
     private static ModelCost Cost(CostModel cost, OnnxModel model, Func<int, double>? size, IReadOnlySet<int>? gone) => new(
         (long)Math.Round(cost.Evaluate(CostUnit.Parameters, size, gone)),
         (long)Math.Round(cost.Evaluate(CostUnit.Macs, size, gone)),
-        BytesOf(model));
-
-    private static long BytesOf(OnnxModel model) => model.ToBytes().LongLength;
+        model.ByteLength);
 }
