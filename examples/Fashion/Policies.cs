@@ -13,8 +13,11 @@ public static partial class SlimFashion
     [Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
+    /// <summary>Training images, one at a time.</summary>
+    public static IEnumerable<Inputs> Examples() => CalibrationImages.One(image => new Inputs(image));
+
     [Calibration(Samples = 256)]
-    static IEnumerable<Inputs> Images() => CalibrationImages.One(image => new Inputs(image));
+    static IEnumerable<Inputs> Images() => Examples();
 }
 
 /// <summary>A point of the curve: the same rule at 90 % of the multiply-accumulates.</summary>

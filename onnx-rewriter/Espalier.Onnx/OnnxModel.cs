@@ -139,6 +139,9 @@ public sealed class OnnxModel : IDisposable
     public void Save(Stream destination, CancellationToken ct = default)
         => ModelWriter.Whole(Proto, _store, ct).RequireOneFile().WriteTo(destination, ct);
 
+    /// <summary>Bytes that <see cref="Save(Stream, CancellationToken)"/> would write, at any size: the model as one file, external data included. Nothing is written.</summary>
+    public long ByteLength => ModelWriter.Whole(Proto, _store, default).Length;
+
     /// <summary>The model as one array, external data included; for models below 2 GiB.</summary>
     /// <exception cref="NotSupportedException">It is larger.</exception>
     public byte[] ToBytes()

@@ -11,7 +11,6 @@ public sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
 {
     internal int Multiple => KeptCount.Multiple(Rule, Group.Kind);
     internal int Floor => Math.Max(Rule.MinKeep, Group.MinKeep);
-    internal int Round(double wished) => KeptCount.Round(wished, Group.Size, Multiple, Floor);
 }
 
 /// <summary>Decides how many units of every group stay.</summary>
@@ -31,17 +30,20 @@ public static class Allocator
         var counts = new Dictionary<int, int>();
         bool global = plan.Allocate == Allocation.Global;
         foreach (var own in candidates.Where(c => c.Rule.Keep is not null).GroupBy(c => c.Rule, ReferenceEqualityComparer.Instance))
-            Merge(counts, global ? GlobalRatio([.. own], cost) : Uniform([.. own], own.First().Rule.Keep!.Value));
+        {
+            var populations = Population.Of([.. own]);
+            Merge(counts, global ? GlobalRatio(populations, own.First().Rule.Keep!.Value, cost) : Uniform(populations, own.First().Rule.Keep!.Value));
+        }
         if (plan.Budget is not null)
         {
             var bounds = PlanResolver.Limits(plan.Budget).Select(l => (l.Unit, l.Fraction, Limit: l.Fraction * cost.Evaluate(l.Unit))).ToList();
-            var open = candidates.Where(c => c.Rule.Keep is null).ToList();
+            var open = Population.Of([.. candidates.Where(c => c.Rule.Keep is null)]);
             double Excess(IReadOnlyDictionary<int, int> choice) => bounds.Max(b => cost.Evaluate(b.Unit, SizeOf(cost, counts, choice), removedSublayers) / Math.Max(b.Limit, double.Epsilon));
             bool Holds(IReadOnlyDictionary<int, int> choice) => Excess(choice) <= 1 + 1e-12;
             var least = Uniform(open, 0);
             if (!Holds(least)) throw OutOfReach(bounds, cost, SizeOf(cost, counts, least), removedSublayers, open.Count);
             Merge(counts, global ? GlobalBudget(open, Holds) : UniformBudget(open, Holds));
-            if (open.Count > 0 && open.All(c => counts[c.Group.Id] == c.Group.Size)) notes?.Add("The budget holds without removing any unit that it decides on.");
+            if (open.Count > 0 && open.All(p => p.Groups.All(c => counts[c.Group.Id] == c.Group.Size))) notes?.Add("The budget holds without removing any unit that it decides on.");
         }
         return candidates.Where(c => counts[c.Group.Id] < c.Group.Size)
             .ToDictionary(c => c.Group.Id, c => Best(c.Scores, counts[c.Group.Id]));
@@ -52,35 +54,24 @@ public static class Allocator
         => [.. Enumerable.Range(0, scores.Length).OrderByDescending(u => scores[u]).ThenBy(u => u).Take(count).Order()];
 
     /// <summary>Every group keeps the same fraction of its units.</summary>
-    private static Dictionary<int, int> Uniform(IReadOnlyList<Candidate> candidates, double ratio)
+    private static Dictionary<int, int> Uniform(IReadOnlyList<Population> populations, double ratio)
     {
         var counts = new Dictionary<int, int>();
-        var byGroup = candidates.ToDictionary(c => c.Group.Id);
-        foreach (var c in candidates)
-        {
-            if (counts.ContainsKey(c.Group.Id)) continue;
-            if (c.Group.Partner is { } partner && byGroup.TryGetValue(partner.Id, out var other) && ReferenceEquals(other.Rule, c.Rule))
-            {
-                var (kv, query) = c.Group.Kind == GroupKind.KeyValueGroups ? (c, other) : (other, c);
-                (counts[kv.Group.Id], counts[query.Group.Id]) = KeptCount.Pair(ratio * kv.Group.Size * query.Group.Size,
-                    (kv.Group.Size, kv.Multiple, kv.Floor), (query.Group.Size, query.Multiple, query.Floor));
-            }
-            else counts[c.Group.Id] = c.Round(ratio * c.Group.Size);
-        }
+        foreach (var population in populations) population.Assign(ratio * population.Size, counts);
         return counts;
     }
 
     /// <summary>The largest fraction that meets the budget, by bisection; a choice is taken only after it was evaluated.</summary>
-    private static Dictionary<int, int> UniformBudget(IReadOnlyList<Candidate> candidates, Func<IReadOnlyDictionary<int, int>, bool> holds)
+    private static Dictionary<int, int> UniformBudget(IReadOnlyList<Population> populations, Func<IReadOnlyDictionary<int, int>, bool> holds)
     {
-        var best = Uniform(candidates, 1);
+        var best = Uniform(populations, 1);
         if (holds(best)) return best;
-        best = Uniform(candidates, 0);
+        best = Uniform(populations, 0);
         double low = 0, high = 1;
         for (int step = 0; step < 50; step++)
         {
             double middle = (low + high) / 2;
-            var choice = Uniform(candidates, middle);
+            var choice = Uniform(populations, middle);
             if (holds(choice)) (best, low) = (choice, middle);
             else high = middle;
         }
@@ -88,53 +79,49 @@ public static class Allocator
     }
 
     /// <summary>One threshold on standardised scores, the lowest that meets the budget. Counts fall as it rises, so bisection over the scores finds it.</summary>
-    private static Dictionary<int, int> GlobalBudget(IReadOnlyList<Candidate> candidates, Func<IReadOnlyDictionary<int, int>, bool> holds)
+    private static Dictionary<int, int> GlobalBudget(IReadOnlyList<Population> populations, Func<IReadOnlyDictionary<int, int>, bool> holds)
     {
-        var (standard, thresholds) = Standardize(candidates);
+        double[] thresholds = Thresholds(populations);
         int low = 0, high = thresholds.Length - 1;
         while (low < high)
         {
             int middle = (low + high) / 2;
-            if (holds(AtThreshold(candidates, standard, thresholds[middle]))) high = middle;
+            if (holds(AtThreshold(populations, thresholds[middle]))) high = middle;
             else low = middle + 1;
         }
-        return AtThreshold(candidates, standard, thresholds[low]);
+        return AtThreshold(populations, thresholds[low]);
     }
 
-    /// <summary>One threshold on standardised scores so that the kept units' share of the cost of all units is nearest to the rule's ratio (FLAP, arXiv:2312.11983).</summary>
-    private static Dictionary<int, int> GlobalRatio(IReadOnlyList<Candidate> candidates, CostModel cost)
+    /// <summary>One threshold on standardised scores so that the kept units' share of the cost of all units is nearest to the ratio (FLAP, arXiv:2312.11983).</summary>
+    private static Dictionary<int, int> GlobalRatio(IReadOnlyList<Population> populations, double ratio, CostModel cost)
     {
-        var (standard, thresholds) = Standardize(candidates);
-        double[] unitCost = [.. candidates.Select(c => UnitCost(cost, c.Group.Id))];
-        double target = candidates[0].Rule.Keep!.Value * candidates.Select((c, i) => unitCost[i] * c.Group.Size).Sum();
-        double Kept(Dictionary<int, int> counts) => candidates.Select((c, i) => unitCost[i] * counts[c.Group.Id]).Sum();
+        double[] thresholds = Thresholds(populations);
+        double[] unitCost = [.. populations.Select(p => UnitCost(cost, p.Groups[0].Group.Id) * p.Groups[0].Group.Size / p.Size)];
+        double target = ratio * populations.Select((p, i) => unitCost[i] * p.Size).Sum();
+        double Kept(Dictionary<int, int> counts) => populations.Select((p, i) => unitCost[i] * p.Groups.Aggregate(1.0, (n, c) => n * counts[c.Group.Id])).Sum();
         int low = 0, high = thresholds.Length - 1;
         while (low < high)
         {
             int middle = (low + high) / 2;
-            if (Kept(AtThreshold(candidates, standard, thresholds[middle])) <= target) high = middle;
+            if (Kept(AtThreshold(populations, thresholds[middle])) <= target) high = middle;
             else low = middle + 1;
         }
-        var below = AtThreshold(candidates, standard, thresholds[low]);
+        var below = AtThreshold(populations, thresholds[low]);
         if (low == 0) return below;
-        var above = AtThreshold(candidates, standard, thresholds[low - 1]);
+        var above = AtThreshold(populations, thresholds[low - 1]);
         return Math.Abs(Kept(above) - target) < Math.Abs(Kept(below) - target) ? above : below;
     }
 
-    /// <summary>z = (s − mean) / standard deviation per group, and every value that a threshold may take: below all scores, then each score.</summary>
-    private static (double[][] Standard, double[] Thresholds) Standardize(IReadOnlyList<Candidate> candidates)
-    {
-        double[][] standard = [.. candidates.Select(c =>
-        {
-            double mean = c.Scores.Average();
-            double deviation = Math.Sqrt(c.Scores.Select(s => (s - mean) * (s - mean)).Average());
-            return c.Scores.Select(s => deviation > 0 ? (s - mean) / deviation : 0).ToArray();
-        })];
-        return (standard, [double.NegativeInfinity, .. standard.SelectMany(z => z).Distinct().Order()]);
-    }
+    /// <summary>Every value that a threshold may take: below all scores, then each score.</summary>
+    private static double[] Thresholds(IReadOnlyList<Population> populations)
+        => [double.NegativeInfinity, .. populations.SelectMany(p => p.Standard).Distinct().Order()];
 
-    private static Dictionary<int, int> AtThreshold(IReadOnlyList<Candidate> candidates, double[][] standard, double threshold)
-        => candidates.Select((c, i) => (c.Group.Id, Count: c.Round(standard[i].Count(z => z > threshold)))).ToDictionary(e => e.Id, e => e.Count);
+    private static Dictionary<int, int> AtThreshold(IReadOnlyList<Population> populations, double threshold)
+    {
+        var counts = new Dictionary<int, int>();
+        foreach (var population in populations) population.Assign(population.Standard.Count(z => z > threshold), counts);
+        return counts;
+    }
 
     /// <summary>Multiply-accumulates that one unit less of a group saves; parameters where it saves none.</summary>
     private static double UnitCost(CostModel cost, int group)

@@ -55,12 +55,14 @@ public static class Scorer
         return scores;
     }
 
-    /// <summary>Norms of the units' weights over all occurrences of each group. Every weight is read once, one at a time.</summary>
+    /// <summary>
+    /// Norms of the units' weights over all occurrences of each group, each occurrence scaled so that its units have mean 1: else the largest
+    /// weight would decide alone. Vectors (biases, scales) count only where a group has nothing else. Every weight is read once, one at a time.
+    /// </summary>
     private static Dictionary<int, double[]> WeightNorms(IReadOnlyList<(Group Group, int Power)> groups, WeightTable weights)
     {
         var sums = groups.ToDictionary(g => g.Group.Id, g => new double[g.Group.Size]);
-        var byTensor = groups.SelectMany(g => g.Group.Occurrences.Select(o => (g.Group, g.Power, Occurrence: o)))
-            .Where(e => weights.IsFloat(e.Occurrence.Tensor))
+        var byTensor = groups.SelectMany(g => Measured(g.Group, weights).Select(o => (g.Group, g.Power, Occurrence: o)))
             .GroupBy(e => e.Occurrence.Tensor, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal);
         foreach (var places in byTensor)
         {
@@ -70,14 +72,23 @@ public static class Scorer
             {
                 double[] slices = SliceSums(elements, shape, occurrence.Axis, power);
                 int[] unitOf = occurrence.Term.UnitMap(group.Factor);
-                double[] sum = sums[group.Id];
+                var own = new double[group.Size];
                 for (int i = 0; i < slices.Length; i++)
-                    if (unitOf[i] >= 0) sum[unitOf[i]] += slices[i];
+                    if (unitOf[i] >= 0) own[unitOf[i]] += slices[i];
+                NormalizeMean(own);
+                TensorPrimitives.Add(sums[group.Id], own, sums[group.Id]);
             }
         }
         foreach (var (group, power) in groups)
             if (power == 2) TensorPrimitives.Sqrt(sums[group.Id], sums[group.Id]);
         return sums;
+    }
+
+    private static List<Occurrence> Measured(Group group, WeightTable weights)
+    {
+        var floats = group.Occurrences.Where(o => weights.IsFloat(o.Tensor)).ToList();
+        var matrices = floats.Where(o => weights.Shape(o.Tensor)!.Length > 1).ToList();
+        return matrices.Count > 0 ? matrices : floats;
     }
 
     /// <summary>Σ|w| (power 1) or Σw² (power 2) of every slice along an axis.</summary>

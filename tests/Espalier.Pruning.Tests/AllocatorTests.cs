@@ -137,6 +137,24 @@ public class AllocatorTests
         Assert.Contains("0.571", e.Message, StringComparison.Ordinal); // (30·30 + 60) / (40·40 + 80)
     }
 
+    /// <summary>Half of two KV groups is half of all heads, and the scores of two units say little: the pair is judged as one population of heads.</summary>
+    [Theory]
+    [InlineData(Allocation.Uniform)]
+    [InlineData(Allocation.Global)]
+    public void Grouped_heads_are_judged_together(Allocation allocate)
+    {
+        var n = new Network([2, 4, 64], 1, 1, 1, 1, 1);
+        var open = n.Candidates();
+        Group kv = Head(0, 2, GroupKind.KeyValueGroups), query = Head(1, 4, GroupKind.Heads);
+        (kv.Partner, query.Partner) = (query, kv);
+        var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] }, open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] }, open[2] with { Scores = [.. Enumerable.Range(0, 64).Select(u => 0.5 + u / 64.0)] } };
+        var kept = Allocator.Allocate(new PruningPlan { Allocate = allocate, Budget = new Budget(Macs: 0.8) }, n.Cost, candidates);
+        Assert.DoesNotContain(0, kept.Keys);
+        Assert.Equal(new[] { 1, 2, 3 }, kept[1].ToArray());
+
+        Group Head(int id, int size, GroupKind kind) => new(id, open[id].Group.Factor) { Name = $"h{size}", Kind = kind };
+    }
+
     private static readonly Gen<Network> Networks = Gen.Select(Gen.Int[2, 40].Array[1, 5], Gen.Double[0.2, 1], Gen.Double[0.2, 1], Gen.Int[0, 10000], Gen.Int[1, 8], Gen.Int[1, 6])
         .Select((sizes, macs, parameters, seed, round, min) => new Network(sizes, macs, parameters, seed, round, min));
 

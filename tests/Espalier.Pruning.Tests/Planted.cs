@@ -11,8 +11,8 @@ internal static class Planted
 {
     public const int Inputs = 6;
 
-    /// <summary>Two products with a ReLU between; <paramref name="edit"/> changes the first one's weight [inputs, hidden] and bias.</summary>
-    public static OnnxModel Mlp(int seed, int hidden, Action<float[], float[]>? edit = null, bool outputBias = true)
+    /// <summary>Two products with a ReLU between; <paramref name="edit"/> changes the first one's weight [inputs, hidden] and bias, <paramref name="loud"/> neurons are read with weights ten times as large.</summary>
+    public static OnnxModel Mlp(int seed, int hidden, Action<float[], float[]>? edit = null, bool outputBias = true, params int[] loud)
     {
         var g = new GraphBuilder(seed);
         g.Input("x", "batch", Inputs);
@@ -20,7 +20,10 @@ internal static class Planted
         float[] w = Floats(random, Inputs * hidden), b = Floats(random, hidden);
         edit?.Invoke(w, b);
         string h = g.Relu(g.Add(g.MatMul("x", g.Floats("fc1.weight", w, Inputs, hidden)), g.Floats("fc1.bias", b, hidden)));
-        string y = g.MatMul(h, g.Floats("fc2.weight", Floats(random, hidden * 3), hidden, 3));
+        float[] w2 = Floats(random, hidden * 3);
+        foreach (int u in loud)
+            for (int o = 0; o < 3; o++) w2[u * 3 + o] *= 10;
+        string y = g.MatMul(h, g.Floats("fc2.weight", w2, hidden, 3));
         if (outputBias) y = g.Add(y, g.Floats("fc2.bias", Floats(random, 3), 3));
         g.Output(g.Rename(y, "y"), "batch", 3);
         return g.Build();

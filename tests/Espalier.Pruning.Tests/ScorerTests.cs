@@ -6,11 +6,14 @@ namespace Espalier.Pruning.Tests;
 
 public class ScorerTests
 {
-    /// <summary>Hidden layer of 3 neurons between 2 inputs and 2 outputs, written by hand: the norms run over column, bias and row of each neuron.</summary>
+    /// <summary>
+    /// Hidden layer of 3 neurons between 2 inputs and 2 outputs: the norms run over the column and the row of each neuron, each occurrence
+    /// scaled to mean 1; the bias does not count.
+    /// </summary>
     [Theory]
-    [InlineData(Criterion.L1, new[] { 1.0 + 2 + 1 + 1 + 1, 0 + 3 + 0 + 2 + 0, 4 + 0 + 2 + 0 + 5 })]
-    [InlineData(Criterion.L2, new[] { 1.0 + 4 + 1 + 1 + 1, 0 + 9 + 0 + 4 + 0, 16 + 0 + 4 + 0 + 25 })]
-    public void Norms_run_over_the_whole_coupled_group(Criterion criterion, double[] sums)
+    [InlineData(Criterion.L1, new[] { 3.0, 3, 4 }, new[] { 2.0, 2, 5 })]
+    [InlineData(Criterion.L2, new[] { 5.0, 9, 16 }, new[] { 2.0, 4, 25 })]
+    public void Norms_run_over_the_whole_coupled_group(Criterion criterion, double[] columns, double[] rows)
     {
         var g = new GraphBuilder();
         g.Input("x", "batch", 2);
@@ -20,6 +23,7 @@ public class ScorerTests
         var analysis = AxisAnalysis.Of(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         double[] scores = Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, null)[group.Id];
+        double[] sums = [.. columns.Select((c, u) => c / columns.Average() + rows[u] / rows.Average())];
         double[] expected = criterion == Criterion.L2 ? [.. sums.Select(Math.Sqrt)] : sums;
         for (int u = 0; u < 3; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-6);
     }

@@ -1,0 +1,68 @@
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>
+/// Units whose number is decided as one: those of a group, or, where attention is grouped, the query heads over all KV groups,
+/// because neither factor of that product can be judged alone (half of two KV groups is half of all heads).
+/// </summary>
+internal sealed class Population
+{
+    /// <summary>Scores below this fraction of the largest count as this fraction: units that do nothing are alike.</summary>
+    private const double Floor = 1e-6;
+
+    private Population(IReadOnlyList<Candidate> groups)
+    {
+        Groups = groups;
+        // The score of query head q of KV group g is the product of both factors' scores, which have mean 1.
+        double[] scores = groups.Count == 1 ? groups[0].Scores : [.. groups[0].Scores.SelectMany(g => groups[1].Scores.Select(q => g * q))];
+        Standard = Standardize(scores);
+    }
+
+    /// <summary>
+    /// z = (log s − mean) / standard deviation. The logarithm, because scores from variances have long tails: without it a few large ones pull the
+    /// rest together, and groups of few units, which have no tail, would lose theirs first.
+    /// </summary>
+    private static double[] Standardize(double[] scores)
+    {
+        double floor = scores.Max() * Floor;
+        if (floor <= 0) return new double[scores.Length];
+        double[] logs = [.. scores.Select(s => Math.Log(Math.Max(s, floor)))];
+        double mean = logs.Average();
+        double deviation = Math.Sqrt(logs.Select(s => (s - mean) * (s - mean)).Average());
+        return [.. logs.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
+    }
+
+    /// <summary>One group, or KV groups and query heads per KV group.</summary>
+    public IReadOnlyList<Candidate> Groups { get; }
+    /// <summary>Standardised score of every unit, comparable between populations.</summary>
+    public double[] Standard { get; }
+    /// <summary>Number of units.</summary>
+    public int Size => Standard.Length;
+
+    /// <summary>The populations of some groups: partners under one rule are joined.</summary>
+    public static IReadOnlyList<Population> Of(IReadOnlyList<Candidate> candidates)
+    {
+        var byGroup = candidates.ToDictionary(c => c.Group.Id);
+        var populations = new List<Population>();
+        foreach (var candidate in candidates)
+        {
+            if (candidate.Group.Partner is not { } partner || !byGroup.TryGetValue(partner.Id, out var other) || !ReferenceEquals(other.Rule, candidate.Rule)) populations.Add(new([candidate]));
+            else if (candidate.Group.Kind == GroupKind.KeyValueGroups) populations.Add(new([candidate, other]));
+        }
+        return populations;
+    }
+
+    /// <summary>Writes down how many units of each group stay when so many of the population are wished for.</summary>
+    public void Assign(double wished, Dictionary<int, int> counts)
+    {
+        var first = Groups[0];
+        if (Groups.Count == 1)
+        {
+            counts[first.Group.Id] = KeptCount.Round(wished, first.Group.Size, first.Multiple, first.Floor);
+            return;
+        }
+        var second = Groups[1];
+        (counts[first.Group.Id], counts[second.Group.Id]) = KeptCount.Pair(wished, (first.Group.Size, first.Multiple, first.Floor), (second.Group.Size, second.Multiple, second.Floor));
+    }
+}
