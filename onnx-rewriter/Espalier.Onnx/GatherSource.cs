@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Espalier.Onnx;
 
@@ -19,9 +19,13 @@ internal sealed class GatherSource : ByteSource
     // Runs along the innermost gathered axis, in bytes of a row: start in the source's row, start in the result's row.
     private readonly long[] _from, _to;
     private readonly long _row;
+    // For small entries in many short runs: the ascending indices themselves, and the bytes of an entry; else null.
+    private readonly int[]? _entries;
+    private readonly int _unit;
 
-    private GatherSource(ByteSource source, int[]?[] outerKept, long[] outerExtent, long[] outerStride, long[] from, long[] to, long row)
+    private GatherSource(ByteSource source, int[]?[] outerKept, long[] outerExtent, long[] outerStride, long[] from, long[] to, long row, int[]? entries, long unit)
     {
+        (_entries, _unit) = (entries, (int)Math.Min(unit, Window));
         (_source, _outerKept, _outerExtent, _outerStride, _from, _to, _row) = (source, outerKept, outerExtent, outerStride, from, to, row);
         Length = outerExtent.Aggregate(row, (a, b) => checked(a * b));
     }
@@ -59,8 +63,9 @@ internal sealed class GatherSource : ByteSource
                 to.Add(i * unit);
             }
         }
+        var single = unit is 1 or 2 or 4 or 8 && from.Count > indices.Length / 8 && Ascends(indices);
         return new GatherSource(source, [.. outer.Select(o => o.Kept)], [.. outer.Select(o => o.Extent)], [.. outer.Select(o => o.Stride)],
-            [.. from], [.. to], indices.Length * unit);
+            [.. from], [.. to], indices.Length * unit, single ? indices : null, unit);
     }
 
     /// <summary>The axes before the last gathered one, neighbours of which all is kept taken together.</summary>
@@ -115,6 +120,18 @@ internal sealed class GatherSource : ByteSource
         }
     }
 
+    private static bool Ascends(int[] indices)
+    {
+        for (var i = 1; i < indices.Length; i++)
+        {
+            if (indices[i] <= indices[i - 1])
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private static bool IsIdentity(int[] kept, long extent)
     {
         if (kept.Length != extent)
@@ -140,7 +157,14 @@ internal sealed class GatherSource : ByteSource
             {
                 var (row, inRow) = Math.DivRem(offset, _row);
                 var part = destination[..(int)Math.Min(destination.Length, _row - inRow)];
-                ReadRow(RowStart(row), inRow, part, window);
+                if (_entries is not null && inRow % _unit == 0 && part.Length % _unit == 0)
+                {
+                    ReadEntries(RowStart(row), (int)(inRow / _unit), part, window);
+                }
+                else
+                {
+                    ReadRow(RowStart(row), inRow, part, window);
+                }
                 destination = destination[part.Length..];
                 offset += part.Length;
             }
@@ -185,19 +209,50 @@ internal sealed class GatherSource : ByteSource
             for (; run <= last && destination.Length > 0; run++)
             {
                 length = (int)Math.Min(RunEnd(run) - inRow, destination.Length);
-                var at = (int)(_from[run] + inRow - _to[run] - from);
-                if (length == sizeof(int))
-                {
-                    // Single float32 elements, the commonest case, are not worth a call.
-                    Unsafe.WriteUnaligned(ref destination[0], Unsafe.ReadUnaligned<int>(ref span.Slice(at, sizeof(int))[0]));
-                }
-                else
-                {
-                    span.Slice(at, length).CopyTo(destination);
-                }
+                span.Slice((int)(_from[run] + inRow - _to[run] - from), length).CopyTo(destination);
                 destination = destination[length..];
                 inRow += length;
             }
+        }
+    }
+
+    /// <summary>A part of a row, entry by entry: as many at a time as one window of the source holds.</summary>
+    private void ReadEntries(long start, int entry, Span<byte> destination, byte[] window)
+    {
+        while (destination.Length > 0)
+        {
+            var rest = _entries.AsSpan(entry, destination.Length / _unit);
+            var first = rest[0];
+            var count = rest.BinarySearch((int)Math.Min(int.MaxValue, (long)first + (Window / _unit) - 1));
+            count = count < 0 ? ~count : count + 1;
+            if ((long)(rest[count - 1] - first) * _unit > (long)count * NearGap)
+            {
+                count = 1;
+            }
+            var span = window.AsSpan(0, (rest[count - 1] - first + 1) * _unit);
+            _source.Read(start + ((long)first * _unit), span);
+            var picked = rest[..count];
+            var to = destination[..(count * _unit)];
+            switch (_unit)
+            {
+                case 1: Pick<byte>(span, picked, to); break;
+                case 2: Pick<ushort>(span, picked, to); break;
+                case 4: Pick<uint>(span, picked, to); break;
+                default: Pick<ulong>(span, picked, to); break;
+            }
+            destination = destination[to.Length..];
+            entry += count;
+        }
+    }
+
+    private static void Pick<T>(ReadOnlySpan<byte> source, ReadOnlySpan<int> entries, Span<byte> destination) where T : unmanaged
+    {
+        var from = MemoryMarshal.Cast<byte, T>(source);
+        var to = MemoryMarshal.Cast<byte, T>(destination);
+        var first = entries[0];
+        for (var i = 0; i < to.Length; i++)
+        {
+            to[i] = from[entries[i] - first];
         }
     }
 

@@ -8,7 +8,7 @@ namespace Espalier.Pruning;
 /// <summary>Writes down what slimming did.</summary>
 internal static class ReportBuilder
 {
-    public static PruningReport Build(PruningPlan plan, AxisAnalysis analysis, Selection selection, SlimModel slim, IEnumerable<string> notes)
+    public static PruningReport Build(PruningPlan plan, AxisAnalysis analysis, Selection selection, SlimModel slim, WeightEdits edits, IEnumerable<string> notes)
     {
         var gone = DepthSelector.SublayersOf(analysis, selection.RemovedBlocks);
         double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
@@ -16,8 +16,8 @@ internal static class ReportBuilder
         return new PruningReport
         {
             Plan = plan,
-            Before = Cost(analysis.Cost, analysis.Model, null, null),
-            After = Cost(analysis.Cost, slim.Model, Size, gone),
+            Before = Cost(analysis.Cost, analysis.Model, 0, null, null),
+            After = Cost(analysis.Cost, slim.Model, AddedElements(analysis, selection, edits), Size, gone),
             PredictedTimeRatio = dense > 0 ? analysis.Cost.PredictedTime(Size, gone) / dense : 1,
             Removed = new SortedDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>(slim.Removed.ToDictionary(
                 t => t.Key,
@@ -39,8 +39,16 @@ internal static class ReportBuilder
             [.. Enumerable.Range(0, group.Size).Except(kept)]);
     }
 
-    private static ModelCost Cost(CostModel cost, OnnxModel model, Func<int, double>? size, IReadOnlySet<int>? gone) => new(
-        (long)Math.Round(cost.Evaluate(CostUnit.Parameters, size, gone)),
+    /// <summary>Elements of the biases that compensation gave to consumers without one: the cost polynomial does not know them.</summary>
+    private static long AddedElements(AxisAnalysis analysis, Selection selection, WeightEdits edits)
+    {
+        var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
+        return analysis.Consumers.Where(c => edits.AddedBiases.ContainsKey(c.Id))
+            .Sum(c => (long)analysis.TermsOf(c.Parameter)![c.OutputAxis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : null).Length);
+    }
+
+    private static ModelCost Cost(CostModel cost, OnnxModel model, long added, Func<int, double>? size, IReadOnlySet<int>? gone) => new(
+        (long)Math.Round(cost.Evaluate(CostUnit.Parameters, size, gone)) + added,
         (long)Math.Round(cost.Evaluate(CostUnit.Macs, size, gone)),
         model.ByteLength);
 }

@@ -22,10 +22,10 @@ public static class Slimmer
         var notes = new List<string>(statistics?.Notes ?? []);
         var (selection, methods) = Choose(plan, analysis, statistics, notes);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
-            return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), notes));
+            return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes);
         var slim = Surgery.Apply(analysis, selection, edits);
-        return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, notes));
+        return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, edits, notes));
     }
 
     /// <summary>What calibration must measure before <see cref="Run"/>.</summary>

@@ -53,19 +53,25 @@ public class GatherTests
         }, iter: 5000, seed: "0000BsEsPaL1");
 
     [Theory]
-    [InlineData(0), InlineData(1), InlineData(2)]
-    public void Rows_longer_than_the_window_are_gathered_in_pieces(int axis)
+    [InlineData(DataType.Float, 0, 3, 40_000, 5), InlineData(DataType.Float, 1, 3, 40_000, 5), InlineData(DataType.Float, 2, 3, 40_000, 5)]
+    [InlineData(DataType.Float, 2, 3, 2, 70_000), InlineData(DataType.Int8, 2, 1, 2, 200_000), InlineData(DataType.Double, 2, 1, 2, 30_000)]
+    [InlineData(DataType.Float16, 1, 2, 90_000, 1), InlineData(DataType.Complex128, 2, 1, 2, 9000), InlineData(DataType.Int4, 2, 1, 3, 9001)]
+    public void Rows_longer_than_the_window_are_gathered_in_pieces(DataType type, int axis, int first, int second, int third)
     {
-        int[] dims = [3, 40_000, 5];
-        var bytes = new byte[dims[0] * dims[1] * dims[2] * 4];
+        int[] dims = [first, second, third];
+        var bits = ElementTypes.Bits(type);
+        var bytes = new byte[ElementTypes.Bytes(type, (long)first * second * third)];
         new Random(7).NextBytes(bytes);
-        var kept = new int[]?[3];
-        kept[axis] = [.. Enumerable.Range(0, dims[axis]).Where(i => i % 7 != 3 && i % 1000 > 40)];
-        kept[axis] = kept[axis]!.Length == 0 ? [1] : kept[axis];
-        var payload = Content(DataType.Float, dims, bytes).Gather(kept);
-        using var stream = new MemoryStream();
-        payload.CopyTo(stream);
-        Assert.Equal(Naive(bytes, dims, kept, 32), stream.ToArray());
+        // Dense, sparse and very sparse stretches.
+        int[] indices = [.. Enumerable.Range(0, dims[axis]).Where(i => i % 7 != 3 && (i < 20_000 ? i % 1000 > 40 : i < 60_000 ? i % 97 == 0 : i % 9000 == 1))];
+        foreach (var order in new[] { indices, [.. indices.Reverse()] })
+        {
+            var kept = new int[]?[3];
+            kept[axis] = order.Length == 0 ? [1] : order;
+            using var stream = new MemoryStream();
+            Content(type, dims, bytes).Gather(kept).CopyTo(stream);
+            Assert.True(Naive(bytes, dims, kept, bits).AsSpan().SequenceEqual(stream.ToArray()));
+        }
     }
 
     [Fact]

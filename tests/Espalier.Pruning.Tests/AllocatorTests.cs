@@ -147,7 +147,7 @@ public class AllocatorTests
         var open = n.Candidates();
         Group kv = Head(0, 2, GroupKind.KeyValueGroups), query = Head(1, 4, GroupKind.Heads);
         (kv.Partner, query.Partner) = (query, kv);
-        var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] }, open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] }, open[2] };
+        var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] }, open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] }, open[2] with { Scores = [.. Enumerable.Range(0, 64).Select(u => 0.5 + u / 64.0)] } };
         var kept = Allocator.Allocate(new PruningPlan { Allocate = allocate, Budget = new Budget(Macs: 0.8) }, n.Cost, candidates);
         Assert.DoesNotContain(0, kept.Keys);
         Assert.Equal(new[] { 1, 2, 3 }, kept[1].ToArray());
