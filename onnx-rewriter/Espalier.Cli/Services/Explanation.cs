@@ -33,12 +33,17 @@ internal static class Explanation
     {
         output.WriteLine(FormattableString.Invariant($"{tensor}:{axis} = {term}"));
         var groups = analysis.Groups.Where(g => Occurs(g, tensor, axis, term)).ToList();
-        if (groups.Count == 0) output.WriteLine("  no group: the axis has one element, its size is dynamic, or it occurs in no weight");
+        if (groups.Count == 0)
+        {
+            var frozen = term.Leaves.FirstOrDefault(l => analysis.ReasonOf(l) is not null);
+            output.WriteLine("  no group: " + (frozen is null ? "the axis has one element, its size is dynamic, or it occurs in no weight" : analysis.ReasonOf(frozen)));
+            if (frozen is not null) Chain(output, analysis.ChainOf(tensor, frozen));
+        }
         foreach (var group in groups)
         {
             output.WriteLine(FormattableString.Invariant($"  {group.Name}: {Kind(group.Kind)}, {group.Size} units, {Verdict(group)}"));
-            var chain = analysis.ChainOf(tensor, group.Factor);
-            foreach (var line in chain.Count > 0 || group.Reason is null ? chain : [group.Reason]) output.WriteLine($"    because: {line}");
+            if (group.Reason is not null) output.WriteLine($"    because: {group.Reason}");
+            Chain(output, analysis.ChainOf(tensor, group.Factor));
             if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
             if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({Kind(partner.Kind)})");
             var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}")).Distinct(StringComparer.Ordinal).ToList();
@@ -48,6 +53,12 @@ internal static class Explanation
             foreach (var consumer in group.Consumers.Take(MostMembers)) output.WriteLine($"    read by {consumer.Node}, weight {consumer.Parameter}");
             if (group.Consumers.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"    and {group.Consumers.Count - MostMembers} more readers"));
         }
+    }
+
+    /// <summary>Tensors and operators in turn, from the tensor that was asked for to where the reason is.</summary>
+    private static void Chain(TextWriter output, IReadOnlyList<string> steps)
+    {
+        for (var i = 0; i < steps.Count; i++) output.WriteLine((i == 0 ? "      from " : "       via ") + steps[i]);
     }
 
     private static (string Tensor, int? Axis) Parse(AxisAnalysis analysis, string what)
@@ -68,9 +79,8 @@ internal static class Explanation
         .Distinct(StringComparer.Ordinal);
 
     private static bool Occurs(Group group, string tensor, int axis, Term term)
-        => group.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis) || Units(group, term);
+        => group.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis) || term.Leaves.Contains(group.Factor);
 
-    private static bool Units(Group group, Term term) => term.UnitMap(group.Factor).Any(u => u >= 0);
 
     private static string Verdict(Group group) => group.Exactness switch
     {

@@ -10,13 +10,14 @@ namespace Espalier.Cli.Services;
 /// <param name="Opset">Version of the default operator set; 0 where none is imported.</param>
 /// <param name="Nodes">Nodes, subgraphs included.</param>
 /// <param name="Cost">Cost at the nominal sizes.</param>
+/// <param name="ExactParameters">Parameters in at least one exact group.</param>
 /// <param name="PrunableParameters">Parameters in at least one group that is not frozen.</param>
 /// <param name="Inputs">Name, element type and shape of every input.</param>
 /// <param name="Outputs">The same of every output.</param>
 /// <param name="Groups">Groups that can be pruned.</param>
 /// <param name="Blocks">Blocks and sublayers.</param>
 /// <param name="Frozen">Groups that cannot be pruned.</param>
-internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long PrunableParameters, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
+internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
     IReadOnlyList<InspectedGroup> Groups, IReadOnlyList<InspectedBlock> Blocks, IReadOnlyList<InspectedGroup> Frozen)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -32,7 +33,9 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         var graph = analysis.Model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var prunable = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => g.Id).ToHashSet();
+        var exact = analysis.Groups.Where(g => g.Exactness == Exactness.Exact).Select(g => g.Id).ToHashSet();
         var parameters = analysis.Cost.Monomials.Where(m => m.Unit == CostUnit.Parameters).ToList();
+        long In(HashSet<int> groups) => (long)parameters.Where(m => m.Groups.Any(groups.Contains)).Sum(Value);
         double Value(Monomial m) => m.Groups.Aggregate(m.Coefficient, (product, g) => product * analysis.Cost.GroupSizes[g]);
 
         var all = analysis.Groups.Select(g => new InspectedGroup(
@@ -46,7 +49,7 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         return new Inspection(
             System.IO.Path.GetFileName(analysis.Model.Path ?? ""),
             analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 0,
-            analysis.Nodes.Count, cost, (long)parameters.Where(m => m.Groups.Any(prunable.Contains)).Sum(Value),
+            analysis.Nodes.Count, cost, In(exact), In(prunable),
             [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
             [.. all.Where(g => prunable.Contains(g.Id))],
             [.. analysis.Blocks.Select(b => Measure(analysis, b))],

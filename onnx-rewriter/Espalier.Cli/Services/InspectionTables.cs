@@ -14,14 +14,19 @@ internal static class InspectionTables
             $"{i.File}: {i.Nodes} nodes, opset {i.Opset}, {Figures.Short(i.Cost.Parameters)} parameters, {Figures.Short(i.Cost.Macs)} MACs, {Figures.Bytes(i.Cost.Bytes)}"));
         terminal.Out.WriteLine($"inputs:  {string.Join(", ", i.Inputs)}");
         terminal.Out.WriteLine($"outputs: {string.Join(", ", i.Outputs)}");
-        terminal.Out.WriteLine($"parameters in groups that can be pruned: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)}");
+        terminal.Out.WriteLine($"parameters that units of exact groups have a part in: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)}; of exact or inexact groups: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)}");
         terminal.Out.WriteLine();
 
         if (i.Groups.Count > 0)
         {
-            var groups = Table("Groups that can be pruned", "group", "kind", "units", "exact", "parameters", "share", "weight axes");
+            // Why a group is inexact is a sentence: as the last column it wraps without pulling the figures apart.
+            var inexact = i.Groups.Any(g => g.Reason is not null);
+            var groups = Table("Groups that can be pruned", ["group", "kind", "units", "parameters", "share", "weight axes", "exact", .. inexact ? new[] { "why not" } : []]);
             foreach (var g in i.Groups.OrderBy(g => g.Kind, StringComparer.Ordinal).ThenBy(g => g.Id))
-                Row(groups, g.Name, g.Kind, Text(g.Size), g.Exactness == "exact" ? "yes" : $"no: {g.Reason}", Figures.Short(g.Parameters), Figures.Ratio(g.Parameters, i.Cost.Parameters), Text(g.Members.Count));
+            {
+                Row(groups, [g.Name, g.Kind, Text(g.Size), Figures.Short(g.Parameters), Figures.Ratio(g.Parameters, i.Cost.Parameters), Text(g.Members.Count),
+                    g.Exactness == "exact" ? "yes" : "no", .. inexact ? new[] { g.Reason ?? "" } : []]);
+            }
             console.Write(groups);
         }
         if (i.Blocks.Count > 0)

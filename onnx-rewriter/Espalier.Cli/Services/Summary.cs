@@ -20,7 +20,8 @@ internal static partial class Summary
         costs.AddRow("predicted time", "", "", Figures.Percent(report.PredictedTimeRatio));
         console.Write(costs);
 
-        var kinds = report.Groups.GroupBy(g => g.Kind, StringComparer.Ordinal)
+        // A group of which nothing stays went with a removed block.
+        var kinds = report.Groups.Where(g => g.Kept > 0).GroupBy(g => g.Kind, StringComparer.Ordinal)
             .Select(k => (Kind: k.Key, Touched: k.Count(g => g.Kept < g.Size), Groups: k.Count(), Kept: k.Sum(g => (long)g.Kept), Size: k.Sum(g => (long)g.Size)))
             .Where(k => k.Touched > 0).ToList();
         foreach (var kind in kinds)
