@@ -11,7 +11,24 @@ internal static class Elements
     private const int Block = 8 * 1024;
 
     public static float[] ToFloats(ByteSource source, DataType type, long count)
-        => Decode<float>(source, type, count, type switch
+    {
+        var values = Allocate<float>(count);
+        ReadFloats(source, type, 0, values);
+        return values;
+    }
+
+    /// <param name="source">The elements.</param>
+    /// <param name="type">Their type.</param>
+    /// <param name="first">The first that is wanted.</param>
+    /// <param name="destination">Filled entirely.</param>
+    public static void ReadFloats(ByteSource source, DataType type, long first, Span<float> destination)
+    {
+        if (type == DataType.Float && BitConverter.IsLittleEndian && destination.Length <= int.MaxValue / sizeof(float))
+        {
+            source.Read(checked(first * sizeof(float)), MemoryMarshal.AsBytes(destination));
+            return;
+        }
+        Decode(source, type, first, destination, type switch
         {
             DataType.Float => (bytes, values) => Copy(bytes, values),
             DataType.Double => (bytes, values) => Each<double, float>(bytes, values, v => (float)v),
@@ -22,8 +39,17 @@ internal static class Elements
             _ when ElementTypes.IsFloat(type) => (bytes, values) => Each<byte, float>(bytes, values, code => SmallFloats.Decode(type, code)),
             _ => Integers<float>(type, v => v),
         });
+    }
 
-    public static long[] ToLongs(ByteSource source, DataType type, long count) => Decode(source, type, count, Integers<long>(type, v => v));
+    public static long[] ToLongs(ByteSource source, DataType type, long count)
+    {
+        var values = Allocate<long>(count);
+        Decode(source, type, 0, values, Integers<long>(type, v => v));
+        return values;
+    }
+
+    private static T[] Allocate<T>(long count) => count <= Array.MaxLength ? new T[count]
+        : throw new NotSupportedException($"A tensor of {count} elements does not fit one array; read it in parts.");
 
     private delegate void Decoder<T>(ReadOnlySpan<byte> bytes, Span<T> values);
 
@@ -45,27 +71,29 @@ internal static class Elements
         _ => throw new NotSupportedException($"Elements of type {type} are not numbers of this kind."),
     };
 
-    private static T[] Decode<T>(ByteSource source, DataType type, long count, Decoder<T> decoder) where T : unmanaged
+    private static void Decode<T>(ByteSource source, DataType type, long first, Span<T> values, Decoder<T> decoder) where T : unmanaged
     {
-        if (count > Array.MaxLength)
+        // Packed elements may begin inside a byte: then those before them in it are decoded too, and left out.
+        var lead = ElementTypes.Bits(type) < 8 ? (int)(first % (8 / ElementTypes.Bits(type))) : 0;
+        var buffer = new byte[ElementTypes.Bytes(type, Math.Min((long)values.Length + lead, Block))];
+        Span<T> decoded = lead > 0 ? new T[Math.Min(values.Length + lead, Block)] : default;
+        for (var at = 0; at < values.Length;)
         {
-            throw new NotSupportedException($"A tensor of {count} elements does not fit one array; read it in parts.");
+            var part = Math.Min(Block - lead, values.Length - at);
+            var bytes = buffer.AsSpan(0, (int)ElementTypes.Bytes(type, part + lead));
+            source.Read(ElementTypes.Bytes(type, first + at - lead), bytes);
+            if (lead > 0)
+            {
+                decoder(bytes, decoded[..(part + lead)]);
+                decoded.Slice(lead, part).CopyTo(values[at..]);
+            }
+            else
+            {
+                decoder(bytes, values.Slice(at, part));
+            }
+            at += part;
+            lead = 0;
         }
-        var values = new T[count];
-        if (type == DataType.Float && values is float[] floats && BitConverter.IsLittleEndian && count <= int.MaxValue / sizeof(float))
-        {
-            source.Read(0, MemoryMarshal.AsBytes(floats.AsSpan()));
-            return values;
-        }
-        var buffer = new byte[ElementTypes.Bytes(type, Math.Min(count, Block))];
-        for (long at = 0; at < count; at += Block)
-        {
-            var part = (int)Math.Min(Block, count - at);
-            var bytes = buffer.AsSpan(0, (int)ElementTypes.Bytes(type, part));
-            source.Read(ElementTypes.Bytes(type, at), bytes);
-            decoder(bytes, values.AsSpan((int)at, part));
-        }
-        return values;
     }
 
     private static void Copy(ReadOnlySpan<byte> bytes, Span<float> values)

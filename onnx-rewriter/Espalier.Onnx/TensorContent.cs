@@ -37,6 +37,18 @@ public sealed class TensorContent
     /// <exception cref="NotSupportedException">Strings, complex numbers and unknown types.</exception>
     public float[] ToFloats() => Elements.ToFloats(Source, Type, Count);
 
+    /// <summary>Some elements as float32, converted as by <see cref="ToFloats"/>: for sums over tensors that are not to be in memory as a whole.</summary>
+    /// <param name="first">The first element, counted row-major from 0.</param>
+    /// <param name="destination">Filled entirely.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
+    /// <exception cref="NotSupportedException">Strings, complex numbers and unknown types.</exception>
+    public void ReadFloats(long first, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first, Count - destination.Length);
+        Elements.ReadFloats(Source, Type, first, destination);
+    }
+
     /// <summary>All elements as int64; for integer and bool tensors.</summary>
     /// <exception cref="NotSupportedException">Other types.</exception>
     /// <exception cref="OverflowException">A uint64 element is beyond int64.</exception>

@@ -162,6 +162,8 @@ public sealed class BuildTests(PackedFeed feed)
         app.Build().Succeeds();
         app.Run(app.Output("Referencing.dll")).Succeeds().Says("slim True");
         Assert.True(File.Exists(app.Output("models/tiny.onnx")), "CopyDense");
+        app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "published").Succeeds();
+        Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.onnx"]), "publish of a project that references the policy's");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
 
         // Code that calibration does not reach; then code that it does.

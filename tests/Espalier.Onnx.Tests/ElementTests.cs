@@ -83,6 +83,25 @@ public class ElementTests
         Assert.Equal([-3L, 7, 2], Model.Content(new TensorProto { DataType = (int)DataType.Int4, Dims = { 3 }, Int32Data = { 0x7D, 0x02 } }).ToLongs());
     }
 
+    [Theory]
+    [InlineData(DataType.Float), InlineData(DataType.Float16), InlineData(DataType.Int4), InlineData(DataType.Uint2), InlineData(DataType.Int64), InlineData(DataType.Float4E2M1)]
+    public void Parts_are_the_parts_of_the_whole(DataType type)
+    {
+        const int Count = 20_001;
+        var bytes = new byte[ElementTypes.Bytes(type, Count)];
+        new Random(2).NextBytes(bytes);
+        var content = Raw(type, Count, TensorContent.FromBytes(bytes));
+        var whole = content.ToFloats();
+        foreach (var (first, length) in new[] { (0, Count), (1, 1), (3, 7), (8191, 9000), (20_000, 1), (Count, 0), (5, 16_390) })
+        {
+            var part = new float[length];
+            content.ReadFloats(first, part);
+            Assert.Equal(whole.AsSpan(first, length).ToArray(), part);
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => content.ReadFloats(Count, new float[1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => content.ReadFloats(-1, new float[1]));
+    }
+
     [Fact]
     public void Strings_are_not_numbers()
     {

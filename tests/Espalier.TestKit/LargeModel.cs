@@ -57,7 +57,7 @@ public static class LargeModel
         file.Write(new ModelProto { OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } }.ToByteArray());
     }
 
-    private static long Offset(int layer, int width) => layer * (((long)width * width * sizeof(float)) + Alignment - 1) / Alignment * Alignment;
+    private static long Offset(int layer, int width) => layer * ((((long)width * width * sizeof(float)) + Alignment - 1) / Alignment * Alignment);
 
     private static byte[] Head(int layer, int width, string? location)
     {

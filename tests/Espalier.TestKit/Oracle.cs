@@ -15,8 +15,12 @@ namespace Espalier.TestKit;
 /// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output; infinite where shapes differ.</param>
 /// <param name="Effect">The same for dense and masked outputs: 0 means that the removal could not be seen at all.</param>
 /// <param name="Worst">The output with the greatest error.</param>
-/// <param name="Jumps">Output elements that were left out because the masked model itself jumps there under a change of its inputs as small as rounding.</param>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst, int Jumps = 0);
+/// <param name="Noise">Where the error is more than rounding usually is: how far the masked model is from itself when its inputs change in their last bits. 0 where that was not asked, or explains nothing.</param>
+public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst, double Noise = 0)
+{
+    /// <summary>Whether the difference is rounding.</summary>
+    public bool IsExact => Error <= Math.Max(Oracle.Tolerance, 2 * Noise);
+}
 
 /// <summary>
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
@@ -57,7 +61,7 @@ public static class Oracle
     public static OracleResult Check(AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null)
     {
         var result = Measure(analysis, selection, seed, sizes);
-        Assert.True(result.Error <= Tolerance, Describe(result));
+        Assert.True(result.IsExact, Describe(result));
         return result;
     }
 
@@ -77,11 +81,10 @@ public static class Oracle
             var (error, worst) = Difference(expected, actual);
             var effect = Difference(before, expected).Error;
             if (error <= Tolerance || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst);
-            var jumps = Jumps(masked, inputs, expected, seed);
-            int count = jumps.Sum(j => j.Count(b => b));
-            // More than a few in a thousand would be a fault of its own.
-            if (count > 0 && count <= Math.Max(1, expected.Sum(o => o.Values.Length) / 200)) (error, worst) = Difference(expected, actual, jumps);
-            return new OracleResult(analysis, selection, slim, error, effect, worst, count);
+            // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
+            var noise = Noise(masked, inputs, expected, seed);
+            bool explained = error <= 2 * noise.Greatest && Beyond(expected, actual).Count() <= 2 * noise.Moved && effect > 10 * error;
+            return new OracleResult(analysis, selection, slim, error, effect, worst, explained ? noise.Greatest : 0);
         }
         finally
         {
@@ -90,7 +93,7 @@ public static class Oracle
     }
 
     /// <summary>Greatest relative difference of two runs: the largest |a − b| over the largest |a| of the same output.</summary>
-    public static (double Error, string Worst) Difference(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual, bool[][]? except = null)
+    public static (double Error, string Worst) Difference(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual)
     {
         double worst = 0;
         string where = "";
@@ -102,45 +105,52 @@ public static class Oracle
             if (!a.Shape.SequenceEqual(b.Shape)) return (double.PositiveInfinity, $"{a.Name}: shape [{string.Join(",", a.Shape)}] against [{string.Join(",", b.Shape)}]");
             for (int i = 0; i < a.Values.Length; i++)
             {
-                if (except?[o][i] == true) continue;
                 if (double.IsFinite(a.Values[i])) scale = Math.Max(scale, Math.Abs(a.Values[i]));
                 // Equal infinities and NaN in both are no difference; anything else that is not finite is.
                 double d = a.Values[i].Equals(b.Values[i]) ? 0 : Math.Abs(a.Values[i] - b.Values[i]);
                 error = double.IsNaN(d) ? double.PositiveInfinity : Math.Max(error, d);
             }
             if (error / scale <= worst) continue;
-            int beyond = Enumerable.Range(0, a.Values.Length).Count(i => except?[o][i] != true && !(Math.Abs(a.Values[i] - b.Values[i]) <= Tolerance * scale) && !a.Values[i].Equals(b.Values[i]));
+            int beyond = Enumerable.Range(0, a.Values.Length).Count(i => !(Math.Abs(a.Values[i] - b.Values[i]) <= Tolerance * scale) && !a.Values[i].Equals(b.Values[i]));
             (worst, where) = (error / scale, beyond == 0 ? a.Name : $"{a.Name} ({beyond} of {a.Values.Length} elements)");
         }
         return (worst, where);
     }
 
-    /// <summary>
-    /// Where the masked model is not continuous at these inputs: a peak that is compared with its equal neighbour falls to either
-    /// side by rounding alone. Such elements change when the inputs change in their last bits.
-    /// </summary>
-    private static bool[][] Jumps(OnnxModel masked, IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<OutputTensor> expected, int seed)
+    /// <summary>Output elements that differ by more than the tolerance.</summary>
+    private static IEnumerable<(int Output, int Element)> Beyond(IReadOnlyList<OutputTensor> expected, IReadOnlyList<OutputTensor> actual)
     {
-        var jumps = expected.Select(o => new bool[o.Values.Length]).ToArray();
+        for (int o = 0; o < expected.Count; o++)
+        {
+            double scale = expected[o].Values.Where(double.IsFinite).Select(Math.Abs).Append(1e-6).Max();
+            for (int i = 0; i < expected[o].Values.Length; i++)
+                if (Math.Abs(expected[o].Values[i] - actual[o].Values[i]) > Tolerance * scale) yield return (o, i);
+        }
+    }
+
+    /// <summary>How far the masked model is from itself when its inputs change in their last bits and its kernels sum in another order.</summary>
+    private static (double Greatest, int Moved) Noise(OnnxModel masked, IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<OutputTensor> expected, int seed)
+    {
+        double greatest = 0;
+        var elements = new HashSet<(int, int)>();
         var random = new Random(seed);
-        for (int trial = 0; trial < 16; trial++)
+        for (int trial = 0; trial < 12; trial++)
         {
             var moved = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
             foreach (var (name, value) in inputs)
             {
                 var info = value.GetTensorTypeAndShape();
                 moved[name] = info.ElementDataType != Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float ? value
-                    : OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(v => v * (1 + (random.Next(3) - 1) * 2e-6f)).ToArray(), info.Shape);
+                    : OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(v => v * (1 + (random.Next(3) - 1) * 4e-6f)).ToArray(), info.Shape);
             }
             var outputs = Ort.Run(masked, moved, plain: trial % 2 == 0);
             foreach (var (name, value) in moved) if (value != inputs[name]) value.Dispose();
-            for (int o = 0; o < expected.Count && outputs[o].Values.Length == expected[o].Values.Length; o++)
-            {
-                double scale = expected[o].Values.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
-                for (int i = 0; i < expected[o].Values.Length; i++) jumps[o][i] |= Math.Abs(outputs[o].Values[i] - expected[o].Values[i]) > Tolerance * scale;
-            }
+            var (error, _) = Difference(expected, outputs);
+            if (!double.IsFinite(error)) continue;
+            greatest = Math.Max(greatest, error);
+            elements.UnionWith(Beyond(expected, outputs));
         }
-        return jumps;
+        return (greatest, elements.Count);
     }
 
     /// <summary>The groups, their terms and the error, for a failing test.</summary>

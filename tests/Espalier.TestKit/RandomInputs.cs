@@ -67,7 +67,8 @@ public static class RandomInputs
         switch (type)
         {
             case DataType.Float:
-                return OrtValue.CreateTensorValueFromMemory(Fill(count, () => (float)Normal(random)), dims);
+                // Images are brightness; far outside of it trained networks saturate, and rounding decides.
+                return OrtValue.CreateTensorValueFromMemory(Fill(count, () => dims.Length == 4 ? random.NextSingle() : (float)Normal(random)), dims);
             case DataType.Double:
                 return OrtValue.CreateTensorValueFromMemory(Fill(count, () => Normal(random)), dims);
             case DataType.Float16:
