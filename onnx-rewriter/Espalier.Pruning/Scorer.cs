@@ -57,7 +57,7 @@ public static class Scorer
 
     /// <summary>
     /// Norms of the units' weights over all occurrences of each group, each occurrence scaled so that its units have mean 1: else the largest
-    /// weight would decide alone. Vectors (biases, scales) count only where a group has nothing else. Every weight is read once, one at a time.
+    /// weight would decide alone. Vectors (biases, scales) count only where a group has nothing else. Every weight is read once, in blocks.
     /// </summary>
     private static Dictionary<int, double[]> WeightNorms(IReadOnlyList<(Group Group, int Power)> groups, WeightTable weights)
     {
@@ -66,11 +66,15 @@ public static class Scorer
             .GroupBy(e => e.Occurrence.Tensor, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal);
         foreach (var places in byTensor)
         {
-            float[] elements = weights.Floats(places.Key);
             int[] shape = weights.Shape(places.Key)!;
-            foreach (var (group, power, occurrence) in places)
+            var measured = places.Select(p => (p.Group, p.Occurrence, Sums: new SliceSums(shape, p.Occurrence.Axis, p.Power))).ToList();
+            weights.ReadBlocks(places.Key, (block, first) =>
             {
-                double[] slices = SliceSums(elements, shape, occurrence.Axis, power);
+                foreach (var (_, _, sums) in measured) sums.Add(block, first);
+            });
+            foreach (var (group, occurrence, slice) in measured)
+            {
+                double[] slices = slice.Values;
                 int[] unitOf = occurrence.Term.UnitMap(group.Factor);
                 var own = new double[group.Size];
                 for (int i = 0; i < slices.Length; i++)
@@ -89,29 +93,6 @@ public static class Scorer
         var floats = group.Occurrences.Where(o => weights.IsFloat(o.Tensor)).ToList();
         var matrices = floats.Where(o => weights.Shape(o.Tensor)!.Length > 1).ToList();
         return matrices.Count > 0 ? matrices : floats;
-    }
-
-    /// <summary>Σ|w| (power 1) or Σw² (power 2) of every slice along an axis.</summary>
-    internal static double[] SliceSums(ReadOnlySpan<float> elements, IReadOnlyList<int> shape, int axis, int power)
-    {
-        int size = shape[axis], inner = 1;
-        for (int a = axis + 1; a < shape.Count; a++) inner *= shape[a];
-        var sums = new double[size];
-        if (inner == 0 || size == 0) return sums;
-        int outer = elements.Length / (size * inner);
-        for (int o = 0, at = 0; o < outer; o++)
-        {
-            for (int i = 0; i < size; i++, at += inner)
-            {
-                if (inner == 1) sums[i] += power == 1 ? Math.Abs(elements[at]) : (double)elements[at] * elements[at];
-                else
-                {
-                    var slice = elements.Slice(at, inner);
-                    sums[i] += power == 1 ? TensorPrimitives.SumOfMagnitudes(slice) : TensorPrimitives.SumOfSquares(slice);
-                }
-            }
-        }
-        return sums;
     }
 
     private static double[] RandomScores(int size, int seed, int group)

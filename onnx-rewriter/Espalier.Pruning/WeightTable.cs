@@ -1,3 +1,4 @@
+using System.Buffers;
 using Espalier.Onnx;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -7,6 +8,7 @@ namespace Espalier.Pruning;
 internal sealed class WeightTable
 {
     private readonly OnnxModel _model;
+    private readonly float[] _block = new float[64 * 1024];
     private readonly Dictionary<string, TensorProto> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
 
@@ -80,6 +82,20 @@ internal sealed class WeightTable
 
     /// <summary>Elements of a weight.</summary>
     public float[] Floats(string name) => _model.Content(_tensors[name]).ToFloats();
+
+    /// <summary>Reads a weight in order, block by block, through one buffer: memory does not follow the weight's size.</summary>
+    /// <param name="name">The weight.</param>
+    /// <param name="read">Gets each block and the index of its first element.</param>
+    public void ReadBlocks(string name, ReadOnlySpanAction<float, long> read)
+    {
+        var content = _model.Content(_tensors[name]);
+        for (long at = 0; at < content.Count; at += _block.Length)
+        {
+            var block = _block.AsSpan(0, (int)Math.Min(_block.Length, content.Count - at));
+            content.ReadFloats(at, block);
+            read(block, at);
+        }
+    }
 
     private void CountUse(string name)
     {

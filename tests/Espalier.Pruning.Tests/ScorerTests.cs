@@ -39,7 +39,11 @@ public class ScorerTests
     {
         int[] shape = [3, 4, 5];
         float[] w = [.. Data.Normals(new Random(1), 60).Select(v => (float)v)];
-        double[] sums = Scorer.SliceSums(w, shape, axis, power);
+        // In two blocks, with the boundary inside a slice.
+        var slices = new SliceSums(shape, axis, power);
+        slices.Add(w.AsSpan(0, (w.Length / 2) + 1), 0);
+        slices.Add(w.AsSpan((w.Length / 2) + 1), (w.Length / 2) + 1);
+        double[] sums = slices.Values;
         for (int u = 0; u < shape[axis]; u++)
         {
             double sum = 0;
