@@ -51,7 +51,12 @@ public sealed class Compensator
     private void Compensate(List<Consumer> consumers, int[] kept, With method)
     {
         var first = consumers[0];
-        if (_weights.Shape(first.Parameter) is not { } shape || ConsumerMatrix.Of(first, shape) is not { } matrix)
+        if (_weights.Shape(first.Parameter) is not { } shape)
+        {
+            Note(first, "is not compensated: its weight is made by a node, not held in the file");
+            return;
+        }
+        if (ConsumerMatrix.Of(first, shape) is not { } matrix)
         {
             Note(first, "is not compensated: its weight has a form that compensation does not know");
             return;
