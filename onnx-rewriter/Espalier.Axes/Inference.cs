@@ -110,7 +110,7 @@ internal sealed class Inference
             tensor.Producer = info.Ordinal;
             return tensor;
         })];
-        var context = new NodeContext(State, scope, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
+        var context = new NodeContext(State, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
         Apply(context, scope);
         foreach (var output in record.Outputs)
         {

@@ -4,7 +4,7 @@ using Espalier.Onnx;
 
 namespace Espalier.Axes;
 
-/// <summary>What everything that inference collects on its way: marks, uses of sizes, records of nodes.</summary>
+/// <summary>What inference collects on its way: marks, uses of sizes, records of nodes.</summary>
 internal sealed class InferenceState(OnnxModel model)
 {
     public OnnxModel Model { get; } = model;
@@ -22,17 +22,15 @@ internal sealed class InferenceState(OnnxModel model)
 }
 
 /// <summary>One node while its rule is applied: its operands and attributes, and the statements that a rule can make.</summary>
-internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord record, long opset)
+internal sealed class NodeContext(InferenceState state, NodeRecord record, long opset)
 {
     public InferenceState State { get; } = state;
-    public Scope Scope { get; } = scope;
     public NodeRecord Record { get; } = record;
     public long Opset { get; } = opset;
     public NodeInfo Info => Record.Info;
     public NodeProto Node => Record.Info.Proto;
     public Unifier Unifier => State.Unifier;
     public TensorState?[] Inputs => Record.Inputs;
-    public bool Done { get; private set; }
 
     /// <summary>Whether anything reads the tensor.</summary>
     public bool IsUsed(string name) => State.Used.Contains(name);
@@ -101,7 +99,6 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
         var output = Record.Outputs[index];
         output.Terms = terms;
         output.Value = value;
-        Done = true;
         return output;
     }
 
@@ -134,7 +131,6 @@ internal sealed class NodeContext(InferenceState state, Scope scope, NodeRecord 
             output.Value = null;
         }
         Record.Zero = ZeroRule.Never;
-        Done = true;
     }
 
     /// <summary>An axis index from the end or the front, as ONNX counts.</summary>
