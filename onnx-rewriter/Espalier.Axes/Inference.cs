@@ -147,8 +147,9 @@ internal sealed class Inference
             TableExceptions.Refine(context);
             return;
         }
-        string reason = OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
-            : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known";
+        string reason = OperatorTable.BarrierOf(node.Domain, node.OpType)
+            ?? (OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
+            : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known");
         context.Barrier(reason);
         foreach (var output in context.Record.Outputs)
         {
