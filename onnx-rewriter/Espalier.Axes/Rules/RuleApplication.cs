@@ -303,15 +303,22 @@ internal sealed class RuleApplication
             foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
         foreach (string name in _rule.Normalised)
             foreach (var term in Terms(name)) _context.Inexact(term, "a statistic runs over this axis");
+        if (_rule.RootMeanSquare is var (variable, scale, operands))
+        {
+            var terms = Terms(variable).ToArray();
+            foreach (var term in terms)
+                foreach (int operand in operands.Where(o => _context.Input(o) is not null)) record.Sums.Add((term, [operand]));
+            ReduceRules.Mean(_context, terms, scale);
+        }
         foreach (string name in _rule.Drawn)
             foreach (var term in Terms(name)) _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
         foreach (var (role, name) in _rule.Roles)
             foreach (var term in Terms(name)) _context.State.Roles.Add((role.Replace('-', ' '), term));
         if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));
-        if (_rule.Scale is var (attribute, variable) && _context.Attribute(attribute) is not { F: not 0 })
-            foreach (var term in Terms(variable)) _context.KeepScale(attribute, term);
-        foreach (var (name, operands) in _rule.Sums)
-            foreach (var term in Terms(name)) record.Sums.Add((term, operands));
+        if (_rule.Scale is var (attribute, scaled) && _context.Attribute(attribute) is not { F: not 0 })
+            foreach (var term in Terms(scaled)) _context.KeepScale(attribute, term);
+        foreach (var (name, summed) in _rule.Sums)
+            foreach (var term in Terms(name)) record.Sums.Add((term, summed));
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
