@@ -33,6 +33,12 @@ internal sealed class TensorState(string name, int scope)
     public int Producer { get; set; } = -1;
     /// <summary>Weights count as parameters: data of the file that is sliced with its axes.</summary>
     public bool IsParameter { get; set; }
+    /// <summary>The tensor that one reader sees as its own; null for the tensor itself.</summary>
+    public TensorState? Source { get; init; }
+    /// <summary>The reader and its operand, for a view.</summary>
+    public (NodeInfo Node, int Operand)? Reader { get; init; }
+    /// <summary>The views of this tensor.</summary>
+    public List<TensorState> Views { get; } = [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
     public HashSet<Factor> Zero { get; set; } = [];
 
@@ -81,6 +87,12 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public ZeroRule Zero { get; set; } = ZeroRule.Never;
     /// <summary>Operands that <see cref="Zero"/> speaks of; null for all.</summary>
     public int[]? ZeroOperands { get; set; }
+    /// <summary>Results of which another zero rule holds than of the rest.</summary>
+    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } = new Dictionary<int, (ZeroRule, int[]?)>();
+    /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
+    public int[] Poles { get; set; } = [];
+    /// <summary>The rule that was applied: a line of the operator table, or the name of a rule in code; null for none.</summary>
+    public string? Rule { get; set; }
     /// <summary>Axes that are summed over: the terms, and the operands (by index) of which one must be zero at removed units.</summary>
     public List<(Term Term, int[] Operands)> Sums { get; } = [];
     /// <summary>The product that the node computes, if it is one.</summary>
@@ -88,6 +100,10 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
     public List<Term[]> Macs { get; } = [];
     public bool IsConvolution { get; set; }
+    /// <summary>The product is scaled or goes through an activation: nothing can be added to it from outside.</summary>
+    public bool IsFused { get; set; }
+    /// <summary>KV groups times the query heads of each, in an operator that computes a whole attention.</summary>
+    public Term? Grouped { get; set; }
     /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
     public HashSet<int> SizeOperands { get; } = [];
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
@@ -112,6 +128,15 @@ internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?
 
 /// <summary>An integer attribute that is the size of a term.</summary>
 internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
+
+/// <summary>A number that an operator takes from the size of an axis unless an attribute gives it: written down when the axis is pruned.</summary>
+internal sealed record ScaleUse(NodeInfo Node, string Attribute, float Value, Term Term);
+
+/// <summary>A mean over an axis: what is left after pruning is divided by fewer, so surgery multiplies by their ratio.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Terms">The axes that it averages over.</param>
+/// <param name="Scale">For a root mean square, the operand that the result is multiplied by; −1 for a plain mean.</param>
+internal sealed record MeanUse(NodeInfo Node, Term[] Terms, int Scale = -1);
 
 /// <summary>Something said of every factor in a term.</summary>
 /// <param name="Term">The factors are its leaves.</param>

@@ -11,6 +11,7 @@ internal sealed class Inference
     private readonly Dictionary<string, TypeProto> _types = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Term> _dimensions = new(StringComparer.Ordinal);
     private readonly AxisOptions _options;
+    private readonly ReaderViews _views;
     private int _ordinal, _scopes;
 
     public Inference(OnnxModel model, AxisOptions options)
@@ -18,6 +19,7 @@ internal sealed class Inference
         _model = model;
         _options = options;
         State = new InferenceState(model) { Used = _used };
+        _views = new ReaderViews(State);
         foreach (var opset in model.Proto.OpsetImport) _opsets[opset.Domain == "ai.onnx" ? "" : opset.Domain] = opset.Version;
     }
 
@@ -43,6 +45,7 @@ internal sealed class Inference
 
     private void CollectUses(GraphProto graph)
     {
+        _views.Count(graph);
         foreach (var output in graph.Output) _used.Add(output.Name);
         foreach (var info in graph.ValueInfo) _types.TryAdd(info.Name, info.Type);
         foreach (var node in graph.Node)
@@ -103,6 +106,8 @@ internal sealed class Inference
         var info = new NodeInfo(_ordinal++, node, scope.Id);
         Nodes.Add(info);
         var record = new NodeRecord(info, [.. node.Input.Select(name => name.Length == 0 ? null : scope.Find(name) ?? Add(scope, name))]);
+        _views.Vectors(record);
+        _views.Tables(record);
         State.Records.Add(record);
         record.Outputs = [.. node.Output.Select(name =>
         {
@@ -112,6 +117,7 @@ internal sealed class Inference
         })];
         var context = new NodeContext(State, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
         Apply(context, scope);
+        if (record.Contraction is { } product) MarkProduced(record, product);
         foreach (var output in record.Outputs)
         {
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
@@ -119,6 +125,14 @@ internal sealed class Inference
             Annotate(output);
         }
         Pin(record);
+    }
+
+    /// <summary>The free axes of a weight that is contracted are units of a layer.</summary>
+    private static void MarkProduced(NodeRecord record, Contraction product)
+    {
+        if (!product.Axes.Any(a => a is { Left: >= 0, Right: >= 0, Output: < 0 } && !a.Term.IsOne)) return;
+        foreach (var (term, left, right, output) in product.Axes)
+            if (output >= 0 && ((left >= 0 && record.Inputs[product.Left]!.IsConstant) || (right >= 0 && record.Inputs[product.Right]!.IsConstant))) Unifier.MarkProduced(term);
     }
 
     private void Apply(NodeContext context, Scope scope)
@@ -130,8 +144,9 @@ internal sealed class Inference
             Subgraphs(context, scope);
             return;
         }
-        if (node.Domain is "" or "ai.onnx" && CodeRules.Find(node.OpType) is { } rule)
+        if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
+            context.Record.Rule = node.OpType;
             if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
             else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
             else
@@ -242,56 +257,4 @@ internal sealed class Inference
             }
         }
     }
-}
-
-/// <summary>A rule in code.</summary>
-/// <param name="Apply">The rule.</param>
-/// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
-/// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, int Described = 1);
-
-/// <summary>The operators whose rule is code.</summary>
-internal static class CodeRules
-{
-    private static readonly Dictionary<string, CodeRule> Rules = new(StringComparer.Ordinal)
-    {
-        ["Constant"] = new(SourceRules.Constant, false),
-        ["ConstantOfShape"] = new(SourceRules.ConstantOfShape, false),
-        ["Range"] = new(SourceRules.Range, false),
-        ["Einsum"] = new(SourceRules.Einsum, true, int.MaxValue),
-        ["Resize"] = new(SourceRules.Resize, true),
-        ["Upsample"] = new(SourceRules.Resize, true),
-        ["Transpose"] = new(ShapeRules.Transpose, true),
-        ["Flatten"] = new(ShapeRules.Flatten, true),
-        ["Squeeze"] = new(ShapeRules.Squeeze, true),
-        ["Unsqueeze"] = new(ShapeRules.Unsqueeze, true),
-        ["Concat"] = new(ShapeRules.Concat, true, int.MaxValue),
-        ["Expand"] = new(ShapeRules.Expand, true),
-        ["Tile"] = new(ShapeRules.Tile, true),
-        ["Reshape"] = new(ShapeRules.Reshape, true),
-        ["Split"] = new(SelectRules.Split, true),
-        ["Slice"] = new(SelectRules.Slice, true),
-        ["Gather"] = new(SelectRules.Gather, true, 2),
-        ["Pad"] = new(SelectRules.Pad, true),
-        ["Softmax"] = new(ReduceRules.Softmax, true),
-        ["LogSoftmax"] = new(ReduceRules.Softmax, true),
-        ["Hardmax"] = new(ReduceRules.Softmax, true),
-        ["LayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["RMSNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["SimplifiedLayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["MeanVarianceNormalization"] = new(ReduceRules.MeanVariance, true),
-        ["LpNormalization"] = new(ReduceRules.LpNormalization, true),
-        ["TopK"] = new(ReduceRules.TopK, true),
-        ["ArgMax"] = new(ReduceRules.ArgExtremum, true),
-        ["ArgMin"] = new(ReduceRules.ArgExtremum, true),
-        ["CumSum"] = new(ReduceRules.CumSum, true),
-    };
-
-    static CodeRules()
-    {
-        foreach (string op in (string[])["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"])
-            Rules["Reduce" + op] = new(ReduceRules.Reduce, true);
-    }
-
-    public static CodeRule? Find(string op) => Rules.GetValueOrDefault(op);
 }
