@@ -16,6 +16,9 @@ internal sealed record ZooModel(string Name, Func<GraphBuilder> Build)
     /// <summary>Sizes of dynamic dimensions that the default does not fit.</summary>
     public (string Name, long Size)[] Sizes { get; init; } = [];
 
+    /// <summary>Least number of claims of zero that are compared with a run: none can be inside of a branch.</summary>
+    public int Claims { get; init; } = 4;
+
     /// <summary>What every network keeps.</summary>
     public static readonly string[] Interface = ["graph input: its shape is the model's interface", "graph output: its shape is the model's interface"];
 
