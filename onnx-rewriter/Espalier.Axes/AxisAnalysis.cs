@@ -13,7 +13,7 @@ public sealed class AxisAnalysis
 
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
-        Model = model;
+        Model = model = FunctionInliner.Inline(model);
         _inference = new Inference(model, options);
         _inference.Run();
         Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs).Find();
@@ -31,7 +31,7 @@ public sealed class AxisAnalysis
         Frozen = [.. FrozenAxes(byFactor)];
     }
 
-    /// <summary>The model.</summary>
+    /// <summary>The model; where it has local functions, with their bodies in place of the calls.</summary>
     public OnnxModel Model { get; }
     /// <summary>Every factor that occurs in a weight with a static size of at least 2; frozen ones too.</summary>
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
