@@ -19,29 +19,39 @@ internal static class ZeroAnalysis
                     if (!operands.Any(o => record.Inputs.ElementAtOrDefault(o)?.Zero.Contains(leaf) == true))
                         state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
             }
-            foreach (var output in record.Outputs) output.Zero = output.IsParameter ? Leaves(output) : OutputZeros(record, output);
+            foreach (int pole in record.Poles)
+            {
+                foreach (var leaf in record.Inputs.ElementAtOrDefault(pole)?.Zero ?? [])
+                    state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
+            }
+            for (int k = 0; k < record.Outputs.Length; k++)
+            {
+                var output = record.Outputs[k];
+                var (rule, operands) = record.ResultZeros.TryGetValue(k, out var own) ? own : (record.Zero, record.ZeroOperands);
+                output.Zero = output.IsParameter ? Leaves(output) : OutputZeros(record, output, rule, operands);
+            }
         }
     }
 
     private static HashSet<Factor> Leaves(TensorState tensor) => [.. (tensor.Terms ?? []).SelectMany(t => t.Leaves)];
 
-    private static HashSet<Factor> OutputZeros(NodeRecord record, TensorState output)
+    private static HashSet<Factor> OutputZeros(NodeRecord record, TensorState output, ZeroRule rule, int[]? chosen)
     {
         var zeros = new HashSet<Factor>();
         if (output.Terms is null) return zeros;
         foreach (var leaf in output.Terms.SelectMany(t => t.Leaves).Distinct())
         {
             if (leaf.Size is null) continue;
-            if (IsZero(record, leaf)) zeros.Add(leaf);
+            if (IsZero(record, leaf, rule, chosen)) zeros.Add(leaf);
         }
         return zeros;
     }
 
-    private static bool IsZero(NodeRecord record, Factor factor)
+    private static bool IsZero(NodeRecord record, Factor factor, ZeroRule rule, int[]? chosen)
     {
         if (record.ZeroTerms.Any(t => t.Leaves.Contains(factor)) && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || data.Zero.Contains(factor))) return true;
-        IEnumerable<TensorState?> operands = record.ZeroOperands is { } chosen ? chosen.Select(o => record.Inputs.ElementAtOrDefault(o)) : record.Inputs;
-        switch (record.Zero)
+        IEnumerable<TensorState?> operands = chosen is not null ? chosen.Select(o => record.Inputs.ElementAtOrDefault(o)) : record.Inputs;
+        switch (rule)
         {
             case ZeroRule.First: return record.Inputs.ElementAtOrDefault(0)?.Zero.Contains(factor) == true;
             case ZeroRule.Any: return operands.Any(o => o?.Zero.Contains(factor) == true);
