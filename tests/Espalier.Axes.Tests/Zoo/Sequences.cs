@@ -11,15 +11,13 @@ internal static class Sequences
     public static IReadOnlyList<ZooModel> Models { get; } =
     [
         new("Mamba, unrolled", () => Mamba(ScanBy.Steps)) { Exact = "Neurons 1, HeadDims 1, ValueDims 1, Width 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data"], Groups = OfMamba },
+        new("Mamba, Loop", () => Mamba(ScanBy.Loop)) { Exact = "Neurons 2, HeadDims 1, ValueDims 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data"], Groups = OfMamba },
+        // What a body gets as its input is not known to be zero, so the sum over the states is not shown to be exact.
         new("Mamba, Scan", () => Mamba(ScanBy.Scan))
         {
-            Exact = "Neurons 1", Share = 0.06, Stays = ["Add: no line of the operator table fits its operands, after Scan: the body of Scan runs a number of times", "Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "MatMul: no line of the operator table fits its operands, after Scan: the body of Scan runs a number of times", "Mul: no line of the operator table fits its operands, after Scan: the body of Scan runs a number of times", "Scan: the body of Scan runs a number of times"],
-            Groups = c => c.Frozen("in.weight", 1, "the body of Scan runs a number of times"),
-        },
-        new("Mamba, Loop", () => Mamba(ScanBy.Loop))
-        {
-            Exact = "Neurons 1", Share = 0.06, Stays = ["Add: no line of the operator table fits its operands, after Loop: the body of Loop runs a number of times", "Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "Loop: the body of Loop runs a number of times", "MatMul: no line of the operator table fits its operands, after Loop: the body of Loop runs a number of times", "Mul: no line of the operator table fits its operands, after Loop: the body of Loop runs a number of times"],
-            Groups = c => c.Frozen("in.weight", 1, "the body of Loop runs a number of times"),
+            Exact = "Neurons 2, ValueDims 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "MatMul: it sums values that a removed unit does not leave zero"],
+            Groups = c => c.Group("in.weight", 1, 16, null, ("conv.weight", 0), ("x_proj.weight", 0), ("dt_proj.weight", 1), ("a_log", 0), ("d", 0), ("out.weight", 0))
+                .Group("x_proj.weight", 1, 3, null, ("dt_proj.weight", 0)).Inexact("x_proj.weight", 1, 6, "it sums values"),
         },
         new("Mixture of experts, stacked", StackedExperts)
         {
