@@ -130,7 +130,7 @@ internal sealed class Inference
             Subgraphs(context, scope);
             return;
         }
-        if (node.Domain is "" or "ai.onnx" && CodeRules.Find(node.OpType) is { } rule)
+        if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
             if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
             else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
@@ -285,6 +285,21 @@ internal static class CodeRules
         ["ArgMax"] = new(ReduceRules.ArgExtremum, true),
         ["ArgMin"] = new(ReduceRules.ArgExtremum, true),
         ["CumSum"] = new(ReduceRules.CumSum, true),
+        ["QuantizeLinear"] = new(QuantizedRules.QuantizeLinear, true, 3),
+        ["DequantizeLinear"] = new(QuantizedRules.DequantizeLinear, true, 3),
+    };
+
+    // Operators of com.microsoft.
+    private static readonly Dictionary<string, CodeRule> Microsoft = new(StringComparer.Ordinal)
+    {
+        ["QuantizeLinear"] = new(QuantizedRules.QuantizeLinear, true, 3),
+        ["DequantizeLinear"] = new(QuantizedRules.DequantizeLinear, true, 3),
+        ["QLinearConcat"] = new(QuantizedRules.QLinearConcat, false, int.MaxValue),
+        ["QLinearSoftmax"] = new(QuantizedRules.QLinearSoftmax, true, 5),
+        ["QLinearReduceMean"] = new(QuantizedRules.QLinearReduceMean, true, 5),
+        ["MatMulNBits"] = new(BlockQuantizedRules.MatMulNBits, true, int.MaxValue),
+        ["MatMulBnb4"] = new(BlockQuantizedRules.MatMulBnb4, true, int.MaxValue),
+        ["GatherBlockQuantized"] = new(BlockQuantizedRules.GatherBlockQuantized, true, int.MaxValue),
     };
 
     static CodeRules()
@@ -293,5 +308,10 @@ internal static class CodeRules
             Rules["Reduce" + op] = new(ReduceRules.Reduce, true);
     }
 
-    public static CodeRule? Find(string op) => Rules.GetValueOrDefault(op);
+    public static CodeRule? Find(string domain, string op) => domain switch
+    {
+        "" or "ai.onnx" => Rules.GetValueOrDefault(op),
+        "com.microsoft" => Microsoft.GetValueOrDefault(op),
+        _ => null,
+    };
 }

@@ -242,6 +242,7 @@ internal sealed class RuleApplication
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
+        record.Quantized.AddRange(_rule.Quantized);
         record.IsConvolution = _rule.Geometry is "conv" or "deconv";
         if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
     }
