@@ -51,7 +51,12 @@ public sealed class AxisAnalysis
     public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
 
     /// <summary>Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs use gives the first.</summary>
-    public IReadOnlyList<Term>? TermsOf(string tensor) => (_inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor))?.Terms;
+    public IReadOnlyList<Term>? TermsOf(string tensor) => Find(tensor)?.Terms;
+
+    // A vector that several nodes read has no axes of its own: the first reader's stand for it.
+    private TensorState? Find(string tensor)
+        => (_inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor)) is { } found
+            ? found.Views.FirstOrDefault(v => v.IsParameter) ?? found : null;
 
     /// <summary>
     /// The shortest chain of tensors and operators from a tensor to what froze one of its factors or made it inexact; empty where the
@@ -59,7 +64,7 @@ public sealed class AxisAnalysis
     /// </summary>
     public IReadOnlyList<string> ChainOf(string tensor, Factor factor)
     {
-        var from = _inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor);
+        var from = Find(tensor);
         if (from is null || !(FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark))) return [];
         return ReasonChain.Find(_inference!.State, from, factor, mark);
     }

@@ -41,7 +41,7 @@ internal static class ConsumerFinder
         {
             if (record.IsConvolution || results.Contains(record.Outputs[0]) || readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
             var other = add.Inputs.FirstOrDefault(i => i != record.Outputs[0]);
-            if (other is not { IsParameter: true, IsFloating: true, Terms: { } terms } || readers[other].Count() != 1) return null;
+            if (other is not { IsParameter: true, IsFloating: true, Source: null, Terms: { } terms } || readers[other].Count() != 1) return null;
             var wide = terms.Where(t => !t.IsOne).ToList();
             return wide.Count == 1 && !terms[^1].IsOne && wide[0].Size == output.Size ? other.Name : null;
         }

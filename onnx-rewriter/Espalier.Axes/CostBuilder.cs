@@ -22,9 +22,10 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
         var readers = records.SelectMany(r => r.Inputs.OfType<TensorState>().Distinct().Select(i => (i, r.Info.Ordinal))).ToLookup(p => p.i, p => p.Ordinal);
         foreach (var tensor in parameters)
         {
-            if (tensor.Value is not null) continue;
+            // A vector that several nodes read is in the file once.
+            if (tensor.Value is not null || (tensor.Source is { } shared && shared.Views[0] != tensor)) continue;
             var owners = readers[tensor].Select(o => sublayerOf.GetValueOrDefault(o, -1)).Distinct().ToList();
-            int owner = owners is [var only] ? only : -1;
+            int owner = owners is [var only] && tensor.Source is null ? only : -1;
             Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
             if (tensor.Data is not null) Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
         }

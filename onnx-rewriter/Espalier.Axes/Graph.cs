@@ -33,6 +33,12 @@ internal sealed class TensorState(string name, int scope)
     public int Producer { get; set; } = -1;
     /// <summary>Weights count as parameters: data of the file that is sliced with its axes.</summary>
     public bool IsParameter { get; set; }
+    /// <summary>The tensor that one reader sees as its own; null for the tensor itself.</summary>
+    public TensorState? Source { get; init; }
+    /// <summary>The reader and its operand, for a view.</summary>
+    public (NodeInfo Node, int Operand)? Reader { get; init; }
+    /// <summary>The views of this tensor.</summary>
+    public List<TensorState> Views { get; } = [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
     public HashSet<Factor> Zero { get; set; } = [];
     /// <summary>What "zero" means for a quantised tensor: equal to this zero point; null for plain zero.</summary>
@@ -122,6 +128,12 @@ internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?
 
 /// <summary>An integer attribute that is the size of a term.</summary>
 internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
+
+/// <summary>A mean over an axis: what is left after pruning is divided by fewer, so surgery multiplies by their ratio.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Terms">The axes that it averages over.</param>
+/// <param name="Scale">For a root mean square, the operand that the result is multiplied by; −1 for a plain mean.</param>
+internal sealed record MeanUse(NodeInfo Node, Term[] Terms, int Scale = -1);
 
 /// <summary>Something said of every factor in a term.</summary>
 /// <param name="Term">The factors are its leaves.</param>

@@ -23,7 +23,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         var seen = new HashSet<TensorState>();
         foreach (var record in _state.Records)
             foreach (var tensor in record.Inputs.Concat(record.Outputs))
-                if (tensor is { IsParameter: true, Terms: not null } && seen.Add(tensor)) Parameters.Add(tensor);
+                if (tensor is { IsParameter: true, Terms: not null } && !tensor.Views.Exists(v => v.IsParameter) && seen.Add(tensor)) Parameters.Add(tensor);
         FreezeAmbiguousNames();
         foreach (var tensor in Parameters)
         {

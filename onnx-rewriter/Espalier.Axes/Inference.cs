@@ -11,6 +11,7 @@ internal sealed class Inference
     private readonly Dictionary<string, TypeProto> _types = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Term> _dimensions = new(StringComparer.Ordinal);
     private readonly AxisOptions _options;
+    private readonly ReaderViews _views;
     private int _ordinal, _scopes;
 
     public Inference(OnnxModel model, AxisOptions options)
@@ -18,6 +19,7 @@ internal sealed class Inference
         _model = model;
         _options = options;
         State = new InferenceState(model) { Used = _used };
+        _views = new ReaderViews(State);
         foreach (var opset in model.Proto.OpsetImport) _opsets[opset.Domain == "ai.onnx" ? "" : opset.Domain] = opset.Version;
     }
 
@@ -43,6 +45,7 @@ internal sealed class Inference
 
     private void CollectUses(GraphProto graph)
     {
+        _views.Count(graph);
         foreach (var output in graph.Output) _used.Add(output.Name);
         foreach (var info in graph.ValueInfo) _types.TryAdd(info.Name, info.Type);
         foreach (var node in graph.Node)
@@ -103,6 +106,8 @@ internal sealed class Inference
         var info = new NodeInfo(_ordinal++, node, scope.Id);
         Nodes.Add(info);
         var record = new NodeRecord(info, [.. node.Input.Select(name => name.Length == 0 ? null : scope.Find(name) ?? Add(scope, name))]);
+        _views.Vectors(record);
+        _views.Tables(record);
         State.Records.Add(record);
         record.Outputs = [.. node.Output.Select(name =>
         {
@@ -112,6 +117,7 @@ internal sealed class Inference
         })];
         var context = new NodeContext(State, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
         Apply(context, scope);
+        if (record.Contraction is { } product) MarkProduced(record, product);
         foreach (var output in record.Outputs)
         {
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
@@ -119,6 +125,14 @@ internal sealed class Inference
             Annotate(output);
         }
         Pin(record);
+    }
+
+    /// <summary>The free axes of a weight that is contracted are units of a layer.</summary>
+    private static void MarkProduced(NodeRecord record, Contraction product)
+    {
+        if (!product.Axes.Any(a => a is { Left: >= 0, Right: >= 0, Output: < 0 } && !a.Term.IsOne)) return;
+        foreach (var (term, left, right, output) in product.Axes)
+            if (output >= 0 && ((left >= 0 && record.Inputs[product.Left]!.IsConstant) || (right >= 0 && record.Inputs[product.Right]!.IsConstant))) Unifier.MarkProduced(term);
     }
 
     private void Apply(NodeContext context, Scope scope)

@@ -17,6 +17,8 @@ public sealed class Factor
 
     /// <summary>Size that stands for a dynamic dimension in costs.</summary>
     internal long? Nominal { get; set; }
+    /// <summary>Whether a product with a weight makes it: a layer's own units, rather than a table's columns.</summary>
+    internal bool IsProduced { get; set; }
     internal Factor? Parent { get; set; }
     internal Term? Definition { get; set; }
 

@@ -34,6 +34,7 @@ internal sealed class Unifier
         root.Size ??= child.Size;
         root.DimensionName ??= child.DimensionName;
         root.Nominal ??= child.Nominal;
+        root.IsProduced |= child.IsProduced;
         child.Parent = root;
         return true;
     }
@@ -71,7 +72,14 @@ internal sealed class Unifier
             return true; // A dynamic dimension may be 1 here; it stays what it is elsewhere.
         }
         factor.Definition = term;
+        if (factor.IsProduced) MarkProduced(term);
         return true;
+    }
+
+    /// <summary>The units of the axis come out of a product with a weight.</summary>
+    public static void MarkProduced(Term term)
+    {
+        foreach (var leaf in term.Leaves) leaf.IsProduced = true;
     }
 
     private bool UnifySums(Term a, Term b)
@@ -284,6 +292,7 @@ internal sealed class Unifier
             case FactorTerm leaf:
                 var (major, minor) = (Fresh(size / minorSize), Fresh(minorSize));
                 leaf.Factor.Definition = Term.Product(major, minor);
+                if (leaf.Factor.IsProduced) MarkProduced(leaf.Factor.Definition);
                 return (major, minor);
             case SumTerm sum:
                 Term? common = null;

@@ -17,7 +17,9 @@ internal sealed class ZeroDemands
             var record = state.Records[n];
             for (int k = 0; k < record.Inputs.Length; k++)
             {
-                if (record.Inputs[k] is not { } tensor) continue;
+                if (record.Inputs[k] is not { } operand) continue;
+                // What one reader sees as its own is one tensor of the file.
+                var tensor = operand.Source ?? operand;
                 if (IsDivisor(record, k) || record.Quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(tensor);
                 else if (record.Quantized.FirstOrDefault(q => q.Operand == k) is { } quantized) Of(tensor).Add(ZeroPoint.Of(state, record, quantized));
                 else if (Moved(record)?.Contains(k) == true)
@@ -34,7 +36,7 @@ internal sealed class ZeroDemands
     }
 
     /// <summary>Whether the tensor keeps its values in the masked model.</summary>
-    public bool IsUnmasked(TensorState tensor) => _unmasked.Contains(tensor);
+    public bool IsUnmasked(TensorState tensor) => _unmasked.Contains(tensor.Source ?? tensor);
 
     /// <summary>The zero point that a weight is masked with; false where its readers demand several, or one that is not in the file.</summary>
     public bool TryPoint(TensorState tensor, out ZeroPoint? point)
@@ -63,5 +65,9 @@ internal sealed class ZeroDemands
     private static bool IsDivisor(NodeRecord record, int operand)
         => operand == 1 && record.Info.Proto is { OpType: "Div" or "Mod", Domain: "" or "ai.onnx" };
 
-    private HashSet<ZeroPoint?> Of(TensorState tensor) => _demands.TryGetValue(tensor, out var set) ? set : _demands[tensor] = [];
+    private HashSet<ZeroPoint?> Of(TensorState tensor)
+    {
+        tensor = tensor.Source ?? tensor;
+        return _demands.TryGetValue(tensor, out var set) ? set : _demands[tensor] = [];
+    }
 }

@@ -19,6 +19,7 @@ public static class MaskedModel
     public static OnnxModel Of(OnnxModel dense, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, bool allowMissing = false)
     {
         var edited = dense.Proto.Clone();
+        SplitReaders(edited.Graph, removed, []);
         var found = new HashSet<string>(StringComparer.Ordinal);
         var roles = new MaskRoles(dense, edited.Graph);
         var graphs = new Stack<GraphProto>();
@@ -35,6 +36,37 @@ public static class MaskedModel
         if (!allowMissing && removed.Keys.Where(name => !found.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } missing)
             throw new EspalierException($"The model has no tensor '{missing}', but its slices are to be removed. Was the report written for this model?");
         return dense.Derive(edited);
+    }
+
+    /// <summary>The key in a report for a shared vector of which this reader alone lost units.</summary>
+    /// <param name="tensor">The vector.</param>
+    /// <param name="output">First output of the node that reads it.</param>
+    public static string ReaderKey(string tensor, string output) => $"{tensor} -> {output}";
+
+    /// <summary>Gives readers that lost units of their own a copy of the vector, named by the key, which is then masked like any other.</summary>
+    private static void SplitReaders(GraphProto graph, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, Dictionary<string, TensorProto> outer)
+    {
+        if (!removed.Keys.Any(k => k.Contains(" -> ", StringComparison.Ordinal))) return;
+        var visible = new Dictionary<string, TensorProto>(outer, StringComparer.Ordinal);
+        foreach (var tensor in graph.Initializer) visible[tensor.Name] = tensor;
+        foreach (var node in graph.Node)
+        {
+            if (WeightTable.ConstantOf(node) is { } constant) visible[node.Output[0]] = constant;
+            for (int k = 0; k < node.Input.Count; k++)
+            {
+                string key = ReaderKey(node.Input[k], node.Output.FirstOrDefault() ?? "");
+                if (!removed.ContainsKey(key) || !visible.TryGetValue(node.Input[k], out var shared)) continue;
+                if (graph.Initializer.All(t => t.Name != key))
+                {
+                    var own = shared.Clone();
+                    own.Name = key;
+                    graph.Initializer.Add(own);
+                }
+                node.Input[k] = key;
+            }
+            foreach (var attribute in node.Attribute)
+                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) SplitReaders(inner, removed, visible);
+        }
     }
 
     private static void MaskGraph(OnnxModel dense, GraphProto graph, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, MaskRoles roles, HashSet<string> found)

@@ -26,6 +26,7 @@ public static class Surgery
         var slim = new SlimSizes(kept);
         var removed = new WeightSurgery(graph, slim, edits).Apply();
         new SizeSurgery(graph, slim).Apply();
+        new MeanSurgery(graph, slim).Apply();
         Bypass(analysis, selection, graph);
         graph.RemoveDeadNodes();
         graph.UpdateShapes(slim);

@@ -50,6 +50,8 @@ internal sealed class EditableGraph
         return name;
     }
 
+    public bool IsOutput(TensorState tensor) => _scopes[tensor.Scope].Output.Any(o => o.Name == tensor.Name);
+
     public void AddInitializer(int scope, TensorProto tensor) => _scopes[scope].Initializer.Add(tensor);
 
     public void InsertBefore(int ordinal, NodeProto node) => Pending(_before, ordinal).Add(node);

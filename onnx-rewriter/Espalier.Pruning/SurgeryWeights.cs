@@ -11,35 +11,98 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>(StringComparer.Ordinal);
         foreach (var tensor in graph.Analysis.Parameters)
         {
-            var kept = new int[]?[tensor.Terms!.Length];
-            var gone = new SortedDictionary<int, int[]>();
-            for (int axis = 0; axis < kept.Length; axis++)
-            {
-                if (!slim.Touches(tensor.Terms[axis])) continue;
-                kept[axis] = slim.KeptIndices(tensor.Terms[axis]);
-                gone[axis] = [.. Enumerable.Range(0, (int)tensor.Terms[axis].Size!.Value).Except(kept[axis]!)];
-            }
+            if (tensor.Source is not null) continue;
+            var (kept, gone) = Slices(tensor);
             bool edited = edits.Weights.TryGetValue(tensor.Name, out var values);
             if (gone.Count == 0 && !edited) continue;
             if (gone.Count > 0) removed[tensor.Name] = gone;
             // A weight that ConstantOfShape makes has no data: its shape is a size, re-derived with the others.
             if (tensor.Data is null) continue;
-            Replace(tensor, kept, values);
+            graph.ReplaceConstant(tensor, Sliced(tensor, tensor.Data.HasName ? tensor.Data.Name : "", kept, values));
         }
+        foreach (var views in graph.Analysis.Parameters.Where(t => t.Source is not null).GroupBy(t => t.Source!)) Share(views.Key, [.. views], removed);
         foreach (var (id, bias) in edits.AddedBiases.OrderBy(b => b.Key)) AddBias(graph.Analysis.Consumers[id], bias);
+        Take();
         return removed;
     }
 
-    private void Replace(TensorState tensor, int[]?[] kept, float[]? values)
+    private (int[]?[] Kept, SortedDictionary<int, int[]> Gone) Slices(TensorState tensor)
+    {
+        var kept = new int[]?[tensor.Terms!.Length];
+        var gone = new SortedDictionary<int, int[]>();
+        for (int axis = 0; axis < kept.Length; axis++)
+        {
+            if (!slim.Touches(tensor.Terms[axis])) continue;
+            kept[axis] = slim.KeptIndices(tensor.Terms[axis]);
+            gone[axis] = [.. Enumerable.Range(0, (int)tensor.Terms[axis].Size!.Value).Except(kept[axis]!)];
+        }
+        return (kept, gone);
+    }
+
+    /// <summary>A vector that several nodes read: one for all where all keep the same, else one for those that do.</summary>
+    private void Share(TensorState tensor, List<TensorState> views, Dictionary<string, IReadOnlyDictionary<int, int[]>> removed)
+    {
+        edits.Weights.TryGetValue(tensor.Name, out var values);
+        var byKept = views.Select(v => (View: v, Slices: Slices(v))).GroupBy(v => string.Join(',', v.Slices.Gone.Select(g => $"{g.Key}:{string.Join(' ', g.Value)}")), StringComparer.Ordinal).ToList();
+        if (byKept.Count == 1 && views.Count == tensor.Views.Count && !graph.IsOutput(tensor))
+        {
+            var (kept, gone) = byKept[0].First().Slices;
+            if (gone.Count > 0) removed[tensor.Name] = gone;
+            if (gone.Count > 0 || values is not null) graph.ReplaceConstant(tensor, Sliced(tensor, tensor.Data!.HasName ? tensor.Data.Name : "", kept, values));
+            return;
+        }
+        foreach (var same in byKept)
+        {
+            var (kept, gone) = same.First().Slices;
+            if (gone.Count == 0) continue;
+            string name = graph.FreshName(tensor.Name + "_slim");
+            graph.AddInitializer(tensor.Scope, Sliced(tensor, name, kept, values));
+            foreach (var (view, _) in same)
+            {
+                var (reader, operand) = view.Reader!.Value;
+                graph.Node(reader.Ordinal).Input[operand] = name;
+                removed[MaskedModel.ReaderKey(tensor.Name, reader.Proto.Output[0])] = gone;
+            }
+        }
+    }
+
+    /// <summary>Readers of shared tables take their units by index.</summary>
+    private void Take()
+    {
+        var taken = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (reader, operand, axis, term) in graph.Analysis.State!.Taken)
+        {
+            if (!slim.Touches(term)) continue;
+            var node = graph.Node(reader.Ordinal);
+            long[] kept = [.. slim.KeptIndices(term).Select(k => (long)k)];
+            // Readers in one graph that take the same units share the part; the first comes first in it.
+            string key = $"{reader.Scope} {axis} {string.Join(',', kept)} {node.Input[operand]}";
+            if (taken.TryGetValue(key, out var there))
+            {
+                node.Input[operand] = there;
+                continue;
+            }
+            string indices = graph.FreshName(node.Input[operand] + "_kept");
+            graph.AddInitializer(reader.Scope, graph.Analysis.Model.NewTensor(indices, TensorProto.Types.DataType.Int64, [kept.LongLength], TensorContent.FromLongs(TensorProto.Types.DataType.Int64, kept)));
+            string part = graph.FreshName(node.Input[operand] + "_part");
+            var gather = new NodeProto { OpType = "Gather", Name = part };
+            gather.Input.Add([node.Input[operand], indices]);
+            gather.Output.Add(part);
+            gather.Attribute.Add(new AttributeProto { Name = "axis", I = axis, Type = AttributeProto.Types.AttributeType.Int });
+            graph.InsertBefore(reader.Ordinal, gather);
+            node.Input[operand] = taken[key] = part;
+        }
+    }
+
+    private TensorProto Sliced(TensorState tensor, string name, int[]?[] kept, float[]? values)
     {
         var model = graph.Analysis.Model;
         var content = model.Content(tensor.Data!);
         long[] dims = [.. content.Dims.Select((d, axis) => kept[axis]?.LongLength ?? d)];
         var payload = values is null ? content.Gather(kept) : TensorContent.FromFloats(content.Type, Gather(values, [.. content.Dims], kept));
-        var replacement = model.NewTensor(tensor.Data!.Name, content.Type, dims, payload);
-        if (tensor.Data.HasDocString) replacement.DocString = tensor.Data.DocString;
-        if (!tensor.Data.HasName) replacement.ClearName();
-        graph.ReplaceConstant(tensor, replacement);
+        var sliced = model.NewTensor(name, content.Type, dims, payload);
+        if (tensor.Data!.HasDocString) sliced.DocString = tensor.Data.DocString;
+        return sliced;
     }
 
     private static float[] Gather(float[] values, long[] dims, int[]?[] kept)

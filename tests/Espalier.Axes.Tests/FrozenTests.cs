@@ -22,8 +22,8 @@ public sealed class FrozenTests
     }
 
     [Theory]
-    [InlineData("ReduceMean")]
     [InlineData("ReduceMax")]
+    [InlineData("ReduceLogSumExp")]
     public void A_statistic_over_channels_is_inexact(string op)
     {
         var (g, x) = Images();

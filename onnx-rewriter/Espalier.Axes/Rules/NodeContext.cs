@@ -19,6 +19,10 @@ internal sealed class InferenceState(OnnxModel model)
     public List<(string Role, Term Term)> Roles { get; } = [];
     /// <summary>Axes that Expand repeats: their elements do not depend on the index.</summary>
     public List<Term> Repeated { get; } = [];
+    /// <summary>Axes of shared tables that a reader takes its own part of.</summary>
+    public List<TakenAxis> Taken { get; } = [];
+    /// <summary>Means over axes that may be pruned.</summary>
+    public List<MeanUse> Means { get; } = [];
 }
 
 /// <summary>One node while its rule is applied: its operands and attributes, and the statements that a rule can make.</summary>

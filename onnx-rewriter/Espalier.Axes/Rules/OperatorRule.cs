@@ -52,6 +52,8 @@ internal sealed class OperatorRule
     public List<QuantizedOperand> Quantized { get; } = [];
     public string[] Normalised { get; private set; } = [];
     public string[] Fixed { get; private set; } = [];
+    /// <summary>A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.</summary>
+    public (string Variable, int Scale, int[] Operands)? RootMeanSquare { get; private set; }
     public ZeroRule Zero { get; private set; } = ZeroRule.Never;
     public int[]? ZeroOperands { get; private set; }
     public int[]? Contract { get; private set; }
@@ -125,6 +127,7 @@ internal sealed class OperatorRule
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
             case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
             case "norm": Normalised = value.Split(','); break;
+            case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), Numbers(parts[2])); break; }
             case "fix": Fixed = value.Split(','); break;
             case "zero":
                 var zero = value.Split('=');

@@ -5,8 +5,8 @@ internal static partial class OperatorTable
 {
     private const string Microsoft = """
         Attention | b s e, e (3 h d), (3 h d)?, *?, 2 b h p d?, *? -> b s (h d), 2 b h t d | when:qkv_hidden_sizes=: bind:num_heads=h role:heads=h sum:e=0,1 macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,d fix:d,p,t,s zero:all=1,2
-        SkipLayerNormalization | ... e, ~ ... e, e, e?, e? -> ... e, *, *, ... e | norm:e role:stream=e
-        SkipSimplifiedLayerNormalization | ... e, ~ ... e, e, e? -> ... e, *, *, ... e | norm:e role:stream=e
+        SkipLayerNormalization | ... e, ~ ... e, e, e?, e? -> ... e, *, *, ... e | norm:e role:stream=e zero:all
+        SkipSimplifiedLayerNormalization | ... e, ~ ... e, e, e? -> ... e, *, *, ... e | rms:e=2=0,1,3 role:stream=e zero:all
         EmbedLayerNormalization | b s, b s?, v e, p e, t e?, e, e, *?, *? -> b s e, b, b s e | norm:e fix:v,p,t role:stream=e
         FastGelu | ... e, e? -> ... e | zero:all
         BiasGelu | ... e, e -> ... e | zero:all

@@ -10,7 +10,8 @@ namespace Espalier.Axes;
 /// <remarks>
 /// Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived; <c>const:v=attr</c> |v| is the attribute and stays;
 /// <c>when:attr=value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen;
-/// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>zero:rule[=operands]</c> see <see cref="ZeroRule"/>;
+/// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>rms:v=scale=operands</c> a root mean square runs over v, which is
+/// rescaled through the operand <c>scale</c> where all of the operands are zero at removed units; <c>zero:rule[=operands]</c> see <see cref="ZeroRule"/>;
 /// <c>contract:l,r[,bias]</c> a product of two operands; <c>sum:v=operands</c> v is summed and one of the operands must be zero at
 /// removed units; <c>macs:v,…</c> multiply-accumulates; <c>geometry:conv|deconv|pool|global</c> sizes of the result's window axes;
 /// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>);

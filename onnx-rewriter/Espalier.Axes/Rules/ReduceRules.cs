@@ -18,12 +18,23 @@ internal static class ReduceRules
         string op = context.Node.OpType;
         foreach (int axis in axes)
         {
-            // A sum of zeros is zero; a mean also counts, an extremum also compares.
-            if (op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare") context.Record.Sums.Add((x[axis], [0]));
-            else context.Inexact(x[axis], op == "ReduceMean" ? "a mean runs over this axis" : "a statistic runs over this axis");
+            // A sum of zeros is zero, and a mean is a sum that surgery divides anew; an extremum also compares.
+            if (op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean") context.Record.Sums.Add((x[axis], [0]));
+            else context.Inexact(x[axis], "a statistic runs over this axis");
         }
+        if (op == "ReduceMean") Mean(context, [.. axes.Order().Select(a => x[a])]);
         context.Output(0, [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
         context.Record.Zero = op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean" or "ReduceMax" or "ReduceMin" ? ZeroRule.First : ZeroRule.Never;
+    }
+
+    /// <summary>The node averages over these axes: its result is rescaled when some of what it counts is removed.</summary>
+    /// <param name="context">The node.</param>
+    /// <param name="terms">The axes.</param>
+    /// <param name="scale">For a root mean square: the operand that the result is multiplied by, and whose copy takes the factor.</param>
+    public static void Mean(NodeContext context, Term[] terms, int scale = -1)
+    {
+        if (context.Input(0)?.IsFloating == true) context.State.Means.Add(new(context.Info, terms, scale));
+        else foreach (var term in terms) context.Inexact(term, "a mean of integers runs over this axis");
     }
 
     public static void Softmax(NodeContext context)
@@ -41,7 +52,16 @@ internal static class ReduceRules
     {
         var x = context.Input(0)!.Terms!;
         int axis = NodeContext.Axis(context.Int("axis", -1), x.Length);
-        foreach (var term in x[axis..]) context.Inexact(term, "a statistic runs over this axis");
+        if (context.Node.OpType == "LayerNormalization")
+        {
+            foreach (var term in x[axis..]) context.Inexact(term, "a statistic runs over this axis");
+        }
+        else
+        {
+            // A root mean square of zeros adds nothing: Zhang and Sennrich 2019, eq. 4.
+            foreach (var term in x[axis..]) context.Record.Sums.Add((term, [0]));
+            Mean(context, x[axis..], scale: 1);
+        }
         for (int k = 1; k < context.Inputs.Length; k++)
         {
             if (context.Input(k)?.Terms is not { } scale) continue;

@@ -235,10 +235,17 @@ internal sealed class RuleApplication
             foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
         foreach (string name in _rule.Normalised)
             foreach (var term in Terms(name)) _context.Inexact(term, "a statistic runs over this axis");
+        if (_rule.RootMeanSquare is var (variable, scale, operands))
+        {
+            var terms = Terms(variable).ToArray();
+            foreach (var term in terms)
+                foreach (int operand in operands.Where(o => _context.Input(o) is not null)) record.Sums.Add((term, [operand]));
+            ReduceRules.Mean(_context, terms, scale);
+        }
         foreach (var (role, name) in _rule.Roles)
             foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
-        foreach (var (name, operands) in _rule.Sums)
-            foreach (var term in Terms(name)) record.Sums.Add((term, operands));
+        foreach (var (name, summed) in _rule.Sums)
+            foreach (var term in Terms(name)) record.Sums.Add((term, summed));
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
