@@ -10,7 +10,7 @@ internal static class ConsumerFinder
         var consumers = new List<Consumer>();
         foreach (var record in state.Records)
         {
-            if (record.Contraction is not { } product) continue;
+            if (record.Contraction is not { } product || record.IsFused) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
             if (left.IsConstant == right.IsConstant) continue;
             bool weightRight = right.IsConstant;

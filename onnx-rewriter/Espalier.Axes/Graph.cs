@@ -91,6 +91,12 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public ZeroRule Zero { get; set; } = ZeroRule.Never;
     /// <summary>Operands that <see cref="Zero"/> speaks of; null for all.</summary>
     public int[]? ZeroOperands { get; set; }
+    /// <summary>Results of which another zero rule holds than of the rest.</summary>
+    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } = new Dictionary<int, (ZeroRule, int[]?)>();
+    /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
+    public int[] Poles { get; set; } = [];
+    /// <summary>The rule that was applied: a line of the operator table, or the name of a rule in code; null for none.</summary>
+    public string? Rule { get; set; }
     /// <summary>Axes that are summed over: the terms, and the operands (by index) of which one must be zero at removed units.</summary>
     public List<(Term Term, int[] Operands)> Sums { get; } = [];
     /// <summary>The product that the node computes, if it is one.</summary>
@@ -98,6 +104,10 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
     public List<Term[]> Macs { get; } = [];
     public bool IsConvolution { get; set; }
+    /// <summary>The product is scaled or goes through an activation: nothing can be added to it from outside.</summary>
+    public bool IsFused { get; set; }
+    /// <summary>KV groups times the query heads of each, in an operator that computes a whole attention.</summary>
+    public Term? Grouped { get; set; }
     /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
     public HashSet<int> SizeOperands { get; } = [];
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
@@ -128,6 +138,9 @@ internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?
 
 /// <summary>An integer attribute that is the size of a term.</summary>
 internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
+
+/// <summary>A number that an operator takes from the size of an axis unless an attribute gives it: written down when the axis is pruned.</summary>
+internal sealed record ScaleUse(NodeInfo Node, string Attribute, float Value, Term Term);
 
 /// <summary>A mean over an axis: what is left after pruning is divided by fewer, so surgery multiplies by their ratio.</summary>
 /// <param name="Node">The node.</param>

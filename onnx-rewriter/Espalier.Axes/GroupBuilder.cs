@@ -145,8 +145,9 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
     {
         foreach (var record in _state.Records)
         {
-            if (record.Contraction is not { } product || record.Inputs[product.Left]!.IsConstant || record.Inputs[product.Right]!.IsConstant) continue;
-            foreach (var term in record.Outputs[0].Terms ?? [])
+            var terms = record.Grouped is { } grouped ? [grouped]
+                : record.Contraction is { } product && !record.Inputs[product.Left]!.IsConstant && !record.Inputs[product.Right]!.IsConstant ? record.Outputs[0].Terms : null;
+            foreach (var term in terms ?? [])
             {
                 var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == GroupKind.Heads).ToList();
                 var repeated = leaves.Where(l => _roles[l].Contains("repeated")).ToList();

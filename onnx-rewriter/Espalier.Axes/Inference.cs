@@ -146,6 +146,7 @@ internal sealed class Inference
         }
         if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
+            context.Record.Rule = node.OpType;
             if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
             else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
             else
@@ -256,76 +257,4 @@ internal sealed class Inference
             }
         }
     }
-}
-
-/// <summary>A rule in code.</summary>
-/// <param name="Apply">The rule.</param>
-/// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
-/// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, int Described = 1);
-
-/// <summary>The operators whose rule is code.</summary>
-internal static class CodeRules
-{
-    private static readonly Dictionary<string, CodeRule> Rules = new(StringComparer.Ordinal)
-    {
-        ["Constant"] = new(SourceRules.Constant, false),
-        ["ConstantOfShape"] = new(SourceRules.ConstantOfShape, false),
-        ["Range"] = new(SourceRules.Range, false),
-        ["Einsum"] = new(SourceRules.Einsum, true, int.MaxValue),
-        ["Resize"] = new(SourceRules.Resize, true),
-        ["Upsample"] = new(SourceRules.Resize, true),
-        ["Transpose"] = new(ShapeRules.Transpose, true),
-        ["Flatten"] = new(ShapeRules.Flatten, true),
-        ["Squeeze"] = new(ShapeRules.Squeeze, true),
-        ["Unsqueeze"] = new(ShapeRules.Unsqueeze, true),
-        ["Concat"] = new(ShapeRules.Concat, true, int.MaxValue),
-        ["Expand"] = new(ShapeRules.Expand, true),
-        ["Tile"] = new(ShapeRules.Tile, true),
-        ["Reshape"] = new(ShapeRules.Reshape, true),
-        ["Split"] = new(SelectRules.Split, true),
-        ["Slice"] = new(SelectRules.Slice, true),
-        ["Gather"] = new(SelectRules.Gather, true, 2),
-        ["Pad"] = new(SelectRules.Pad, true),
-        ["Softmax"] = new(ReduceRules.Softmax, true),
-        ["LogSoftmax"] = new(ReduceRules.Softmax, true),
-        ["Hardmax"] = new(ReduceRules.Softmax, true),
-        ["LayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["RMSNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["SimplifiedLayerNormalization"] = new(ReduceRules.LayerNormalization, true, int.MaxValue),
-        ["MeanVarianceNormalization"] = new(ReduceRules.MeanVariance, true),
-        ["LpNormalization"] = new(ReduceRules.LpNormalization, true),
-        ["TopK"] = new(ReduceRules.TopK, true),
-        ["ArgMax"] = new(ReduceRules.ArgExtremum, true),
-        ["ArgMin"] = new(ReduceRules.ArgExtremum, true),
-        ["CumSum"] = new(ReduceRules.CumSum, true),
-        ["QuantizeLinear"] = new(QuantizedRules.QuantizeLinear, true, 3),
-        ["DequantizeLinear"] = new(QuantizedRules.DequantizeLinear, true, 3),
-    };
-
-    // Operators of com.microsoft.
-    private static readonly Dictionary<string, CodeRule> Microsoft = new(StringComparer.Ordinal)
-    {
-        ["QuantizeLinear"] = new(QuantizedRules.QuantizeLinear, true, 3),
-        ["DequantizeLinear"] = new(QuantizedRules.DequantizeLinear, true, 3),
-        ["QLinearConcat"] = new(QuantizedRules.QLinearConcat, false, int.MaxValue),
-        ["QLinearSoftmax"] = new(QuantizedRules.QLinearSoftmax, true, 5),
-        ["QLinearReduceMean"] = new(QuantizedRules.QLinearReduceMean, true, 5),
-        ["MatMulNBits"] = new(BlockQuantizedRules.MatMulNBits, true, int.MaxValue),
-        ["MatMulBnb4"] = new(BlockQuantizedRules.MatMulBnb4, true, int.MaxValue),
-        ["GatherBlockQuantized"] = new(BlockQuantizedRules.GatherBlockQuantized, true, int.MaxValue),
-    };
-
-    static CodeRules()
-    {
-        foreach (string op in (string[])["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"])
-            Rules["Reduce" + op] = new(ReduceRules.Reduce, true);
-    }
-
-    public static CodeRule? Find(string domain, string op) => domain switch
-    {
-        "" or "ai.onnx" => Rules.GetValueOrDefault(op),
-        "com.microsoft" => Microsoft.GetValueOrDefault(op),
-        _ => null,
-    };
 }

@@ -21,6 +21,11 @@ internal static class ZeroAnalysis
                     if (!operands.Any(o => IsZeroAt(state, record, o, leaf, null)))
                         state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
             }
+            foreach (int pole in record.Poles)
+            {
+                foreach (var leaf in record.Inputs.ElementAtOrDefault(pole) is { Point: null } tensor ? tensor.Zero : [])
+                    state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
+            }
             for (int k = 0; k < record.Outputs.Length; k++)
             {
                 if (!record.Outputs[k].IsParameter) SetOutput(state, record, k);
@@ -56,18 +61,19 @@ internal static class ZeroAnalysis
             output.Point = points.FirstOrDefault();
             if (!record.FillKeeps(output.Point)) return;
         }
+        var (rule, operands) = record.ResultZeros.TryGetValue(index, out var own) ? own : (record.Zero, record.ZeroOperands);
         foreach (var leaf in output.Terms.SelectMany(t => t.Leaves).Distinct())
         {
-            if (leaf.Size is not null && IsZero(state, record, leaf, output.Point)) output.Zero.Add(leaf);
+            if (leaf.Size is not null && IsZero(state, record, leaf, output.Point, rule, operands)) output.Zero.Add(leaf);
         }
     }
 
-    private static bool IsZero(InferenceState state, NodeRecord record, Factor factor, ZeroPoint? point)
+    private static bool IsZero(InferenceState state, NodeRecord record, Factor factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
     {
         if (record.ZeroTerms.Any(t => t.Leaves.Contains(factor)) && (point is null || record.Fill is not null)
             && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || Zero(0))) return true;
-        IEnumerable<int> operands = record.ZeroOperands ?? Enumerable.Range(0, record.Inputs.Length);
-        switch (record.Zero)
+        IEnumerable<int> operands = chosen ?? Enumerable.Range(0, record.Inputs.Length);
+        switch (rule)
         {
             case ZeroRule.First: return Zero(0);
             case ZeroRule.Any: return operands.Any(Zero);
@@ -79,7 +85,7 @@ internal static class ZeroAnalysis
                 return operands.All(k => record.Inputs.ElementAtOrDefault(k) is null || Zero(k));
             case ZeroRule.Contraction or ZeroRule.Scaled:
                 var (left, right, bias) = record.Contraction is { } product ? (product.Left, product.Right, product.Bias) : (0, 1, 2);
-                if (record.Zero == ZeroRule.Scaled) right = 2;
+                if (rule == ZeroRule.Scaled) right = 2;
                 return (Zero(left) || Zero(right)) && (record.Inputs.ElementAtOrDefault(bias) is null || Zero(bias));
             default: return false;
         }

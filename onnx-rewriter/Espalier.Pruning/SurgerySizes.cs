@@ -11,6 +11,14 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         foreach (var uses in graph.Analysis.State!.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
         foreach (var use in graph.Analysis.State.SizeUses) ApplyOperand(use);
+        foreach (var use in graph.Analysis.State.ScaleUses.Where(u => slim.Touches(u.Term))) ApplyScale(use);
+    }
+
+    private void ApplyScale(ScaleUse use)
+    {
+        var node = graph.Node(use.Node.Ordinal);
+        if (node.Attribute.FirstOrDefault(a => a.Name == use.Attribute) is { } old) node.Attribute.Remove(old);
+        node.Attribute.Add(new AttributeProto { Name = use.Attribute, Type = AttributeProto.Types.AttributeType.Float, F = use.Value });
     }
 
     private void ApplyAttribute(List<AttributeUse> uses)

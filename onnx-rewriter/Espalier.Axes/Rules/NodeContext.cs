@@ -15,6 +15,7 @@ internal sealed class InferenceState(OnnxModel model)
     public List<Mark> Inexact { get; } = [];
     public List<SizeUse> SizeUses { get; } = [];
     public List<AttributeUse> AttributeUses { get; } = [];
+    public List<ScaleUse> ScaleUses { get; } = [];
     public List<NodeRecord> Records { get; } = [];
     public List<(string Role, Term Term)> Roles { get; } = [];
     /// <summary>Axes that Expand repeats: their elements do not depend on the index.</summary>
@@ -121,6 +122,13 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record, long 
     }
 
     public void UseAttribute(string attribute, int index, Term term, Term? from = null) => State.AttributeUses.Add(new(Info, attribute, index, term, from));
+
+    /// <summary>The attribute is absent and then 1/√size: it keeps the dense model's value when the axis is pruned.</summary>
+    public void KeepScale(string attribute, Term term)
+    {
+        if (term.Size is { } size) State.ScaleUses.Add(new(Info, attribute, (float)(1 / Math.Sqrt(size)), term));
+        else Freeze(term, $"the attribute {attribute} follows from its size, which is not known");
+    }
 
     /// <summary>Nothing is known of the operator: everything that it touches is frozen.</summary>
     public void Barrier(string reason)

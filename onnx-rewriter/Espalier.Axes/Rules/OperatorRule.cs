@@ -15,6 +15,9 @@ internal abstract record AxisPattern
     /// <summary>A product, major first: <c>(g o)</c>.</summary>
     public sealed record Product(ImmutableArray<AxisPattern> Parts) : AxisPattern;
 
+    /// <summary>A concatenation: <c>[(h d) + (h w)]</c>.</summary>
+    public sealed record Sum(ImmutableArray<AxisPattern> Parts) : AxisPattern;
+
     /// <summary>Any number of axes with a common name: <c>x...</c>; without a name they broadcast: <c>...</c>.</summary>
     public sealed record Pack(string Name) : AxisPattern;
 }
@@ -24,12 +27,13 @@ internal abstract record AxisPattern
 /// <param name="Optional"><c>?</c>: may be absent.</param>
 /// <param name="Broadcast"><c>~</c>: may have fewer axes, or axes of size 1.</param>
 /// <param name="Opaque"><c>*</c>: the rule says nothing of it; its factors are frozen.</param>
-internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque)
+/// <param name="Ignored"><c>_</c>: neither its elements nor its axes matter.</param>
+internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque, bool Ignored = false)
 {
     public bool HasPack => Axes.Any(a => a is AxisPattern.Pack);
 
     public bool MatchesRank(int rank)
-        => Opaque || (HasPack ? rank >= Axes.Length - 1 : Broadcast ? rank <= Axes.Length : rank == Axes.Length);
+        => Opaque || Ignored || (HasPack ? rank >= Axes.Length - 1 : Broadcast ? rank <= Axes.Length : rank == Axes.Length);
 }
 
 /// <summary>
@@ -39,12 +43,14 @@ internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Opt
 internal sealed class OperatorRule
 {
     public required string Operator { get; init; }
+    /// <summary>The line as it stands in the table, with single spaces.</summary>
+    public required string Text { get; init; }
     public required ImmutableArray<OperandPattern> Operands { get; init; }
     public required ImmutableArray<OperandPattern> Results { get; init; }
-    /// <summary>Attribute that is the size of a variable: re-derived after pruning.</summary>
-    public List<(string Attribute, string Variable, long? Default)> Bindings { get; } = [];
+    /// <summary>Attribute (or one element of it; −1 for the whole) that is the size of a product of variables: re-derived after pruning.</summary>
+    public List<(string Attribute, int Index, string[] Variables, long? Default)> Bindings { get; } = [];
     /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
-    public List<(string Variable, string Attribute, long? Default)> Constants { get; } = [];
+    public List<(string Variable, string Attribute, int Index, long? Default)> Constants { get; } = [];
     public List<(string Attribute, string Value, string Default)> Conditions { get; } = [];
     public List<(string Role, string Variable)> Roles { get; } = [];
     public List<string[]> Macs { get; } = [];
@@ -52,10 +58,22 @@ internal sealed class OperatorRule
     public List<QuantizedOperand> Quantized { get; } = [];
     public string[] Normalised { get; private set; } = [];
     public string[] Fixed { get; private set; } = [];
+    /// <summary>Axes along which random numbers are drawn.</summary>
+    public string[] Drawn { get; private set; } = [];
     /// <summary>A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.</summary>
     public (string Variable, int Scale, int[] Operands)? RootMeanSquare { get; private set; }
     public ZeroRule Zero { get; private set; } = ZeroRule.Never;
     public int[]? ZeroOperands { get; private set; }
+    /// <summary>Results of which another zero rule holds than of the rest.</summary>
+    public Dictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; } = [];
+    /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
+    public int[] Poles { get; private set; } = [];
+    /// <summary>A product kv·r of which r query heads share a KV group.</summary>
+    public string[] Grouped { get; private set; } = [];
+    /// <summary>An attribute that, where it is absent, follows from the size of a variable: 1/√size.</summary>
+    public (string Attribute, string Variable)? Scale { get; private set; }
+    /// <summary>The product is not the last step: nothing can be added to it from outside.</summary>
+    public bool Fused { get; private set; }
     public int[]? Contract { get; private set; }
     public string Geometry { get; private set; } = "";
     public bool Variadic { get; private set; }
@@ -67,7 +85,7 @@ internal sealed class OperatorRule
         var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
         // Clauses may hold no bars: attributes are written attr=var.
         var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
-        var rule = new OperatorRule { Operator = columns[0], Operands = Side(sides[0]), Results = Side(sides[1]) };
+        var rule = new OperatorRule { Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
         foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
             rule.Add(clause, line);
         return rule;
@@ -83,31 +101,35 @@ internal sealed class OperatorRule
         bool broadcast = text.StartsWith('~');
         if (broadcast) text = text[1..].TrimStart();
         if (text == "*") return new([], optional, false, true);
+        if (text == "_") return new([], optional, false, false, true);
         return new(AxesOf(text.TrimStart()), optional, broadcast, false);
     }
 
     private static ImmutableArray<AxisPattern> AxesOf(string text)
     {
-        var axes = ImmutableArray.CreateBuilder<AxisPattern>();
-        ImmutableArray<AxisPattern>.Builder? product = null;
-        foreach (string token in text.Replace("(", " ( ", StringComparison.Ordinal).Replace(")", " ) ", StringComparison.Ordinal)
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        // The innermost open list is on top; brackets open a sum, parentheses a product.
+        var open = new Stack<List<AxisPattern>>([[]]);
+        foreach (string bracket in (string[])["(", ")", "[", "]"]) text = text.Replace(bracket, $" {bracket} ", StringComparison.Ordinal);
+        foreach (string token in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (token == "(") product = ImmutableArray.CreateBuilder<AxisPattern>();
-            else if (token == ")")
+            switch (token)
             {
-                axes.Add(new AxisPattern.Product(product!.ToImmutable()));
-                product = null;
-            }
-            else
-            {
-                AxisPattern axis = token.EndsWith("...", StringComparison.Ordinal) ? new AxisPattern.Pack(token[..^3])
-                    : long.TryParse(token, CultureInfo.InvariantCulture, out long size) ? new AxisPattern.Number(size)
-                    : new AxisPattern.Variable(token);
-                (product ?? axes).Add(axis);
+                case "(" or "[":
+                    open.Push([]);
+                    break;
+                case ")" or "]":
+                    var parts = open.Pop().ToImmutableArray();
+                    open.Peek().Add(token == ")" ? new AxisPattern.Product(parts) : new AxisPattern.Sum(parts));
+                    break;
+                case "+": break;
+                default:
+                    open.Peek().Add(token.EndsWith("...", StringComparison.Ordinal) ? new AxisPattern.Pack(token[..^3])
+                        : long.TryParse(token, CultureInfo.InvariantCulture, out long size) ? new AxisPattern.Number(size)
+                        : new AxisPattern.Variable(token));
+                    break;
             }
         }
-        return axes.ToImmutable();
+        return [.. open.Pop()];
     }
 
     private void Add(string clause, string line)
@@ -115,8 +137,20 @@ internal sealed class OperatorRule
         var (key, value) = clause.IndexOf(':') is >= 0 and var at ? (clause[..at], clause[(at + 1)..]) : (clause, "");
         switch (key)
         {
-            case "bind": { var (a, v, d) = Assignment(value); Bindings.Add((a, v, d)); break; }
-            case "const": { var (v, a, d) = Assignment(value); Constants.Add((v, a, d)); break; }
+            case "bind":
+            {
+                var (a, v, d) = Assignment(value);
+                var (name, index) = Element(a);
+                Bindings.Add((name, index, v.Split('*'), d));
+                break;
+            }
+            case "const":
+            {
+                var (v, a, d) = Assignment(value);
+                var (name, index) = Element(a);
+                Constants.Add((v, name, index, d));
+                break;
+            }
             case "when":
                 var condition = value.Split('=', 2);
                 var expected = condition[1].Split(':', 2);
@@ -131,9 +165,17 @@ internal sealed class OperatorRule
             case "fix": Fixed = value.Split(','); break;
             case "zero":
                 var zero = value.Split('=');
-                Zero = Enum.Parse<ZeroRule>(zero[0], ignoreCase: true);
-                if (zero.Length > 1) ZeroOperands = Numbers(zero[1]);
+                var kind = Enum.Parse<ZeroRule>(zero[0], ignoreCase: true);
+                var of = zero.ElementAtOrDefault(1)?.Split('@');
+                int[]? operands = of is null ? null : Numbers(of[0]);
+                if (of?.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
+                else (Zero, ZeroOperands) = (kind, operands);
                 break;
+            case "draws": Drawn = value.Split(','); break;
+            case "pole": Poles = Numbers(value); break;
+            case "grouped": Grouped = value.Split('*'); break;
+            case "scale": { var pair = value.Split('='); Scale = (pair[0], pair[1]); break; }
+            case "fused": Fused = true; break;
             case "contract": Contract = Numbers(value); break;
             case "geometry": Geometry = value; break;
             case "variadic": Variadic = true; break;
@@ -143,6 +185,9 @@ internal sealed class OperatorRule
         }
 
         static int[] Numbers(string text) => [.. text.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture))];
+
+        static (string, int) Element(string attribute)
+            => attribute.IndexOf('[') is >= 0 and var at ? (attribute[..at], int.Parse(attribute[(at + 1)..^1], CultureInfo.InvariantCulture)) : (attribute, -1);
 
         static (string, string, long?) Assignment(string text)
         {

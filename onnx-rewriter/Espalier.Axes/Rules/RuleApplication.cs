@@ -59,31 +59,61 @@ internal sealed class RuleApplication
 
     private void Apply()
     {
-        foreach (var (variable, attribute, fallback) in _rule.Constants)
-            _variables[variable] = _context.Constant(_context.Int(attribute, fallback ?? 1), $"its size is the attribute {attribute}");
-        foreach (var (attribute, variable, fallback) in _rule.Bindings)
-        {
-            if (_context.Attribute(attribute) is null && fallback is null) continue;
-            long size = _context.Int(attribute, fallback ?? 1);
-            _variables[variable] = _context.Fresh(size);
-            if (size != 1) _context.UseAttribute(attribute, -1, _variables[variable]);
-        }
+        _context.Record.Rule = _rule.Text;
+        foreach (var (variable, attribute, index, fallback) in _rule.Constants)
+            _variables[variable] = _context.Constant(Number(attribute, index, fallback) ?? 1, $"its size is the attribute {attribute}");
+        foreach (var (attribute, index, variables, fallback) in _rule.Bindings)
+            if (Number(attribute, index, fallback) is { } size) BindAttribute(attribute, index, variables, size);
 
+        // A product of two unknowns waits until other operands have told one of them.
+        var waiting = new List<int>();
         for (int k = 0; k < _context.Inputs.Length; k++)
         {
             if (_context.Inputs[k] is not { } input) continue;
             var pattern = PatternOf(_rule, k)!;
+            if (pattern.Ignored) continue;
             if (pattern.Opaque) _context.FreezeAll(input, $"operand {k} is read as it is");
+            else if (pattern.Axes.Any(IsOpen)) waiting.Add(k);
             else Bind(k, pattern, input.Terms!);
         }
+        foreach (int k in waiting) Bind(k, PatternOf(_rule, k)!, _context.Inputs[k]!.Terms!);
         if (_rule.Geometry.Length > 0) Windows.Infer(_context, _rule.Geometry, _packs, "y");
 
-        for (int k = 0; k < _context.Record.Outputs.Length && k < _rule.Results.Length; k++)
+        for (int k = 0; k < _context.Record.Outputs.Length; k++)
         {
-            if (_rule.Results[k].Opaque) _context.Output(k, null);
-            else _context.Output(k, Result(_rule.Results[k]));
+            if (k < _rule.Results.Length && !_rule.Results[k].Opaque)
+            {
+                _context.Output(k, Result(_rule.Results[k]));
+                continue;
+            }
+            // What is not described must not change where someone reads it.
+            var output = _context.Output(k, null);
+            if (output.Name.Length == 0 || !_context.IsUsed(output.Name)) continue;
+            output.Unknown = $"{_context.Info}: its result {k} is not described";
+            foreach (var input in _context.Inputs) _context.FreezeAll(input, $"its result {k} is read, and the rule does not describe it");
         }
         State();
+    }
+
+    private long? Number(string attribute, int index, long? fallback)
+        => index < 0 ? _context.Attribute(attribute) is { HasI: true } a ? a.I : fallback
+            : _context.Ints(attribute) is { } list && index < list.Length ? list[index] : fallback;
+
+    /// <summary>The attribute is the size of a product; of its variables all but one must be known.</summary>
+    private void BindAttribute(string attribute, int index, string[] variables, long size)
+    {
+        long known = 1;
+        string? open = null;
+        foreach (string name in variables)
+        {
+            if (_variables.TryGetValue(name, out var term)) known *= term.Size ?? 0;
+            else open = name;
+        }
+        if (open is not null)
+            _variables[open] = known > 0 && size % known == 0 ? _context.Fresh(size / known) : _context.Constant(null, $"the attribute {attribute} is {size}, which {known} does not divide");
+        var product = Term.Product(variables.Select(v => _variables[v]));
+        if (!product.IsOne && product.Size == size) _context.UseAttribute(attribute, index, product);
+        else if (product.Size != size) _context.Freeze(product, $"the attribute {attribute} is {size}, not {product.Size}");
     }
 
     private void Bind(int operand, OperandPattern pattern, Term[] axes)
@@ -124,6 +154,7 @@ internal sealed class RuleApplication
     {
         AxisPattern.Variable v => [v.Name],
         AxisPattern.Product p => [.. p.Parts.SelectMany(Names)],
+        AxisPattern.Sum s => [.. s.Parts.SelectMany(Names)],
         _ => [],
     };
 
@@ -152,8 +183,44 @@ internal sealed class RuleApplication
             case AxisPattern.Product product:
                 BindProduct(product, axis);
                 break;
+            case AxisPattern.Sum sum:
+                BindSum(sum, axis);
+                break;
         }
     }
+
+    /// <summary>A concatenation: parts whose sizes are known are cut off one by one; one that is not known is what the others leave.</summary>
+    private void BindSum(AxisPattern.Sum sum, Term axis)
+    {
+        var sizes = sum.Parts.Select(SizeOf).ToArray();
+        int open = Array.IndexOf(sizes, null);
+        if (open >= 0 && axis.Size is { } total) sizes[open] = total - sizes.Sum(s => s ?? 0);
+        if (sizes.Any(s => s is null or < 0) || sizes.Sum() != axis.Size)
+        {
+            _context.Freeze(axis, $"its parts do not add up to {axis.Size?.ToString(CultureInfo.InvariantCulture) ?? "its size"}");
+            for (int k = 0; k < sizes.Length; k++) BindAxis(sum.Parts[k], _context.Constant(sizes[k] > 0 ? sizes[k] : null, "the parts of its axis are not known"));
+            return;
+        }
+        var parts = sizes.Select(s => _context.Fresh(s)).ToArray();
+        _context.Same(Term.Sum(parts), axis);
+        for (int k = 0; k < parts.Length; k++) BindAxis(sum.Parts[k], parts[k]);
+    }
+
+    private bool IsOpen(AxisPattern pattern) => pattern switch
+    {
+        AxisPattern.Product p => p.Parts.Count(part => part is AxisPattern.Variable v && !_variables.ContainsKey(v.Name)) > 1,
+        AxisPattern.Sum s => s.Parts.Count(part => SizeOf(part) is null) > 1,
+        _ => false,
+    };
+
+    private long? SizeOf(AxisPattern pattern) => pattern switch
+    {
+        AxisPattern.Variable v => _variables.GetValueOrDefault(v.Name)?.Size,
+        AxisPattern.Number n => n.Size,
+        AxisPattern.Product p => p.Parts.Aggregate((long?)1, (a, part) => a * SizeOf(part)),
+        AxisPattern.Sum s => s.Parts.Aggregate((long?)0, (a, part) => a + SizeOf(part)),
+        _ => null,
+    };
 
     private void BindProduct(AxisPattern.Product product, Term axis)
     {
@@ -214,6 +281,7 @@ internal sealed class RuleApplication
                     return term;
                 case AxisPattern.Number { Size: var size }: return _context.Constant(size, "the positions of this axis have a meaning each");
                 case AxisPattern.Product product: return Term.Product(product.Parts.Select(Build));
+                case AxisPattern.Sum sum: return Term.Sum(sum.Parts.Select(Build));
                 default: throw new InvalidOperationException();
             }
         }
@@ -242,14 +310,22 @@ internal sealed class RuleApplication
                 foreach (int operand in operands.Where(o => _context.Input(o) is not null)) record.Sums.Add((term, [operand]));
             ReduceRules.Mean(_context, terms, scale);
         }
+        foreach (string name in _rule.Drawn)
+            foreach (var term in Terms(name)) _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
         foreach (var (role, name) in _rule.Roles)
-            foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
+            foreach (var term in Terms(name)) _context.State.Roles.Add((role.Replace('-', ' '), term));
+        if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));
+        if (_rule.Scale is var (attribute, scaled) && _context.Attribute(attribute) is not { F: not 0 })
+            foreach (var term in Terms(scaled)) _context.KeepScale(attribute, term);
         foreach (var (name, summed) in _rule.Sums)
             foreach (var term in Terms(name)) record.Sums.Add((term, summed));
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
         record.Quantized.AddRange(_rule.Quantized);
+        record.ResultZeros = _rule.ResultZeros;
+        record.Poles = _rule.Poles;
+        record.IsFused = _rule.Fused;
         record.IsConvolution = _rule.Geometry is "conv" or "deconv";
         if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
     }

@@ -1,0 +1,72 @@
+namespace Espalier.Axes;
+
+/// <summary>A rule in code.</summary>
+/// <param name="Apply">The rule.</param>
+/// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
+/// <param name="Text">What it says, in one line.</param>
+/// <param name="Described">Number of leading operands whose axes it speaks of.</param>
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1);
+
+/// <summary>The operators whose rule is code.</summary>
+internal static class CodeRules
+{
+    private const int All = int.MaxValue;
+
+    private static readonly Dictionary<(string Domain, string Operator), CodeRule> Rules = new()
+    {
+        [("", "Constant")] = new(SourceRules.Constant, false, "a tensor of the file: every axis is free"),
+        [("", "ConstantOfShape")] = new(SourceRules.ConstantOfShape, false, "the axes whose sizes the operand gives; zero everywhere where the value is 0"),
+        [("", "Range")] = new(SourceRules.Range, false, "one axis, frozen, because its positions are counted"),
+        [("", "Einsum")] = new(SourceRules.Einsum, true, "every label is an axis; labels that the result lacks are summed", All),
+        [("", "Resize")] = new(SourceRules.Resize, true, "axes that keep their size pass; the others are frozen"),
+        [("", "Upsample")] = new(SourceRules.Resize, true, "axes that keep their size pass; the others are frozen"),
+        [("", "Transpose")] = new(ShapeRules.Transpose, true, "the axes in another order"),
+        [("", "Flatten")] = new(ShapeRules.Flatten, true, "two products of axes"),
+        [("", "Squeeze")] = new(ShapeRules.Squeeze, true, "axes of size 1 go"),
+        [("", "Unsqueeze")] = new(ShapeRules.Unsqueeze, true, "axes of size 1 come"),
+        [("", "Concat")] = new(ShapeRules.Concat, true, "one axis is a sum, the others agree", All),
+        [("", "Expand")] = new(ShapeRules.Expand, true, "axes of size 1 repeat; the others pass"),
+        [("", "Tile")] = new(ShapeRules.Tile, true, "every axis is a product of a fixed count and itself"),
+        [("", "Reshape")] = new(ShapeRules.Reshape, true, "runs of axes with equal sizes are one index space, unified as products"),
+        [("", "Split")] = new(SelectRules.Split, true, "one axis is cut at the boundaries, the others pass"),
+        [("", "Slice")] = new(SelectRules.Slice, true, "the axes are cut at the bounds; in steps of n an axis is a product with n"),
+        [("", "Gather")] = new(SelectRules.Gather, true, "the gathered axis is cut at a constant index and frozen otherwise; the others pass", 2),
+        [("", "Pad")] = new(SelectRules.Pad, true, "padding with zeros is a sum with free units; other padding freezes the axis"),
+        [("", "Softmax")] = new(ReduceRules.Softmax, true, "the shape passes; the normalised axes (before operator set 13 all from the axis on) are inexact"),
+        [("", "LogSoftmax")] = new(ReduceRules.Softmax, true, "as Softmax"),
+        [("", "Hardmax")] = new(ReduceRules.Softmax, true, "as Softmax"),
+        [("", "LayerNormalization")] = new(ReduceRules.LayerNormalization, true, "the shape passes; the axes from `axis` on are inexact; scale and bias agree with them", All),
+        [("", "RMSNormalization")] = new(ReduceRules.LayerNormalization, true, "as LayerNormalization", All),
+        [("", "SimplifiedLayerNormalization")] = new(ReduceRules.LayerNormalization, true, "as LayerNormalization", All),
+        [("", "MeanVarianceNormalization")] = new(ReduceRules.MeanVariance, true, "the shape passes; the listed axes are inexact"),
+        [("", "LpNormalization")] = new(ReduceRules.LpNormalization, true, "the shape passes; one axis is summed"),
+        [("", "TopK")] = new(ReduceRules.TopK, true, "one axis is inexact and k of its units must stay, or frozen where the indices are read; the others pass"),
+        [("", "ArgMax")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
+        [("", "ArgMin")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
+        [("", "CumSum")] = new(ReduceRules.CumSum, true, "the shape passes; one axis is frozen"),
+        [("", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "the shape passes; scales lie along one axis, or along its whole blocks", 3),
+        [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QLinearConcat")] = new(QuantizedRules.QLinearConcat, false, "one axis is a sum, the others agree", All),
+        [("com.microsoft", "QLinearSoftmax")] = new(QuantizedRules.QLinearSoftmax, true, "the shape passes; the normalised axes are inexact", 5),
+        [("com.microsoft", "QLinearReduceMean")] = new(QuantizedRules.QLinearReduceMean, true, "the reduced axes are inexact, the others pass", 5),
+        [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
+        [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
+        [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
+    };
+
+    static CodeRules()
+    {
+        foreach (string op in (string[])["Sum", "L1", "L2", "SumSquare"])
+            Rules[("", "Reduce" + op)] = new(ReduceRules.Reduce, true, "the reduced axes are summed, the others pass");
+        foreach (string op in (string[])["Mean", "Max", "Min", "Prod", "LogSum", "LogSumExp"])
+            Rules[("", "Reduce" + op)] = new(ReduceRules.Reduce, true, "the reduced axes are inexact, the others pass");
+    }
+
+    /// <summary>Every operator that has a rule in code.</summary>
+    public static IEnumerable<KeyValuePair<(string Domain, string Operator), CodeRule>> Entries => Rules;
+
+    /// <summary>The rule of an operator; null where it has none in code.</summary>
+    public static CodeRule? Find(string domain, string op) => Rules.GetValueOrDefault((domain == "ai.onnx" ? "" : domain, op));
+}
