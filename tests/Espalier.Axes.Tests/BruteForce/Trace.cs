@@ -27,12 +27,14 @@ internal sealed class Trace
         foreach (string name in analysis.Nodes.Where(n => n.Scope == 0).SelectMany(n => n.Proto.Output))
             if (name.Length > 0 && IsShown(analysis, name) && there.Add(name)) proto.Graph.Output.Add(new ValueInfoProto { Name = name });
         // Results of other types cannot all be read, and no claim is made of them.
-        for (int k = proto.Graph.Output.Count - 1; k >= 0; k--) if (!IsShown(analysis, proto.Graph.Output[k].Name)) proto.Graph.Output.RemoveAt(k);
-        return new(analysis, Ort.Run(model.Derive(proto), inputs, plain: true));
+        for (int k = proto.Graph.Output.Count - 1; k >= 0; k--)
+            if (proto.Graph.Output[k].Type is { } type ? !IsReal(type.TensorType?.ElemType) : !IsShown(analysis, proto.Graph.Output[k].Name)) proto.Graph.Output.RemoveAt(k);
+        return new(analysis, proto.Graph.Output.Count == 0 ? [] : Ort.Run(model.Derive(proto), inputs, plain: true));
     }
 
-    private static bool IsShown(AxisAnalysis analysis, string tensor)
-        => (DataType?)analysis.MainTensor(tensor)?.ElementType is DataType.Float or DataType.Double or DataType.Float16;
+    private static bool IsShown(AxisAnalysis analysis, string tensor) => IsReal(analysis.MainTensor(tensor)?.ElementType);
+
+    private static bool IsReal(int? type) => (DataType?)type is DataType.Float or DataType.Double or DataType.Float16;
 
     /// <summary>The unit of a factor at every index of an axis, −1 where there is none; null where the sizes of the run do not tell.</summary>
     public int[]? UnitMap(Term term, Factor factor)
