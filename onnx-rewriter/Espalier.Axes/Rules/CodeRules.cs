@@ -44,6 +44,16 @@ internal static class CodeRules
         [("", "ArgMax")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
         [("", "ArgMin")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
         [("", "CumSum")] = new(ReduceRules.CumSum, true, "the shape passes; one axis is frozen"),
+        [("", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "the shape passes; scales lie along one axis, or along its whole blocks", 3),
+        [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QLinearConcat")] = new(QuantizedRules.QLinearConcat, false, "one axis is a sum, the others agree", All),
+        [("com.microsoft", "QLinearSoftmax")] = new(QuantizedRules.QLinearSoftmax, true, "the shape passes; the normalised axes are inexact", 5),
+        [("com.microsoft", "QLinearReduceMean")] = new(QuantizedRules.QLinearReduceMean, true, "the reduced axes are inexact, the others pass", 5),
+        [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
+        [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
+        [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
     };
 
     static CodeRules()

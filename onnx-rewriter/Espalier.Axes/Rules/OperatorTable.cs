@@ -14,6 +14,7 @@ namespace Espalier.Axes;
 /// rescaled through the operand <c>scale</c> where all of the operands are zero at removed units; <c>zero:rule[=operands]</c> see <see cref="ZeroRule"/>;
 /// <c>contract:l,r[,bias]</c> a product of two operands; <c>sum:v=operands</c> v is summed and one of the operands must be zero at
 /// removed units; <c>macs:v,…</c> multiply-accumulates; <c>geometry:conv|deconv|pool|global</c> sizes of the result's window axes;
+/// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>);
 /// <c>role:kind=v</c> what v is; <c>variadic</c> the last operand repeats.
 /// </remarks>
 internal static partial class OperatorTable
