@@ -50,6 +50,7 @@ public sealed class RandomGraphTests
             var half = Oracle.Pick(analysis, 0.5, seed);
             Oracle.Check(analysis, half, seed);
             BruteForce.Claims.Check(analysis, half, seed);
+            BruteForce.Perturbation.Check(analysis, seed);
             Oracle.Check(analysis, Oracle.Pick(analysis, 0, seed + 1), seed);
         }
         catch (Exception e)

@@ -33,6 +33,7 @@ public sealed partial class ZooTests(ITestOutputHelper output)
             (error, effect) = (Math.Max(error, result.Error), Math.Max(effect, result.Effect));
             if (seed < 3) claims += Claims.Check(analysis, result.Selection, seed, sizes);
         }
+        Assert.True(Perturbation.Check(analysis, 7, 6, sizes) > 0 || model.Claims == 0, "no change of a weight could be followed");
         double exact = Share(analysis, Exactness.Exact), all = Share(analysis, Exactness.Exact, Exactness.Inexact);
         string kinds = Kinds(analysis);
         var reasons = Reasons(analysis).Select(General).Distinct().Order(StringComparer.Ordinal).ToList();
