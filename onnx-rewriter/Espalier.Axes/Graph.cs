@@ -40,7 +40,7 @@ internal sealed class TensorState(string name, int scope)
     /// <summary>The views of this tensor.</summary>
     public List<TensorState> Views { get; } = [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
-    public HashSet<Factor> Zero { get; set; } = [];
+    public ZeroSet Zero { get; set; } = new();
     /// <summary>What "zero" means for a quantised tensor: equal to this zero point; null for plain zero.</summary>
     public ZeroPoint? Point { get; set; }
 
@@ -110,6 +110,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public Term? Grouped { get; set; }
     /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
     public HashSet<int> SizeOperands { get; } = [];
+    /// <summary>What goes into the graphs of the node and comes out of them; null where they are not followed.</summary>
+    public BodyLinks? Body { get; set; }
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
     public List<Term> ZeroTerms { get; } = [];
     /// <summary>What constant padding fills in; NaN where that is not known, null for operators that fill nothing in.</summary>
@@ -118,6 +120,18 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
     /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
     public List<QuantizedOperand> Quantized { get; } = [];
+}
+
+/// <summary>How the graphs of a node hang together with its operands and results.</summary>
+/// <param name="End">Ordinal behind the last node of the graphs; they begin right behind the node itself.</param>
+internal sealed record BodyLinks(int End)
+{
+    /// <summary>Sequences of which every step sees a slice.</summary>
+    public List<(TensorState Operand, TensorState Inner)> Slices { get; } = [];
+    /// <summary>What is carried from step to step: first value, the body's input, the body's result, the node's result.</summary>
+    public List<(TensorState First, TensorState Inner, TensorState Next, TensorState Last)> States { get; } = [];
+    /// <summary>Results of the node with what they are in each of the graphs.</summary>
+    public List<(TensorState Result, TensorState[] Inner)> Results { get; } = [];
 }
 
 /// <summary>A product of two operands: which axes are contracted, free and shared.</summary>
