@@ -7,12 +7,13 @@ public sealed class AxisAnalysis
 {
     private readonly Inference? _inference;
     private readonly GroupBuilder? _builder;
+    private readonly Lazy<CostModel>? _cost;
 
     internal AxisAnalysis(OnnxModel model) => Model = model;
 
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
-        Model = model;
+        Model = model = FunctionInliner.Inline(model);
         _inference = new Inference(model, options);
         _inference.Run();
         Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs).Find();
@@ -20,13 +21,17 @@ public sealed class AxisAnalysis
         Groups = _builder.Build();
         var byFactor = Groups.ToDictionary(g => g.Factor);
         Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs);
-        foreach (var group in Groups) group.Consumers = [.. Consumers.Where(c => c.Contracted.Leaves.Contains(group.Factor))];
+        var readers = Groups.ToDictionary(g => g, _ => new List<Consumer>());
+        foreach (var consumer in Consumers)
+            foreach (var leaf in consumer.Contracted.Leaves)
+                if (byFactor.TryGetValue(leaf, out var group)) readers[group].Add(consumer);
+        foreach (var (group, consumers) in readers) group.Consumers = consumers;
         Nodes = _inference.Nodes;
-        Cost = new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters);
+        _cost = new(() => new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters));
         Frozen = [.. FrozenAxes(byFactor)];
     }
 
-    /// <summary>The model.</summary>
+    /// <summary>The model; where it has local functions, with their bodies in place of the calls.</summary>
     public OnnxModel Model { get; }
     /// <summary>Every factor that occurs in a weight with a static size of at least 2; frozen ones too.</summary>
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
@@ -37,7 +42,7 @@ public sealed class AxisAnalysis
     /// <summary>Nodes in walk order.</summary>
     public IReadOnlyList<NodeInfo> Nodes { get; internal set; } = [];
     /// <summary>Cost as a polynomial in the sizes of the groups.</summary>
-    public CostModel Cost { get; internal set; } = null!;
+    public CostModel Cost { get => field ?? _cost!.Value; internal set; }
     /// <summary>Every weight axis of size 2 or more of which no unit can be removed, with operator and reason.</summary>
     public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; internal set; } = [];
 

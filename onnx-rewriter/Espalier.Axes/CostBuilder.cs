@@ -7,7 +7,26 @@ namespace Espalier.Axes;
 /// <summary>Writes the cost of every operator as a product of terms, expanded into monomials in the sizes of prunable groups.</summary>
 internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks)
 {
-    private readonly Dictionary<string, Monomial> _monomials = new(StringComparer.Ordinal);
+    private readonly Dictionary<Key, Monomial> _monomials = [];
+
+    /// <summary>What like monomials have in common; ordered by unit, sublayer, kind, then groups.</summary>
+    private readonly record struct Key(CostUnit Unit, int Sublayer, bool Convolution, ImmutableArray<int> Groups) : IComparable<Key>
+    {
+        public bool Equals(Key other) => Unit == other.Unit && Sublayer == other.Sublayer && Convolution == other.Convolution && Groups.AsSpan().SequenceEqual(other.Groups.AsSpan());
+
+        public override int GetHashCode()
+        {
+            int hash = HashCode.Combine(Unit, Sublayer, Convolution);
+            foreach (int group in Groups) hash = HashCode.Combine(hash, group);
+            return hash;
+        }
+
+        public int CompareTo(Key other)
+        {
+            int order = (Unit, Sublayer, Convolution).CompareTo((other.Unit, other.Sublayer, other.Convolution));
+            return order != 0 ? order : Groups.AsSpan().SequenceCompareTo(other.Groups.AsSpan());
+        }
+    }
 
     public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> parameters)
     {
@@ -29,7 +48,7 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
             Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
             if (tensor.Data is not null) Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
         }
-        return new([.. _monomials.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => m.Value)], [.. all.Select(g => g.Size)]);
+        return new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]);
     }
 
     private static double ElementBytes(int type) => (TensorProto.Types.DataType)type switch
@@ -51,7 +70,7 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
             if (c == 0) continue;
             var sorted = ids.Order().ToImmutableArray();
             var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == GroupKind.Channels).ToImmutableArray() : [];
-            string key = string.Create(CultureInfo.InvariantCulture, $"{(int)unit} {sublayer:D6} {(convolution ? 1 : 0)} {string.Join(',', sorted.Select(g => g.ToString("D6", CultureInfo.InvariantCulture)))}");
+            var key = new Key(unit, sublayer, convolution, sorted);
             _monomials[key] = _monomials.TryGetValue(key, out var old) ? old with { Coefficient = old.Coefficient + c } : new(unit, c, sorted, sublayer, padded);
         }
     }

@@ -12,6 +12,7 @@ internal sealed class Inference
     private readonly Dictionary<string, Term> _dimensions = new(StringComparer.Ordinal);
     private readonly AxisOptions _options;
     private readonly ReaderViews _views;
+    private readonly Subgraphs _subgraphs;
     private int _ordinal, _scopes;
 
     public Inference(OnnxModel model, AxisOptions options)
@@ -20,6 +21,7 @@ internal sealed class Inference
         _options = options;
         State = new InferenceState(model) { Used = _used };
         _views = new ReaderViews(State);
+        _subgraphs = new Subgraphs(State, Enter);
         foreach (var opset in model.Proto.OpsetImport) _opsets[opset.Domain == "ai.onnx" ? "" : opset.Domain] = opset.Version;
     }
 
@@ -33,7 +35,7 @@ internal sealed class Inference
     {
         var graph = _model.Proto.Graph;
         CollectUses(graph);
-        Main = Enter(graph, null);
+        Main = Enter(graph, null, null);
         foreach (var output in graph.Output)
         {
             if (Main.Find(output.Name) is not { } tensor) continue;
@@ -59,18 +61,23 @@ internal sealed class Inference
         }
     }
 
-    private Scope Enter(GraphProto graph, Scope? outer)
+    /// <summary>Walks over a graph.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="outer">The graph that holds it; null for the main graph, whose inputs are the model's interface.</param>
+    /// <param name="inputs">Axes of the inputs of a body, as the node that holds it gives them.</param>
+    private Scope Enter(GraphProto graph, Scope? outer, Term[]?[]? inputs)
     {
         var scope = new Scope(_scopes++, outer);
         foreach (var initializer in graph.Initializer)
             SourceRules.SetData(State, Add(scope, initializer.Name), initializer);
-        foreach (var input in graph.Input)
+        for (int k = 0; k < graph.Input.Count; k++)
         {
+            var input = graph.Input[k];
             if (input.Name.Length == 0 || scope.Tensors.ContainsKey(input.Name)) continue;
             var tensor = Add(scope, input.Name);
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
-            tensor.Terms = TermsOf(input.Type);
-            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface"));
+            tensor.Terms = inputs is null ? TermsOf(input.Type) : inputs.ElementAtOrDefault(k);
+            if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface"));
         }
         foreach (var sparse in graph.SparseInitializer)
             if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name);
@@ -141,7 +148,7 @@ internal sealed class Inference
         if (ValueRules.TryEvaluate(context)) return;
         if (node.Attribute.Any(a => a.G is not null || a.Graphs.Count > 0))
         {
-            Subgraphs(context, scope);
+            _subgraphs.Apply(context, scope);
             return;
         }
         if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
@@ -162,7 +169,7 @@ internal sealed class Inference
             TableExceptions.Refine(context);
             return;
         }
-        string reason = OperatorTable.BarrierOf(node.Domain, node.OpType)
+        string reason = OperatorTable.BarrierOf(node.Domain, node.OpType) ?? FunctionInliner.WhyNot(_model.Proto, node)
             ?? (OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
             : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known");
         context.Barrier(reason);
@@ -172,55 +179,6 @@ internal sealed class Inference
             output.Terms = TermsOf(type);
             context.FreezeAll(output, reason);
         }
-    }
-
-    /// <summary>The branches of an If agree on their results; other operators with subgraphs are barriers for all that they capture.</summary>
-    private void Subgraphs(NodeContext context, Scope scope)
-    {
-        if (context.Node.OpType != "If" || context.Node.Domain is not ("" or "ai.onnx"))
-        {
-            string reason = $"the body of {context.Node.OpType} runs a number of times";
-            context.Barrier(reason);
-            var names = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var attribute in context.Node.Attribute)
-                foreach (var graph in attribute.Graphs.Prepend(attribute.G)) if (graph is not null) Captured(graph, names);
-            foreach (string name in names.Order(StringComparer.Ordinal)) context.FreezeAll(scope.Find(name), reason);
-            return;
-        }
-        var results = new List<TensorState?[]>();
-        foreach (var attribute in context.Node.Attribute)
-        {
-            if (attribute.G is null) continue;
-            var inner = Enter(attribute.G, scope);
-            results.Add([.. attribute.G.Output.Select(o => inner.Find(o.Name))]);
-        }
-        context.FreezeAll(context.Input(0), "a condition");
-        for (int k = 0; k < context.Record.Outputs.Length; k++)
-        {
-            var branches = results.Select(r => r.ElementAtOrDefault(k)).ToList();
-            if (branches.Any(b => b?.Terms is null || b.Terms.Length != branches[0]!.Terms!.Length))
-            {
-                foreach (var branch in branches) context.FreezeAll(branch, "the branches give different shapes");
-                context.Output(k, null);
-                continue;
-            }
-            var terms = branches[0]!.Terms!;
-            foreach (var branch in branches.Skip(1))
-                for (int axis = 0; axis < terms.Length; axis++) context.Same(terms[axis], branch!.Terms![axis]);
-            context.Output(k, terms);
-            context.Record.Outputs[k].ElementType = branches[0]!.ElementType;
-        }
-    }
-
-    private static void Captured(GraphProto graph, HashSet<string> names)
-    {
-        foreach (var node in graph.Node)
-        {
-            foreach (string input in node.Input) names.Add(input);
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Captured(inner, names);
-        }
-        foreach (var output in graph.Output) names.Add(output.Name);
     }
 
     /// <summary>Sizes that an exporter left in value_info make dynamic results static.</summary>

@@ -123,15 +123,19 @@ public abstract class Term
     /// <summary>True where the term is the axis of size 1, however it is written.</summary>
     internal bool IsOne => Head is ProductTerm { Parts: [] } || Size == 1;
 
+    // A long concatenation is asked for its factors at every node that it passes.
+    private Factor[]? _leaves;
+
     /// <summary>The unrefined factors in the term, each once, in order.</summary>
     public IReadOnlyList<Factor> Leaves
     {
         get
         {
+            if (_leaves is { } known && Array.TrueForAll(known, f => f.Parent is null && f.Definition is null)) return known;
             var seen = new HashSet<Factor>();
             var leaves = new List<Factor>();
             Collect(this, seen, leaves);
-            return leaves;
+            return _leaves = [.. leaves];
 
             static void Collect(Term term, HashSet<Factor> seen, List<Factor> leaves)
             {

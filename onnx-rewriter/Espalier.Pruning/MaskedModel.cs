@@ -18,6 +18,7 @@ public static class MaskedModel
     /// <exception cref="EspalierException">A tensor does not exist, an axis or index is out of range, or the element type has no zero.</exception>
     public static OnnxModel Of(OnnxModel dense, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, bool allowMissing = false)
     {
+        dense = FunctionInliner.Inline(dense);
         var edited = dense.Proto.Clone();
         SplitReaders(edited.Graph, removed, []);
         var found = new HashSet<string>(StringComparer.Ordinal);

@@ -38,7 +38,7 @@ internal sealed class EditableGraph
             _nodes.Add(node);
             _home[node] = graph;
             foreach (string output in node.Output) _names.Add(output);
-            if (node.OpType != "If" || node.Domain is not ("" or "ai.onnx")) continue;
+            if (!Subgraphs.IsFollowed(node)) continue;
             foreach (var attribute in node.Attribute) if (attribute.G is not null) Walk(attribute.G);
         }
     }
