@@ -45,9 +45,11 @@ internal static partial class OperatorTable
         var unary = Names(ZeroPreserving).Select(n => $"{n} | ..., *?, *? -> ... | zero:first")
             .Concat(Names(NotZeroPreserving).Select(n => $"{n} | ... -> ..."))
             .Concat(Names(Poles).Select(n => $"{n} | ... -> ... | pole:0"));
-        return Lines(Standard).Concat(Lines(StandardQuantized)).Concat(unary).Select(l => ("", OperatorRule.Parse(l)))
-            .Concat(Lines(Microsoft).Concat(Transposed()).Concat(Lines(MicrosoftQuantized)).Select(l => ("com.microsoft", OperatorRule.Parse(l))))
+        return Parsed("", Lines(Standard).Concat(unary), Lines(StandardQuantized)).Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()), Lines(MicrosoftQuantized)))
             .ToLookup(r => (r.Item1, r.Item2.Operator), r => r.Item2);
+
+        static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines, IEnumerable<string> quantized)
+            => lines.Select(l => (domain, OperatorRule.Parse(l))).Concat(quantized.Select(l => (domain, OperatorRule.Parse(l, quantized: true))));
 
         static string[] Names(string text) => text.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
 
