@@ -58,14 +58,24 @@ internal static partial class OperatorCases
         }).Passes().Group("a.weight", 1, Width, ("ones", 0));
         cases.Of("Range", 11, g => g.EndRows(g.Mul(g.Rows(), g.Node("Range", [g.Scalar("from", 0), g.Scalar("to", Width), g.Scalar("by", 1)])))).Frozen("a.weight", 1, "counted");
         cases.Of("com.microsoft::Range", 17, g => g.EndRows(g.Mul(g.Rows(), g.Node("com.microsoft::Range", [g.Scalar("from", 0), g.Scalar("to", Width), g.Scalar("by", 1)])))).Frozen("a.weight", 1, "counted");
+        cases.Of("Shape", 25, g =>
+        {
+            var x = g.Rows();
+            g.EndRows(g.Node("Reshape", [g.Unsqueeze(g.Linear("x", "c", 6, Width), 1), g.Node("Shape", x)]) is var y ? g.Add(x, y) : "", zero: true);
+        }).Passes().Group("a.weight", 1, Width, ("c.weight", 1));
+        cases.Of("Size", 25, g =>
+        {
+            var x = g.Rows();
+            g.EndRows(g.Reshape(g.Node("Reshape", [x, g.Unsqueeze(g.Node("Size", x), 0)]), 2, Width), zero: true);
+        }).Passes();
         cases.Of("EyeLike", 22, g => g.EndRows(g.Add(g.Rows(), g.Node("EyeLike", g.Linear("x", "c", 6, Width), ("dtype", DataType.Float))))).Frozen("a.weight", 1, "EyeLike").Frozen("c.weight", 1, "EyeLike");
         foreach (string op in (string[])["Trilu", "com.microsoft::Trilu"])
             cases.Of(op, 17, g => g.EndRows(g.Transpose(g.Node(op, g.Transpose(g.Reshape(g.Linear(g.Input("x", 2, 4, 4, 6), "a", 6, Width), 2, 4, 4, Width), 0, 3, 1, 2)), 0, 2, 3, 1), zero: true)).Passes();
         foreach (string op in (string[])["RandomNormalLike", "RandomUniformLike", "Bernoulli"])
-            cases.Of(op, 22, g => g.EndRows(g.Add(g.Rows(), g.Node(op, op == "Bernoulli" ? g.Sigmoid(g.Linear("x", "c", 6, Width)) : g.Linear("x", "c", 6, Width), ("seed", 1f))))).Inexact("a.weight", 1, Width, "random").Inexact("c.weight", 1, Width, "random");
+            cases.Of(op, 21, g => g.EndRows(g.Add(g.Rows(), g.Node(op, op == "Bernoulli" ? g.Sigmoid(g.Linear("x", "c", 6, Width)) : g.Linear("x", "c", 6, Width), ("seed", 1f))))).Inexact("a.weight", 1, Width, "random").Inexact("c.weight", 1, Width, "random");
         foreach (string op in (string[])["RandomNormal", "RandomUniform"])
-            cases.Of(op, 22, g => g.EndRows(g.Add(g.Rows(), g.Node(op, Array.Empty<string>(), ("shape", new[] { Width }), ("seed", 1f))))).Frozen("a.weight", 1, "random");
-        cases.Of("Multinomial", 22, g =>
+            cases.Of(op, 21, g => g.EndRows(g.Add(g.Rows(), g.Node(op, Array.Empty<string>(), ("shape", new[] { Width }), ("seed", 1f))))).Frozen("a.weight", 1, "random");
+        cases.Of("Multinomial", 21, g =>
         {
             var y = g.Node("Multinomial", g.Rows(), ("sample_size", 4), ("seed", 1f), ("dtype", DataType.Int32));
             g.Output(g.Linear(g.Cast(y, DataType.Float), "b", 4, 3));

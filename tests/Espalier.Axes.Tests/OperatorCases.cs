@@ -76,7 +76,7 @@ internal static partial class OperatorCases
             g.EndRows(g.Node("CastLike", [x, y]), zero: true);
             g.Output(y);
         }).Passes().Group("t.weight", 1, 7, ("u.weight", 0));
-        cases.Of("Clip", 6, g => g.EndRows(g.Node("Clip", g.Rows(), ("min", -0.5f), ("max", 0.7f)), zero: true)).Passes();
+        cases.Of("Clip", 7, g => g.EndRows(g.Node("Clip", g.Rows(), ("min", -0.5f), ("max", 0.7f)), zero: true)).Passes();
         cases.Of("Clip", 13, g => g.EndRows(g.Node("Clip", [g.Rows(), g.Scalar("low", -0.5f), g.Scalar("high", 0.7f)]), zero: true)).Passes();
         cases.Of("Clip", 13, g => g.EndRows(g.Node("Clip", [g.Rows(), g.Scalar("low", 0.2f)]), zero: true), "above 0").Inexact("a.weight", 1, Width, "ReduceSum");
         cases.Of("Dropout", 13, g =>
@@ -111,8 +111,8 @@ internal static partial class OperatorCases
         foreach (var (op, opset) in new (string, int)[] { ("Equal", 19), ("Greater", 13), ("GreaterOrEqual", 16), ("Less", 7), ("LessOrEqual", 12) })
             cases.Of(op, opset, g =>
             {
-                var x = g.Node("Round", g.Rows());
-                g.EndRows(g.Add(g.Node("Relu", x), g.Cast(g.Node(op, [x, g.Node("Round", g.Linear("x", "c", 6, Width))]), DataType.Float)));
+                var x = g.Node("Floor", g.Rows());
+                g.EndRows(g.Add(g.Node("Relu", x), g.Cast(g.Node(op, [x, g.Node("Floor", g.Linear("x", "c", 6, Width))]), DataType.Float)));
             }).Passes();
         cases.Of("Where", 16, g => g.EndRows(Chosen(g), zero: true))
             .Group("a.weight", 1, Width, ("c.weight", 1), ("d.weight", 1), ("b.weight", 0));

@@ -44,15 +44,14 @@ public sealed class OperatorsTests
         Assert.Empty(rules.Where(r => !applied.Contains(r)).Select(r => $"{r.Item1} {r.Item2}"));
     }
 
+    // ONNX Runtime knows the operator and accepts the shapes, and then has nothing to run.
     private static void AssertNoKernel(OnnxModel model, string op)
     {
-        var e = Assert.Throws<OnnxRuntimeException>(() =>
-        {
-            using var options = new SessionOptions();
-            options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
-            using var session = new InferenceSession(model.ToBytes(), options);
-        });
-        Assert.True(e.Message.Contains("NotImplemented", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("NOT_IMPLEMENTED", StringComparison.OrdinalIgnoreCase), e.Message);
-        Assert.Contains(op.Split("::")[^1], e.Message, StringComparison.Ordinal);
+        var inputs = RandomInputs.For(model, 1);
+        var e = Assert.Throws<OnnxRuntimeException>(() => Ort.Run(model, inputs, strict: true));
+        foreach (var value in inputs.Values) value.Dispose();
+        string[] claims = ["NotImplemented", "not implemented for CPU", "are not supported", "only supports", "InsertedPrecisionFreeCast"];
+        Assert.True(claims.Any(c => e.Message.Contains(c, StringComparison.Ordinal)), e.Message);
+        Assert.Contains(op.Split("::")[^1], e.Message, StringComparison.OrdinalIgnoreCase);
     }
 }

@@ -17,6 +17,8 @@ internal static partial class OperatorTable
         it searches with a decoder of its own in a subgraph: BeamSearch GreedySearch Sampling WhisperBeamSearch
         it works on tokens and their positions: BifurcationDetector NGramHashMapping VarlenNGramHashMapping Tokenizer
         it holds a compiled model of another runtime: EPContext Snpe
+        its weights are square, so that heads cannot go without the width: DecoderAttention LongformerAttention
+        its mask repeats over the channels: MaxpoolWithMask
         its operand is sparse: SparseToDenseMatMul
         it convolves the characters of every word, and its filters overlap: WordConvEmbedding
         its recurrence attends to a memory whose sizes depend on each other: AttnLSTM

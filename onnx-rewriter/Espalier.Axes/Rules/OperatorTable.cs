@@ -63,15 +63,19 @@ internal static partial class OperatorTable
     private static IEnumerable<string> Transposed()
     {
         foreach (string op in (string[])["FusedMatMul", "FusedMatMulActivation", "TransposeMatMul"])
-            foreach (var (a, left) in Forms("A", "m", "k"))
-                foreach (var (b, right) in Forms("B", "k", "n"))
+            foreach (var (a, left) in Forms(op, "A", "m", "k"))
+                foreach (var (b, right) in Forms(op, "B", "k", "n"))
                     yield return $"{op} | {left}, {right} -> ... m n | {a} {b} contract:0,1 macs:...,m,k,n zero:contraction{(op == "FusedMatMulActivation" ? " fused" : "")}";
 
-        static IEnumerable<(string Condition, string Pattern)> Forms(string side, string row, string column) =>
-        [
-            ($"when:trans{side}=0 when:transBatch{side}=0", $"... {row} {column}"), ($"when:trans{side}=1 when:transBatch{side}=0", $"... {column} {row}"),
-            ($"when:trans{side}=0 when:transBatch{side}=1", $"{row} ... {column}"), ($"when:trans{side}=1 when:transBatch{side}=1", $"{column} ... {row}"),
-        ];
+        static IEnumerable<(string Condition, string Pattern)> Forms(string op, string side, string row, string column)
+        {
+            (string, string)[] forms =
+            [
+                ($"when:trans{side}=0 when:transBatch{side}=0", $"... {row} {column}"), ($"when:trans{side}=1 when:transBatch{side}=0", $"... {column} {row}"),
+                ($"when:trans{side}=0 when:transBatch{side}=1", $"{row} ... {column}"), ($"when:trans{side}=1 when:transBatch{side}=1", $"{column} ... {row}"),
+            ];
+            return op == "TransposeMatMul" ? forms[..2] : forms;
+        }
     }
 
     /// <summary>The lines for an operator, in order.</summary>

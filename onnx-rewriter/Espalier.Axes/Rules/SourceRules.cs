@@ -77,9 +77,16 @@ internal static class SourceRules
     {
         var limit = context.Input(1)?.Value?.Elements[0]?.Dense;
         bool whole = context.Input(0)?.Value?.Numbers is [0] && context.Input(2)?.Value?.Numbers is [1];
-        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(null);
+        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(Count());
         context.Freeze(term, "its positions are counted");
         context.Output(0, [term]);
+
+        // Constants of any type: max(⌈(limit − start) / delta⌉, 0).
+        long? Count()
+        {
+            var numbers = Enumerable.Range(0, 3).Select(k => context.Input(k)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null).ToArray();
+            return numbers is [[var start], [var end], [var delta]] && delta != 0 ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta)) : null;
+        }
     }
 
     /// <summary>ONNX Resize and Upsample: axes that keep their size pass; the others are positions.</summary>
