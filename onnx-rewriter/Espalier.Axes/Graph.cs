@@ -41,6 +41,8 @@ internal sealed class TensorState(string name, int scope)
     public List<TensorState> Views { get; } = [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
     public HashSet<Factor> Zero { get; set; } = [];
+    /// <summary>What "zero" means for a quantised tensor: equal to this zero point; null for plain zero.</summary>
+    public ZeroPoint? Point { get; set; }
 
     public bool IsFloating => ElementType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16
         or (int)TensorProto.Types.DataType.Double or (int)TensorProto.Types.DataType.Bfloat16;
@@ -74,8 +76,10 @@ internal enum ZeroRule
     Any,
     /// <summary>Zero where the second operand and the third, if there is one, are (scale and bias of a normalisation).</summary>
     Affine,
-    /// <summary>Zero where one of the first two operands and the bias (third), if there is one, are.</summary>
+    /// <summary>Zero where one of the two operands of the product and its bias, if there is one, are.</summary>
     Contraction,
+    /// <summary>A product with a packed weight: zero where the first operand or the weight's scales (third), and the bias, if there is one, are.</summary>
+    Scaled,
 }
 
 /// <summary>A node with its operands, after its rule was applied.</summary>
@@ -108,6 +112,12 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public HashSet<int> SizeOperands { get; } = [];
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
     public List<Term> ZeroTerms { get; } = [];
+    /// <summary>What constant padding fills in; NaN where that is not known, null for operators that fill nothing in.</summary>
+    public double? Fill { get; set; }
+    /// <summary>Whether what the operator fills in is zero against the given zero point.</summary>
+    public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
+    /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
+    public List<QuantizedOperand> Quantized { get; } = [];
 }
 
 /// <summary>A product of two operands: which axes are contracted, free and shared.</summary>

@@ -3,69 +3,108 @@ namespace Espalier.Axes;
 /// <summary>
 /// The proof that removal equals masking. In the masked dense model every parameter of a removed unit is zero; a sum over the unit
 /// then loses nothing exactly if one of its operands is zero there. This pass finds, tensor by tensor, for which factors that holds.
+/// Zero of a quantised tensor is its zero point (see <see cref="ZeroDemands"/>).
 /// </summary>
 internal static class ZeroAnalysis
 {
     public static void Run(InferenceState state)
     {
+        var demands = new ZeroDemands(state);
         var parameters = new HashSet<TensorState>();
         foreach (var record in state.Records)
         {
             foreach (var input in record.Inputs)
-                if (input is { IsParameter: true } && parameters.Add(input)) input.Zero = Leaves(input);
+                if (input is { IsParameter: true } && parameters.Add(input)) SetParameter(input);
             foreach (var (term, operands) in record.Sums)
             {
                 foreach (var leaf in term.Leaves)
-                    if (!operands.Any(o => record.Inputs.ElementAtOrDefault(o)?.Zero.Contains(leaf) == true))
+                    if (!operands.Any(o => IsZeroAt(state, record, o, leaf, null)))
                         state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
             }
             foreach (int pole in record.Poles)
             {
-                foreach (var leaf in record.Inputs.ElementAtOrDefault(pole)?.Zero ?? [])
+                foreach (var leaf in record.Inputs.ElementAtOrDefault(pole) is { Point: null } tensor ? tensor.Zero : [])
                     state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
             }
             for (int k = 0; k < record.Outputs.Length; k++)
             {
-                var output = record.Outputs[k];
-                var (rule, operands) = record.ResultZeros.TryGetValue(k, out var own) ? own : (record.Zero, record.ZeroOperands);
-                output.Zero = output.IsParameter ? Leaves(output) : OutputZeros(record, output, rule, operands);
+                if (!record.Outputs[k].IsParameter) SetOutput(state, record, k);
+                else if (parameters.Add(record.Outputs[k])) SetParameter(record.Outputs[k]);
             }
+        }
+
+        void SetParameter(TensorState tensor)
+        {
+            if (demands.IsUnmasked(tensor)) return;
+            if (demands.TryPoint(tensor, out var point))
+            {
+                tensor.Point = point;
+                tensor.Zero = Leaves(tensor);
+                return;
+            }
+            foreach (var leaf in Leaves(tensor))
+                state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with"));
         }
     }
 
     private static HashSet<Factor> Leaves(TensorState tensor) => [.. (tensor.Terms ?? []).SelectMany(t => t.Leaves)];
 
-    private static HashSet<Factor> OutputZeros(NodeRecord record, TensorState output, ZeroRule rule, int[]? chosen)
+    private static void SetOutput(InferenceState state, NodeRecord record, int index)
     {
-        var zeros = new HashSet<Factor>();
-        if (output.Terms is null) return zeros;
+        var output = record.Outputs[index];
+        if (output.Terms is null) return;
+        if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized) output.Point = ZeroPoint.Of(state, record, quantized);
+        else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
+        {
+            var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.Count > 0).Select(t => t!.Point).Distinct().ToList();
+            if (points.Count > 1 || points is [{ IsUniform: false }]) return;
+            output.Point = points.FirstOrDefault();
+            if (!record.FillKeeps(output.Point)) return;
+        }
+        var (rule, operands) = record.ResultZeros.TryGetValue(index, out var own) ? own : (record.Zero, record.ZeroOperands);
         foreach (var leaf in output.Terms.SelectMany(t => t.Leaves).Distinct())
         {
-            if (leaf.Size is null) continue;
-            if (IsZero(record, leaf, rule, chosen)) zeros.Add(leaf);
+            if (leaf.Size is not null && IsZero(state, record, leaf, output.Point, rule, operands)) output.Zero.Add(leaf);
         }
-        return zeros;
     }
 
-    private static bool IsZero(NodeRecord record, Factor factor, ZeroRule rule, int[]? chosen)
+    private static bool IsZero(InferenceState state, NodeRecord record, Factor factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
     {
-        if (record.ZeroTerms.Any(t => t.Leaves.Contains(factor)) && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || data.Zero.Contains(factor))) return true;
-        IEnumerable<TensorState?> operands = chosen is not null ? chosen.Select(o => record.Inputs.ElementAtOrDefault(o)) : record.Inputs;
+        if (record.ZeroTerms.Any(t => t.Leaves.Contains(factor)) && (point is null || record.Fill is not null)
+            && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || Zero(0))) return true;
+        IEnumerable<int> operands = chosen ?? Enumerable.Range(0, record.Inputs.Length);
         switch (rule)
         {
-            case ZeroRule.First: return record.Inputs.ElementAtOrDefault(0)?.Zero.Contains(factor) == true;
-            case ZeroRule.Any: return operands.Any(o => o?.Zero.Contains(factor) == true);
-            case ZeroRule.All when record.Info.Proto.OpType == "Concat":
+            case ZeroRule.First: return Zero(0);
+            case ZeroRule.Any: return operands.Any(Zero);
+            case ZeroRule.All when record.Info.Proto.OpType is "Concat" or "QLinearConcat":
                 // Operands without the factor have no position in its units.
-                return record.Inputs.All(o => o is null || !Carries(o, factor) || o.Zero.Contains(factor));
+                return operands.All(k => record.Inputs[k] is not { } part || !Carries(part, factor) || Zero(k));
             case ZeroRule.All:
             case ZeroRule.Affine:
-                return operands.All(o => o is null || o.Zero.Contains(factor));
-            case ZeroRule.Contraction:
-                return record.Inputs.Take(2).Any(o => o?.Zero.Contains(factor) == true)
-                    && (record.Inputs.ElementAtOrDefault(2) is not { } bias || bias.Zero.Contains(factor));
+                return operands.All(k => record.Inputs.ElementAtOrDefault(k) is null || Zero(k));
+            case ZeroRule.Contraction or ZeroRule.Scaled:
+                var (left, right, bias) = record.Contraction is { } product ? (product.Left, product.Right, product.Bias) : (0, 1, 2);
+                if (rule == ZeroRule.Scaled) right = 2;
+                return (Zero(left) || Zero(right)) && (record.Inputs.ElementAtOrDefault(bias) is null || Zero(bias));
             default: return false;
         }
+
+        bool Zero(int operand) => IsZeroAt(state, record, operand, factor, point);
+    }
+
+    /// <summary>Whether an operand is, at removed units, what the operator takes for zero there.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="record">The node.</param>
+    /// <param name="operand">Index of the operand.</param>
+    /// <param name="factor">The factor.</param>
+    /// <param name="moved">The zero point of the result, for operators that only move elements.</param>
+    private static bool IsZeroAt(InferenceState state, NodeRecord record, int operand, Factor factor, ZeroPoint? moved)
+    {
+        if (record.Inputs.ElementAtOrDefault(operand) is not { } tensor || !tensor.Zero.Contains(factor)) return false;
+        var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized ? ZeroPoint.Of(state, record, quantized)
+            : ZeroDemands.Moved(record)?.Contains(operand) == true ? moved : null;
+        return Equals(tensor.Point, expected);
     }
 
     private static bool Carries(TensorState tensor, Factor factor) => tensor.Terms?.Any(t => t.Leaves.Contains(factor)) == true;

@@ -4,8 +4,8 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Pruning;
 
 /// <summary>
-/// The dense model with every parameter of the removed units set to zero: what a slim model is compared with. Nothing else
-/// changes, so this model shares no code with surgery.
+/// The dense model with every parameter of the removed units set to zero: what a slim model is compared with. Quantised weights are set to
+/// their zero point; scales, zero points and divisors keep their values. Nothing else changes, so this model shares no code with surgery.
 /// </summary>
 public static class MaskedModel
 {
@@ -22,11 +22,12 @@ public static class MaskedModel
         var edited = dense.Proto.Clone();
         SplitReaders(edited.Graph, removed, []);
         var found = new HashSet<string>(StringComparer.Ordinal);
+        var roles = new MaskRoles(dense, edited.Graph);
         var graphs = new Stack<GraphProto>();
         graphs.Push(edited.Graph);
         while (graphs.TryPop(out var graph))
         {
-            MaskGraph(dense, graph, removed, found);
+            MaskGraph(dense, graph, removed, roles, found);
             foreach (var attribute in graph.Node.SelectMany(n => n.Attribute))
             {
                 if (attribute.G is not null) graphs.Push(attribute.G);
@@ -69,13 +70,13 @@ public static class MaskedModel
         }
     }
 
-    private static void MaskGraph(OnnxModel dense, GraphProto graph, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, HashSet<string> found)
+    private static void MaskGraph(OnnxModel dense, GraphProto graph, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, MaskRoles roles, HashSet<string> found)
     {
         for (int i = 0; i < graph.Initializer.Count; i++)
         {
             if (!removed.TryGetValue(graph.Initializer[i].Name, out var axes)) continue;
             found.Add(graph.Initializer[i].Name);
-            graph.Initializer[i] = MaskTensor(dense, graph.Initializer[i], graph.Initializer[i].Name, axes);
+            if (!roles.IsUnmasked(graph.Initializer[i].Name)) graph.Initializer[i] = MaskTensor(dense, graph.Initializer[i], graph.Initializer[i].Name, axes, roles);
         }
         for (int i = 0; i < graph.Node.Count; i++)
         {
@@ -85,30 +86,31 @@ public static class MaskedModel
                 string name = node.Output[o];
                 if (name.Length == 0 || !removed.TryGetValue(name, out var axes)) continue;
                 found.Add(name);
-                if (node.OpType == "Constant" && node.Domain is "" or "ai.onnx") MaskConstant(dense, node, name, axes);
+                if (roles.IsUnmasked(name)) continue;
+                if (node.OpType == "Constant" && node.Domain is "" or "ai.onnx") MaskConstant(dense, node, name, axes, roles);
                 else i += InsertMasks(dense, graph, i, o, axes);
             }
         }
     }
 
-    private static TensorProto MaskTensor(OnnxModel dense, TensorProto tensor, string name, IReadOnlyDictionary<int, int[]> axes)
+    private static TensorProto MaskTensor(OnnxModel dense, TensorProto tensor, string name, IReadOnlyDictionary<int, int[]> axes, MaskRoles roles)
     {
         var removed = RemovedFlags(name, [.. tensor.Dims], axes);
         var content = dense.Content(tensor);
-        var masked = dense.NewTensor(tensor.Name, content.Type, tensor.Dims, new MaskedPayload(content.Gather(new int[]?[tensor.Dims.Count]), [.. tensor.Dims], removed, ElementBits(content.Type, name)));
+        var masked = dense.NewTensor(tensor.Name, content.Type, tensor.Dims, new MaskedPayload(content.AsPayload(), [.. tensor.Dims], removed, ElementBits(content.Type, name), roles.FillOf(name, content.Dims)));
         if (tensor.HasDocString) masked.DocString = tensor.DocString;
         if (!tensor.HasName) masked.ClearName();
         return masked;
     }
 
-    private static void MaskConstant(OnnxModel dense, NodeProto node, string name, IReadOnlyDictionary<int, int[]> axes)
+    private static void MaskConstant(OnnxModel dense, NodeProto node, string name, IReadOnlyDictionary<int, int[]> axes, MaskRoles roles)
     {
         foreach (var attribute in node.Attribute)
         {
             switch (attribute.Name)
             {
                 case "value":
-                    attribute.T = MaskTensor(dense, attribute.T, name, axes);
+                    attribute.T = MaskTensor(dense, attribute.T, name, axes, roles);
                     return;
                 case "value_floats":
                     ZeroList(attribute.Floats, RemovedFlags(name, [attribute.Floats.Count], axes)[0]);
@@ -200,12 +202,6 @@ public static class MaskedModel
         return flags;
     }
 
-    private static int ElementBits(DataType type, string name) => type switch
-    {
-        DataType.Uint8 or DataType.Int8 or DataType.Bool or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz or DataType.Float8E5M2 or DataType.Float8E5M2Fnuz => 8,
-        DataType.Uint16 or DataType.Int16 or DataType.Float16 or DataType.Bfloat16 => 16,
-        DataType.Float or DataType.Int32 or DataType.Uint32 => 32,
-        DataType.Double or DataType.Int64 or DataType.Uint64 or DataType.Complex64 => 64,
-        _ => throw new EspalierException($"Tensor '{name}' has elements of type {type}, which cannot be set to zero one by one."),
-    };
+    private static int ElementBits(DataType type, string name) => Onnx.ElementTypes.Bits(type) is > 0 and var bits ? bits
+        : throw new EspalierException($"Tensor '{name}' has elements of type {type}, which cannot be set to zero one by one.");
 }

@@ -2,8 +2,8 @@ using Espalier.Onnx;
 
 namespace Espalier.Pruning;
 
-/// <summary>The bytes of a tensor with the elements of removed slices set to zero while they stream by; nothing is held.</summary>
-internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] removed, int elementBits) : IPayload
+/// <summary>The bytes of a tensor with the elements of removed slices set to zero, or to their zero point, while they stream by; nothing is held.</summary>
+internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] removed, int elementBits, MaskFill? fill = null) : IPayload
 {
     /// <inheritdoc/>
     public long Length => inner.Length;
@@ -11,7 +11,8 @@ internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] remov
     /// <inheritdoc/>
     public void CopyTo(Stream destination)
     {
-        using var filter = new ZeroingStream(destination, Runs(), elementBits / 8);
+        using Stream filter = fill is null && elementBits >= 8 ? new ZeroingStream(destination, Runs(), elementBits / 8)
+            : new FillingStream(destination, dims, removed, elementBits, fill ?? MaskFill.Of(0, dims.Length));
         inner.CopyTo(filter);
     }
 
@@ -34,12 +35,12 @@ internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] remov
         }
     }
 
-    private sealed class ZeroingStream(Stream destination, IEnumerable<(long Count, bool Zero)> runs, int elementSize) : Stream
+    /// <summary>Changes bytes on their way.</summary>
+    private abstract class Filter(Stream destination) : Stream
     {
         private readonly byte[] _scratch = new byte[65536];
-        private readonly IEnumerator<(long Count, bool Zero)> _runs = runs.GetEnumerator();
-        private long _left;
-        private bool _zero;
+
+        protected abstract void Edit(Span<byte> chunk);
 
         public override void Write(ReadOnlySpan<byte> buffer)
         {
@@ -48,18 +49,7 @@ internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] remov
                 var chunk = _scratch.AsSpan(0, Math.Min(_scratch.Length, buffer.Length));
                 buffer[..chunk.Length].CopyTo(chunk);
                 buffer = buffer[chunk.Length..];
-                for (var rest = chunk; rest.Length > 0;)
-                {
-                    while (_left == 0)
-                    {
-                        // Past the last run everything stays.
-                        (_left, _zero) = _runs.MoveNext() ? (_runs.Current.Count * elementSize, _runs.Current.Zero) : (long.MaxValue, false);
-                    }
-                    int n = (int)Math.Min(_left, rest.Length);
-                    if (_zero) rest[..n].Clear();
-                    rest = rest[n..];
-                    _left -= n;
-                }
+                Edit(chunk);
                 destination.Write(chunk);
             }
         }
@@ -74,11 +64,82 @@ internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] remov
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
+    }
+
+    private sealed class ZeroingStream(Stream destination, IEnumerable<(long Count, bool Zero)> runs, int elementSize) : Filter(destination)
+    {
+        private readonly IEnumerator<(long Count, bool Zero)> _runs = runs.GetEnumerator();
+        private long _left;
+        private bool _zero;
+
+        protected override void Edit(Span<byte> chunk)
+        {
+            for (var rest = chunk; rest.Length > 0;)
+            {
+                while (_left == 0)
+                {
+                    // Past the last run everything stays.
+                    (_left, _zero) = _runs.MoveNext() ? (_runs.Current.Count * elementSize, _runs.Current.Zero) : (long.MaxValue, false);
+                }
+                int n = (int)Math.Min(_left, rest.Length);
+                if (_zero) rest[..n].Clear();
+                rest = rest[n..];
+                _left -= n;
+            }
+        }
 
         protected override void Dispose(bool disposing)
         {
             if (disposing) _runs.Dispose();
             base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>Element by element: several to a byte, or several bytes, each with a value of its own.</summary>
+    private sealed class FillingStream(Stream destination, long[] dims, bool[]?[] removed, int bits, MaskFill fill) : Filter(destination)
+    {
+        private readonly long[] _index = new long[dims.Length];
+        private readonly int _size = Math.Max(1, bits / 8), _perByte = Math.Max(1, 8 / bits);
+        private int _byte;
+        private long _value;
+        private bool _masked, _ended;
+
+        protected override void Edit(Span<byte> chunk)
+        {
+            for (int i = 0; i < chunk.Length; i++)
+            {
+                if (bits >= 8)
+                {
+                    if (_byte == 0) Next();
+                    // Beyond eight bytes an element has no integer zero point: all of it is zero.
+                    if (_masked) chunk[i] = _byte < 8 ? (byte)(_value >> (8 * _byte)) : (byte)0;
+                    _byte = (_byte + 1) % _size;
+                    continue;
+                }
+                for (int slot = 0; slot < _perByte; slot++)
+                {
+                    Next();
+                    int mask = ((1 << bits) - 1) << (slot * bits);
+                    if (_masked) chunk[i] = (byte)((chunk[i] & ~mask) | ((int)(_value << (slot * bits)) & mask));
+                }
+            }
+        }
+
+        /// <summary>Whether the next element is masked, and with what. After the last one come the unused bits of the last byte.</summary>
+        private void Next()
+        {
+            _masked = false;
+            if (_ended) return;
+            long at = 0;
+            for (int axis = 0; axis < _index.Length; axis++)
+            {
+                _masked |= removed[axis]?[_index[axis]] == true;
+                at += _index[axis] / fill.Blocks[axis] * fill.Strides[axis];
+            }
+            _value = fill.Values[at];
+            int last = _index.Length - 1;
+            while (last >= 0 && ++_index[last] == dims[last]) _index[last--] = 0;
+            _ended = last < 0;
         }
     }
 }

@@ -95,7 +95,8 @@ internal static partial class OperatorCases
         cases.Of("Sum", 8, g => g.EndRows(g.Node("Sum", [g.Rows(), g.Linear("x", "c", 6, Width), g.Weight("d", Width)]), zero: true), "of three").Passes().Group("a.weight", 1, Width, ("d", 0));
         cases.Of("Mul", 14, g => g.EndRows(g.Mul(g.Rows(), g.Sigmoid(g.Linear("x", "c", 6, Width))), zero: true), "gate").Passes();
         cases.Of("Div", 14, g => g.EndRows(g.Node("Div", [g.Rows(), g.Node("Exp", g.Linear("x", "c", 6, Width))]), zero: true)).Passes();
-        cases.Of("Div", 7, g => g.EndRows(g.Node("Div", [g.Rows(), g.Positive("c", Width)])), "by a weight").Inexact("a.weight", 1, Width, "infinite");
+        cases.Of("Div", 7, g => g.EndRows(g.Node("Div", [g.Rows(), g.Positive("c", Width)]), zero: true), "by a weight").Passes().Group("a.weight", 1, Width, ("c", 0));
+        cases.Of("Div", 7, g => g.EndRows(g.Node("Div", [g.Rows(), g.Node("Abs", g.Linear("x", "c", 6, Width))])), "by zero").Inexact("a.weight", 1, Width, "infinite");
         cases.Of("Mod", 13, g => g.EndRows(g.Node("Mod", [g.Rows(), g.Scalar("c", 0.7f)], ("fmod", 1)), zero: true)).Passes();
         cases.Of("PRelu", 16, g => g.EndRows(g.Node("PRelu", [g.Rows(), g.Weight("slope", Width)]), zero: true)).Passes().Group("a.weight", 1, Width, ("slope", 0));
         cases.Of("PRelu", 7, g => g.End(g.Node("PRelu", [g.Image(), g.Weight("slope", Channels, 1, 1)]), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("slope", 0));

@@ -47,7 +47,10 @@ public sealed class RandomGraphTests
             Assert.True(tail is not null, "the tail is not an exact group\n" + Oracle.Describe(analysis));
             _exact += analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
             _frozen += analysis.Groups.Count(g => g.Exactness == Exactness.Frozen && !g.Occurrences.Any(o => o.Tensor == "tail2.weight"));
-            Oracle.Check(analysis, Oracle.Pick(analysis, 0.5, seed), seed);
+            var half = Oracle.Pick(analysis, 0.5, seed);
+            Oracle.Check(analysis, half, seed);
+            BruteForce.Claims.Check(analysis, half, seed);
+            BruteForce.Perturbation.Check(analysis, seed);
             Oracle.Check(analysis, Oracle.Pick(analysis, 0, seed + 1), seed);
         }
         catch (Exception e)

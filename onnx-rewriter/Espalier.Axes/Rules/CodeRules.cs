@@ -5,7 +5,11 @@ namespace Espalier.Axes;
 /// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
 /// <param name="Text">What it says, in one line.</param>
 /// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1);
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1)
+{
+    /// <summary>Whether it is one of integer arithmetic.</summary>
+    public bool IsQuantized => Apply.Method.DeclaringType == typeof(QuantizedRules) || Apply.Method.DeclaringType == typeof(BlockQuantizedRules);
+}
 
 /// <summary>The operators whose rule is code.</summary>
 internal static class CodeRules
@@ -77,6 +81,16 @@ internal static class CodeRules
         [("com.microsoft", "UnfoldTensor")] = new(IndexRules.Unfold, true, "one axis becomes two of frozen positions, the others pass"),
         [("com.microsoft", "BiasSoftmax")] = new(ReduceRules.Softmax, true, "the shape passes; the axes from `axis` on are inexact"),
         [("", "CumSum")] = new(ReduceRules.CumSum, true, "the shape passes; one axis is frozen"),
+        [("", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "the shape passes; scales lie along one axis, or along its whole blocks", 3),
+        [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("com.microsoft", "QLinearConcat")] = new(QuantizedRules.QLinearConcat, false, "one axis is a sum, the others agree", All),
+        [("com.microsoft", "QLinearSoftmax")] = new(QuantizedRules.QLinearSoftmax, true, "the shape passes; the normalised axes are inexact", 5),
+        [("com.microsoft", "QLinearReduceMean")] = new(QuantizedRules.QLinearReduceMean, true, "the reduced axes are inexact, the others pass", 5),
+        [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
+        [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
+        [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
     };
 
     static CodeRules()

@@ -58,6 +58,7 @@ internal sealed class OperatorRule
     public List<(string Role, string Variable)> Roles { get; } = [];
     public List<string[]> Macs { get; } = [];
     public List<(string Variable, int[] Operands)> Sums { get; } = [];
+    public List<QuantizedOperand> Quantized { get; } = [];
     public string[] Normalised { get; private set; } = [];
     public string[] Fixed { get; private set; } = [];
     /// <summary>Axes along which random numbers are drawn.</summary>
@@ -167,6 +168,7 @@ internal sealed class OperatorRule
             case "role": { var pair = value.Split('='); Roles.Add((pair[0], pair[1])); break; }
             case "macs": Macs.Add(value.Split(',')); break;
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
+            case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
             case "norm": Normalised = value.Split(','); break;
             case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), Numbers(parts[2])); break; }
             case "fix": Fixed = value.Split(','); break;

@@ -337,6 +337,7 @@ internal sealed class RuleApplication
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
+        record.Quantized.AddRange(_rule.Quantized);
         record.ResultZeros = _rule.ResultZeros;
         record.Poles = _rule.Poles;
         record.IsFused = _rule.Fused;

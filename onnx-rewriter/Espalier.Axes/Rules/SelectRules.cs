@@ -168,7 +168,8 @@ internal static class SelectRules
             context.Record.Zero = ZeroRule.First;
             return;
         }
-        bool zeros = context.Text("mode", "constant") == "constant" && FillIsZero(context);
+        context.Record.Fill = context.Text("mode", "constant") == "constant" ? Fill(context) : null;
+        bool zeros = context.Record.Fill == 0;
         var terms = x.ToArray();
         var required = new Term?[pads.Length];
         for (int k = 0; k < axes.Length; k++)
@@ -194,7 +195,8 @@ internal static class SelectRules
         }
         else context.Use(1, required);
         context.Output(0, terms);
-        context.Record.Zero = zeros ? ZeroRule.First : ZeroRule.Never;
+        // What is filled in must be zero too: the zero point, for a quantised tensor.
+        context.Record.Zero = ZeroRule.First;
 
         Term Filler(long size, int element)
         {
@@ -205,10 +207,10 @@ internal static class SelectRules
         }
     }
 
-    private static bool FillIsZero(NodeContext context)
+    private static double Fill(NodeContext context)
     {
-        if (context.Attribute("value") is { } value) return value.F == 0;
-        if (context.Input(2) is not { } fill) return true;
-        return fill.Data is { } data && context.State.Model.Content(data).ToFloats().All(v => v == 0);
+        if (context.Attribute("value") is { } value) return value.F;
+        if (context.Input(2) is not { } fill) return 0;
+        return fill.Data is { } data && context.State.Model.Content(data).ToFloats() is [var v] ? v : double.NaN;
     }
 }
