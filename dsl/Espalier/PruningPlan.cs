@@ -33,6 +33,9 @@ public sealed record PruningPlan
     /// <summary>What is checked after slimming; null without.</summary>
     public Guard? Guard { get; init; }
 
+    /// <summary>Whether caches and states among the model's inputs and outputs shrink with the heads and hidden states that they hold.</summary>
+    public bool AllowInterface { get; init; }
+
     /// <summary>Seed of everything random in carrying out the plan.</summary>
     public int Seed { get; init; }
 

@@ -31,6 +31,9 @@ public sealed record PruningReport
     /// <summary>Blocks and sublayers that were removed.</summary>
     public IReadOnlyList<string> Blocks { get; init; } = [];
 
+    /// <summary>What changed of the model's inputs and outputs: caches that shrank, went or were numbered anew. Empty unless the plan allows it.</summary>
+    public IReadOnlyList<string> Interface { get; init; } = [];
+
     /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -45,6 +48,7 @@ public sealed record PruningReport
         foreach (var group in Groups.Where(g => g.Kept < g.Size))
             text.Append(CultureInfo.InvariantCulture, $"{group.Name}  {group.Kind}  {group.Size} → {group.Kept}\n");
         foreach (var block in Blocks) text.Append(CultureInfo.InvariantCulture, $"{block}  removed\n");
+        foreach (var change in Interface) text.Append(CultureInfo.InvariantCulture, $"interface: {change}\n");
         foreach (var note in Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
         return text.ToString();
 

@@ -16,8 +16,8 @@ public sealed class AxisAnalysis
         Model = model = FunctionInliner.Inline(model);
         _inference = new Inference(model, options);
         _inference.Run();
-        Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs).Find();
-        _builder = new GroupBuilder(_inference, Blocks);
+        Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface).Find();
+        _builder = new GroupBuilder(_inference, Blocks, options.AllowInterface);
         Groups = _builder.Build();
         var byFactor = Groups.ToDictionary(g => g.Factor);
         Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs);
@@ -48,6 +48,7 @@ public sealed class AxisAnalysis
 
     internal InferenceState? State => _inference?.State;
     internal IEnumerable<TensorState> GraphInputs => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
+    internal IReadOnlyList<TensorState> GraphOutputs => _inference?.GraphOutputs ?? [];
     internal IReadOnlyList<TensorState> Parameters => _builder?.Parameters ?? [];
     internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
     internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
@@ -99,4 +100,10 @@ public sealed record AxisOptions
 {
     /// <summary>Sizes that stand for dynamic dimensions in costs, by the name of the dimension; others: 1 on axis 0, 224 on the other axes of a rank-4 input, 128 elsewhere.</summary>
     public IReadOnlyDictionary<string, long> Dimensions { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>
+    /// Whether caches and states among the graph's inputs and outputs may shrink with the heads, head dimensions or hidden states that
+    /// they hold. All other axes of the interface stay.
+    /// </summary>
+    public bool AllowInterface { get; init; }
 }

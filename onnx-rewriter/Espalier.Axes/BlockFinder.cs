@@ -11,10 +11,11 @@ internal sealed class BlockFinder
     private readonly InferenceState _state;
     private readonly Dictionary<TensorState, List<int>> _readers = [];
     private readonly HashSet<TensorState> _results;
+    private readonly bool _allowInterface;
 
-    public BlockFinder(InferenceState state, IEnumerable<TensorState> graphOutputs)
+    public BlockFinder(InferenceState state, IEnumerable<TensorState> graphOutputs, bool allowInterface)
     {
-        (_state, _results) = (state, [.. graphOutputs]);
+        (_state, _results, _allowInterface) = (state, [.. graphOutputs], allowInterface);
         foreach (var record in state.Records)
             foreach (var input in record.Inputs)
                 if (input is not null)
@@ -96,12 +97,20 @@ internal sealed class BlockFinder
         foreach (int k in region)
             foreach (var output in _state.Records[k].Outputs)
             {
-                if (_results.Contains(output)) return null;
+                if (_results.Contains(output) && !(_allowInterface && ReadsCache(region, stream))) return null;
                 foreach (int reader in _readers.GetValueOrDefault(output) ?? [])
                     if (!members.Contains(reader) && !(reader == add.Info.Ordinal && output == branch)) return null;
             }
         bool weighs = region.Any(k => _state.Records[k].Contraction is { } c && (_state.Records[k].Inputs[c.Left]!.IsConstant || _state.Records[k].Inputs[c.Right]!.IsConstant));
         return weighs ? [.. region] : null;
+    }
+
+    /// <summary>A result inside of the region may go with it only if an input goes too: the two halves of a cache.</summary>
+    private bool ReadsCache(List<int> region, TensorState stream)
+    {
+        var members = region.ToHashSet();
+        return region.SelectMany(k => _state.Records[k].Inputs).Any(i => i is { Producer: -1, IsConstant: false, Scope: 0, Terms.Length: > 1 } && i != stream
+            && (_readers.GetValueOrDefault(i) ?? []).All(r => members.Contains(r) || _state.Records[r].Info.Proto.OpType == "Shape"));
     }
 
     private static bool SameShape(TensorState a, TensorState b)

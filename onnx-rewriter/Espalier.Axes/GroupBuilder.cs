@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Espalier.Axes;
 
 /// <summary>Collects factors into groups: where they occur in weights, what kind they are, and whether they may be removed.</summary>
-internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Block> blocks)
+internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Block> blocks, bool allowInterface)
 {
     private readonly InferenceState _state = inference.State;
     private readonly Dictionary<Factor, Group> _groups = [];
@@ -38,6 +38,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
                 foreach (var leaf in tensor.Terms[axis].Leaves)
                     if (_groups.TryGetValue(leaf, out var group)) occurrences[group].Add(new(tensor.Name, axis, tensor.Terms[axis]));
         CollectRoles();
+        FreezeInterface();
         var groups = _groups.Values.OrderBy(g => g.Id).ToList();
         foreach (var group in groups)
         {
@@ -56,7 +57,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
 
     private void Mark()
     {
-        foreach (var mark in _state.Frozen)
+        foreach (var mark in _state.Frozen.Where(m => m.Node >= 0))
             foreach (var leaf in mark.Term.Leaves) Frozen.TryAdd(leaf, mark);
         foreach (var mark in _state.Inexact)
             foreach (var leaf in mark.Term.Leaves)
@@ -64,6 +65,14 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
                 Inexact.TryAdd(leaf, mark);
                 _minKeep[leaf] = Math.Max(mark.MinKeep, _minKeep.GetValueOrDefault(leaf, 1));
             }
+    }
+
+    /// <summary>Shapes of the graph's inputs and outputs stay, but for what caches and states hold where that is allowed.</summary>
+    private void FreezeInterface()
+    {
+        foreach (var mark in _state.Frozen.Where(m => m.Node < 0))
+            foreach (var leaf in mark.Term.Leaves)
+                if (!(allowInterface && KindOf(leaf) is GroupKind.Heads or GroupKind.HeadDims or GroupKind.ValueDims or GroupKind.HiddenState)) Frozen.TryAdd(leaf, mark);
     }
 
     /// <summary>Branches of an If may use one name for two weights; such a weight cannot be named in a report, so it stays whole.</summary>

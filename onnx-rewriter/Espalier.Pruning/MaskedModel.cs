@@ -21,7 +21,8 @@ public static class MaskedModel
         dense = FunctionInliner.Inline(dense);
         var edited = dense.Proto.Clone();
         SplitReaders(edited.Graph, removed, []);
-        var found = new HashSet<string>(StringComparer.Ordinal);
+        var found = MaskedInterface.Adapt(edited.Graph, removed);
+        if (found.Count > 0) removed = removed.Where(r => !found.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
         var roles = new MaskRoles(dense, edited.Graph);
         var graphs = new Stack<GraphProto>();
         graphs.Push(edited.Graph);

@@ -26,6 +26,7 @@ internal static class ReportBuilder
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason))],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
+            Interface = slim.Interface,
             Notes = [.. notes.Distinct(StringComparer.Ordinal)],
         };
     }

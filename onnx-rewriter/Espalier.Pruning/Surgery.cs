@@ -27,10 +27,15 @@ public static class Surgery
         var removed = new WeightSurgery(graph, slim, edits).Apply();
         new SizeSurgery(graph, slim).Apply();
         new MeanSurgery(graph, slim).Apply();
-        Bypass(analysis, selection, graph);
+        var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order().Select(s => analysis.Blocks[s]).ToList();
+        var face = new InterfaceSurgery(graph, slim);
+        face.Release(sublayers);
+        Bypass(sublayers, graph);
         graph.RemoveDeadNodes();
         graph.UpdateShapes(slim);
-        return new(analysis.Model.Derive(clone), removed);
+        face.Close();
+        foreach (var (name, gone) in face.Shrunk()) removed[name] = gone;
+        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes };
     }
 
     private static Dictionary<Factor, ImmutableArray<int>> Kept(AxisAnalysis analysis, Selection selection)
@@ -52,9 +57,8 @@ public static class Surgery
     }
 
     /// <summary>Readers of a removed block's output read its input; the nodes between are then dead.</summary>
-    private static void Bypass(AxisAnalysis analysis, Selection selection, EditableGraph graph)
+    private static void Bypass(IEnumerable<Block> sublayers, EditableGraph graph)
     {
-        var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order().Select(s => analysis.Blocks[s]);
         var renamed = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var block in sublayers)
         {

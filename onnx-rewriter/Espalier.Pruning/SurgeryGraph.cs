@@ -104,13 +104,44 @@ internal sealed class EditableGraph
         // Old files list initializers as inputs too: such an input goes with its initializer.
         var dense = Analysis.Model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         Filter(_model.Graph.Input, i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
+    }
 
-        static void Filter<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> keep)
+    private static void Filter<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> keep)
+    {
+        if (field.All(x => keep(x))) return;
+        var kept = field.Where(x => keep(x)).ToList();
+        field.Clear();
+        field.AddRange(kept);
+    }
+
+    public bool HasInterface(string name) => _model.Graph.Input.Concat(_model.Graph.Output).Any(v => v.Name == name);
+
+    public void RemoveOutputs(HashSet<string> names) => Filter(_model.Graph.Output, o => !names.Contains(o.Name));
+
+    /// <summary>Of these inputs, removes those that nothing reads any more.</summary>
+    public List<string> RemoveUnreadInputs(HashSet<string> names)
+    {
+        var live = Live(_model.Graph);
+        var gone = _model.Graph.Input.Select(i => i.Name).Where(n => names.Contains(n) && !live.Contains(n)).ToList();
+        Filter(_model.Graph.Input, i => !gone.Contains(i.Name));
+        return gone;
+    }
+
+    /// <summary>Gives inputs and outputs other names, all at once.</summary>
+    public void RenameInterface(IReadOnlyDictionary<string, string> names)
+    {
+        if (names.Count > 0) Rename(_model.Graph);
+
+        void Rename(GraphProto graph)
         {
-            if (field.All(x => keep(x))) return;
-            var kept = field.Where(x => keep(x)).ToList();
-            field.Clear();
-            field.AddRange(kept);
+            foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo)) value.Name = names.GetValueOrDefault(value.Name, value.Name);
+            foreach (var node in graph.Node)
+            {
+                for (int k = 0; k < node.Input.Count; k++) node.Input[k] = names.GetValueOrDefault(node.Input[k], node.Input[k]);
+                for (int k = 0; k < node.Output.Count; k++) node.Output[k] = names.GetValueOrDefault(node.Output[k], node.Output[k]);
+                foreach (var attribute in node.Attribute)
+                    foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Rename(inner);
+            }
         }
     }
 

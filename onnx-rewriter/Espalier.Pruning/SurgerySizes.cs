@@ -44,6 +44,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         var elements = use.Value.Elements;
         var needed = new Polynomial?[elements.Length];
+        var computed = new bool[elements.Length];
         bool restate = false;
         for (int k = 0; k < elements.Length; k++)
         {
@@ -61,13 +62,14 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
                 restate |= moved && !needed[k]!.Equals(after);
             }
             else needed[k] = after;
+            computed[k] = needed[k] is null || needed[k]!.Equals(after);
         }
         bool absent = graph.Node(use.Node.Ordinal).Input.ElementAtOrDefault(use.Input) is null or "";
         if (absent && use.Required.Any(t => t is not null && slim.Touches(t))) restate = true;
-        if (restate) Write(use, needed, absent);
+        if (restate) Write(use, needed, computed, absent);
     }
 
-    private void Write(SizeUse use, Polynomial?[] needed, bool absent)
+    private void Write(SizeUse use, Polynomial?[] needed, bool[] computed, bool absent)
     {
         var node = graph.Node(use.Node.Ordinal);
         var type = absent ? DataType.Int64 : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
@@ -82,7 +84,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1)) numbers[Array.IndexOf(numbers, null)] = -1;
         string name;
         if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Rank, type);
-        else name = Computed(use, needed, numbers, type);
+        else name = Computed(use, needed, computed, numbers, type);
         while (node.Input.Count <= use.Input) node.Input.Add("");
         node.Input[use.Input] = name;
         if (absent && node.OpType == "Split" && node.Attribute.FirstOrDefault(a => a.Name == "num_outputs") is { } count) node.Attribute.Remove(count);
@@ -96,16 +98,16 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         return name;
     }
 
-    /// <summary>Sizes that depend on dynamic dimensions are computed from the shape of an operand.</summary>
-    private string Computed(SizeUse use, Polynomial?[] needed, long?[] numbers, DataType type)
+    /// <summary>Sizes that depend on dynamic dimensions are what the graph computes, where that is still right, and else computed from the shape of an operand.</summary>
+    private string Computed(SizeUse use, Polynomial?[] needed, bool[] computed, long?[] numbers, DataType type)
     {
         var parts = new List<string>();
         for (int k = 0; k < needed.Length; k++)
         {
             if (numbers[k] is { } number) parts.Add(Constant(use, [number], 1, DataType.Int64));
-            else if (needed[k] is null)
+            else if (computed[k])
             {
-                // Right for any size: what the graph computed.
+                // Right for any size, or in the slim model too: what the graph computes.
                 string index = Constant(use, [k], 1, DataType.Int64);
                 parts.Add(Emit(use, "Gather", [use.Node.Proto.Input[use.Input], index]));
             }

@@ -6,7 +6,7 @@ namespace Espalier.Pruning;
 /// <summary>Gathers every weight along every axis by its term, and writes down what compensation changed.</summary>
 internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightEdits edits)
 {
-    public IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Apply()
+    public Dictionary<string, IReadOnlyDictionary<int, int[]>> Apply()
     {
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>(StringComparer.Ordinal);
         foreach (var tensor in graph.Analysis.Parameters)

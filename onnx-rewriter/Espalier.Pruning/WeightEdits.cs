@@ -13,5 +13,9 @@ public sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, I
 
 /// <summary>What surgery made.</summary>
 /// <param name="Model">The slim model; its weights are gathered from the dense model when it is written, so that must stay open.</param>
-/// <param name="Removed">For every tensor of the dense model that lost slices (initializer, or output of a Constant node): axis → removed indices, ascending.</param>
-public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed);
+/// <param name="Removed">For every tensor of the dense model that lost slices (initializer, output of a Constant node, or an input or output of the graph): axis → removed indices, ascending.</param>
+public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed)
+{
+    /// <summary>What changed of the graph's inputs and outputs, in words; empty unless that was allowed.</summary>
+    public IReadOnlyList<string> Interface { get; init; } = [];
+}

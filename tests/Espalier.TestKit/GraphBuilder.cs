@@ -13,6 +13,8 @@ public enum WeightStorage
     ConstantNode,
     /// <summary>Initializers that are listed as graph inputs too, as files before IR version 4 must.</summary>
     GraphInput,
+    /// <summary>The same in a file of a later version: a caller may give another value.</summary>
+    Overridable,
 }
 
 /// <summary>
@@ -93,11 +95,11 @@ public sealed class GraphBuilder
 
     /// <summary>A one-dimensional int64 constant.</summary>
     public string Longs(string name, params long[] values)
-        => Add(Tensor(name, DataType.Int64, [values.Length], MemoryBytes(values)), _storage == WeightStorage.GraphInput ? WeightStorage.Initializer : _storage);
+        => Add(Tensor(name, DataType.Int64, [values.Length], MemoryBytes(values)), _storage is WeightStorage.GraphInput or WeightStorage.Overridable ? WeightStorage.Initializer : _storage);
 
     /// <summary>An int64 constant of any shape.</summary>
     public string Longs(string name, long[] values, long[] dims)
-        => Add(Tensor(name, DataType.Int64, dims, MemoryBytes(values)), _storage == WeightStorage.GraphInput ? WeightStorage.Initializer : _storage);
+        => Add(Tensor(name, DataType.Int64, dims, MemoryBytes(values)), _storage is WeightStorage.GraphInput or WeightStorage.Overridable ? WeightStorage.Initializer : _storage);
 
     /// <summary>A one-dimensional int64 constant with a name of its own.</summary>
     public string Longs(params long[] values) => Longs(Fresh("const"), values);
@@ -178,7 +180,7 @@ public sealed class GraphBuilder
             return tensor.Name;
         }
         _graph.Initializer.Add(tensor);
-        if (storage == WeightStorage.GraphInput)
+        if (storage is WeightStorage.GraphInput or WeightStorage.Overridable)
             _graph.Input.Add(Info(tensor.Name, (DataType)tensor.DataType, [.. tensor.Dims.Select(d => (object)d)]));
         return tensor.Name;
     }

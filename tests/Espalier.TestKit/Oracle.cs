@@ -72,14 +72,18 @@ public static class Oracle
         var slim = Apply(analysis, selection);
         var stepped = selection.RemovedBlocks.IsDefaultOrEmpty ? dense : Apply(analysis, selection with { Kept = Selection.Everything.Kept }).Model;
         using var masked = MaskedModel.Of(stepped, slim.Removed, allowMissing: stepped != dense);
-        var inputs = RandomInputs.For(dense, seed, sizes);
+        // Where inputs and outputs shrank, all three models have those of the slim one.
+        var shrunk = stepped.Proto.Graph.Input.Concat(stepped.Proto.Graph.Output).Select(v => v.Name)
+            .Where(n => slim.Removed.ContainsKey(n) && stepped.Proto.Graph.Initializer.All(t => t.Name != n)).Distinct().ToDictionary(n => n, n => slim.Removed[n]);
+        using var before = MaskedModel.Of(stepped, shrunk);
+        var inputs = RandomInputs.For(masked, seed, sizes);
         try
         {
             var expected = Run(masked, inputs, "masked", analysis, selection);
             var actual = Run(slim.Model, inputs, "slim", analysis, selection);
-            var before = Run(stepped, inputs, "dense", analysis, selection);
+            var unpruned = Run(before, inputs, "dense", analysis, selection);
             var (error, worst) = Difference(expected, actual);
-            var effect = Difference(before, expected).Error;
+            var effect = Difference(unpruned, expected).Error;
             if (error <= Tolerance || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst);
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);

@@ -40,7 +40,9 @@ internal static class PlanJsonWriter
                 json.Property("equivalence", guard.Equivalence);
                 json.Property("agreement", guard.Agreement);
             });
-            json.Property("seed", policy.Seed);
+            // The project says it of the model: OnnxModel's metadata AllowInterface.
+        json.Property("allowInterface", false);
+        json.Property("seed", policy.Seed);
             json.Property("location", "");
         });
         return json.ToString();

@@ -66,18 +66,27 @@ internal sealed class BuildRequest
         }
     }
 
+    // No dimension can be called so: names of dimensions are identifiers.
+    private const string AllowInterface = "/allowInterface=";
+
     private static BuildModel Model(string value, string path)
     {
         var parts = value.Split('|', StringSplitOptions.TrimEntries);
         if (parts.Length < 2) throw new MalformedFileException($"{path}: '{value}' is not name|path|dimension=size…");
         var sizes = new Dictionary<string, long>(StringComparer.Ordinal);
+        var allowInterface = false;
         foreach (var dimension in parts.Skip(2).Where(p => p.Length > 0))
         {
+            if (dimension.StartsWith(AllowInterface, StringComparison.Ordinal))
+            {
+                allowInterface = dimension[AllowInterface.Length..].Equals("true", StringComparison.OrdinalIgnoreCase);
+                continue;
+            }
             var at = dimension.LastIndexOf('=');
             if (at <= 0 || !long.TryParse(dimension.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size < 1)
                 throw new UsageException($"OnnxModel '{parts[0]}': Dimensions has '{dimension}'; expected name=size with a positive whole number, like batch=1;sequence=64.");
             sizes[dimension[..at]] = size;
         }
-        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes });
+        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes, AllowInterface = allowInterface });
     }
 }

@@ -59,6 +59,12 @@ internal static class CommonOptions
     public static IReadOnlyDictionary<string, double> ToFill(string[]? fill) => (fill ?? []).Select(f => ParseFill(f)!.Value)
         .GroupBy(f => f.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value, StringComparer.Ordinal);
 
+    /// <summary><c>--allow-interface</c>.</summary>
+    public static Option<bool> Interface() => new("--allow-interface")
+    {
+        Description = "Let caches and states among the graph's inputs and outputs shrink with the heads, head dimensions or hidden states that they hold. All other inputs and outputs keep their shape.",
+    };
+
     /// <summary><c>--seed</c>.</summary>
     public static Option<int> Seed() => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
@@ -66,8 +72,9 @@ internal static class CommonOptions
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of tables." };
 
     /// <summary>The options of the inference that <paramref name="dimensions"/> ask for.</summary>
-    public static AxisOptions ToAxisOptions(string[]? dimensions) => new()
+    public static AxisOptions ToAxisOptions(string[]? dimensions, bool allowInterface = false) => new()
     {
+        AllowInterface = allowInterface,
         Dimensions = (dimensions ?? []).Select(d => ParseDimension(d)!.Value).GroupBy(d => d.Name, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.Last().Size, StringComparer.Ordinal),
     };

@@ -22,7 +22,8 @@ internal static class InspectCommand
         var manifest = new Option<FileInfo?>("--manifest") { Description = "Also write the manifest that the source generator reads.", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var dimensions = CommonOptions.Dimensions();
-        var command = new Command("inspect", "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.") { model, manifest, json, dimensions };
+        var allowInterface = CommonOptions.Interface();
+        var command = new Command("inspect", "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.") { model, manifest, json, dimensions, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             var path = result.GetRequiredValue(model).FullName;
@@ -31,7 +32,7 @@ internal static class InspectCommand
             {
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);
-                var analysis = AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions)));
+                var analysis = AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
                 cancellationToken.ThrowIfCancellationRequested();
                 if (result.GetValue(manifest) is { } file)
                     AtomicFile.WriteIfDifferent(file.FullName, ManifestWriter.Write(analysis, result.GetRequiredValue(model).ToString()));

@@ -24,13 +24,15 @@ internal static class SlimCommand
         var diff = new Option<FileInfo?>("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
         var dimensions = CommonOptions.Dimensions();
         var fill = CommonOptions.Fill();
+        var allowInterface = CommonOptions.Interface();
         var options = new SlimOptions();
-        var command = new Command("slim", "Remove parts of a model. Inputs and outputs of the graph keep their shape; the model appears whole or not at all.") { model, output };
+        var command = new Command("slim", "Remove parts of a model. Inputs and outputs of the graph keep their shape unless --allow-interface lets caches shrink; the model appears whole or not at all.") { model, output };
         foreach (var option in options.All) command.Add(option);
         command.Add(report);
         command.Add(diff);
         command.Add(dimensions);
         command.Add(fill);
+        command.Add(allowInterface);
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             var path = result.GetRequiredValue(model).FullName;
@@ -42,9 +44,9 @@ internal static class SlimCommand
             using var progress = new Progress(terminal, "slim");
             progress.Step("reading the model");
             using var dense = OnnxModel.Open(path);
-            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions));
+            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
             var analysis = AxisAnalysis.Of(dense, axes);
-            var plan = options.ToPlan(result, Path.GetFileName(path), analysis);
+            var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with { AllowInterface = axes.AllowInterface };
             var slim = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken) { Fill = CommonOptions.ToFill(result.GetValue(fill)) }.Run();
             progress.Step("writing");
             files.Save(slim, dense);

@@ -37,12 +37,13 @@ internal static class VerifyCommand
             progress.Step("reading the models");
             using var before = OnnxModel.Open(result.GetRequiredValue(dense).FullName);
             using var after = OnnxModel.Open(result.GetRequiredValue(slim).FullName);
-            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions));
+            var removed = Reports.Read(file.FullName);
+            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), removed.Plan.AllowInterface);
             var analysis = AxisAnalysis.Of(before, axes);
             progress.Step("finding inputs that the model takes");
             var filled = CommonOptions.ToFill(result.GetValue(fill));
-            var inputs = RandomInputs.Many(before, result.GetValue(runs) ?? 4, result.GetValue(seed), RandomInputs.Fit(before, axes.Dimensions, filled, cancellationToken), filled);
-            var verification = new Verification(analysis, Reports.Read(file.FullName), inputs, progress);
+            var inputs = RandomInputs.Many(after, result.GetValue(runs) ?? 4, result.GetValue(seed), RandomInputs.Fit(after, axes.Dimensions, filled, cancellationToken), filled);
+            var verification = new Verification(analysis, removed, inputs, progress);
             var outcome = verification.Run(after, cancellationToken);
             progress.Dispose();
             foreach (var line in outcome.Lines) terminal.Out.WriteLine(line);

@@ -54,7 +54,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             var selection = Equivalence.Selection(analysis, slim.Report, exactOnly: true);
             var plain = Surgery.Apply(analysis, selection);
             using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
-            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(dense, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
+            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
             if (!found.IsExact)
                 throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most 1e-4 is rounding."));
             yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
@@ -62,6 +62,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (guard.Agreement is { } least)
         {
             progress.Step("checking agreement");
+            if (slim.Report.Interface.Count > 0)
+                throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. Remove AllowInterface, or use Equivalence.");
             var samples = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
             var agreement = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken).Top1
                 ?? throw new EspalierException("Guard(Agreement = …): no output of the model has rows to compare the largest element of. Remove the guard, or use Equivalence.");

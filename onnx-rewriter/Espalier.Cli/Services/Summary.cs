@@ -34,6 +34,7 @@ internal static partial class Summary
             .OrderByDescending(r => r.Count).ThenBy(r => r.Text, StringComparer.Ordinal).ToList();
         foreach (var (count, text) in reasons.Take(MostReasons)) terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {count} weight {(count == 1 ? "axis" : "axes")}: {text}"));
         if (reasons.Count > MostReasons) terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {reasons.Skip(MostReasons).Sum(r => r.Count)} more for {reasons.Count - MostReasons} other reasons; --report lists all"));
+        foreach (var change in report.Interface) terminal.Out.WriteLine($"interface: {change}");
         foreach (var note in report.Notes) terminal.Out.WriteLine($"note: {note}");
     }
 

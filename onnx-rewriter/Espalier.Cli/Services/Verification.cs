@@ -43,7 +43,8 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         progress.Step("running both models");
         var outcome = Judge(OracleComparer.Compare(reference, plain.Model, inputs: inputs, cancellationToken: cancellationToken), "what was removed exactly", lines);
         progress.Step("comparing with the dense model");
-        var agreement = Agreement.Compare(analysis.Model, slim, inputs, cancellationToken: cancellationToken);
+        using var dense = MaskedModel.Of(analysis.Model, Interface(analysis.Model, report));
+        var agreement = Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         lines.Add(agreement.Top1 is { } top1
             ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} random inputs: {top1:0.000} (rows whose largest output is the same)")
             : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} random inputs"));
@@ -59,6 +60,14 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
             : found.Error <= OracleResult.Rounding ? $"verified: {what} equals the masked dense model."
             : $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; the notes have the figures.");
         return new VerificationOutcome(found.IsExact, lines);
+    }
+
+    /// <summary>What inputs and outputs of the graph lost.</summary>
+    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Interface(OnnxModel model, PruningReport report)
+    {
+        var weights = model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        var names = model.Proto.Graph.Input.Concat(model.Proto.Graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
+        return Removed(report).Where(r => names.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
     }
 
     private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Removed(PruningReport report) => report.Removed.ToDictionary(

@@ -58,8 +58,8 @@ internal static class Perturbation
     {
         var reach = new Dictionary<TensorState, Reach>();
         // Where several operators read one weight, each may see axes of its own.
-        foreach (var view in analysis.State!.Records.SelectMany(r => r.Inputs).OfType<TensorState>().Where(t => t.Scope == 0 && t.Name == weight)) reach[view] = Reach.Anything;
-        reach[analysis.MainTensor(weight)!] = Reach.Unit;
+        foreach (var view in analysis.State!.Records.SelectMany(r => r.Inputs).OfType<TensorState>().Where(t => t.Scope == 0 && t.Name == weight))
+            reach[view] = view.Terms?.Any(t => t.Leaves.Contains(group.Factor)) == true ? Reach.Unit : Reach.Anything;
         int compared = 0;
         foreach (var record in analysis.State.Records)
         {
