@@ -51,6 +51,12 @@ internal static partial class OperatorCases
         // indices
         cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Tokens(), g.Longs("at", [3, 0, 0], [3])], ("axis", 1)), zero: true)).Passes();
         cases.Of("Gather", 7, g => g.EndRows(g.Node("Gather", [g.Tokens(), g.Longs("at", [3], [])], ("axis", 1)), zero: true), "one").Passes();
+        cases.Of("Gather", 13, g => g.End(g.Node("Gather", [g.Image(), g.Longs(0, 4, 1, 5, 2, 6, 3, 7)], ("axis", 1)), zero: true), "shuffle").Group("a.weight", 0, 2, ("b.weight", 1)).Group("a.weight", 0, 4, ("b.weight", 1));
+        cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Rows(100), g.Longs("at", [.. Enumerable.Range(0, 100).Select(k => (k + 70L) % 100)])], ("axis", 1)), zero: true, width: 100), "roll")
+            .Group("a.weight", 1, 70, ("b.weight", 0)).Group("a.weight", 1, 30, ("b.weight", 0));
+        cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Rows(), g.Ints([8, 9, 10, -1, 0, 1, 2, 3], 8)], ("axis", 1)), zero: true, width: 8), "parts").Group("a.weight", 1, 4, ("b.weight", 0));
+        cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Rows(), g.Longs(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)], ("axis", 1)), zero: true), "in order").Passes();
+        cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Rows(), g.Longs(7, 3, 11, 0, 5, 1)], ("axis", 1)), width: 6), "no order").Frozen("a.weight", 1, "one by one");
         cases.Of("GatherElements", 13, g =>
         {
             var index = g.Longs("index", [.. Enumerable.Range(0, 2 * 3 * Width).Select(k => (long)((k * 7) % Length))], [2, 3, Width]);

@@ -44,6 +44,8 @@ internal static partial class OperatorCases
         cases[^1].Group("offset.weight", 0, 2, ("a.weight", 0), ("c", 1), ("mask.weight", 0));
         cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", Width, 3, 4)], ("equation", "bsi,ihd->bshd")) is var y ? g.Reshape(y, 0, 0, 12) : "", zero: true))
             .Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, 3, ("b.weight", 0)).Group("w", 2, 4, ("b.weight", 0));
+        cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 7, Width)], ("equation", "...i,ji->...j")), zero: true, width: 7), "ellipsis").Group("a.weight", 1, Width, ("w", 1)).Group("w", 0, 7, ("b.weight", 0));
+        cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 1, Width, 7)], ("equation", "...ij,...jk")), zero: true, width: 7), "implicit").Group("a.weight", 1, Width, ("w", 1)).Group("w", 2, 7, ("b.weight", 0));
         foreach (var (op, gates, opset) in ((string, int, int)[])[("LSTM", 4, 22), ("GRU", 3, 14), ("RNN", 1, 7), ("LSTM", 4, 7)])
         {
             cases.Of(op, opset, g => Recurrent(g, op, gates, 0)).Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).Group("a.weight", 1, Width, ("w", 2));

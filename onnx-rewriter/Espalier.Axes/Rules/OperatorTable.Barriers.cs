@@ -9,8 +9,6 @@ internal static partial class OperatorTable
         a value that may be absent has no axes: Optional OptionalGetElement OptionalHasElement
         it works on text: StringConcat StringNormalizer StringSplit RegexFullMatch TfIdfVectorizer
         it decodes an image, whose size is in its data: ImageDecoder
-        the number of its iterations is data: Loop Scan
-        it chooses between two graphs: If
         """;
 
     private const string MicrosoftReasons = """
@@ -19,6 +17,7 @@ internal static partial class OperatorTable
         it holds a compiled model of another runtime: EPContext Snpe
         its weights are square, so that heads cannot go without the width: DecoderAttention LongformerAttention
         its mask repeats over the channels: MaxpoolWithMask
+        it computes with quantised numbers in a form that is not followed: GemmFloat8 MatMulNBitsMlp MatMulNBitsQkv MulInteger QLinearConv QMoE ReduceSumInteger
         its operand is sparse: SparseToDenseMatMul
         it convolves the characters of every word, and its filters overlap: WordConvEmbedding
         its recurrence attends to a memory whose sizes depend on each other: AttnLSTM
@@ -32,7 +31,10 @@ internal static partial class OperatorTable
         the blocks of its numbers are laid out for one execution provider: QuantizeBFP DequantizeBFP QuantizeWithOrder DequantizeWithOrder QOrderedAttention QOrderedGelu QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight MatMulFpQ4
         """;
 
-    /// <summary>Operators without a rule on purpose: sequences, optional values, text and the like. Everything that they touch stays whole.</summary>
+    /// <summary>
+    /// Operators without a rule on purpose: sequences, optional values, text and the like. Everything that they touch stays whole. Where an
+    /// operator has a rule all the same, the reason is given for forms that the rule does not fit.
+    /// </summary>
     private static readonly Dictionary<(string Domain, string Operator), string> Barriers = Reasons("", StandardReasons).Concat(Reasons("com.microsoft", MicrosoftReasons))
         .ToDictionary(r => (r.Domain, r.Operator), r => r.Reason);
 

@@ -136,19 +136,27 @@ internal static class SourceRules
         context.Record.Zero = context.Text("coordinate_transformation_mode", "") == "tf_crop_and_resize" ? ZeroRule.Never : ZeroRule.First;
     }
 
-    /// <summary>ONNX Einsum without ellipsis: every label is an axis; labels that the result lacks are summed.</summary>
+    /// <summary>ONNX Einsum: every label is an axis; labels that the result lacks are summed; an ellipsis is as many labels as are left.</summary>
     public static void Einsum(NodeContext context)
     {
         var sides = context.Text("equation", "").Replace(" ", "", StringComparison.Ordinal).Split("->");
         var operands = sides[0].Split(',');
-        if (sides[0].Contains('.') || operands.Length != context.Inputs.Length
+        int most = 0;
+        for (int k = 0; k < operands.Length && operands.Length == context.Inputs.Length; k++)
+        {
+            if (!operands[k].Contains("...", StringComparison.Ordinal)) continue;
+            int rest = Math.Max(0, (context.Input(k)?.Terms?.Length ?? 0) - (operands[k].Length - 3));
+            operands[k] = operands[k].Replace("...", Broadcasting(rest), StringComparison.Ordinal);
+            most = Math.Max(most, rest);
+        }
+        if (operands.Any(o => o.Contains('.')) || operands.Length != context.Inputs.Length
             || operands.Where((o, k) => o.Length != context.Input(k)?.Terms?.Length || o.Distinct().Count() != o.Length).Any())
         {
             context.Barrier("an equation that the rule does not read");
             return;
         }
-        string result = sides.Length > 1 ? sides[1]
-            : string.Concat(sides[0].Replace(",", "", StringComparison.Ordinal).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
+        string result = sides.Length > 1 ? sides[1].Replace("...", Broadcasting(most), StringComparison.Ordinal)
+            : Broadcasting(most) + string.Concat(string.Concat(operands).Where(char.IsAsciiLetter).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
         var labels = new Dictionary<char, Term>();
         for (int k = 0; k < operands.Length; k++)
             for (int j = 0; j < operands[k].Length; j++)
@@ -163,6 +171,9 @@ internal static class SourceRules
         context.Record.Macs.Add([.. labels.Values]);
         context.Output(0, [.. result.Select(c => labels[c])]);
         context.Record.Zero = ZeroRule.Any;
+
+        // Labels of their own, counted from the right, as the axes of an ellipsis broadcast.
+        static string Broadcasting(int count) => string.Concat(Enumerable.Range(1, count).Reverse().Select(k => (char)('\ue000' + k)));
 
         int At(int operand, char label)
             => operands[operand].IndexOf(label) is >= 0 and var at && !context.Input(operand)!.Terms![at].IsOne ? at : -1;
