@@ -66,13 +66,27 @@ internal static class SourceRules
             context.Record.ZeroTerms.AddRange(terms);
     }
 
+    /// <summary>Shape and Size of a known rank are arithmetic (see <see cref="ValueRules"/>); longer results are no sizes that could be tracked.</summary>
+    public static void Sizes(NodeContext context)
+    {
+        foreach (var term in context.Input(0)!.Terms!) context.Freeze(term, "its size becomes data");
+        context.Output(0, context.Node.OpType == "Size" ? [] : [context.Constant(null, "a vector of sizes")]);
+    }
+
     public static void Range(NodeContext context)
     {
         var limit = context.Input(1)?.Value?.Elements[0]?.Dense;
         bool whole = context.Input(0)?.Value?.Numbers is [0] && context.Input(2)?.Value?.Numbers is [1];
-        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(null);
+        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(Count());
         context.Freeze(term, "its positions are counted");
         context.Output(0, [term]);
+
+        // Constants of any type: max(⌈(limit − start) / delta⌉, 0).
+        long? Count()
+        {
+            var numbers = Enumerable.Range(0, 3).Select(k => context.Input(k)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null).ToArray();
+            return numbers is [[var start], [var end], [var delta]] && delta != 0 ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta)) : null;
+        }
     }
 
     /// <summary>ONNX Resize and Upsample: axes that keep their size pass; the others are positions.</summary>
@@ -88,6 +102,8 @@ internal static class SourceRules
         long[]? listed = context.Ints("axes");
         var terms = new Term[x.Length];
         var required = new Term?[sizes?.Elements.Length ?? 0];
+        // Operator set 18: with another policy than stretch the sizes are bounds, and what comes out follows from all of them.
+        bool keepsRatio = sizes is not null && context.Text("keep_aspect_ratio_policy", "stretch") != "stretch";
         for (int k = 0; k < x.Length; k++)
         {
             int element = listed is null ? k : Array.FindIndex(listed, l => NodeContext.Axis(l, x.Length) == k);
@@ -104,12 +120,13 @@ internal static class SourceRules
                 if (same) required[element] = x[k];
                 size = wanted.Value;
             }
-            if (same)
+            if (same && (element < 0 || !keepsRatio))
             {
                 terms[k] = x[k];
                 continue;
             }
             context.Freeze(x[k], "resampled along this axis");
+            if (keepsRatio) size = null;
             bool known = x[k].Size is not null || (sizes is not null && size is not null);
             terms[k] = context.Constant(known ? size : null, "resampled along this axis", size);
         }
