@@ -118,7 +118,15 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
     /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
     public List<QuantizedOperand> Quantized { get; } = [];
+    /// <summary>What goes in and out of the node's graphs, where they were followed.</summary>
+    public NodeBodies? Bodies { get; set; }
 }
+
+/// <summary>The graphs of a node, whose records come right after its own.</summary>
+/// <param name="End">Ordinal behind the last node of the graphs.</param>
+/// <param name="Inputs">What the graph gets: its own tensor, the node's operand, and for a state what the next step gets in its place.</param>
+/// <param name="Outputs">Per output of the node, the tensors of the graphs of which it is one.</param>
+internal sealed record NodeBodies(int End, List<(TensorState Inner, TensorState Outer, TensorState? Next)> Inputs, List<TensorState[]> Outputs);
 
 /// <summary>A product of two operands: which axes are contracted, free and shared.</summary>
 /// <param name="Left">Index of the first operand of the node.</param>

@@ -34,6 +34,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             results.Add([.. attribute.G.Output.Select(o => inner.Find(o.Name))]);
         }
         context.FreezeAll(context.Input(0), "a condition");
+        context.Record.Bodies = new(state.Records.Count, [], [.. context.Record.Outputs.Select((_, k) => results.Select(r => r.ElementAtOrDefault(k)).OfType<TensorState>().ToArray())]);
         for (int k = 0; k < context.Record.Outputs.Length; k++)
         {
             var branches = results.Select(r => r.ElementAtOrDefault(k)).ToList();
@@ -76,6 +77,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         int first = state.Records.Count;
         var bodyScope = enter(body, scope, inner);
         if (length is not null) Repeat(first, length);
+        var bodies = new NodeBodies(state.Records.Count, [], []);
         for (int k = 0; k < body.Output.Count; k++)
         {
             if (bodyScope.Find(body.Output[k].Name) is not { Terms: { } terms } result) return false;
@@ -89,7 +91,11 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
                 int axis = NodeContext.Axis(outputAxes?.ElementAtOrDefault(k - states) ?? 0, terms.Length + 1);
                 context.Output(k, [.. terms[..axis], length ?? context.Constant(null, "the steps of a scan"), .. terms[axis..]]).ElementType = result.ElementType;
             }
+            bodies.Outputs.Add([result]);
         }
+        for (int k = 0; k < inner.Length; k++)
+            if (bodyScope.Find(body.Input[k].Name) is { } tensor) bodies.Inputs.Add((tensor, context.Input(k)!, k < states ? bodies.Outputs[k][0] : null));
+        context.Record.Bodies = bodies;
         return true;
     }
 
@@ -112,6 +118,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         if (context.Input(0)?.Value?.Numbers is [var trips] && trips > 1) Repeat(first, state.Unifier.Fresh(trips));
         context.FreezeAll(context.Input(0), "a trip count");
         context.FreezeAll(context.Input(1), "a condition");
+        var bodies = new NodeBodies(state.Records.Count, [], []);
         for (int k = 0; k < variables; k++)
         {
             if (bodyScope.Find(body.Output[k + 1].Name) is not { Terms: { } terms } result) return false;
@@ -134,12 +141,16 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
                 }
             }
             context.Output(k, after).ElementType = result.ElementType;
+            bodies.Outputs.Add([result]);
+            if (bodyScope.Find(body.Input[k + 2].Name) is { } variable) bodies.Inputs.Add((variable, context.Input(k + 2)!, result));
         }
         for (int k = variables + 1; k < body.Output.Count; k++)
         {
             if (bodyScope.Find(body.Output[k].Name) is not { Terms: { } terms } result) return false;
             context.Output(k - 1, [context.Constant(null, "the iterations of a loop"), .. terms]).ElementType = result.ElementType;
+            bodies.Outputs.Add([result]);
         }
+        context.Record.Bodies = bodies;
         return true;
     }
 

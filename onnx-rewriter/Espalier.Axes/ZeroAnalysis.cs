@@ -11,10 +11,9 @@ internal static class ZeroAnalysis
     {
         var demands = new ZeroDemands(state);
         var parameters = new HashSet<TensorState>();
+        Walk(0, state.Records.Count);
         foreach (var record in state.Records)
         {
-            foreach (var input in record.Inputs)
-                if (input is { IsParameter: true } && parameters.Add(input)) SetParameter(input);
             foreach (var (term, operands) in record.Sums)
             {
                 foreach (var leaf in term.Leaves)
@@ -26,10 +25,46 @@ internal static class ZeroAnalysis
                 foreach (var leaf in record.Inputs.ElementAtOrDefault(pole) is { Point: null } tensor ? tensor.Zero : [])
                     state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
             }
-            for (int k = 0; k < record.Outputs.Length; k++)
+        }
+
+        void Walk(int from, int to)
+        {
+            for (int at = from; at < to; at++)
             {
-                if (!record.Outputs[k].IsParameter) SetOutput(state, record, k);
-                else if (parameters.Add(record.Outputs[k])) SetParameter(record.Outputs[k]);
+                var record = state.Records[at];
+                foreach (var input in record.Inputs)
+                    if (input is { IsParameter: true } && parameters.Add(input)) SetParameter(input);
+                if (record.Bodies is { } bodies)
+                {
+                    Steps(at + 1, bodies);
+                    at = bodies.End - 1;
+                }
+                for (int k = 0; k < record.Outputs.Length; k++)
+                {
+                    if (record.Bodies is { } graphs) SetResult(record.Outputs[k], graphs.Outputs.ElementAtOrDefault(k) ?? []);
+                    else if (!record.Outputs[k].IsParameter) SetOutput(state, record, k);
+                    else if (parameters.Add(record.Outputs[k])) SetParameter(record.Outputs[k]);
+                }
+            }
+        }
+
+        // A state is zero in every step if it is at first and if, where it is in one step, it is in the next.
+        void Steps(int first, NodeBodies bodies)
+        {
+            const int MaxRounds = 8;
+            foreach (var (inner, outer, _) in bodies.Inputs) inner.Zero = outer.Point is null ? [.. outer.Zero.Intersect(Leaves(inner))] : [];
+            for (int round = 0; ; round++)
+            {
+                Walk(first, bodies.End);
+                bool holds = true;
+                foreach (var (inner, _, next) in bodies.Inputs)
+                {
+                    if (next is null || (next.Point is null && inner.Zero.IsSubsetOf(next.Zero))) continue;
+                    if (round >= MaxRounds || next.Point is not null) inner.Zero = [];
+                    else inner.Zero = [.. inner.Zero.Intersect(next.Zero)];
+                    holds = false;
+                }
+                if (holds) return;
             }
         }
 
@@ -49,9 +84,17 @@ internal static class ZeroAnalysis
 
     private static HashSet<Factor> Leaves(TensorState tensor) => [.. (tensor.Terms ?? []).SelectMany(t => t.Leaves)];
 
+    /// <summary>What comes out of graphs is zero where it is in each of them.</summary>
+    private static void SetResult(TensorState output, TensorState[] results)
+    {
+        output.Zero = results.Length == 0 || results.Any(r => r.Point is not null) ? []
+            : [.. Leaves(output).Where(leaf => leaf.Size is not null && results.All(r => r.Zero.Contains(leaf)))];
+    }
+
     private static void SetOutput(InferenceState state, NodeRecord record, int index)
     {
         var output = record.Outputs[index];
+        (output.Zero, output.Point) = ([], null);
         if (output.Terms is null) return;
         if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized) output.Point = ZeroPoint.Of(state, record, quantized);
         else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
