@@ -153,6 +153,14 @@ internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?
 /// <summary>An integer attribute that is the size of a term.</summary>
 internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
 
+/// <summary>A constant list of positions that is written anew: the positions, among those of an axis that stay, of what stays of the result.</summary>
+/// <param name="Node">The node that reads it.</param>
+/// <param name="Input">Index of the operand.</param>
+/// <param name="Indices">The list in the dense model.</param>
+/// <param name="Axis">The axis that is indexed.</param>
+/// <param name="Result">The axis of the result, one position for each index.</param>
+internal sealed record IndexUse(NodeInfo Node, int Input, long[] Indices, Term Axis, Term Result);
+
 /// <summary>A number that an operator takes from the size of an axis unless an attribute gives it: written down when the axis is pruned.</summary>
 internal sealed record ScaleUse(NodeInfo Node, string Attribute, float Value, Term Term);
 

@@ -145,7 +145,11 @@ internal sealed class Inference
     private void Apply(NodeContext context, Scope scope)
     {
         var node = context.Node;
-        if (ValueRules.TryEvaluate(context)) return;
+        if (ValueRules.TryEvaluate(context))
+        {
+            context.Record.Rule = node.OpType;
+            return;
+        }
         if (node.Attribute.Any(a => a.G is not null || a.Graphs.Count > 0))
         {
             _subgraphs.Apply(context, scope);

@@ -45,7 +45,8 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
     {
         var node = graph.Node(use.Node.Ordinal);
         var epsilon = node.Attribute.FirstOrDefault(a => a.Name == "epsilon");
-        if (epsilon is null) node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
+        // ONNX Runtime's defaults differ.
+        if (epsilon is null) node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = node.OpType == "SkipSimplifiedLayerNormalization" ? 1e-12f : 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
         epsilon.F = (float)(epsilon.F / ratio);
         string scaled = graph.FreshName(node.Input[use.Scale] + "_scaled");
         var multiply = new NodeProto { OpType = "Mul", Name = scaled };

@@ -11,7 +11,18 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         foreach (var uses in graph.Analysis.State!.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
         foreach (var use in graph.Analysis.State.SizeUses) ApplyOperand(use);
+        foreach (var use in graph.Analysis.State.IndexUses.Where(u => slim.Touches(u.Axis))) ApplyIndex(use);
         foreach (var use in graph.Analysis.State.ScaleUses.Where(u => slim.Touches(u.Term))) ApplyScale(use);
+    }
+
+    private void ApplyIndex(IndexUse use)
+    {
+        var place = slim.KeptIndices(use.Axis).Select((index, k) => (index, k)).ToDictionary(p => (long)p.index, p => (long)p.k);
+        long[] indices = [.. slim.KeptIndices(use.Result).Select(k => place[use.Indices[k]])];
+        var type = (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
+        string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index");
+        graph.AddInitializer(use.Node.Scope, graph.Analysis.Model.NewTensor(name, type, [indices.LongLength], TensorContent.FromLongs(type, indices)));
+        graph.Node(use.Node.Ordinal).Input[use.Input] = name;
     }
 
     private void ApplyScale(ScaleUse use)

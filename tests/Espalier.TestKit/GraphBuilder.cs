@@ -242,6 +242,10 @@ public sealed class GraphBuilder
                 a.Type = AttributeProto.Types.AttributeType.Ints;
                 a.Ints.AddRange(ints.Select(i => (long)i));
                 break;
+            case float[] floats:
+                a.Type = AttributeProto.Types.AttributeType.Floats;
+                a.Floats.AddRange(floats);
+                break;
             case TensorProto t:
                 (a.Type, a.T) = (AttributeProto.Types.AttributeType.Tensor, t);
                 break;

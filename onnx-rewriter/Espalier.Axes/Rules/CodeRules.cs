@@ -5,7 +5,11 @@ namespace Espalier.Axes;
 /// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
 /// <param name="Text">What it says, in one line.</param>
 /// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1);
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1)
+{
+    /// <summary>Whether it is one of integer arithmetic.</summary>
+    public bool IsQuantized => Apply.Method.DeclaringType == typeof(QuantizedRules) || Apply.Method.DeclaringType == typeof(BlockQuantizedRules);
+}
 
 /// <summary>The operators whose rule is code.</summary>
 internal static class CodeRules
@@ -43,6 +47,39 @@ internal static class CodeRules
         [("", "TopK")] = new(ReduceRules.TopK, true, "one axis is inexact and k of its units must stay, or frozen where the indices are read; the others pass"),
         [("", "ArgMax")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
         [("", "ArgMin")] = new(ReduceRules.ArgExtremum, true, "one axis is frozen, the others pass"),
+        [("", "CumProd")] = new(IndexRules.CumProd, true, "the shape passes; one axis is frozen"),
+        [("", "GatherElements")] = new(IndexRules.GatherElements, true, "the gathered axis is frozen; along the others, data, indices and result agree", 2),
+        [("", "GatherND")] = new(IndexRules.GatherND, true, "the axes that positions are given for are frozen, the others pass", 2),
+        [("", "Scatter")] = new(IndexRules.ScatterElements, true, "one axis is frozen; along the others, data, indices and updates agree", 3),
+        [("", "ScatterElements")] = new(IndexRules.ScatterElements, true, "one axis is frozen; along the others, data, indices and updates agree", 3),
+        [("", "ScatterND")] = new(IndexRules.ScatterND, true, "the axes that positions are given for are frozen; the others agree with those of the updates", 3),
+        [("", "TensorScatter")] = new(IndexRules.TensorScatter, true, "one axis is frozen; the others of cache and update agree", 2),
+        [("", "OneHot")] = new(IndexRules.OneHot, true, "the axes of the indices pass; the new one is frozen"),
+        [("", "Compress")] = new(IndexRules.Compress, true, "one axis is frozen, the others pass; without an axis all are frozen"),
+        [("", "NonZero")] = new(IndexRules.NonZero, true, "every axis is frozen, because positions become data"),
+        [("", "Unique")] = new(IndexRules.Unique, true, "every axis is frozen, because elements are compared with each other"),
+        [("", "ReverseSequence")] = new(IndexRules.ReverseSequence, true, "the time axis is frozen, the others pass", 2),
+        [("", "DFT")] = new(SignalRules.Dft, true, "the transformed axis and the last one are frozen, the others pass"),
+        [("", "STFT")] = new(SignalRules.Stft, true, "the batch axis passes; positions and frequencies are frozen"),
+        [("", "HannWindow")] = new(SignalRules.Window, false, "one axis, frozen"),
+        [("", "HammingWindow")] = new(SignalRules.Window, false, "one axis, frozen"),
+        [("", "BlackmanWindow")] = new(SignalRules.Window, false, "one axis, frozen"),
+        [("", "MelWeightMatrix")] = new(SignalRules.MelWeights, false, "frequencies and bands, frozen"),
+        [("", "RandomNormal")] = new(SignalRules.Random, false, "axes of the given sizes, frozen"),
+        [("", "RandomUniform")] = new(SignalRules.Random, false, "axes of the given sizes, frozen"),
+        [("", "AffineGrid")] = new(SignalRules.AffineGrid, true, "the batch axis passes; coordinates and positions are frozen"),
+        [("", "CenterCropPad")] = new(SignalRules.CenterCropPad, true, "axes that keep their size pass; the others are frozen"),
+        [("", "Col2Im")] = new(SignalRules.Col2Im, true, "channels pass; positions are frozen"),
+        [("", "RotaryEmbedding")] = new(SignalRules.Rotary, true, "heads pass; the pairs of a rotation go together, with their column of the caches", All),
+        [("", "Shape")] = new(SourceRules.Sizes, true, "the sizes of the axes, as numbers"),
+        [("", "Size")] = new(SourceRules.Sizes, true, "the product of the sizes, as a number"),
+        [("com.microsoft", "RotaryEmbedding")] = new(SignalRules.Rotary, true, "heads pass; the pairs of a rotation go together, with their column of the caches", All),
+        [("com.microsoft", "ExpandDims")] = new(ShapeRules.Unsqueeze, true, "an axis of size 1 comes"),
+        [("com.microsoft", "Pad")] = new(SelectRules.Pad, true, "padding with zeros is a sum with free units; other padding freezes the axis"),
+        [("com.microsoft", "Range")] = new(SourceRules.Range, false, "one axis, frozen, because its positions are counted"),
+        [("com.microsoft", "GatherND")] = new(IndexRules.GatherND, true, "the axes that positions are given for are frozen, the others pass", 2),
+        [("com.microsoft", "UnfoldTensor")] = new(IndexRules.Unfold, true, "one axis becomes two of frozen positions, the others pass"),
+        [("com.microsoft", "BiasSoftmax")] = new(ReduceRules.Softmax, true, "the shape passes; the axes from `axis` on are inexact"),
         [("", "CumSum")] = new(ReduceRules.CumSum, true, "the shape passes; one axis is frozen"),
         [("", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "the shape passes; scales lie along one axis, or along its whole blocks", 3),
         [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),

@@ -16,6 +16,7 @@ internal sealed class InferenceState(OnnxModel model)
     public List<SizeUse> SizeUses { get; } = [];
     public List<AttributeUse> AttributeUses { get; } = [];
     public List<ScaleUse> ScaleUses { get; } = [];
+    public List<IndexUse> IndexUses { get; } = [];
     public List<NodeRecord> Records { get; } = [];
     public List<(string Role, Term Term)> Roles { get; } = [];
     /// <summary>Axes that Expand repeats: their elements do not depend on the index.</summary>

@@ -28,7 +28,8 @@ internal abstract record AxisPattern
 /// <param name="Broadcast"><c>~</c>: may have fewer axes, or axes of size 1.</param>
 /// <param name="Opaque"><c>*</c>: the rule says nothing of it; its factors are frozen.</param>
 /// <param name="Ignored"><c>_</c>: neither its elements nor its axes matter.</param>
-internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque, bool Ignored = false)
+/// <param name="Absent"><c>-</c>: the line does not hold where it is there.</param>
+internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque, bool Ignored = false, bool Absent = false)
 {
     public bool HasPack => Axes.Any(a => a is AxisPattern.Pack);
 
@@ -43,6 +44,8 @@ internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Opt
 internal sealed class OperatorRule
 {
     public required string Operator { get; init; }
+    /// <summary>Whether it stands in the tables of integer arithmetic.</summary>
+    public bool IsQuantized { get; private init; }
     /// <summary>The line as it stands in the table, with single spaces.</summary>
     public required string Text { get; init; }
     public required ImmutableArray<OperandPattern> Operands { get; init; }
@@ -72,6 +75,8 @@ internal sealed class OperatorRule
     public string[] Grouped { get; private set; } = [];
     /// <summary>An attribute that, where it is absent, follows from the size of a variable: 1/√size.</summary>
     public (string Attribute, string Variable)? Scale { get; private set; }
+    /// <summary>A variable over which the largest are chosen, and the attribute that says how many.</summary>
+    public (string Variable, string Attribute)? Chosen { get; private set; }
     /// <summary>The product is not the last step: nothing can be added to it from outside.</summary>
     public bool Fused { get; private set; }
     public int[]? Contract { get; private set; }
@@ -80,18 +85,21 @@ internal sealed class OperatorRule
     public long Since { get; private set; }
     public long Until { get; private set; } = long.MaxValue;
 
-    public static OperatorRule Parse(string line)
+    /// <summary>Parses one line.</summary>
+    /// <param name="line">The line.</param>
+    /// <param name="quantized">Whether it stands in the tables of integer arithmetic.</param>
+    public static OperatorRule Parse(string line, bool quantized = false)
     {
         var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
         // Clauses may hold no bars: attributes are written attr=var.
         var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
-        var rule = new OperatorRule { Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
+        var rule = new OperatorRule { IsQuantized = quantized, Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
         foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
             rule.Add(clause, line);
         return rule;
 
         static ImmutableArray<OperandPattern> Side(string text)
-            => text.Length == 0 ? [] : [.. text.Split(',', StringSplitOptions.TrimEntries).Select(Operand)];
+            => [.. text.Split(',', StringSplitOptions.TrimEntries).Select(Operand)];
     }
 
     private static OperandPattern Operand(string text)
@@ -102,6 +110,7 @@ internal sealed class OperatorRule
         if (broadcast) text = text[1..].TrimStart();
         if (text == "*") return new([], optional, false, true);
         if (text == "_") return new([], optional, false, false, true);
+        if (text == "-") return new([], true, false, false, Absent: true);
         return new(AxesOf(text.TrimStart()), optional, broadcast, false);
     }
 
@@ -164,11 +173,11 @@ internal sealed class OperatorRule
             case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), Numbers(parts[2])); break; }
             case "fix": Fixed = value.Split(','); break;
             case "zero":
-                var zero = value.Split('=');
+                var of = value.Split('@');
+                var zero = of[0].Split('=');
                 var kind = Enum.Parse<ZeroRule>(zero[0], ignoreCase: true);
-                var of = zero.ElementAtOrDefault(1)?.Split('@');
-                int[]? operands = of is null ? null : Numbers(of[0]);
-                if (of?.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
+                int[]? operands = zero.Length > 1 ? Numbers(zero[1]) : null;
+                if (of.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
                 else (Zero, ZeroOperands) = (kind, operands);
                 break;
             case "draws": Drawn = value.Split(','); break;
@@ -176,6 +185,7 @@ internal sealed class OperatorRule
             case "grouped": Grouped = value.Split('*'); break;
             case "scale": { var pair = value.Split('='); Scale = (pair[0], pair[1]); break; }
             case "fused": Fused = true; break;
+            case "top": { var pair = value.Split('='); Chosen = (pair[0], pair[1]); break; }
             case "contract": Contract = Numbers(value); break;
             case "geometry": Geometry = value; break;
             case "variadic": Variadic = true; break;

@@ -52,7 +52,8 @@ internal sealed class RuleApplication
                 if (!pattern.Optional && k < rule.Operands.Length) return false;
                 continue;
             }
-            if (!pattern.Opaque && (input.Terms is null || !pattern.MatchesRank(input.Terms.Length))) return false;
+            if (pattern.Absent) return false;
+            if (!pattern.Opaque && !pattern.Ignored && (input.Terms is null || !pattern.MatchesRank(input.Terms.Length))) return false;
         }
         return true;
     }
@@ -206,9 +207,17 @@ internal sealed class RuleApplication
         for (int k = 0; k < parts.Length; k++) BindAxis(sum.Parts[k], parts[k]);
     }
 
+    private Term Nested(AxisPattern pattern, long size)
+    {
+        var term = _context.Fresh(size);
+        BindAxis(pattern, term);
+        return term;
+    }
+
+    /// <summary>Whether more than one part of a product, or of a sum, is not known yet.</summary>
     private bool IsOpen(AxisPattern pattern) => pattern switch
     {
-        AxisPattern.Product p => p.Parts.Count(part => part is AxisPattern.Variable v && !_variables.ContainsKey(v.Name)) > 1,
+        AxisPattern.Product p => p.Parts.Count(part => part is AxisPattern.Variable v ? !_variables.ContainsKey(v.Name) : SizeOf(part) is null) > 1,
         AxisPattern.Sum s => s.Parts.Count(part => SizeOf(part) is null) > 1,
         _ => false,
     };
@@ -233,7 +242,7 @@ internal sealed class RuleApplication
             {
                 AxisPattern.Variable v => _variables.GetValueOrDefault(v.Name),
                 AxisPattern.Number n => _context.Constant(n.Size, "the blocks of this axis have a meaning each"),
-                _ => null,
+                var nested => SizeOf(nested) is { } inner ? Nested(nested, inner) : null,
             };
             if (parts[k] is { } part) known = known * part.Size;
             else (open, opens) = (k, opens + 1);
@@ -247,7 +256,11 @@ internal sealed class RuleApplication
         }
         if (opens == 1)
         {
-            string name = ((AxisPattern.Variable)product.Parts[open]).Name;
+            if (product.Parts[open] is not AxisPattern.Variable { Name: var name })
+            {
+                _context.Freeze(axis, "how the axis divides is not known");
+                return;
+            }
             if (axis.Size is { } size && (known == 0 || size % known != 0))
             {
                 _context.Freeze(axis, $"its size {size} is not a multiple of {known}");
@@ -314,6 +327,8 @@ internal sealed class RuleApplication
             foreach (var term in Terms(name)) _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
         foreach (var (role, name) in _rule.Roles)
             foreach (var term in Terms(name)) _context.State.Roles.Add((role.Replace('-', ' '), term));
+        if (_rule.Chosen is var (chosen, count))
+            foreach (var term in Terms(chosen)) _context.Inexact(term, "the largest are chosen over this axis, and a zeroed unit may be among them", _context.Int(count, 1));
         if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));
         if (_rule.Scale is var (attribute, scaled) && _context.Attribute(attribute) is not { F: not 0 })
             foreach (var term in Terms(scaled)) _context.KeepScale(attribute, term);

@@ -141,17 +141,60 @@ internal static class SelectRules
                     return;
                 }
             }
-            else if (index.LongLength == size && index.Select((n, k) => n == k).All(b => b))
-            {
-                // Everything in order; after pruning the list of indices would be shorter, so the axis stays.
-                context.Freeze(x[axis], "its positions are listed one by one");
-                context.Output(0, x);
-                return;
-            }
+        }
+        if (x[axis].Size is { } length && Indices(context, length) is { } indices && Selected(context, x[axis], length, indices) is { } part)
+        {
+            context.Record.SizeOperands.Add(1);
+            context.FreezeAll(context.Input(1), "a list of positions, which is written anew");
+            context.State.IndexUses.Add(new(context.Info, 1, indices, x[axis], part));
+            context.Output(0, [.. x[..axis], part, .. x[(axis + 1)..]]);
+            return;
         }
         context.Freeze(x[axis], context.Input(1)?.IsConstant == true ? "its positions are listed one by one" : "its positions are chosen by data");
         if (context.Input(1)?.Terms is { } chosen) context.Output(0, [.. x[..axis], .. chosen, .. x[(axis + 1)..]]);
         else context.Barrier("the rank of its indices is not known");
+    }
+
+    /// <summary>A constant vector of indices, counted from the front.</summary>
+    private static long[]? Indices(NodeContext context, long size)
+    {
+        if (context.Input(1) is not { Terms.Length: 1 } operand) return null;
+        long[]? indices = operand.Value?.DependsOnSizes == false ? operand.Value.Numbers
+            : operand.Data is { } data && data.Dims is [> 0] ? context.State.Model.Content(data).ToLongs() : null;
+        return indices?.All(n => n >= -size && n < size) == true ? [.. indices.Select(n => n < 0 ? n + size : n)] : null;
+    }
+
+    /// <summary>
+    /// What a list of indices selects: a product whose factors change places (a channel shuffle), or a few runs, each a part of the axis.
+    /// Null for a list without structure.
+    /// </summary>
+    private static Term? Selected(NodeContext context, Term axis, long size, long[] indices)
+    {
+        if (indices.LongLength == size)
+        {
+            for (long major = 2; major <= size / 2; major++)
+            {
+                if (size % major != 0) continue;
+                long minor = size / major;
+                if (!indices.Select((n, k) => n == (k % major * minor) + (k / major)).All(b => b)) continue;
+                return context.Unifier.SplitMinor(axis, minor) is var (high, low) ? Term.Product(low, high) : null;
+            }
+        }
+        var runs = new List<(long From, long To)>();
+        foreach (long n in indices)
+        {
+            if (runs.Count > 0 && runs[^1].To == n) runs[^1] = (runs[^1].From, n + 1);
+            else runs.Add((n, n + 1));
+        }
+        // Runs of one unit each would leave no two units that can be told from each other.
+        if (2 * runs.Count > indices.Length) return null;
+        var parts = new List<Term>();
+        foreach (var (from, to) in runs)
+        {
+            if (context.Unifier.Cut(axis, to) is not var (head, _) || context.Unifier.Cut(head, from) is not var (_, part)) return null;
+            parts.Add(part);
+        }
+        return Term.Sum(parts);
     }
 
     /// <summary>ONNX Pad: padding is concatenated; constant zeros are units like others, and as many as the partner of an Add needs.</summary>

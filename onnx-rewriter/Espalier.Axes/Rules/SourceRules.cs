@@ -66,13 +66,27 @@ internal static class SourceRules
             context.Record.ZeroTerms.AddRange(terms);
     }
 
+    /// <summary>Shape and Size of a known rank are arithmetic (see <see cref="ValueRules"/>); longer results are no sizes that could be tracked.</summary>
+    public static void Sizes(NodeContext context)
+    {
+        foreach (var term in context.Input(0)!.Terms!) context.Freeze(term, "its size becomes data");
+        context.Output(0, context.Node.OpType == "Size" ? [] : [context.Constant(null, "a vector of sizes")]);
+    }
+
     public static void Range(NodeContext context)
     {
         var limit = context.Input(1)?.Value?.Elements[0]?.Dense;
         bool whole = context.Input(0)?.Value?.Numbers is [0] && context.Input(2)?.Value?.Numbers is [1];
-        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(null);
+        var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(Count());
         context.Freeze(term, "its positions are counted");
         context.Output(0, [term]);
+
+        // Constants of any type: max(⌈(limit − start) / delta⌉, 0).
+        long? Count()
+        {
+            var numbers = Enumerable.Range(0, 3).Select(k => context.Input(k)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null).ToArray();
+            return numbers is [[var start], [var end], [var delta]] && delta != 0 ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta)) : null;
+        }
     }
 
     /// <summary>ONNX Resize and Upsample: axes that keep their size pass; the others are positions.</summary>
@@ -88,6 +102,8 @@ internal static class SourceRules
         long[]? listed = context.Ints("axes");
         var terms = new Term[x.Length];
         var required = new Term?[sizes?.Elements.Length ?? 0];
+        // Operator set 18: with another policy than stretch the sizes are bounds, and what comes out follows from all of them.
+        bool keepsRatio = sizes is not null && context.Text("keep_aspect_ratio_policy", "stretch") != "stretch";
         for (int k = 0; k < x.Length; k++)
         {
             int element = listed is null ? k : Array.FindIndex(listed, l => NodeContext.Axis(l, x.Length) == k);
@@ -104,12 +120,13 @@ internal static class SourceRules
                 if (same) required[element] = x[k];
                 size = wanted.Value;
             }
-            if (same)
+            if (same && (element < 0 || !keepsRatio))
             {
                 terms[k] = x[k];
                 continue;
             }
             context.Freeze(x[k], "resampled along this axis");
+            if (keepsRatio) size = null;
             bool known = x[k].Size is not null || (sizes is not null && size is not null);
             terms[k] = context.Constant(known ? size : null, "resampled along this axis", size);
         }
@@ -119,19 +136,27 @@ internal static class SourceRules
         context.Record.Zero = context.Text("coordinate_transformation_mode", "") == "tf_crop_and_resize" ? ZeroRule.Never : ZeroRule.First;
     }
 
-    /// <summary>ONNX Einsum without ellipsis: every label is an axis; labels that the result lacks are summed.</summary>
+    /// <summary>ONNX Einsum: every label is an axis; labels that the result lacks are summed; an ellipsis is as many labels as are left.</summary>
     public static void Einsum(NodeContext context)
     {
         var sides = context.Text("equation", "").Replace(" ", "", StringComparison.Ordinal).Split("->");
         var operands = sides[0].Split(',');
-        if (sides[0].Contains('.') || operands.Length != context.Inputs.Length
+        int most = 0;
+        for (int k = 0; k < operands.Length && operands.Length == context.Inputs.Length; k++)
+        {
+            if (!operands[k].Contains("...", StringComparison.Ordinal)) continue;
+            int rest = Math.Max(0, (context.Input(k)?.Terms?.Length ?? 0) - (operands[k].Length - 3));
+            operands[k] = operands[k].Replace("...", Broadcasting(rest), StringComparison.Ordinal);
+            most = Math.Max(most, rest);
+        }
+        if (operands.Any(o => o.Contains('.')) || operands.Length != context.Inputs.Length
             || operands.Where((o, k) => o.Length != context.Input(k)?.Terms?.Length || o.Distinct().Count() != o.Length).Any())
         {
             context.Barrier("an equation that the rule does not read");
             return;
         }
-        string result = sides.Length > 1 ? sides[1]
-            : string.Concat(sides[0].Replace(",", "", StringComparison.Ordinal).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
+        string result = sides.Length > 1 ? sides[1].Replace("...", Broadcasting(most), StringComparison.Ordinal)
+            : Broadcasting(most) + string.Concat(string.Concat(operands).Where(char.IsAsciiLetter).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
         var labels = new Dictionary<char, Term>();
         for (int k = 0; k < operands.Length; k++)
             for (int j = 0; j < operands[k].Length; j++)
@@ -146,6 +171,9 @@ internal static class SourceRules
         context.Record.Macs.Add([.. labels.Values]);
         context.Output(0, [.. result.Select(c => labels[c])]);
         context.Record.Zero = ZeroRule.Any;
+
+        // Labels of their own, counted from the right, as the axes of an ellipsis broadcast.
+        static string Broadcasting(int count) => string.Concat(Enumerable.Range(1, count).Reverse().Select(k => (char)('\ue000' + k)));
 
         int At(int operand, char label)
             => operands[operand].IndexOf(label) is >= 0 and var at && !context.Input(operand)!.Terms![at].IsOne ? at : -1;

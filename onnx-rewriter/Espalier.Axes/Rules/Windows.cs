@@ -1,6 +1,6 @@
 namespace Espalier.Axes;
 
-/// <summary>Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool).</summary>
+/// <summary>Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool, MaxUnpool).</summary>
 internal static class Windows
 {
     public static void Infer(NodeContext context, string geometry, Dictionary<string, List<Term>> packs, string result)
@@ -10,6 +10,11 @@ internal static class Windows
         if (geometry == "global")
         {
             packs[result] = [.. x.Select(_ => Term.One)];
+            return;
+        }
+        if (geometry == "open" || (geometry == "unpool" && context.Input(2) is not null))
+        {
+            packs[result] = [.. x.Select(t => context.Constant(null, "positions of a window", t.NominalSize))];
             return;
         }
         var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
@@ -28,7 +33,7 @@ internal static class Windows
             {
                 long stride = strides?[k] ?? 1, extent = ((kernel[k] - 1) * (dilations?[k] ?? 1)) + 1;
                 long pad = auto is "VALID" ? 0 : pads is null ? 0 : pads[k] + pads[k + x.Count];
-                size = geometry == "deconv"
+                size = geometry is "deconv" or "unpool"
                     ? auto.StartsWith("SAME", StringComparison.Ordinal) ? n * stride : (stride * (n - 1)) + (outputPadding?[k] ?? 0) + extent - pad
                     : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
                     : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));

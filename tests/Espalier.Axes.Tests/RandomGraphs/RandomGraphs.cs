@@ -87,7 +87,7 @@ internal static class RandomElements
         "ThresholdedRelu", "Shrink", "com.microsoft::Gelu", "com.microsoft::QuickGelu", "com.microsoft::FastGelu", "*Exp", "*Sinh", "*Cosh", "*Acos", "*Asin", "*Tan", "*Reciprocal", "*Sqrt", "*Log",
     ];
 
-    private static readonly string[] Binary = ["Add", "Sub", "Mul", "Max", "Min", "Mean", "Sum", "Div", "PRelu", "Where", "Less"];
+    private static readonly string[] Binary = ["Add", "Sub", "Mul", "Max", "Min", "Mean", "Sum", "Div", "PRelu", "Where", "Less", "Pow"];
 
     /// <summary>How many variants all operators need.</summary>
     public static int Count => Unary.Length + Binary.Length;

@@ -12,12 +12,11 @@ internal static class Sequences
     [
         new("Mamba, unrolled", () => Mamba(ScanBy.Steps)) { Exact = "Neurons 1, HeadDims 1, ValueDims 1, Width 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data"], Groups = OfMamba },
         new("Mamba, Loop", () => Mamba(ScanBy.Loop)) { Exact = "Neurons 2, HeadDims 1, ValueDims 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data"], Groups = OfMamba },
-        // What a body gets as its input is not known to be zero, so the sum over the states is not shown to be exact.
-        new("Mamba, Scan", () => Mamba(ScanBy.Scan))
+        new("Mamba, Scan", () => Mamba(ScanBy.Scan)) { Exact = "Neurons 2, HeadDims 1, ValueDims 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data"], Groups = OfMamba },
+        new("Mixture of experts, traced", TracedExperts)
         {
-            Exact = "Neurons 2, ValueDims 1", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "MatMul: it sums values that a removed unit does not leave zero"],
-            Groups = c => c.Group("in.weight", 1, 16, null, ("conv.weight", 0), ("x_proj.weight", 0), ("dt_proj.weight", 1), ("a_log", 0), ("d", 0), ("out.weight", 0))
-                .Group("x_proj.weight", 1, 3, null, ("dt_proj.weight", 0)).Inexact("x_proj.weight", 1, 6, "it sums values"),
+            Exact = "Neurons 3, Width 1", Share = 0.98, Stays = [.. ZooModel.Interface, "TopK: its positions become data"],
+            Groups = c => c.Group("e0.w1.weight", 1, 14, GroupKind.Neurons, ("e0.w3.weight", 1), ("e0.w2.weight", 0)),
         },
         new("Mixture of experts, stacked", StackedExperts)
         {
@@ -115,6 +114,35 @@ internal static class Sequences
             var y2 = g.Nodes("Loop", 2, [g.Int(length), "", Zeros()], ("body", body));
             return g.Transpose(y2[1], 1, 2, 0);
         }
+    }
+
+    /// <summary>As a traced Mixtral: every expert takes its tokens by NonZero and Gather and adds them back by ScatterND.</summary>
+    private static GraphBuilder TracedExperts()
+    {
+        const int width = 10, experts = 3, hidden = 14;
+        var g = new GraphBuilder(179);
+        var x = g.Input("x", "batch", 5, 8);
+        x = g.Linear(x, "in", 8, width);
+        var n = g.Reshape(g.RmsNorm(x, "norm", width), -1, width);
+        var probability = g.Softmax(g.Linear(n, "router", width, experts, bias: false));
+        var top = g.Nodes("TopK", 2, [probability, g.Longs(2)], ("axis", -1));
+        var weights = g.Node("Div", [top[0], g.Node("ReduceSum", [top[0], g.Longs(-1)], ("keepdims", 1))]);
+        // [tokens, k, experts] to [experts, k, tokens].
+        var chosen = g.Transpose(g.Node("OneHot", [top[1], g.Longs(g.Fresh("depth"), experts), g.Longs(0, 1)]), 2, 1, 0);
+        var sum = g.Node("ConstantOfShape", g.Node("Shape", n));
+        for (int e = 0; e < experts; e++)
+        {
+            var places = g.Split(g.Node("NonZero", g.Select(chosen, 0, e)), 0, 1, 1);
+            var (rank, token) = (g.Squeeze(places[0], 0), g.Squeeze(places[1], 0));
+            var tokens = g.Node("Gather", [n, token], ("axis", 0));
+            var y = g.Mul(g.Silu(g.Linear(tokens, $"e{e}.w1", width, hidden, bias: false)), g.Linear(tokens, $"e{e}.w3", width, hidden, bias: false));
+            y = g.Linear(y, $"e{e}.w2", hidden, width, bias: false);
+            var share = g.Node("GatherND", [weights, g.Concat(1, g.Unsqueeze(token, 1), g.Unsqueeze(rank, 1))]);
+            y = g.Mul(y, g.Unsqueeze(share, 1));
+            sum = g.Node("ScatterND", [sum, g.Unsqueeze(token, 1), y], ("reduction", "add"));
+        }
+        x = g.Add(x, g.Node("Reshape", [sum, g.Node("Shape", x)]));
+        return g.Output(g.Linear(g.RmsNorm(x, "norm_f", width), "out", width, 4), "batch", 5, 4);
     }
 
     private static GraphBuilder StackedExperts()

@@ -1,0 +1,132 @@
+using Espalier.Axes;
+using Espalier.TestKit;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
+using static Espalier.Axes.Tests.Surroundings;
+
+namespace Espalier.Axes.Tests;
+
+// Products, convolutions, recurrences and attention of the standard domain.
+internal static partial class OperatorCases
+{
+    private static void Products(List<OperatorCase> cases)
+    {
+        cases.Of("MatMul", 13, g => g.EndRows(g.Node("MatMul", [g.Tokens(), g.Weight("w", Width, Width)]), zero: true)).Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, Width, ("b.weight", 0));
+        cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.Rows(), g.Weight("w", Width))), "by a vector").Group("a.weight", 1, Width, ("w", 0));
+        cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", 6), g.MatMul(g.Weight("l", 6, 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)))), "of a vector")
+            .Group("w", 0, 6, ("l", 0)).Passes();
+        cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.MatMul(g.Weight("l", 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)), g.Weight("w", Width))), "of two vectors").Group("a.weight", 1, Width, ("w", 0));
+        foreach (var (a, b) in ((int, int)[])[(0, 0), (0, 1), (1, 0), (1, 1)])
+            foreach (string op in (string[])["Gemm", "com.microsoft::FusedGemm"])
+                cases.Of(op, 13, g =>
+                {
+                    var x = g.Rows();
+                    if (a == 1) x = g.Transpose(x, 1, 0);
+                    var w = b == 0 ? g.Weight("w", Width, Width) : g.Weight("w", Width, Width);
+                    g.EndRows(op == "Gemm" ? g.Node(op, [x, w, g.Weight("c", Width)], ("transA", a), ("transB", b))
+                        : g.Node(op, [x, w, g.Weight("c", Width)], ("transA", a), ("transB", b), ("activation", "Relu")), zero: true);
+                }, $"{a}{b}").Group("a.weight", 1, Width, ("w", b)).Group("w", 1 - b, Width, ("c", 0), ("b.weight", 0));
+        cases.Of("com.microsoft::FusedGemm", 13, g => g.EndRows(g.Node("com.microsoft::FusedGemm", [g.Rows(), g.Weight("w", Width, Width)], ("activation", "Sigmoid"))), "sigmoid").Group("w", 1, Width, ("b.weight", 0));
+        foreach (var (opset, group) in ((int, int)[])[(7, 1), (11, 2), (22, 1)])
+            cases.Of("Conv", opset, g => g.End(g.Conv(g.Image(), "c", Channels, Channels, group: group), zero: true), $"{group} groups")
+                .Group("a.weight", 0, group == 1 ? Channels : Channels / group, ("c.weight", 1)).Group("c.weight", 0, group == 1 ? Channels : Channels / group, ("c.bias", 0), ("b.weight", 1));
+        cases.Of("ConvTranspose", 22, g => g.End(g.Node("ConvTranspose", [g.Image(), g.Weight("c", Channels, Channels, 2, 2), g.Weight("c.bias", Channels)], ("strides", new[] { 2, 2 })), zero: true))
+            .Group("a.weight", 0, Channels, ("c", 0)).Group("c", 1, Channels, ("c.bias", 0), ("b.weight", 1));
+        foreach (string form in (string[])["one", "groups", "offset groups"])
+            cases.Of("DeformConv", 22, g =>
+            {
+                int group = form == "groups" ? 2 : 1, offsets = form == "offset groups" ? 2 : 1;
+                var x = g.Image();
+                var offset = g.Conv("x", "offset", 3, offsets * 18);
+                var mask = g.Sigmoid(g.Conv("x", "mask", 3, offsets * 9));
+                g.End(g.Node("DeformConv", [x, g.Weight("c", Channels, Channels / group, 3, 3), offset, g.Weight("c.bias", Channels), mask],
+                    ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }), ("group", group), ("offset_group", offsets)), zero: true);
+            }, form).Group("a.weight", 0, form == "one" ? Channels : Channels / 2, ("c", 1)).Group("c", 0, form == "groups" ? Channels / 2 : Channels, ("c.bias", 0), ("b.weight", 1));
+        cases[^1].Group("offset.weight", 0, 2, ("a.weight", 0), ("c", 1), ("mask.weight", 0));
+        cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", Width, 3, 4)], ("equation", "bsi,ihd->bshd")) is var y ? g.Reshape(y, 0, 0, 12) : "", zero: true))
+            .Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, 3, ("b.weight", 0)).Group("w", 2, 4, ("b.weight", 0));
+        cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 7, Width)], ("equation", "...i,ji->...j")), zero: true, width: 7), "ellipsis").Group("a.weight", 1, Width, ("w", 1)).Group("w", 0, 7, ("b.weight", 0));
+        cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 1, Width, 7)], ("equation", "...ij,...jk")), zero: true, width: 7), "implicit").Group("a.weight", 1, Width, ("w", 1)).Group("w", 2, 7, ("b.weight", 0));
+        foreach (var (op, gates, opset) in ((string, int, int)[])[("LSTM", 4, 22), ("GRU", 3, 14), ("RNN", 1, 7), ("LSTM", 4, 7)])
+        {
+            cases.Of(op, opset, g => Recurrent(g, op, gates, 0)).Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).Group("a.weight", 1, Width, ("w", 2));
+            if (opset >= 14) cases.Of(op, opset, g => Recurrent(g, op, gates, 1), "batch first").Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).NoKernel();
+        }
+        cases.Of("RNN", 14, g => Recurrent(g, "RNN", 1, 1), "batch first").Group("w", 1, Width, ("r", 1), ("r", 2), ("b.weight", 0)).NoKernel();
+    }
+
+    private static void Recurrent(GraphBuilder g, string op, int gates, int layout)
+    {
+        var x = g.Tokens();
+        var y = g.Nodes(op, 2, [x, g.Weight("w", 1, gates * Width, Width), g.Weight("r", 1, gates * Width, Width), g.Weight("bias", 1, 2 * gates * Width)],
+            layout == 1 ? [("hidden_size", Width), ("layout", 1)] : [("hidden_size", Width)]);
+        g.EndRows(g.Opset < 13 ? g.Node("Squeeze", y[0], ("axes", new[] { layout == 0 ? 1 : 2 })) : g.Squeeze(y[0], layout == 0 ? 1 : 2), zero: true);
+    }
+
+    private static void StandardAttention(List<OperatorCase> cases)
+    {
+        const int kv = 2, r = 3, dim = 4, value = 5;
+        foreach (string form in (string[])["3-D", "3-D grouped", "4-D", "4-D grouped", "3-D scale", "4-D cache", "3-D scores"])
+        {
+            bool flat = form.StartsWith("3-D", StringComparison.Ordinal), grouped = !form.EndsWith("-D", StringComparison.Ordinal) && form.EndsWith("grouped", StringComparison.Ordinal);
+            int q = grouped ? kv * r : kv;
+            var added = cases.Of("Attention", form == "3-D" ? 23 : 24, g =>
+            {
+                var x = g.Input("x", 2, Length, 6);
+                string Project(string name, int heads, int size)
+                {
+                    var y = g.Linear(x, name, 6, heads * size);
+                    return flat ? y : g.SplitHeads(y, heads, size);
+                }
+                var operands = new List<string> { Project("q", q, dim), Project("k", kv, dim), Project("v", kv, value), g.Weight("mask", Length, form == "4-D cache" ? Length + 3 : Length) };
+                if (form == "4-D cache") operands.AddRange([g.Weight("past.k", 2, kv, 3, dim), g.Weight("past.v", 2, kv, 3, value)]);
+                var attributes = new List<(string, object)>();
+                if (flat) attributes.AddRange([("q_num_heads", q), ("kv_num_heads", kv)]);
+                if (form == "3-D scale") attributes.AddRange([("scale", 0.3f), ("is_causal", 1)]);
+                var y = g.Nodes("Attention", form == "3-D scores" ? 4 : form == "4-D cache" ? 3 : 1, [.. operands], [.. attributes]);
+                g.Output(g.Linear(flat ? y[0] : g.MergeHeads(y[0], q * value), "o", q * value, 3));
+                // What the caches and the scores hold at removed heads, and what not.
+                if (form == "4-D cache") g.Output(g.Sum(g.MatMul(y[2], g.Weight("read", value, 2)), 1));
+                if (form == "3-D scores") g.Output(g.Node("Einsum", [y[3], g.Weight("read", q)], ("equation", "bhst,h->bst")));
+            }, form);
+            if (grouped) added.Kind(GroupKind.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("o.weight", 0)).Kind(GroupKind.Heads, "q.weight", 1, r, ("o.weight", 0)).Partners();
+            else added.Kind(GroupKind.Heads, "q.weight", 1, kv, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0));
+            added.Kind(GroupKind.HeadDims, "q.weight", 1, dim, ("k.weight", 1)).Kind(GroupKind.ValueDims, "v.weight", 1, value, ("o.weight", 0));
+            if (form == "4-D cache") added.Group("k.weight", 1, kv, ("past.k", 1), ("past.v", 1)).Group("k.weight", 1, dim, ("past.k", 3));
+            if (form == "3-D scores") added.Group("q.weight", 1, kv, ("read", 0));
+        }
+        foreach (bool interleaved in (bool[])[false, true])
+            foreach (string form in (string[])["4-D", "3-D", "partial", "positions"])
+                cases.Of("RotaryEmbedding", 23, g => Rotary(g, "RotaryEmbedding", interleaved, form), form + (interleaved ? " interleaved" : ""))
+                    .Kind(GroupKind.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                    .Kind(GroupKind.HeadDims, "q.weight", 1, form == "partial" ? 2 : 4, ("cos", form == "positions" ? 1 : 2), ("sin", form == "positions" ? 1 : 2));
+        foreach (bool interleaved in (bool[])[false, true])
+            foreach (string form in (string[])["4-D", "3-D", "partial"])
+                cases.Of("com.microsoft::RotaryEmbedding", 23, g => Rotary(g, "com.microsoft::RotaryEmbedding", interleaved, form), form + (interleaved ? " interleaved" : ""))
+                    .Kind(GroupKind.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                    .Kind(GroupKind.HeadDims, "q.weight", 1, form == "partial" ? 2 : 4, ("cos", 1), ("sin", 1));
+    }
+
+    private static void Rotary(GraphBuilder g, string op, bool interleaved, string form)
+    {
+        const int heads = 3, dim = 8;
+        bool standard = !op.Contains(':', StringComparison.Ordinal);
+        int angles = form == "partial" ? 2 : 4;
+        var x = g.Input("x", 2, Length, 6);
+        bool table = !standard || form == "positions";
+        var (cos, sin) = table ? (g.Weight("cos", 9, angles), g.Weight("sin", 9, angles)) : (g.Weight("cos", 2, Length, angles), g.Weight("sin", 2, Length, angles));
+        var positions = g.Longs("positions", [0, 1, 2, 3, 4, 2, 3, 4, 5, 6], [2, Length]);
+        string Turn(string name)
+        {
+            var y = g.Linear(x, name, 6, heads * dim);
+            bool flat = form is "3-D" or "partial";
+            if (!flat) y = g.SplitHeads(y, heads, dim);
+            var attributes = new List<(string, object)> { ("interleaved", interleaved ? 1 : 0) };
+            if (flat && (standard || form == "partial")) attributes.Add(("num_heads", heads));
+            if (form == "partial") attributes.Add(("rotary_embedding_dim", 2 * angles));
+            y = g.Node(op, standard ? form == "positions" ? [y, cos, sin, positions] : [y, cos, sin] : [y, positions, cos, sin], [.. attributes]);
+            return flat ? g.SplitHeads(y, heads, dim) : y;
+        }
+        var v = g.SplitHeads(g.Linear(x, "v", 6, heads * dim), heads, dim);
+        g.Output(g.Linear(g.MergeHeads(g.Attend(Turn("q"), Turn("k"), v, 0.4f), heads * dim), "o", heads * dim, 3));
+    }
+}

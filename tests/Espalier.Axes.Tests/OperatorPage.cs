@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text;
+using Espalier.Axes;
+
+namespace Espalier.Axes.Tests;
+
+/// <summary>Writes the page that lists every operator with its rule or its reason.</summary>
+internal static class OperatorPage
+{
+    /// <summary>Operators that hold graphs: their rules are in the inference itself.</summary>
+    public static readonly IReadOnlyDictionary<(string Domain, string Operator), string> InGraphs = new Dictionary<(string, string), string>
+    {
+        [("", "If")] = "both branches are followed, and must agree on the axes of their results",
+        [("", "Loop")] = "the body is followed once; what goes round it keeps its axes, what is collected gets one more",
+        [("", "Scan")] = "the body is followed once; scanned axes are taken away and given back, what goes round it keeps its axes",
+    };
+
+    public static string Write(IEnumerable<(string Domain, string Operator, int[] Since)> operators)
+    {
+        var text = new StringBuilder("""
+            # Operators
+
+            Made from the operator table by `OperatorListTests`; `VERIFY_ACCEPT=1` writes it anew. Every operator of the ONNX standard domain up to
+            operator set 26, the newest that ONNX Runtime 1.31.1 loads, and every operator of com.microsoft has a rule or a reason why it has none.
+            An operator that is not listed is a barrier: it freezes what it touches and names itself.
+
+            A rule is a line of the table, in the notation of `Espalier.Axes/Rules/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
+            that fits operator set, attributes and ranks holds. Rules in code have a sentence instead.
+
+            """).AppendLine();
+        foreach (var domain in operators.GroupBy(o => o.Domain))
+        {
+            text.Append("## ").AppendLine(domain.Key.Length == 0 ? "ai.onnx" : domain.Key).AppendLine();
+            text.AppendLine("| operator | since | rule |").AppendLine("|---|---|---|");
+            foreach (var (_, op, since) in domain)
+                text.Append(CultureInfo.InvariantCulture, $"| {op} | {string.Join(", ", since)} | {Rule(domain.Key, op)} |").AppendLine();
+            text.AppendLine();
+        }
+        return text.ToString().ReplaceLineEndings("\n").TrimEnd('\n') + "\n";
+    }
+
+    private static string Rule(string domain, string op)
+    {
+        if (InGraphs.TryGetValue((domain, op), out var graphs)) return graphs;
+        if (CodeRules.Find(domain, op) is { } code) return code.Text;
+        var lines = OperatorTable.Find(domain, op).Select(r => $"`{r.Text[(r.Text.IndexOf('|') + 1)..].Trim().Replace("|", "\\|", StringComparison.Ordinal)}`").ToList();
+        return lines.Count > 0 ? string.Join("<br>", lines) : "no rule: " + OperatorTable.BarrierOf(domain, op);
+    }
+}
