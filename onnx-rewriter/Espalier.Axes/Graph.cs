@@ -27,6 +27,10 @@ internal sealed class TensorState(string name, int scope)
     public TensorProto? Data { get; set; }
     /// <summary>True where the value follows from constants of the file alone.</summary>
     public bool IsConstant { get; set; }
+    /// <summary>True where a product made it: what is computed from constants alone is still no weight.</summary>
+    public bool IsProduct { get; set; }
+    /// <summary>A weight of the file, or one that was only rearranged, cast or scaled.</summary>
+    public bool IsWeight => IsConstant && !IsProduct;
     /// <summary>Element type; 0 where unknown.</summary>
     public int ElementType { get; set; }
     /// <summary>Ordinal of the node that computes it; −1 for inputs and initializers.</summary>

@@ -128,6 +128,7 @@ internal sealed class Inference
         foreach (var output in record.Outputs)
         {
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
+            output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
             if (output.ElementType == 0) output.ElementType = ResultType(node, record);
             Annotate(output);
         }
