@@ -125,11 +125,12 @@ internal sealed class Inference
         var context = new NodeContext(State, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
         Apply(context, scope);
         if (record.Contraction is { } product) MarkProduced(record, product);
-        foreach (var output in record.Outputs)
+        for (int k = 0; k < record.Outputs.Length; k++)
         {
+            var output = record.Outputs[k];
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
             output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
-            if (output.ElementType == 0) output.ElementType = ResultType(node, record);
+            if (output.ElementType == 0) output.ElementType = ResultTypes.Of(record, k);
             Annotate(output);
         }
         Pin(record);
@@ -194,14 +195,6 @@ internal sealed class Inference
             if (shape.Dim[k].HasDimValue && shape.Dim[k].DimValue > 1 && tensor.Terms[k].Head is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
                 factor.Size = shape.Dim[k].DimValue;
     }
-
-    private static int ResultType(NodeProto node, NodeRecord record) => node.OpType switch
-    {
-        "Cast" => (int)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0),
-        "Where" => record.Inputs.ElementAtOrDefault(1)?.ElementType ?? 0,
-        "EmbedLayerNormalization" => record.Inputs.ElementAtOrDefault(2)?.ElementType ?? 0,
-        _ => record.Inputs.FirstOrDefault(i => i is not null)?.ElementType ?? 0,
-    };
 
     /// <summary>Where sizes leave the arithmetic that is tracked, their value is pinned to the dense model's.</summary>
     private void Pin(NodeRecord record)

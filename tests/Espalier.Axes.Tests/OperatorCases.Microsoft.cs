@@ -292,6 +292,39 @@ internal static partial class OperatorCases
                 var y = g.Node(Ms + "PackedMultiHeadAttention", [.. qkv, "", g.Ints([0, 1, 2, 3, 4, 5, 6, 7], 2, 4), g.Ints([0, 3, 7], 3)], ("num_heads", heads));
                 g.Output(g.Linear(y, "o", width, 3));
             }, packed ? "packed" : "").Kind(GroupKind.Heads, "q.weight", 1, heads, packed ? [("o.weight", 0)] : all).NoKernel();
+        foreach (string rule in (string[])["linear", "gated", "delta", "gated_delta", "gated_delta grouped"])
+        {
+            int shared = rule.EndsWith("grouped", StringComparison.Ordinal) ? 2 : 1;
+            var added = cases.Of(Ms + "LinearAttention", 17, g =>
+            {
+                var x = g.Input("x", 1, Length, 6);
+                var operands = new List<string> { g.Linear(x, "q", 6, kv * shared * dim), g.Node("Tanh", g.Linear(x, "k", 6, kv * dim)), g.Linear(x, "v", 6, kv * 5), g.Weight("past", 1, kv, dim, 5) };
+                if (rule != "linear") operands.Add(rule == "delta" ? "" : g.Node("Neg", g.Node("Exp", g.Linear(x, "decay", 6, rule == "gated" ? kv * dim : kv))));
+                if (rule.Contains("delta", StringComparison.Ordinal)) operands.Add(g.Sigmoid(g.Linear(x, "beta", 6, kv)));
+                var y = g.Nodes(Ms + "LinearAttention", 2, [.. operands], ("q_num_heads", kv * shared), ("kv_num_heads", kv), ("update_rule", rule.Split(' ')[0]));
+                g.Output(g.Linear(y[0], "o", kv * shared * 5, 3)).Output(g.Sum(g.MatMul(y[1], g.Weight("read", 5, 2)), 1));
+            }, rule);
+            if (shared > 1) added.Kind(GroupKind.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("past", 1), ("o.weight", 0)).Kind(GroupKind.Heads, "q.weight", 1, shared, ("o.weight", 0)).Partners();
+            else added.Kind(GroupKind.Heads, "q.weight", 1, kv, [.. all, ("past", 1)]);
+            added.Kind(GroupKind.ValueDims, "v.weight", 1, 5, ("o.weight", 0), ("past", 3));
+        }
+        cases.Of(Ms + "LinearAttentionGate", 17, g =>
+        {
+            var x = g.Input("x", 2, Length, 6);
+            var y = g.Nodes(Ms + "LinearAttentionGate", 2, [g.Linear(x, "a", 6, Width), g.Weight("shift", Width), g.Weight("rate", Width), g.Linear(x, "c", 6, Width)]);
+            g.EndRows(y[0], zero: true);
+            g.Output(g.Linear(y[1], "d", Width, 3));
+        }).Passes().Group("a.weight", 1, Width, ("shift", 0), ("rate", 0), ("c.weight", 1), ("d.weight", 0));
+        foreach (bool flat in (bool[])[false, true])
+            cases.Of(Ms + "MRotaryEmbedding", 17, g =>
+            {
+                var x = g.Linear(g.Input("x", 2, Length, 6), "q", 6, width);
+                if (!flat) x = g.SplitHeads(x, heads, dim);
+                var positions = g.Longs("positions", [.. Enumerable.Range(0, 30).Select(k => k % 7L)], [3, 2, Length]);
+                (string, object)[] attributes = flat ? [("mrope_section", new[] { 2, 1, 1 }), ("num_heads", heads), ("rotary_embedding_dim", dim)] : [("mrope_section", new[] { 2, 1, 1 })];
+                var y = g.Node(Ms + "MRotaryEmbedding", [x, positions, g.Weight("cos", 9, dim / 2), g.Weight("sin", 9, dim / 2)], attributes);
+                g.Output(g.Linear(flat ? y : g.MergeHeads(y, width), "o", width, 3));
+            }, flat ? "3-D" : "4-D").Group("q.weight", 1, heads, ("o.weight", 0));
         cases.Of(Ms + "RelativePositionBias", 17, g =>
         {
             var x = g.Input("x", 2, Length, 6);

@@ -76,6 +76,11 @@ internal static partial class OperatorCases
             g.EndRows(g.Node("CastLike", [x, y]), zero: true);
             g.Output(y);
         }).Passes().Group("t.weight", 1, 7, ("u.weight", 0));
+        cases.Of("CastLike", 21, g =>
+        {
+            var x = g.Tokens();
+            g.Output(g.Linear(g.Node("ReduceMean", [g.Node("CastLike", [g.Cast(x, DataType.Int32), x]), g.Longs(2)]), "b", 1, 2));
+        }, "of integers").Group("a.weight", 1, Width);
         cases.Of("Clip", 7, g => g.EndRows(g.Node("Clip", g.Rows(), ("min", -0.5f), ("max", 0.7f)), zero: true)).Passes();
         cases.Of("Clip", 13, g => g.EndRows(g.Node("Clip", [g.Rows(), g.Scalar("low", -0.5f), g.Scalar("high", 0.7f)]), zero: true)).Passes();
         cases.Of("Clip", 13, g => g.EndRows(g.Node("Clip", [g.Rows(), g.Scalar("low", 0.2f)]), zero: true), "above 0").Inexact("a.weight", 1, Width, "ReduceSum");

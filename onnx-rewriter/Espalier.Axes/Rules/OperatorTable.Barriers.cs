@@ -26,8 +26,7 @@ internal static partial class OperatorTable
         the layout of its weights is that of an execution provider: NhwcConv
         its sparse layouts are assigned to heads by number: SparseAttention
         its cache is divided into pages: PagedAttention
-        it turns parts of a head by angles of several kinds, whose sizes are listed one by one: MRotaryEmbedding
-        a recurrence over a state of keys times values: GatedDeltaNet LinearAttention LinearAttentionGate EngramGate VarlenCausalConvWithState
+        a recurrence over a state of keys times values: GatedDeltaNet EngramGate VarlenCausalConvWithState
         the blocks of its numbers are laid out for one execution provider: QuantizeBFP DequantizeBFP QuantizeWithOrder DequantizeWithOrder QOrderedAttention QOrderedGelu QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight MatMulFpQ4
         """;
 

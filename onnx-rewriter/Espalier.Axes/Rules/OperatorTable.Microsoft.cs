@@ -27,6 +27,10 @@ internal static partial class OperatorTable
         GroupQueryAttention | b s (v r d), b t (v d), b t (v d), b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,t,d macs:b,v,r,s,t,d fix:d,f,m,n,s,t,p,u zero:all=2,4@0 zero:all=1,3@1 zero:all=2,4@2
         GroupQueryAttention | b s ([(v r) + v + v] d), -, -, b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,s,d macs:b,v,r,s,s,d fix:d,f,m,n,s,p,u
 
+        # a recurrence over a state of keys times values; decay and update rate are one number per head, or the decay one per key dimension
+        LinearAttention | b s (v r d), b s (v d), b s (v w), b v d w?, b s (v e)?, ~ b s v? -> b s (v r w), b v d w | when:state_window=0 bind:kv_num_heads=v bind:q_num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r role:value-dims=w macs:b,v,r,s,d,w macs:b,v,s,d,w fix:d,e,s zero:all=2,3
+        LinearAttentionGate | b s h, h, h, b s h? -> b s h, b s h | fix:s zero:all=2@0
+
         # position biases
         RelativePositionBias | v h, _, _ -> 1 h q k | role:heads=h fix:v zero:first
         GatedRelativePositionBias | b s (h d), (h d), 1 h s s, d e, e, 1 h 1 1, *? -> b h s s | bind:num_heads=h role:heads=h fix:d,e,s zero:any=2
@@ -79,6 +83,8 @@ internal static partial class OperatorTable
         MoE | ... e, t x, x (2 f) e, x (2 f)?, x e f, x e? -> ... e | when:activation_type=swiglu:relu when:swiglu_fusion=2 role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
 
         # positions
+        MRotaryEmbedding | b h s d, *, m p, m p -> b h s d | fix:d,m,p,s zero:first
+        MRotaryEmbedding | b s (h d), *, m p, m p -> b s (h d) | bind:num_heads=h fix:d,m,p,s zero:first
         GemmaRotaryEmbedding | b s d, b h s d, b h s d, b h s d, b h s d -> b h s d, b h s d | fix:s zero:all=1,2@0 zero:all=3,4@1
         GridSample | n c x..., n y... p -> n c y... | fix:x,y,p zero:first
         CropAndResize | n c h w, r p, r, _ -> r c y x | fix:n,h,w,p zero:first

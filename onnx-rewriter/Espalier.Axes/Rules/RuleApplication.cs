@@ -64,7 +64,7 @@ internal sealed class RuleApplication
         foreach (var (variable, attribute, index, fallback) in _rule.Constants)
             _variables[variable] = _context.Constant(Number(attribute, index, fallback) ?? 1, $"its size is the attribute {attribute}");
         foreach (var (attribute, index, variables, fallback) in _rule.Bindings)
-            if (Number(attribute, index, fallback) is { } size) BindAttribute(attribute, index, variables, size);
+            if (Number(attribute, index, fallback) is > 0 and var size) BindAttribute(attribute, index, variables, size);
 
         // A product of two unknowns waits until other operands have told one of them.
         var waiting = new List<int>();
