@@ -10,9 +10,9 @@ internal static partial class OperatorCases
 {
     private static void Positions(List<OperatorCase> cases)
     {
-        foreach (var (op, opset) in ((string, int)[])[("AveragePool", 7), ("AveragePool", 22), ("MaxPool", 7), ("MaxPool", 22), ("LpPool", 18)])
+        foreach (var (op, opset) in InEveryVersion("AveragePool", "MaxPool", "LpPool"))
             cases.Of(op, opset, g => g.End(g.Node(op, g.Image(), ("kernel_shape", new[] { 3, 3 }), ("strides", new[] { 2, 2 }), ("pads", new[] { 1, 1, 1, 1 })), zero: true)).PassesChannels();
-        foreach (var (op, opset) in ((string, int)[])[("GlobalAveragePool", 22), ("GlobalMaxPool", 22), ("GlobalLpPool", 21)])
+        foreach (var (op, opset) in InEveryVersion("GlobalAveragePool", "GlobalMaxPool").Append(("GlobalLpPool", 21)))
             cases.Of(op, opset, g => g.End(g.Node(op, g.Image()), zero: true)).PassesChannels();
         cases.Of("MaxPool", 12, g =>
         {
@@ -136,7 +136,8 @@ internal static partial class OperatorCases
         cases.Of("BatchNormalization", 15, g => g.End(g.BatchNorm(g.Image(), "bn", Channels), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0));
         cases.Of("BatchNormalization", 7, g => g.End(g.Node("BatchNormalization",
             [g.Image(), g.Positive("s", Channels, 6, 6), g.Weight("t", Channels, 6, 6), g.Weight("m", Channels, 6, 6), g.Positive("v", Channels, 6, 6)], ("spatial", 0)), zero: true), "not spatial").PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("v", 0));
-        cases.Of("InstanceNormalization", 22, g => g.End(g.Node("InstanceNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)]), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("t", 0));
+        foreach (int opset in (int[])[9, 14]) cases.Of("BatchNormalization", opset, g => g.End(g.BatchNorm(g.Image(), "bn", Channels), zero: true)).PassesChannels();
+        foreach (var (op, opset) in InEveryVersion("InstanceNormalization")) cases.Of(op, opset, g => g.End(g.Node("InstanceNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)]), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("t", 0));
         cases.Of("GroupNormalization", 21, g => g.End(g.Node("GroupNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)], ("num_groups", 4)), zero: true))
             .Group("a.weight", 0, 4, ("s", 0), ("b.weight", 1)).Inexact("a.weight", 0, 2, "statistic");
         cases.Of("GroupNormalization", 18, g => g.End(g.Node("GroupNormalization", [g.Image(), g.Positive("s", 4), g.Weight("t", 4)], ("num_groups", 4)), zero: true))
