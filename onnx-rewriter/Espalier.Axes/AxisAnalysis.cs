@@ -88,7 +88,7 @@ public sealed class AxisAnalysis
                 var leaves = tensor.Terms[axis].Leaves;
                 if (tensor.Terms[axis].Size < 2 || leaves.Any(l => byFactor.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) continue;
                 string reason = leaves.Select(l => _builder.Frozen.GetValueOrDefault(l)?.Reason).FirstOrDefault(r => r is not null)
-                    ?? "every part of it is cut out by a constant index";
+                    ?? "all of its units hang together, or each is taken by a constant index";
                 yield return (tensor.Name, axis, reason);
             }
         }

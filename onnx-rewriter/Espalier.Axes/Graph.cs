@@ -27,6 +27,10 @@ internal sealed class TensorState(string name, int scope)
     public TensorProto? Data { get; set; }
     /// <summary>True where the value follows from constants of the file alone.</summary>
     public bool IsConstant { get; set; }
+    /// <summary>True where a product made it: what is computed from constants alone is still no weight.</summary>
+    public bool IsProduct { get; set; }
+    /// <summary>A weight of the file, or one that was only rearranged, cast or scaled.</summary>
+    public bool IsWeight => IsConstant && !IsProduct;
     /// <summary>Element type; 0 where unknown.</summary>
     public int ElementType { get; set; }
     /// <summary>Ordinal of the node that computes it; −1 for inputs and initializers.</summary>
@@ -40,7 +44,7 @@ internal sealed class TensorState(string name, int scope)
     /// <summary>The views of this tensor.</summary>
     public List<TensorState> Views { get; } = [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
-    public HashSet<Factor> Zero { get; set; } = [];
+    public ZeroSet Zero { get; set; } = new();
     /// <summary>What "zero" means for a quantised tensor: equal to this zero point; null for plain zero.</summary>
     public ZeroPoint? Point { get; set; }
 
@@ -110,6 +114,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public Term? Grouped { get; set; }
     /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
     public HashSet<int> SizeOperands { get; } = [];
+    /// <summary>What goes into the graphs of the node and comes out of them; null where they are not followed.</summary>
+    public BodyLinks? Body { get; set; }
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
     public List<Term> ZeroTerms { get; } = [];
     /// <summary>What constant padding fills in; NaN where that is not known, null for operators that fill nothing in.</summary>
@@ -118,15 +124,19 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
     /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
     public List<QuantizedOperand> Quantized { get; } = [];
-    /// <summary>What goes in and out of the node's graphs, where they were followed.</summary>
-    public NodeBodies? Bodies { get; set; }
 }
 
-/// <summary>The graphs of a node, whose records come right after its own.</summary>
-/// <param name="End">Ordinal behind the last node of the graphs.</param>
-/// <param name="Inputs">What the graph gets: its own tensor, the node's operand, and for a state what the next step gets in its place.</param>
-/// <param name="Outputs">Per output of the node, the tensors of the graphs of which it is one.</param>
-internal sealed record NodeBodies(int End, List<(TensorState Inner, TensorState Outer, TensorState? Next)> Inputs, List<TensorState[]> Outputs);
+/// <summary>How the graphs of a node hang together with its operands and results.</summary>
+/// <param name="End">Ordinal behind the last node of the graphs; they begin right behind the node itself.</param>
+internal sealed record BodyLinks(int End)
+{
+    /// <summary>Sequences of which every step sees a slice.</summary>
+    public List<(TensorState Operand, TensorState Inner)> Slices { get; } = [];
+    /// <summary>What is carried from step to step: first value, the body's input, the body's result, the node's result.</summary>
+    public List<(TensorState First, TensorState Inner, TensorState Next, TensorState Last)> States { get; } = [];
+    /// <summary>Results of the node with what they are in each of the graphs.</summary>
+    public List<(TensorState Result, TensorState[] Inner)> Results { get; } = [];
+}
 
 /// <summary>A product of two operands: which axes are contracted, free and shared.</summary>
 /// <param name="Left">Index of the first operand of the node.</param>

@@ -74,7 +74,14 @@ public sealed class Group
     /// <summary>Fewest units that an operator allows (k of a TopK); at least 1.</summary>
     public int MinKeep { get; internal set; } = 1;
     /// <summary>Weight axes, in graph order.</summary>
-    public IReadOnlyList<Occurrence> Occurrences { get; internal set; } = [];
+    public IReadOnlyList<Occurrence> Occurrences
+    {
+        get => field ??= FindOccurrences?.Invoke() ?? [];
+        internal set;
+    }
+
+    internal Func<IReadOnlyList<Occurrence>>? FindOccurrences { get; set; }
+
     /// <summary>Products that contract the group with a weight, in graph order.</summary>
     public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
     /// <summary>KV groups ↔ query heads per group.</summary>

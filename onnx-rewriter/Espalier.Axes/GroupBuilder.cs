@@ -7,7 +7,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
 {
     private readonly InferenceState _state = inference.State;
     private readonly Dictionary<Factor, Group> _groups = [];
-    private readonly Dictionary<Factor, HashSet<string>> _roles = [];
+    private readonly Dictionary<Factor, Role> _roles = [];
+    private readonly Dictionary<Factor, string> _firstWeight = [];
     private readonly Dictionary<Factor, string> _anchors = [];
 
     public Dictionary<Factor, Mark> Frozen { get; } = [];
@@ -25,24 +26,26 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
             foreach (var tensor in record.Inputs.Concat(record.Outputs))
                 if (tensor is { IsParameter: true, Terms: not null } && !tensor.Views.Exists(v => v.IsParameter) && seen.Add(tensor)) Parameters.Add(tensor);
         FreezeAmbiguousNames();
-        foreach (var tensor in Parameters)
-        {
-            if (tensor.Value is not null) continue;
-            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
-                foreach (var leaf in tensor.Terms[axis].Leaves)
-                    if (leaf.Size >= 2 && !_groups.ContainsKey(leaf)) _groups[leaf] = new Group(_groups.Count, leaf);
-        }
-        var occurrences = _groups.Values.ToDictionary(g => g, _ => new List<Occurrence>());
-        foreach (var tensor in Parameters)
-            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
-                foreach (var leaf in tensor.Terms[axis].Leaves)
-                    if (_groups.TryGetValue(leaf, out var group)) occurrences[group].Add(new(tensor.Name, axis, tensor.Terms[axis]));
+        var axes = new HashSet<Term>(ReferenceEqualityComparer.Instance);
+        foreach (var tensor in Parameters.Where(p => p.Value is null))
+            foreach (var term in tensor.Terms!)
+            {
+                // Along a chain of concatenations many weights have the same long axis.
+                if (!axes.Add(term.Head)) continue;
+                foreach (var leaf in term.Leaves)
+                    if (leaf.Size >= 2 && !_groups.ContainsKey(leaf))
+                    {
+                        _groups[leaf] = new Group(_groups.Count, leaf);
+                        _firstWeight[leaf] = tensor.Name;
+                    }
+            }
+        var occurrences = new Lazy<Dictionary<Factor, List<Occurrence>>>(Occurrences);
         CollectRoles();
         FreezeInterface();
         var groups = _groups.Values.OrderBy(g => g.Id).ToList();
         foreach (var group in groups)
         {
-            group.Occurrences = occurrences[group];
+            group.FindOccurrences = () => occurrences.Value[group.Factor];
             group.Kind = KindOf(group.Factor);
             (group.Exactness, group.Reason) = Frozen.TryGetValue(group.Factor, out var frozen) ? (Exactness.Frozen, frozen.Reason)
                 : Inexact.TryGetValue(group.Factor, out var inexact) ? (Exactness.Inexact, inexact.Reason) : (Exactness.Exact, (string?)null);
@@ -53,6 +56,17 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != GroupKind.Other).Select((g, id) => g.WithId(id))];
         Name(groups);
         return groups;
+    }
+
+    /// <summary>Every place of every group: as many as the weights have factors, so they are listed when the first is asked for.</summary>
+    private Dictionary<Factor, List<Occurrence>> Occurrences()
+    {
+        var occurrences = _groups.Keys.ToDictionary(f => f, _ => new List<Occurrence>());
+        foreach (var tensor in Parameters)
+            for (int axis = 0; axis < tensor.Terms!.Length; axis++)
+                foreach (var leaf in tensor.Terms[axis].Leaves)
+                    if (occurrences.TryGetValue(leaf, out var places)) places.Add(new(tensor.Name, axis, tensor.Terms[axis]));
+        return occurrences;
     }
 
     private void Mark()
@@ -87,42 +101,38 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
     private void CollectRoles()
     {
         foreach (var (role, term) in _state.Roles) Add(term, role);
-        foreach (var term in _state.Repeated) Add(term, "repeated");
+        foreach (var term in _state.Repeated) Add(term, Role.Repeated);
         foreach (var block in blocks.Where(b => b.IsSublayer))
-            foreach (var term in inference.Main.Find(block.Output)?.Terms ?? []) Add(term, "stream");
+            foreach (var term in inference.Main.Find(block.Output)?.Terms ?? []) Add(term, Role.Stream);
         foreach (var record in _state.Records)
         {
             if (record.Info.Proto.OpType is "Gather" && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
-                Add(rows[NodeAxis(record)], "rows");
+                Add(rows[NodeAxis(record)], Role.Rows);
             if (record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
             int rank = record.Outputs[0].Terms?.Length ?? 0;
             foreach (var (term, l, r, o) in product.Axes)
             {
-                if (!left.IsConstant && !right.IsConstant)
-                    Add(term, o < 0 ? "head dims" : (l >= 0 && r >= 0) || o < rank - 2 ? "batch" : "value dims");
+                if (!left.IsWeight && !right.IsWeight)
+                    Add(term, o < 0 ? Role.HeadDims : (l >= 0 && r >= 0) || o < rank - 2 ? Role.Batch : Role.ValueDims);
                 else
                 {
-                    bool ofWeight = (right.IsConstant && r >= 0) || (left.IsConstant && l >= 0);
+                    bool ofWeight = (right.IsWeight && r >= 0) || (left.IsWeight && l >= 0);
                     if (!ofWeight) continue;
-                    if (record.IsConvolution && o >= 0) Produced(term, "conv out", record);
-                    else if (o >= 0 && l >= 0 && r >= 0) Add(term, "stacked");
-                    else if (o >= 0) Produced(term, "product out", record);
-                    else Add(term, "read");
+                    if (record.IsConvolution && o >= 0) Produced(term, Role.ConvOut, record);
+                    else if (o >= 0 && l >= 0 && r >= 0) Add(term, Role.Stacked);
+                    else if (o >= 0) Produced(term, Role.ProductOut, record);
+                    else Add(term, Role.Read);
                 }
             }
         }
 
-        void Add(Term term, string role)
+        void Add(Term term, Role role)
         {
-            foreach (var leaf in term.Leaves)
-            {
-                if (!_roles.TryGetValue(leaf, out var roles)) _roles[leaf] = roles = new(StringComparer.Ordinal);
-                roles.Add(role);
-            }
+            foreach (var leaf in term.Leaves) _roles[leaf] = _roles.GetValueOrDefault(leaf) | role;
         }
 
-        void Produced(Term term, string role, NodeRecord record)
+        void Produced(Term term, Role role, NodeRecord record)
         {
             Add(term, role);
             foreach (var leaf in term.Leaves) _anchors.TryAdd(leaf, Anchor(record));
@@ -137,16 +147,16 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
 
     private GroupKind KindOf(Factor factor)
     {
-        var roles = _roles.GetValueOrDefault(factor) ?? [];
-        bool Has(string role) => roles.Contains(role);
-        if (Has("hidden")) return GroupKind.HiddenState;
-        if (Has("stacked")) return GroupKind.Experts;
-        if (!Has("product out") && !Has("conv out") && !Has("heads")) return Has("rows") ? GroupKind.EmbeddingRows : GroupKind.Other;
-        if (Has("heads") || Has("batch")) return GroupKind.Heads;
-        if (Has("head dims")) return GroupKind.HeadDims;
-        if (Has("value dims")) return GroupKind.ValueDims;
-        if (Has("stream") && (Inexact.ContainsKey(factor) || !Has("conv out"))) return GroupKind.Width;
-        return Has("conv out") ? GroupKind.Channels : GroupKind.Neurons;
+        var roles = _roles.GetValueOrDefault(factor);
+        bool Has(Role role) => roles.HasFlag(role);
+        if (Has(Role.Hidden)) return GroupKind.HiddenState;
+        if (Has(Role.Stacked)) return GroupKind.Experts;
+        if (!Has(Role.ProductOut) && !Has(Role.ConvOut) && !Has(Role.Heads)) return Has(Role.Rows) ? GroupKind.EmbeddingRows : GroupKind.Other;
+        if (Has(Role.Heads) || Has(Role.Batch)) return GroupKind.Heads;
+        if (Has(Role.HeadDims)) return GroupKind.HeadDims;
+        if (Has(Role.ValueDims)) return GroupKind.ValueDims;
+        if (Has(Role.Stream) && (Inexact.ContainsKey(factor) || !Has(Role.ConvOut))) return GroupKind.Width;
+        return Has(Role.ConvOut) ? GroupKind.Channels : GroupKind.Neurons;
     }
 
     /// <summary>In a product of two activations, a shared axis kv·r of which r is only repeated on one side: KV groups and their query heads.</summary>
@@ -155,18 +165,18 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         foreach (var record in _state.Records)
         {
             var terms = record.Grouped is { } grouped ? [grouped]
-                : record.Contraction is { } product && !record.Inputs[product.Left]!.IsConstant && !record.Inputs[product.Right]!.IsConstant ? record.Outputs[0].Terms : null;
+                : record.Contraction is { } product && !record.Inputs[product.Left]!.IsWeight && !record.Inputs[product.Right]!.IsWeight ? record.Outputs[0].Terms : null;
             foreach (var term in terms ?? [])
             {
                 var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == GroupKind.Heads).ToList();
-                var repeated = leaves.Where(l => _roles[l].Contains("repeated")).ToList();
+                var repeated = leaves.Where(l => _roles[l].HasFlag(Role.Repeated)).ToList();
                 if (repeated.Count != 1 || leaves.Count != 2) continue;
                 var queries = _groups[repeated[0]];
                 var kv = _groups[leaves.Single(l => l != repeated[0])];
                 (queries.Partner, kv.Partner) = (kv, queries);
             }
         }
-        foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].Contains("repeated"))) group.Kind = GroupKind.KeyValueGroups;
+        foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].HasFlag(Role.Repeated))) group.Kind = GroupKind.KeyValueGroups;
     }
 
     /// <summary>The readable name of the product that makes a group: of its weight or bias, or of the node.</summary>
@@ -194,7 +204,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
 
     private void Name(List<Group> groups)
     {
-        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0 ? a : Clean(Suffix().Replace(g.Occurrences[0].Tensor, "")));
+        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0 ? a : Clean(Suffix().Replace(_firstWeight[g.Factor], "")));
         var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var sameBase in groups.GroupBy(g => bases[g], StringComparer.Ordinal))
         {

@@ -129,6 +129,7 @@ internal sealed class Inference
         {
             var output = record.Outputs[k];
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
+            output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
             if (output.ElementType == 0) output.ElementType = ResultTypes.Of(record, k);
             Annotate(output);
         }

@@ -20,7 +20,11 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         {
             int first = state.Records.Count;
             bool holds = context.Node.OpType == "Scan" ? Scan(context, scope) : Loop(context, scope);
-            if (!holds) Whole(context, scope, first);
+            if (!holds)
+            {
+                context.Record.Body = null;
+                Whole(context, scope, first);
+            }
         }
     }
 
@@ -34,7 +38,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             results.Add([.. attribute.G.Output.Select(o => inner.Find(o.Name))]);
         }
         context.FreezeAll(context.Input(0), "a condition");
-        context.Record.Bodies = new(state.Records.Count, [], [.. context.Record.Outputs.Select((_, k) => results.Select(r => r.ElementAtOrDefault(k)).OfType<TensorState>().ToArray())]);
+        var links = context.Record.Body = new(state.Records.Count);
         for (int k = 0; k < context.Record.Outputs.Length; k++)
         {
             var branches = results.Select(r => r.ElementAtOrDefault(k)).ToList();
@@ -47,8 +51,8 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             var terms = branches[0]!.Terms!;
             foreach (var branch in branches.Skip(1))
                 for (int axis = 0; axis < terms.Length; axis++) context.Same(terms[axis], branch!.Terms![axis]);
-            context.Output(k, terms);
-            context.Record.Outputs[k].ElementType = branches[0]!.ElementType;
+            context.Output(k, terms).ElementType = branches[0]!.ElementType;
+            links.Results.Add((context.Record.Outputs[k], [.. branches.Select(b => b!)]));
         }
     }
 
@@ -77,7 +81,8 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         int first = state.Records.Count;
         var bodyScope = enter(body, scope, inner);
         if (length is not null) Repeat(first, length);
-        var bodies = new NodeBodies(state.Records.Count, [], []);
+        var links = context.Record.Body = new(state.Records.Count);
+        for (int k = states; k < inner.Length; k++) links.Slices.Add((context.Input(k)!, bodyScope.Find(body.Input[k].Name)!));
         for (int k = 0; k < body.Output.Count; k++)
         {
             if (bodyScope.Find(body.Output[k].Name) is not { Terms: { } terms } result) return false;
@@ -85,17 +90,15 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             {
                 if (!Carries(context, inner[k]!, terms)) return false;
                 context.Output(k, inner[k]).ElementType = result.ElementType;
+                links.States.Add((context.Input(k)!, bodyScope.Find(body.Input[k].Name)!, result, context.Record.Outputs[k]));
             }
             else
             {
                 int axis = NodeContext.Axis(outputAxes?.ElementAtOrDefault(k - states) ?? 0, terms.Length + 1);
                 context.Output(k, [.. terms[..axis], length ?? context.Constant(null, "the steps of a scan"), .. terms[axis..]]).ElementType = result.ElementType;
+                links.Results.Add((context.Record.Outputs[k], [result]));
             }
-            bodies.Outputs.Add([result]);
         }
-        for (int k = 0; k < inner.Length; k++)
-            if (bodyScope.Find(body.Input[k].Name) is { } tensor) bodies.Inputs.Add((tensor, context.Input(k)!, k < states ? bodies.Outputs[k][0] : null));
-        context.Record.Bodies = bodies;
         return true;
     }
 
@@ -116,9 +119,9 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         int first = state.Records.Count;
         var bodyScope = enter(body, scope, inner);
         if (context.Input(0)?.Value?.Numbers is [var trips] && trips > 1) Repeat(first, state.Unifier.Fresh(trips));
+        var links = context.Record.Body = new(state.Records.Count);
         context.FreezeAll(context.Input(0), "a trip count");
         context.FreezeAll(context.Input(1), "a condition");
-        var bodies = new NodeBodies(state.Records.Count, [], []);
         for (int k = 0; k < variables; k++)
         {
             if (bodyScope.Find(body.Output[k + 1].Name) is not { Terms: { } terms } result) return false;
@@ -141,16 +144,14 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
                 }
             }
             context.Output(k, after).ElementType = result.ElementType;
-            bodies.Outputs.Add([result]);
-            if (bodyScope.Find(body.Input[k + 2].Name) is { } variable) bodies.Inputs.Add((variable, context.Input(k + 2)!, result));
+            links.States.Add((context.Input(k + 2)!, bodyScope.Find(body.Input[k + 2].Name)!, result, context.Record.Outputs[k]));
         }
         for (int k = variables + 1; k < body.Output.Count; k++)
         {
             if (bodyScope.Find(body.Output[k].Name) is not { Terms: { } terms } result) return false;
             context.Output(k - 1, [context.Constant(null, "the iterations of a loop"), .. terms]).ElementType = result.ElementType;
-            bodies.Outputs.Add([result]);
+            links.Results.Add((context.Record.Outputs[k - 1], [result]));
         }
-        context.Record.Bodies = bodies;
         return true;
     }
 

@@ -125,12 +125,26 @@ public abstract class Term
 
     // A long concatenation is asked for its factors at every node that it passes.
     private Factor[]? _leaves;
+    private (IReadOnlyList<Factor> Of, HashSet<Factor> Factors)? _set;
+
+    /// <summary>Whether the factor, which is refined no further, is among the leaves.</summary>
+    internal bool Has(Factor factor)
+    {
+        var head = Head;
+        if (head is FactorTerm leaf) return leaf.Factor == factor;
+        var leaves = head.Leaves;
+        if (leaves.Count <= 8) return leaves.Contains(factor);
+        // The list is made anew when a factor in it was refined, and the set with it.
+        if (head._set is not var (of, factors) || of != leaves) head._set = (of, factors) = (leaves, [.. leaves]);
+        return factors.Contains(factor);
+    }
 
     /// <summary>The unrefined factors in the term, each once, in order.</summary>
     public IReadOnlyList<Factor> Leaves
     {
         get
         {
+            if (Head is var head && head != this) return head.Leaves;
             if (_leaves is { } known && Array.TrueForAll(known, f => f.Parent is null && f.Definition is null)) return known;
             var seen = new HashSet<Factor>();
             var leaves = new List<Factor>();

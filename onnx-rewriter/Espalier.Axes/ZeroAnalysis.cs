@@ -5,115 +5,141 @@ namespace Espalier.Axes;
 /// then loses nothing exactly if one of its operands is zero there. This pass finds, tensor by tensor, for which factors that holds.
 /// Zero of a quantised tensor is its zero point (see <see cref="ZeroDemands"/>).
 /// </summary>
-internal static class ZeroAnalysis
+internal sealed class ZeroAnalysis
 {
+    // A body whose states do not settle by then is taken to keep nothing zero.
+    private const int MostRounds = 8;
+
+    private readonly InferenceState _state;
+
+    private ZeroAnalysis(InferenceState state) => _state = state;
+
     public static void Run(InferenceState state)
     {
-        var demands = new ZeroDemands(state);
-        var parameters = new HashSet<TensorState>();
-        Walk(0, state.Records.Count);
-        foreach (var record in state.Records)
-        {
-            foreach (var (term, operands) in record.Sums)
-            {
-                foreach (var leaf in term.Leaves)
-                    if (!operands.Any(o => IsZeroAt(state, record, o, leaf, null)))
-                        state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
-            }
-            foreach (int pole in record.Poles)
-            {
-                foreach (var leaf in record.Inputs.ElementAtOrDefault(pole) is { Point: null } tensor ? tensor.Zero : [])
-                    state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
-            }
-        }
+        var self = new ZeroAnalysis(state);
+        self.SetParameters();
+        self.Propagate(0, state.Records.Count);
+        foreach (var record in state.Records) self.Judge(record);
+    }
 
-        void Walk(int from, int to)
-        {
-            for (int at = from; at < to; at++)
+    /// <summary>Weights are zero at the removed units of all of their axes, or at their readers' zero point.</summary>
+    private void SetParameters()
+    {
+        var demands = new ZeroDemands(_state);
+        var seen = new HashSet<TensorState>();
+        foreach (var record in _state.Records)
+            foreach (var tensor in record.Inputs.Concat(record.Outputs))
             {
-                var record = state.Records[at];
-                foreach (var input in record.Inputs)
-                    if (input is { IsParameter: true } && parameters.Add(input)) SetParameter(input);
-                if (record.Bodies is { } bodies)
+                if (tensor is not { IsParameter: true } || !seen.Add(tensor) || demands.IsUnmasked(tensor)) continue;
+                if (demands.TryPoint(tensor, out var point))
                 {
-                    Steps(at + 1, bodies);
-                    at = bodies.End - 1;
+                    tensor.Point = point;
+                    foreach (var term in tensor.Terms ?? []) tensor.Zero.Add(term);
+                    continue;
                 }
-                for (int k = 0; k < record.Outputs.Length; k++)
-                {
-                    if (record.Bodies is { } graphs) SetResult(record.Outputs[k], graphs.Outputs.ElementAtOrDefault(k) ?? []);
-                    else if (!record.Outputs[k].IsParameter) SetOutput(state, record, k);
-                    else if (parameters.Add(record.Outputs[k])) SetParameter(record.Outputs[k]);
-                }
+                foreach (var leaf in (tensor.Terms ?? []).SelectMany(t => t.Leaves).Distinct())
+                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with"));
             }
-        }
+    }
 
-        // A state is zero in every step if it is at first and if, where it is in one step, it is in the next.
-        void Steps(int first, NodeBodies bodies)
+    /// <summary>Walks over the nodes from <paramref name="first"/> on; graphs inside nodes come right behind them.</summary>
+    private void Propagate(int first, int end)
+    {
+        for (int n = first; n < end; n++)
         {
-            const int MaxRounds = 8;
-            foreach (var (inner, outer, _) in bodies.Inputs) inner.Zero = outer.Point is null ? [.. outer.Zero.Intersect(Leaves(inner))] : [];
-            for (int round = 0; ; round++)
+            var record = _state.Records[n];
+            if (record.Body is { } body)
             {
-                Walk(first, bodies.End);
-                bool holds = true;
-                foreach (var (inner, _, next) in bodies.Inputs)
-                {
-                    if (next is null || (next.Point is null && inner.Zero.IsSubsetOf(next.Zero))) continue;
-                    if (round >= MaxRounds || next.Point is not null) inner.Zero = [];
-                    else inner.Zero = [.. inner.Zero.Intersect(next.Zero)];
-                    holds = false;
-                }
-                if (holds) return;
+                Settle(body, n + 1);
+                n = body.End - 1;
+                continue;
             }
-        }
-
-        void SetParameter(TensorState tensor)
-        {
-            if (demands.IsUnmasked(tensor)) return;
-            if (demands.TryPoint(tensor, out var point))
-            {
-                tensor.Point = point;
-                tensor.Zero = Leaves(tensor);
-                return;
-            }
-            foreach (var leaf in Leaves(tensor))
-                state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with"));
+            for (int k = 0; k < record.Outputs.Length; k++)
+                if (!record.Outputs[k].IsParameter) SetOutput(_state, record, k);
         }
     }
 
-    private static HashSet<Factor> Leaves(TensorState tensor) => [.. (tensor.Terms ?? []).SelectMany(t => t.Leaves)];
-
-    /// <summary>What comes out of graphs is zero where it is in each of them.</summary>
-    private static void SetResult(TensorState output, TensorState[] results)
+    /// <summary>A state is zero where its first value is and where the body leaves it so: the greatest set for which that holds.</summary>
+    private void Settle(BodyLinks body, int first)
     {
-        output.Zero = results.Length == 0 || results.Any(r => r.Point is not null) ? []
-            : [.. Leaves(output).Where(leaf => leaf.Size is not null && results.All(r => r.Zero.Contains(leaf)))];
+        foreach (var (operand, inner) in body.Slices) (inner.Zero, inner.Point) = (operand.Zero, operand.Point);
+        foreach (var (value, inner, _, _) in body.States) (inner.Zero, inner.Point) = (value.Zero, value.Point);
+        for (int round = 0; ; round++)
+        {
+            Propagate(first, body.End);
+            bool holds = true;
+            foreach (var (_, inner, next, _) in body.States)
+            {
+                var both = !Equals(inner.Point, next.Point) || round == MostRounds ? new ZeroSet() : inner.Zero.Intersect(next.Zero);
+                if (both == inner.Zero || (both.IsEmpty && inner.Zero.IsEmpty)) continue;
+                inner.Zero = both;
+                holds = false;
+            }
+            if (holds) break;
+        }
+        foreach (var (_, inner, _, last) in body.States) (last.Zero, last.Point) = (inner.Zero, inner.Point);
+        foreach (var (result, inner) in body.Results)
+        {
+            if (inner.Any(t => !Equals(t.Point, inner[0].Point))) continue;
+            (result.Zero, result.Point) = (inner.Skip(1).Aggregate(inner[0].Zero, (all, t) => all.Intersect(t.Zero)), inner[0].Point);
+        }
+    }
+
+    /// <summary>What the node sums, or divides by, at removed units.</summary>
+    private void Judge(NodeRecord record)
+    {
+        foreach (var (term, operands) in record.Sums)
+        {
+            if (term.Head is not FactorTerm && operands.Any(o => IsZeroAt(_state, record, o, term, null))) continue;
+            foreach (var leaf in term.Leaves)
+                if (!operands.Any(o => IsZeroAt(_state, record, o, Term.Of(leaf), null)))
+                    _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
+        }
+        foreach (int pole in record.Poles)
+        {
+            if (record.Inputs.ElementAtOrDefault(pole) is not { Point: null } tensor) continue;
+            foreach (var leaf in tensor.Zero)
+                _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
+        }
     }
 
     private static void SetOutput(InferenceState state, NodeRecord record, int index)
     {
         var output = record.Outputs[index];
-        (output.Zero, output.Point) = ([], null);
+        (output.Zero, output.Point) = (new ZeroSet(), null);
         if (output.Terms is null) return;
         if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized) output.Point = ZeroPoint.Of(state, record, quantized);
         else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
         {
-            var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.Count > 0).Select(t => t!.Point).Distinct().ToList();
+            var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.IsEmpty == false).Select(t => t!.Point).Distinct().ToList();
             if (points.Count > 1 || points is [{ IsUniform: false }]) return;
             output.Point = points.FirstOrDefault();
             if (!record.FillKeeps(output.Point)) return;
         }
         var (rule, operands) = record.ResultZeros.TryGetValue(index, out var own) ? own : (record.Zero, record.ZeroOperands);
-        foreach (var leaf in output.Terms.SelectMany(t => t.Leaves).Distinct())
+        for (int axis = 0; axis < output.Terms.Length; axis++)
         {
-            if (leaf.Size is not null && IsZero(state, record, leaf, output.Point, rule, operands)) output.Zero.Add(leaf);
+            var term = output.Terms[axis].Head;
+            if (term is not FactorTerm && (IsZero(state, record, term, output.Point, rule, operands) || AreParts(state, record, axis, output.Point, rule)))
+            {
+                output.Zero.Add(term);
+                continue;
+            }
+            foreach (var leaf in term.Leaves)
+                if (leaf.Size is not null && IsZero(state, record, Term.Of(leaf), output.Point, rule, operands)) output.Zero.Add(Term.Of(leaf));
         }
     }
 
-    private static bool IsZero(InferenceState state, NodeRecord record, Factor factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
+    /// <summary>A concatenation is zero where each part is.</summary>
+    private static bool AreParts(InferenceState state, NodeRecord record, int axis, ZeroPoint? point, ZeroRule rule)
+        => rule == ZeroRule.All && record.Info.Proto is { OpType: "Concat", Domain: "" or "ai.onnx" }
+            && Enumerable.Range(0, record.Inputs.Length).All(k => record.Inputs[k] is { Terms: { } terms } && axis < terms.Length && IsZeroAt(state, record, k, terms[axis], point));
+
+    /// <summary>Whether a result is zero at the removed units of a factor, or of every factor of an axis (false then says nothing).</summary>
+    private static bool IsZero(InferenceState state, NodeRecord record, Term factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
     {
-        if (record.ZeroTerms.Any(t => t.Leaves.Contains(factor)) && (point is null || record.Fill is not null)
+        bool isFactor = factor.Head is FactorTerm;
+        if (isFactor && record.ZeroTerms.Any(t => Has(t, factor)) && (point is null || record.Fill is not null)
             && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || Zero(0))) return true;
         IEnumerable<int> operands = chosen ?? Enumerable.Range(0, record.Inputs.Length);
         switch (rule)
@@ -121,6 +147,7 @@ internal static class ZeroAnalysis
             case ZeroRule.First: return Zero(0);
             case ZeroRule.Any: return operands.Any(Zero);
             case ZeroRule.All when record.Info.Proto.OpType is "Concat" or "QLinearConcat":
+                if (!isFactor) return false;
                 // Operands without the factor have no position in its units.
                 return operands.All(k => record.Inputs[k] is not { } part || !Carries(part, factor) || Zero(k));
             case ZeroRule.All:
@@ -140,9 +167,9 @@ internal static class ZeroAnalysis
     /// <param name="state">The state.</param>
     /// <param name="record">The node.</param>
     /// <param name="operand">Index of the operand.</param>
-    /// <param name="factor">The factor.</param>
+    /// <param name="factor">The factor, or an axis.</param>
     /// <param name="moved">The zero point of the result, for operators that only move elements.</param>
-    private static bool IsZeroAt(InferenceState state, NodeRecord record, int operand, Factor factor, ZeroPoint? moved)
+    private static bool IsZeroAt(InferenceState state, NodeRecord record, int operand, Term factor, ZeroPoint? moved)
     {
         if (record.Inputs.ElementAtOrDefault(operand) is not { } tensor || !tensor.Zero.Contains(factor)) return false;
         var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized ? ZeroPoint.Of(state, record, quantized)
@@ -150,5 +177,7 @@ internal static class ZeroAnalysis
         return Equals(tensor.Point, expected);
     }
 
-    private static bool Carries(TensorState tensor, Factor factor) => tensor.Terms?.Any(t => t.Leaves.Contains(factor)) == true;
+    private static bool Carries(TensorState tensor, Term factor) => tensor.Terms?.Any(t => Has(t, factor)) == true;
+
+    private static bool Has(Term term, Term factor) => factor.Head is FactorTerm leaf && term.Has(leaf.Factor);
 }

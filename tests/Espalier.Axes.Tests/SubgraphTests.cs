@@ -64,6 +64,32 @@ public sealed class SubgraphTests
         RuleCheck.On(g, ("batch", 3)).Group("W", 1, Hidden, null, ("R", 0), ("R", 1), ("b", 0), ("init.weight", 1), ("last.weight", 0), ("all.weight", 0)).IsExact();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_body_sums_is_zero_where_its_operands_are(bool biased)
+    {
+        // y_t = Σ_n h_n · c_n: exact only where a removed n leaves the state or the slice zero.
+        var g = new GraphBuilder();
+        var x = g.Input("x", 7, "batch", Inputs);
+        var c = g.MatMul(x, g.Weight("C", Inputs, Hidden));
+        var b = g.MatMul(x, g.Weight("B", Inputs, Hidden));
+        if (biased) (b, c) = (g.Sigmoid(b), g.Sigmoid(c));
+        var start = g.Mul(g.Node("Gather", [b, g.Longs("first", [0], [])], ("axis", 0)), g.Scalar("none", 0));
+        var body = g.Subgraph(s =>
+        {
+            s.Input("h", "batch", Hidden);
+            s.Input("bt", "batch", Hidden);
+            s.Input("ct", "batch", Hidden);
+            var next = s.Add(s.Mul("h", s.Weight("A", Hidden)), "bt");
+            s.Output(next).Output(s.Node("ReduceSum", [s.Mul(next, "ct"), s.Longs("axes", 1)], ("keepdims", 1)));
+        });
+        var y = g.Nodes("Scan", 2, [start, b, c], ("body", body), ("num_scan_inputs", 2));
+        g.Output(g.Linear(y[1], "out", 1, 4));
+        if (biased) RuleCheck.On(g, ("batch", 3)).Inexact("C", 1, Hidden, "ReduceSum");
+        else RuleCheck.On(g, ("batch", 3)).Group("C", 1, Hidden, null, ("B", 1), ("A", 0)).IsExact();
+    }
+
     [Fact]
     public void A_loop_that_lengthens_what_it_carries_leaves_it_whole_and_the_rest_free()
     {

@@ -18,7 +18,7 @@ internal sealed class InferenceState(OnnxModel model)
     public List<ScaleUse> ScaleUses { get; } = [];
     public List<IndexUse> IndexUses { get; } = [];
     public List<NodeRecord> Records { get; } = [];
-    public List<(string Role, Term Term)> Roles { get; } = [];
+    public List<(Role Role, Term Term)> Roles { get; } = [];
     /// <summary>Axes that Expand repeats: their elements do not depend on the index.</summary>
     public List<Term> Repeated { get; } = [];
     /// <summary>Axes of shared tables that a reader takes its own part of.</summary>

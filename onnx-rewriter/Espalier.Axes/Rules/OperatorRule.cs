@@ -55,7 +55,7 @@ internal sealed class OperatorRule
     /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
     public List<(string Variable, string Attribute, int Index, long? Default)> Constants { get; } = [];
     public List<(string Attribute, string Value, string Default)> Conditions { get; } = [];
-    public List<(string Role, string Variable)> Roles { get; } = [];
+    public List<(Role Role, string Variable)> Roles { get; } = [];
     public List<string[]> Macs { get; } = [];
     public List<(string Variable, int[] Operands)> Sums { get; } = [];
     public List<QuantizedOperand> Quantized { get; } = [];
@@ -165,7 +165,7 @@ internal sealed class OperatorRule
                 var expected = condition[1].Split(':', 2);
                 Conditions.Add((condition[0], expected[0], expected.Length > 1 ? expected[1] : "0"));
                 break;
-            case "role": { var pair = value.Split('='); Roles.Add((pair[0], pair[1])); break; }
+            case "role": { var pair = value.Split('='); Roles.Add((Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
             case "macs": Macs.Add(value.Split(',')); break;
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
             case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;

@@ -326,7 +326,7 @@ internal sealed class RuleApplication
         foreach (string name in _rule.Drawn)
             foreach (var term in Terms(name)) _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
         foreach (var (role, name) in _rule.Roles)
-            foreach (var term in Terms(name)) _context.State.Roles.Add((role.Replace('-', ' '), term));
+            foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
         if (_rule.Chosen is var (chosen, count))
             foreach (var term in Terms(chosen)) _context.Inexact(term, "the largest are chosen over this axis, and a zeroed unit may be among them", _context.Int(count, 1));
         if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));

@@ -16,8 +16,8 @@ internal static class Convolutional
         // Three groups of two, shuffled, are read as three groups of two again: every unit of the middle hangs on every other.
         new("ShuffleNet v1, odd groups", () => ShuffleNetV1(group: 3, middle: 6))
         {
-            Exact = "Channels 1", Share = 0.81, Stays = [.. ZooModel.Image, "every part of it is cut out by a constant index"],
-            Groups = c => c.Group("stem.weight", 0, 4, GroupKind.Channels, ("s1.c3.weight", 0), ("fc.weight", 1)).Frozen("s1.c1.weight", 0, "cut out by a constant index"),
+            Exact = "Channels 1", Share = 0.81, Stays = [.. ZooModel.Image, "all of its units hang together, or each is taken by a constant index"],
+            Groups = c => c.Group("stem.weight", 0, 4, GroupKind.Channels, ("s1.c3.weight", 0), ("fc.weight", 1)).Frozen("s1.c1.weight", 0, "each is taken by a constant index"),
         },
         new("ShuffleNet v2", () => ShuffleNetV2(literal: true))
         {
@@ -41,7 +41,7 @@ internal static class Convolutional
         },
         new("Inception v3", InceptionV3)
         {
-            Exact = "Channels 19", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "every part of it is cut out by a constant index", "graph output: its shape is the model's interface"],
+            Exact = "Channels 19", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "all of its units hang together, or each is taken by a constant index", "graph output: its shape is the model's interface"],
             Groups = c => c.Group("e.b3_2a.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)).Group("e.b3_1.weight", 0, 8, GroupKind.Channels, ("e.b3_2a.weight", 1), ("e.b3_2b.weight", 1))
                 .Group("a.b1.weight", 0, 6, GroupKind.Channels, ("b.b3.weight", 1), ("c.b1.weight", 1), ("c.pool.weight", 1)),
         },

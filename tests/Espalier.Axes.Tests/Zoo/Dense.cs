@@ -54,7 +54,7 @@ internal static class Dense
         },
         new("Diffusion U-Net", Diffusion)
         {
-            Exact = "Channels 6, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95, Stays = [.. ZooModel.Image, "InstanceNormalization: a statistic runs over this axis", "LayerNormalization: a statistic runs over this axis", "Resize: an operand that is read as it is", "every part of it is cut out by a constant index"],
+            Exact = "Channels 6, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95, Stays = [.. ZooModel.Image, "InstanceNormalization: a statistic runs over this axis", "LayerNormalization: a statistic runs over this axis", "Resize: an operand that is read as it is", "all of its units hang together, or each is taken by a constant index"],
             Groups = c => c.Group("mid.q.weight", 1, 2, GroupKind.Heads, ("mid.k.weight", 1), ("mid.o.weight", 0)),
         },
     ];

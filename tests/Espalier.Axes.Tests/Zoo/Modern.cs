@@ -47,7 +47,7 @@ internal static class Modern
         },
         new("CLIP", Clip)
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 3, ValueDims 2", Share = 0.73, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "every part of it is cut out by a constant index", "graph input: its shape is the model's interface"],
+            Exact = "Neurons 2, Heads 2, HeadDims 3, ValueDims 2", Share = 0.73, Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index", "graph input: its shape is the model's interface"],
             Groups = c => c.Group("text.q.weight", 1, 3, GroupKind.Heads, ("text.o.weight", 0)).Group("image.proj", 1, 14, null, ("text.proj", 1)),
         },
     ];

@@ -9,7 +9,7 @@ internal static class Vision
     [
         new("Swin", Swin)
         {
-            Exact = "Neurons 4, Heads 4, HeadDims 4", Share = 0.77, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one", "LayerNormalization: a statistic runs over this axis", "every part of it is cut out by a constant index"],
+            Exact = "Neurons 4, Heads 4, HeadDims 4", Share = 0.77, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one", "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index"],
             Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, GroupKind.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
         },
         new("MaxViT", MaxVit)
@@ -34,7 +34,7 @@ internal static class Vision
         },
         new("DETR", Detr)
         {
-            Exact = "Channels 2, Neurons 7, Heads 1, HeadDims 1, ValueDims 2, Experts 2", Share = 0.89, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
+            Exact = "Channels 2, Neurons 4, Heads 3, HeadDims 3, ValueDims 3", Share = 0.89, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
             Groups = c => c.Group("stem.weight", 0, 8),
         },
     ];
