@@ -70,7 +70,7 @@ internal static partial class OperatorCases
         {
             bool flat = form.StartsWith("3-D", StringComparison.Ordinal), grouped = !form.EndsWith("-D", StringComparison.Ordinal) && form.EndsWith("grouped", StringComparison.Ordinal);
             int q = grouped ? kv * r : kv;
-            var added = cases.Of("Attention", form == "3-D" ? 23 : 24, g =>
+            var added = cases.Of("Attention", form == "3-D" ? 23 : form == "4-D grouped" ? 25 : 24, g =>
             {
                 var x = g.Input("x", 2, Length, 6);
                 string Project(string name, int heads, int size)
