@@ -71,10 +71,18 @@ public sealed record ModelCost(long Parameters, long Macs, long Bytes);
 /// <param name="Exactness"><c>exact</c>, or <c>inexact: reason</c>.</param>
 /// <param name="Members">Weight axes that the group couples, as <c>tensor:axis</c>.</param>
 /// <param name="RemovedUnits">Removed units, ascending.</param>
-public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members, IReadOnlyList<int> RemovedUnits);
+public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members, IReadOnlyList<int> RemovedUnits)
+{
+    /// <summary>Of an inexact group that stayed whole: tensors and operators in turn, from its first weight to the operator that makes it inexact.</summary>
+    public IReadOnlyList<string> Chain { get; init; } = [];
+}
 
 /// <summary>One weight axis that stays whole.</summary>
 /// <param name="Tensor">Name of the weight.</param>
 /// <param name="Axis">Its axis.</param>
 /// <param name="Reason">Operator and reason.</param>
-public sealed record FrozenAxis(string Tensor, int Axis, string Reason);
+public sealed record FrozenAxis(string Tensor, int Axis, string Reason)
+{
+    /// <summary>Tensors and operators in turn: the shortest way from the weight to what froze the axis; the middle of a long one is left out.</summary>
+    public IReadOnlyList<string> Chain { get; init; } = [];
+}

@@ -8,6 +8,7 @@ public sealed class AxisAnalysis
     private readonly Inference? _inference;
     private readonly GroupBuilder? _builder;
     private readonly Lazy<CostModel>? _cost;
+    private readonly ReasonChain? _chain;
 
     internal AxisAnalysis(OnnxModel model) => Model = model;
 
@@ -28,6 +29,7 @@ public sealed class AxisAnalysis
         foreach (var (group, consumers) in readers) group.Consumers = consumers;
         Nodes = _inference.Nodes;
         _cost = new(() => new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters));
+        _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
 
@@ -72,8 +74,12 @@ public sealed class AxisAnalysis
     {
         var from = Find(tensor);
         if (from is null || !(FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark))) return [];
-        return ReasonChain.Find(_inference!.State, from, factor, mark);
+        return _chain!.Find(from, factor, mark);
     }
+
+    /// <summary>The chain of <see cref="ChainOf(string, Factor)"/> for the reason that <see cref="Frozen"/> gives of this axis.</summary>
+    public IReadOnlyList<string> ChainOf(string tensor, int axis)
+        => Find(tensor)?.Terms?[axis].Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
 
     /// <summary>Why a factor is frozen or inexact, in words; null where it is exact.</summary>
     public string? ReasonOf(Factor factor) => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;

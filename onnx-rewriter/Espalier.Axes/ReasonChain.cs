@@ -1,50 +1,61 @@
 namespace Espalier.Axes;
 
-/// <summary>The shortest way through the graph from a tensor to the operator that froze one of its factors, or made it inexact.</summary>
-internal static class ReasonChain
+/// <summary>The shortest ways through the graph from tensors to the operators that froze their factors, or made them inexact.</summary>
+/// <remarks>One walk per factor, from the reason outwards, serves every tensor that carries the factor.</remarks>
+internal sealed class ReasonChain(InferenceState state)
 {
-    /// <summary>Operators and tensors from <paramref name="from"/> to where <paramref name="mark"/> was made, every tensor on the way carrying the factor.</summary>
-    public static IReadOnlyList<string> Find(InferenceState state, TensorState from, Factor factor, Mark mark)
+    private readonly Lazy<Dictionary<TensorState, List<NodeRecord>>> _touching = new(() =>
     {
         var touching = new Dictionary<TensorState, List<NodeRecord>>();
         foreach (var record in state.Records)
             foreach (var tensor in Tensors(record))
                 (touching.TryGetValue(tensor, out var list) ? list : touching[tensor] = []).Add(record);
-        var came = new Dictionary<TensorState, (TensorState Tensor, NodeRecord Record)>();
-        var seen = new HashSet<TensorState> { from };
-        var queue = new Queue<TensorState>([from]);
-        while (queue.TryDequeue(out var tensor))
-        {
-            // The interface is marked at its tensor, everything else at a node.
-            if (mark.Node < 0 && mark.Reason.Contains($"'{tensor.Name}'", StringComparison.Ordinal)) return Path(tensor, null);
-            foreach (var record in touching.GetValueOrDefault(tensor) ?? [])
-            {
-                if (record.Info.Ordinal == mark.Node) return Path(tensor, record);
-                foreach (var next in Tensors(record))
-                {
-                    if (next.Terms?.Any(t => t.Leaves.Contains(factor)) != true || !seen.Add(next)) continue;
-                    came[next] = (tensor, record);
-                    queue.Enqueue(next);
-                }
-            }
-        }
-        return [];
+        return touching;
+    });
 
-        IReadOnlyList<string> Path(TensorState end, NodeRecord? last)
-        {
-            var steps = new List<string>();
-            if (last is not null) steps.Add(last.Info.ToString());
-            for (var tensor = end; ;)
-            {
-                steps.Add($"tensor '{tensor.Name}'");
-                if (!came.TryGetValue(tensor, out var step)) break;
-                steps.Add(step.Record.Info.ToString());
-                tensor = step.Tensor;
-            }
-            steps.Reverse();
-            return steps;
-        }
+    // Per factor: from a tensor, the operator and the tensor that are one step nearer to the reason; null at the reason itself.
+    private readonly Dictionary<Factor, Dictionary<TensorState, (TensorState? Next, NodeRecord? Record)>> _ways = [];
 
-        static IEnumerable<TensorState> Tensors(NodeRecord record) => record.Inputs.OfType<TensorState>().Concat(record.Outputs).Distinct();
+    /// <summary>Tensors and operators in turn, from <paramref name="from"/> to where <paramref name="mark"/> was made, every tensor on the way carrying the factor.</summary>
+    public IReadOnlyList<string> Find(TensorState from, Factor factor, Mark mark)
+    {
+        if (!_ways.TryGetValue(factor, out var ways)) _ways[factor] = ways = Walk(factor, mark);
+        if (!ways.ContainsKey(from)) return [];
+        var steps = new List<string>();
+        for (TensorState? tensor = from; tensor is not null;)
+        {
+            steps.Add($"tensor '{tensor.Name}'");
+            var (next, record) = ways[tensor];
+            if (record is not null) steps.Add(record.Info.ToString());
+            tensor = next;
+        }
+        return steps;
     }
+
+    private Dictionary<TensorState, (TensorState?, NodeRecord?)> Walk(Factor factor, Mark mark)
+    {
+        var ways = new Dictionary<TensorState, (TensorState?, NodeRecord?)>();
+        var queue = new Queue<TensorState>();
+        // The interface is marked at its tensor, everything else at a node.
+        if (mark.Node < 0)
+        {
+            foreach (var tensor in _touching.Value.Keys)
+                if (mark.Reason.Contains($"'{tensor.Name}'", StringComparison.Ordinal)) Reach(tensor, null, null);
+        }
+        else
+        {
+            foreach (var tensor in Tensors(state.Records[mark.Node])) Reach(tensor, null, state.Records[mark.Node]);
+        }
+        while (queue.TryDequeue(out var tensor))
+            foreach (var record in _touching.Value.GetValueOrDefault(tensor) ?? [])
+                foreach (var other in Tensors(record)) Reach(other, tensor, record);
+        return ways;
+
+        void Reach(TensorState tensor, TensorState? next, NodeRecord? record)
+        {
+            if (tensor.Terms?.Any(t => t.Has(factor)) == true && ways.TryAdd(tensor, (next, record))) queue.Enqueue(tensor);
+        }
+    }
+
+    private static IEnumerable<TensorState> Tensors(NodeRecord record) => record.Inputs.OfType<TensorState>().Concat(record.Outputs).Distinct();
 }

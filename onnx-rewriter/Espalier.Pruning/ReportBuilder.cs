@@ -23,21 +23,32 @@ internal static class ReportBuilder
                 t => t.Key,
                 t => (IReadOnlyDictionary<string, IReadOnlyList<int>>)new SortedDictionary<string, IReadOnlyList<int>>(
                     t.Value.ToDictionary(a => a.Key.ToString(CultureInfo.InvariantCulture), a => (IReadOnlyList<int>)a.Value), StringComparer.Ordinal)), StringComparer.Ordinal),
-            Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
-            Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason))],
+            Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
+            Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
             Interface = slim.Interface,
             Notes = [.. notes.Distinct(StringComparer.Ordinal)],
         };
     }
 
-    private static GroupReport Describe(Group group, Selection selection, bool isGone)
+    private static GroupReport Describe(AxisAnalysis analysis, Group group, Selection selection, bool isGone)
     {
         var kept = isGone ? [] : selection.Kept.GetValueOrDefault(group.Id, [.. Enumerable.Range(0, group.Size)]);
         return new GroupReport(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, kept.Length,
             group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",
             [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
-            [.. Enumerable.Range(0, group.Size).Except(kept)]);
+            [.. Enumerable.Range(0, group.Size).Except(kept)])
+        {
+            Chain = group.Exactness == Exactness.Exact || kept.Length < group.Size || group.Occurrences.Count == 0 ? [] : Short(analysis.ChainOf(group.Occurrences[0].Tensor, group.Factor)),
+        };
+    }
+
+    /// <summary>Of a long chain the two ends: in a deep network thousands of steps lie between a weight and the output that froze it.</summary>
+    private static IReadOnlyList<string> Short(IReadOnlyList<string> chain)
+    {
+        const int Most = 24;
+        return chain.Count <= Most ? chain
+            : [.. chain.Take(Most / 2), string.Create(CultureInfo.InvariantCulture, $"… {chain.Count - Most} more …"), .. chain.Skip(chain.Count - (Most / 2))];
     }
 
     /// <summary>Elements of the biases that compensation gave to consumers without one: the cost polynomial does not know them.</summary>

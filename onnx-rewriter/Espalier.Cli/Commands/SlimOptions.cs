@@ -7,21 +7,25 @@ namespace Espalier.Cli.Commands;
 internal sealed class SlimOptions
 {
     /// <summary>The kinds that <c>--keep</c> and budgets act on, with the name of each one's own option.</summary>
-    private static readonly (Axis Axis, string Name, string Description)[] Kinds =
+    private static readonly (Axis Axis, string Name, string Description, bool ByNameOnly)[] Kinds =
     [
-        (Axis.Channels, "channels", "Fraction of the output channels of convolutions to keep."),
-        (Axis.Neurons, "neurons", "Fraction of the neurons of feed-forward layers to keep."),
-        (Axis.Heads, "heads", "Fraction of the attention heads to keep; where attention is grouped, of the query heads, whole KV groups first."),
-        (Axis.Experts, "experts", "Fraction of the experts of a mixture to keep."),
-        (Axis.HiddenState, "hidden", "Fraction of the hidden state of LSTM, GRU and RNN to keep."),
+        (Axis.Channels, "channels", "Fraction of the output channels of convolutions to keep.", false),
+        (Axis.Neurons, "neurons", "Fraction of the neurons of feed-forward layers to keep.", false),
+        (Axis.Heads, "heads", "Fraction of the attention heads to keep; where attention is grouped, of the query heads, whole KV groups first.", false),
+        (Axis.Experts, "experts", "Fraction of the experts of a mixture to keep.", false),
+        (Axis.HiddenState, "hidden", "Fraction of the hidden state of LSTM, GRU and RNN to keep.", false),
+        (Axis.KeyValueGroups, "kv-groups", "Fraction of the KV groups of grouped attention to keep, with all of their query heads.", true),
+        (Axis.HeadDims, "head-dims", "Fraction of the dimensions that queries and keys have in a head to keep; the attention's scale stays what it was.", true),
+        (Axis.ValueDims, "value-dims", "Fraction of the dimensions that values have in a head to keep.", true),
+        (Axis.Width, "width", "Fraction of the width of the residual stream to keep; exact under root-mean-square norms, inexact under LayerNorm.", true),
     ];
 
     private readonly Option<double?> _keep = CommonOptions.Fraction("--keep",
         "Fraction of the units to keep in every exact group of channels, neurons, heads, experts and hidden state.");
 
-    private readonly (Axis Axis, string Name, Option<double?> Option)[] _kinds =
-        [.. Kinds.Select(k => (k.Axis, k.Name, CommonOptions.Fraction("--" + k.Name,
-            k.Description + " Overrides --keep, and reaches inexact groups of this kind too, since you name it.")))];
+    private readonly (Axis Axis, string Name, bool ByNameOnly, Option<double?> Option)[] _kinds =
+        [.. Kinds.Select(k => (k.Axis, k.Name, k.ByNameOnly, CommonOptions.Fraction("--" + k.Name,
+            k.Description + (k.ByNameOnly ? " Only on request: --keep and budgets leave it alone." : " Overrides --keep, and reaches inexact groups of this kind too, since you name it."))))];
 
     private readonly Option<int?> _dropSublayers = CommonOptions.Count("--drop-sublayers", "How many residual sublayers to remove: those that change their input least.");
     private readonly Option<int?> _dropBlocks = CommonOptions.Count("--drop-blocks", "How many whole residual blocks to remove: those that change their input least.");
@@ -76,7 +80,7 @@ internal sealed class SlimOptions
         };
         if (budget is null && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
-            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
         var score = result.GetValue(_score) switch
         {
             null or "l2" => Criterion.L2,
@@ -106,10 +110,10 @@ internal sealed class SlimOptions
     {
         var keep = result.GetValue(_keep);
         var inexact = result.GetValue(_allowInexact);
-        foreach (var (axis, name, option) in _kinds)
+        foreach (var (axis, name, byNameOnly, option) in _kinds)
         {
             var own = result.GetValue(option);
-            if ((own ?? keep) is null && budget is null) continue;
+            if (own is null && (byNameOnly || (keep is null && budget is null))) continue;
             var allowInexact = own is not null || inexact;
             var groups = Groups(analysis, axis).ToList();
             // Asked for by name, a kind that is not there is an error; under --keep it is none.
@@ -137,6 +141,10 @@ internal sealed class SlimOptions
         Axis.Neurons => g.Kind == GroupKind.Neurons,
         Axis.Heads => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups,
         Axis.Experts => g.Kind == GroupKind.Experts,
+        Axis.KeyValueGroups => g.Kind == GroupKind.KeyValueGroups,
+        Axis.HeadDims => g.Kind == GroupKind.HeadDims,
+        Axis.ValueDims => g.Kind == GroupKind.ValueDims,
+        Axis.Width => g.Kind == GroupKind.Width,
         _ => g.Kind == GroupKind.HiddenState,
     });
 
