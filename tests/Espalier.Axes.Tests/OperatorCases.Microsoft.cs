@@ -48,6 +48,7 @@ internal static partial class OperatorCases
                 }, $"{ta}{tb}{ba}{bb}").Group("a.weight", 1, Width, ("w", Array.IndexOf(Order(tb, bb), 1))).Group("w", Array.IndexOf(Order(tb, bb), 2), 5, ("b.weight", 0));
                 if (op == "FusedMatMulActivation") added.NoKernel();
             }
+        cases.Of(Ms + "FusedMatMulActivation", 17, g => g.EndRows(g.Node(Ms + "FusedMatMulActivation", [g.Tokens(), g.Weight("w", Width, Width)], ("activation", "Softmax"), ("activation_axis", -1))), "softmax").Frozen("w", 1, "Softmax").NoKernel();
         cases.Of(Ms + "GemmFastGelu", 17, g => g.EndRows(g.Node(Ms + "GemmFastGelu", [g.Tokens(), g.Weight("w", Width, Width), g.Weight("c", Width)]), zero: true)).Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, Width, ("c", 0), ("b.weight", 0)).NoKernel();
         foreach (var (activation, zero) in ((string, bool)[])[("Relu", true), ("Sigmoid", false), ("Clip", true)])
             cases.Of(Ms + "FusedConv", 17, g =>

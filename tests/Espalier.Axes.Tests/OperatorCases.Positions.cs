@@ -10,9 +10,9 @@ internal static partial class OperatorCases
 {
     private static void Positions(List<OperatorCase> cases)
     {
-        foreach (var (op, opset) in ((string, int)[])[("AveragePool", 7), ("AveragePool", 22), ("MaxPool", 7), ("MaxPool", 22), ("LpPool", 18)])
+        foreach (var (op, opset) in InEveryVersion("AveragePool", "MaxPool", "LpPool"))
             cases.Of(op, opset, g => g.End(g.Node(op, g.Image(), ("kernel_shape", new[] { 3, 3 }), ("strides", new[] { 2, 2 }), ("pads", new[] { 1, 1, 1, 1 })), zero: true)).PassesChannels();
-        foreach (var (op, opset) in ((string, int)[])[("GlobalAveragePool", 22), ("GlobalMaxPool", 22), ("GlobalLpPool", 21)])
+        foreach (var (op, opset) in InEveryVersion("GlobalAveragePool", "GlobalMaxPool").Append(("GlobalLpPool", 21)))
             cases.Of(op, opset, g => g.End(g.Node(op, g.Image()), zero: true)).PassesChannels();
         cases.Of("MaxPool", 12, g =>
         {
@@ -29,7 +29,7 @@ internal static partial class OperatorCases
                 g.End(g.Node("MaxUnpool", operands, ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 })));
             }, shape ? "with a shape" : "").Frozen("a.weight", 0, "MaxUnpool");
         var boxes = new float[] { 0, 0, 4, 4, 1, 1, 5, 3, 0.5f, 0, 5, 5 };
-        cases.Of("RoiAlign", 16, g => g.End(g.Node("RoiAlign", [g.Image(), g.Floats("rois", boxes, 3, 4), g.Longs(0, 1, 1)], ("output_height", 2), ("output_width", 3)), zero: true)).PassesChannels();
+        foreach (int opset in (int[])[10, 16]) cases.Of("RoiAlign", opset, g => g.End(g.Node("RoiAlign", [g.Image(), g.Floats("rois", boxes, 3, 4), g.Longs(0, 1, 1)], ("output_height", 2), ("output_width", 3)), zero: true)).PassesChannels();
         cases.Of("MaxRoiPool", 21, g => g.End(g.Node("MaxRoiPool", [g.Image(), g.Floats("rois", [0, 0, 0, 4, 4, 1, 1, 1, 5, 3], 2, 5)], ("pooled_shape", new[] { 2, 2 })), zero: true)).PassesChannels();
         foreach (string op in (string[])["GridSample", "com.microsoft::GridSample"])
             cases.Of(op, op[0] == 'G' ? 20 : 17, g => g.End(g.Node(op, [g.Image(), g.Node("Tanh", g.Weight("grid", 2, 4, 5, 2))]), zero: true)).PassesChannels();
@@ -49,7 +49,7 @@ internal static partial class OperatorCases
         cases.Of("com.microsoft::UnfoldTensor", 17, g => g.EndRows(g.Transpose(g.Node("com.microsoft::UnfoldTensor", g.Tokens(), ("dim", 1), ("size", 3), ("step", 2)), 0, 1, 3, 2), zero: true)).Passes();
 
         // indices
-        cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Tokens(), g.Longs("at", [3, 0, 0], [3])], ("axis", 1)), zero: true)).Passes();
+        foreach (var (op, opset) in InEveryVersion("Gather")) cases.Of(op, opset, g => g.EndRows(g.Node("Gather", [g.Tokens(), g.Longs("at", [3, 0, 0], [3])], ("axis", 1)), zero: true)).Passes();
         cases.Of("Gather", 7, g => g.EndRows(g.Node("Gather", [g.Tokens(), g.Longs("at", [3], [])], ("axis", 1)), zero: true), "one").Passes();
         cases.Of("Gather", 13, g => g.End(g.Node("Gather", [g.Image(), g.Longs(0, 4, 1, 5, 2, 6, 3, 7)], ("axis", 1)), zero: true), "shuffle").Group("a.weight", 0, 2, ("b.weight", 1)).Group("a.weight", 0, 4, ("b.weight", 1));
         cases.Of("Gather", 13, g => g.EndRows(g.Node("Gather", [g.Rows(100), g.Longs("at", [.. Enumerable.Range(0, 100).Select(k => (k + 70L) % 100)])], ("axis", 1)), zero: true, width: 100), "roll")
@@ -67,9 +67,9 @@ internal static partial class OperatorCases
             var index = g.Longs("index", [.. Enumerable.Range(0, 2 * 3 * 5).Select(k => (long)((k * 7) % Length))], [2, 3, 5]);
             g.EndRows(g.Node("GatherElements", [g.Tokens(), index], ("axis", 1)), width: 5);
         }, "of a beginning").Frozen("a.weight", 1, "only its beginning");
-        foreach (var (op, opset, batch) in ((string, int, int)[])[("GatherND", 13, 1), ("GatherND", 11, 0), ("com.microsoft::GatherND", 17, 0)])
+        foreach (var (op, opset, batch) in ((string, int, int)[])[("GatherND", 13, 1), ("GatherND", 12, 1), ("GatherND", 11, 0), ("com.microsoft::GatherND", 17, 0)])
             cases.Of(op, opset, g => g.EndRows(batch == 1 ? g.Node(op, [g.Tokens(), g.Longs("at", [0, 3, 2, 4], [2, 2, 1])], ("batch_dims", 1)) : g.Node(op, [g.Tokens(), g.Longs("at", [0, 3, 1, 2], [2, 2])]), zero: true)).Passes();
-        foreach (var (op, opset) in ((string, int)[])[("ScatterElements", 18), ("ScatterElements", 11), ("Scatter", 9)])
+        foreach (var (op, opset) in InEveryVersion("ScatterElements").Append(("Scatter", 9)))
             cases.Of(op, opset, g =>
             {
                 var x = g.Tokens();
@@ -100,7 +100,7 @@ internal static partial class OperatorCases
         cases.Of("TopK", 11, g => g.EndRows(g.Nodes("TopK", 2, [g.Tokens(), g.Longs(3)], ("axis", 1))[0])).Passes();
         cases.Of("TopK", 7, g => g.EndRows(g.Nodes("TopK", 2, [g.Tokens()], ("axis", 1), ("k", 3))[0])).Passes();
         foreach (string op in (string[])["ArgMax", "ArgMin"])
-            cases.Of(op, 13, g => g.Output(g.Node(op, g.Linear(g.Relu(g.Tokens()), "c", Width, 9), ("axis", 2)), DataType.Int64)).Group("a.weight", 1, Width, ("c.weight", 0)).Frozen("c.weight", 1, op);
+            foreach (int opset in OperatorListTests.Versions(op)) cases.Of(op, opset, g => g.Output(g.Node(op, g.Linear(g.Relu(g.Tokens()), "c", Width, 9), ("axis", 2)), DataType.Int64)).Group("a.weight", 1, Width, ("c.weight", 0)).Frozen("c.weight", 1, op);
         cases.Of("NonMaxSuppression", 11, g =>
         {
             var x = g.Input("x", 1, 6, 6);
@@ -136,12 +136,13 @@ internal static partial class OperatorCases
         cases.Of("BatchNormalization", 15, g => g.End(g.BatchNorm(g.Image(), "bn", Channels), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0));
         cases.Of("BatchNormalization", 7, g => g.End(g.Node("BatchNormalization",
             [g.Image(), g.Positive("s", Channels, 6, 6), g.Weight("t", Channels, 6, 6), g.Weight("m", Channels, 6, 6), g.Positive("v", Channels, 6, 6)], ("spatial", 0)), zero: true), "not spatial").PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("v", 0));
-        cases.Of("InstanceNormalization", 22, g => g.End(g.Node("InstanceNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)]), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("t", 0));
+        foreach (int opset in (int[])[9, 14]) cases.Of("BatchNormalization", opset, g => g.End(g.BatchNorm(g.Image(), "bn", Channels), zero: true)).PassesChannels();
+        foreach (var (op, opset) in InEveryVersion("InstanceNormalization")) cases.Of(op, opset, g => g.End(g.Node("InstanceNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)]), zero: true)).PassesChannels().Group("a.weight", 0, Channels, ("s", 0), ("t", 0));
         cases.Of("GroupNormalization", 21, g => g.End(g.Node("GroupNormalization", [g.Image(), g.Positive("s", Channels), g.Weight("t", Channels)], ("num_groups", 4)), zero: true))
             .Group("a.weight", 0, 4, ("s", 0), ("b.weight", 1)).Inexact("a.weight", 0, 2, "statistic");
         cases.Of("GroupNormalization", 18, g => g.End(g.Node("GroupNormalization", [g.Image(), g.Positive("s", 4), g.Weight("t", 4)], ("num_groups", 4)), zero: true))
             .Group("a.weight", 0, 4, ("s", 0), ("b.weight", 1)).Inexact("a.weight", 0, 2, "statistic");
-        cases.Of("LRN", 13, g => g.End(g.Node("LRN", g.Image(), ("size", 3)))).Inexact("a.weight", 0, Channels, "statistic");
+        foreach (var (op, opset) in InEveryVersion("LRN")) cases.Of(op, opset, g => g.End(g.Node("LRN", g.Image(), ("size", 3)))).Inexact("a.weight", 0, Channels, "statistic");
         cases.Of("LayerNormalization", 17, g => g.EndRows(g.Linear(g.Relu(g.LayerNorm(g.Rows(), "n", Width)), "c", Width, Width))).Inexact("a.weight", 1, Width, "statistic").Group("c.weight", 1, Width, ("b.weight", 0));
         cases.Of("RMSNormalization", 23, g => g.EndRows(g.Node("RMSNormalization", [g.Rows(), g.Positive("n", Width)], ("axis", -1)), zero: true)).Passes();
         cases.Of("SimplifiedLayerNormalization", 17, g => g.EndRows(g.Node("SimplifiedLayerNormalization", [g.Rows(), g.Positive("n", Width)], ("axis", -1)), zero: true)).Passes();
@@ -149,7 +150,7 @@ internal static partial class OperatorCases
         cases.Of("MeanVarianceNormalization", 13, g => g.End(g.Node("MeanVarianceNormalization", g.Image(), ("axes", new[] { 1, 2, 3 }))), "over channels").Inexact("a.weight", 0, Channels, "statistic");
         cases.Of("LpNormalization", 22, g => g.EndRows(g.Node("LpNormalization", g.Rows(), ("axis", 1), ("p", 2)), zero: true)).Passes();
         cases.Of("LpNormalization", 7, g => g.EndRows(g.Node("LpNormalization", g.Tokens(), ("axis", 1), ("p", 1)), zero: true), "of other axes").Passes();
-        foreach (var (op, opset) in ((string, int)[])[("Softmax", 13), ("Softmax", 7), ("LogSoftmax", 13), ("Hardmax", 13)])
+        foreach (var (op, opset) in InEveryVersion("Softmax", "LogSoftmax", "Hardmax"))
         {
             cases.Of(op, opset, g => g.EndRows(g.Node(op, g.Rows(), ("axis", 1)))).Inexact("a.weight", 1, Width, "normalised");
             if (opset == 13) cases.Of(op, opset, g => g.EndRows(g.Node(op, g.Tokens(), ("axis", 1))), "of other axes").Passes();
@@ -159,12 +160,12 @@ internal static partial class OperatorCases
         foreach (string op in (string[])["ReduceSum", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceMean"])
         {
             cases.Of(op, 18, g => g.EndRows(g.Node(op, [g.Tokens(), g.Longs(1)], ("keepdims", 0)), zero: true)).Passes();
-            cases.Of(op, 11, g => g.Output(g.Linear(g.Node(op, g.Tokens(), ("axes", new[] { 2 })), "c", 1, 2)), "over units").Group("a.weight", 1, Width);
+            foreach (int opset in (int[])[7, 11]) cases.Of(op, opset, g => g.Output(g.Linear(g.Node(op, g.Tokens(), ("axes", new[] { 2 })), "c", 1, 2)), "over units").Group("a.weight", 1, Width);
         }
         foreach (string op in (string[])["ReduceMax", "ReduceMin", "ReduceProd", "ReduceLogSum", "ReduceLogSumExp"])
         {
             cases.Of(op, 20, g => g.EndRows(g.Node(op, [op == "ReduceLogSum" ? g.Node("Exp", g.Tokens()) : g.Tokens(), g.Longs(1)], ("keepdims", 0)))).Passes();
-            cases.Of(op, 11, g => g.Output(g.Linear(g.Node(op, g.Tokens(), ("axes", new[] { 2 })), "c", 1, 2)), "over units").Inexact("a.weight", 1, Width, "statistic");
+            foreach (int opset in (int[])[7, 11]) cases.Of(op, opset, g => g.Output(g.Linear(g.Node(op, g.Tokens(), ("axes", new[] { 2 })), "c", 1, 2)), "over units").Inexact("a.weight", 1, Width, "statistic");
         }
         foreach (string op in (string[])["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"])
             foreach (string reduction in (string[])["none", "mean"])

@@ -26,10 +26,12 @@ internal static partial class OperatorCases
                         : g.Node(op, [x, w, g.Weight("c", Width)], ("transA", a), ("transB", b), ("activation", "Relu")), zero: true);
                 }, $"{a}{b}").Group("a.weight", 1, Width, ("w", b)).Group("w", 1 - b, Width, ("c", 0), ("b.weight", 0));
         cases.Of("com.microsoft::FusedGemm", 13, g => g.EndRows(g.Node("com.microsoft::FusedGemm", [g.Rows(), g.Weight("w", Width, Width)], ("activation", "Sigmoid"))), "sigmoid").Group("w", 1, Width, ("b.weight", 0));
+        foreach (var (op, opset) in InEveryVersion("MatMul")) cases.Of(op, opset, g => g.EndRows(g.Node("MatMul", [g.Rows(), g.Weight("w", Width, Width)]), zero: true), "of rows").Group("a.weight", 1, Width, ("w", 0));
+        foreach (var (op, opset) in InEveryVersion("Gemm")) cases.Of(op, opset, g => g.EndRows(g.Gemm(g.Rows(), "w", Width, Width), zero: true), "of rows").Group("a.weight", 1, Width, ("w.weight", 1));
         foreach (var (opset, group) in ((int, int)[])[(7, 1), (11, 2), (22, 1)])
             cases.Of("Conv", opset, g => g.End(g.Conv(g.Image(), "c", Channels, Channels, group: group), zero: true), $"{group} groups")
                 .Group("a.weight", 0, group == 1 ? Channels : Channels / group, ("c.weight", 1)).Group("c.weight", 0, group == 1 ? Channels : Channels / group, ("c.bias", 0), ("b.weight", 1));
-        cases.Of("ConvTranspose", 22, g => g.End(g.Node("ConvTranspose", [g.Image(), g.Weight("c", Channels, Channels, 2, 2), g.Weight("c.bias", Channels)], ("strides", new[] { 2, 2 })), zero: true))
+        foreach (var (op, opset) in InEveryVersion("ConvTranspose")) cases.Of(op, opset, g => g.End(g.Node("ConvTranspose", [g.Image(), g.Weight("c", Channels, Channels, 2, 2), g.Weight("c.bias", Channels)], ("strides", new[] { 2, 2 })), zero: true))
             .Group("a.weight", 0, Channels, ("c", 0)).Group("c", 1, Channels, ("c.bias", 0), ("b.weight", 1));
         foreach (string form in (string[])["one", "groups", "offset groups"])
             cases.Of("DeformConv", 22, g =>
@@ -46,12 +48,11 @@ internal static partial class OperatorCases
             .Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, 3, ("b.weight", 0)).Group("w", 2, 4, ("b.weight", 0));
         cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 7, Width)], ("equation", "...i,ji->...j")), zero: true, width: 7), "ellipsis").Group("a.weight", 1, Width, ("w", 1)).Group("w", 0, 7, ("b.weight", 0));
         cases.Of("Einsum", 12, g => g.EndRows(g.Node("Einsum", [g.Tokens(), g.Weight("w", 1, Width, 7)], ("equation", "...ij,...jk")), zero: true, width: 7), "implicit").Group("a.weight", 1, Width, ("w", 1)).Group("w", 2, 7, ("b.weight", 0));
-        foreach (var (op, gates, opset) in ((string, int, int)[])[("LSTM", 4, 22), ("GRU", 3, 14), ("RNN", 1, 7), ("LSTM", 4, 7)])
+        foreach (var (op, gates, opset) in ((string, int, int)[])[("LSTM", 4, 22), ("LSTM", 4, 14), ("LSTM", 4, 7), ("GRU", 3, 22), ("GRU", 3, 14), ("GRU", 3, 7), ("RNN", 1, 22), ("RNN", 1, 14), ("RNN", 1, 7)])
         {
             cases.Of(op, opset, g => Recurrent(g, op, gates, 0)).Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).Group("a.weight", 1, Width, ("w", 2));
             if (opset >= 14) cases.Of(op, opset, g => Recurrent(g, op, gates, 1), "batch first").Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).NoKernel();
         }
-        cases.Of("RNN", 14, g => Recurrent(g, "RNN", 1, 1), "batch first").Group("w", 1, Width, ("r", 1), ("r", 2), ("b.weight", 0)).NoKernel();
     }
 
     private static void Recurrent(GraphBuilder g, string op, int gates, int layout)
@@ -69,7 +70,7 @@ internal static partial class OperatorCases
         {
             bool flat = form.StartsWith("3-D", StringComparison.Ordinal), grouped = !form.EndsWith("-D", StringComparison.Ordinal) && form.EndsWith("grouped", StringComparison.Ordinal);
             int q = grouped ? kv * r : kv;
-            var added = cases.Of("Attention", form == "3-D" ? 23 : 24, g =>
+            var added = cases.Of("Attention", form == "3-D" ? 23 : form == "4-D grouped" ? 25 : 24, g =>
             {
                 var x = g.Input("x", 2, Length, 6);
                 string Project(string name, int heads, int size)

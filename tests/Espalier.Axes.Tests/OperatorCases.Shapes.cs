@@ -10,22 +10,23 @@ internal static partial class OperatorCases
 {
     private static void Shapes(List<OperatorCase> cases)
     {
-        cases.Of("Transpose", 25, g => g.EndRows(g.Transpose(g.Transpose(g.Rows(), 1, 0), 1, 0), zero: true)).Passes();
-        cases.Of("Flatten", 25, g => g.EndRows(g.Node("Flatten", g.Node("GlobalAveragePool", g.Image(Width)), ("axis", 1)), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
-        cases.Of("Squeeze", 25, g => g.EndRows(g.Squeeze(g.Node("GlobalAveragePool", g.Image(Width)), 2, 3), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
-        cases.Of("Squeeze", 7, g => g.EndRows(g.Node("Squeeze", g.Node("GlobalAveragePool", g.Image(Width)), ("axes", new[] { 2, 3 })), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
-        cases.Of("Unsqueeze", 25, g => g.End(g.Unsqueeze(g.Rows(Channels), 2, 3), zero: true)).Group("a.weight", 1, Channels, ("b.weight", 1));
-        cases.Of("Unsqueeze", 7, g => g.End(g.Node("Unsqueeze", g.Rows(Channels), ("axes", new[] { 2, 3 })), zero: true)).Group("a.weight", 1, Channels, ("b.weight", 1));
-        cases.Of("Concat", 13, g => g.EndRows(g.Concat(1, g.Rows(5), g.Linear("x", "c", 6, 7)), zero: true)).Group("a.weight", 1, 5, ("b.weight", 0)).Group("c.weight", 1, 7, ("b.weight", 0));
+        foreach (var (op, opset) in InEveryVersion("Transpose")) cases.Of(op, opset, g => g.EndRows(g.Transpose(g.Transpose(g.Rows(), 1, 0), 1, 0), zero: true)).Passes();
+        foreach (var (op, opset) in InEveryVersion("Flatten")) cases.Of(op, opset, g => g.EndRows(g.Node("Flatten", g.Node("GlobalAveragePool", g.Image(Width)), ("axis", 1)), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[13, 21, 23, 24, 25]) cases.Of("Squeeze", opset, g => g.EndRows(g.Squeeze(g.Node("GlobalAveragePool", g.Image(Width)), 2, 3), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[7, 11]) cases.Of("Squeeze", opset, g => g.EndRows(g.Node("Squeeze", g.Node("GlobalAveragePool", g.Image(Width)), ("axes", new[] { 2, 3 })), zero: true)).Group("a.weight", 0, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[13, 21, 23, 24, 25]) cases.Of("Unsqueeze", opset, g => g.End(g.Unsqueeze(g.Rows(Channels), 2, 3), zero: true)).Group("a.weight", 1, Channels, ("b.weight", 1));
+        foreach (int opset in (int[])[7, 11]) cases.Of("Unsqueeze", opset, g => g.End(g.Node("Unsqueeze", g.Rows(Channels), ("axes", new[] { 2, 3 })), zero: true)).Group("a.weight", 1, Channels, ("b.weight", 1));
+        foreach (var (op, opset) in InEveryVersion("Concat")) cases.Of(op, opset, g => g.EndRows(g.Concat(1, g.Rows(5), g.Linear("x", "c", 6, 7)), zero: true)).Group("a.weight", 1, 5, ("b.weight", 0)).Group("c.weight", 1, 7, ("b.weight", 0));
         cases.Of("Expand", 13, g => g.EndRows(g.Node("Expand", [g.Unsqueeze(g.Rows(), 1), g.Longs(2, 5, Width)]), zero: true)).Passes();
-        cases.Of("Tile", 13, g => g.EndRows(g.Node("Tile", [g.Rows(6), g.Longs(1, 2)]), zero: true)).Group("a.weight", 1, 6, ("b.weight", 0));
-        cases.Of("Reshape", 25, g => g.EndRows(g.Reshape(g.Reshape(g.Rows(), 2, 3, 4), 0, 12), zero: true)).Group("a.weight", 1, 3, ("b.weight", 0)).Group("a.weight", 1, 4, ("b.weight", 0));
+        foreach (var (op, opset) in InEveryVersion("Tile")) cases.Of(op, opset, g => g.EndRows(g.Node("Tile", [g.Rows(6), g.Longs(1, 2)]), zero: true)).Group("a.weight", 1, 6, ("b.weight", 0));
+        foreach (var (op, opset) in InEveryVersion("Reshape")) cases.Of(op, opset, g => g.EndRows(g.Reshape(g.Reshape(g.Rows(), 2, 3, 4), 0, 12), zero: true)).Group("a.weight", 1, 3, ("b.weight", 0)).Group("a.weight", 1, 4, ("b.weight", 0));
         cases.Of("Split", 18, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("num_outputs", 2)) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
-        cases.Of("Split", 11, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("split", new[] { 12, 12 })) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
-        cases.Of("Slice", 13, g => g.EndRows(g.Slice(g.Rows(16), 1, 2, 14), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
-        cases.Of("Slice", 9, g => g.EndRows(g.Node("Slice", g.Rows(16), ("starts", new[] { 2 }), ("ends", new[] { 14 }), ("axes", new[] { 1 })), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
-        cases.Of("Pad", 25, g => g.EndRows(g.Add(g.Node("Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), g.Linear("x", "c", 6, Width)), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0), ("c.weight", 1));
-        cases.Of("Pad", 10, g => g.EndRows(g.Node("Pad", g.Rows(8), ("pads", new[] { 0, 1, 0, 3 })), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));
+        cases.Of("Split", 13, g => g.EndRows(g.Split(g.Rows(24), 1, 12, 12) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[7, 11]) cases.Of("Split", opset, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("split", new[] { 12, 12 })) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[10, 11, 13]) cases.Of("Slice", opset, g => g.EndRows(g.Slice(g.Rows(16), 1, 2, 14), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[7, 9]) cases.Of("Slice", opset, g => g.EndRows(g.Node("Slice", g.Rows(16), ("starts", new[] { 2 }), ("ends", new[] { 14 }), ("axes", new[] { 1 })), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        foreach (int opset in (int[])[11, 13, 18, 19, 21, 23, 24, 25]) cases.Of("Pad", opset, g => g.EndRows(g.Add(g.Node("Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), g.Linear("x", "c", 6, Width)), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0), ("c.weight", 1));
+        foreach (int opset in (int[])[7, 10]) cases.Of("Pad", opset, g => g.EndRows(g.Node("Pad", g.Rows(8), ("pads", new[] { 0, 1, 0, 3 })), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));
         cases.Of("Pad", 18, g => g.End(g.Node("Pad", [g.Image(), g.Longs(1, 1, 2, 2), "", g.Longs(2, 3)], ("mode", "edge"))), "of positions").PassesChannels();
         cases.Of("com.microsoft::Pad", 17, g => g.EndRows(g.Node("com.microsoft::Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));
         cases.Of("com.microsoft::ExpandDims", 17, g => g.End(g.Node("com.microsoft::ExpandDims", [g.Node("com.microsoft::ExpandDims", [g.Rows(Channels), g.Ints([2])]), g.Ints([-1])]), zero: true))
@@ -33,14 +34,14 @@ internal static partial class OperatorCases
         cases.Of("DepthToSpace", 13, g => g.End(g.Node("DepthToSpace", g.Image(4 * Channels), ("blocksize", 2), ("mode", "DCR")), zero: true), "DCR").Group("a.weight", 0, Channels, ("b.weight", 1));
         cases.Of("DepthToSpace", 13, g => g.End(g.Node("DepthToSpace", g.Image(4 * Channels), ("blocksize", 2), ("mode", "CRD")), zero: true), "CRD").Group("a.weight", 0, Channels, ("b.weight", 1));
         cases.Of("DepthToSpace", 7, g => g.End(g.Node("DepthToSpace", g.Image(4 * Channels), ("blocksize", 2)), zero: true)).Group("a.weight", 0, Channels, ("b.weight", 1));
-        cases.Of("SpaceToDepth", 13, g => g.End(g.Node("SpaceToDepth", g.Image(2), ("blocksize", 2)), zero: true)).Group("a.weight", 0, 2, ("b.weight", 1));
-        foreach (var (op, opset) in ((string, int)[])[("Resize", 10), ("Resize", 13), ("Resize", 19), ("Upsample", 7), ("Upsample", 9)])
+        foreach (var (op, opset) in InEveryVersion("SpaceToDepth")) cases.Of(op, opset, g => g.End(g.Node("SpaceToDepth", g.Image(2), ("blocksize", 2)), zero: true)).Group("a.weight", 0, 2, ("b.weight", 1));
+        foreach (var (op, opset) in ((string, int)[])[("Resize", 10), ("Resize", 11), ("Resize", 13), ("Resize", 18), ("Resize", 19), ("Upsample", 7), ("Upsample", 9)])
             cases.Of(op, opset, g =>
             {
                 var x = g.Image();
                 float[] scales = [1, 1, 2, 2];
                 g.End(op == "Upsample" && opset == 7 ? g.Node(op, x, ("scales", scales)) : opset < 11 ? g.Node(op, [x, g.Floats("scales", scales, 4)])
-                    : opset == 13 ? g.Node(op, [x, "", g.Floats("scales", scales, 4)], ("mode", "linear")) : g.Node(op, [x, "", "", g.Longs(7, 9)], ("axes", new[] { 2, 3 }), ("mode", "cubic")), zero: true);
+                    : opset is 11 or 13 ? g.Node(op, [x, opset == 11 ? g.Floats("roi", [], 0) : "", g.Floats("scales", scales, 4)], ("mode", "linear")) : g.Node(op, [x, "", "", g.Longs(7, 9)], ("axes", new[] { 2, 3 }), ("mode", "cubic")), zero: true);
             }).PassesChannels();
         cases.Of("Resize", 19, g => g.End(g.Node("Resize", [g.Image(), "", "", g.Longs(2, Channels, 12, 9)], ("keep_aspect_ratio_policy", "not_larger"))), "that keeps the ratio").Frozen("a.weight", 0, "resampled");
         cases.Of("CenterCropPad", 18, g => g.End(g.Node("CenterCropPad", [g.Image(), g.Longs(4, 9)], ("axes", new[] { 2, 3 })), zero: true)).PassesChannels();
@@ -51,7 +52,7 @@ internal static partial class OperatorCases
             var node = g.Node("Constant", Array.Empty<string>(), ("value", GraphBuilder.Tensor("", DataType.Float, [Width], [.. Enumerable.Range(1, Width).SelectMany(k => BitConverter.GetBytes(0.1f * k))])));
             g.EndRows(g.Mul(g.Rows(), g.Rename(node, "constant")), zero: true);
         }).Passes().Group("a.weight", 1, Width, ("constant", 0));
-        cases.Of("ConstantOfShape", 25, g =>
+        foreach (var (op, opset) in InEveryVersion("ConstantOfShape")) cases.Of(op, opset, g =>
         {
             var ones = g.Node("ConstantOfShape", g.Longs(Width), ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(1.5f))));
             g.EndRows(g.Mul(g.Rows(), g.Rename(ones, "ones")), zero: true);

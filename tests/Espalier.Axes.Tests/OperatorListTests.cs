@@ -24,6 +24,9 @@ public sealed class OperatorListTests
            select (fields[0] == "ai.onnx" ? "" : fields[0], fields[1], fields[2].Split(',').Select(v => int.Parse(v, CultureInfo.InvariantCulture)).ToArray()),
     ]);
 
+    /// <summary>Operator sets from 7 on in which an operator's signature or types change, and 7 itself where it is older.</summary>
+    public static IEnumerable<int> Versions(string op) => List.Value.Single(o => o.Domain.Length == 0 && o.Operator == op).Since.Select(v => Math.Max(v, 7)).Distinct();
+
     [Fact]
     public void Every_operator_has_a_rule_or_a_reason()
         => Assert.Equal("", string.Join(", ", List.Value.Where(o => !HasRule(o.Domain, o.Operator) && OperatorTable.BarrierOf(o.Domain, o.Operator) is null).Select(o => $"{o.Domain} {o.Operator}")));

@@ -61,6 +61,8 @@ internal sealed class OperatorRule
     public List<QuantizedOperand> Quantized { get; } = [];
     public string[] Normalised { get; private set; } = [];
     public string[] Fixed { get; private set; } = [];
+    /// <summary>Axes that the operator takes at one size for several operands, or in steps: dimensions of heads.</summary>
+    public string[] Whole { get; private set; } = [];
     /// <summary>Axes along which random numbers are drawn.</summary>
     public string[] Drawn { get; private set; } = [];
     /// <summary>A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.</summary>
@@ -180,6 +182,7 @@ internal sealed class OperatorRule
                 if (of.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
                 else (Zero, ZeroOperands) = (kind, operands);
                 break;
+            case "whole": Whole = value.Split(','); break;
             case "draws": Drawn = value.Split(','); break;
             case "pole": Poles = Numbers(value); break;
             case "grouped": Grouped = value.Split('*'); break;

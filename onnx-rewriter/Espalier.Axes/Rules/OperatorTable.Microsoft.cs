@@ -5,30 +5,30 @@ internal static partial class OperatorTable
 {
     private const string Microsoft = """
         # attention with its projection: query, key and value are thirds of the weight, or as qkv_hidden_sizes says
-        Attention | b s e, e (3 h d), (3 h d)?, *?, 2 b h p d?, ~ b h s t?, *? -> b s (h d), 2 b h u d | when:qkv_hidden_sizes=: bind:num_heads=h role:heads=h sum:e=0,1 macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,d fix:d,p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
+        Attention | b s e, e (3 h d), (3 h d)?, *?, 2 b h p d?, ~ b h s t?, *? -> b s (h d), 2 b h u d | when:qkv_hidden_sizes=: bind:num_heads=h role:heads=h sum:e=0,1 macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,d whole:d fix:p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
         Attention | b s e, e [(h d) + (h d) + (h w)], [(h d) + (h d) + (h w)]?, *?, -, ~ b h s t?, *? -> b s (h w) | when:do_rotary=0 bind:num_heads=h bind:qkv_hidden_sizes[0]=h*d bind:qkv_hidden_sizes[1]=h*d bind:qkv_hidden_sizes[2]=h*w role:heads=h role:product-out=d role:head-dims=d role:product-out=w role:value-dims=w sum:e=0,1 sum:d=1 scale:scale=d macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,w fix:t,s zero:all=1,2@0
-        Attention | b s e, e (3 h d), (3 h d)?, *?, 2 b h p d?, ~ b h s t?, *? -> b s (h d), 2 b h u d | bind:num_heads=h bind:qkv_hidden_sizes[0]=h*d bind:qkv_hidden_sizes[1]=h*d bind:qkv_hidden_sizes[2]=h*d role:heads=h sum:e=0,1 macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,d fix:d,p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
-        PackedAttention | n e, e (3 h d), (3 h d), *, *, ~ b h s t? -> n (h d) | when:qkv_hidden_sizes=: bind:num_heads=h role:heads=h sum:e=0,1 macs:n,e,3,h,d fix:d,t,s zero:all=1,2
-        PackedAttention | n e, e [(h d) + (h d) + (h w)], [(h d) + (h d) + (h w)], *, *, ~ b h s t? -> n (h w) | bind:num_heads=h bind:qkv_hidden_sizes[0]=h*d bind:qkv_hidden_sizes[1]=h*d bind:qkv_hidden_sizes[2]=h*w role:heads=h role:product-out=w role:value-dims=w sum:e=0,1 macs:n,e,3,h,d fix:d,t,s zero:all=1,2
-        DecoderMaskedSelfAttention | b s e, e (3 h d), (3 h d), *?, 2 b h p d, ~ b h s t?, *?, *?, *? -> b s (h d), 2 b h u d | bind:num_heads=h role:heads=h sum:e=0,1 macs:b,s,e,3,h,d fix:d,p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
+        Attention | b s e, e (3 h d), (3 h d)?, *?, 2 b h p d?, ~ b h s t?, *? -> b s (h d), 2 b h u d | bind:num_heads=h bind:qkv_hidden_sizes[0]=h*d bind:qkv_hidden_sizes[1]=h*d bind:qkv_hidden_sizes[2]=h*d role:heads=h sum:e=0,1 macs:b,s,e,3,h,d macs:b,h,s,s,d macs:b,h,s,s,d whole:d fix:p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
+        PackedAttention | n e, e (3 h d), (3 h d), *, *, ~ b h s t? -> n (h d) | when:qkv_hidden_sizes=: bind:num_heads=h role:heads=h sum:e=0,1 macs:n,e,3,h,d whole:d fix:t,s zero:all=1,2
+        PackedAttention | n e, e [(h d) + (h d) + (h w)], [(h d) + (h d) + (h w)], *, *, ~ b h s t? -> n (h w) | bind:num_heads=h bind:qkv_hidden_sizes[0]=h*d bind:qkv_hidden_sizes[1]=h*d bind:qkv_hidden_sizes[2]=h*w role:heads=h role:product-out=w role:value-dims=w sum:e=0,1 macs:n,e,3,h,d whole:d fix:t,s zero:all=1,2
+        DecoderMaskedSelfAttention | b s e, e (3 h d), (3 h d), *?, 2 b h p d, ~ b h s t?, *?, *?, *? -> b s (h d), 2 b h u d | bind:num_heads=h role:heads=h sum:e=0,1 macs:b,s,e,3,h,d whole:d fix:p,t,u,s zero:all=1,2@0 zero:all=1,2,4@1
 
         # attention behind its projections: separate, with a cache, crosswise over a cache, packed
         MultiHeadAttention | b s (h d), b t (h d), b t (h w), [(h d) + (h d) + (h w)]?, *?, ~ b h s m?, -, - -> b s (h w), b h t d, b h t w, b h s u | bind:num_heads=h role:heads=h role:head-dims=d role:value-dims=w sum:d=0 scale:scale=d macs:b,h,s,t,d macs:b,h,s,t,w fix:s,t,m,u zero:all=2,3@0 zero:all=1,3@1 zero:all=2,3@2
-        MultiHeadAttention | b s (h d), b t (h d), b t (h d), (3 h d)?, *?, ~ b h s m?, b h p d, b h p d, *?, *? -> b s (h d), b h u d, b h u d, b h s v | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d fix:d,s,t,m,p,u zero:all=2,3,7@0 zero:all=1,3,6@1 zero:all=2,3,7@2
-        MultiHeadAttention | b s (h d), b h t d, b h t d, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d), b h t d, b h t d, b h s u | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d fix:d,s,t,m zero:all=2,3@0 zero:all=1,3@1 zero:all=2,3@2
-        MultiHeadAttention | b s (h d), b t h 2 d, -, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d) | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d fix:d,s,t,m zero:all=1,3@0
-        MultiHeadAttention | b s h 3 d, -, -, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d) | bind:num_heads=h role:heads=h macs:b,h,s,s,d macs:b,h,s,s,d fix:d,s,m zero:all=0,3@0
-        PackedMultiHeadAttention | n (h d), n (h d), n (h w), [(h d) + (h d) + (h w)]?, *, *, ~ b h s t? -> n (h w) | bind:num_heads=h role:heads=h role:value-dims=w fix:d,t,s zero:all=2,3
-        PackedMultiHeadAttention | n h 3 d, -, -, (3 h d)?, *, *, ~ b h s t? -> n (h d) | bind:num_heads=h role:heads=h fix:d,t,s zero:all=0,3
-        DecoderMaskedMultiHeadAttention | b s (h d), b t (h d), b t (h d), *?, ~ b h s m?, b h p d?, b h p d?, *?, *?, *?, (3 h d)? -> b s (h d), b h u d, b h u d, b h s v | bind:num_heads=h role:heads=h fix:d,s,t,m,p,u zero:all=2,6,10@0 zero:all=1,5,10@1 zero:all=2,6,10@2
-        DecoderMaskedMultiHeadAttention | b s (h d), b h t d, b h t d, *?, ~ b h s m?, -, -, *?, *?, *?, (3 h d)? -> b s (h d), b h t d, b h t d, b h s u | bind:num_heads=h role:heads=h fix:d,s,t,m zero:all=2,10@0 zero:all=1,10@1 zero:all=2,10@2
+        MultiHeadAttention | b s (h d), b t (h d), b t (h d), (3 h d)?, *?, ~ b h s m?, b h p d, b h p d, *?, *? -> b s (h d), b h u d, b h u d, b h s v | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d whole:d fix:s,t,m,p,u zero:all=2,3,7@0 zero:all=1,3,6@1 zero:all=2,3,7@2
+        MultiHeadAttention | b s (h d), b h t d, b h t d, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d), b h t d, b h t d, b h s u | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d whole:d fix:s,t,m zero:all=2,3@0 zero:all=1,3@1 zero:all=2,3@2
+        MultiHeadAttention | b s (h d), b t h 2 d, -, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d) | bind:num_heads=h role:heads=h macs:b,h,s,t,d macs:b,h,s,t,d whole:d fix:s,t,m zero:all=1,3@0
+        MultiHeadAttention | b s h 3 d, -, -, (3 h d)?, *?, ~ b h s m?, -, - -> b s (h d) | bind:num_heads=h role:heads=h macs:b,h,s,s,d macs:b,h,s,s,d whole:d fix:s,m zero:all=0,3@0
+        PackedMultiHeadAttention | n (h d), n (h d), n (h w), [(h d) + (h d) + (h w)]?, *, *, ~ b h s t? -> n (h w) | bind:num_heads=h role:heads=h role:value-dims=w whole:d fix:t,s zero:all=2,3
+        PackedMultiHeadAttention | n h 3 d, -, -, (3 h d)?, *, *, ~ b h s t? -> n (h d) | bind:num_heads=h role:heads=h whole:d fix:t,s zero:all=0,3
+        DecoderMaskedMultiHeadAttention | b s (h d), b t (h d), b t (h d), *?, ~ b h s m?, b h p d?, b h p d?, *?, *?, *?, (3 h d)? -> b s (h d), b h u d, b h u d, b h s v | bind:num_heads=h role:heads=h whole:d fix:s,t,m,p,u zero:all=2,6,10@0 zero:all=1,5,10@1 zero:all=2,6,10@2
+        DecoderMaskedMultiHeadAttention | b s (h d), b h t d, b h t d, *?, ~ b h s m?, -, -, *?, *?, *?, (3 h d)? -> b s (h d), b h t d, b h t d, b h s u | bind:num_heads=h role:heads=h whole:d fix:s,t,m zero:all=2,10@0 zero:all=1,10@1 zero:all=2,10@2
 
         # grouped queries: query head v·r + j reads KV head v; packed, the heads of queries, keys and values follow each other
-        GroupQueryAttention | b s (v r d), b t (v d), b t (v d), b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,t,d macs:b,v,r,s,t,d fix:d,f,m,n,s,t,p,u zero:all=2,4@0 zero:all=1,3@1 zero:all=2,4@2
-        GroupQueryAttention | b s ([(v r) + v + v] d), -, -, b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,s,d macs:b,v,r,s,s,d fix:d,f,m,n,s,p,u
+        GroupQueryAttention | b s (v r d), b t (v d), b t (v d), b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,t,d macs:b,v,r,s,t,d whole:d fix:f,m,n,s,t,p,u zero:all=2,4@0 zero:all=1,3@1 zero:all=2,4@2
+        GroupQueryAttention | b s ([(v r) + v + v] d), -, -, b v p d?, b v p d?, _, _, m f?, m f?, *?, ~ b (v r) s n?, (v r)?, *?, *?, *?, *? -> b s (v r d), b v u d, b v u d, b (v r) s n | bind:kv_num_heads=v bind:num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r macs:b,v,r,s,s,d macs:b,v,r,s,s,d whole:d fix:f,m,n,s,p,u
 
         # a recurrence over a state of keys times values; decay and update rate are one number per head, or the decay one per key dimension
-        LinearAttention | b s (v r d), b s (v d), b s (v w), b v d w?, b s (v e)?, ~ b s v? -> b s (v r w), b v d w | when:state_window=0 bind:kv_num_heads=v bind:q_num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r role:value-dims=w macs:b,v,r,s,d,w macs:b,v,s,d,w fix:d,e,s zero:all=2,3
+        LinearAttention | b s (v r d), b s (v d), b s (v w), b v d w?, b s (v e)?, ~ b s v? -> b s (v r w), b v d w | when:state_window=0 bind:kv_num_heads=v bind:q_num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r role:value-dims=w macs:b,v,r,s,d,w macs:b,v,s,d,w whole:d fix:e,s zero:all=2,3
         LinearAttentionGate | b s h, h, h, b s h? -> b s h, b s h | fix:s zero:all=2@0
 
         # position biases
@@ -83,8 +83,8 @@ internal static partial class OperatorTable
         MoE | ... e, t x, x (2 f) e, x (2 f)?, x e f, x e? -> ... e | when:activation_type=swiglu:relu when:swiglu_fusion=2 role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
 
         # positions
-        MRotaryEmbedding | b h s d, *, m p, m p -> b h s d | fix:d,m,p,s zero:first
-        MRotaryEmbedding | b s (h d), *, m p, m p -> b s (h d) | bind:num_heads=h fix:d,m,p,s zero:first
+        MRotaryEmbedding | b h s d, *, m p, m p -> b h s d | whole:d fix:m,p,s zero:first
+        MRotaryEmbedding | b s (h d), *, m p, m p -> b s (h d) | bind:num_heads=h whole:d fix:m,p,s zero:first
         GemmaRotaryEmbedding | b s d, b h s d, b h s d, b h s d, b h s d -> b h s d, b h s d | fix:s zero:all=1,2@0 zero:all=3,4@1
         GridSample | n c x..., n y... p -> n c y... | fix:x,y,p zero:first
         CropAndResize | n c h w, r p, r, _ -> r c y x | fix:n,h,w,p zero:first

@@ -11,7 +11,7 @@ namespace Espalier.Axes;
 /// Patterns: <c>[a + b]</c> is a concatenation, <c>_</c> an operand of which neither elements nor axes matter, <c>-</c> one that must be absent.
 /// Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived (<c>attr[i]</c> one element of a list, <c>v*w</c> a product, <c>v:1</c> its
 /// value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays;
-/// <c>when:attr=value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen;
+/// <c>when:attr=value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
 /// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>draws:v,…</c> random numbers are drawn along v: inexact;
 /// <c>top:v=attr</c> the attr largest are chosen over v: inexact, and so many stay;
 /// <c>rms:v=scale=operands</c> a root mean square runs over v, which is

@@ -314,6 +314,8 @@ internal sealed class RuleApplication
         var record = _context.Record;
         foreach (string name in _rule.Fixed)
             foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+        foreach (string name in _rule.Whole)
+            foreach (var term in Terms(name)) _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
         foreach (string name in _rule.Normalised)
             foreach (var term in Terms(name)) _context.Inexact(term, "a statistic runs over this axis");
         if (_rule.RootMeanSquare is var (variable, scale, operands))

@@ -15,7 +15,7 @@ internal static class TableExceptions
             "Shrink" => (context.Attribute("lambd")?.F ?? 0.5f) >= 0,
             // Gates with other activations than the defaults need not be zero at zero.
             "LSTM" or "GRU" or "RNN" => context.Attribute("activations") is null,
-            "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" => ActivationKeepsZero(context),
+            "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" => ActivationKeepsZero(context) == true,
             "CropAndResize" => (context.Attribute("extrapolation_value")?.F ?? 0) == 0,
             _ => true,
         };
@@ -28,6 +28,10 @@ internal static class TableExceptions
             case "Gemm" or "FusedGemm" or "FusedMatMul" or "TransposeMatMul" when (context.Attribute("alpha")?.F ?? 1) != 1 || (context.Attribute("beta")?.F ?? 1) != 1:
                 record.IsFused = true;
                 break;
+            // An activation could be a Softmax, which runs over an axis.
+            case "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" when ActivationKeepsZero(context) is null:
+                foreach (var input in context.Inputs) context.FreezeAll(input, $"the activation {context.Text("activation", "")} is not known");
+                break;
             // While a model is trained, batch normalisation takes its statistics from the batch, and dropout draws.
             case "BatchNormalization" when context.Int("training_mode", 0) != 0:
                 record.Zero = ZeroRule.Never;
@@ -39,14 +43,11 @@ internal static class TableExceptions
                 foreach (var term in context.Input(0)!.Terms!) context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
                 break;
             // Their rules take it for granted that a bias is zero at removed units, as weights are.
-            case "Attention" or "PackedAttention" or "LongformerAttention" or "DecoderMaskedSelfAttention" when context.Node.Domain == "com.microsoft":
+            case "Attention" or "PackedAttention" or "DecoderMaskedSelfAttention" when context.Node.Domain == "com.microsoft":
                 Bias(2);
                 break;
             case "MultiHeadAttention" or "PackedMultiHeadAttention":
                 Bias(3);
-                break;
-            case "DecoderAttention":
-                Bias(4);
                 break;
             case "DecoderMaskedMultiHeadAttention":
                 Bias(10);
@@ -66,15 +67,16 @@ internal static class TableExceptions
         float[]? Constants(int input) => context.Input(input)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null;
     }
 
-    /// <summary>Activations that ONNX Runtime fuses into products; most are 0 at 0.</summary>
-    private static bool ActivationKeepsZero(NodeContext context)
+    /// <summary>Whether an activation that ONNX Runtime fuses into products is 0 at 0; null for one that is not known to be element-wise.</summary>
+    private static bool? ActivationKeepsZero(NodeContext context)
     {
         float[] parameters = context.Attribute("activation_params") is { } list ? [.. list.Floats] : [];
         return context.Text("activation", "") switch
         {
             "" or "Relu" or "Tanh" or "LeakyRelu" or "Elu" or "Selu" or "Softsign" or "ThresholdedRelu" or "HardSwish" or "QuickGelu" or "Gelu" => true,
             "Clip" => parameters is [<= 0, >= 0],
-            _ => false,
+            "Sigmoid" or "HardSigmoid" or "Softplus" => false,
+            _ => null,
         };
     }
 }
