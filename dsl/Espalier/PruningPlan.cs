@@ -36,6 +36,12 @@ public sealed record PruningPlan
     /// <summary>Whether caches and states among the model's inputs and outputs shrink with the heads and hidden states that they hold.</summary>
     public bool AllowInterface { get; init; }
 
+    /// <summary>
+    /// Whether weights that old files list among the model's inputs cease to be inputs: programs can then no longer replace them, and
+    /// ONNX Runtime folds and packs them when it loads the model.
+    /// </summary>
+    public bool HoistInitializers { get; init; }
+
     /// <summary>Seed of everything random in carrying out the plan.</summary>
     public int Seed { get; init; }
 

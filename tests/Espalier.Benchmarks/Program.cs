@@ -2,10 +2,15 @@ using System.Diagnostics;
 using BenchmarkDotNet.Running;
 using Espalier.Benchmarks;
 
-// `memory` prints peak memory and times of one pass; anything else goes to BenchmarkDotNet.
+// `memory` prints peak memory and times of one pass, `chain` the inference's time per node; anything else goes to BenchmarkDotNet.
 if (args is ["memory", ..])
 {
     OnePass.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 1024);
+    return;
+}
+if (args is ["chain"])
+{
+    Chains.Print();
     return;
 }
 BenchmarkSwitcher.FromAssembly(typeof(LargeModelBenchmark).Assembly).Run(args);

@@ -40,8 +40,9 @@ internal static class PlanJsonWriter
                 json.Property("equivalence", guard.Equivalence);
                 json.Property("agreement", guard.Agreement);
             });
-            // The project says it of the model: OnnxModel's metadata AllowInterface.
+            // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
         json.Property("allowInterface", false);
+        json.Property("hoistInitializers", false);
         json.Property("seed", policy.Seed);
             json.Property("location", "");
         });

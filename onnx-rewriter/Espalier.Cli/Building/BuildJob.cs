@@ -49,7 +49,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Of(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
-        var job = new SlimJob(dense, analysis, plan with { AllowInterface = model.Axes.AllowInterface }, model.Axes.Dimensions, progress, cancellationToken)
+        var job = new SlimJob(dense, analysis, plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, model.Axes.Dimensions, progress, cancellationToken)
         {
             Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
         };

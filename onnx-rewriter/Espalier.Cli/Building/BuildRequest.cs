@@ -7,7 +7,7 @@ namespace Espalier.Cli.Building;
 /// <param name="Name">The path that policies name it by, with <c>/</c>.</param>
 /// <param name="Path">Full path.</param>
 /// <param name="Axes">Sizes of dynamic dimensions.</param>
-internal sealed record BuildModel(string Name, string Path, AxisOptions Axes);
+internal sealed record BuildModel(string Name, string Path, AxisOptions Axes, bool HoistInitializers);
 
 /// <summary>What the build's targets ask for: a text file of <c>key=value</c> lines, since a command line cannot hold every path.</summary>
 internal sealed class BuildRequest
@@ -66,20 +66,18 @@ internal sealed class BuildRequest
         }
     }
 
-    // No dimension can be called so: names of dimensions are identifiers.
-    private const string AllowInterface = "/allowInterface=";
-
     private static BuildModel Model(string value, string path)
     {
         var parts = value.Split('|', StringSplitOptions.TrimEntries);
         if (parts.Length < 2) throw new MalformedFileException($"{path}: '{value}' is not name|path|dimension=size…");
         var sizes = new Dictionary<string, long>(StringComparer.Ordinal);
-        var allowInterface = false;
+        var flags = new HashSet<string>(StringComparer.Ordinal);
         foreach (var dimension in parts.Skip(2).Where(p => p.Length > 0))
         {
-            if (dimension.StartsWith(AllowInterface, StringComparison.Ordinal))
+            // No dimension begins so: names of dimensions are identifiers.
+            if (dimension[0] == '/')
             {
-                allowInterface = dimension[AllowInterface.Length..].Equals("true", StringComparison.OrdinalIgnoreCase);
+                if (dimension.EndsWith("=true", StringComparison.OrdinalIgnoreCase)) flags.Add(dimension[1..dimension.IndexOf('=', StringComparison.Ordinal)]);
                 continue;
             }
             var at = dimension.LastIndexOf('=');
@@ -87,6 +85,6 @@ internal sealed class BuildRequest
                 throw new UsageException($"OnnxModel '{parts[0]}': Dimensions has '{dimension}'; expected name=size with a positive whole number, like batch=1;sequence=64.");
             sizes[dimension[..at]] = size;
         }
-        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes, AllowInterface = allowInterface });
+        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes, AllowInterface = flags.Contains("allowInterface") }, flags.Contains("hoistInitializers"));
     }
 }

@@ -29,6 +29,7 @@ internal static class Stamp
         foreach (var version in ToolVersions()) Text(version);
         Text(PlanJson.Serialize(WithoutLocations(plan)));
         if (model.Axes.AllowInterface) Text("allowInterface");
+        if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
         foreach (var file in ModelFiles.Of(model.Path)) Content(file);
         if (plan.Calibration?.Method is not null)

@@ -12,12 +12,14 @@ namespace Espalier.Cli.Services;
 /// <param name="Cost">Cost at the nominal sizes.</param>
 /// <param name="ExactParameters">Parameters in at least one exact group.</param>
 /// <param name="PrunableParameters">Parameters in at least one group that is not frozen.</param>
+/// <param name="ExactMacs">Multiply-accumulates in at least one exact group.</param>
+/// <param name="PrunableMacs">Multiply-accumulates in at least one group that is not frozen.</param>
 /// <param name="Inputs">Name, element type and shape of every input.</param>
 /// <param name="Outputs">The same of every output.</param>
 /// <param name="Groups">Groups that can be pruned.</param>
 /// <param name="Blocks">Blocks and sublayers.</param>
 /// <param name="Frozen">Groups that cannot be pruned.</param>
-internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
+internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters, long ExactMacs, long PrunableMacs, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
     IReadOnlyList<InspectedGroup> Groups, IReadOnlyList<InspectedBlock> Blocks, IReadOnlyList<InspectedGroup> Frozen)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -34,13 +36,15 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var prunable = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => g.Id).ToHashSet();
         var exact = analysis.Groups.Where(g => g.Exactness == Exactness.Exact).Select(g => g.Id).ToHashSet();
-        var parameters = analysis.Cost.Monomials.Where(m => m.Unit == CostUnit.Parameters).ToList();
-        long In(HashSet<int> groups) => (long)parameters.Where(m => m.Groups.Any(groups.Contains)).Sum(Value);
+        var parameters = new double[analysis.Groups.Count];
+        foreach (var monomial in analysis.Cost.Monomials.Where(m => m.Unit == CostUnit.Parameters))
+            foreach (int group in monomial.Groups.Distinct()) parameters[group] += Value(monomial);
+        long In(CostUnit unit, HashSet<int> groups) => (long)analysis.Cost.Monomials.Where(m => m.Unit == unit && m.Groups.Any(groups.Contains)).Sum(Value);
         double Value(Monomial m) => m.Groups.Aggregate(m.Coefficient, (product, g) => product * analysis.Cost.GroupSizes[g]);
 
         var all = analysis.Groups.Select(g => new InspectedGroup(
             g.Id, g.Name, Camel(g.Kind), g.Size, Camel(g.Exactness), g.Reason, g.MinKeep,
-            (long)parameters.Where(m => m.Groups.Contains(g.Id)).Sum(Value),
+            (long)parameters[g.Id],
             [.. g.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis}")).Distinct()])).ToList();
         var cost = new ModelCost(
             (long)analysis.Cost.Evaluate(CostUnit.Parameters),
@@ -49,7 +53,7 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         return new Inspection(
             System.IO.Path.GetFileName(analysis.Model.Path ?? ""),
             analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 0,
-            analysis.Nodes.Count, cost, In(exact), In(prunable),
+            analysis.Nodes.Count, cost, In(CostUnit.Parameters, exact), In(CostUnit.Parameters, prunable), In(CostUnit.Macs, exact), In(CostUnit.Macs, prunable),
             [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
             [.. all.Where(g => prunable.Contains(g.Id))],
             [.. analysis.Blocks.Select(b => Measure(analysis, b))],

@@ -14,7 +14,7 @@ internal static class InspectionTables
             $"{i.File}: {i.Nodes} nodes, opset {i.Opset}, {Figures.Short(i.Cost.Parameters)} parameters, {Figures.Short(i.Cost.Macs)} MACs, {Figures.Bytes(i.Cost.Bytes)}"));
         terminal.Out.WriteLine($"inputs:  {string.Join(", ", i.Inputs)}");
         terminal.Out.WriteLine($"outputs: {string.Join(", ", i.Outputs)}");
-        terminal.Out.WriteLine($"parameters that units of exact groups have a part in: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)}; of exact or inexact groups: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)}");
+        terminal.Out.WriteLine($"in exact groups: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)} of the parameters, {Figures.Ratio(i.ExactMacs, i.Cost.Macs)} of the MACs; in exact or inexact groups: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)} and {Figures.Ratio(i.PrunableMacs, i.Cost.Macs)}");
         terminal.Out.WriteLine();
 
         if (i.Groups.Count > 0)

@@ -43,6 +43,12 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         cancellationToken.ThrowIfCancellationRequested();
         var slim = Slimmer.Run(dense, plan, analysis, statistics);
         if (plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
+        if (plan.HoistInitializers)
+        {
+            var hoisted = Hoisting.Apply(slim.Model, out var inputs);
+            if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
+            slim = slim with { Model = hoisted };
+        }
         return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
     }
 
