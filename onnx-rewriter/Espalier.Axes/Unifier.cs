@@ -253,9 +253,10 @@ internal sealed class Unifier
             if (n > m) return Split(left, x, m, right, y);
             return Split(right, y, n, left, x);
         }
-        // Dynamic ends: the same one, or the only dynamic one on either side.
+        // Dynamic ends: the same one, or the only dynamic ones of products whose rest is of one size. Of more than one, none needs to be another.
         if (x.Size is not null || y.Size is not null) return false;
-        if (!ReferenceEquals(x, y) && (left.Count(t => t.Size is null) != right.Count(t => t.Size is null) || !Unify(x, y))) return false;
+        bool same = x is FactorTerm f && y is FactorTerm g ? f.Factor == g.Factor : ReferenceEquals(x, y);
+        if (!same && !(Alone(left) is { } rest && Alone(right) == rest && Unify(x, y))) return false;
         Drop(left, last);
         Drop(right, last);
         return true;
@@ -269,6 +270,9 @@ internal sealed class Unifier
             Drop(small, last);
             return true;
         }
+
+        static long? Alone(List<Term> parts)
+            => parts.Count(t => t.Size is null) == 1 ? parts.Aggregate(1L, (a, t) => checked(a * (t.Size ?? 1))) : null;
 
         static void Drop(List<Term> list, bool last) => list.RemoveAt(last ? list.Count - 1 : 0);
 

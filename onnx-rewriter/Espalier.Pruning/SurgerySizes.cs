@@ -68,8 +68,9 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
             }
             else if (use.Required[k] is { } term)
             {
-                needed[k] = slim.Of(term);
                 bool moved = slim.Touches(term) || (use.From?[k] is { } axis && slim.Touches(axis)) || before is null || !before.Equals(after);
+                // What pruning does not move is right as the graph computes it, also where the term is only known to have that size.
+                needed[k] = moved ? slim.Of(term) : after;
                 restate |= moved && !needed[k]!.Equals(after);
             }
             else needed[k] = after;

@@ -149,6 +149,8 @@ internal static partial class OperatorCases
         cases.Of("MeanVarianceNormalization", 13, g => g.End(g.Node("MeanVarianceNormalization", g.Image()))).Inexact("a.weight", 0, Channels, "infinite");
         cases.Of("MeanVarianceNormalization", 13, g => g.End(g.Node("MeanVarianceNormalization", g.Image(), ("axes", new[] { 1, 2, 3 }))), "over channels").Inexact("a.weight", 0, Channels, "statistic");
         cases.Of("LpNormalization", 22, g => g.EndRows(g.Node("LpNormalization", g.Rows(), ("axis", 1), ("p", 2)), zero: true)).Passes();
+        cases.Of("LpNormalization", 22, g => g.EndRows(g.Node("LpNormalization", g.Tokens(), ("axis", 1), ("p", 2)), zero: true), "of other axes").Passes();
+        cases.Of("ReduceLogSum", 18, g => g.EndRows(g.Node("ReduceLogSum", [g.Node("Abs", g.Tokens()), g.Longs(1)], ("keepdims", 0))), "of zeros").Inexact("a.weight", 1, Width, "infinite");
         cases.Of("LpNormalization", 7, g => g.EndRows(g.Node("LpNormalization", g.Tokens(), ("axis", 1), ("p", 1)), zero: true), "of other axes").Passes();
         foreach (var (op, opset) in InEveryVersion("Softmax", "LogSoftmax", "Hardmax"))
         {

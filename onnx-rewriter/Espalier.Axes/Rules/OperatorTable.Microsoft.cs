@@ -63,7 +63,7 @@ internal static partial class OperatorTable
 
         # products; FusedMatMul, FusedMatMulActivation and TransposeMatMul are made from their transposes
         FusedConv | n (g i) x..., (g o) i k..., (g o)?, n (g o) z...? -> n (g o) y... | bind:group=g:1 geometry:conv contract:0,1,2 macs:n,g,o,i,k,y fix:x,k,y,z zero:all=1,2,3
-        NhwcFusedConv | n x... (g i), (g o) i k..., (g o)?, n z... (g o)? -> n y... (g o) | bind:group=g:1 geometry:conv contract:0,1,2 macs:n,g,o,i,k,y fix:x,k,y,z zero:all=1,2,3
+        NhwcFusedConv | n x... (g i), (g o) i k..., (g o)?, n z... (g o)? -> n y... (g o) | bind:group=g:1 geometry:conv contract:0,1,2 fused macs:n,g,o,i,k,y fix:x,k,y,z zero:all=1,2,3
         ConvTransposeWithDynamicPads | n (g i) x..., (g i) o k..., *?, (g o)? -> n (g o) y... | bind:group=g:1 geometry:open contract:0,1,3 fused macs:n,g,o,i,k,x fix:x,k,y zero:all=1,3
         CausalConvWithState | n c x, c 1 k, c?, n c p? -> n c x, n c q | when:channels_last=0 when:state_window=0 when:ndim=1:1 macs:n,c,x,k fix:x,k,p zero:contraction@0 zero:all=0,3@1
         FusedGemm | m k, k n, ~ m n? -> m n | when:transA=0 when:transB=0 contract:0,1,2 macs:m,k,n fused zero:contraction

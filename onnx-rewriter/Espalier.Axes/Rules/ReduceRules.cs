@@ -22,6 +22,8 @@ internal static class ReduceRules
             if (op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean") context.Record.Sums.Add((x[axis], [0]));
             else context.Inexact(x[axis], "a statistic runs over this axis");
         }
+        // The logarithm of a sum of zeros.
+        if (op == "ReduceLogSum") context.Record.Poles = [0];
         if (op == "ReduceMean") Mean(context, [.. axes.Order().Select(a => x[a])]);
         context.Output(0, [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
         context.Record.Zero = op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean" or "ReduceMax" or "ReduceMin" ? ZeroRule.First : ZeroRule.Never;

@@ -99,6 +99,23 @@ internal static class RandomSequences
         ("transpose width", s => s.Channels % 3 != 0 ? s : s.With(s.G.Reshape(s.G.Transpose(s.G.Reshape(s.X, 0, 0, 3, s.Channels / 3), 0, 1, 3, 2), 0, 0, s.Pick(s.Channels, -1)))),
         ("einsum", s => s.With(s.G.Node("Einsum", [s.G.Node("Einsum", [s.X, s.G.Weight(s.Name("w"), s.Channels, 3, 4)], ("equation", "bsi,ihd->bshd")), s.G.Weight(s.Name("o"), 3, 4, 9)], ("equation", s.Pick("bshd,hdo->bso", "abcd,cde->abe"))), 9)),
         ("roll", s => s.With(s.G.Roll(s.X, 2, -2))),
+        ("regroup positions", s =>
+        {
+            // Rows of two or three positions each, over the whole batch or not, and back.
+            int rows = s.Pick(2, 3);
+            var y = s.Pick<Func<string>>(() => s.G.Reshape(s.X, -1, rows, s.Channels), () => s.G.View(s.X, s.G.Dim(s.X, 0), -1, rows, s.Channels), () => s.G.Reshape(s.X, -1, rows * s.Channels))();
+            y = s.Variant % 3 == 2 ? s.G.Linear(y, s.Name("mix"), rows * s.Channels, rows * s.Channels) : s.G.Mul(y, s.G.Positive(s.Name("place"), rows, 1));
+            return s.With(s.G.View(y, s.G.Dim(s.X, 0), s.G.Dim(s.X, 1), s.Channels));
+        }),
+        ("relative shift", s =>
+        {
+            // [b, s, s + 1] read as [b, s + 1, s], without its first row.
+            var (g, b, t) = (s.G, s.G.Dim(s.X, 0), s.G.Dim(s.X, 1));
+            var pairs = g.MatMul(s.X, g.Transpose(g.Linear(s.X, s.Name("other"), s.Channels, s.Channels, bias: false), 0, 2, 1));
+            pairs = g.Concat(-1, g.Node("ConstantOfShape", g.SizeList(b, t, 1)), pairs);
+            pairs = g.View(g.Slice(g.View(pairs, b, g.Add(t, g.Int(1)), t), 1, 1, long.MaxValue), b, t, t);
+            return s.With(g.MatMul(g.Mul(pairs, g.Number(0.1f)), g.Linear(s.X, s.Name("v"), s.Channels, 11)), 11);
+        }),
         ("tile", s => s.Channels > 12 ? s : s.With(s.G.Node("Tile", [s.X, s.G.Longs(1, 1, 2)]), s.Channels * 2)),
     ];
 }

@@ -12,7 +12,7 @@ namespace Espalier.Axes.Tests.Zoo;
 /// </summary>
 public sealed partial class ZooTests(ITestOutputHelper output)
 {
-    private static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models, .. Language.Models, .. Decoders.Models, .. Sequences.Models, .. Modern.Models];
+    private static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models, .. Language.Models, .. Decoders.Models, .. Sequences.Models, .. Modern.Models, .. Hybrids.Models];
 
     /// <summary>Names of all models.</summary>
     public static TheoryData<string> Architectures() => [.. Models.Select(m => m.Name)];
