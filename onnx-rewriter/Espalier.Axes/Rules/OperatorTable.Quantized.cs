@@ -32,6 +32,8 @@ internal static partial class OperatorTable
         QLinearGlobalAveragePool | n x... c, ~ 1, ~ 1, ~ 1, ~ 1 -> n y... c | when:channels_last=1 geometry:global fix:x zero:first quant:0=1,2 quant:y=3,4
 
         # products
+        QLinearConv | n (g i) x..., ~ 1, ~ 1, (g o) i k..., ~ (g o), ~ (g o), ~ 1, ~ 1, (g o)? -> n (g o) y... | when:channels_last=0 bind:group=g:1 geometry:conv contract:0,3,8 macs:n,g,o,i,k,y fix:x,k,y zero:contraction quant:0=1,2 quant:3=4,5 quant:y=6,7
+        QLinearConv | n x... (g i), ~ 1, ~ 1, (g o) i k..., ~ (g o), ~ (g o), ~ 1, ~ 1, (g o)? -> n y... (g o) | when:channels_last=1 bind:group=g:1 geometry:conv contract:0,3,8 macs:n,g,o,i,k,y fix:x,k,y zero:contraction quant:0=1,2 quant:3=4,5 quant:y=6,7
         MatMulInteger16 | ... m k, ... k n -> ... m n | contract:0,1 macs:...,m,k,n zero:contraction
         MatMulIntegerToFloat | ... m k, ... k n, ~ 1, ~ n, ~ 1?, ~ n?, ~ n? -> ... m n | contract:0,1,6 macs:...,m,k,n zero:contraction quant:0=2,4 quant:1=3,5
         DynamicQuantizeMatMul | ... m k, ... k n, ~ n, ~ n?, ~ n? -> ... m n | contract:0,1,4 macs:...,m,k,n zero:contraction quant:1=2,3 sum:k=0 sum:m=0 sum:...=0

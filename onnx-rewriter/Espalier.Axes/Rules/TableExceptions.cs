@@ -14,7 +14,7 @@ internal static class TableExceptions
                 && (context.Attribute("max")?.F ?? Constants(2)?[0] ?? (context.Input(2) is null ? 0 : -1)) >= 0,
             "Shrink" => (context.Attribute("lambd")?.F ?? 0.5f) >= 0,
             // Gates with other activations than the defaults need not be zero at zero.
-            "LSTM" or "GRU" or "RNN" => context.Attribute("activations") is null,
+            "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => context.Attribute("activations") is null,
             "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" => ActivationKeepsZero(context) == true,
             "CropAndResize" => (context.Attribute("extrapolation_value")?.F ?? 0) == 0,
             _ => true,
@@ -43,7 +43,7 @@ internal static class TableExceptions
                 foreach (var term in context.Input(0)!.Terms!) context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
                 break;
             // Their rules take it for granted that a bias is zero at removed units, as weights are.
-            case "Attention" or "PackedAttention" or "DecoderMaskedSelfAttention" when context.Node.Domain == "com.microsoft":
+            case "Attention" or "PackedAttention" or "DecoderMaskedSelfAttention" or "QAttention" when context.Node.Domain == "com.microsoft":
                 Bias(2);
                 break;
             case "MultiHeadAttention" or "PackedMultiHeadAttention":
@@ -53,6 +53,8 @@ internal static class TableExceptions
                 Bias(10);
                 break;
         }
+        // It quantises the state at every step, by a range over all of it: what is not zero at removed units from the start would widen that.
+        if (context.Node.OpType == "DynamicQuantizeLSTM" && context.Input(5) is { IsParameter: false } state) context.FreezeAll(state, "a range is taken over the initial state, which is computed");
         // The second result of MaxPool counts positions over the whole tensor, channels included.
         if (context.Node.OpType == "MaxPool" && context.Record.Outputs.Length > 1 && context.IsUsed(context.Record.Outputs[1].Name))
             context.FreezeAll(context.Input(0), "its positions become data");
