@@ -64,6 +64,47 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public void Caches_shrink_on_request_and_the_report_and_verify_know()
+    {
+        var g = new GraphBuilder();
+        var x = g.Input("x", "batch", "sequence", 12);
+        string Project(string name) => g.SplitHeads(g.Linear(x, name, 12, 12), 4, 3);
+        var (k, v) = (g.Rename(g.Concat(2, g.Input("past.key", "batch", 4, "past", 3), Project("k")), "present.key"), g.Rename(g.Concat(2, g.Input("past.value", "batch", 4, "past", 3), Project("v")), "present.value"));
+        g.Output(k, "batch", 4, "total", 3).Output(v, "batch", 4, "total", 3);
+        g.Output(g.Linear(g.MergeHeads(g.Attend(Project("q"), k, v, 0.5f), 12), "o", 12, 5));
+        var model = At("cache.onnx");
+        g.Build().Save(model);
+        string[] sizes = ["--dim", "batch=2", "--dim", "sequence=3", "--dim", "past=4"];
+
+        var refused = Run("slim", model, "-o", Out, "--heads", "0.5");
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("interface", refused.Error, StringComparison.Ordinal);
+        var slim = Run("slim", model, "-o", Out, "--heads", "0.5", "--allow-interface", "--report", At("cache.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains("interface: input 'past.key' has 2 of 4 on axis 1", slim.Text, StringComparison.Ordinal);
+        var verify = Run(["verify", model, Out, "--report", At("cache.json"), .. sizes]);
+        Assert.True(verify.Code == 0, verify.Error + verify.Text);
+        Assert.Contains("verified", verify.Text, StringComparison.Ordinal);
+        // Every axis that stayed has its chain.
+        using var report = JsonDocument.Parse(File.ReadAllText(At("cache.json")));
+        Assert.All(report.RootElement.GetProperty("frozen").EnumerateArray(), f => Assert.NotEqual(0, f.GetProperty("chain").GetArrayLength()));
+    }
+
+    [Fact]
+    public void Weights_among_the_inputs_are_hoisted_on_request()
+    {
+        var g = new GraphBuilder(storage: WeightStorage.GraphInput);
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 6), "a", 6, 16)), "b", 16, 5));
+        var model = At("old.onnx");
+        g.Build().Save(model);
+        Assert.Equal(0, Run("slim", model, "-o", Out, "--keep", "0.5", "--report", At("old.json")).Code);
+        using (var kept = Espalier.Onnx.OnnxModel.Open(Out)) Assert.Equal(5, kept.Proto.Graph.Input.Count);
+        Assert.Equal(0, Run("slim", model, "-o", Out, "--keep", "0.5", "--hoist-initializers", "--report", At("old.json")).Code);
+        using (var hoisted = Espalier.Onnx.OnnxModel.Open(Out)) Assert.Equal("x", Assert.Single(hoisted.Proto.Graph.Input).Name);
+        Assert.Equal(0, Run("verify", model, Out, "--report", At("old.json")).Code);
+    }
+
+    [Fact]
     public void A_model_is_slimmed_verified_and_compared()
     {
         var slim = Run("slim", Model, "-o", Out, "--keep", "0.5", "--report", At("slim.json"), "--diff", At("slim.txt"));
