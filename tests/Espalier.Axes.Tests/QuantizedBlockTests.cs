@@ -120,4 +120,33 @@ public sealed class QuantizedBlockTests
         if (zeros) check.Group("z", 1, units, null, ("s", 1));
         check.IsExact();
     }
+
+    [Theory]
+    [InlineData(8, "relu", true)]
+    [InlineData(8, "silu", false)]
+    [InlineData(8, "gelu", true)]
+    [InlineData(8, "identity", false)]
+    [InlineData(8, "swiglu", true)]
+    [InlineData(4, "relu", false)]
+    [InlineData(4, "silu", true)]
+    [InlineData(4, "swiglu", false)]
+    [InlineData(4, "swiglu", true)]
+    public void Experts_lose_hidden_units_with_their_scales(int bits, string activation, bool bias)
+    {
+        const int experts = 4, hidden = 32, width = 32;
+        int fusion = activation == "swiglu" ? 2 : 1, pack = 8 / bits;
+        var g = new GraphBuilder();
+        var x = g.Linear(g.Input("x", 5, 6), "a", 6, width);
+        var router = g.Linear(x, "router", width, experts, bias: false);
+        string[] operands =
+        [
+            x, router,
+            g.RandomIntegers("fc1", Espalier.Onnx.TensorProto.Types.DataType.Uint8, 127, 128, experts, fusion * hidden, width / pack), g.Positive("s1", experts, fusion * hidden), bias ? g.Weight("b1", experts, fusion * hidden) : "",
+            g.RandomIntegers("fc2", Espalier.Onnx.TensorProto.Types.DataType.Uint8, 127, 128, experts, width, hidden / pack), g.Positive("s2", experts, width), bias ? g.Weight("b2", experts, width) : "",
+        ];
+        var y = g.Node("com.microsoft::QMoE", operands, ("k", 2), ("expert_weight_bits", bits), ("activation_type", activation), ("swiglu_fusion", fusion == 2 ? 1 : 0));
+        g.Output(g.Linear(y, "out", width, 5));
+        var check = RuleCheck.On(g).Group("fc1", 1, hidden / pack, null, ("s1", 1), ("fc2", 2)).Inexact("router.weight", 1, experts, "largest");
+        check.IsExact();
+    }
 }
