@@ -178,5 +178,6 @@ internal sealed record MeanUse(NodeInfo Node, Term[] Terms, int Scale = -1);
 /// <param name="Term">The factors are its leaves.</param>
 /// <param name="Reason">Operator and reason.</param>
 /// <param name="MinKeep">Fewest units that must stay.</param>
-/// <param name="Node">Ordinal of the operator; −1 for the graph's interface.</param>
-internal sealed record Mark(Term Term, string Reason, long MinKeep = 1, int Node = -1);
+/// <param name="Node">Ordinal of the operator; −1 where none says it.</param>
+/// <param name="Tensor">The graph's input or output, or the weight, of which it is said; null where an operator says it.</param>
+internal sealed record Mark(Term Term, string Reason, long MinKeep = 1, int Node = -1, string? Tensor = null);

@@ -95,7 +95,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
         var counts = inference.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var tensor in Parameters.Where(p => counts.Contains(p.Name)))
             foreach (var leaf in tensor.Terms!.SelectMany(t => t.Leaves))
-                Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name"));
+                Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name", Tensor: tensor.Name));
     }
 
     private void CollectRoles()

@@ -40,7 +40,7 @@ internal sealed class Inference
         {
             if (Main.Find(output.Name) is not { } tensor) continue;
             GraphOutputs.Add(tensor);
-            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface"));
+            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface", Tensor: output.Name));
         }
         ZeroAnalysis.Run(State);
     }
@@ -53,11 +53,7 @@ internal sealed class Inference
         foreach (var node in graph.Node)
         {
             foreach (string input in node.Input) _used.Add(input);
-            foreach (var attribute in node.Attribute)
-            {
-                if (attribute.G is not null) CollectUses(attribute.G);
-                foreach (var inner in attribute.Graphs) CollectUses(inner);
-            }
+            foreach (var inner in node.Subgraphs()) CollectUses(inner);
         }
     }
 
@@ -77,7 +73,7 @@ internal sealed class Inference
             var tensor = Add(scope, input.Name);
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
             tensor.Terms = inputs is null ? TermsOf(input.Type) : inputs.ElementAtOrDefault(k);
-            if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface"));
+            if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
         foreach (var sparse in graph.SparseInitializer)
             if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name);

@@ -36,11 +36,11 @@ internal sealed class ReasonChain(InferenceState state)
     {
         var ways = new Dictionary<TensorState, (TensorState?, NodeRecord?)>();
         var queue = new Queue<TensorState>();
-        // The interface is marked at its tensor, everything else at a node.
+        // The interface and weights are marked at their tensor, everything else at a node.
         if (mark.Node < 0)
         {
             foreach (var tensor in _touching.Value.Keys)
-                if (mark.Reason.Contains($"'{tensor.Name}'", StringComparison.Ordinal)) Reach(tensor, null, null);
+                if (tensor.Name == mark.Tensor) Reach(tensor, null, null);
         }
         else
         {

@@ -190,19 +190,11 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
     {
         context.Barrier(reason);
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var attribute in context.Node.Attribute)
-            foreach (var graph in attribute.Graphs.Prepend(attribute.G)) if (graph is not null) Captured(graph, names);
-        foreach (string name in names.Order(StringComparer.Ordinal)) context.FreezeAll(scope.Find(name), reason);
-    }
-
-    private static void Captured(GraphProto graph, HashSet<string> names)
-    {
-        foreach (var node in graph.Node)
+        foreach (var graph in context.Node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
         {
-            foreach (string input in node.Input) names.Add(input);
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Captured(inner, names);
+            foreach (var node in graph.Node) names.UnionWith(node.Input);
+            names.UnionWith(graph.Output.Select(o => o.Name));
         }
-        foreach (var output in graph.Output) names.Add(output.Name);
+        foreach (string name in names.Order(StringComparer.Ordinal)) context.FreezeAll(scope.Find(name), reason);
     }
 }

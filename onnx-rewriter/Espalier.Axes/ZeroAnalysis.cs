@@ -38,7 +38,7 @@ internal sealed class ZeroAnalysis
                     continue;
                 }
                 foreach (var leaf in (tensor.Terms ?? []).SelectMany(t => t.Leaves).Distinct())
-                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with"));
+                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with", Tensor: tensor.Name));
             }
     }
 

@@ -60,12 +60,9 @@ public static class FunctionInliner
             foreach (var node in graph.Node)
             {
                 foreach (string output in node.Output) _names.Add(output);
-                foreach (var inner in Graphs(node)) Collect(inner);
+                foreach (var inner in node.Subgraphs()) Collect(inner);
             }
         }
-
-        private static IEnumerable<GraphProto> Graphs(NodeProto node)
-            => node.Attribute.SelectMany(a => a.Graphs.Prepend(a.G)).Where(g => g is not null);
 
         public void Graph(GraphProto graph, int depth)
         {
@@ -80,7 +77,7 @@ public static class FunctionInliner
                 }
             }
             foreach (var node in graph.Node)
-                foreach (var inner in Graphs(node)) Graph(inner, depth);
+                foreach (var inner in node.Subgraphs()) Graph(inner, depth);
         }
 
         public void DropUnused()
@@ -96,7 +93,7 @@ public static class FunctionInliner
                 foreach (var node in graph.Node)
                 {
                     called.Add(Key(node.Domain, node.OpType, node.Overload));
-                    foreach (var inner in Graphs(node)) Called(inner, called);
+                    foreach (var inner in node.Subgraphs()) Called(inner, called);
                 }
             }
         }
@@ -132,7 +129,7 @@ public static class FunctionInliner
         {
             node.Name = node.Name.Length > 0 ? $"{prefix}/{node.Name}" : "";
             for (int k = 0; k < node.Input.Count; k++) node.Input[k] = names.GetValueOrDefault(node.Input[k], node.Input[k]);
-            foreach (var graph in Graphs(node))
+            foreach (var graph in node.Subgraphs())
             {
                 var inner = new Dictionary<string, string>(names, StringComparer.Ordinal);
                 foreach (var input in graph.Input) input.Name = inner[input.Name] = Fresh(prefix, input.Name);
@@ -171,7 +168,7 @@ public static class FunctionInliner
                 bound.Name = node.Attribute[k].Name;
                 node.Attribute[k] = bound;
             }
-            foreach (var graph in Graphs(node))
+            foreach (var graph in node.Subgraphs())
                 foreach (var child in graph.Node) Bind(child, call, function);
         }
     }

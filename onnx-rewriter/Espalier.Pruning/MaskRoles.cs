@@ -68,7 +68,7 @@ internal sealed class MaskRoles
         // Readers come after what they read: the walk goes backwards, graphs inside a node at its place.
         var open = new Stack<(GraphProto Graph, int Next)>();
         open.Push((graph, graph.Node.Count - 1));
-        foreach (var inner in Graphs(graph))
+        foreach (var inner in graph.WithSubgraphs())
         {
             foreach (var tensor in inner.Initializer) _constants[tensor.Name] = tensor;
             foreach (var node in inner.Node)
@@ -80,9 +80,7 @@ internal sealed class MaskRoles
             open.Push((at.Graph, at.Next - 1));
             var node = at.Graph.Node[at.Next];
             Read(node);
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G))
-                    if (inner is not null) open.Push((inner, inner.Node.Count - 1));
+            foreach (var inner in node.Subgraphs()) open.Push((inner, inner.Node.Count - 1));
         }
     }
 
@@ -177,16 +175,4 @@ internal sealed class MaskRoles
     private static long Int(NodeProto node, string name, long fallback) => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? fallback;
 
     private HashSet<Demand?> Of(string name) => _demands.TryGetValue(name, out var set) ? set : _demands[name] = [];
-
-    private static IEnumerable<GraphProto> Graphs(GraphProto graph)
-    {
-        var open = new Stack<GraphProto>([graph]);
-        while (open.TryPop(out var next))
-        {
-            yield return next;
-            foreach (var attribute in next.Node.SelectMany(n => n.Attribute))
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G))
-                    if (inner is not null) open.Push(inner);
-        }
-    }
 }

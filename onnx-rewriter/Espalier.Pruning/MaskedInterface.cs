@@ -71,8 +71,7 @@ internal static class MaskedInterface
         foreach (var node in graph.Node)
         {
             for (int k = 0; k < node.Input.Count; k++) if (node.Input[k] == from) node.Input[k] = to;
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Rename(inner, from, to);
+            foreach (var inner in node.Subgraphs()) Rename(inner, from, to);
         }
     }
 }

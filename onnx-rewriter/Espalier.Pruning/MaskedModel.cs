@@ -66,8 +66,7 @@ public static class MaskedModel
                 }
                 node.Input[k] = key;
             }
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) SplitReaders(inner, removed, visible);
+            foreach (var inner in node.Subgraphs()) SplitReaders(inner, removed, visible);
         }
     }
 

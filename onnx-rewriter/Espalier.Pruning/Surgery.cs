@@ -79,5 +79,8 @@ internal sealed class SlimSizes(Dictionary<Factor, ImmutableArray<int>> kept)
 
     public int[] KeptIndices(Term term) => term.KeptIndices(f => kept.TryGetValue(f, out var units) ? units : null);
 
+    /// <summary>Indices of the axis that go, ascending.</summary>
+    public int[] RemovedIndices(Term term) => [.. Enumerable.Range(0, (int)term.Size!.Value).Except(KeptIndices(term))];
+
     public Polynomial Of(Term term) => Polynomial.Of(term, Size);
 }

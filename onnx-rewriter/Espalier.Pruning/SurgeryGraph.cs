@@ -54,6 +54,18 @@ internal sealed class EditableGraph
 
     public void AddInitializer(int scope, TensorProto tensor) => _scopes[scope].Initializer.Add(tensor);
 
+    /// <summary>Adds a list of integers under a name like the one given; a scalar where the rank is 0.</summary>
+    /// <returns>Its name.</returns>
+    public string AddLongs(int scope, string stem, long[] values, int rank = 1, TensorProto.Types.DataType type = TensorProto.Types.DataType.Int64)
+    {
+        string name = FreshName(stem);
+        AddInitializer(scope, Analysis.Model.NewTensor(name, type, rank == 0 ? [] : [values.LongLength], TensorContent.FromLongs(type, values)));
+        return name;
+    }
+
+    public static NodeProto NewNode(string op, string name, string output, params IEnumerable<string> inputs)
+        => new() { OpType = op, Name = name, Input = { inputs }, Output = { output } };
+
     public void InsertBefore(int ordinal, NodeProto node) => Pending(_before, ordinal).Add(node);
 
     public void InsertAfter(int ordinal, NodeProto node) => Pending(_after, ordinal).Add(node);
@@ -139,8 +151,7 @@ internal sealed class EditableGraph
             {
                 for (int k = 0; k < node.Input.Count; k++) node.Input[k] = names.GetValueOrDefault(node.Input[k], node.Input[k]);
                 for (int k = 0; k < node.Output.Count; k++) node.Output[k] = names.GetValueOrDefault(node.Output[k], node.Output[k]);
-                foreach (var attribute in node.Attribute)
-                    foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Rename(inner);
+                foreach (var inner in node.Subgraphs()) Rename(inner);
             }
         }
     }
@@ -170,21 +181,13 @@ internal sealed class EditableGraph
         {
             if (!node.Output.Any(live.Contains)) continue;
             foreach (string input in node.Input) live.Add(input);
-            foreach (var attribute in node.Attribute)
-                foreach (var inner in attribute.Graphs.Prepend(attribute.G)) if (inner is not null) Capture(inner, live);
-        }
-        return live;
-
-        static void Capture(GraphProto inner, HashSet<string> live)
-        {
-            foreach (var output in inner.Output) live.Add(output.Name);
-            foreach (var node in inner.Node)
+            foreach (var inner in node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
             {
-                foreach (string input in node.Input) live.Add(input);
-                foreach (var attribute in node.Attribute)
-                    foreach (var nested in attribute.Graphs.Prepend(attribute.G)) if (nested is not null) Capture(nested, live);
+                live.UnionWith(inner.Output.Select(o => o.Name));
+                foreach (var captured in inner.Node) live.UnionWith(captured.Input);
             }
         }
+        return live;
     }
 
     /// <summary>Shapes that the file states of intermediate values and of initializers among the inputs.</summary>

@@ -80,9 +80,8 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
             for (int axis = 0; axis < tensor.Terms!.Length; axis++)
             {
                 if (!slim.Touches(tensor.Terms[axis])) continue;
-                var kept = slim.KeptIndices(tensor.Terms[axis]);
-                gone[axis] = [.. Enumerable.Range(0, (int)tensor.Terms[axis].Size!.Value).Except(kept)];
-                Changes.Add(FormattableString.Invariant($"{(outputs.Contains(tensor) ? "output" : "input")} '{name}' has {kept.Length} of {tensor.Terms[axis].Size} on axis {axis}"));
+                gone[axis] = slim.RemovedIndices(tensor.Terms[axis]);
+                Changes.Add(FormattableString.Invariant($"{(outputs.Contains(tensor) ? "output" : "input")} '{name}' has {tensor.Terms[axis].Size - gone[axis].Length} of {tensor.Terms[axis].Size} on axis {axis}"));
             }
             if (gone.Count > 0) yield return (name, gone);
         }

@@ -34,9 +34,7 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
     {
         var node = graph.Node(info.Ordinal);
         string mean = graph.FreshName(node.Output[0] + "_left");
-        var multiply = new NodeProto { OpType = "Mul", Name = mean + "_Mul" };
-        multiply.Input.Add([mean, Scalar(info, 0, mean + "_ratio", factor)]);
-        multiply.Output.Add(node.Output[0]);
+        var multiply = EditableGraph.NewNode("Mul", mean + "_Mul", node.Output[0], mean, Scalar(info, 0, mean + "_ratio", factor));
         node.Output[0] = mean;
         graph.InsertAfter(info.Ordinal, multiply);
     }
@@ -49,9 +47,7 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
         if (epsilon is null) node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = node.OpType == "SkipSimplifiedLayerNormalization" ? 1e-12f : 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
         epsilon.F = (float)(epsilon.F / ratio);
         string scaled = graph.FreshName(node.Input[use.Scale] + "_scaled");
-        var multiply = new NodeProto { OpType = "Mul", Name = scaled };
-        multiply.Input.Add([node.Input[use.Scale], Scalar(use.Node, use.Scale, scaled + "_ratio", Math.Sqrt(1 / ratio))]);
-        multiply.Output.Add(scaled);
+        var multiply = EditableGraph.NewNode("Mul", scaled, scaled, node.Input[use.Scale], Scalar(use.Node, use.Scale, scaled + "_ratio", Math.Sqrt(1 / ratio)));
         node.Input[use.Scale] = scaled;
         graph.InsertBefore(use.Node.Ordinal, multiply);
     }

@@ -20,9 +20,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         var place = slim.KeptIndices(use.Axis).Select((index, k) => (index, k)).ToDictionary(p => (long)p.index, p => (long)p.k);
         long[] indices = [.. slim.KeptIndices(use.Result).Select(k => place[use.Indices[k]])];
         var type = (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
-        string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index");
-        graph.AddInitializer(use.Node.Scope, graph.Analysis.Model.NewTensor(name, type, [indices.LongLength], TensorContent.FromLongs(type, indices)));
-        graph.Node(use.Node.Ordinal).Input[use.Input] = name;
+        graph.Node(use.Node.Ordinal).Input[use.Input] = graph.AddLongs(use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index", indices, type: type);
     }
 
     private void ApplyScale(ScaleUse use)
@@ -103,12 +101,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     }
 
     private string Constant(SizeUse use, long[] values, int rank, DataType type)
-    {
-        var payload = TensorContent.FromLongs(type, values);
-        string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size");
-        graph.AddInitializer(use.Node.Scope, graph.Analysis.Model.NewTensor(name, type, rank == 0 ? [] : [values.LongLength], payload));
-        return name;
-    }
+        => graph.AddLongs(use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size", values, rank, type);
 
     /// <summary>Sizes that depend on dynamic dimensions are what the graph computes, where that is still right, and else computed from the shape of an operand.</summary>
     private string Computed(SizeUse use, Polynomial?[] needed, bool[] computed, long?[] numbers, DataType type)
@@ -160,9 +153,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     private string Emit(SizeUse use, string op, IEnumerable<string> inputs, (string Name, long Value)? attribute = null)
     {
         string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_" + op);
-        var node = new NodeProto { OpType = op, Name = name };
-        node.Input.Add(inputs);
-        node.Output.Add(name);
+        var node = EditableGraph.NewNode(op, name, name, inputs);
         if (attribute is var (key, value)) node.Attribute.Add(new AttributeProto { Name = key, I = value, Type = AttributeProto.Types.AttributeType.Int });
         graph.InsertBefore(use.Node.Ordinal, node);
         return name;

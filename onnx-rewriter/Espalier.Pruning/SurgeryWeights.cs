@@ -18,7 +18,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             if (gone.Count > 0) removed[tensor.Name] = gone;
             // A weight that ConstantOfShape makes has no data: its shape is a size, re-derived with the others.
             if (tensor.Data is null) continue;
-            graph.ReplaceConstant(tensor, Sliced(tensor, tensor.Data.HasName ? tensor.Data.Name : "", kept, values));
+            Replace(tensor, kept, values);
         }
         foreach (var views in graph.Analysis.Parameters.Where(t => t.Source is not null).GroupBy(t => t.Source!)) Share(views.Key, [.. views], removed);
         foreach (var (id, bias) in edits.AddedBiases.OrderBy(b => b.Key)) AddBias(graph.Analysis.Consumers[id], bias);
@@ -34,7 +34,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         {
             if (!slim.Touches(tensor.Terms[axis])) continue;
             kept[axis] = slim.KeptIndices(tensor.Terms[axis]);
-            gone[axis] = [.. Enumerable.Range(0, (int)tensor.Terms[axis].Size!.Value).Except(kept[axis]!)];
+            gone[axis] = slim.RemovedIndices(tensor.Terms[axis]);
         }
         return (kept, gone);
     }
@@ -48,7 +48,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         {
             var (kept, gone) = byKept[0].First().Slices;
             if (gone.Count > 0) removed[tensor.Name] = gone;
-            if (gone.Count > 0 || values is not null) graph.ReplaceConstant(tensor, Sliced(tensor, tensor.Data!.HasName ? tensor.Data.Name : "", kept, values));
+            if (gone.Count > 0 || values is not null) Replace(tensor, kept, values);
             return;
         }
         foreach (var same in byKept)
@@ -82,17 +82,17 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
                 node.Input[operand] = there;
                 continue;
             }
-            string indices = graph.FreshName(node.Input[operand] + "_kept");
-            graph.AddInitializer(reader.Scope, graph.Analysis.Model.NewTensor(indices, TensorProto.Types.DataType.Int64, [kept.LongLength], TensorContent.FromLongs(TensorProto.Types.DataType.Int64, kept)));
+            string indices = graph.AddLongs(reader.Scope, node.Input[operand] + "_kept", kept);
             string part = graph.FreshName(node.Input[operand] + "_part");
-            var gather = new NodeProto { OpType = "Gather", Name = part };
-            gather.Input.Add([node.Input[operand], indices]);
-            gather.Output.Add(part);
+            var gather = EditableGraph.NewNode("Gather", part, part, node.Input[operand], indices);
             gather.Attribute.Add(new AttributeProto { Name = "axis", I = axis, Type = AttributeProto.Types.AttributeType.Int });
             graph.InsertBefore(reader.Ordinal, gather);
             node.Input[operand] = taken[key] = part;
         }
     }
+
+    private void Replace(TensorState tensor, int[]?[] kept, float[]? values)
+        => graph.ReplaceConstant(tensor, Sliced(tensor, tensor.Data!.HasName ? tensor.Data.Name : "", kept, values));
 
     private TensorProto Sliced(TensorState tensor, string name, int[]?[] kept, float[]? values)
     {
@@ -139,10 +139,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         }
         // The weight is the right operand, so that its output is the last axis of the result.
         string product = graph.FreshName($"{node.Output[0]}_product");
-        var add = new NodeProto { OpType = "Add", Name = product + "_Add" };
-        add.Input.Add(product);
-        add.Input.Add(name);
-        add.Output.Add(node.Output[0]);
+        var add = EditableGraph.NewNode("Add", product + "_Add", node.Output[0], product, name);
         node.Output[0] = product;
         graph.InsertAfter(consumer.Node.Ordinal, add);
     }

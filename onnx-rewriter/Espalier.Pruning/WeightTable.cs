@@ -15,7 +15,7 @@ internal sealed class WeightTable
     public WeightTable(OnnxModel model)
     {
         _model = model;
-        foreach (var graph in GraphsOf(model.Proto))
+        foreach (var graph in model.Proto.Graph?.WithSubgraphs() ?? [])
         {
             foreach (var tensor in graph.Initializer) _tensors.TryAdd(tensor.Name, tensor);
             foreach (var node in graph.Node)
@@ -24,23 +24,6 @@ internal sealed class WeightTable
                 if (ConstantOf(node) is { } tensor) _tensors.TryAdd(node.Output[0], tensor);
             }
             foreach (var output in graph.Output) CountUse(output.Name);
-        }
-    }
-
-    /// <summary>The main graph and every subgraph, outer before inner.</summary>
-    public static IEnumerable<GraphProto> GraphsOf(ModelProto model)
-    {
-        if (model.Graph is null) yield break;
-        var open = new Queue<GraphProto>();
-        open.Enqueue(model.Graph);
-        while (open.TryDequeue(out var graph))
-        {
-            yield return graph;
-            foreach (var attribute in graph.Node.SelectMany(n => n.Attribute))
-            {
-                if (attribute.G is not null) open.Enqueue(attribute.G);
-                foreach (var inner in attribute.Graphs) open.Enqueue(inner);
-            }
         }
     }
 

@@ -41,9 +41,9 @@ internal static class PlanJsonWriter
                 json.Property("agreement", guard.Agreement);
             });
             // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
-        json.Property("allowInterface", false);
-        json.Property("hoistInitializers", false);
-        json.Property("seed", policy.Seed);
+            json.Property("allowInterface", false);
+            json.Property("hoistInitializers", false);
+            json.Property("seed", policy.Seed);
             json.Property("location", "");
         });
         return json.ToString();

@@ -54,7 +54,7 @@ internal sealed class OperatorRule
     public List<(string Attribute, int Index, string[] Variables, long? Default)> Bindings { get; } = [];
     /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
     public List<(string Variable, string Attribute, int Index, long? Default)> Constants { get; } = [];
-    public List<(string Attribute, string Value, string Default)> Conditions { get; } = [];
+    public List<(string Attribute, string[] Values, string Default)> Conditions { get; } = [];
     public List<(Role Role, string Variable)> Roles { get; } = [];
     public List<string[]> Macs { get; } = [];
     public List<(string Variable, int[] Operands)> Sums { get; } = [];
@@ -165,7 +165,7 @@ internal sealed class OperatorRule
             case "when":
                 var condition = value.Split('=', 2);
                 var expected = condition[1].Split(':', 2);
-                Conditions.Add((condition[0], expected[0], expected.Length > 1 ? expected[1] : "0"));
+                Conditions.Add((condition[0], expected[0].Split('/'), expected.Length > 1 ? expected[1] : "0"));
                 break;
             case "role": { var pair = value.Split('='); Roles.Add((Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
             case "macs": Macs.Add(value.Split(',')); break;

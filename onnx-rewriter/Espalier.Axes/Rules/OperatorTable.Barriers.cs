@@ -17,7 +17,7 @@ internal static partial class OperatorTable
         it holds a compiled model of another runtime: EPContext Snpe
         its weights are square, so that heads cannot go without the width: DecoderAttention LongformerAttention
         its mask repeats over the channels: MaxpoolWithMask
-        it computes with quantised numbers in a form that is not followed: GemmFloat8 MatMulNBitsMlp MatMulNBitsQkv MulInteger QLinearConv ReduceSumInteger
+        it computes with quantised numbers in a form that is not followed: GemmFloat8 MatMulNBitsMlp MatMulNBitsQkv MulInteger ReduceSumInteger
         its operand is sparse: SparseToDenseMatMul
         it convolves the characters of every word, and its filters overlap: WordConvEmbedding
         its recurrence attends to a memory whose sizes depend on each other: AttnLSTM

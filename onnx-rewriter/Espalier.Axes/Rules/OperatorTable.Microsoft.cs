@@ -74,10 +74,7 @@ internal static partial class OperatorTable
         CDist | m n, k n -> m k | sum:n=0 sum:n=1 macs:m,n,k
 
         # experts: fc1 makes f features of every expert x, or gate and value by turns (swiglu_fusion 1) or one after the other (2)
-        MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e?, x f? -> ... e | when:activation_type=relu:relu role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
-        MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e?, x f? -> ... e | when:activation_type=gelu:relu role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
-        MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e?, x f? -> ... e | when:activation_type=silu:relu role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
-        MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e?, x f? -> ... e | when:activation_type=identity:relu role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
+        MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e?, x f? -> ... e | when:activation_type=relu/gelu/silu/identity:relu role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
         MoE | ... e, t x, x f e, x f?, x e f, x e?, x f e, x f? -> ... e | when:activation_type=swiglu:relu when:swiglu_fusion=0 role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
         MoE | ... e, t x, x (f 2) e, x (f 2)?, x e f, x e? -> ... e | when:activation_type=swiglu:relu when:swiglu_fusion=1 role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5
         MoE | ... e, t x, x (2 f) e, x (2 f)?, x e f, x e? -> ... e | when:activation_type=swiglu:relu when:swiglu_fusion=2 role:stacked=x role:product-out=f top:x=k sum:e=0,2 sum:f=4 macs:...,f,e zero:all=4,5

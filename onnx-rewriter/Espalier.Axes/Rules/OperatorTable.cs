@@ -11,14 +11,14 @@ namespace Espalier.Axes;
 /// Patterns: <c>[a + b]</c> is a concatenation, <c>_</c> an operand of which neither elements nor axes matter, <c>-</c> one that must be absent.
 /// Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived (<c>attr[i]</c> one element of a list, <c>v*w</c> a product, <c>v:1</c> its
 /// value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays;
-/// <c>when:attr=value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
+/// <c>when:attr=value/value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
 /// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>draws:v,…</c> random numbers are drawn along v: inexact;
 /// <c>top:v=attr</c> the attr largest are chosen over v: inexact, and so many stay;
 /// <c>rms:v=scale=operands</c> a root mean square runs over v, which is
 /// rescaled through the operand <c>scale</c> where all of the operands are zero at removed units;
 /// <c>zero:rule[=operands][@results]</c> see <see cref="ZeroRule"/>; <c>pole:operands</c> there is no result where one of them is zero;
 /// <c>contract:l,r[,bias]</c> a product of two operands; <c>fused</c> more follows in the operator, so that no bias can be added to its result;
-/// <c>sum:v=operands</c> v is summed and one of the operands must be zero at
+/// <c>sum:v=operands</c> v is summed and one of the operands, where there are any, must be zero at
 /// removed units; <c>scale:attr=v</c> where the attribute is absent it is 1/√|v|, written down when v is pruned;
 /// <c>macs:v,…</c> multiply-accumulates; <c>geometry:conv|deconv|pool|unpool|global|open</c> sizes of the result's window axes;
 /// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>);

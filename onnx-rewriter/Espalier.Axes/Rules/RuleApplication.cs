@@ -36,8 +36,8 @@ internal sealed class RuleApplication
     private static bool Fits(NodeContext context, OperatorRule rule)
     {
         if (context.Opset < rule.Since || (context.Node.Domain is "" or "ai.onnx" && context.Opset > rule.Until)) return false;
-        foreach (var (attribute, value, fallback) in rule.Conditions)
-            if (context.AsText(attribute, fallback) != value) return false;
+        foreach (var (attribute, values, fallback) in rule.Conditions)
+            if (!values.Contains(context.AsText(attribute, fallback))) return false;
         for (int k = 0; k < Math.Max(rule.Operands.Length, context.Inputs.Length); k++)
         {
             var input = context.Input(k);
@@ -334,7 +334,8 @@ internal sealed class RuleApplication
         if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));
         if (_rule.Scale is var (attribute, scaled) && _context.Attribute(attribute) is not { F: not 0 })
             foreach (var term in Terms(scaled)) _context.KeepScale(attribute, term);
-        foreach (var (name, summed) in _rule.Sums)
+        // Of an optional operand that is absent, such as a bias, nothing is demanded.
+        foreach (var (name, summed) in _rule.Sums.Where(s => s.Operands.Any(o => _context.Input(o) is not null)))
             foreach (var term in Terms(name)) record.Sums.Add((term, summed));
         foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
