@@ -9,7 +9,7 @@ public enum CostUnit
     Macs,
     /// <summary>Elements of weights.</summary>
     Parameters,
-    /// <summary>Bytes of the file.</summary>
+    /// <summary>Bytes of weights in the file; without those whose elements have no known width, such as strings.</summary>
     Bytes,
 }
 

@@ -51,15 +51,8 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
         return new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]);
     }
 
-    private static double ElementBytes(int type) => (TensorProto.Types.DataType)type switch
-    {
-        TensorProto.Types.DataType.Double or TensorProto.Types.DataType.Int64 or TensorProto.Types.DataType.Uint64 or TensorProto.Types.DataType.Complex64 => 8,
-        TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16 or TensorProto.Types.DataType.Int16 or TensorProto.Types.DataType.Uint16 => 2,
-        TensorProto.Types.DataType.Int8 or TensorProto.Types.DataType.Uint8 or TensorProto.Types.DataType.Bool => 1,
-        TensorProto.Types.DataType.Int4 or TensorProto.Types.DataType.Uint4 => 0.5,
-        TensorProto.Types.DataType.Complex128 => 16,
-        _ => 4,
-    };
+    /// <summary>Several elements to a byte count as parts of it. What no width is known of (strings, newer types) counts nothing: a number would be made up.</summary>
+    private static double ElementBytes(int type) => ElementTypes.Bits((TensorProto.Types.DataType)type) / 8.0;
 
     private void Add(CostUnit unit, double coefficient, IEnumerable<Term> factors, int sublayer, bool convolution)
     {
