@@ -40,6 +40,11 @@ public enum Criterion
     Variance,
     /// <summary>Absolute weights that read the unit times the norm of its activation (Wanda, arXiv:2306.11695). Needs calibration.</summary>
     Wanda,
+    /// <summary>
+    /// Least error of what reads the unit when it goes and the weights that stay make up for it (optimal brain surgeon on whole units, as in
+    /// ZipLM, arXiv:2302.04089). Needs calibration, with covariances.
+    /// </summary>
+    OptimalBrain,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
 }
@@ -51,6 +56,8 @@ public enum Allocation
     Uniform,
     /// <summary>One threshold over all groups of a rule set, scores standardised per group and weighed by cost.</summary>
     Global,
+    /// <summary>By the divergence of the outputs, measured for each group alone at a few sizes (error database of SPDY and ZipLM, arXiv:2302.04089). Needs calibration.</summary>
+    Divergence,
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>

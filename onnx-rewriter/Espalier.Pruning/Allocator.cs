@@ -22,10 +22,12 @@ public static class Allocator
     /// <param name="candidates">Groups with their scores.</param>
     /// <param name="removedSublayers">Sublayers that are gone whatever is kept here.</param>
     /// <param name="notes">Gets what the user should know.</param>
+    /// <param name="divergence">Divergence of the outputs under a choice of kept units; for <see cref="Allocation.Divergence"/>.</param>
     /// <returns>Kept units per group number, ascending, for every group that loses some.</returns>
     /// <exception cref="EspalierException">No choice meets the budget.</exception>
     public static IReadOnlyDictionary<int, ImmutableArray<int>> Allocate(PruningPlan plan, CostModel cost,
-        IReadOnlyList<Candidate> candidates, IReadOnlySet<int>? removedSublayers = null, ICollection<string>? notes = null)
+        IReadOnlyList<Candidate> candidates, IReadOnlySet<int>? removedSublayers = null, ICollection<string>? notes = null,
+        Func<IReadOnlyDictionary<int, ImmutableArray<int>>, double>? divergence = null)
     {
         var counts = new Dictionary<int, int>();
         bool global = plan.Allocate == Allocation.Global;
@@ -42,11 +44,18 @@ public static class Allocator
             bool Holds(IReadOnlyDictionary<int, int> choice) => Excess(choice) <= 1 + 1e-12;
             var least = Uniform(open, 0);
             if (!Holds(least)) throw OutOfReach(bounds, cost, SizeOf(cost, counts, least), removedSublayers, open.Count);
-            Merge(counts, global ? GlobalBudget(open, Holds) : UniformBudget(open, Holds));
+            Merge(counts, plan.Allocate switch
+            {
+                Allocation.Global => GlobalBudget(open, Holds),
+                Allocation.Divergence => new DivergenceAllocator(open, c => divergence!(Kept(c))).Allocate(Holds, Excess),
+                _ => UniformBudget(open, Holds),
+            });
             if (open.Count > 0 && open.All(p => p.Groups.All(c => counts[c.Group.Id] == c.Group.Size))) notes?.Add("The budget holds without removing any unit that it decides on.");
         }
-        return candidates.Where(c => counts[c.Group.Id] < c.Group.Size)
-            .ToDictionary(c => c.Group.Id, c => Best(c.Scores, counts[c.Group.Id]));
+        return Kept(counts);
+
+        IReadOnlyDictionary<int, ImmutableArray<int>> Kept(IReadOnlyDictionary<int, int> chosen)
+            => candidates.Where(c => chosen.TryGetValue(c.Group.Id, out int n) && n < c.Group.Size).ToDictionary(c => c.Group.Id, c => Best(c.Scores, chosen[c.Group.Id]));
     }
 
     /// <summary>The units with the highest scores, ascending; of equal scores the lower index stays.</summary>

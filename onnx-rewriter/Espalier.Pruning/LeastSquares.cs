@@ -13,6 +13,23 @@ internal static class LeastSquares
     /// <summary>λ over the mean of the diagonal of C_KK when there are no more samples than features.</summary>
     public const double Damping = 1e-2;
 
+    /// <summary>(C + λI)⁻¹ with the damping of <see cref="Change"/>; null where the factorisation fails.</summary>
+    public static double[]? Inverse(double[] covariance, int features, long samples)
+    {
+        var a = (double[])covariance.Clone();
+        double trace = 0;
+        for (int i = 0; i < features; i++) trace += a[(i * features) + i];
+        double lambda = Math.Max(Lambda(trace, features, samples), trace / features * 1e-9);
+        for (int i = 0; i < features; i++) a[(i * features) + i] += lambda;
+        if (!SymmetricSolver.TryFactorize(a, features)) return null;
+        var inverse = new double[features * features];
+        for (int i = 0; i < features; i++) inverse[(i * features) + i] = 1;
+        SymmetricSolver.Solve(a, features, inverse);
+        return Array.TrueForAll(inverse, double.IsFinite) ? inverse : null;
+    }
+
+    private static double Lambda(double trace, int features, long samples) => Damping * Math.Min(1, (double)features / Math.Max(1, samples)) * trace / features;
+
     /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
     /// <param name="difference">D, row-major [outputs, features].</param>
     /// <param name="outputs">Rows.</param>
@@ -48,7 +65,7 @@ internal static class LeastSquares
             for (int j = 0; j <= i; j++) a[i * k + j] = row[kept[j]];
             trace += a[i * k + i];
         }
-        double lambda = Damping * Math.Min(1, (double)k / Math.Max(1, samples)) * trace / k;
+        double lambda = Lambda(trace, k, samples);
         for (int i = 0; i < k; i++) a[i * k + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, k)) return null;
 

@@ -7,7 +7,10 @@ namespace Espalier.Pruning;
 public static class Scorer
 {
     /// <summary>Whether a criterion needs statistics of activations.</summary>
-    public static bool NeedsStatistics(Criterion criterion) => criterion is Criterion.Variance or Criterion.Wanda;
+    public static bool NeedsStatistics(Criterion criterion) => criterion is Criterion.Variance or Criterion.Wanda or Criterion.OptimalBrain;
+
+    /// <summary>Whether a criterion needs the covariance of activations.</summary>
+    public static bool NeedsCovariance(Criterion criterion) => criterion is Criterion.OptimalBrain;
 
     /// <summary>Scores the units of groups.</summary>
     /// <param name="analysis">The model's axes.</param>
@@ -35,10 +38,10 @@ public static class Scorer
                 case Criterion.Random:
                     scores[group.Id] = RandomScores(group.Size, seed, group.Id);
                     break;
-                case Criterion.Variance or Criterion.Wanda:
+                case Criterion.Variance or Criterion.Wanda or Criterion.OptimalBrain:
                     if (statistics is null)
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
-                    if (ActivationScores.Of(group, criterion, statistics, weights) is { } measured)
+                    if ((criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights)) is { } measured)
                     {
                         scores[group.Id] = measured;
                         break;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Onnx;
 
@@ -16,11 +17,12 @@ public static class Slimmer
     /// <param name="plan">What is to be done.</param>
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="statistics">What calibration measured for <see cref="Needs"/>; null where the plan needs none.</param>
+    /// <param name="probe">Runs models, for methods that choose by what comes out; null where the plan has none.</param>
     /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
-    public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null)
+    public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null)
     {
         var notes = new List<string>(statistics?.Notes ?? []);
-        var (selection, methods) = Choose(plan, analysis, statistics, notes);
+        var (selection, methods) = Choose(plan, analysis, statistics, notes, probe);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
             return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes);
@@ -42,7 +44,7 @@ public static class Slimmer
             if (rule.Keep == 1) continue;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
             if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score)) consumers.UnionWith(readers);
-            if (rule.Compensate == With.LeastSquares) covariance.UnionWith(readers);
+            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
@@ -51,7 +53,7 @@ public static class Slimmer
     }
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes)
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
         var blocks = DepthSelector.Select(plan, analysis, statistics, notes);
@@ -59,8 +61,16 @@ public static class Slimmer
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule.Score), statistics, plan.Seed, notes);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
-        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes);
-        return (new Selection(kept, blocks), owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate));
+        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate);
+        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, Divergence);
+        return (new Selection(kept, blocks), methods);
+
+        double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> choice)
+        {
+            var selection = new Selection(choice, blocks);
+            using var slim = Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics)).Model;
+            return probe!.Divergence(slim);
+        }
     }
 
     /// <summary>Whether a group costs something only in sublayers that are removed: nothing of it is left to prune.</summary>

@@ -29,6 +29,9 @@ public sealed record CalibrationOptions
     /// </summary>
     public long PositionsPerSample { get; init; } = 1 << 14;
 
+    /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
+    public int DivergenceSamples { get; init; } = 64;
+
     /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
     public int Threads { get; init; }
 }

@@ -15,7 +15,8 @@ string root = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetada
 int at = Array.IndexOf(args, "--most");
 int most = at >= 0 ? int.Parse(args[at + 1], CultureInfo.InvariantCulture) : 10_000;
 var names = args.Where((a, k) => at < 0 || (k != at && k != at + 1)).ToHashSet(StringComparer.Ordinal);
-double[] ratios = [0.9, 0.75, 0.6, 0.5];
+double[] ratios = [.. (Environment.GetEnvironmentVariable("RATIOS") ?? "0.9,0.75,0.6,0.5").Split(',').Select(double.Parse)];
+string[] only = (Environment.GetEnvironmentVariable("ONLY") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
 (string Name, Criterion Score, With Compensate)[] methods =
 [
     ("random", Criterion.Random, With.None),
@@ -23,6 +24,7 @@ double[] ratios = [0.9, 0.75, 0.6, 0.5];
     ("L2 + least squares", Criterion.L2, With.LeastSquares),
     ("variance + bias", Criterion.Variance, With.Bias),
     ("variance + least squares", Criterion.Variance, With.LeastSquares),
+    ("optimal brain + least squares", Criterion.OptimalBrain, With.LeastSquares),
 ];
 foreach (var task in Espalier.Evaluation.Task.All(root, most).Where(t => names.Count == 0 || names.Contains(t.Name)))
 {
@@ -32,9 +34,11 @@ foreach (var task in Espalier.Evaluation.Task.All(root, most).Where(t => names.C
     Console.WriteLine("| method | allocation | " + string.Join(" | ", ratios.Select(r => $"{r:0 %}")) + " | seconds |");
     Console.WriteLine("|---|---|" + string.Concat(ratios.Select(_ => "---|")) + "---|");
     CalibrationStatistics? statistics = null;
-    foreach (var allocate in (Allocation[])[Allocation.Uniform, Allocation.Global])
+    ModelProbe? probe = null;
+    foreach (var allocate in (Allocation[])[Allocation.Uniform, Allocation.Global, Allocation.Divergence])
         foreach (var (name, score, compensate) in methods)
         {
+            if (only.Length > 0 && !only.Contains(name[..1] + allocate.ToString()[..1])) continue;
             var clock = Stopwatch.StartNew();
             var row = new List<string>();
             foreach (double ratio in ratios)
@@ -53,7 +57,8 @@ foreach (var task in Espalier.Evaluation.Task.All(root, most).Where(t => names.C
                         var most2 = plan with { Prune = [.. plan.Prune.Select(p => p with { Score = Criterion.Variance, Compensate = With.LeastSquares })] };
                         statistics = Calibrator.Run(analysis, task.Calibration(dense), Slimmer.Needs(most2, analysis)!);
                     }
-                    var slim = Slimmer.Run(dense, plan, analysis, statistics);
+                    probe ??= new ModelProbe(analysis, task.Calibration(dense));
+                    var slim = Slimmer.Run(dense, plan, analysis, statistics, probe);
                     row.Add($"{task.Evaluate(slim.Model):0.0000}");
                 }
                 catch (EspalierException e)

@@ -1,0 +1,31 @@
+using Espalier.Onnx;
+
+namespace Espalier.Axes;
+
+/// <summary>
+/// Runs models on the calibration samples, for methods that choose by what comes out or that follow the errors of what is already pruned.
+/// Implemented where models run (Espalier.Calibration); what chooses does not run any.
+/// </summary>
+public interface IModelProbe
+{
+    /// <summary>Statistics of the dense model.</summary>
+    CalibrationStatistics Measure(CalibrationRequest request);
+
+    /// <summary>How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.</summary>
+    double Divergence(OnnxModel changed);
+
+    /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>
+    /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
+    IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);
+}
+
+/// <summary>
+/// Joint moments of what one consumer contracts in the dense model (x) and in a slim one (z), row by row on the same samples.
+/// Features are those of <see cref="ActivationStatistics"/>; z has those that are left.
+/// </summary>
+/// <param name="Count">Rows.</param>
+/// <param name="DenseMean">E[x].</param>
+/// <param name="SlimMean">E[z].</param>
+/// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
+/// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [features of x, features of z].</param>
+public sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross);

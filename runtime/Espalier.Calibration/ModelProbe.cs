@@ -1,0 +1,97 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Calibration;
+
+/// <summary>Runs a model and what is made of it on calibration samples.</summary>
+/// <param name="analysis">The dense model.</param>
+/// <param name="samples">Inputs by name.</param>
+/// <param name="options">Bounds.</param>
+/// <param name="cancellationToken">Stops between two operators.</param>
+public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationOptions? options = null,
+    CancellationToken cancellationToken = default) : IModelProbe
+{
+    private readonly CalibrationOptions _options = options ?? new();
+    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
+
+    /// <inheritdoc/>
+    public CalibrationStatistics Measure(CalibrationRequest request) => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
+
+    /// <inheritdoc/>
+    public double Divergence(OnnxModel changed)
+    {
+        _batches ??= Expected();
+        using var session = Sessions.Open(changed, _options.Threads);
+        var tally = new DivergenceTally();
+        foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run(inputs, cancellationToken));
+        return tally.Mean;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => throw new NotImplementedException();
+
+    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>)> Expected()
+    {
+        using var session = Sessions.Open(analysis.Model, _options.Threads);
+        var some = samples.Where((_, i) => samples.Count <= _options.DivergenceSamples || i % (samples.Count / _options.DivergenceSamples) == 0).Take(_options.DivergenceSamples);
+        return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
+        {
+            var inputs = SampleBatches.Join(b);
+            return (inputs, session.Run(inputs, cancellationToken));
+        })];
+    }
+}
+
+/// <summary>
+/// Mean divergence of outputs: for rows of classes (rank 2 or 3) the Kullback-Leibler divergence of their softmax, in nats per row; for anything else the
+/// squared error over the variance.
+/// </summary>
+internal sealed class DivergenceTally
+{
+    private readonly Dictionary<string, (double Sum, double Weight)> _sums = new(StringComparer.Ordinal);
+
+    /// <summary>Mean over the outputs of numbers.</summary>
+    public double Mean => _sums.Count == 0 ? 0 : _sums.Values.Average(s => s.Weight > 0 ? s.Sum / s.Weight : 0);
+
+    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual)
+    {
+        foreach (var (name, a) in expected)
+        {
+            if (!OutputComparison.IsFloat(a) || !actual.TryGetValue(name, out var b) || !a.Shape.SequenceEqual(b.Shape)) continue;
+            var (x, y) = (OutputComparison.Doubles(a), OutputComparison.Doubles(b));
+            var (sum, weight) = _sums.GetValueOrDefault(name);
+            if (a.Shape.Count is 2 or 3 && a.Shape[^1] > 1)
+            {
+                int n = (int)a.Shape[^1];
+                for (int at = 0; at < x.Length; at += n) sum += KullbackLeibler(x.AsSpan(at, n), y.AsSpan(at, n));
+                weight += x.Length / n;
+            }
+            else
+            {
+                double mean = x.Average();
+                for (int i = 0; i < x.Length; i++)
+                {
+                    sum += (x[i] - y[i]) * (x[i] - y[i]);
+                    weight += (x[i] - mean) * (x[i] - mean);
+                }
+            }
+            _sums[name] = (sum, weight);
+        }
+    }
+
+    private static double KullbackLeibler(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        double topX = double.NegativeInfinity, topY = double.NegativeInfinity;
+        for (int i = 0; i < x.Length; i++) (topX, topY) = (Math.Max(topX, x[i]), Math.Max(topY, y[i]));
+        double totalX = 0, totalY = 0;
+        for (int i = 0; i < x.Length; i++)
+        {
+            totalX += Math.Exp(x[i] - topX);
+            totalY += Math.Exp(y[i] - topY);
+        }
+        double logX = topX + Math.Log(totalX), logY = topY + Math.Log(totalY), sum = 0;
+        for (int i = 0; i < x.Length; i++) sum += Math.Exp(x[i] - logX) * (x[i] - logX - y[i] + logY);
+        return double.IsFinite(sum) ? Math.Max(0, sum) : 1e9;
+    }
+}
