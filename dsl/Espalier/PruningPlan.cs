@@ -24,6 +24,9 @@ public sealed record PruningPlan
     /// <summary>How the budget is spread.</summary>
     public Allocation Allocate { get; init; } = Allocation.Uniform;
 
+    /// <summary>In which order layers are made up for.</summary>
+    public Schedule Schedule { get; init; }
+
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 

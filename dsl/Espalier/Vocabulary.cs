@@ -60,6 +60,15 @@ public enum Allocation
     Divergence,
 }
 
+/// <summary>In which order layers are pruned and made up for.</summary>
+public enum Schedule
+{
+    /// <summary>All at once, from statistics of the dense model.</summary>
+    OneShot,
+    /// <summary>Layer by layer: each is fitted to what the layers before it, already pruned, give it, with the dense model's outputs as target. Needs calibration.</summary>
+    Sequential,
+}
+
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>
 public enum With
 {

@@ -13,6 +13,7 @@ public sealed class Compensator
     private readonly ICollection<string> _notes;
     private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, float[]> _added = [];
+    private IReadOnlyDictionary<int, PairedStatistics> _paired = new Dictionary<int, PairedStatistics>();
 
     private Compensator(AxisAnalysis analysis, CalibrationStatistics statistics, ICollection<string> notes)
         => (_analysis, _statistics, _weights, _notes) = (analysis, statistics, new WeightTable(analysis), notes);
@@ -24,8 +25,9 @@ public sealed class Compensator
     /// <param name="statistics">What calibration measured on the dense model; null without calibration.</param>
     /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
+    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it; null to fit all to the dense model's activations.</param>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
-    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null)
+    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null)
     {
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
         var methods = new Dictionary<int, With>();
@@ -40,14 +42,29 @@ public sealed class Compensator
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
         var self = new Compensator(analysis, statistics, notes ?? []);
         var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != With.None && !goneNodes.Contains(c.Node.Ordinal));
-        foreach (var sharing in affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)))
+        var sharing = affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
+        if (sequential is null)
         {
-            var consumers = sharing.ToList();
+            foreach (var consumers in sharing) Compensate(consumers);
+            return self.Edits;
+        }
+        // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
+        foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
+        {
+            using var slim = Surgery.Apply(analysis, selection, self.Edits).Model;
+            self._paired = sequential.Pair(slim, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet());
+            foreach (var consumers in stage) Compensate(consumers);
+        }
+        return self.Edits;
+
+        void Compensate(List<Consumer> consumers)
+        {
             int[] kept = consumers[0].Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
             self.Compensate(consumers, kept, consumers.Max(c => methods[c.Id]));
         }
-        return new WeightEdits(self._edited, self._added);
     }
+
+    private WeightEdits Edits => new(_edited, _added);
 
     private void Compensate(List<Consumer> consumers, int[] kept, With method)
     {
@@ -62,35 +79,57 @@ public sealed class Compensator
             Note(first, "is not compensated: its weight has a form that compensation does not know");
             return;
         }
-        if (kept.Length == shape[first.ParameterAxis]) return;
+        if (kept.Length == shape[first.ParameterAxis] && !consumers.Any(c => _paired.ContainsKey(c.Id))) return;
         if (first.Kind == ConsumerKind.Convolution && first.OutputAxis != 0)
         {
-            Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to position");
+            if (kept.Length < shape[first.ParameterAxis]) Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to position");
             return;
         }
-        var seen = new List<(Consumer Consumer, ActivationStatistics Statistics)>();
-        foreach (var consumer in consumers)
-        {
-            if (_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) && matrix.Reader(statistics, m => m.Mean) is not null) seen.Add((consumer, statistics));
-            else Note(consumer, "is not compensated: calibration has no statistics of its input");
-        }
-        if (seen.Count == 0) return;
+        var stays = Flags(kept, matrix.Inputs);
+        int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
+        var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
+        foreach (var reader in readers.Where(r => r.Means is null)) Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (method == With.LeastSquares && seen.Count == consumers.Count && Refit(seen, matrix, weight, kept)) return;
-        foreach (var (consumer, statistics) in seen)
+        if (method == With.LeastSquares && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features)) return;
+        foreach (var reader in readers.Where(r => r.Means is not null))
         {
-            if (TakesBias(consumer, matrix)) AddToBias(consumer, matrix, MeanContribution(matrix, weight, kept, statistics));
-            else Note(consumer, "is not compensated: it has no bias of its own that could take the change");
+            if (TakesBias(reader.Consumer, matrix)) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
+            else if (features.Length < matrix.Features) Note(reader.Consumer, "is not compensated: it has no bias of its own that could take the change");
         }
     }
 
-    /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<(Consumer Consumer, ActivationStatistics Statistics)> seen, ConsumerMatrix matrix, float[] weight, int[] kept)
+    /// <summary>A consumer with what it reads, per matrix: joint moments, where there are covariances, and means.</summary>
+    private sealed record Reader(Consumer Consumer, ReaderMoments[]? Moments, (double[] Dense, double[] Kept)[]? Means);
+
+    private ReaderMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
     {
-        var first = seen[0].Consumer;
+        if (_paired.TryGetValue(consumer.Id, out var paired))
+            return matrix.Batches == 1 && ReaderMoments.Of(paired, matrix, features.Length) is { } joint ? [joint] : null;
+        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return null;
+        var moments = new ReaderMoments[matrix.Batches];
+        for (int b = 0; b < moments.Length; b++)
+        {
+            if (ReaderMoments.Of(statistics, matrix, b, features) is not { } own) return null;
+            moments[b] = own;
+        }
+        return moments;
+    }
+
+    private (double[] Dense, double[] Kept)[]? Means(Consumer consumer, ConsumerMatrix matrix, int[] features)
+    {
+        if (_paired.TryGetValue(consumer.Id, out var paired))
+            return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length ? [(paired.DenseMean, paired.SlimMean)] : null;
+        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Reader(statistics, m => m.Mean) is not { } mean) return null;
+        return [.. Enumerable.Range(0, matrix.Batches).Select(b => ((double[])[.. Enumerable.Range(0, matrix.Features).Select(f => mean(b, f))], (double[])[.. features.Select(f => mean(b, f))]))];
+    }
+
+    /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
+    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features)
+    {
+        var first = readers[0].Consumer;
         string? obstacle =
-            _weights.Uses(first.Parameter) != seen.Count ? $"'{first.Parameter}' is read elsewhere too"
-            : Enumerable.Range(0, matrix.Batches).Any(b => seen.Any(s => InputMoments.Of(s.Statistics, matrix, b) is null)) ? "calibration has no covariance of its input"
+            _weights.Uses(first.Parameter) != readers.Count ? $"'{first.Parameter}' is read elsewhere too"
+            : readers.Any(r => r.Moments is null) ? "calibration has no covariance of its input"
             : null;
         if (obstacle is not null)
         {
@@ -98,73 +137,54 @@ public sealed class Compensator
             return false;
         }
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
-        InputMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => InputMoments.Pool([.. seen.Select(s => InputMoments.Of(s.Statistics, matrix, b)!)]))];
-        bool centred = seen.All(s => TakesBias(s.Consumer, matrix));
-        var stays = Flags(kept, matrix.Inputs);
-        int[] keptFeatures = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
-        int[] removedFeatures = [.. Enumerable.Range(0, matrix.Features).Where(f => !stays[f / matrix.Window])];
+        bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
+        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])])).Select(m => centred ? m : m.AboutZero())];
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
         {
             double[] dense = matrix.Matrix(weight, b);
-            if (LeastSquares.Change(dense, matrix.Outputs, Moments(b), pooled[b].Count, keptFeatures, removedFeatures) is not { } change)
+            if (LeastSquares.Change(dense, matrix.Outputs, pooled[b], features) is not { } change)
             {
                 Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + ": the covariance of its kept inputs has no factorisation");
                 continue;
             }
             for (int o = 0, at = 0; o < matrix.Outputs; o++)
-                foreach (int f in keptFeatures) edited[matrix.Offset(b, o, f)] = (float)(dense[o * matrix.Features + f] + change[at++]);
+                foreach (int f in features) edited[matrix.Offset(b, o, f)] = (float)(dense[(o * matrix.Features) + f] + change[at++]);
         }
         float[] elements = _weights.Elements(first.Parameter, edited);
         if (_weights.IsQuantized(first.Parameter))
         {
             edited = _weights.Numbers(first.Parameter, elements);
-            if (!(Error(edited) < Error(weight)))
+            if (!(Loss(edited) < Loss(weight)))
             {
                 Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
                 return false;
             }
         }
         _edited[first.Parameter] = elements;
-        foreach (var (consumer, statistics) in centred ? seen : [])
-        {
-            double[] added = MeanContribution(matrix, weight, kept, statistics);
-            for (int b = 0; b < matrix.Batches; b++)
-            {
-                double[] mean = InputMoments.Of(statistics, matrix, b)!.Mean;
-                for (int o = 0; o < matrix.Outputs; o++)
-                    foreach (int f in keptFeatures) added[matrix.OutputChannel(b, o)] -= ((double)edited[matrix.Offset(b, o, f)] - weight[matrix.Offset(b, o, f)]) * mean[f];
-            }
-            AddToBias(consumer, matrix, added);
-        }
+        foreach (var reader in centred ? readers : []) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
         return true;
 
-        double[] Moments(int b) => centred ? pooled[b].Covariance : pooled[b].AboutZero();
-
-        double Error(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b =>
-        {
-            double[] difference = matrix.Matrix(numbers, b);
-            TensorPrimitives.Subtract(difference, matrix.Matrix(weight, b), difference);
-            for (int o = 0; o < matrix.Outputs; o++)
-                foreach (int f in removedFeatures) difference[o * matrix.Features + f] = -weight[matrix.Offset(b, o, f)];
-            return LeastSquares.Error(difference, matrix.Outputs, Moments(b));
-        });
+        double Loss(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, pooled[b], features));
     }
 
-    /// <summary>Mean of what the removed inputs add to every output channel.</summary>
-    private static double[] MeanContribution(ConsumerMatrix matrix, float[] weight, int[] kept, ActivationStatistics statistics)
+    /// <summary>Mean of what the inputs added to every output channel in the dense model, less what they add now.</summary>
+    private static double[] BiasChange(ConsumerMatrix matrix, float[] dense, float[] edited, int[] features, (double[] Dense, double[] Kept)[] means)
     {
-        var means = matrix.Reader(statistics, m => m.Mean)!;
-        var stays = Flags(kept, matrix.Inputs);
         var added = new double[matrix.Batches * matrix.Outputs];
         for (int b = 0; b < matrix.Batches; b++)
         {
+            var (mean, left) = means[b];
+            var now = new double[matrix.Features];
+            var stays = new bool[matrix.Features];
+            for (int k = 0; k < features.Length; k++) (now[features[k]], stays[features[k]]) = (left[k], true);
             for (int f = 0; f < matrix.Features; f++)
             {
-                if (stays[matrix.ContractedIndex(b, f)]) continue;
-                double mean = means(b, f);
-                if (mean == 0) continue;
-                for (int o = 0; o < matrix.Outputs; o++) added[matrix.OutputChannel(b, o)] += weight[matrix.Offset(b, o, f)] * mean;
+                for (int o = 0; o < matrix.Outputs; o++)
+                {
+                    int at = matrix.Offset(b, o, f);
+                    added[matrix.OutputChannel(b, o)] += (dense[at] * mean[f]) - (stays[f] ? edited[at] * now[f] : 0);
+                }
             }
         }
         return added;

@@ -3,10 +3,10 @@ using System.Numerics.Tensors;
 namespace Espalier.Pruning;
 
 /// <summary>
-/// Refits a linear map to fewer inputs. Of all weights on the kept inputs K the refit has the least expected squared error against
-/// the dense output, with a ridge that pulls towards the dense weights:
-/// <c>W' = W_K + W_R·C_RK·(C_KK + λI)⁻¹</c>, where C is the centred covariance of the inputs and R what is removed. This is the
-/// solution (WC)_K·C_KK⁻¹ for λ = 0; a ridge towards the dense weights rather than towards zero leaves a weight alone where the data say nothing.
+/// Refits a linear map to other inputs. Of all weights on the inputs z the refit has the least expected squared error against
+/// the dense output W·x, with a ridge that pulls towards the dense weights:
+/// <c>W' = W_K + (W·C_xz − W_K·C_zz)·(C_zz + λI)⁻¹</c>. Where z are the kept ones of x this is (WC)_K·C_KK⁻¹ for λ = 0; where z comes from
+/// layers that are pruned already, it makes up for their error too. A ridge towards the dense weights rather than towards zero leaves a weight alone where the data say nothing.
 /// </summary>
 internal static class LeastSquares
 {
@@ -46,47 +46,58 @@ internal static class LeastSquares
         return sum;
     }
 
+    /// <summary>Expected squared error of new weights on z against the dense ones on x, without the part that no weights change.</summary>
+    public static double Loss(double[] dense, double[] edited, int outputs, ReaderMoments moments, int[] kept)
+    {
+        int features = moments.DenseMean.Length, k = kept.Length;
+        double sum = 0;
+        var now = new double[k];
+        var wanted = new double[k];
+        for (int o = 0; o < outputs; o++)
+        {
+            for (int i = 0; i < k; i++) now[i] = edited[(o * features) + kept[i]];
+            Array.Clear(wanted);
+            for (int f = 0; f < features; f++) TensorPrimitives.MultiplyAdd(moments.Cross.AsSpan(f * k, k), dense[(o * features) + f], wanted, wanted);
+            for (int i = 0; i < k; i++) sum += now[i] * (TensorPrimitives.Dot<double>(now, moments.Covariance.AsSpan(i * k, k)) - (2 * wanted[i]));
+        }
+        return sum;
+    }
+
     /// <summary>Change of the weights of the kept features.</summary>
     /// <param name="weight">Dense weights, row-major [outputs, features].</param>
     /// <param name="outputs">Rows.</param>
-    /// <param name="covariance">Centred covariance of the features, row-major.</param>
-    /// <param name="samples">Rows that the covariance was taken from.</param>
+    /// <param name="moments">Of all features and the kept ones.</param>
     /// <param name="kept">Kept features, ascending.</param>
-    /// <param name="removed">All others, ascending.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
-    public static double[]? Change(double[] weight, int outputs, double[] covariance, long samples, int[] kept, int[] removed)
+    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept)
     {
-        int features = kept.Length + removed.Length, k = kept.Length;
-        var a = new double[k * k];
+        int features = moments.DenseMean.Length, k = kept.Length;
+        var a = (double[])moments.Covariance.Clone();
         double trace = 0;
+        for (int i = 0; i < k; i++) trace += a[(i * k) + i];
+        double lambda = Lambda(trace, k, moments.Count);
+        for (int i = 0; i < k; i++) a[(i * k) + i] += lambda;
+        if (!SymmetricSolver.TryFactorize(a, k)) return null;
+        // W·C_xz − W_K·C_zz: features that are the same on both sides drop out, so that what is not pruned stays exactly as it is.
+        var difference = (double[])moments.Cross.Clone();
         for (int i = 0; i < k; i++)
         {
-            var row = covariance.AsSpan(kept[i] * features, features);
-            for (int j = 0; j <= i; j++) a[i * k + j] = row[kept[j]];
-            trace += a[i * k + i];
-        }
-        double lambda = Lambda(trace, k, samples);
-        for (int i = 0; i < k; i++) a[i * k + i] += lambda;
-        if (!SymmetricSolver.TryFactorize(a, k)) return null;
-
-        var cross = new double[removed.Length * k];
-        for (int r = 0, at = 0; r < removed.Length; r++)
-        {
-            var row = covariance.AsSpan(removed[r] * features, features);
-            for (int j = 0; j < k; j++) cross[at++] = row[kept[j]];
+            var row = difference.AsSpan(kept[i] * k, k);
+            TensorPrimitives.Subtract(row, moments.Covariance.AsSpan(i * k, k), row);
         }
         var change = new double[outputs * k];
         const int rows = 16;
         Parallel.For(0, (outputs + rows - 1) / rows, chunk =>
         {
             int end = Math.Min(outputs, (chunk + 1) * rows);
-            for (int r = 0; r < removed.Length; r++)
+            for (int f = 0; f < features; f++)
             {
-                var line = cross.AsSpan(r * k, k);
+                var line = difference.AsSpan(f * k, k);
+                if (!line.ContainsAnyExcept(0)) continue;
                 for (int o = chunk * rows; o < end; o++)
                 {
                     var target = change.AsSpan(o * k, k);
-                    TensorPrimitives.MultiplyAdd(line, weight[o * features + removed[r]], target, target);
+                    TensorPrimitives.MultiplyAdd(line, weight[(o * features) + f], target, target);
                 }
             }
         });

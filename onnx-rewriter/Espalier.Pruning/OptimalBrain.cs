@@ -51,11 +51,11 @@ internal sealed class OptimalBrain
         float[] weight = weights.Floats(consumer.Parameter);
         for (int b = 0; b < matrix.Batches; b++)
         {
-            if (InputMoments.Of(seen, matrix, b) is not { } moments) continue;
+            if (ReaderMoments.Covariances(seen, matrix, b) is not var (covariance, count)) continue;
             double[] w = matrix.Matrix(weight, b);
             // Consumers count by the share of their own output that is lost.
-            double total = LeastSquares.Error(w, matrix.Outputs, moments.Covariance);
-            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(moments.Covariance, matrix.Features, moments.Count) is not { } inverse) continue;
+            double total = LeastSquares.Error(w, matrix.Outputs, covariance);
+            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse) continue;
             var features = new List<int>[group.Size];
             for (int u = 0; u < features.Length; u++) features[u] = [];
             for (int f = 0; f < matrix.Features; f++)

@@ -25,7 +25,7 @@ public static class Slimmer
         var (selection, methods) = Choose(plan, analysis, statistics, notes, probe);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
             return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
-        var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes);
+        var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
         var slim = Surgery.Apply(analysis, selection, edits);
         return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, edits, notes));
     }

@@ -13,6 +13,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     CancellationToken cancellationToken = default) : IModelProbe
 {
     private readonly CalibrationOptions _options = options ?? new();
+    private List<IReadOnlyList<NamedTensor>>? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
 
     /// <inheritdoc/>
@@ -29,7 +30,27 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => throw new NotImplementedException();
+    public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers)
+    {
+        var wanted = analysis.Consumers.Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
+        var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
+        var (dense, left) = (Sites(analysis.Model), Sites(slim));
+        // Experts and groups of a convolution are fitted to the dense model's statistics.
+        var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
+            .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
+        if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
+        using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
+        foreach (var batch in _joined ??= [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(samples).Select(SampleBatches.Join)])
+            run.Add(batch, cancellationToken);
+        return run.Finish().SelectMany(f => f.Site.Consumers.Select(c => (c.Id, f.Statistics))).ToDictionary(p => p.Id, p => p.Statistics);
+
+        IReadOnlyList<Site> Sites(OnnxModel model)
+        {
+            var sites = new Sites(GraphFacts.WeightShapes(model), Shapes.Of(model, tensors, samples[0], cancellationToken), _options.PositionsPerSample, []);
+            foreach (var consumer in wanted) sites.Add(consumer, false);
+            return sites.All;
+        }
+    }
 
     private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>)> Expected()
     {

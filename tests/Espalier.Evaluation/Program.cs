@@ -49,6 +49,7 @@ foreach (var task in Espalier.Evaluation.Task.All(root, most).Where(t => names.C
                         .Where(rule => analysis.Groups.Any(g => g.Exactness == Exactness.Exact && g.Kind.ToString() == rule.Axis.ToString()))],
                     Budget = new Budget(Macs: ratio),
                     Allocate = allocate,
+                    Schedule = Enum.Parse<Schedule>(Environment.GetEnvironmentVariable("SCHEDULE") ?? "OneShot"),
                 };
                 try
                 {

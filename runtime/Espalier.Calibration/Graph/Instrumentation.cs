@@ -35,10 +35,23 @@ internal sealed class Instrumentation
         _write = new NodeWriter(copy, Prefix);
     }
 
-    public SiteTap Tap(Site site, int number)
+    /// <summary>The rows themselves as an output.</summary>
+    public string Rows(Site site)
+    {
+        string rows = Features(site);
+        _write.Output(rows);
+        return rows;
+    }
+
+    private string Features(Site site)
     {
         string x = _write.Float(site.Activation);
-        x = site.Window is { } window ? Patches(x, site, window) : Rows(x, site);
+        return site.Window is { } window ? Patches(x, site, window) : Rows(x, site);
+    }
+
+    public SiteTap Tap(Site site, int number)
+    {
+        string x = Features(site);
         bool stacked = site.BatchAxis >= 0 || site.PerGroup;
 
         long[] reference = site.PerGroup ? [site.Window!.Groups, 1, site.Features] : [site.Features * (site.Window?.Groups ?? 1)];

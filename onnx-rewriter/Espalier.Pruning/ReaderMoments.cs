@@ -1,0 +1,82 @@
+using System.Numerics.Tensors;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>Joint moments of what a consumer contracted in the dense model (x) and of what it contracts now (z), for one matrix of it.</summary>
+/// <param name="Count">Rows they were taken from.</param>
+/// <param name="DenseMean">E[x].</param>
+/// <param name="KeptMean">E[z].</param>
+/// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
+/// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [x, z].</param>
+internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] KeptMean, double[] Covariance, double[] Cross)
+{
+    /// <summary>Of the dense model alone: z are some of the features of x.</summary>
+    /// <returns>Null where calibration took no covariance.</returns>
+    public static ReaderMoments? Of(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
+    {
+        if (Own(statistics, matrix, batch) is not { Covariance: { } covariance } own) return null;
+        int n = matrix.Features;
+        var cross = new double[n * kept.Length];
+        for (int f = 0, at = 0; f < n; f++)
+            foreach (int k in kept) cross[at++] = covariance[(f * n) + k];
+        var inner = new double[kept.Length * kept.Length];
+        for (int i = 0; i < kept.Length; i++) cross.AsSpan(kept[i] * kept.Length, kept.Length).CopyTo(inner.AsSpan(i * kept.Length));
+        return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross);
+    }
+
+    /// <summary>Covariance of all features of one matrix, and the rows that it was taken from; null where calibration took none.</summary>
+    public static (double[] Covariance, long Count)? Covariances(ActivationStatistics statistics, ConsumerMatrix matrix, int batch)
+        => Own(statistics, matrix, batch) is { } own ? (own.Covariance!, own.Count) : null;
+
+    private static ActivationStatistics? Own(ActivationStatistics statistics, ConsumerMatrix matrix, int batch)
+    {
+        var own = statistics.PerBatch is { } all ? batch < all.Count ? all[batch] : null : statistics;
+        return own?.Covariance is { } covariance && own.Mean.Length == matrix.Features && covariance.LongLength == (long)matrix.Features * matrix.Features ? own : null;
+    }
+
+    /// <summary>Of the dense model beside a slim one.</summary>
+    /// <returns>Null where the numbers of features are not those of the matrix.</returns>
+    public static ReaderMoments? Of(PairedStatistics paired, ConsumerMatrix matrix, int kept)
+        => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross) : null;
+
+    /// <summary>Moments over the inputs of several consumers that share one weight, weighed by their counts.</summary>
+    public static ReaderMoments Pool(IReadOnlyList<ReaderMoments> parts)
+    {
+        if (parts.Count == 1) return parts[0];
+        double total = parts.Sum(p => (double)p.Count);
+        double[] Mean(Func<ReaderMoments, double[]> of)
+        {
+            var mean = new double[of(parts[0]).Length];
+            foreach (var part in parts) TensorPrimitives.MultiplyAdd(of(part), part.Count / total, mean, mean);
+            return mean;
+        }
+        var (dense, kept) = (Mean(p => p.DenseMean), Mean(p => p.KeptMean));
+        var (covariance, cross) = (Mean(p => p.Covariance), Mean(p => p.Cross));
+        foreach (var part in parts)
+        {
+            double[] shift = [.. part.KeptMean.Select((m, i) => m - kept[i])];
+            AddOuter(covariance, shift, shift, part.Count / total);
+            AddOuter(cross, [.. part.DenseMean.Select((m, i) => m - dense[i])], shift, part.Count / total);
+        }
+        return new(parts.Sum(p => p.Count), dense, kept, covariance, cross);
+    }
+
+    /// <summary>The same moments about zero: E[zzᵀ] and E[xzᵀ].</summary>
+    public ReaderMoments AboutZero()
+    {
+        var (covariance, cross) = ((double[])Covariance.Clone(), (double[])Cross.Clone());
+        AddOuter(covariance, KeptMean, KeptMean, 1);
+        AddOuter(cross, DenseMean, KeptMean, 1);
+        return this with { Covariance = covariance, Cross = cross };
+    }
+
+    private static void AddOuter(double[] matrix, double[] left, double[] right, double scale)
+    {
+        for (int i = 0; i < left.Length; i++)
+        {
+            var row = matrix.AsSpan(i * right.Length, right.Length);
+            TensorPrimitives.MultiplyAdd(right, scale * left[i], row, row);
+        }
+    }
+}
