@@ -103,6 +103,15 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
 {
     /// <summary>The criterion.</summary>
     public Criterion Criterion { get; } = criterion;
+
+    /// <summary>How what a unit scores in several weights becomes one number.</summary>
+    public Aggregate Aggregate { get; set; }
+
+    /// <summary>
+    /// The file that <see cref="Criterion.File"/> reads, relative to the project: a JSON object that maps names of groups to one number per unit. List it as
+    /// <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
+    /// </summary>
+    public string? ScoreFile { get; set; }
 }
 
 /// <summary>How the weights that read a rule's groups make up for what is removed; <see cref="With.None"/> without this attribute.</summary>

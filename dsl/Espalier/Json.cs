@@ -109,7 +109,7 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -121,6 +121,8 @@ internal sealed partial class EspalierJson : JsonSerializerContext;
 internal sealed class AxisConverter() : JsonStringEnumConverter<Axis>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class CriterionConverter() : JsonStringEnumConverter<Criterion>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+
+internal sealed class AggregateConverter() : JsonStringEnumConverter<Aggregate>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class AllocationConverter() : JsonStringEnumConverter<Allocation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 

@@ -79,6 +79,12 @@ public sealed record PruneRule
     /// <summary>How units are ranked.</summary>
     public Criterion Score { get; init; } = Criterion.L2;
 
+    /// <summary>How what a unit scores in several weights becomes one number.</summary>
+    public Aggregate Aggregate { get; init; }
+
+    /// <summary>The file that <see cref="Criterion.File"/> reads, relative to the project or the working directory; null for every other criterion.</summary>
+    public string? ScoreFile { get; init; }
+
     /// <summary>How readers of the group make up for what is removed.</summary>
     public With Compensate { get; init; }
 

@@ -45,8 +45,42 @@ public enum Criterion
     /// ZipLM, arXiv:2302.04089). Needs calibration, with covariances.
     /// </summary>
     OptimalBrain,
+    /// <summary>
+    /// Absolute scale that a normalisation gives the unit (network slimming, arXiv:1708.06519): of batch, group, layer and root-mean-square norms, else of
+    /// a constant vector that multiplies it. L2 where it has none.
+    /// </summary>
+    NormScale,
+    /// <summary>The unit's squared weights over those of all units that have at least as many (LAMP, arXiv:2010.07611, on whole units).</summary>
+    Lamp,
+    /// <summary>Sum of the distances to all other units' weights, in what produces the units: the lowest is the easiest to replace (FPGM, arXiv:1811.00250).</summary>
+    GeometricMedian,
+    /// <summary>Variance of the unit's activation (IFV of FLAP, arXiv:2312.11983), whatever reads it. Needs calibration.</summary>
+    Fluctuation,
+    /// <summary>The unit's share of the activation that a product reads, times the absolute weights that read it (CFSP, arXiv:2409.13199). Needs calibration.</summary>
+    ActivationShare,
+    /// <summary>Numbers from a file: a JSON object that maps names of groups to one number per unit, the higher, the more the unit matters.</summary>
+    File,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
+}
+
+/// <summary>
+/// How the scores that a unit has in the weights of its coupled group become one (SPA, arXiv:2403.18955), each weight's scaled to mean 1 before. For
+/// <see cref="Criterion.L1"/>, <see cref="Criterion.L2"/>, <see cref="Criterion.NormScale"/>, <see cref="Criterion.Lamp"/> and
+/// <see cref="Criterion.GeometricMedian"/>; activations have one reading each.
+/// </summary>
+public enum Aggregate
+{
+    /// <summary>Their sum. The default.</summary>
+    Sum,
+    /// <summary>Their mean: the order of <see cref="Sum"/>, since every unit of a group is in each of its weights.</summary>
+    Mean,
+    /// <summary>The largest: a unit stays where one weight needs it.</summary>
+    Max,
+    /// <summary>The median; of an even number the mean of the middle two.</summary>
+    Median,
+    /// <summary>The order of their product, written as the geometric mean so that it cannot overflow: a unit that is zero in one weight goes first.</summary>
+    Product,
 }
 
 /// <summary>How a budget is spread over groups.</summary>

@@ -6,13 +6,13 @@ namespace Espalier.Axes;
 internal sealed class ConsumerFinder
 {
     private readonly InferenceState _state;
-    private readonly Lazy<IReadOnlyDictionary<string, Dequantization>> _dequantizations;
+    private readonly StoredWeights _stored;
     private readonly ILookup<TensorState, NodeRecord> _readers;
     private readonly HashSet<TensorState> _results;
 
     private ConsumerFinder(InferenceState state, IEnumerable<TensorState> graphOutputs, Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
     {
-        (_state, _dequantizations, _results) = (state, dequantizations, [.. graphOutputs]);
+        (_state, _stored, _results) = (state, new(state, dequantizations), [.. graphOutputs]);
         _readers = state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r))).ToLookup(p => p.Input, p => p.Record);
     }
 
@@ -34,7 +34,7 @@ internal sealed class ConsumerFinder
         bool weightRight = right.IsConstant;
         var (activation, factor) = weightRight ? (left, right) : (right, left);
         // Statistics of integers would be those of codes, not of numbers.
-        if (ElementTypes.IsInteger((TensorProto.Types.DataType)activation.ElementType) || Stored(factor) is not { } stored) return null;
+        if (ElementTypes.IsInteger((TensorProto.Types.DataType)activation.ElementType) || _stored.Of(factor) is not { } stored) return null;
         var contracted = new List<(int Activation, int Weight)>();
         int outputAxis = -1;
         bool batched = false;
@@ -50,33 +50,9 @@ internal sealed class ConsumerFinder
         var term = factor.Terms![parameterAxis];
         if (!term.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) return null;
         var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
-        string? bias = own is not null ? Stored(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
+        string? bias = own is not null ? _stored.Of(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
         return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
             stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias) { HasComputedBias = own is not null && bias is null };
-    }
-
-    /// <summary>The weight of the file whose numbers an operand holds, and for every axis of the operand that of the weight; null where it is computed otherwise.</summary>
-    private (TensorState Weight, int[] Axes)? Stored(TensorState operand)
-    {
-        if (operand.Terms is null) return null;
-        int[] axes = [.. Enumerable.Range(0, operand.Terms.Length)];
-        var tensor = operand;
-        while (!tensor.IsParameter)
-        {
-            if (tensor.Producer < 0 || _state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record || record.Outputs[0] != tensor) return null;
-            switch (record.Info.Proto.OpType)
-            {
-                case "Cast" or "Identity" or "QuantizeLinear" or "DequantizeLinear":
-                    break;
-                case "Transpose" when record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "perm")?.Ints is var order:
-                    axes = [.. axes.Select(a => order is null ? axes.Length - 1 - a : (int)order[a])];
-                    break;
-                default:
-                    return null;
-            }
-            tensor = from;
-        }
-        return tensor.IsFloating || _dequantizations.Value.TryGetValue(tensor.Name, out var meaning) && meaning.PackedBits == 0 ? (tensor, axes) : null;
     }
 
     /// <summary>The constant of an Add that is the only reader of the product, one element per output channel.</summary>
@@ -84,7 +60,7 @@ internal sealed class ConsumerFinder
     {
         if (record.IsConvolution || _results.Contains(record.Outputs[0]) || _readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
         if (add.Inputs.FirstOrDefault(i => i != record.Outputs[0]) is not { Source: null, Terms: { } terms } other || _readers[other].Count() != 1) return null;
-        if (Stored(other) is not { Weight: { Source: null } weight } || _readers[weight].Count() != 1) return null;
+        if (_stored.Of(other) is not { Weight: { Source: null } weight } || _readers[weight].Count() != 1) return null;
         var wide = terms.Where(t => !t.IsOne).ToList();
         return wide.Count == 1 && !terms[^1].IsOne && wide[0].Size == output.Size ? weight.Name : null;
     }

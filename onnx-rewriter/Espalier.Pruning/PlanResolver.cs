@@ -125,6 +125,10 @@ internal static class PlanResolver
             if (rule.RoundTo < 0) throw new EspalierException($"{Describe(rule)}: RoundTo is {rule.RoundTo}, but must be 0 (the kind's default) or more.");
             if (rule.Score == Criterion.BlockSimilarity)
                 throw new EspalierException($"{Describe(rule)}: BlockSimilarity scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
+            if (rule.Score == Criterion.File && string.IsNullOrEmpty(rule.ScoreFile))
+                throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
+            if (rule.Score != Criterion.File && rule.ScoreFile is not null)
+                throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
             if (rule.Keep is null && plan.Budget is null)
                 throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget.");
         }

@@ -90,6 +90,13 @@ internal sealed class WeightTable
         return numbers;
     }
 
+    /// <summary>Fills a span with numbers of a weight, from an element on.</summary>
+    public void Read(string name, long first, Span<float> numbers)
+    {
+        if (DequantizerOf(name) is { } dequantizer) dequantizer.Read(first, numbers);
+        else _model.Content(_tensors[name]).ReadFloats(first, numbers);
+    }
+
     /// <summary>The elements that stand for numbers of a weight: themselves, or the nearest integers within the range that its elements span.</summary>
     /// <returns>Elements as the file holds them.</returns>
     public float[] Elements(string name, float[] numbers) => DequantizerOf(name)?.Quantize(numbers) ?? numbers;
@@ -102,14 +109,11 @@ internal sealed class WeightTable
     /// <param name="read">Gets each block and the index of its first element.</param>
     public void ReadBlocks(string name, ReadOnlySpanAction<float, long> read)
     {
-        var content = _model.Content(_tensors[name]);
-        var dequantizer = DequantizerOf(name);
-        long count = dequantizer?.Count ?? content.Count;
+        long count = DequantizerOf(name)?.Count ?? _model.Content(_tensors[name]).Count;
         for (long at = 0; at < count; at += _block.Length)
         {
             var block = _block.AsSpan(0, (int)Math.Min(_block.Length, count - at));
-            if (dequantizer is null) content.ReadFloats(at, block);
-            else dequantizer.Read(at, block);
+            Read(name, at, block);
             read(block, at);
         }
     }

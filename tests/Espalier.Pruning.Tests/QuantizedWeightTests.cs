@@ -138,7 +138,7 @@ public sealed class QuantizedWeightTests
         {
             var analysis = AxisAnalysis.Of(model);
             var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-            return Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, null)[group.Id];
+            return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
         }
     }
 
@@ -153,7 +153,7 @@ public sealed class QuantizedWeightTests
         var analysis = AxisAnalysis.Of(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var notes = new List<string>();
-        Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.L2 }, null, notes: notes);
+        Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() }, null, notes: notes);
         Assert.Contains(group.Name, Assert.Single(notes), StringComparison.Ordinal);
     }
 

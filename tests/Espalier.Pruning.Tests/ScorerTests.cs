@@ -22,7 +22,7 @@ public class ScorerTests
         g.Output(y, "batch", 2);
         var analysis = AxisAnalysis.Of(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, null)[group.Id];
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
         double[] sums = [.. columns.Select((c, u) => c / columns.Average() + rows[u] / rows.Average())];
         double[] expected = criterion == Criterion.L2 ? [.. sums.Select(Math.Sqrt)] : sums;
         for (int u = 0; u < 3; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-6);
@@ -96,7 +96,7 @@ public class ScorerTests
                 expected[f / 9] += reads * (criterion == Criterion.Variance ? seen.Variance[f] : Math.Sqrt(seen.SquareMean[f]));
             }
         }
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, statistics)[group.Id];
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, statistics)[group.Id];
         for (int c = 0; c < channels; c++) Assert.Equal(expected[c] / expected.Average(), scores[c], 1e-6);
     }
 
@@ -105,7 +105,7 @@ public class ScorerTests
     {
         var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
         int id = analysis.Groups.First(x => x.Exactness == Exactness.Exact).Id;
-        double[] Of(int seed) => Scorer.Score(analysis, new Dictionary<int, Criterion> { [id] = Criterion.Random }, null, seed)[id];
+        double[] Of(int seed) => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.Random } }, null, seed)[id];
         Assert.Equal(Of(5), Of(5));
         Assert.NotEqual(Of(5), Of(6));
     }
@@ -115,7 +115,7 @@ public class ScorerTests
     {
         var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
         var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
-        var e = Assert.Throws<EspalierException>(() => Scorer.Score(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.Variance }, null));
+        var e = Assert.Throws<EspalierException>(() => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Variance } }, null));
         Assert.Contains(group.Name, e.Message, StringComparison.Ordinal);
         Assert.Contains("calibration", e.Message, StringComparison.Ordinal);
     }

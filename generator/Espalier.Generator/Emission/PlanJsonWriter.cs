@@ -60,6 +60,8 @@ internal static class PlanJsonWriter
         json.Property("minKeep", prune.MinKeep);
         json.Property("roundTo", prune.RoundTo);
         json.Property("score", Camel(rule.Rule.Score ?? "L2"));
+        json.Property("aggregate", Camel(rule.Rule.Aggregate));
+        json.Property("scoreFile", rule.Rule.ScoreFile);
         json.Property("compensate", Camel(rule.Rule.Compensate ?? "None"));
         json.Property("allowInexact", prune.AllowInexact);
         json.Property("location", "");

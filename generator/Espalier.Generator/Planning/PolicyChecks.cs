@@ -22,6 +22,12 @@ internal static class PolicyChecks
         _ => [],
     };
 
+    /// <summary>Criteria for units that need no calibration.</summary>
+    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "File" };
+
+    /// <summary>Criteria for units that measure activations.</summary>
+    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare" };
+
     /// <summary>An axis as messages name it.</summary>
     public static string Words(string axis) => axis switch
     {
@@ -74,10 +80,14 @@ internal static class PolicyChecks
             AtLeast(findings, site, "MinKeep", prune.MinKeep, 1);
             AtLeast(findings, site, "RoundTo", prune.RoundTo, 0);
             if (KindsOf(prune.Axis).Length == 0) findings.Add(new(Ids.DoesNotFit, site, "", [prune.Axis, "[Prune]", "Sublayers and Blocks go with [Drop]"]));
-            if (rule.Score is { } score && score is not ("L1" or "L2" or "Random" or "Variance" or "Wanda"))
+            if (rule.Score is { } score && !OfWeights.Contains(score) && !OfActivations.Contains(score))
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda"]));
-            if (!calibrated && rule.Score is "Variance" or "Wanda")
-                findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score!]));
+            if (rule is { Score: "File", ScoreFile: null or "" })
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["File", "[Score] without ScoreFile", "Name the file that has the scores"]));
+            else if (rule.ScoreFile is not null && rule.Score != "File")
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
+            if (!calibrated && rule.Score is not null && OfActivations.Contains(rule.Score))
+                findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score]));
             if (!calibrated && rule.Compensate is "Bias" or "LeastSquares")
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "CompensateAttribute"), "", [rule.Compensate!]));
         }
@@ -87,6 +97,10 @@ internal static class PolicyChecks
             if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
             if (rule.Score is { } score && score is not ("BlockSimilarity" or "Random"))
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity or Random"]));
+            else if (rule.ScoreFile is not null)
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));
+            if (rule.Aggregate != "Sum")
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["Aggregate", "[Drop]", "A block has one score"]));
             if (rule.Compensate is { } compensate and not "None")
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "CompensateAttribute"), "", [compensate, "[Drop]", "Nothing reads a removed block, so there is nothing to make up for"]));
         }

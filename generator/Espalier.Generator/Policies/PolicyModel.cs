@@ -41,7 +41,10 @@ internal sealed record ContainerModel(string Keyword, string Name);
 /// <param name="Drop">What <c>[Drop]</c> says.</param>
 /// <param name="Score">Criterion by name; null without <c>[Score]</c>.</param>
 /// <param name="Compensate">Compensation by name; null without <c>[Compensate]</c>.</param>
-internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune, DropModel? Drop, string? Score, string? Compensate)
+/// <param name="Aggregate">Aggregate by name.</param>
+/// <param name="ScoreFile">The file of scores; null without.</param>
+internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune, DropModel? Drop, string? Score, string? Compensate,
+    string Aggregate, string? ScoreFile)
 {
     /// <summary>The axis by name.</summary>
     public string Axis => Prune?.Axis ?? Drop!.Axis;

@@ -63,7 +63,9 @@ internal static class PolicyReader
             prune is null ? null : new(EnumName(Argument(prune, 0)), Pattern(prune), Named<double>(prune, "Keep"), Named<int>(prune, "MinKeep") ?? 1, Named<int>(prune, "RoundTo") ?? 0, Named<bool>(prune, "AllowInexact") ?? false),
             drop is null ? null : new(EnumName(Argument(drop, 0)), Pattern(drop), Named<int>(drop, "AtMost") ?? 1),
             score is null ? null : EnumName(Argument(score, 0)),
-            compensate is null ? null : EnumName(Argument(compensate, 0)));
+            compensate is null ? null : EnumName(Argument(compensate, 0)),
+            score is not null && Named(score, "Aggregate") is { } aggregate ? EnumName(aggregate) : "Sum",
+            score is null ? null : Named(score, "ScoreFile")?.Value as string);
     }
 
     private static string Pattern(AttributeData attribute) => Argument(attribute, 1)?.Value as string ?? "*";
@@ -139,12 +141,15 @@ internal static class PolicyReader
     private static TypedConstant? Argument(AttributeData attribute, int index)
         => index < attribute.ConstructorArguments.Length && attribute.ConstructorArguments[index] is { Kind: not (TypedConstantKind.Error or TypedConstantKind.Array) } argument ? argument : null;
 
-    private static T? Named<T>(AttributeData attribute, string name) where T : struct
+    private static TypedConstant? Named(AttributeData attribute, string name)
     {
         foreach (var argument in attribute.NamedArguments)
-            if (argument.Key == name && argument.Value is { Kind: TypedConstantKind.Primitive, Value: T value }) return value;
+            if (argument.Key == name && argument.Value.Kind is (TypedConstantKind.Primitive or TypedConstantKind.Enum)) return argument.Value;
         return null;
     }
+
+    private static T? Named<T>(AttributeData attribute, string name) where T : struct
+        => Named(attribute, name) is { Kind: TypedConstantKind.Primitive, Value: T value } ? value : null;
 
     /// <summary>The member of an enum by name, so that the generator need not know the numbers; the number for a value that has no name.</summary>
     private static string EnumName(TypedConstant? constant)

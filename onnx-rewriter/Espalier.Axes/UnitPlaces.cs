@@ -1,0 +1,72 @@
+namespace Espalier.Axes;
+
+/// <summary>Of the places where a group occurs in weights, those with one meaning: what makes its units, and what only scales them.</summary>
+internal sealed class UnitPlaces
+{
+    private readonly AxisAnalysis _analysis;
+    private readonly StoredWeights _stored;
+    private readonly Lazy<(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms, ILookup<Factor, Occurrence> Multipliers)> _places;
+
+    public UnitPlaces(AxisAnalysis analysis)
+    {
+        _analysis = analysis;
+        _stored = new(analysis.State!, new(() => analysis.Dequantizations));
+        _places = new(Find);
+    }
+
+    /// <summary>Weights of products and convolutions that have the group on an output axis, each once.</summary>
+    public IReadOnlyList<Occurrence> Producers(Group group) => Once(_places.Value.Producers[group.Factor]);
+
+    /// <summary>Scales of normalisations over the group's units; where there are none, constant vectors that multiply them.</summary>
+    public IReadOnlyList<Occurrence> Scales(Group group)
+        => Once(_places.Value.Norms[group.Factor]) is { Count: > 0 } norms ? norms : Once(_places.Value.Multipliers[group.Factor]);
+
+    private static List<Occurrence> Once(IEnumerable<Occurrence> places) => [.. places.DistinctBy(o => (o.Tensor, o.Axis))];
+
+    private (ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>) Find()
+    {
+        List<(Factor Factor, Occurrence Place)> producers = [], norms = [], multipliers = [];
+        foreach (var record in _analysis.State!.Records)
+        {
+            if (record.Contraction is { } product) Produced(record, product, producers);
+            else if (ScaleOperand(record.Info.Proto.OpType) is >= 0 and var operand) Scaled(record.Inputs.ElementAtOrDefault(operand), norms);
+            else if (record is { Info.Proto.OpType: "Mul", Inputs: [{ } left, { } right] } && left.IsConstant != right.IsConstant) Scaled(left.IsConstant ? left : right, multipliers);
+        }
+        return (Lookup(producers), Lookup(norms), Lookup(multipliers));
+
+        static ILookup<Factor, Occurrence> Lookup(List<(Factor Factor, Occurrence Place)> places) => places.ToLookup(p => p.Factor, p => p.Place);
+    }
+
+    private void Produced(NodeRecord record, Contraction product, List<(Factor, Occurrence)> into)
+    {
+        var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
+        if (left.IsWeight == right.IsWeight) return;
+        var factor = left.IsWeight ? left : right;
+        if (_stored.Of(factor) is not var (weight, axes)) return;
+        foreach (var (term, l, r, o) in product.Axes)
+        {
+            // What the activation has too is passed on (depthwise, stacked), not made.
+            var (own, other) = left.IsWeight ? (l, r) : (r, l);
+            if (own < 0 || other >= 0 || o < 0) continue;
+            foreach (var leaf in term.Leaves) into.Add((leaf, new(weight.Name, axes[own], factor.Terms![own])));
+        }
+    }
+
+    private void Scaled(TensorState? operand, List<(Factor, Occurrence)> into)
+    {
+        if (operand is null || _stored.Of(operand) is not var (weight, axes)) return;
+        int[] wide = [.. Enumerable.Range(0, operand.Terms!.Length).Where(a => !operand.Terms[a].IsOne)];
+        if (wide is not [var axis]) return;
+        foreach (var leaf in operand.Terms[axis].Leaves) into.Add((leaf, new(weight.Name, axes[axis], operand.Terms[axis])));
+    }
+
+    /// <summary>Which operand of a normalisation is its scale; −1 for other operators.</summary>
+    private static int ScaleOperand(string op) => op switch
+    {
+        "BatchNormalization" or "InstanceNormalization" or "GroupNormalization" or "LayerNormalization" or "RMSNormalization"
+            or "SimplifiedLayerNormalization" or "GroupNorm" or "SkipGroupNorm" or "GatedRMSNorm" => 1,
+        "SkipLayerNormalization" or "SkipSimplifiedLayerNormalization" => 2,
+        "EmbedLayerNormalization" => 5,
+        _ => -1,
+    };
+}

@@ -1,0 +1,15 @@
+namespace Espalier.Cli.Building;
+
+/// <summary>Files of scores that the rules of a policy name, relative to the project.</summary>
+internal static class ScoreFiles
+{
+    /// <summary>The plan with their full paths: the build runs in any folder, and a report must not name this machine's.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="project">The project file.</param>
+    public static PruningPlan Rooted(PruningPlan plan, string project)
+        => plan with { Prune = [.. plan.Prune.Select(r => r.ScoreFile is { } file ? r with { ScoreFile = Path.Combine(Path.GetDirectoryName(project) ?? "", file) } : r)] };
+
+    /// <summary>Full paths of those that exist.</summary>
+    public static IEnumerable<string> Of(PruningPlan plan, string project)
+        => Rooted(plan, project).Prune.Select(r => r.ScoreFile).OfType<string>().Where(File.Exists).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+}

@@ -1,0 +1,90 @@
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>Measures how much every unit of a group matters. Formulas and sources: README of this room.</summary>
+public static class Scorer
+{
+    /// <summary>Whether a criterion needs statistics of activations.</summary>
+    public static bool NeedsStatistics(Criterion criterion)
+        => criterion is Criterion.Variance or Criterion.Wanda or Criterion.OptimalBrain or Criterion.Fluctuation or Criterion.ActivationShare;
+
+    /// <summary>Whether a criterion needs the covariance of activations.</summary>
+    public static bool NeedsCovariance(Criterion criterion) => criterion is Criterion.OptimalBrain;
+
+    /// <summary>Scores the units of groups.</summary>
+    /// <param name="analysis">The model's axes.</param>
+    /// <param name="rules">The rule that owns each group, by group number: its criterion, how it is aggregated, its file of scores.</param>
+    /// <param name="statistics">What calibration measured; null without calibration.</param>
+    /// <param name="seed">Seed of <see cref="Criterion.Random"/>.</param>
+    /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>
+    /// <returns>Per group number one score per unit, not negative, with mean 1 (or all zero); the higher, the more the unit matters.</returns>
+    /// <exception cref="EspalierException">A criterion needs calibration and there is none, or a file of scores does not fit.</exception>
+    public static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, PruneRule> rules,
+        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null)
+    {
+        var weights = new WeightTable(analysis);
+        var places = new UnitPlaces(analysis);
+        var files = new Dictionary<string, ScoreFile>(StringComparer.Ordinal);
+        var scores = new Dictionary<int, double[]>();
+        var norms = new List<WeightNorm>();
+        foreach (var group in analysis.Groups.Where(g => rules.ContainsKey(g.Id)))
+        {
+            var rule = rules[group.Id];
+            switch (rule.Score)
+            {
+                case Criterion.L1 or Criterion.L2 or Criterion.Lamp:
+                    norms.Add(WeightNorm.Of(group, rule.Score, rule.Aggregate, weights));
+                    break;
+                case Criterion.NormScale:
+                    var scales = places.Scales(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
+                    if (scales.Count > 0) norms.Add(new(group, rule.Score, rule.Aggregate, scales));
+                    else ByL2(group, rule, "no normalisation scales its units");
+                    break;
+                case Criterion.GeometricMedian:
+                    var producers = places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
+                    Take(group, rule, GeometricMedian.Of(group, producers, rule.Aggregate, weights), "no weight that a score can read produces its units");
+                    break;
+                case Criterion.Random:
+                    scores[group.Id] = RandomScores(group.Size, seed, group.Id);
+                    break;
+                case Criterion.File:
+                    string path = rule.ScoreFile ?? throw new EspalierException($"Group '{group.Name}' is to be scored by a file, but none is named. Give ScoreFile.");
+                    if (!files.TryGetValue(path, out var file)) files[path] = file = ScoreFile.Read(path);
+                    scores[group.Id] = file.Of(group);
+                    break;
+                case var criterion when NeedsStatistics(criterion):
+                    if (statistics is null)
+                        throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
+                    Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
+                        "calibration has no statistics of what reads it");
+                    break;
+                default:
+                    throw new EspalierException($"Group '{group.Name}': {rule.Score} does not score units.");
+            }
+        }
+        foreach (var norm in norms.Where(n => n.Places.Count == 0))
+            notes?.Add($"Group '{norm.Group.Name}' has no weight whose numbers a score can read: all of its units count alike, and the first are kept.");
+        foreach (var (id, norm) in WeightNorms.Score(norms, weights)) scores[id] = norm;
+        foreach (double[] score in scores.Values) Aggregation.NormalizeMean(score);
+        return scores;
+
+        void Take(Group group, PruneRule rule, double[]? measured, string obstacle)
+        {
+            if (measured is null) ByL2(group, rule, obstacle);
+            else scores[group.Id] = measured;
+        }
+
+        void ByL2(Group group, PruneRule rule, string obstacle)
+        {
+            notes?.Add($"Group '{group.Name}' is scored by L2 instead of {rule.Score}: {obstacle}.");
+            norms.Add(WeightNorm.Of(group, Criterion.L2, rule.Aggregate, weights));
+        }
+    }
+
+    private static double[] RandomScores(int size, int seed, int group)
+    {
+        var random = new Random(unchecked(seed * 397 ^ (group * 7919 + 17)));
+        return [.. Enumerable.Range(0, size).Select(_ => random.NextDouble())];
+    }
+}
