@@ -34,7 +34,10 @@ internal sealed class SlimOptions
     private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
     private readonly Option<string?> _score = CommonOptions.Choice("--score",
         "How units are ranked. variance and wanda need activations. [default: l2]", "l1", "l2", "random", "variance", "wanda");
-    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups. [default: uniform]", "uniform", "global");
+    private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
+        "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: similarity]", "similarity", "divergence", "random");
+    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: uniform]", "uniform", "global", "divergence");
+    private readonly Option<bool> _sequential = new("--sequential") { Description = "Fit layer by layer, each to what the layers before it, already pruned, give it." };
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: none]", "none", "bias", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -62,7 +65,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _score, _allocate, _compensate,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _score, _depthScore, _allocate, _compensate, _sequential,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -89,17 +92,25 @@ internal sealed class SlimOptions
             "variance" => Criterion.Variance,
             _ => Criterion.Wanda,
         };
+        var depth = result.GetValue(_depthScore) switch
+        {
+            "divergence" => Criterion.OutputDivergence,
+            "random" => Criterion.Random,
+            null when score == Criterion.Random => Criterion.Random,
+            _ => Criterion.BlockSimilarity,
+        };
         return new PruningPlan
         {
             Model = model,
             Prune = [.. Rules(result, budget, score, analysis)],
             Drop =
             [
-                .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), score),
-                .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), score),
+                .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), depth),
+                .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), depth),
             ],
             Budget = budget,
-            Allocate = result.GetValue(_allocate) == "global" ? Allocation.Global : Allocation.Uniform,
+            Allocate = result.GetValue(_allocate) switch { "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => Allocation.Uniform },
+            Schedule = result.GetValue(_sequential) ? Schedule.Sequential : Schedule.OneShot,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
@@ -150,5 +161,5 @@ internal sealed class SlimOptions
 
     private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion score) => count is null or 0
         ? []
-        : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score == Criterion.Random ? Criterion.Random : Criterion.BlockSimilarity }];
+        : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score }];
 }

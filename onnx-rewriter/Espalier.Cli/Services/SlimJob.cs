@@ -28,6 +28,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     {
         var notes = new List<string>();
         CalibrationStatistics? statistics = null;
+        ModelProbe? probe = null;
         if (Slimmer.Needs(plan, analysis) is { } needs)
         {
             var samples = Real();
@@ -38,10 +39,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             }
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
+            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Progress = name => progress.Step(name) };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(dense, plan, analysis, statistics);
+        var slim = Slimmer.Run(dense, plan, analysis, statistics, probe);
         if (plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (plan.HoistInitializers)
         {
