@@ -169,6 +169,19 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(g.Relu(y), "c", 8, 4));
             }, $"and DynamicQuantizeMatMul{(perColumn ? " per column" : "")}")
                 .Kind(GroupKind.Neurons, "a.weight", 1, 10, ("a.bias", 0), ("b.weight", 0)).Kind(GroupKind.Neurons, "b.weight", 1, 8, ("b.bias", 0), ("c.weight", 0));
+        // Their results are floats: a mean over them is divided anew, and one of integers would not be.
+        cases.Of(Ms + "MatMulIntegerToFloat", 17, g =>
+        {
+            var q = g.Nodes("DynamicQuantizeLinear", 3, [g.Input("x", "batch", 6)]);
+            var y = g.Node(Ms + "MatMulIntegerToFloat", [q[0], IntegerWeight(g, "a", DataType.Int8, true, 6, 10), q[1], Scales(g, "a", false, 10), q[2], Zeros(g, "a", DataType.Int8, false, true, 10)]);
+            g.EndRows(g.Mul(y, g.Node("ReduceMean", y, ("axes", new[] { 1 }))), zero: true, width: 10);
+        }, "under a mean").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("b.weight", 0));
+        cases.Of(Ms + "QGemm", 17, g =>
+        {
+            string[] operands = [Quantize(g, g.Input("x", "batch", 6), Middle), .. Code(g, Middle), IntegerWeight(g, "a", DataType.Int8, true, 6, 10), Scales(g, "a", true, 10), Zeros(g, "a", DataType.Int8, true, true, 10)];
+            var y = g.Node(Ms + "QGemm", operands);
+            g.EndRows(g.Mul(y, g.Node("ReduceMean", y, ("axes", new[] { 1 }))), zero: true, width: 10);
+        }, "under a mean").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("a.scale", 0), ("b.weight", 0));
         cases.Of(Ms + "MatMulInteger16", 21, g =>
         {
             string Layer(string x, string name, int k, int n)

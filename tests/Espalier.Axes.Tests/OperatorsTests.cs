@@ -44,8 +44,8 @@ public sealed class OperatorsTests
         Assert.Empty(rules.Where(r => !applied.Contains(r)).Select(r => $"{r.Item1} {r.Item2}"));
     }
 
-    // ONNX Runtime knows the operator and accepts the shapes, and then has nothing to run.
-    private static void AssertNoKernel(OnnxModel model, string op)
+    /// <summary>ONNX Runtime knows the operator and accepts the shapes, and then has nothing to run.</summary>
+    internal static void AssertNoKernel(OnnxModel model, string op)
     {
         var inputs = RandomInputs.For(model, 1);
         var e = Assert.Throws<OnnxRuntimeException>(() => Ort.Run(model, inputs, strict: true));
