@@ -9,6 +9,7 @@ public sealed class AxisAnalysis
     private readonly GroupBuilder? _builder;
     private readonly Lazy<CostModel>? _cost;
     private readonly ReasonChain? _chain;
+    private readonly Lazy<IReadOnlyDictionary<string, Dequantization>>? _dequantizations;
 
     internal AxisAnalysis(OnnxModel model) => Model = model;
 
@@ -21,7 +22,8 @@ public sealed class AxisAnalysis
         _builder = new GroupBuilder(_inference, Blocks, options.AllowInterface);
         Groups = _builder.Build();
         var byFactor = Groups.ToDictionary(g => g.Factor);
-        Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs);
+        _dequantizations = new(() => DequantizationFinder.Find(_inference.State));
+        Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations);
         var readers = Groups.ToDictionary(g => g, _ => new List<Consumer>());
         foreach (var consumer in Consumers)
             foreach (var leaf in consumer.Contracted.Leaves)
@@ -39,6 +41,8 @@ public sealed class AxisAnalysis
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
     /// <summary>Products that contract prunable units.</summary>
     public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
+    /// <summary>What the integers of weights stand for, by name of the weight.</summary>
+    public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations?.Value ?? new Dictionary<string, Dequantization>();
     /// <summary>Sublayers, then blocks.</summary>
     public IReadOnlyList<Block> Blocks { get; internal set; } = [];
     /// <summary>Nodes in walk order.</summary>

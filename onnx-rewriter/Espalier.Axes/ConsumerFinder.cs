@@ -1,49 +1,91 @@
+using Espalier.Onnx;
+
 namespace Espalier.Axes;
 
 /// <summary>Finds the products of an activation with a weight that contract prunable units.</summary>
-internal static class ConsumerFinder
+internal sealed class ConsumerFinder
 {
-    public static List<Consumer> Find(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs)
+    private readonly InferenceState _state;
+    private readonly Lazy<IReadOnlyDictionary<string, Dequantization>> _dequantizations;
+    private readonly ILookup<TensorState, NodeRecord> _readers;
+    private readonly HashSet<TensorState> _results;
+
+    private ConsumerFinder(InferenceState state, IEnumerable<TensorState> graphOutputs, Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
     {
-        var readers = state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r))).ToLookup(p => p.Input, p => p.Record);
-        var results = graphOutputs.ToHashSet();
+        (_state, _dequantizations, _results) = (state, dequantizations, [.. graphOutputs]);
+        _readers = state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r))).ToLookup(p => p.Input, p => p.Record);
+    }
+
+    public static List<Consumer> Find(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs,
+        Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
+    {
+        var finder = new ConsumerFinder(state, graphOutputs, dequantizations);
         var consumers = new List<Consumer>();
         foreach (var record in state.Records)
-        {
-            if (record.Contraction is not { } product || record.IsFused) continue;
-            var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
-            if (left.IsConstant == right.IsConstant) continue;
-            bool weightRight = right.IsConstant;
-            var (activation, weight) = weightRight ? (left, right) : (right, left);
-            if (!weight.IsParameter || !weight.IsFloating) continue;
-            var contracted = new List<(int Activation, int Weight)>();
-            int outputAxis = -1;
-            bool batched = false;
-            foreach (var (_, l, r, o) in product.Axes)
-            {
-                var (a, w) = weightRight ? (l, r) : (r, l);
-                if (w >= 0 && a >= 0 && o < 0) contracted.Add((a, w));
-                else if (w >= 0 && a >= 0) batched = true;
-                else if (w >= 0 && o >= 0) outputAxis = w;
-            }
-            if (contracted.Select(c => c.Weight).Distinct().Count() != 1 || outputAxis < 0) continue;
-            var (activationAxis, parameterAxis) = contracted[0];
-            var term = weight.Terms![parameterAxis];
-            if (!term.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) continue;
-            string? bias = product.Bias >= 0 ? (record.Inputs[product.Bias] is { IsParameter: true } b ? b.Name : null) : FollowingBias(record, weight.Terms[outputAxis]);
-            consumers.Add(new(consumers.Count, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
-                weight.Name, parameterAxis, outputAxis, term, batched, bias));
-        }
+            if (finder.Of(record, groups, consumers.Count) is { } consumer) consumers.Add(consumer);
         return consumers;
+    }
 
-        // The constant of an Add that is the only reader of the product, one element per output channel.
-        string? FollowingBias(NodeRecord record, Term output)
+    private Consumer? Of(NodeRecord record, IReadOnlyDictionary<Factor, Group> groups, int id)
+    {
+        if (record.Contraction is not { } product || record.IsFused) return null;
+        var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
+        if (left.IsConstant == right.IsConstant) return null;
+        bool weightRight = right.IsConstant;
+        var (activation, factor) = weightRight ? (left, right) : (right, left);
+        // Statistics of integers would be those of codes, not of numbers.
+        if (ElementTypes.IsInteger((TensorProto.Types.DataType)activation.ElementType) || Stored(factor) is not { } stored) return null;
+        var contracted = new List<(int Activation, int Weight)>();
+        int outputAxis = -1;
+        bool batched = false;
+        foreach (var (_, l, r, o) in product.Axes)
         {
-            if (record.IsConvolution || results.Contains(record.Outputs[0]) || readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
-            var other = add.Inputs.FirstOrDefault(i => i != record.Outputs[0]);
-            if (other is not { IsParameter: true, IsFloating: true, Source: null, Terms: { } terms } || readers[other].Count() != 1) return null;
-            var wide = terms.Where(t => !t.IsOne).ToList();
-            return wide.Count == 1 && !terms[^1].IsOne && wide[0].Size == output.Size ? other.Name : null;
+            var (a, w) = weightRight ? (l, r) : (r, l);
+            if (w >= 0 && a >= 0 && o < 0) contracted.Add((a, w));
+            else if (w >= 0 && a >= 0) batched = true;
+            else if (w >= 0 && o >= 0) outputAxis = w;
         }
+        if (contracted.Select(c => c.Weight).Distinct().Count() != 1 || outputAxis < 0) return null;
+        var (activationAxis, parameterAxis) = contracted[0];
+        var term = factor.Terms![parameterAxis];
+        if (!term.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) return null;
+        var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
+        string? bias = own is not null ? Stored(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
+        return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
+            stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias) { HasComputedBias = own is not null && bias is null };
+    }
+
+    /// <summary>The weight of the file whose numbers an operand holds, and for every axis of the operand that of the weight; null where it is computed otherwise.</summary>
+    private (TensorState Weight, int[] Axes)? Stored(TensorState operand)
+    {
+        if (operand.Terms is null) return null;
+        int[] axes = [.. Enumerable.Range(0, operand.Terms.Length)];
+        var tensor = operand;
+        while (!tensor.IsParameter)
+        {
+            if (tensor.Producer < 0 || _state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record || record.Outputs[0] != tensor) return null;
+            switch (record.Info.Proto.OpType)
+            {
+                case "Cast" or "Identity" or "QuantizeLinear" or "DequantizeLinear":
+                    break;
+                case "Transpose" when record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "perm")?.Ints is var order:
+                    axes = [.. axes.Select(a => order is null ? axes.Length - 1 - a : (int)order[a])];
+                    break;
+                default:
+                    return null;
+            }
+            tensor = from;
+        }
+        return tensor.IsFloating || _dequantizations.Value.TryGetValue(tensor.Name, out var meaning) && meaning.PackedBits == 0 ? (tensor, axes) : null;
+    }
+
+    /// <summary>The constant of an Add that is the only reader of the product, one element per output channel.</summary>
+    private string? FollowingBias(NodeRecord record, Term output)
+    {
+        if (record.IsConvolution || _results.Contains(record.Outputs[0]) || _readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
+        if (add.Inputs.FirstOrDefault(i => i != record.Outputs[0]) is not { Source: null, Terms: { } terms } other || _readers[other].Count() != 1) return null;
+        if (Stored(other) is not { Weight: { Source: null } weight } || _readers[weight].Count() != 1) return null;
+        var wide = terms.Where(t => !t.IsOne).ToList();
+        return wide.Count == 1 && !terms[^1].IsOne && wide[0].Size == output.Size ? weight.Name : null;
     }
 }

@@ -124,6 +124,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
     /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
     public List<QuantizedOperand> Quantized { get; } = [];
+    /// <summary>Weights with several elements to a byte.</summary>
+    public List<PackedOperand> Packed { get; } = [];
 }
 
 /// <summary>How the graphs of a node hang together with its operands and results.</summary>

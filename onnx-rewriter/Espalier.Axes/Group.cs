@@ -103,14 +103,18 @@ public enum ConsumerKind
 /// <param name="Kind">Kind of product.</param>
 /// <param name="Activation">Tensor that is contracted.</param>
 /// <param name="ActivationAxis">Its contracted axis, from 0.</param>
-/// <param name="Parameter">The weight.</param>
+/// <param name="Parameter">The weight as the file holds it; it may be cast, transposed or dequantised before the product.</param>
 /// <param name="ParameterAxis">The weight's contracted axis, from 0.</param>
 /// <param name="OutputAxis">The weight's axis that becomes the output channel, from 0.</param>
 /// <param name="Contracted">Term of the contracted axis.</param>
 /// <param name="Batched">The weight has batch axes (stacked experts, grouped convolution) besides these: one product per batch index.</param>
 /// <param name="Bias">The weight that is added to the output and can take a compensating bias: third input of the node, or the constant of the Add that follows; null where there is none.</param>
 public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string Activation, int ActivationAxis, string Parameter, int ParameterAxis,
-    int OutputAxis, Term Contracted, bool Batched, string? Bias);
+    int OutputAxis, Term Contracted, bool Batched, string? Bias)
+{
+    /// <summary>The node adds something that is no weight of the file: it can be given no bias.</summary>
+    public bool HasComputedBias { get; init; }
+}
 
 /// <summary>A region between a residual stream and the Add that returns to it; removing it makes the Add's output the stream itself.</summary>
 /// <param name="Id">Number, in graph order; <see cref="Selection.RemovedBlocks"/> holds these.</param>

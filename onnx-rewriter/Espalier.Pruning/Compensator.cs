@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics.Tensors;
 using Espalier.Axes;
 
 namespace Espalier.Pruning;
@@ -14,7 +15,7 @@ public sealed class Compensator
     private readonly SortedDictionary<int, float[]> _added = [];
 
     private Compensator(AxisAnalysis analysis, CalibrationStatistics statistics, ICollection<string> notes)
-        => (_analysis, _statistics, _weights, _notes) = (analysis, statistics, new WeightTable(analysis.Model), notes);
+        => (_analysis, _statistics, _weights, _notes) = (analysis, statistics, new WeightTable(analysis), notes);
 
     /// <summary>Computes the changed weights.</summary>
     /// <param name="analysis">The model's axes.</param>
@@ -97,31 +98,57 @@ public sealed class Compensator
             return false;
         }
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
+        InputMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => InputMoments.Pool([.. seen.Select(s => InputMoments.Of(s.Statistics, matrix, b)!)]))];
         bool centred = seen.All(s => TakesBias(s.Consumer, matrix));
         var stays = Flags(kept, matrix.Inputs);
         int[] keptFeatures = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
         int[] removedFeatures = [.. Enumerable.Range(0, matrix.Features).Where(f => !stays[f / matrix.Window])];
         var edited = (float[])weight.Clone();
-        double[][] added = [.. seen.Select(s => centred ? MeanContribution(matrix, weight, kept, s.Statistics) : [])];
         for (int b = 0; b < matrix.Batches; b++)
         {
-            InputMoments[] parts = [.. seen.Select(s => InputMoments.Of(s.Statistics, matrix, b)!)];
-            var pooled = InputMoments.Pool(parts);
             double[] dense = matrix.Matrix(weight, b);
-            if (LeastSquares.Change(dense, matrix.Outputs, centred ? pooled.Covariance : pooled.AboutZero(), pooled.Count, keptFeatures, removedFeatures) is not { } change)
+            if (LeastSquares.Change(dense, matrix.Outputs, Moments(b), pooled[b].Count, keptFeatures, removedFeatures) is not { } change)
             {
                 Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + ": the covariance of its kept inputs has no factorisation");
                 continue;
             }
             for (int o = 0, at = 0; o < matrix.Outputs; o++)
                 foreach (int f in keptFeatures) edited[matrix.Offset(b, o, f)] = (float)(dense[o * matrix.Features + f] + change[at++]);
-            for (int i = 0; centred && i < parts.Length; i++)
-                for (int o = 0, at = 0; o < matrix.Outputs; o++)
-                    foreach (int f in keptFeatures) added[i][matrix.OutputChannel(b, o)] -= change[at++] * parts[i].Mean[f];
         }
-        _edited[first.Parameter] = edited;
-        for (int i = 0; centred && i < added.Length; i++) AddToBias(seen[i].Consumer, matrix, added[i]);
+        float[] elements = _weights.Elements(first.Parameter, edited);
+        if (_weights.IsQuantized(first.Parameter))
+        {
+            edited = _weights.Numbers(first.Parameter, elements);
+            if (!(Error(edited) < Error(weight)))
+            {
+                Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
+                return false;
+            }
+        }
+        _edited[first.Parameter] = elements;
+        foreach (var (consumer, statistics) in centred ? seen : [])
+        {
+            double[] added = MeanContribution(matrix, weight, kept, statistics);
+            for (int b = 0; b < matrix.Batches; b++)
+            {
+                double[] mean = InputMoments.Of(statistics, matrix, b)!.Mean;
+                for (int o = 0; o < matrix.Outputs; o++)
+                    foreach (int f in keptFeatures) added[matrix.OutputChannel(b, o)] -= ((double)edited[matrix.Offset(b, o, f)] - weight[matrix.Offset(b, o, f)]) * mean[f];
+            }
+            AddToBias(consumer, matrix, added);
+        }
         return true;
+
+        double[] Moments(int b) => centred ? pooled[b].Covariance : pooled[b].AboutZero();
+
+        double Error(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b =>
+        {
+            double[] difference = matrix.Matrix(numbers, b);
+            TensorPrimitives.Subtract(difference, matrix.Matrix(weight, b), difference);
+            for (int o = 0; o < matrix.Outputs; o++)
+                foreach (int f in removedFeatures) difference[o * matrix.Features + f] = -weight[matrix.Offset(b, o, f)];
+            return LeastSquares.Error(difference, matrix.Outputs, Moments(b));
+        });
     }
 
     /// <summary>Mean of what the removed inputs add to every output channel.</summary>
@@ -147,6 +174,7 @@ public sealed class Compensator
     private bool TakesBias(Consumer consumer, ConsumerMatrix matrix)
     {
         int channels = matrix.Batches * matrix.Outputs;
+        if (consumer.HasComputedBias) return false;
         if (consumer.Bias is not { } bias) return consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1;
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);
@@ -163,7 +191,7 @@ public sealed class Compensator
         }
         float[] values = _weights.Floats(bias);
         for (int i = 0; i < values.Length; i++) values[i] = (float)(values[i] + added[i % added.Length]);
-        _edited[bias] = values;
+        _edited[bias] = _weights.Elements(bias, values);
     }
 
     private void Note(Consumer consumer, string what) => _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");

@@ -13,6 +13,22 @@ internal static class LeastSquares
     /// <summary>λ over the mean of the diagonal of C_KK when there are no more samples than features.</summary>
     public const double Damping = 1e-2;
 
+    /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
+    /// <param name="difference">D, row-major [outputs, features].</param>
+    /// <param name="outputs">Rows.</param>
+    /// <param name="covariance">C, row-major.</param>
+    public static double Error(double[] difference, int outputs, double[] covariance)
+    {
+        int features = difference.Length / Math.Max(1, outputs);
+        double sum = 0;
+        for (int o = 0; o < outputs; o++)
+        {
+            var row = difference.AsSpan(o * features, features);
+            for (int f = 0; f < features; f++) sum += row[f] * TensorPrimitives.Dot(row, covariance.AsSpan(f * features, features));
+        }
+        return sum;
+    }
+
     /// <summary>Change of the weights of the kept features.</summary>
     /// <param name="weight">Dense weights, row-major [outputs, features].</param>
     /// <param name="outputs">Rows.</param>

@@ -20,7 +20,7 @@ public static class Scorer
     public static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
         CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null)
     {
-        var weights = new WeightTable(analysis.Model);
+        var weights = new WeightTable(analysis);
         var groups = analysis.Groups.Where(g => criteria.ContainsKey(g.Id)).ToList();
         var scores = new Dictionary<int, double[]>();
         var norms = new List<(Group Group, int Power)>();
@@ -50,7 +50,7 @@ public static class Scorer
                     throw new EspalierException($"Group '{group.Name}': {criterion} does not score units.");
             }
         }
-        foreach (var (id, norm) in WeightNorms(norms, weights)) scores[id] = norm;
+        foreach (var (id, norm) in WeightNorms(norms, weights, notes)) scores[id] = norm;
         foreach (double[] score in scores.Values) NormalizeMean(score);
         return scores;
     }
@@ -59,7 +59,7 @@ public static class Scorer
     /// Norms of the units' weights over all occurrences of each group, each occurrence scaled so that its units have mean 1: else the largest
     /// weight would decide alone. Vectors (biases, scales) count only where a group has nothing else. Every weight is read once, in blocks.
     /// </summary>
-    private static Dictionary<int, double[]> WeightNorms(IReadOnlyList<(Group Group, int Power)> groups, WeightTable weights)
+    private static Dictionary<int, double[]> WeightNorms(IReadOnlyList<(Group Group, int Power)> groups, WeightTable weights, ICollection<string>? notes)
     {
         var sums = groups.ToDictionary(g => g.Group.Id, g => new double[g.Group.Size]);
         var byTensor = groups.SelectMany(g => Measured(g.Group, weights).Select(o => (g.Group, g.Power, Occurrence: o)))
@@ -84,13 +84,17 @@ public static class Scorer
             }
         }
         foreach (var (group, power) in groups)
+        {
+            if (Measured(group, weights).Count == 0)
+                notes?.Add($"Group '{group.Name}' has no weight whose numbers a score can read: all of its units count alike, and the first are kept.");
             if (power == 2) TensorPrimitives.Sqrt(sums[group.Id], sums[group.Id]);
+        }
         return sums;
     }
 
     private static List<Occurrence> Measured(Group group, WeightTable weights)
     {
-        var floats = group.Occurrences.Where(o => weights.IsFloat(o.Tensor)).ToList();
+        var floats = group.Occurrences.Where(o => weights.IsMeasurable(o.Tensor)).ToList();
         var matrices = floats.Where(o => weights.Shape(o.Tensor)!.Length > 1).ToList();
         return matrices.Count > 0 ? matrices : floats;
     }

@@ -99,11 +99,14 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         var model = graph.Analysis.Model;
         var content = model.Content(tensor.Data!);
         long[] dims = [.. content.Dims.Select((d, axis) => kept[axis]?.LongLength ?? d)];
-        var payload = values is null ? content.Gather(kept) : TensorContent.FromFloats(content.Type, Gather(values, [.. content.Dims], kept));
+        var payload = values is null ? content.Gather(kept) : Elements(content.Type, Gather(values, [.. content.Dims], kept));
         var sliced = model.NewTensor(name, content.Type, dims, payload);
         if (tensor.Data!.HasDocString) sliced.DocString = tensor.Data.DocString;
         return sliced;
     }
+
+    private static IPayload Elements(TensorProto.Types.DataType type, float[] values)
+        => Espalier.Onnx.ElementTypes.IsFloat(type) ? TensorContent.FromFloats(type, values) : TensorContent.FromLongs(type, Array.ConvertAll(values, v => (long)v));
 
     private static float[] Gather(float[] values, long[] dims, int[]?[] kept)
     {
@@ -128,7 +131,8 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         if (slim.Touches(weight)) bias = [.. slim.KeptIndices(weight).Select(k => bias[k])];
         var model = graph.Analysis.Model;
         string name = graph.FreshName($"{consumer.Node.Proto.Output[0]}_bias");
-        var type = model.Content(graph.Analysis.Parameters.First(p => p.Name == consumer.Parameter).Data!).Type;
+        var type = (TensorProto.Types.DataType)graph.Analysis.State!.Records[consumer.Node.Ordinal].Outputs[0].ElementType;
+        if (!Espalier.Onnx.ElementTypes.IsFloat(type)) type = TensorProto.Types.DataType.Float;
         graph.AddInitializer(consumer.Node.Scope, model.NewTensor(name, type, [bias.Length], TensorContent.FromFloats(type, bias)));
         var node = graph.Node(consumer.Node.Ordinal);
         if (consumer.Kind == ConsumerKind.Convolution || node.OpType == "Gemm")

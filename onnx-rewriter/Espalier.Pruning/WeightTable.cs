@@ -1,21 +1,30 @@
 using System.Buffers;
+using Espalier.Axes;
 using Espalier.Onnx;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning;
 
-/// <summary>The weights of a model by name, subgraphs included, and how often each name is read. Elements are read when asked for and not kept.</summary>
+/// <summary>
+/// The weights of a model by name, subgraphs included, and how often each name is read. Elements are read when asked for and not kept;
+/// those of a quantised weight as the numbers that they stand for, with packed elements one by one.
+/// </summary>
 internal sealed class WeightTable
 {
     private readonly OnnxModel _model;
+    private readonly IReadOnlyDictionary<string, Dequantization> _dequantizations;
+    private readonly HashSet<string> _scales;
+    private readonly Dictionary<string, Dequantizer> _dequantizers = new(StringComparer.Ordinal);
     private readonly float[] _block = new float[64 * 1024];
     private readonly Dictionary<string, TensorProto> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
 
-    public WeightTable(OnnxModel model)
+    public WeightTable(AxisAnalysis analysis)
     {
-        _model = model;
-        foreach (var graph in model.Proto.Graph?.WithSubgraphs() ?? [])
+        _model = analysis.Model;
+        _dequantizations = analysis.Dequantizations;
+        _scales = [.. _dequantizations.Values.SelectMany(d => new[] { d.Scale, d.ZeroPoint }).OfType<string>()];
+        foreach (var graph in _model.Proto.Graph?.WithSubgraphs() ?? [])
         {
             foreach (var tensor in graph.Initializer) _tensors.TryAdd(tensor.Name, tensor);
             foreach (var node in graph.Node)
@@ -56,15 +65,37 @@ internal sealed class WeightTable
     /// <summary>How many node inputs and graph outputs have this name.</summary>
     public int Uses(string name) => _uses.GetValueOrDefault(name);
 
-    /// <summary>Shape of a weight; null where there is none of that name.</summary>
-    public int[]? Shape(string name) => _tensors.TryGetValue(name, out var tensor) ? [.. tensor.Dims.Select(d => checked((int)d))] : null;
+    /// <summary>Shape of a weight, counted in elements where several are packed into a byte; null where there is none of that name.</summary>
+    public int[]? Shape(string name)
+    {
+        if (!_tensors.TryGetValue(name, out var tensor)) return null;
+        int[] shape = [.. tensor.Dims.Select(d => checked((int)d))];
+        if (shape.Length > 0 && _dequantizations.TryGetValue(name, out var meaning) && meaning.PackedBits > 0) shape[^1] *= 8 / meaning.PackedBits;
+        return shape;
+    }
 
-    /// <summary>Whether the weight holds floating-point numbers: what a norm may be taken of.</summary>
-    public bool IsFloat(string name) => _tensors.TryGetValue(name, out var tensor)
-        && (DataType)tensor.DataType is DataType.Float or DataType.Float16 or DataType.Bfloat16 or DataType.Double;
+    /// <summary>Whether the weight holds numbers of which a norm may be taken: floating-point ones, or integers with a scale. What is itself a scale or zero point does not.</summary>
+    public bool IsMeasurable(string name) => !_scales.Contains(name) && (_dequantizations.ContainsKey(name)
+        || (_tensors.TryGetValue(name, out var tensor) && Onnx.ElementTypes.IsFloat((DataType)tensor.DataType)));
 
-    /// <summary>Elements of a weight.</summary>
-    public float[] Floats(string name) => _model.Content(_tensors[name]).ToFloats();
+    /// <summary>Whether the weight holds integers, or floating-point codes, with a scale.</summary>
+    public bool IsQuantized(string name) => _dequantizations.ContainsKey(name);
+
+    /// <summary>Numbers of a weight.</summary>
+    public float[] Floats(string name)
+    {
+        if (DequantizerOf(name) is not { } dequantizer) return _model.Content(_tensors[name]).ToFloats();
+        var numbers = new float[dequantizer.Count];
+        dequantizer.Read(0, numbers);
+        return numbers;
+    }
+
+    /// <summary>The elements that stand for numbers of a weight: themselves, or the nearest integers within the range that its elements span.</summary>
+    /// <returns>Elements as the file holds them.</returns>
+    public float[] Elements(string name, float[] numbers) => DequantizerOf(name)?.Quantize(numbers) ?? numbers;
+
+    /// <summary>The numbers that elements, as the file holds them, stand for.</summary>
+    public float[] Numbers(string name, float[] elements) => DequantizerOf(name)?.Dequantize(elements) ?? elements;
 
     /// <summary>Reads a weight in order, block by block, through one buffer: memory does not follow the weight's size.</summary>
     /// <param name="name">The weight.</param>
@@ -72,12 +103,24 @@ internal sealed class WeightTable
     public void ReadBlocks(string name, ReadOnlySpanAction<float, long> read)
     {
         var content = _model.Content(_tensors[name]);
-        for (long at = 0; at < content.Count; at += _block.Length)
+        var dequantizer = DequantizerOf(name);
+        long count = dequantizer?.Count ?? content.Count;
+        for (long at = 0; at < count; at += _block.Length)
         {
-            var block = _block.AsSpan(0, (int)Math.Min(_block.Length, content.Count - at));
-            content.ReadFloats(at, block);
+            var block = _block.AsSpan(0, (int)Math.Min(_block.Length, count - at));
+            if (dequantizer is null) content.ReadFloats(at, block);
+            else dequantizer.Read(at, block);
             read(block, at);
         }
+    }
+
+    private Dequantizer? DequantizerOf(string name)
+    {
+        if (!_dequantizations.TryGetValue(name, out var meaning)) return null;
+        if (_dequantizers.TryGetValue(name, out var known)) return known;
+        return _dequantizers[name] = new Dequantizer(_model.Content(_tensors[name]), Content(meaning.Scale), Content(meaning.ZeroPoint), meaning);
+
+        TensorContent? Content(string? weight) => weight is null ? null : _model.Content(_tensors[weight]);
     }
 
     private void CountUse(string name)

@@ -95,7 +95,7 @@ public class NetworkTests
     /// <summary>Elements of the weights that hold floating-point numbers.</summary>
     private static long Elements(OnnxModel model)
     {
-        var weights = new WeightTable(model);
-        return weights.Names.Where(weights.IsFloat).Sum(n => weights.Shape(n)!.Aggregate(1L, (a, b) => a * b));
+        var weights = new WeightTable(AxisAnalysis.Of(model));
+        return weights.Names.Where(weights.IsMeasurable).Sum(n => weights.Shape(n)!.Aggregate(1L, (a, b) => a * b));
     }
 }

@@ -33,6 +33,7 @@ internal static class BlockQuantizedRules
         if (context.Input(5)?.Terms is [var bias]) context.Same(bias, rows);
         context.UseAttribute("N", -1, rows);
         context.UseAttribute("K", -1, a[^1]);
+        context.Record.Packed.Add(new(1, 2, 3, (int)bits));
         Product(context, rows, a, blocks, 5);
     }
 

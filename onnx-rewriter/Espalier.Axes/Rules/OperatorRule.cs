@@ -57,6 +57,8 @@ internal sealed class OperatorRule
     public List<string[]> Macs { get; } = [];
     public List<(string Variable, int[] Operands)> Sums { get; } = [];
     public List<QuantizedOperand> Quantized { get; } = [];
+    /// <summary>Packed operands with their scales, and the attribute that says how wide an element is.</summary>
+    public List<(int Operand, int Scale, string Bits, long Default)> Packed { get; } = [];
     public string[] Normalised { get; private set; } = [];
     public string[] Fixed { get; private set; } = [];
     /// <summary>Axes that the operator takes at one size for several operands, or in steps: dimensions of heads.</summary>
@@ -168,6 +170,7 @@ internal sealed class OperatorRule
             case "macs": Macs.Add(value.Split(',')); break;
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
             case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
+            case "packed": { var (scales, bits, width) = Assignment(value); var pair = scales.Split(','); Packed.Add((int.Parse(pair[0], CultureInfo.InvariantCulture), int.Parse(pair[1], CultureInfo.InvariantCulture), bits, width ?? 8)); break; }
             case "norm": Normalised = value.Split(','); break;
             case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), Numbers(parts[2])); break; }
             case "fix": Fixed = value.Split(','); break;

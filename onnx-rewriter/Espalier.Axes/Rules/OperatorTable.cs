@@ -21,7 +21,7 @@ namespace Espalier.Axes;
 /// <c>sum:v=operands</c> v is summed and one of the operands, where there are any, must be zero at
 /// removed units; <c>scale:attr=v</c> where the attribute is absent it is 1/√|v|, written down when v is pruned;
 /// <c>macs:v,…</c> multiply-accumulates; <c>geometry:conv|deconv|pool|unpool|global|open</c> sizes of the result's window axes;
-/// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>);
+/// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>); <c>packed:operand,scale=attr:default</c> an operand with several elements to a byte, of the width that the attribute says;
 /// <c>role:kind=v</c> what v is; <c>grouped:v*r</c> KV groups and the query heads of each; <c>variadic</c> the last operand repeats.
 /// </remarks>
 internal static partial class OperatorTable

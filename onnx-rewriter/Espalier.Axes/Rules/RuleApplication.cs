@@ -341,6 +341,7 @@ internal sealed class RuleApplication
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
         record.Quantized.AddRange(_rule.Quantized);
+        record.Packed.AddRange(_rule.Packed.Select(p => new PackedOperand(p.Operand, p.Scale, QuantizedOperand.None, (int)_context.Int(p.Bits, p.Default))));
         record.ResultZeros = _rule.ResultZeros;
         record.Poles = _rule.Poles;
         record.IsFused = _rule.Fused;
