@@ -50,6 +50,15 @@ public sealed class ElementTypeTests
         Expect(RuleCheck.On(model), network, form).IsExact();
     }
 
+    [Fact]
+    public void The_factor_of_a_mean_has_the_digits_of_its_type()
+    {
+        using var model = Build(Network.Means, DataType.Double, WeightForm.Native, Held.Raw);
+        var analysis = AxisAnalysis.Of(model);
+        // A factor of float32 would be wrong by 3e-8; what is left is the epsilon, which is a float attribute.
+        Assert.InRange(Oracle.Check(analysis, Oracle.Pick(analysis, 0.7, 1)).Error, 0, 2e-9);
+    }
+
     [Theory]
     [InlineData(Network.Convolutions, DataType.Double, "Conv")]
     [InlineData(Network.Convolutions, DataType.Bfloat16, "Conv")]
