@@ -64,7 +64,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
             var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
             if (!found.IsExact)
-                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most 1e-4 is rounding."));
+                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most {found.Tolerance:0e+0} is rounding."));
             yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
         }
         if (guard.Agreement is { } least)
