@@ -62,6 +62,11 @@ public enum Criterion
     File,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
+    /// <summary>
+    /// Divergence of the model's outputs when the block goes, one after the other, each given those that are already gone (FinerCut, arXiv:2405.18218;
+    /// SLEB, arXiv:2402.09025). For sublayers and blocks; needs calibration.
+    /// </summary>
+    OutputDivergence,
 }
 
 /// <summary>

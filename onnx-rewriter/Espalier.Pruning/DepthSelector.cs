@@ -26,14 +26,26 @@ internal static class DepthSelector
     /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>
     /// <returns>Numbers of the removed blocks and sublayers, ascending.</returns>
     /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
-    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes)
+    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null)
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
         foreach (var rule in plan.Drop)
         {
             int count = 0;
-            foreach (var block in Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics))
+            if (rule.Score == Criterion.OutputDivergence)
+            {
+                var left = Candidates(plan, rule, analysis).Where(b => !b.Sublayers.Any(gone.Contains)).ToList();
+                for (; count < rule.AtMost && left.Count > 0; count++)
+                {
+                    // Of equal divergences the earlier block goes.
+                    var next = left.Select(b => (Block: b, Divergence: Without(analysis, [.. removed, b.Id], probe!))).MinBy(e => e.Divergence).Block;
+                    gone.UnionWith(next.Sublayers);
+                    removed.Add(next.Id);
+                    left.RemoveAll(b => b.Sublayers.Any(gone.Contains));
+                }
+            }
+            else foreach (var block in Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics))
             {
                 if (count == rule.AtMost) break;
                 if (block.Sublayers.Any(gone.Contains)) continue;
@@ -44,6 +56,12 @@ internal static class DepthSelector
             if (count < rule.AtMost) notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {PlanResolver.CamelCase(rule.Axis)} could be removed; the others are protected or already gone.");
         }
         return [.. removed];
+    }
+
+    private static double Without(AxisAnalysis analysis, ImmutableArray<int> blocks, IModelProbe probe)
+    {
+        using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [.. blocks.Order()])).Model;
+        return probe.Divergence(slim);
     }
 
     /// <summary>Sublayers that are gone with the given blocks.</summary>

@@ -123,12 +123,12 @@ internal static class PlanResolver
                 throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Keep is {keep}, but must lie in (0, 1]: the fraction of units that stays."));
             if (rule.MinKeep < 1) throw new EspalierException($"{Describe(rule)}: MinKeep is {rule.MinKeep}, but at least one unit must stay.");
             if (rule.RoundTo < 0) throw new EspalierException($"{Describe(rule)}: RoundTo is {rule.RoundTo}, but must be 0 (the kind's default) or more.");
-            if (rule.Score == Criterion.BlockSimilarity)
-                throw new EspalierException($"{Describe(rule)}: BlockSimilarity scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
             if (rule.Score == Criterion.File && string.IsNullOrEmpty(rule.ScoreFile))
                 throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
             if (rule.Score != Criterion.File && rule.ScoreFile is not null)
                 throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
+            if (rule.Score is Criterion.BlockSimilarity or Criterion.OutputDivergence)
+                throw new EspalierException($"{Describe(rule)}: {rule.Score} scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
             if (rule.Keep is null && plan.Budget is null)
                 throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget.");
         }
@@ -137,8 +137,8 @@ internal static class PlanResolver
             if (rule.Axis is not (Axis.Sublayers or Axis.Blocks))
                 throw new EspalierException($"{Describe(rule)}: a drop rule removes sublayers or blocks, not {CamelCase(rule.Axis)}.");
             if (rule.AtMost < 1) throw new EspalierException($"{Describe(rule)}: AtMost is {rule.AtMost}, but must be at least 1.");
-            if (rule.Score is not (Criterion.BlockSimilarity or Criterion.Random))
-                throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity or Random.");
+            if (rule.Score is not (Criterion.BlockSimilarity or Criterion.OutputDivergence or Criterion.Random))
+                throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity, OutputDivergence or Random.");
         }
         foreach (var (unit, value) in Limits(plan.Budget))
         {

@@ -21,6 +21,8 @@ public static class Slimmer
     /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
     public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null)
     {
+        if (probe is null && RunsModels(plan))
+            throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, but there is none to run them on. Give calibration data, or use another allocation, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
         var (selection, methods) = Choose(plan, analysis, statistics, notes, probe);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
@@ -49,14 +51,19 @@ public static class Slimmer
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
-        return consumers.Count + blocks.Count == 0 ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
+        return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
     }
+
+    /// <summary>Whether a plan chooses or fits by running changed models.</summary>
+    private static bool RunsModels(PruningPlan plan)
+        => plan.Schedule == Schedule.Sequential || (plan.Allocate == Allocation.Divergence && plan.Budget is not null)
+            || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
     internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
-        var blocks = DepthSelector.Select(plan, analysis, statistics, notes);
+        var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), statistics, plan.Seed, notes);

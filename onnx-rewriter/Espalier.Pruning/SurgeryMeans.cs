@@ -56,7 +56,9 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
     {
         var type = (TensorProto.Types.DataType)graph.Analysis.State!.Records[info.Ordinal].Inputs[operand]!.ElementType;
         string name = graph.FreshName(stem);
-        graph.AddInitializer(info.Scope, graph.Analysis.Model.NewTensor(name, type, [], TensorContent.FromFloats(type, [(float)value])));
+        // A type of 16 bits rounds it to as many digits as it computes with.
+        var payload = type == TensorProto.Types.DataType.Double ? TensorContent.FromBytes(BitConverter.GetBytes(value)) : TensorContent.FromFloats(type, [(float)value]);
+        graph.AddInitializer(info.Scope, graph.Analysis.Model.NewTensor(name, type, [], payload));
         return name;
     }
 }

@@ -16,12 +16,16 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     private List<IReadOnlyList<NamedTensor>>? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
 
+    /// <summary>Told what is being run.</summary>
+    public Action<string>? Progress { get; init; }
+
     /// <inheritdoc/>
     public CalibrationStatistics Measure(CalibrationRequest request) => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
 
     /// <inheritdoc/>
     public double Divergence(OnnxModel changed)
     {
+        Progress?.Invoke("measuring divergence");
         _batches ??= Expected();
         using var session = Sessions.Open(changed, _options.Threads);
         var tally = new DivergenceTally();
@@ -39,6 +43,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
             .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
         if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
+        Progress?.Invoke("fitting layer by layer");
         using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
         foreach (var batch in _joined ??= [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(samples).Select(SampleBatches.Join)])
             run.Add(batch, cancellationToken);

@@ -19,6 +19,11 @@ internal static partial class OperatorCases
         StandardAttention(cases);
         Microsoft(cases);
         MicrosoftAttention(cases);
+        QuantizedValues(cases);
+        QuantizedProducts(cases);
+        QuantizedConvolutions(cases);
+        QuantizedFused(cases);
+        QuantizedBlocks(cases);
         return cases;
     });
 

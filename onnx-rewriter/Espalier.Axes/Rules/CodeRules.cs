@@ -5,11 +5,7 @@ namespace Espalier.Axes;
 /// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
 /// <param name="Text">What it says, in one line.</param>
 /// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1)
-{
-    /// <summary>Whether it is one of integer arithmetic.</summary>
-    public bool IsQuantized => Apply.Method.DeclaringType == typeof(QuantizedRules) || Apply.Method.DeclaringType == typeof(BlockQuantizedRules);
-}
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1);
 
 /// <summary>The operators whose rule is code.</summary>
 internal static class CodeRules

@@ -44,8 +44,6 @@ internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Opt
 internal sealed class OperatorRule
 {
     public required string Operator { get; init; }
-    /// <summary>Whether it stands in the tables of integer arithmetic.</summary>
-    public bool IsQuantized { get; private init; }
     /// <summary>The line as it stands in the table, with single spaces.</summary>
     public required string Text { get; init; }
     public required ImmutableArray<OperandPattern> Operands { get; init; }
@@ -91,13 +89,12 @@ internal sealed class OperatorRule
 
     /// <summary>Parses one line.</summary>
     /// <param name="line">The line.</param>
-    /// <param name="quantized">Whether it stands in the tables of integer arithmetic.</param>
-    public static OperatorRule Parse(string line, bool quantized = false)
+    public static OperatorRule Parse(string line)
     {
         var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
         // Clauses may hold no bars: attributes are written attr=var.
         var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
-        var rule = new OperatorRule { IsQuantized = quantized, Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
+        var rule = new OperatorRule { Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
         foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
             rule.Add(clause, line);
         return rule;

@@ -46,11 +46,10 @@ internal static partial class OperatorTable
         var unary = Names(ZeroPreserving).Select(n => $"{n} | ..., *?, *? -> ... | zero:first")
             .Concat(Names(NotZeroPreserving).Select(n => $"{n} | ... -> ..."))
             .Concat(Names(Poles).Select(n => $"{n} | ... -> ... | pole:0"));
-        return Parsed("", Lines(Standard).Concat(unary), Lines(StandardQuantized)).Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()), Lines(MicrosoftQuantized)))
+        return Parsed("", Lines(Standard).Concat(unary).Concat(Lines(StandardQuantized))).Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()).Concat(Lines(MicrosoftQuantized))))
             .ToLookup(r => (r.Item1, r.Item2.Operator), r => r.Item2);
 
-        static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines, IEnumerable<string> quantized)
-            => lines.Select(l => (domain, OperatorRule.Parse(l))).Concat(quantized.Select(l => (domain, OperatorRule.Parse(l, quantized: true))));
+        static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines) => lines.Select(l => (domain, OperatorRule.Parse(l)));
 
         static string[] Names(string text) => text.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
 

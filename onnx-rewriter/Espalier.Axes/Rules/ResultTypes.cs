@@ -24,6 +24,15 @@ internal static class ResultTypes
             ("RandomNormalLike" or "RandomUniformLike" or "Bernoulli" or "EyeLike", _) => Attribute("dtype") ?? Operand(0),
             ("Multinomial", _) => Attribute("dtype") ?? (int)DataType.Int32,
             ("DynamicTimeWarping", _) => (int)DataType.Int32,
+            ("DynamicQuantizeLinear", 0 or 2) => (int)DataType.Uint8,
+            ("DynamicQuantizeLinear", _) => (int)DataType.Float,
+            ("MatMulInteger" or "MatMulInteger16" or "ConvInteger", _) => (int)DataType.Int32,
+            ("MatMulIntegerToFloat", _) => Operand(2),
+            ("QAttention", _) => Operand(3),
+            ("QEmbedLayerNormalization", 1) => (int)DataType.Int32,
+            ("QEmbedLayerNormalization", _) => Operand(8),
+            // Without a scale of the result it stays in float32.
+            ("QGemm", _) => Operand(8) is > 0 and var point ? point : (int)DataType.Float,
             ("MurmurHash3", _) => (int)(Attribute("positive") == 0 ? DataType.Int32 : DataType.Uint32),
             _ => record.Inputs.FirstOrDefault(i => i is not null)?.ElementType ?? 0,
         };

@@ -20,16 +20,6 @@ internal sealed class SlimOptions
         (Axis.Width, "width", "Fraction of the width of the residual stream to keep; exact under root-mean-square norms, inexact under LayerNorm.", true),
     ];
 
-    private static readonly (string Word, Criterion Criterion)[] Criteria =
-    [
-        ("l1", Criterion.L1), ("l2", Criterion.L2), ("random", Criterion.Random), ("variance", Criterion.Variance), ("wanda", Criterion.Wanda),
-        ("optimal-brain", Criterion.OptimalBrain), ("norm-scale", Criterion.NormScale), ("lamp", Criterion.Lamp), ("geometric-median", Criterion.GeometricMedian),
-        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("file", Criterion.File),
-    ];
-
-    private static readonly (string Word, Aggregate Aggregate)[] Aggregates =
-        [("sum", Aggregate.Sum), ("mean", Aggregate.Mean), ("max", Aggregate.Max), ("median", Aggregate.Median), ("product", Aggregate.Product)];
-
     private readonly Option<double?> _keep = CommonOptions.Fraction("--keep",
         "Fraction of the units to keep in every exact group of channels, neurons, heads, experts and hidden state.");
 
@@ -42,16 +32,11 @@ internal sealed class SlimOptions
     private readonly Option<double?> _macs = CommonOptions.Fraction("--macs", "Budget: fraction of the multiply-accumulates; decides how much of each kind without a fraction of its own stays.");
     private readonly Option<double?> _parameters = CommonOptions.Fraction("--parameters", "Budget: fraction of the parameters.");
     private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
-    private readonly Option<string?> _score = CommonOptions.Choice("--score",
-        "How units are ranked. variance, wanda, optimal-brain, fluctuation and activation-share need activations; file reads --score-file. [default: l2]", [.. Criteria.Select(c => c.Word)]);
-    private readonly Option<string?> _aggregate = CommonOptions.Choice("--aggregate",
-        "How what a unit scores in the weights of its group becomes one number, for scores of weights. [default: sum]", [.. Aggregates.Select(a => a.Word)]);
-    private readonly Option<FileInfo?> _scoreFile = new("--score-file")
-    {
-        Description = "Scores made elsewhere: a JSON object that maps names of groups, as inspect lists them, to one number per unit; the highest stay. Means --score file.",
-        HelpName = "FILE.json",
-    };
-    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups. [default: uniform]", "uniform", "global");
+    private readonly ScoreOptions _scores = new();
+    private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
+        "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: similarity]", "similarity", "divergence", "random");
+    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: uniform]", "uniform", "global", "divergence");
+    private readonly Option<bool> _sequential = new("--sequential") { Description = "Fit layer by layer, each to what the layers before it, already pruned, give it." };
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: none]", "none", "bias", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -79,7 +64,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _score, _aggregate, _scoreFile, _allocate, _compensate,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, .. _scores.All, _depthScore, _allocate, _compensate, _sequential,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -98,34 +83,33 @@ internal sealed class SlimOptions
         if (budget is null && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
             throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
-        var score = Score(result);
+        var scored = _scores.ToRule(result);
+        var depth = result.GetValue(_depthScore) switch
+        {
+            "divergence" => Criterion.OutputDivergence,
+            "random" => Criterion.Random,
+            null when scored.Score == Criterion.Random => Criterion.Random,
+            _ => Criterion.BlockSimilarity,
+        };
         return new PruningPlan
         {
             Model = model,
-            Prune = [.. Rules(result, budget, score, analysis)],
+            Prune = [.. Rules(result, budget, scored, analysis)],
             Drop =
             [
-                .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), score),
-                .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), score),
+                .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), depth),
+                .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), depth),
             ],
             Budget = budget,
-            Allocate = result.GetValue(_allocate) == "global" ? Allocation.Global : Allocation.Uniform,
+            Allocate = result.GetValue(_allocate) switch { "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => Allocation.Uniform },
+            Schedule = result.GetValue(_sequential) ? Schedule.Sequential : Schedule.OneShot,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
         };
     }
 
-    private Criterion Score(ParseResult result)
-    {
-        var (word, file) = (result.GetValue(_score), result.GetValue(_scoreFile));
-        if (file is not null && word is not (null or "file")) throw new UsageException($"--score-file goes with --score file, not with --score {word}.");
-        if (file is null && word == "file") throw new UsageException("--score file needs the file: give --score-file FILE.json.");
-        if (file is { Exists: false }) throw new UsageException($"--score-file: there is no file '{file}'.");
-        return file is not null ? Criterion.File : Criteria.FirstOrDefault(c => c.Word == (word ?? "l2")).Criterion;
-    }
-
-    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, Criterion score, AxisAnalysis analysis)
+    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, PruneRule scored, AxisAnalysis analysis)
     {
         var keep = result.GetValue(_keep);
         var inexact = result.GetValue(_allowInexact);
@@ -138,7 +122,7 @@ internal sealed class SlimOptions
             // Asked for by name, a kind that is not there is an error; under --keep it is none.
             var open = groups.Where(g => g.Exactness == Exactness.Exact || (allowInexact && g.Exactness == Exactness.Inexact)).ToList();
             if (own is null && open.Count == 0) continue;
-            yield return new PruneRule
+            yield return scored with
             {
                 Name = own is not null ? "--" + name : keep is not null ? "--keep " + name : "budget " + name,
                 Axis = axis,
@@ -146,9 +130,6 @@ internal sealed class SlimOptions
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
-                Score = score,
-                Aggregate = Aggregates.FirstOrDefault(a => a.Word == result.GetValue(_aggregate)).Aggregate,
-                ScoreFile = result.GetValue(_scoreFile)?.ToString(),
                 Compensate = result.GetValue(_compensate) switch { "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => With.None },
                 AllowInexact = allowInexact,
             };
@@ -171,5 +152,5 @@ internal sealed class SlimOptions
 
     private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion score) => count is null or 0
         ? []
-        : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score == Criterion.Random ? Criterion.Random : Criterion.BlockSimilarity }];
+        : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score }];
 }

@@ -28,6 +28,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     {
         var notes = new List<string>();
         CalibrationStatistics? statistics = null;
+        ModelProbe? probe = null;
         if (Slimmer.Needs(plan, analysis) is { } needs)
         {
             var samples = Real();
@@ -38,10 +39,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             }
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
+            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Progress = name => progress.Step(name) };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(dense, plan, analysis, statistics);
+        var slim = Slimmer.Run(dense, plan, analysis, statistics, probe);
         if (plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (plan.HoistInitializers)
         {
@@ -62,7 +64,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
             var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
             if (!found.IsExact)
-                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most 1e-4 is rounding."));
+                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most {found.Tolerance:0e+0} is rounding."));
             yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
         }
         if (guard.Agreement is { } least)

@@ -54,10 +54,10 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
     private static VerificationOutcome Judge(OracleResult found, string what, List<string> lines)
     {
         var worst = found.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).FirstOrDefault().Key;
-        lines.Add(string.Create(CultureInfo.InvariantCulture, $"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most 1e-4 is rounding)"));
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most {found.Tolerance:0e+0} is rounding{(found.Tolerance > OracleResult.Rounding ? " in 16 bits" : "")})"));
         lines.AddRange(found.Notes.Select(n => $"note: {n}"));
         lines.Add(!found.IsExact ? $"FAILED: {what} is not equal to the masked dense model."
-            : found.Error <= OracleResult.Rounding ? $"verified: {what} equals the masked dense model."
+            : found.Error <= found.Tolerance ? $"verified: {what} equals the masked dense model."
             : $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; the notes have the figures.");
         return new VerificationOutcome(found.IsExact, lines);
     }

@@ -14,11 +14,14 @@ public sealed record OracleResult(double Error, IReadOnlyDictionary<string, doub
     /// <summary>Largest relative error that is rounding in float32.</summary>
     public const double Rounding = 1e-4;
 
-    /// <summary>Outputs on which the masked dense model is farther from itself by rounding alone than <see cref="Rounding"/>, and by how much; see the notes.</summary>
+    /// <summary>Largest relative error that is rounding in the masked dense model: more than <see cref="Rounding"/> where it computes with numbers of 16 bits.</summary>
+    public double Tolerance { get; init; } = Rounding;
+
+    /// <summary>Outputs on which the masked dense model is farther from itself by rounding alone than <see cref="Tolerance"/>, and by how much; see the notes.</summary>
     public IReadOnlyDictionary<string, double> Noise { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Whether the error is rounding: at most 1e-4 relative, or not more than the masked dense model's own rounding.</summary>
-    public bool IsExact => Outputs.All(o => o.Value <= Math.Max(Rounding, Noise.GetValueOrDefault(o.Key)));
+    /// <summary>Whether the error is rounding: at most <see cref="Tolerance"/>, or not more than the masked dense model's own rounding.</summary>
+    public bool IsExact => Outputs.All(o => o.Value <= Math.Max(Tolerance, Noise.GetValueOrDefault(o.Key)));
 }
 
 /// <summary>The oracle: a slim model must compute what the masked dense model computes.</summary>
@@ -49,6 +52,7 @@ public static class OracleComparer
         var noise = new SortedDictionary<string, double>(StringComparer.Ordinal);
         var notes = new SortedSet<string>(StringComparer.Ordinal);
         if (!strict) notes.Add("The slim model loads only without strict shape inference.");
+        double tolerance = Precision.Rounding(masked.Proto.Graph);
         int runs = 0;
         foreach (var sample in inputs)
         {
@@ -59,10 +63,10 @@ public static class OracleComparer
             foreach (var (name, expected) in x)
             {
                 double error = y.TryGetValue(name, out var actual) ? OutputComparison.RelativeError(expected, actual) : double.PositiveInfinity;
-                if (error > OracleResult.Rounding && double.IsFinite(error))
+                if (error > tolerance && double.IsFinite(error))
                 {
-                    own ??= RoundingNoise.Measure(masked, a, [.. sample.Values], x, cancellationToken);
-                    int beyond = OutputComparison.Beyond(expected, actual!, OracleResult.Rounding).Count();
+                    own ??= RoundingNoise.Measure(masked, a, [.. sample.Values], x, tolerance, cancellationToken);
+                    int beyond = OutputComparison.Beyond(expected, actual!, tolerance).Count();
                     if (error <= 2 * own[name].Greatest && beyond <= 2 * own[name].Moved)
                     {
                         noise[name] = Math.Max(noise.GetValueOrDefault(name), 2 * own[name].Greatest);
@@ -77,7 +81,7 @@ public static class OracleComparer
             }
         }
         if (runs == 0) throw new EspalierException("The oracle was given no inputs.");
-        return new OracleResult(errors.Count == 0 ? 0 : errors.Values.Max(), errors, runs, strict, [.. notes]) { Noise = noise };
+        return new OracleResult(errors.Count == 0 ? 0 : errors.Values.Max(), errors, runs, strict, [.. notes]) { Noise = noise, Tolerance = tolerance };
     }
 
     private static ModelSession OpenStrictly(OnnxModel model, out bool strict)

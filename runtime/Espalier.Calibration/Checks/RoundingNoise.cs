@@ -18,10 +18,11 @@ internal static class RoundingNoise
     /// <param name="session">The same model, open.</param>
     /// <param name="inputs">Its inputs.</param>
     /// <param name="outputs">What it gave for them.</param>
+    /// <param name="tolerance">What counts as a change.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
-    /// <returns>Per output the greatest relative change, and how many elements changed by more than <see cref="OracleResult.Rounding"/>.</returns>
+    /// <returns>Per output the greatest relative change, and how many elements changed by more than <paramref name="tolerance"/>.</returns>
     public static IReadOnlyDictionary<string, (double Greatest, int Moved)> Measure(OnnxModel model, ModelSession session, IReadOnlyList<NamedTensor> inputs,
-        IReadOnlyDictionary<string, NamedTensor> outputs, CancellationToken cancellationToken)
+        IReadOnlyDictionary<string, NamedTensor> outputs, double tolerance, CancellationToken cancellationToken)
     {
         var greatest = outputs.Keys.ToDictionary(o => o, _ => 0.0, StringComparer.Ordinal);
         var moved = outputs.ToDictionary(o => o.Key, o => new HashSet<int>(), StringComparer.Ordinal);
@@ -36,7 +37,7 @@ internal static class RoundingNoise
                 double error = OutputComparison.RelativeError(expected, after[name]);
                 if (!double.IsFinite(error)) continue;
                 greatest[name] = Math.Max(greatest[name], error);
-                moved[name].UnionWith(OutputComparison.Beyond(expected, after[name], OracleResult.Rounding));
+                moved[name].UnionWith(OutputComparison.Beyond(expected, after[name], tolerance));
             }
         }
         return outputs.Keys.ToDictionary(o => o, o => (greatest[o], moved[o].Count), StringComparer.Ordinal);

@@ -18,8 +18,10 @@ internal static class Perturbation
     public static int Check(AxisAnalysis analysis, int seed, int changes = 2, IReadOnlyDictionary<string, long>? sizes = null)
     {
         var random = new Random(seed);
+        // Zero points of floats are zero and cannot be anything else.
+        var points = analysis.State!.Records.Where(r => r.Info.Proto.OpType is "QuantizeLinear" or "DequantizeLinear").Select(r => r.Inputs.ElementAtOrDefault(2)?.Name).ToHashSet();
         var places = analysis.Groups.SelectMany(g => g.Occurrences.Select(o => (Group: g, Occurrence: o)))
-            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data.DataType: (int)DataType.Float, Producer: < 0 }).ToArray();
+            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 } && Onnx.ElementTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
         random.Shuffle(places);
         var inputs = RandomInputs.For(analysis.Model, seed, sizes);
         try
@@ -50,7 +52,9 @@ internal static class Perturbation
         var values = model.Content(model.Proto.Graph.Initializer[at]).ToFloats();
         long inner = tensor.Dims.Skip(axis + 1).Aggregate(1L, (a, b) => a * b), size = tensor.Dims[axis];
         for (int i = 0; i < values.Length; i++) if (i / inner % size == index) values[i] = (3 * values[i]) + 0.7f;
-        proto.Graph.Initializer[at] = GraphBuilder.Tensor(name, DataType.Float, tensor.Dims, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray());
+        using var raw = new MemoryStream();
+        TensorContent.FromFloats((DataType)tensor.DataType, values).CopyTo(raw);
+        proto.Graph.Initializer[at] = GraphBuilder.Tensor(name, (DataType)tensor.DataType, tensor.Dims, raw.ToArray());
         return model.Derive(proto);
     }
 

@@ -1,0 +1,203 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>Methods that run changed models: budgets by divergence, layers fitted one after the other, depth by what the outputs lose.</summary>
+public sealed class ProbeTests
+{
+    /// <summary>Residual layers x + W₂·relu(W₁·x), of which some do little and one does nothing.</summary>
+    private static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
+    {
+        var g = new GraphBuilder(7);
+        var random = new Random(7);
+        string x = g.Input("x", "batch", width);
+        for (int l = 0; l < layers; l++)
+        {
+            float[] up = Planted.Floats(random, width * hidden), down = [.. Planted.Floats(random, hidden * width).Select(v => v * strength(l) / hidden)];
+            string h = g.Relu(g.Add(g.MatMul(x, g.Floats($"layer{l}.up", up, width, hidden)), g.Floats($"layer{l}.upBias", Planted.Floats(random, hidden), hidden)));
+            x = g.Add(x, g.Add(g.MatMul(h, g.Floats($"layer{l}.down", down, hidden, width)), g.Floats($"layer{l}.bias", [.. Planted.Floats(random, width).Select(v => v * strength(l))], width)));
+        }
+        g.Output(g.Rename(g.MatMul(x, g.Floats("head", Planted.Floats(random, width * 5), width, 5)), "y"), "batch", 5);
+        return g.Build();
+    }
+
+    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count) => [.. Enumerable.Range(0, count).Select(i => Planted.Rows(300 + i, 16, width))];
+
+    private static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
+    {
+        analysis = AxisAnalysis.Of(dense);
+        var samples = Samples(width, count);
+        return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+    }
+
+    private static PruneRule Neurons(Criterion score = Criterion.L2, With compensate = With.None) => new() { Axis = Axis.Neurons, Score = score, Compensate = compensate };
+
+    [Fact]
+    public void A_budget_by_divergence_is_taken_from_the_layers_that_do_little()
+    {
+        using var dense = Residual(4, 6, 24, l => l == 1 ? 0.01f : 3);
+        var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.78), Allocate = Allocation.Divergence };
+        var slim = Slim(dense, plan, 6, out var analysis);
+        int[] kept = [.. slim.Report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept)];
+        Assert.True(kept[1] <= 3, string.Join(' ', kept));
+        Assert.All([kept[0], kept[2], kept[3]], k => Assert.True(k >= 22, string.Join(' ', kept)));
+        Assert.True(slim.Report.After.Macs <= 0.78 * slim.Report.Before.Macs);
+        var uniform = Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, analysis);
+        Assert.True(Planted.Error(dense, slim.Model) < 0.2 * Planted.Error(dense, uniform.Model));
+    }
+
+    [Fact]
+    public void A_choice_by_divergence_is_the_same_every_time()
+    {
+        using var dense = Residual(3, 6, 20, l => 1 + l);
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares)], Budget = new Budget(Macs: 0.6), Allocate = Allocation.Divergence, Schedule = Schedule.Sequential };
+        Assert.Equal(Slim(dense, plan, 6, out _).Model.ToBytes(), Slim(dense, plan, 6, out _).Model.ToBytes());
+    }
+
+    [Fact]
+    public void A_plan_that_runs_models_needs_data()
+    {
+        using var dense = Residual(2, 6, 8, _ => 1);
+        var analysis = AxisAnalysis.Of(dense);
+        foreach (var plan in (PruningPlan[])[
+            new() { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.Divergence },
+            new() { Prune = [Neurons() with { Keep = 0.5 }], Schedule = Schedule.Sequential },
+            new() { Drop = [new DropRule { AtMost = 1, Score = Criterion.OutputDivergence }] }])
+        {
+            Assert.NotNull(Slimmer.Needs(plan, analysis));
+            Assert.Contains("calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Errors of one layer are inputs of the next: fitted to them, the network comes nearer to the dense one.</summary>
+    [Fact]
+    public void Layers_that_are_fitted_in_sequence_make_up_for_those_before_them()
+    {
+        double[] error = new double[2];
+        for (int seed = 0; seed < 4; seed++)
+        {
+            var g = new GraphBuilder(seed);
+            string x = g.Input("x", "batch", 8);
+            for (int l = 0; l < 5; l++) x = g.Node("Tanh", [g.Add(g.MatMul(x, g.Weight($"l{l}.weight", l == 0 ? 8 : 32, 32)), g.Weight($"l{l}.bias", 32))]);
+            g.Output(g.Rename(g.Add(g.MatMul(x, g.Weight("out.weight", 32, 3)), g.Weight("out.bias", 3)), "y"), "batch", 3);
+            using var dense = g.Build();
+            foreach (var schedule in Enum.GetValues<Schedule>())
+            {
+                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
+                error[(int)schedule] += RootMeanSquare(dense, Slim(dense, plan, 8, out _, 64).Model);
+            }
+        }
+        Assert.True(error[1] < 0.9 * error[0], $"{error[0]}, {error[1]}");
+    }
+
+    private static double RootMeanSquare(OnnxModel a, OnnxModel b)
+    {
+        var inputs = TestKit.RandomInputs.For(a, 99, new Dictionary<string, long> { ["batch"] = 256 });
+        return Math.Sqrt(Ort.Run(a, inputs)[0].Values.Zip(Ort.Run(b, inputs)[0].Values, (x, y) => (x - y) * (x - y)).Average());
+    }
+
+    /// <summary>Joint moments of two models are those of their rows, whatever the window.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Joint_moments_equal_plain_loops(bool convolution)
+    {
+        using var dense = convolution ? Planted.Cnn(3, 8) : Planted.Mlp(3, 8);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        int[] kept = [0, 2, 3, 6];
+        using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. kept] }, [])).Model;
+        IReadOnlyDictionary<string, NamedTensor>[] samples = [.. Enumerable.Range(0, 5).Select(i => convolution ? Planted.Rows(i, 7, 2, 8, 8) : Planted.Rows(i, 7, Planted.Inputs))];
+        var reader = Assert.Single(group.Consumers);
+        var joint = new ModelProbe(analysis, samples).Pair(slim, new HashSet<int> { reader.Id })[reader.Id];
+        var statistics = Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = new HashSet<int> { reader.Id } }).Consumers[reader.Id];
+        // The layer before is not compensated, so what is left of it is what it was: the moments are those of the dense model.
+        int window = convolution ? 9 : 1, n = 8 * window;
+        int[] features = [.. kept.SelectMany(k => Enumerable.Range(k * window, window))];
+        Assert.Equal(statistics.Count, joint.Count);
+        double scale = statistics.Variance.Max();
+        for (int i = 0; i < n; i++) Assert.Equal(statistics.Mean[i], joint.DenseMean[i], 1e-4);
+        for (int k = 0; k < features.Length; k++)
+        {
+            Assert.Equal(statistics.Mean[features[k]], joint.SlimMean[k], 1e-4);
+            for (int i = 0; i < n; i++) Assert.Equal(statistics.Covariance![(i * n) + features[k]], joint.Cross[(i * features.Length) + k], scale * 1e-4);
+            for (int j = 0; j < features.Length; j++) Assert.Equal(statistics.Covariance![(features[j] * n) + features[k]], joint.Covariance[(j * features.Length) + k], scale * 1e-4);
+        }
+    }
+
+    [Fact]
+    public void Depth_by_divergence_removes_what_the_outputs_miss_least()
+    {
+        // Layer 2 turns the stream a lot, but in directions that the head does not read; layer 0 does little that the head reads.
+        var g = new GraphBuilder(7);
+        string x = g.Input("x", "batch", 8);
+        for (int l = 0; l < 4; l++)
+        {
+            float[] down = [.. Planted.Floats(new Random(l), 16 * 8).Select((v, i) => l == 2 ? (i % 8 < 4 ? 0 : 5 * v) : (i % 8 < 4 ? v : 0) * 0.3f)];
+            x = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Weight($"layer{l}.up", 8, 16))), g.Floats($"layer{l}.down", down, 16, 8)));
+        }
+        float[] head = [.. Planted.Floats(new Random(9), 8 * 3).Select((v, i) => i / 3 < 4 ? v : 0)];
+        g.Output(g.Rename(g.MatMul(x, g.Floats("head", head, 8, 3)), "y"), "batch", 3);
+        using var dense = g.Build();
+        DropRule Drop(Criterion score) => new() { Axis = Axis.Sublayers, AtMost = 1, Score = score };
+        var byOutput = Slim(dense, new PruningPlan { Drop = [Drop(Criterion.OutputDivergence)] }, 8, out var analysis);
+        var bySimilarity = Slim(dense, new PruningPlan { Drop = [Drop(Criterion.BlockSimilarity)] }, 8, out _);
+        Assert.NotEqual(Assert.Single(byOutput.Report.Blocks), Assert.Single(bySimilarity.Report.Blocks));
+        // The later layers read what layer 2 writes, so something is lost; each other choice loses more.
+        var probe = new ModelProbe(analysis, Samples(8, 16));
+        double[] losses = [.. analysis.Blocks.Where(b => b.IsSublayer).Select(b => probe.Divergence(Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [b.Id])).Model))];
+        Assert.Equal(losses.Min(), probe.Divergence(byOutput.Model), 1e-9);
+        Assert.Equal(0, probe.Divergence(dense), 1e-9);
+    }
+
+    /// <summary>What goes without loss if the others make up for it, and with loss if not: the norm of a copy is as large as any.</summary>
+    [Fact]
+    public void Optimal_brain_finds_units_that_depend_on_others()
+    {
+        using var dense = Planted.Mlp(1, 8, (w, b) =>
+        {
+            foreach (var (copy, of) in new[] { (5, 2), (6, 3) })
+            {
+                for (int i = 0; i < Planted.Inputs; i++) w[(i * 8) + copy] = 4 * w[(i * 8) + of];
+                b[copy] = 4 * b[of];
+            }
+        });
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares) with { Keep = 0.75 }] };
+        Assert.True(Planted.Error(dense, Slim(dense, plan, Planted.Inputs, out _, 2000).Model) < 1e-4);
+        Assert.True(Planted.Error(dense, Slim(dense, plan with { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.75 }] }, Planted.Inputs, out _, 2000).Model) > 1e-2);
+    }
+
+    /// <summary>The score of a unit alone is half of the squared error that its removal costs after a refit, over the output's variance.</summary>
+    [Fact]
+    public void Optimal_brain_scores_equal_the_error_of_a_refit()
+    {
+        using var dense = Planted.Mlp(5, 6);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 4096, Planted.Inputs));
+        var own = statistics.Consumers[group.Consumers[0].Id];
+        var weights = new WeightTable(analysis);
+        double[] w = ConsumerMatrix.Of(group.Consumers[0], weights.Shape("fc2.weight")!)!.Matrix(weights.Floats("fc2.weight"), 0);
+        double[] errors = [.. Enumerable.Range(0, 6).Select(u =>
+        {
+            int[] kept = [.. Enumerable.Range(0, 6).Except([u])];
+            var moments = ReaderMoments.Of(own, ConsumerMatrix.Of(group.Consumers[0], [6, 3])!, 0, kept)!;
+            double[] change = LeastSquares.Change(w, 3, moments, kept)!, difference = new double[18];
+            for (int o = 0; o < 3; o++)
+            {
+                difference[(o * 6) + u] = -w[(o * 6) + u];
+                for (int k = 0; k < 5; k++) difference[(o * 6) + kept[k]] = change[(o * 5) + k];
+            }
+            return LeastSquares.Error(difference, 3, own.Covariance!);
+        })];
+        double[] scores = OptimalBrain.Of(group, statistics, weights)!;
+        int least = Array.IndexOf(errors, errors.Min());
+        // The lowest goes first, so its score is its own; the others are conditional on those before them.
+        Assert.Equal(least, Array.IndexOf(scores, scores.Min()));
+        Assert.Equal(errors[least] / LeastSquares.Error(w, 3, own.Covariance!), scores[least], 1e-3 * scores[least]);
+    }
+}
