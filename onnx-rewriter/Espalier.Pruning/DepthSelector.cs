@@ -30,6 +30,7 @@ internal static class DepthSelector
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
+        using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Of(analysis, _ => false) : null;
         foreach (var rule in plan.Drop)
         {
             int count = 0;
@@ -39,7 +40,7 @@ internal static class DepthSelector
                 for (; count < rule.AtMost && left.Count > 0; count++)
                 {
                     // Of equal divergences the earlier block goes.
-                    var next = left.Select(b => (Block: b, Divergence: Without(analysis, [.. removed, b.Id], probe!))).MinBy(e => e.Divergence).Block;
+                    var next = left.Zip(Without(twin!, removed, left, probe!)).MinBy(e => e.Second).First;
                     gone.UnionWith(next.Sublayers);
                     removed.Add(next.Id);
                     left.RemoveAll(b => b.Sublayers.Any(gone.Contains));
@@ -58,11 +59,9 @@ internal static class DepthSelector
         return [.. removed];
     }
 
-    private static double Without(AxisAnalysis analysis, ImmutableArray<int> blocks, IModelProbe probe)
-    {
-        using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [.. blocks.Order()])).Model;
-        return probe.Divergence(slim);
-    }
+    /// <summary>Divergence of the outputs without what is removed already and each of the candidates.</summary>
+    private static IReadOnlyList<double> Without(GatedTwin twin, IEnumerable<int> removed, IReadOnlyList<Block> candidates, IModelProbe probe)
+        => probe.Divergences(twin.Model, [.. candidates.Select(b => twin.Settings(Selection.Everything with { RemovedBlocks = [.. removed, b.Id] }))]);
 
     /// <summary>Sublayers that are gone with the given blocks.</summary>
     public static HashSet<int> SublayersOf(AxisAnalysis analysis, ImmutableArray<int> blocks)
