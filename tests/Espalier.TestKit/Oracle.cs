@@ -90,7 +90,7 @@ public static class Oracle
             var unpruned = Run(before, inputs, "dense", analysis, selection);
             var (error, worst) = Difference(expected, actual);
             var effect = Difference(unpruned, expected).Error;
-            var twin = slim.Interface.Count + shrunk.Count > 0 ? null : Twin(analysis, selection, inputs, actual);
+            var twin = slim.Interface.Count + shrunk.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
             if ((error <= Tolerance && !(twin > Tolerance)) || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst, twin);
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);
@@ -106,7 +106,7 @@ public static class Oracle
     private static readonly ConditionalWeakTable<AxisAnalysis, GatedTwin> Twins = [];
 
     /// <summary>How far the dense model with gates is from the slim one: it shares no step with surgery or masking.</summary>
-    private static double? Twin(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<OutputTensor> slim)
+    private static double? Twin(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, OrtValue> inputs, OnnxModel model, IReadOnlyList<OutputTensor> slim)
     {
         if (analysis.Model.Proto.OpsetImport.Any(o => o.Domain is "" or "ai.onnx" && o.Version < 7)) return null;
         var twin = Twins.GetValue(analysis, a => GatedTwin.Of(a));
@@ -116,8 +116,11 @@ public static class Oracle
         try
         {
             foreach (var (name, value) in gates) gated.Add(name, value);
+            // Between a quantiser and its inverse a gate keeps kernels from being fused, and what is half of a step is rounded the other way.
+            bool plain = model.Proto.Graph.Node.Any(n => n.OpType == "QuantizeLinear");
+            if (plain) slim = Run(model, inputs, "slim", analysis, selection, plain);
             var names = slim.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
-            return Difference(slim, [.. Run(twin.Model, gated, "gated", analysis, selection).Where(o => names.Contains(o.Name))]).Error;
+            return Difference(slim, [.. Run(twin.Model, gated, "gated", analysis, selection, plain).Where(o => names.Contains(o.Name))]).Error;
         }
         finally
         {
@@ -239,11 +242,11 @@ public static class Oracle
         }
     }
 
-    private static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, string what, AxisAnalysis analysis, Selection selection)
+    private static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, string what, AxisAnalysis analysis, Selection selection, bool plain = false)
     {
         try
         {
-            return Ort.Run(model, inputs, strict: what != "dense" && analysis.Model.Path is null);
+            return Ort.Run(model, inputs, strict: what != "dense" && analysis.Model.Path is null, plain);
         }
         catch (OnnxRuntimeException e)
         {
