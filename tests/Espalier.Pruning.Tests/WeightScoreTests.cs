@@ -77,6 +77,23 @@ public class WeightScoreTests
         AssertScores([1, 2, 6], Of(g.Build(), new() { Score = Criterion.NormScale }));
     }
 
+    /// <summary>Every operator has its scale where its specification says; another constant that multiplies the units does not count beside it.</summary>
+    [Theory]
+    [InlineData("LayerNormalization", 1)]
+    [InlineData("SimplifiedLayerNormalization", 1)]
+    [InlineData("com.microsoft::SkipLayerNormalization", 2)]
+    [InlineData("com.microsoft::SkipSimplifiedLayerNormalization", 2)]
+    public void Norms_of_rows_have_their_scale_at_its_operand(string op, int operand)
+    {
+        var g = new GraphBuilder(3);
+        string x = g.Input("x", "batch", "sequence", 4), h = g.Mul(g.Linear(x, "in", 4, 6), g.Weight("layer.scale", 6));
+        string[] operands = [h, .. Enumerable.Repeat(h, operand - 1), g.Weight("norm.scale", 6)];
+        g.Output(g.Rename(g.Linear(g.Node(op, operands), "out", 6, 3), "y"), "batch", "sequence", 3);
+        var analysis = AxisAnalysis.Of(g.Build());
+        var group = Assert.Single(analysis.Groups, x => x.Size == 6);
+        Assert.Equal(("norm.scale", 0), Assert.Single(new UnitPlaces(analysis).Scales(group).Select(o => (o.Tensor, o.Axis))));
+    }
+
     [Fact]
     public void Without_a_normalisation_norm_scale_is_l2_and_a_note_says_so()
     {
