@@ -21,6 +21,7 @@ public static class Slimmer
     /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
     public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null)
     {
+        plan = Presets.Complete(plan, hasData: false);
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, but there is none to run them on. Give calibration data, or use another allocation, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
@@ -39,14 +40,15 @@ public static class Slimmer
     /// <exception cref="EspalierException">A rule matches nothing, or a number is out of range.</exception>
     public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
     {
+        plan = Presets.Complete(plan, hasData: false);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
-            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score)) consumers.UnionWith(readers);
-            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score)) covariance.UnionWith(readers);
+            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value)) consumers.UnionWith(readers);
+            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
@@ -68,7 +70,7 @@ public static class Slimmer
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), statistics, plan.Seed, notes);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
-        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate);
+        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, Divergence);
         return (new Selection(kept, blocks), methods);
 

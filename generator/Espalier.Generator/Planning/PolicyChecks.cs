@@ -50,6 +50,8 @@ internal static class PolicyChecks
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
+        if (!calibrated && policy.Allocation is "Divergence") findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [policy.Allocation]));
+        if (!calibrated && policy.Schedule is "Sequential") findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
     }
 
@@ -95,8 +97,8 @@ internal static class PolicyChecks
         {
             AtLeast(findings, site, "AtMost", drop.AtMost, 1);
             if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
-            if (rule.Score is { } score && score is not ("BlockSimilarity" or "Random"))
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity or Random"]));
+            if (rule.Score is { } score && score is not ("BlockSimilarity" or "OutputDivergence" or "Random"))
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random"]));
             else if (rule.ScoreFile is not null)
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));
             if (rule.Aggregate != "Sum")

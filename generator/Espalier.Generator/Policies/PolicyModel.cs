@@ -10,13 +10,18 @@ internal sealed record PolicyModel(
     int Seed,
     EquatableArray<RuleModel> Rules,
     BudgetModel? Budget,
-    string Allocation,
+    string? Preset,
+    string? Allocation,
+    string? Schedule,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     EquatableArray<CalibrationModel> Calibration)
 {
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
     public string FullName => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
+
+    /// <summary>Whether a method gives calibration data.</summary>
+    public bool IsCalibrated => Calibration.Any(c => c.Problem.Length == 0);
 
     /// <summary>The model's path as manifests state it.</summary>
     public string ModelKey => Normalise(Model);

@@ -32,13 +32,16 @@ internal sealed class SlimOptions
     private readonly Option<double?> _macs = CommonOptions.Fraction("--macs", "Budget: fraction of the multiply-accumulates; decides how much of each kind without a fraction of its own stays.");
     private readonly Option<double?> _parameters = CommonOptions.Fraction("--parameters", "Budget: fraction of the parameters.");
     private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
+    private readonly Option<string?> _preset = CommonOptions.Choice("--preset",
+        "A method of the literature, for what the options below leave open; 'espalier presets' tells what each is. [default: best with --calibrate, magnitude without]", [.. PresetsCommand.Names]);
     private readonly ScoreOptions _scores = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
-        "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: similarity]", "similarity", "divergence", "random");
-    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: uniform]", "uniform", "global", "divergence");
-    private readonly Option<bool> _sequential = new("--sequential") { Description = "Fit layer by layer, each to what the layers before it, already pruned, give it." };
+        "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
+    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: as the preset]", "uniform", "global", "divergence");
+    private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
+        "Whether all layers are fitted at once or one after the other, each to what the layers before it, already pruned, give it. [default: as the preset]", "one-shot", "sequential");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
-        "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: none]", "none", "bias", "least-squares");
+        "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: as the preset]", "none", "bias", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
         "Kept counts are multiples of this. [default: 16 for channels, which is what pays on CPUs; 1 elsewhere]", least: 1);
     private readonly Option<int?> _minKeep = CommonOptions.Count("--min-keep", "Fewest units of a group that stay. [default: 1]", least: 1);
@@ -64,7 +67,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, .. _scores.All, _depthScore, _allocate, _compensate, _sequential,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -88,9 +91,10 @@ internal sealed class SlimOptions
         {
             "divergence" => Criterion.OutputDivergence,
             "random" => Criterion.Random,
-            null when scored.Score == Criterion.Random => Criterion.Random,
-            _ => Criterion.BlockSimilarity,
+            "similarity" => Criterion.BlockSimilarity,
+            _ => scored.Score == Criterion.Random ? Criterion.Random : (Criterion?)null,
         };
+        var preset = PresetsCommand.Parse(result.GetValue(_preset));
         return new PruningPlan
         {
             Model = model,
@@ -101,8 +105,9 @@ internal sealed class SlimOptions
                 .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), depth),
             ],
             Budget = budget,
-            Allocate = result.GetValue(_allocate) switch { "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => Allocation.Uniform },
-            Schedule = result.GetValue(_sequential) ? Schedule.Sequential : Schedule.OneShot,
+            Allocate = result.GetValue(_allocate) switch { "uniform" => Allocation.Uniform, "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => null },
+            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, _ => null },
+            Preset = preset,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
@@ -130,7 +135,7 @@ internal sealed class SlimOptions
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
-                Compensate = result.GetValue(_compensate) switch { "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => With.None },
+                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => null },
                 AllowInexact = allowInexact,
             };
         }
@@ -150,7 +155,7 @@ internal sealed class SlimOptions
         _ => g.Kind == GroupKind.HiddenState,
     });
 
-    private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion score) => count is null or 0
+    private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion? score) => count is null or 0
         ? []
         : [new DropRule { Name = name, Axis = axis, AtMost = count.Value, Score = score }];
 }
