@@ -14,6 +14,11 @@ public interface IModelProbe
     /// <summary>How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.</summary>
     double Divergence(OnnxModel changed);
 
+    /// <summary>The same for one model with gates, in one session.</summary>
+    /// <param name="gated">The dense model with further inputs that need not be given.</param>
+    /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
+    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings);
+
     /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>
     /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
     IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);
