@@ -106,6 +106,10 @@ public enum Schedule
     OneShot,
     /// <summary>Layer by layer: each is fitted to what the layers before it, already pruned, give it, with the dense model's outputs as target. Needs calibration.</summary>
     Sequential,
+    /// <summary>In even steps, each scoring anew what the steps before have left. Needs calibration.</summary>
+    Iterative,
+    /// <summary>In steps that take much at first and little at the end (Zhu and Gupta, arXiv:1710.01878), each scoring anew. Needs calibration.</summary>
+    Cubic,
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>

@@ -73,6 +73,8 @@ internal static class Measurement
 
         public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
 
+        public IReadOnlyList<double> Divergences(OnnxModel twin, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(twin, settings);
+
         public double Divergence(OnnxModel changed)
         {
             string key = Convert.ToHexString(SHA256.HashData(changed.ToBytes()));

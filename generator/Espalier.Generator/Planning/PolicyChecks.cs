@@ -51,7 +51,7 @@ internal static class PolicyChecks
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
         if (!calibrated && policy.Allocation is "Divergence") findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [policy.Allocation]));
-        if (!calibrated && policy.Schedule is "Sequential") findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
+        if (!calibrated && policy.Schedule is not (null or "OneShot")) findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
     }
 

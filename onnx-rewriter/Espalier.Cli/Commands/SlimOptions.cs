@@ -39,7 +39,7 @@ internal sealed class SlimOptions
         "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
     private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: as the preset]", "uniform", "global", "divergence");
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
-        "Whether all layers are fitted at once or one after the other, each to what the layers before it, already pruned, give it. [default: as the preset]", "one-shot", "sequential");
+        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: as the preset]", "none", "bias", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -106,7 +106,7 @@ internal sealed class SlimOptions
             ],
             Budget = budget,
             Allocate = result.GetValue(_allocate) switch { "uniform" => Allocation.Uniform, "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => null },
-            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, _ => null },
+            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, _ => null },
             Preset = preset,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
