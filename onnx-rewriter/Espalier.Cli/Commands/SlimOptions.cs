@@ -20,6 +20,11 @@ internal sealed class SlimOptions
         (Axis.Width, "width", "Fraction of the width of the residual stream to keep; exact under root-mean-square norms, inexact under LayerNorm.", true),
     ];
 
+    private static readonly (string Word, Metric Metric)[] Metrics =
+    [
+        ("top1", Metric.Top1), ("kullback-leibler", Metric.KullbackLeibler), ("jensen-shannon", Metric.JensenShannon), ("cosine", Metric.Cosine), ("relative-error", Metric.RelativeError),
+    ];
+
     private readonly Option<double?> _keep = CommonOptions.Fraction("--keep",
         "Fraction of the units to keep in every exact group of channels, neurons, heads, experts and hidden state.");
 
@@ -38,6 +43,11 @@ internal sealed class SlimOptions
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
         "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
     private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: as the preset]", "uniform", "global", "divergence");
+    private readonly Option<string?> _divergence = CommonOptions.Choice("--divergence",
+        "How outputs are compared where sizes or depth are chosen by them. [default: as the preset]", [.. Metrics.Select(m => m.Word)]);
+    private readonly Option<double?> _agreement = CommonOptions.Fraction("--agreement",
+        "Refuse to write a model that agrees less with the dense one, on the last quarter of the calibration data, which nothing else then uses.");
+    private readonly Option<string?> _metric = CommonOptions.Choice("--metric", "How --agreement is measured. [default: top1]", [.. Metrics.Select(m => m.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
         "Whether all layers are fitted at once or one after the other, each to what the layers before it, already pruned, give it. [default: as the preset]", "one-shot", "sequential");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
@@ -67,7 +77,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, _divergence, _agreement, _metric,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -108,11 +118,16 @@ internal sealed class SlimOptions
             Allocate = result.GetValue(_allocate) switch { "uniform" => Allocation.Uniform, "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => null },
             Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, _ => null },
             Preset = preset,
+            DivergenceMetric = MetricOf(result, _divergence),
+            Guard = result.GetValue(_agreement) is { } agreement ? new Guard(Agreement: agreement, Metric: MetricOf(result, _metric) ?? Metric.Top1)
+                : MetricOf(result, _metric) is not null ? throw new UsageException("--metric says how --agreement is measured: give --agreement too.") : null,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
         };
     }
+
+    private static Metric? MetricOf(ParseResult result, Option<string?> option) => result.GetValue(option) is { } word ? Metrics.First(m => m.Word == word).Metric : null;
 
     private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, PruneRule scored, AxisAnalysis analysis)
     {
