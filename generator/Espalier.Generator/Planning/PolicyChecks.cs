@@ -48,7 +48,7 @@ internal static class PolicyChecks
         foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
         if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
         if (policy.Guard is { Agreement: null, Metric: not "Top1" and var metric })
-            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "", ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough: Agreement = …"]));
+            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "", ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough with Agreement"]));
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
