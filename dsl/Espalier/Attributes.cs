@@ -32,7 +32,28 @@ public sealed class BudgetAttribute : Attribute
     public double Latency { get; set; } = double.NaN;
 }
 
-/// <summary>How the budget is spread over groups; <see cref="Allocation.Uniform"/> without this attribute.</summary>
+/// <summary>
+/// The method of the literature that says what a policy's other attributes leave open. Without this attribute it is <see cref="Preset.Best"/> where the policy has
+/// calibration data, and <see cref="Preset.Magnitude"/> where it has none. <see cref="Presets"/> tells what each is.
+/// </summary>
+/// <param name="preset">The preset.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class PresetAttribute(Preset preset) : Attribute
+{
+    /// <summary>The preset.</summary>
+    public Preset Preset { get; } = preset;
+}
+
+/// <summary>In which order layers are pruned and made up for; as the preset says without this attribute.</summary>
+/// <param name="schedule">The schedule.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class ScheduleAttribute(Schedule schedule) : Attribute
+{
+    /// <summary>The schedule.</summary>
+    public Schedule Schedule { get; } = schedule;
+}
+
+/// <summary>How the budget is spread over groups; as the preset says without this attribute.</summary>
 /// <param name="allocation">The allocation.</param>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class AllocateAttribute(Allocation allocation) : Attribute
@@ -102,7 +123,7 @@ public sealed class DropAttribute(Axis axis, string pattern = "*") : Attribute
     public int AtMost { get; set; } = 1;
 }
 
-/// <summary>How a rule ranks its units; <see cref="Criterion.L2"/> for units and <see cref="Criterion.BlockSimilarity"/> for depth without this attribute.</summary>
+/// <summary>How a rule ranks its units; as the preset says without this attribute.</summary>
 /// <param name="criterion">The criterion.</param>
 [AttributeUsage(AttributeTargets.Property, Inherited = false)]
 public sealed class ScoreAttribute(Criterion criterion) : Attribute
@@ -120,7 +141,7 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
     public string? ScoreFile { get; set; }
 }
 
-/// <summary>How the weights that read a rule's groups make up for what is removed; <see cref="With.None"/> without this attribute.</summary>
+/// <summary>How the weights that read a rule's groups make up for what is removed; as the preset says without this attribute.</summary>
 /// <param name="with">The compensation.</param>
 [AttributeUsage(AttributeTargets.Property, Inherited = false)]
 public sealed class CompensateAttribute(With with) : Attribute

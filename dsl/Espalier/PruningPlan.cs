@@ -21,11 +21,14 @@ public sealed record PruningPlan
     /// <summary>What the slim model may cost; null where each rule's own ratio decides.</summary>
     public Budget? Budget { get; init; }
 
-    /// <summary>How the budget is spread.</summary>
-    public Allocation Allocate { get; init; } = Allocation.Uniform;
+    /// <summary>The method that says what the plan leaves open; null for <see cref="Espalier.Preset.Best"/> with calibration data and <see cref="Espalier.Preset.Magnitude"/> without.</summary>
+    public Preset? Preset { get; init; }
 
-    /// <summary>In which order layers are made up for.</summary>
-    public Schedule Schedule { get; init; }
+    /// <summary>How the budget is spread; null as the preset says.</summary>
+    public Allocation? Allocate { get; init; }
+
+    /// <summary>In which order layers are made up for; null as the preset says.</summary>
+    public Schedule? Schedule { get; init; }
 
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
@@ -76,8 +79,8 @@ public sealed record PruneRule
     /// <summary>Kept counts are multiples of this; 0 means the kind's default: 16 for channels, 1 elsewhere.</summary>
     public int RoundTo { get; init; }
 
-    /// <summary>How units are ranked.</summary>
-    public Criterion Score { get; init; } = Criterion.L2;
+    /// <summary>How units are ranked; null as the preset says.</summary>
+    public Criterion? Score { get; init; }
 
     /// <summary>How what a unit scores in several weights becomes one number.</summary>
     public Aggregate Aggregate { get; init; }
@@ -85,8 +88,8 @@ public sealed record PruneRule
     /// <summary>The file that <see cref="Criterion.File"/> reads, relative to the project or the working directory; null for every other criterion.</summary>
     public string? ScoreFile { get; init; }
 
-    /// <summary>How readers of the group make up for what is removed.</summary>
-    public With Compensate { get; init; }
+    /// <summary>How readers of the group make up for what is removed; null as the preset says.</summary>
+    public With? Compensate { get; init; }
 
     /// <summary>Whether groups that are marked inexact may be pruned by this rule.</summary>
     public bool AllowInexact { get; init; }
@@ -107,11 +110,11 @@ public sealed record DropRule
     /// <summary>Glob over block names.</summary>
     public string Pattern { get; init; } = "*";
 
-    /// <summary>How many are removed.</summary>
-    public int AtMost { get; init; }
+    /// <summary>How many are removed; null where the budget decides: as many as it takes.</summary>
+    public int? AtMost { get; init; }
 
-    /// <summary><see cref="Criterion.BlockSimilarity"/>, or <see cref="Criterion.Random"/>; without calibration data synthetic inputs are used and the report says so.</summary>
-    public Criterion Score { get; init; } = Criterion.BlockSimilarity;
+    /// <summary><see cref="Criterion.BlockSimilarity"/>, <see cref="Criterion.OutputDivergence"/> or <see cref="Criterion.Random"/>; null as the preset says. Without calibration data synthetic inputs are used and the report says so.</summary>
+    public Criterion? Score { get; init; }
 
     /// <summary>Where the rule was written, as <c>file(line,column)</c>; empty on the command line.</summary>
     public string Location { get; init; } = "";

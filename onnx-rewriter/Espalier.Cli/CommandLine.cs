@@ -72,6 +72,7 @@ internal static class CommandLine
             VerifyCommand.Create(terminal),
             DiffCommand.Create(terminal),
             WhyCommand.Create(terminal),
+            PresetsCommand.Create(terminal),
             BenchCommand.Create(terminal),
             ManifestCommand.Create(terminal),
             BuildCommand.Create(terminal),
@@ -92,6 +93,7 @@ internal static class CommandLine
             ["verify"] = VerifyCommand.Examples,
             ["diff"] = DiffCommand.Examples,
             ["why"] = WhyCommand.Examples,
+            ["presets"] = PresetsCommand.Examples,
             ["bench"] = BenchCommand.Examples,
             ["manifest"] = ManifestCommand.Examples,
         });

@@ -32,30 +32,27 @@ internal static class DepthSelector
         var gone = new HashSet<int>();
         foreach (var rule in plan.Drop)
         {
+            var left = Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics).ToList();
             int count = 0;
-            if (rule.Score == Criterion.OutputDivergence)
+            while (rule.AtMost is { } most ? count < most : !Holds())
             {
-                var left = Candidates(plan, rule, analysis).Where(b => !b.Sublayers.Any(gone.Contains)).ToList();
-                for (; count < rule.AtMost && left.Count > 0; count++)
-                {
-                    // Of equal divergences the earlier block goes.
-                    var next = left.Select(b => (Block: b, Divergence: Without(analysis, [.. removed, b.Id], probe!))).MinBy(e => e.Divergence).Block;
-                    gone.UnionWith(next.Sublayers);
-                    removed.Add(next.Id);
-                    left.RemoveAll(b => b.Sublayers.Any(gone.Contains));
-                }
-            }
-            else foreach (var block in Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics))
-            {
-                if (count == rule.AtMost) break;
-                if (block.Sublayers.Any(gone.Contains)) continue;
-                gone.UnionWith(block.Sublayers);
-                removed.Add(block.Id);
+                left.RemoveAll(b => b.Sublayers.Any(gone.Contains));
+                if (left.Count == 0) break;
+                // One after the other, each given those that are already gone; of equal divergences the earlier block goes.
+                var next = rule.Score == Criterion.OutputDivergence
+                    ? left.Select(b => (Block: b, Divergence: Without(analysis, [.. removed, b.Id], probe!))).MinBy(e => e.Divergence).Block : left[0];
+                gone.UnionWith(next.Sublayers);
+                removed.Add(next.Id);
                 count++;
             }
-            if (count < rule.AtMost) notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {PlanResolver.CamelCase(rule.Axis)} could be removed; the others are protected or already gone.");
+            string kind = PlanResolver.CamelCase(rule.Axis);
+            if (count < rule.AtMost) notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {kind} could be removed; the others are protected or already gone.");
+            if (rule.AtMost is null && !Holds() && !plan.Prune.Any(r => r.Keep is null))
+                throw new EspalierException($"{PlanResolver.Describe(rule)}: without any of its {kind} the model still costs more than the budget allows. Raise the budget, or prune units too.");
         }
         return [.. removed];
+
+        bool Holds() => PlanResolver.Limits(plan.Budget).All(l => analysis.Cost.Evaluate(l.Unit, null, gone) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
     }
 
     private static double Without(AxisAnalysis analysis, ImmutableArray<int> blocks, IModelProbe probe)
@@ -75,6 +72,7 @@ internal static class DepthSelector
             var random = new Random(seed);
             return [.. candidates.Select(b => (Block: b, Score: random.NextDouble())).OrderBy(e => e.Score).Select(e => e.Block)];
         }
+        if (rule.Score == Criterion.OutputDivergence) return candidates;
         if (statistics is null)
             throw new EspalierException($"{PlanResolver.Describe(rule)}: block similarity needs calibration, but there is none. Give calibration data, or use Random.");
         var unmeasured = candidates.FirstOrDefault(b => !statistics.BlockCosine.ContainsKey(b.Id));

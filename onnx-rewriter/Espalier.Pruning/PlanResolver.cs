@@ -136,6 +136,8 @@ internal static class PlanResolver
         {
             if (rule.Axis is not (Axis.Sublayers or Axis.Blocks))
                 throw new EspalierException($"{Describe(rule)}: a drop rule removes sublayers or blocks, not {CamelCase(rule.Axis)}.");
+            if (rule.AtMost is null && plan.Budget is null)
+                throw new EspalierException($"{Describe(rule)}: neither AtMost nor a budget says how many are removed. Give the rule an AtMost, or the plan a budget.");
             if (rule.AtMost < 1) throw new EspalierException($"{Describe(rule)}: AtMost is {rule.AtMost}, but must be at least 1.");
             if (rule.Score is not (Criterion.BlockSimilarity or Criterion.OutputDivergence or Criterion.Random))
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity, OutputDivergence or Random.");

@@ -21,6 +21,7 @@ public static class Slimmer
     /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
     public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null)
     {
+        plan = Presets.Complete(plan, hasData: false);
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
@@ -39,25 +40,26 @@ public static class Slimmer
     /// <exception cref="EspalierException">A rule matches nothing, or a number is out of range.</exception>
     public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
     {
+        plan = Presets.Complete(plan, hasData: false);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
-            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score)) consumers.UnionWith(readers);
-            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score)) covariance.UnionWith(readers);
+            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value)) consumers.UnionWith(readers);
+            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
-        if (AllocationEvidence.NeedsBlocks(plan.Allocate)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
+        if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
         return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
     }
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
-        => plan.Schedule == Schedule.Sequential || (AllocationEvidence.NeedsDivergence(plan.Allocate) && plan.Budget is not null)
+        => plan.Schedule == Schedule.Sequential || (AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) && plan.Budget is not null)
             || plan.Budget?.Latency is not null
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
 
@@ -70,13 +72,13 @@ public static class Slimmer
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), statistics, plan.Seed, notes);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
-        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate);
+        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
         var evidence = new AllocationEvidence
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
             Time = probe is null ? null : choice => Run(choice, probe.Time),
-            BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
-            Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
+            BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
+            Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, evidence);
         return (new Selection(kept, blocks), methods);

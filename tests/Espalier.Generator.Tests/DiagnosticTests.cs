@@ -196,7 +196,7 @@ public class DiagnosticTests
     [Theory]
     [InlineData("[{|ESP0015:Prune(Axis.Blocks, Keep = 0.5)|}]", "Blocks does not go with [Prune]. Sublayers and Blocks go with [Drop].")]
     [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity or Random.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(With.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
     public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));

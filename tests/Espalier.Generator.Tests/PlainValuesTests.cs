@@ -49,12 +49,14 @@ public class PlainValuesTests
     public void WhatIsAbsentHasItsDefault()
     {
         var plan = PlanJson.Parse("""{"prune": [{"axis": "heads"}], "drop": [{}], "calibration": {}}""");
-        Assert.Equal((Axis.Heads, "*", 1, Criterion.L2), (plan.Prune[0].Axis, plan.Prune[0].Pattern, plan.Prune[0].MinKeep, plan.Prune[0].Score));
-        Assert.Equal((Axis.Sublayers, Criterion.BlockSimilarity), (plan.Drop[0].Axis, plan.Drop[0].Score));
+        Assert.Equal((Axis.Heads, "*", 1, null), (plan.Prune[0].Axis, plan.Prune[0].Pattern, plan.Prune[0].MinKeep, plan.Prune[0].Score));
+        Assert.Equal((Axis.Sublayers, null, null), (plan.Drop[0].Axis, plan.Drop[0].Score, plan.Drop[0].AtMost));
+        Assert.Equal((null, null, null), (plan.Preset, plan.Allocate, plan.Schedule));
+        Assert.Equal((Preset.ZipLm, Schedule.OneShot), (PlanJson.Parse("""{"preset": "zipLm"}""").Preset, PlanJson.Parse("""{"schedule": "oneShot"}""").Schedule));
         Assert.Equal(128, plan.Calibration!.Samples);
         Assert.Empty(plan.Protect);
         Assert.Equal(1, ReportJson.Parse("{}").PredictedTimeRatio);
-        Assert.Equal(Criterion.L2, ReportJson.Parse("""{"plan": {"prune": [{}]}}""").Plan.Prune[0].Score);
+        Assert.Null(ReportJson.Parse("""{"plan": {"prune": [{}]}}""").Plan.Prune[0].Score);
         Assert.Equal("no change\n", DiffJson.Parse("{}").ToString());
     }
 

@@ -21,13 +21,16 @@ internal static class PlanJsonWriter
             json.Property("model", policy.ModelKey);
             json.Array("prune", resolved.Rules.Where(r => PolicyResolver.IsPrune(r.Rule)), rule => Prune(json, resolved, rule));
             json.Array("drop", resolved.Rules.Where(r => PolicyResolver.IsDrop(r.Rule)), rule => Drop(json, rule.Rule));
-            json.Object("budget", policy.Budget?.Limits().Any() == true ? policy.Budget : null, budget =>
+            json.Object("budget", policy.Budget?.IsSet == true ? policy.Budget : null, budget =>
             {
                 json.Property("macs", budget.Macs);
                 json.Property("parameters", budget.Parameters);
                 json.Property("bytes", budget.Bytes);
+                json.Property("latency", budget.Latency);
             });
+            json.Property("preset", Camel(policy.Preset));
             json.Property("allocate", Camel(policy.Allocation));
+            json.Property("schedule", Camel(policy.Schedule));
             json.Strings("protect", policy.Protect);
             json.Object("calibration", policy.Calibration.FirstOrDefault(c => c.Problem.Length == 0), calibration =>
             {
@@ -59,10 +62,10 @@ internal static class PlanJsonWriter
         json.Property("keep", prune.Keep);
         json.Property("minKeep", prune.MinKeep);
         json.Property("roundTo", prune.RoundTo);
-        json.Property("score", Camel(rule.Rule.Score ?? "L2"));
+        json.Property("score", Camel(rule.Rule.Score));
         json.Property("aggregate", Camel(rule.Rule.Aggregate));
         json.Property("scoreFile", rule.Rule.ScoreFile);
-        json.Property("compensate", Camel(rule.Rule.Compensate ?? "None"));
+        json.Property("compensate", Camel(rule.Rule.Compensate));
         json.Property("allowInexact", prune.AllowInexact);
         json.Property("location", "");
     }
@@ -73,11 +76,11 @@ internal static class PlanJsonWriter
         json.Property("axis", Camel(rule.Drop!.Axis));
         json.Property("pattern", rule.Drop.Pattern);
         json.Property("atMost", rule.Drop.AtMost);
-        json.Property("score", Camel(rule.Score ?? "BlockSimilarity"));
+        json.Property("score", Camel(rule.Score));
         json.Property("location", "");
     }
 
-    private static string Camel(string name) => name.Length == 0 ? name : char.ToLowerInvariant(name[0]) + name.Substring(1);
+    private static string? Camel(string? name) => name is null || name.Length == 0 ? name : char.ToLowerInvariant(name[0]) + name.Substring(1);
 }
 
 /// <summary>JSON on one line, with a blank after each comma and colon.</summary>

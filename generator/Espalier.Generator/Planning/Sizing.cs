@@ -28,11 +28,14 @@ internal sealed class Sizing
     public static Sizing Solve(PolicyModel policy, Manifest manifest, List<OwnedGroups> owned, List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops, List<Finding> findings)
     {
         var sizing = new Sizing(manifest, policy, drops);
-        var global = policy.Allocation == "Global";
-        foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, global, findings);
+        // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude (Espalier.Presets.Complete): both keep the
+        // ratio of a rule in every group, and Best spreads a budget by what it measures.
+        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" || (policy.Allocation is null && policy.Preset is not null);
+        var spreadsBudget = policy.Budget?.Latency is not null || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
+        foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
         foreach (var rule in open) sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");
-        sizing.Spread(open, global, policy, findings);
+        sizing.Spread(open, spreadsBudget, policy, findings);
         return sizing;
     }
 
@@ -78,12 +81,12 @@ internal sealed class Sizing
     }
 
     /// <summary>The rules that the budget decides on.</summary>
-    private void Spread(List<OwnedGroups> open, bool global, PolicyModel policy, List<Finding> findings)
+    private void Spread(List<OwnedGroups> open, bool unevenly, PolicyModel policy, List<Finding> findings)
     {
         var least = UniformOf(open, 0);
         if (_limits.Count == 0)
         {
-            // Without a bound nothing decides; that is reported, and the sizes say what the rules allow.
+            // No bound that the manifest prices: where weights or times decide, or nothing does (which is reported), the sizes say what the rules allow.
             Merge(_least, least);
             Merge(_most, UniformOf(open, 1));
             return;
@@ -95,7 +98,7 @@ internal sealed class Sizing
             Merge(_most, least);
             return;
         }
-        if (global)
+        if (unevenly)
         {
             Merge(_least, least);
             Merge(_most, UniformOf(open, 1));

@@ -10,13 +10,18 @@ internal sealed record PolicyModel(
     int Seed,
     EquatableArray<RuleModel> Rules,
     BudgetModel? Budget,
-    string Allocation,
+    string? Preset,
+    string? Allocation,
+    string? Schedule,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     EquatableArray<CalibrationModel> Calibration)
 {
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
     public string FullName => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
+
+    /// <summary>Whether a method gives calibration data.</summary>
+    public bool IsCalibrated => Calibration.Any(c => c.Problem.Length == 0);
 
     /// <summary>The model's path as manifests state it.</summary>
     public string ModelKey => Normalise(Model);
@@ -54,9 +59,12 @@ internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int
 
 internal sealed record DropModel(string Axis, string Pattern, int AtMost);
 
-internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes)
+internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency)
 {
-    /// <summary>The bounds that are set, by the unit's name in the manifest.</summary>
+    /// <summary>Whether it bounds anything.</summary>
+    public bool IsSet => Latency is not null || Limits().Any();
+
+    /// <summary>The bounds that are set and that the manifest prices, by the unit's name in the manifest.</summary>
     public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()
     {
         if (Macs is { } macs) yield return ("macs", "Macs", macs);

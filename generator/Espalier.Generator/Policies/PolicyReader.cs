@@ -35,8 +35,10 @@ internal static class PolicyReader
             model,
             Named<int>(policy, "Seed") ?? 0,
             rules.ToEquatable(),
-            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes")),
-            Find(type, "AllocateAttribute") is { } allocate ? EnumName(Argument(allocate, 0)) : "Uniform",
+            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes"), Named<double>(budget, "Latency")),
+            EnumOf(type, "PresetAttribute"),
+            EnumOf(type, "AllocateAttribute"),
+            EnumOf(type, "ScheduleAttribute"),
             guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement")),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             calibration.ToEquatable());
@@ -45,6 +47,8 @@ internal static class PolicyReader
     /// <summary>Whether an attribute is Espalier's of the given name.</summary>
     public static bool Is(AttributeData attribute, string name)
         => attribute.AttributeClass is { ContainingNamespace: { Name: "Espalier", ContainingNamespace.IsGlobalNamespace: true } } type && type.Name == name;
+
+    private static string? EnumOf(ISymbol symbol, string attribute) => Find(symbol, attribute) is { } found ? EnumName(Argument(found, 0)) : null;
 
     private static AttributeData? Find(ISymbol symbol, string name) => symbol.GetAttributes().FirstOrDefault(a => Is(a, name));
 

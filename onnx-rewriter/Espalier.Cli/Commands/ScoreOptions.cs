@@ -16,7 +16,7 @@ internal sealed class ScoreOptions
         [("sum", Aggregate.Sum), ("mean", Aggregate.Mean), ("max", Aggregate.Max), ("median", Aggregate.Median), ("product", Aggregate.Product)];
 
     private readonly Option<string?> _score = CommonOptions.Choice("--score",
-        "How units are ranked. variance, wanda, optimal-brain, fluctuation and activation-share need activations; file reads --score-file. [default: l2]",
+        "How units are ranked. variance, wanda, optimal-brain, fluctuation and activation-share need activations; file reads --score-file. [default: as the preset]",
         [.. Criteria.Select(c => c.Word)]);
     private readonly Option<string?> _aggregate = CommonOptions.Choice("--aggregate",
         "How what a unit scores in several weights becomes one number, for scores that read weights alone. [default: sum]", [.. Aggregates.Select(a => a.Word)]);
@@ -39,7 +39,7 @@ internal sealed class ScoreOptions
         if (file is { Exists: false }) throw new UsageException($"--score-file: there is no file '{file}'.");
         return new PruneRule
         {
-            Score = file is not null ? Criterion.File : Criteria.First(c => c.Word == (word ?? "l2")).Criterion,
+            Score = file is not null ? Criterion.File : word is null ? result.GetValue(_aggregate) is null ? null : Criterion.L2 : Criteria.First(c => c.Word == word).Criterion,
             Aggregate = Aggregates.First(a => a.Word == (result.GetValue(_aggregate) ?? "sum")).Aggregate,
             ScoreFile = file?.ToString(),
         };

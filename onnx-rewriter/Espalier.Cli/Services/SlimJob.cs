@@ -13,6 +13,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
 
     private const int EquivalenceRuns = 2;
 
+    private PruningPlan? _complete;
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
 
@@ -29,12 +30,12 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var notes = new List<string>();
         CalibrationStatistics? statistics = null;
         ModelProbe? probe = null;
-        if (Slimmer.Needs(plan, analysis) is { } needs)
+        if (Slimmer.Needs(Plan, analysis) is { } needs)
         {
             var samples = Real();
             if (samples is null)
             {
-                samples = RandomInputs.Many(dense, Math.Min(plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), plan.Seed, Sizes(), Fill);
+                samples = RandomInputs.Many(dense, Math.Min(Plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), Plan.Seed, Sizes(), Fill);
                 notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
             }
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
@@ -43,9 +44,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(dense, plan, analysis, statistics, probe);
-        if (plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
-        if (plan.HoistInitializers)
+        var slim = Slimmer.Run(dense, Plan, analysis, statistics, probe);
+        if (Plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
+        if (Plan.HoistInitializers)
         {
             var hoisted = Hoisting.Apply(slim.Model, out var inputs);
             if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
@@ -62,7 +63,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             var selection = Equivalence.Selection(analysis, slim.Report, exactOnly: true);
             var plain = Surgery.Apply(analysis, selection);
             using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
-            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
+            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, Plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
             if (!found.IsExact)
                 throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most {found.Tolerance:0e+0} is rounding."));
             yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
@@ -81,6 +82,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
     }
 
+    /// <summary>The plan with what it leaves open written down.</summary>
+    private PruningPlan Plan => _complete ??= Presets.Complete(plan, hasData: Samples is not null || plan.Calibration?.Path is not null);
+
     /// <summary>Sizes with which the model runs: found once.</summary>
     private IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);
 
@@ -89,7 +93,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (_read is not null) return _read;
         progress.Step("reading calibration data");
         if (Samples is not null) _read = [.. Samples()];
-        else if (plan.Calibration?.Path is { } path) _read = CalibrationData.Read(path, dense, new DataOptions { Samples = plan.Calibration.Samples });
+        else if (Plan.Calibration?.Path is { } path) _read = CalibrationData.Read(path, dense, new DataOptions { Samples = Plan.Calibration.Samples });
         return _read;
     }
 

@@ -35,34 +35,36 @@ public static class Allocator
         IReadOnlyList<Candidate> candidates, IReadOnlySet<int>? removedSublayers = null, ICollection<string>? notes = null, AllocationEvidence? evidence = null)
     {
         evidence ??= new();
+        var allocation = plan.Allocate ?? Allocation.Uniform;
         var counts = new Dictionary<int, int>();
         foreach (var own in candidates.Where(c => c.Rule.Keep is not null).GroupBy(c => c.Rule, ReferenceEqualityComparer.Instance))
-            Merge(counts, Spread.Of(plan.Allocate, Population.Of([.. own]), evidence, notes).Ratio(own.First().Rule.Keep!.Value, cost));
+            Merge(counts, Spread.Of(allocation, Population.Of([.. own]), evidence, notes).Ratio(own.First().Rule.Keep!.Value, cost));
         var open = Population.Of([.. candidates.Where(c => c.Rule.Keep is null)]);
         if (plan.Budget is null)
         {
-            if (open.Count > 0 && plan.Allocate == Allocation.PqIndex) Merge(counts, PqIndex.Own(open, evidence));
+            if (open.Count > 0 && allocation == Allocation.PqIndex) Merge(counts, PqIndex.Own(open, evidence));
             return Kept(counts);
         }
 
         var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
-        double? latency = plan.Budget.Latency;
+        double? latency = plan.Budget.Latency, missed = null;
         for (int round = 1; ; round++)
         {
             var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
-            if (!bounds.Hold(Spread.Least(open))) throw bounds.OutOfReach(Spread.Least(open), open.Count);
-            var choice = plan.Allocate switch
+            if (!bounds.Hold(Spread.Least(open))) throw missed is { } last ? bounds.TooSlow(last) : bounds.OutOfReach(Spread.Least(open), open.Count);
+            var choice = allocation switch
             {
                 Allocation.Divergence => ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess),
                 Allocation.Search => SwapSearch.Run(open, ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
                 Allocation.Latency => LatencyProgram.Solve(ErrorDatabase.Measure(open, Divergence), table!, bounds.Hold),
-                _ => Spread.Of(plan.Allocate, open, evidence, notes).Budget(bounds.Hold),
+                _ => Spread.Of(allocation, open, evidence, notes).Budget(bounds.Hold),
             };
             if (table is not null && Time(choice) is var time)
             {
                 if (time.Ratio > plan.Budget.Latency!.Value * LatencyNoise)
                 {
                     if (round == LatencyRounds) throw bounds.TooSlow(time.Ratio);
+                    missed = time.Ratio;
                     latency *= 0.99 * plan.Budget.Latency.Value / time.Ratio;
                     continue;
                 }
@@ -74,7 +76,7 @@ public static class Allocator
         }
 
         double Divergence(IReadOnlyDictionary<int, int> choice) => evidence.Divergence is { } measure ? measure(Kept(With(choice)))
-            : throw new EspalierException($"Allocation {plan.Allocate} chooses by the outputs of changed models, but there is nothing to run them on. Give calibration data, or use another allocation.");
+            : throw new EspalierException($"Allocation {allocation} chooses by the outputs of changed models, but there is nothing to run them on. Give calibration data, or use another allocation.");
 
         ModelTime Time(IReadOnlyDictionary<int, int> choice) => evidence.Time is { } measure ? measure(Kept(With(choice)))
             : throw new EspalierException("The budget bounds the latency, but there is nothing to measure it on. Run models, or bound the multiply-accumulates.");

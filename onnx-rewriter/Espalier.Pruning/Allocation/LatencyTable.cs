@@ -5,13 +5,20 @@ namespace Espalier.Pruning;
 /// <summary>
 /// Time of one run as a fraction of the dense model's, for any choice of sizes, from measurements of a few sizes of each population alone (the
 /// latency table of ZipLM, arXiv:2302.04089). An operator that two populations share gets faster by the product of what each alone does:
-/// t(choice) = t₀ · Σ_m w_m · Π_{p ∈ m} f_p, where w_m is the share of a monomial m of the multiply-accumulates, and f_p = 1 − (1 − t_p/t₀)/Σ_{m ∋ p} w_m is such that
-/// the table is exact at what was measured, as far as a factor below 0 is no time.
+/// t(choice) = t₀ · Σ_m w_m · Π_{p ∈ m} f_p over sets m of populations that meet in operators. The weights w are the multiply-accumulates, scaled (iterative
+/// proportional fitting) until each population takes part in as much of the time as its smallest size saves, R_p = (1 − t_p/t₀)/(1 − share). f_p = 1 − (1 − t_p/t₀)/R_p then makes
+/// the table exact at what was measured.
 /// </summary>
 internal sealed class LatencyTable
 {
     /// <summary>Kept fractions that are measured; between them time is taken to be linear.</summary>
     private static readonly double[] Measured = [0.75, 0.5, 0.25, 0];
+
+    /// <summary>Rounds of the fit; it converges geometrically.</summary>
+    private const int FittingRounds = 200;
+
+    /// <summary>Share of the time, before it is fitted, that no population changes: small, so that where the fit needs none it has none.</summary>
+    private const double Rest = 1e-6;
 
     private readonly IReadOnlyList<Population> _populations;
     private readonly double _whole;
@@ -39,19 +46,17 @@ internal sealed class LatencyTable
             weights[key] = (weights.GetValueOrDefault(key).Weight + macs, own);
         }
         double all = weights.Values.Sum(w => w.Weight);
-        if (all > 0) _parts.AddRange(weights.Values.Select(w => (w.Weight / all, w.Populations)));
-        else _parts.Add((1, []));
+        if (all > 0) _parts.AddRange(weights.Values.Where(w => w.Weight > 0).Select(w => (w.Weight / all, w.Populations)));
+        if (!_parts.Any(w => w.Populations.Length == 0)) _parts.Add((all > 0 ? Rest : 1, []));
+
+        // Fewer units are never slower than more: what says so is noise, or a width that nothing is gained by.
+        var saved = rows.Select(own => own.Select((_, k) => Math.Max(0, own.Take(k + 1).Max(r => 1 - (r.Time / whole)))).ToList()).ToList();
+        double[] share = [.. saved.Select((own, p) => own.Count == 0 ? 0 : Math.Clamp(own[^1] / (1 - rows[p][^1].Share), 0, 1 - Rest))];
+        Fit(share);
         for (int p = 0; p < populations.Count; p++)
         {
-            double share = _parts.Where(w => w.Populations.Contains(p)).Sum(w => w.Weight), factor = 1;
-            var factors = new List<(double, double)> { (1, 1) };
-            foreach (var (kept, time) in rows[p])
-            {
-                // Fewer units are never slower than more: what says so is noise, or a width that nothing is gained by.
-                if (share > 0) factor = Math.Min(factor, Math.Max(0, 1 - ((1 - (time / whole)) / share)));
-                factors.Add((kept, factor));
-            }
-            _factors.Add(factors);
+            double fitted = WeightOf(p);
+            _factors.Add([(1, 1), .. rows[p].Select((row, k) => (row.Share, fitted > 0 ? Math.Max(0, 1 - (saved[p][k] / fitted)) : 1))]);
         }
     }
 
@@ -86,6 +91,26 @@ internal sealed class LatencyTable
     {
         double[] factor = [.. _populations.Select((p, i) => Factor(i, p.Share(choice)))];
         return _whole * _parts.Sum(w => w.Populations.Aggregate(w.Weight, (t, p) => t * factor[p]));
+    }
+
+    private double WeightOf(int population) => _parts.Where(w => w.Populations.Contains(population)).Sum(w => w.Weight);
+
+    /// <summary>Scales the weights until they add up to 1 and those of each population to its share.</summary>
+    private void Fit(double[] share)
+    {
+        for (int round = 0; round < FittingRounds; round++)
+        {
+            for (int p = 0; p < share.Length; p++)
+            {
+                double own = WeightOf(p), others = _parts.Sum(w => w.Weight) - own;
+                if (own <= 0 || others <= 0) continue;
+                for (int i = 0; i < _parts.Count; i++)
+                {
+                    var (weight, populations) = _parts[i];
+                    _parts[i] = (weight * (populations.Contains(p) ? share[p] / own : (1 - share[p]) / others), populations);
+                }
+            }
+        }
     }
 
     private double Factor(int population, double share)

@@ -1,7 +1,7 @@
 namespace Espalier.Pruning;
 
 /// <summary>
-/// Search over allocations from a first one: one population gives up a few sixteenths, another takes what the budget has left for it, and what lowers
+/// Search over allocations from a first one: one or two populations give up a few sixteenths, another takes what the budget has left for it, and what lowers
 /// the divergence of the compensated model's outputs is kept. So errors that do not add up are seen, which a database of populations alone cannot. Mutations
 /// at equal cost with selection, as the last phase of ZipLM (arXiv:2302.04089) has them, one parent at a time.
 /// </summary>
@@ -32,12 +32,12 @@ internal static class SwapSearch
         double least = divergence(start);
         for (int proposal = 0, evaluations = 1; proposal < Proposals * Evaluations && evaluations < Evaluations; proposal++)
         {
-            int from = random.Next(populations.Count), to = random.Next(populations.Count - 1), steps = 1 << random.Next(3);
-            if (to >= from) to++;
-            var smaller = sizes[from].Where(s => populations[from].Share(s) < populations[from].Share(best)).Take(steps).LastOrDefault();
-            if (smaller is null) continue;
+            int to = random.Next(populations.Count), steps = 1 << random.Next(3);
+            // Two at once, because errors of two layers may cancel where that of one would not be taken.
+            int[] from = [.. Enumerable.Range(0, 1 + random.Next(2)).Select(_ => random.Next(populations.Count)).Where(p => p != to).Distinct()];
             var changed = new Dictionary<int, int>(best);
-            Allocator.Merge(changed, smaller);
+            foreach (int p in from)
+                if (sizes[p].Where(s => populations[p].Share(s) < populations[p].Share(best)).Take(steps).LastOrDefault() is { } smaller) Allocator.Merge(changed, smaller);
             var larger = sizes[to].Where(s => populations[to].Share(s) > populations[to].Share(best)).FirstOrDefault(s =>
             {
                 var wished = new Dictionary<int, int>(changed);

@@ -31,14 +31,15 @@ public static class Scorer
         foreach (var group in analysis.Groups.Where(g => rules.ContainsKey(g.Id)))
         {
             var rule = rules[group.Id];
-            switch (rule.Score)
+            var criterion = rule.Score ?? Criterion.L2;
+            switch (criterion)
             {
                 case Criterion.L1 or Criterion.L2 or Criterion.Lamp:
-                    norms.Add(WeightNorm.Of(group, rule.Score, rule.Aggregate, weights));
+                    norms.Add(WeightNorm.Of(group, criterion, rule.Aggregate, weights));
                     break;
                 case Criterion.NormScale:
                     var scales = places.Scales(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
-                    if (scales.Count > 0) norms.Add(new(group, rule.Score, rule.Aggregate, scales));
+                    if (scales.Count > 0) norms.Add(new(group, criterion, rule.Aggregate, scales));
                     else ByL2(group, rule, "no normalisation scales its units");
                     break;
                 case Criterion.GeometricMedian:
@@ -53,14 +54,14 @@ public static class Scorer
                     if (!files.TryGetValue(path, out var file)) files[path] = file = ScoreFile.Read(path);
                     scores[group.Id] = file.Of(group);
                     break;
-                case var criterion when NeedsStatistics(criterion):
+                case var _ when NeedsStatistics(criterion):
                     if (statistics is null)
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
                     Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
                     break;
                 default:
-                    throw new EspalierException($"Group '{group.Name}': {rule.Score} does not score units.");
+                    throw new EspalierException($"Group '{group.Name}': {criterion} does not score units.");
             }
         }
         foreach (var norm in norms.Where(n => n.Places.Count == 0))

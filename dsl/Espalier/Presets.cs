@@ -1,0 +1,107 @@
+namespace Espalier;
+
+/// <summary>A named method: how units are ranked, how a budget is spread, how readers make up for what is gone, and in which order.</summary>
+public enum Preset
+{
+    /// <summary>Ours: see <see cref="Presets"/>. The default where there are calibration data.</summary>
+    Best,
+    /// <summary>Norms of coupled weights, every group alike; needs no data. The default without calibration data.</summary>
+    Magnitude,
+    /// <summary>SPA.</summary>
+    Spa,
+    /// <summary>OBSPA.</summary>
+    Obspa,
+    /// <summary>FLAP.</summary>
+    Flap,
+    /// <summary>Wanda-sp.</summary>
+    WandaSp,
+    /// <summary>FASP.</summary>
+    Fasp,
+    /// <summary>ZipLM.</summary>
+    ZipLm,
+    /// <summary>ShortGPT.</summary>
+    ShortGpt,
+    /// <summary>SLEB.</summary>
+    Sleb,
+    /// <summary>FinerCut.</summary>
+    FinerCut,
+    /// <summary>Random units: the floor that every method must beat.</summary>
+    Random,
+}
+
+/// <summary>What a preset stands for.</summary>
+/// <param name="Title">Its name as its authors write it.</param>
+/// <param name="Citation">Where it is published, and what differs here.</param>
+/// <param name="Score">How units are ranked; null for a method on depth alone.</param>
+/// <param name="Compensate">How readers make up for what is gone.</param>
+/// <param name="Allocate">How a budget is spread.</param>
+/// <param name="Schedule">In which order.</param>
+public sealed record Method(string Title, string Citation, Criterion? Score, With Compensate, Allocation Allocate, Schedule Schedule = Schedule.OneShot)
+{
+    /// <summary>How norms of several weights become one number.</summary>
+    public Aggregate Aggregate { get; init; }
+
+    /// <summary>How sublayers or blocks are ranked.</summary>
+    public Criterion DepthScore { get; init; } = Criterion.BlockSimilarity;
+
+    /// <summary>What a method on depth removes; null where it removes units.</summary>
+    public Axis? Depth { get; init; }
+
+    /// <summary>Whether it looks at activations or outputs.</summary>
+    public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
+        || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.File);
+}
+
+/// <summary>The presets' methods.</summary>
+public static class Presets
+{
+    private static readonly Dictionary<Preset, Method> Methods = new()
+    {
+        [Preset.Best] = new("Best", "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs as error; least squares, layer by layer",
+            Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence, Schedule.Sequential) { DepthScore = Criterion.OutputDivergence },
+        [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights", Criterion.L2, With.None, Allocation.Uniform),
+        [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups", Criterion.L1, With.None, Allocation.Global),
+        [Preset.Obspa] = new("OBSPA", "arXiv:2403.18955: optimal brain scores, weights updated by least squares; with calibration data, or without them on random inputs", Criterion.OptimalBrain, With.LeastSquares, Allocation.Global),
+        [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, With.Bias, Allocation.Global),
+        [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)", Criterion.Wanda, With.None, Allocation.Uniform),
+        [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form", Criterion.Wanda, With.LeastSquares, Allocation.Uniform),
+        [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
+        [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
+        [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence },
+        [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence },
+        [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
+    };
+
+    /// <summary>The method of a preset.</summary>
+    public static Method Of(Preset preset) => Methods[preset];
+
+    /// <summary>Writes down what a plan leaves open: as its preset says, else as <see cref="Preset.Best"/> does with calibration data and <see cref="Preset.Magnitude"/> without.</summary>
+    /// <param name="plan">What the plan says itself stays.</param>
+    /// <param name="hasData">Whether there are calibration data.</param>
+    public static PruningPlan Complete(PruningPlan plan, bool hasData)
+    {
+        var preset = plan.Preset ?? (hasData ? Preset.Best : Preset.Magnitude);
+        var method = Of(preset);
+        var prune = plan.Prune;
+        var drop = plan.Drop;
+        if (method.Depth is { } axis)
+        {
+            if (drop.Count == 0) drop = [new DropRule { Name = method.Title, Axis = axis }];
+            // A method on depth leaves units alone unless a rule says how many.
+            prune = [.. prune.Where(r => r.Keep is not null)];
+        }
+        return plan with
+        {
+            Preset = preset,
+            Prune = [.. prune.Select(r => r with
+            {
+                Score = r.Score ?? method.Score ?? Criterion.L2,
+                Aggregate = r.Score is null ? method.Aggregate : r.Aggregate,
+                Compensate = r.Compensate ?? method.Compensate,
+            })],
+            Drop = [.. drop.Select(r => r with { Score = r.Score ?? method.DepthScore })],
+            Allocate = plan.Allocate ?? method.Allocate,
+            Schedule = plan.Schedule ?? method.Schedule,
+        };
+    }
+}

@@ -1,0 +1,84 @@
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+public class PresetTests
+{
+    [Fact]
+    public void What_a_plan_says_itself_stays()
+    {
+        var plan = new PruningPlan
+        {
+            Preset = Preset.Flap,
+            Prune = [new() { Axis = Axis.Neurons, Score = Criterion.L1, Aggregate = Aggregate.Max }, new() { Axis = Axis.Heads, Compensate = With.None }],
+            Drop = [new() { AtMost = 1 }],
+            Schedule = Schedule.Sequential,
+        };
+        var complete = Presets.Complete(plan, hasData: true);
+        Assert.Equal((Criterion.L1, Aggregate.Max, With.Bias), (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
+        Assert.Equal((Criterion.Variance, Aggregate.Sum, With.None), (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
+        Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential), (complete.Drop[0].Score, complete.Allocate, complete.Schedule));
+        Assert.Equal(PlanJson.Serialize(complete), PlanJson.Serialize(Presets.Complete(complete, hasData: false)));
+    }
+
+    [Theory]
+    [InlineData(true, Preset.Best)]
+    [InlineData(false, Preset.Magnitude)]
+    public void Without_a_preset_the_data_decide(bool hasData, Preset expected)
+    {
+        var complete = Presets.Complete(new PruningPlan { Prune = [new() { Axis = Axis.Neurons }] }, hasData);
+        var method = Presets.Of(expected);
+        Assert.Equal(expected, complete.Preset);
+        Assert.Equal((method.Score, method.Compensate, method.Allocate, method.Schedule), (complete.Prune[0].Score, complete.Prune[0].Compensate, complete.Allocate, complete.Schedule));
+        Assert.Equal(hasData, method.NeedsCalibration);
+    }
+
+    [Fact]
+    public void Every_preset_has_a_method_with_its_source()
+    {
+        foreach (var preset in Enum.GetValues<Preset>())
+        {
+            var method = Presets.Of(preset);
+            Assert.NotEmpty(method.Title);
+            Assert.Matches("arXiv:[0-9]{4}\\.[0-9]{5}", method.Citation);
+        }
+    }
+
+    public static TheoryData<Preset> All => [.. Enum.GetValues<Preset>()];
+
+    /// <summary>Every preset meets a budget on a network that has all it may want: blocks, sublayers, heads, neurons.</summary>
+    [Theory]
+    [MemberData(nameof(All))]
+    public void A_preset_meets_its_budget(Preset preset)
+    {
+        const int width = 12;
+        var g = new GraphBuilder(3);
+        string x = g.Input("x", "batch", 5, width);
+        for (int l = 0; l < 4; l++)
+        {
+            var (q, k, v) = (Split(g.Linear(x, $"b{l}.q", width, width)), Split(g.Linear(x, $"b{l}.k", width, width)), Split(g.Linear(x, $"b{l}.v", width, width)));
+            x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), g.Scalar(g.Fresh("root"), 0.5f))), v), width), $"b{l}.o", width, width));
+            x = g.Add(x, g.Linear(g.Relu(g.Linear(x, $"b{l}.up", width, 32)), $"b{l}.down", 32, width));
+        }
+        g.Output(g.Rename(g.Linear(x, "head", width, 4), "y"), "batch", 5, 4);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 8, 5, width)).ToList();
+        var plan = Presets.Complete(new PruningPlan
+        {
+            Preset = preset,
+            Prune = [new() { Axis = Axis.Heads }, new() { Axis = Axis.Neurons }],
+            Budget = new Budget(Macs: 0.6),
+        }, hasData: true);
+        var needs = Slimmer.Needs(plan, analysis);
+        Assert.Equal(Presets.Of(preset).NeedsCalibration, needs is not null);
+        var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
+        Assert.InRange(report.After.Macs, 1, 0.6 * report.Before.Macs);
+        Assert.Equal(Presets.Of(preset).Depth is not null, report.Blocks.Count > 0);
+        Assert.InRange(Planted.Error(dense, slim), 1e-6, 10);
+
+        string Split(string t) => g.SplitHeads(t, 3, 4);
+    }
+}
