@@ -17,6 +17,11 @@ public interface IModelProbe
     /// <summary>How long one run of the dense model and of a changed one takes on this machine.</summary>
     ModelTime Time(OnnxModel changed);
 
+    /// <summary>The same for one model with gates, in one session.</summary>
+    /// <param name="gated">The dense model with further inputs that need not be given.</param>
+    /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
+    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings);
+
     /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>
     /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
     IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);

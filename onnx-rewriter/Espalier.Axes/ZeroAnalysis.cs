@@ -38,7 +38,7 @@ internal sealed class ZeroAnalysis
                     continue;
                 }
                 foreach (var leaf in (tensor.Terms ?? []).SelectMany(t => t.Leaves).Distinct())
-                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with", Tensor: tensor.Name));
+                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with", Tensor: tensor.Name, OfMasking: true));
             }
     }
 
@@ -93,13 +93,13 @@ internal sealed class ZeroAnalysis
             if (term.Head is not FactorTerm && operands.Any(o => IsZeroAt(_state, record, o, term, null))) continue;
             foreach (var leaf in term.Leaves)
                 if (!operands.Any(o => IsZeroAt(_state, record, o, Term.Of(leaf), null)))
-                    _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal));
+                    _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal, OfMasking: true));
         }
         foreach (int pole in record.Poles)
         {
             if (record.Inputs.ElementAtOrDefault(pole) is not { Point: null } tensor) continue;
             foreach (var leaf in tensor.Zero)
-                _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal));
+                _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal, OfMasking: true));
         }
     }
 

@@ -30,6 +30,7 @@ internal static class DepthSelector
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
+        using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Of(analysis, _ => false) : null;
         foreach (var rule in plan.Drop)
         {
             var left = Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics).ToList();
@@ -40,7 +41,7 @@ internal static class DepthSelector
                 if (left.Count == 0) break;
                 // One after the other, each given those that are already gone; of equal divergences the earlier block goes.
                 var next = rule.Score == Criterion.OutputDivergence
-                    ? left.Select(b => (Block: b, Divergence: Without(analysis, [.. removed, b.Id], probe!))).MinBy(e => e.Divergence).Block : left[0];
+                    ? left.Zip(Without(twin!, removed, left, probe!)).MinBy(e => e.Second).First : left[0];
                 gone.UnionWith(next.Sublayers);
                 removed.Add(next.Id);
                 count++;
@@ -55,11 +56,9 @@ internal static class DepthSelector
         bool Holds() => PlanResolver.Limits(plan.Budget).All(l => analysis.Cost.Evaluate(l.Unit, null, gone) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
     }
 
-    private static double Without(AxisAnalysis analysis, ImmutableArray<int> blocks, IModelProbe probe)
-    {
-        using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [.. blocks.Order()])).Model;
-        return probe.Divergence(slim);
-    }
+    /// <summary>Divergence of the outputs without what is removed already and each of the candidates.</summary>
+    private static IReadOnlyList<double> Without(GatedTwin twin, IEnumerable<int> removed, IReadOnlyList<Block> candidates, IModelProbe probe)
+        => probe.Divergences(twin.Model, [.. candidates.Select(b => twin.Settings(Selection.Everything with { RemovedBlocks = [.. removed, b.Id] }))]);
 
     /// <summary>Sublayers that are gone with the given blocks.</summary>
     public static HashSet<int> SublayersOf(AxisAnalysis analysis, ImmutableArray<int> blocks)

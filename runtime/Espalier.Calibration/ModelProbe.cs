@@ -26,14 +26,21 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     public CalibrationStatistics Measure(CalibrationRequest request) => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
 
     /// <inheritdoc/>
-    public double Divergence(OnnxModel changed)
+    public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
     {
-        Progress?.Invoke("measuring divergence");
         _batches ??= Expected();
-        using var session = Sessions.Open(changed, _options.Threads);
-        var tally = new DivergenceTally();
-        foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run(inputs, cancellationToken));
-        return tally.Mean;
+        using var session = Sessions.Open(gated, _options.Threads);
+        return [.. settings.Select(setting =>
+        {
+            Progress?.Invoke("measuring divergence");
+            NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
+            var tally = new DivergenceTally();
+            foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken));
+            return tally.Mean;
+        })];
     }
 
     /// <inheritdoc/>

@@ -29,7 +29,7 @@ public static class Ort
         if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
         using var session = new InferenceSession(model.ToBytes(), options);
         using var run = new RunOptions();
-        var wanted = session.InputMetadata.Keys.ToHashSet(StringComparer.Ordinal);
+        var wanted = session.InputMetadata.Keys.Concat(session.OverridableInitializerMetadata.Keys).ToHashSet(StringComparer.Ordinal);
         var given = inputs.Where(i => wanted.Contains(i.Key)).ToDictionary(i => i.Key, i => i.Value);
         using var results = session.Run(run, given, session.OutputNames);
         return [.. session.OutputNames.Select((name, i) => Read(name, results[i]))];

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.Pruning;
+
+namespace Espalier.Evaluation;
+
+/// <summary>Measures one method on one network.</summary>
+internal static class Measurement
+{
+    /// <summary>Channels stay multiples of 4: the finest that runs fast, so that budgets are met closely.</summary>
+    private const int ChannelMultiple = 4;
+
+    /// <summary>Every budget on every draw of calibration data.</summary>
+    public static IEnumerable<Row> Run(Task task, Preset preset, IReadOnlyList<double> ratios, int draws)
+    {
+        using var dense = OnnxModel.Open(task.Model);
+        var analysis = AxisAnalysis.Of(dense);
+        using var process = Process.GetCurrentProcess();
+        for (int draw = 0; draw < draws; draw++)
+        {
+            var samples = task.Calibration(dense, draw);
+            CalibrationStatistics? statistics = null;
+            var probe = new Remembering(new ModelProbe(analysis, samples));
+            foreach (double ratio in ratios)
+            {
+                if (ratio == 1)
+                {
+                    yield return new(task.Name, preset, 1, draw, task.Evaluate(dense), 1, 0, 0);
+                    continue;
+                }
+                var plan = Plan(task, analysis, preset, ratio, draw);
+                var before = process.TotalProcessorTime;
+                double score = double.NaN, macs = double.NaN;
+                OnnxModel? slim = null;
+                try
+                {
+                    if (Slimmer.Needs(plan, analysis) is { } needs) statistics ??= Calibrator.Run(analysis, samples, needs);
+                    var result = Slimmer.Run(dense, plan, analysis, statistics, probe);
+                    (slim, macs) = (result.Model, (double)result.Report.After.Macs / result.Report.Before.Macs);
+                }
+                catch (EspalierException)
+                {
+                    // The method has nothing to remove here, or not enough: the page shows no figure.
+                }
+                process.Refresh();
+                double seconds = (process.TotalProcessorTime - before).TotalSeconds;
+                if (slim is not null) score = task.Evaluate(slim);
+                process.Refresh();
+                yield return new(task.Name, preset, ratio, draw, score, macs, seconds, process.PeakWorkingSet64 / 1e6);
+            }
+        }
+    }
+
+    /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
+    public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed) => Presets.Complete(new PruningPlan
+    {
+        Preset = preset,
+        Prune = [.. task.Axes.Select(axis => new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels ? ChannelMultiple : 1 })
+            .Where(rule => analysis.Groups.Any(g => g.Exactness == Exactness.Exact && g.Kind.ToString() == rule.Axis.ToString()))],
+        Budget = new Budget(Macs: ratio),
+        Seed = seed,
+    }, hasData: true);
+
+    /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
+    private sealed class Remembering(IModelProbe probe) : IModelProbe
+    {
+        private readonly Dictionary<string, double> _known = new(StringComparer.Ordinal);
+
+        public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
+
+        public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
+
+        public ModelTime Time(OnnxModel changed) => probe.Time(changed);
+
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(gated, settings);
+
+        public double Divergence(OnnxModel changed)
+        {
+            string key = Convert.ToHexString(SHA256.HashData(changed.ToBytes()));
+            return _known.TryGetValue(key, out double divergence) ? divergence : _known[key] = probe.Divergence(changed);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using ScottPlot;
+
+namespace Espalier.Evaluation;
+
+/// <summary>Writes the page and its plots.</summary>
+internal static class Page
+{
+    private static readonly string[] Colours = ["#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
+
+    public static void Write(string folder, Results results)
+    {
+        var page = new StringBuilder("""
+            # Methods on trained networks
+
+            Made by `dotnet run -c Release --project tests/Espalier.Evaluation` from `results.tsv`, not by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim
+            network on held-out data, against the bound on the multiply-accumulates; no training. Median over draws of the calibration data, with the range; calibration and test data are disjoint.
+            `espalier presets` says what each method is. Channels stay multiples of 4. Processor time is that of calibrating and slimming at one budget, memory the peak of a process that also evaluates.
+            A dash: the method has nothing of its kind to remove there, or cannot remove as much.
+
+            """.ReplaceLineEndings("\n"));
+        page.Append('\n');
+        Goals(page, results);
+        foreach (string network in Task.Names)
+        {
+            var rows = results.Rows.Where(r => r.Network == network && r.Ratio < 1).ToList();
+            if (rows.Count == 0) continue;
+            Network(page, network, rows, results);
+            Plot(Path.Combine(folder, $"{network}.png"), network, rows, results);
+        }
+        File.WriteAllText(Path.Combine(folder, "README.md"), page.ToString());
+    }
+
+    /// <summary>Whether the default method reaches what it is meant to reach at half of the cost.</summary>
+    private static void Goals(StringBuilder page, Results results)
+    {
+        page.Append("## Best at 50 %\n\n| network | dense | slim | relative | goal | |\n|---|---|---|---|---|---|\n");
+        foreach (string network in Task.Names)
+        {
+            var rows = results.Rows.Where(r => r.Network == network && r.Preset == Preset.Best && Math.Abs(r.Ratio - 0.5) < 1e-9 && !double.IsNaN(r.Score)).ToList();
+            if (rows.Count == 0) continue;
+            double dense = results.Dense(network), slim = Median(rows.Select(r => r.Score)), goal = Task.Goal(network);
+            bool nats = Task.IsNats(network), reached = nats ? slim <= goal * dense : slim >= goal * dense;
+            string relative = (slim / dense - (nats ? 1 : 0)).ToString(nats ? "+0.0 %;-0.0 %" : "0.0 %", CultureInfo.InvariantCulture);
+            string bound = nats ? "at most " + (goal - 1).ToString("+0 %", CultureInfo.InvariantCulture) : "at least " + goal.ToString("0 %", CultureInfo.InvariantCulture);
+            page.Append(CultureInfo.InvariantCulture, $"| {network} | {dense:0.0000} | {slim:0.0000} | {relative} | {bound} | {(reached ? "reached" : "missed")} |\n");
+        }
+        page.Append('\n');
+    }
+
+    private static void Network(StringBuilder page, string network, List<Row> rows, Results results)
+    {
+        double[] ratios = [.. rows.Select(r => r.Ratio).Distinct().OrderDescending()];
+        bool nats = Task.IsNats(network);
+        page.Append(CultureInfo.InvariantCulture, $"## {network}\n\n{Task.MeasureOf(network)}; dense {results.Dense(network):0.0000}.\n\n![{network}]({network}.png)\n\n");
+        page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture))).Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
+        double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset).Select(g => Median(g.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score))).Where(double.IsFinite).DefaultIfEmpty(double.NaN) is var all && nats ? all.Min() : all.Max())];
+        foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))
+        {
+            var cells = ratios.Select((r, i) =>
+            {
+                double[] scores = [.. method.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score)];
+                if (scores.Length == 0) return "–";
+                double median = Median(scores);
+                string figure = median.ToString("0.0000", CultureInfo.InvariantCulture);
+                if (median == best[i]) figure = $"**{figure}**";
+                return scores.Max() > scores.Min() ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})") : figure;
+            });
+            page.Append(CultureInfo.InvariantCulture, $"| {Presets.Of(method.Key).Title} | {string.Join(" | ", cells)} | {Median(method.Select(r => r.Seconds)):0.0} | {method.Max(r => r.Megabytes):0} |\n");
+        }
+        page.Append('\n');
+    }
+
+    private static void Plot(string path, string network, List<Row> rows, Results results)
+    {
+        // Minimal systems have no fonts at all, and a plot without text would say nothing.
+        Fonts.AddFontFile("DejaVu Sans", System.IO.Path.Combine(AppContext.BaseDirectory, "fonts", "DejaVuSans.ttf"));
+        Fonts.Default = "DejaVu Sans";
+        using var plot = new Plot();
+        plot.Font.Set("DejaVu Sans");
+        plot.Title($"{network}: {Task.MeasureOf(network)}");
+        plot.XLabel("multiply-accumulates, % of the dense model");
+        double dense = results.Dense(network), worst = Task.IsNats(network) ? dense * 1.6 : 0;
+        foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))
+        {
+            var points = method.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Ratio)
+                .Select(g => (Macs: 100 * Median(g.Select(r => r.Macs)), Score: Median(g.Select(r => r.Score)))).Append((Macs: 100, Score: dense)).OrderBy(p => p.Macs).ToList();
+            var line = plot.Add.Scatter(points.Select(p => p.Macs).ToArray(), points.Select(p => p.Score).ToArray());
+            line.LegendText = Presets.Of(method.Key).Title;
+            line.Color = Color.FromHex(Colours[(int)method.Key % Colours.Length]);
+            line.LineWidth = method.Key == Preset.Best ? 4 : 1.5f;
+            line.LinePattern = (int)method.Key < Colours.Length ? LinePattern.Solid : LinePattern.Dashed;
+            line.MarkerSize = 6;
+        }
+        plot.Axes.SetLimitsX(35, 102);
+        if (worst > 0) plot.Axes.SetLimitsY(dense * 0.97, worst);
+        plot.Axes.Left.MinimumSize = 70;
+        plot.ShowLegend(Edge.Right);
+        plot.SavePng(path, 1000, 560);
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? double.NaN : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+}
