@@ -2,15 +2,14 @@ using Espalier;
 
 namespace Fashion;
 
-/// <summary>The policy of the table: half of the multiply-accumulates, one threshold over all layers, what is left repaired by least squares.</summary>
+/// <summary>The policy of the table: half of the multiply-accumulates. With calibration data and no word on the method it is the default, <see cref="Preset.Best"/>.</summary>
 [PruningPolicy("models/resnet.onnx")]
-[Budget(Macs = 0.5), Allocate(Allocation.Global)]
-[Guard(Agreement = 0.9)]
+[Budget(Macs = 0.5)]
+[Guard(Agreement = 0.95)]
 public static partial class SlimFashion
 {
     /// <summary>Channels of every convolution, those on the residual streams with everything that they couple.</summary>
     [Prune(Axis.Channels)]
-    [Score(Criterion.Variance), Compensate(With.LeastSquares)]
     public static partial Rule Channels { get; }
 
     /// <summary>Training images, one at a time.</summary>
@@ -21,10 +20,10 @@ public static partial class SlimFashion
 }
 
 /// <summary>A point of the curve: the same rule at 90 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9)]
 public static partial class At90
 {
-    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -32,10 +31,10 @@ public static partial class At90
 }
 
 /// <summary>A point of the curve: the same rule at 75 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75), Allocate(Allocation.Global)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.75)]
 public static partial class At75
 {
-    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]
@@ -43,10 +42,10 @@ public static partial class At75
 }
 
 /// <summary>A point of the curve: the same rule at 35 % of the multiply-accumulates.</summary>
-[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35), Allocate(Allocation.Global)]
+[PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.35)]
 public static partial class At35
 {
-    [Prune(Axis.Channels), Score(Criterion.Variance), Compensate(With.LeastSquares)]
+    [Prune(Axis.Channels)]
     public static partial Rule Channels { get; }
 
     [Calibration(Samples = 256)]

@@ -80,6 +80,40 @@ public sealed class BuildTests(PackedFeed feed)
         Assert.False(Directory.Exists(app.Output("espalier")), "clean leaves nothing in bin");
     }
 
+    /// <summary>Relative to the project, wherever the build runs; a change of the file alone slims again.</summary>
+    [Fact]
+    public void Scores_of_a_policy_come_from_a_file_of_the_project()
+    {
+        static string Scores(int low) => $$"""{"first": [{{string.Join(", ", Enumerable.Range(0, 8).Select(u => u / 4 == low ? 0 : 1))}}]}""";
+        var app = new Workspace(feed, "Scored").Model().Project("""<OnnxModel Include="models/*.onnx" /><EspalierInput Include="data/*.json" />""").Write("data/scores.json", Scores(0))
+            .Write("Program.cs", """
+                foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
+                """)
+            .Write("Policy.cs", """
+                using Espalier;
+
+                namespace App;
+
+                [PruningPolicy("models/tiny.onnx")]
+                public static partial class SlimTiny
+                {
+                    [Prune(Axis.Channels, "first*", Keep = 0.5, RoundTo = 1)]
+                    [Score(Criterion.File, ScoreFile = "data/scores.json")]
+                    public static partial Rule Channels { get; }
+                }
+                """);
+        app.Build().Succeeds();
+        app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 0 1 2 3");
+        // The plan as it was carried out, but with the path as the policy states it.
+        var plan = ReportJson.Parse(File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json"))).Plan;
+        Assert.Equal(("data/scores.json", Criterion.File, With.None), (plan.Prune[0].ScoreFile, plan.Prune[0].Score, plan.Prune[0].Compensate));
+
+        app.Write("data/scores.json", Scores(1)).Build("--no-restore").Succeeds();
+        app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 4 5 6 7");
+
+        app.Write("data/scores.json", "{}").Build("--no-restore").Fails().Says("error ESPB011: ").Says("has no scores for group 'first'");
+    }
+
     [Fact]
     public void A_design_time_build_writes_the_manifest_and_slims_nothing()
     {

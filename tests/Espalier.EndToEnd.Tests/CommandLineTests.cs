@@ -20,6 +20,11 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0,5")]
     [InlineData(2, "slim", "MODEL", "-o", "MODEL", "--keep", "0.5")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "magic")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--aggregate", "mode")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "file")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "l1", "--score-file", "MODEL")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score-file", "nowhere.json")]
+    [InlineData(1, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score-file", "BROKEN")]
     [InlineData(2, "inspect", "missing.onnx")]
     [InlineData(2, "inspect", "MODEL", "--dim", "batch")]
     [InlineData(2, "why", "MODEL", "no.such.tensor")]
@@ -148,6 +153,76 @@ public sealed class CommandLineTests : IDisposable
         Assert.True(verify.Code == 0, verify.Text + verify.Error);
         Assert.Contains("compensated for what it removed", verify.Text, StringComparison.Ordinal);
         Assert.Contains("agreement of the slim model with the dense model", verify.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("l1", "l1")]
+    [InlineData("l2", "l2")]
+    [InlineData("random", "random")]
+    [InlineData("variance", "variance")]
+    [InlineData("wanda", "wanda")]
+    [InlineData("optimal-brain", "optimalBrain")]
+    [InlineData("norm-scale", "normScale")]
+    [InlineData("lamp", "lamp")]
+    [InlineData("geometric-median", "geometricMedian")]
+    [InlineData("fluctuation", "fluctuation")]
+    [InlineData("activation-share", "activationShare")]
+    public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
+    {
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", word, "--report", At("slim.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
+        Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
+        // Only the scores of activations ask for data.
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("sum")]
+    [InlineData("mean")]
+    [InlineData("max")]
+    [InlineData("median")]
+    [InlineData("product")]
+    public void Every_aggregate_stands_in_the_report(string word)
+    {
+        Assert.Equal(0, Run("slim", Model, "-o", Out, "--neurons", "0.5", "--aggregate", word, "--report", At("slim.json")).Code);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(word, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("aggregate").GetString());
+    }
+
+    /// <summary>Max keeps a neuron that one weight needs, product drops what is nothing in one: the model's two weights do not agree.</summary>
+    [Fact]
+    public void The_aggregate_decides_what_stays()
+    {
+        var bytes = new List<byte[]>();
+        foreach (var word in new[] { "sum", "mean", "max", "product" })
+        {
+            Assert.Equal(0, Run("slim", Model, "-o", Out, "--neurons", "0.75", "--score", "l1", "--aggregate", word).Code);
+            bytes.Add(File.ReadAllBytes(Out));
+        }
+        Assert.Equal(bytes[0], bytes[1]);
+        Assert.NotEqual(bytes[0], bytes[2]);
+        Assert.NotEqual(bytes[0], bytes[3]);
+        Assert.NotEqual(bytes[2], bytes[3]);
+    }
+
+    [Fact]
+    public void A_file_of_scores_decides_what_stays()
+    {
+        File.WriteAllText(At("scores.json"), $$"""{"up": [{{string.Join(", ", Enumerable.Range(0, 32).Select(u => u % 4 < 2 ? 1 : 0))}}]}""");
+        foreach (string[] asked in (string[][])[["--score-file", At("scores.json")], ["--score", "file", "--score-file", At("scores.json")]])
+        {
+            var slim = Run(["slim", Model, "-o", Out, "--neurons", "0.5", "--report", At("slim.json"), .. asked]);
+            Assert.True(slim.Code == 0, slim.Error);
+            using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+            Assert.Equal(Enumerable.Range(0, 32).Where(u => u % 4 >= 2), report.RootElement.GetProperty("removed").GetProperty("up.weight").GetProperty("1").EnumerateArray().Select(e => e.GetInt32()));
+            Assert.Equal(0, Run("verify", Model, Out, "--report", At("slim.json")).Code);
+        }
+        File.WriteAllText(At("scores.json"), """{"up": [1, 2, 3]}""");
+        var refused = Run("slim", Model, "-o", At("other.onnx"), "--neurons", "0.5", "--score-file", At("scores.json"));
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("has 3 scores for group 'up', which has 32 units.", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -126,6 +126,9 @@ public class DiagnosticTests
 
     [Theory]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "", "Wanda")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }", "", "OptimalBrain")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }", "", "Fluctuation")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static partial Rule R { get; }", "", "ActivationShare")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
@@ -198,8 +201,22 @@ public class DiagnosticTests
     [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]", "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score((Criterion)99)|}]", "99 does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File)|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File, ScoreFile = \"\")|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.L1, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with Criterion.L1. Only Criterion.File reads a file.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with [Drop]. Only scores of units are read from a file.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, Aggregate = Aggregate.Max)|}]", "Aggregate does not go with [Drop]. A block has one score.")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(With.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
     public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
+
+    public static TheoryData<Criterion> OfUnits => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.OutputDivergence])];
+
+    [Theory]
+    [MemberData(nameof(OfUnits))]
+    public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion) => Assert.Empty(await Harness.Diagnose(
+        Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{(criterion == Criterion.File ? ", ScoreFile = \"scores.json\"" : "")})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
 
     [Fact]
     public async Task NothingDecides() => await Expect(

@@ -85,6 +85,17 @@ public class GeneratorTests
         Assert.Equal(Bare(PlanJson.Serialize(plan)), Bare(text));
     }
 
+    [Theory]
+    [InlineData("Criterion.Lamp, Aggregate = Aggregate.Median", Criterion.Lamp, Aggregate.Median, null)]
+    [InlineData("Criterion.NormScale", Criterion.NormScale, Aggregate.Sum, null)]
+    [InlineData("Criterion.GeometricMedian, Aggregate = Aggregate.Product", Criterion.GeometricMedian, Aggregate.Product, null)]
+    [InlineData("Criterion.File, ScoreFile = \"data/our scores.json\"", Criterion.File, Aggregate.Sum, "data/our scores.json")]
+    public void WhatScoreSaysStandsInThePlan(string score, Criterion criterion, Aggregate aggregate, string? file)
+    {
+        var rule = PlanJson.Parse(PlanOf(Samples.Policy.Replace("Score(Criterion.Variance)", $"Score({score})", StringComparison.Ordinal), "Shop.SlimTiny")).Prune[0];
+        Assert.Equal((criterion, aggregate, file), (rule.Score, rule.Aggregate, rule.ScoreFile));
+    }
+
     [Fact]
     public void PlacesComeBackFromTheMetadata()
     {

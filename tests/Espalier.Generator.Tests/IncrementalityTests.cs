@@ -125,6 +125,8 @@ public class IncrementalityTests
     [InlineData("Macs = 0.6", "Macs = 0.7")]
     [InlineData("Agreement = 0.98", "Agreement = 0.9")]
     [InlineData("Criterion.Variance", "Criterion.Wanda")]
+    [InlineData("Criterion.Variance", "Criterion.Variance, Aggregate = Aggregate.Max")]
+    [InlineData("Criterion.Variance", "Criterion.Variance, ScoreFile = \"s.json\"")]
     [InlineData("With.LeastSquares", "With.Bias")]
     [InlineData("\"stem*\"", "\"conv*\"")]
     [InlineData("Samples = 64", "Samples = 65")]

@@ -50,6 +50,7 @@ public class PlainValuesTests
     {
         var plan = PlanJson.Parse("""{"prune": [{"axis": "heads"}], "drop": [{}], "calibration": {}}""");
         Assert.Equal((Axis.Heads, "*", 1, null), (plan.Prune[0].Axis, plan.Prune[0].Pattern, plan.Prune[0].MinKeep, plan.Prune[0].Score));
+        Assert.Equal((Aggregate.Sum, null), (plan.Prune[0].Aggregate, plan.Prune[0].ScoreFile));
         Assert.Equal((Axis.Sublayers, null, null), (plan.Drop[0].Axis, plan.Drop[0].Score, plan.Drop[0].AtMost));
         Assert.Equal((null, null, null), (plan.Preset, plan.Allocate, plan.Schedule));
         Assert.Equal((Preset.ZipLm, Schedule.OneShot), (PlanJson.Parse("""{"preset": "zipLm"}""").Preset, PlanJson.Parse("""{"schedule": "oneShot"}""").Schedule));
@@ -67,6 +68,9 @@ public class PlainValuesTests
     [InlineData("{\"prune\": 3}")]
     [InlineData("{\"prune\": [{\"axis\": \"hats\"}]}")]
     [InlineData("{\"prune\": [{\"axis\": 2}]}")]
+    [InlineData("{\"prune\": [{\"score\": \"magic\"}]}")]
+    [InlineData("{\"prune\": [{\"aggregate\": \"mode\"}]}")]
+    [InlineData("{\"prune\": [{\"aggregate\": 1}]}")]
     [InlineData("{\"seed\": 1.5}")]
     [InlineData("{\"seed\": 1, \"seed\": 2}")]
     public void MalformedTextIsTheUsersException(string json) => Assert.StartsWith("The plan cannot be read: ", Assert.Throws<EspalierException>(() => PlanJson.Parse(json)).Message, StringComparison.Ordinal);

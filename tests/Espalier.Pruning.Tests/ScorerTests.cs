@@ -60,6 +60,8 @@ public class ScorerTests
     [Theory]
     [InlineData(Criterion.Variance)]
     [InlineData(Criterion.Wanda)]
+    [InlineData(Criterion.Fluctuation)]
+    [InlineData(Criterion.ActivationShare)]
     public void Activation_scores_equal_plain_loops(Criterion criterion)
     {
         const int channels = 4, size = 3, outputs = 2;
@@ -90,14 +92,47 @@ public class ScorerTests
                 for (int o = 0; o < outs; o++)
                 {
                     double v = conv || consumer.OutputAxis == 0 ? w[o * features + f] : w[f * outs + o];
-                    reads += criterion == Criterion.Variance ? v * v : Math.Abs(v);
+                    reads += criterion switch { Criterion.Variance => v * v, Criterion.Fluctuation => 1.0 / outs, _ => Math.Abs(v) };
                 }
                 var seen = statistics.Consumers[consumer.Id];
-                expected[f / 9] += reads * (criterion == Criterion.Variance ? seen.Variance[f] : Math.Sqrt(seen.SquareMean[f]));
+                expected[f / 9] += reads * criterion switch
+                {
+                    Criterion.Wanda => Math.Sqrt(seen.SquareMean[f]),
+                    Criterion.ActivationShare => seen.AbsoluteMean[f] / seen.AbsoluteMean.Sum(),
+                    _ => seen.Variance[f],
+                };
             }
         }
         double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, statistics)[group.Id];
         for (int c = 0; c < channels; c++) Assert.Equal(expected[c] / expected.Average(), scores[c], 1e-6);
+    }
+
+    /// <summary>WIFN of FLAP, mean_i |W_ij| · ‖x_j‖ over all rows, differs from Wanda by √rows / outputs, which is the same for every unit: it needs no criterion of its own.</summary>
+    [Fact]
+    public void The_weighted_input_feature_norm_of_flap_is_wanda()
+    {
+        const int hidden = 8, rows = 300, outputs = 3;
+        using var model = Planted.Mlp(3, hidden);
+        var analysis = AxisAnalysis.Of(model);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        float[] Weight(string name) => model.Content(model.Proto.Graph.Initializer.Single(t => t.Name == name)).ToFloats();
+        float[] w1 = Weight("fc1.weight"), b1 = Weight("fc1.bias"), w2 = Weight("fc2.weight");
+        var samples = Planted.Rows(5, rows, Planted.Inputs);
+        var x = (float[])samples["x"].Values;
+        var expected = new double[hidden];
+        for (int u = 0; u < hidden; u++)
+        {
+            double squares = 0;
+            for (int n = 0; n < rows; n++)
+            {
+                double sum = b1[u];
+                for (int i = 0; i < Planted.Inputs; i++) sum += (double)x[(n * Planted.Inputs) + i] * w1[(i * hidden) + u];
+                squares += Math.Pow(Math.Max(0, sum), 2);
+            }
+            expected[u] = Enumerable.Range(0, outputs).Average(o => Math.Abs((double)w2[(u * outputs) + o])) * Math.Sqrt(squares);
+        }
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Wanda } }, Planted.Calibrate(analysis, samples))[group.Id];
+        for (int u = 0; u < hidden; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-4);
     }
 
     [Fact]

@@ -57,6 +57,12 @@ public class SlimmerTests
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Groups = ["gone"] }, "no group 'gone'" },
         { new PruneRule { Name = "r", Axis = Axis.Sublayers, Keep = 0.5 }, "not units" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Fluctuation }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.ActivationShare }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BlockSimilarity }, "not units" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File }, "no file is named" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, ScoreFile = "scores.json" }, "only File reads one" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = "nowhere/scores.json" }, "'nowhere/scores.json' cannot be read" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Compensate = With.Bias }, "calibration" },
     };
 
@@ -67,6 +73,20 @@ public class SlimmerTests
         using var dense = Planted.Mlp(1, 8);
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Of(dense)));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Criterion.NormScale)]
+    [InlineData(Criterion.Lamp)]
+    [InlineData(Criterion.GeometricMedian)]
+    [InlineData(Criterion.Fluctuation)]
+    [InlineData(Criterion.ActivationShare)]
+    [InlineData(Criterion.File)]
+    public void Scores_of_units_do_not_rank_sublayers(Criterion criterion)
+    {
+        using var dense = TwoLayers();
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Of(dense)));
+        Assert.Contains($"{criterion} does not score sublayers", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

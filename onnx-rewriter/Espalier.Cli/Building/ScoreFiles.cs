@@ -3,11 +3,15 @@ namespace Espalier.Cli.Building;
 /// <summary>Files of scores that the rules of a policy name, relative to the project.</summary>
 internal static class ScoreFiles
 {
-    /// <summary>The plan with their full paths: the build runs in any folder, and a report must not name this machine's.</summary>
+    /// <summary>The plan with their full paths: the build runs in any folder.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="project">The project file.</param>
     public static PruningPlan Rooted(PruningPlan plan, string project)
         => plan with { Prune = [.. plan.Prune.Select(r => r.ScoreFile is { } file ? r with { ScoreFile = Path.Combine(Path.GetDirectoryName(project) ?? "", file) } : r)] };
+
+    /// <summary>The plan that was carried out, with the paths as the policy states them.</summary>
+    public static PruningPlan AsStated(PruningPlan carried, PruningPlan stated)
+        => carried with { Prune = [.. carried.Prune.Select(r => r.ScoreFile is null ? r : r with { ScoreFile = stated.Prune.First(s => s.Name == r.Name).ScoreFile })] };
 
     /// <summary>Full paths of those that exist.</summary>
     public static IEnumerable<string> Of(PruningPlan plan, string project)

@@ -27,11 +27,11 @@ internal static class GeometricMedian
     {
         int units = group.Size, rowsAtOnce = Math.Max(1, budget / units);
         var tiles = new Tiles(group, place, weights, budget);
-        var sums = new double[units];
+        var (sums, squares) = (new double[units], new double[Math.Min(rowsAtOnce, units) * units]);
         for (int from = 0; from < units; from += rowsAtOnce)
         {
             int first = from, rows = Math.Min(rowsAtOnce, units - from);
-            var squares = new double[(long)rows * units];
+            Array.Clear(squares);
             foreach (int features in tiles.Read())
             {
                 Parallel.For(0, rows, r =>
@@ -41,7 +41,7 @@ internal static class GeometricMedian
                     {
                         // Differences and not a Gram matrix: equal units are exactly 0 apart.
                         double distance = TensorPrimitives.Distance(own, tiles.Row(v, features));
-                        squares[((long)r * units) + v] += distance * distance;
+                        squares[(r * units) + v] += distance * distance;
                     }
                 });
             }
@@ -49,7 +49,7 @@ internal static class GeometricMedian
             {
                 for (int v = first + r + 1; v < units; v++)
                 {
-                    double distance = Math.Sqrt(squares[((long)r * units) + v]);
+                    double distance = Math.Sqrt(squares[(r * units) + v]);
                     sums[first + r] += distance;
                     sums[v] += distance;
                 }
