@@ -24,6 +24,12 @@ public sealed class BudgetAttribute : Attribute
 
     /// <summary>Bytes of the file; not set: unbounded.</summary>
     public double Bytes { get; set; } = double.NaN;
+
+    /// <summary>
+    /// Processor time of one run; not set: unbounded. The build measures it on its own machine through ONNX Runtime, one thread, so the slim model then depends
+    /// on measurements: two builds may choose a little differently.
+    /// </summary>
+    public double Latency { get; set; } = double.NaN;
 }
 
 /// <summary>

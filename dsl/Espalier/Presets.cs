@@ -51,7 +51,7 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     public Axis? Depth { get; init; }
 
     /// <summary>Whether it looks at activations or outputs.</summary>
-    public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is Allocation.Divergence || Schedule != Schedule.OneShot
+    public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
         || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.File);
 }
 

@@ -127,7 +127,8 @@ public sealed record DropRule
 /// <param name="Macs">Multiply-accumulates.</param>
 /// <param name="Parameters">Parameters.</param>
 /// <param name="Bytes">Bytes of the file.</param>
-public sealed record Budget(double? Macs = null, double? Parameters = null, double? Bytes = null);
+/// <param name="Latency">Processor time of one run, measured on the machine that slims: the result then depends on measurements.</param>
+public sealed record Budget(double? Macs = null, double? Parameters = null, double? Bytes = null, double? Latency = null);
 
 /// <summary>A check of the slim model.</summary>
 /// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>

@@ -16,6 +16,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     private List<IReadOnlyList<NamedTensor>>? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
 
+    /// <summary>Short, because a table has several times per group: a third of a second each, in which medians of ratios repeat within a few per cent.</summary>
+    private static readonly BenchOptions TimeOptions = new() { Rounds = 7, BurstMilliseconds = 20 };
+
     /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
 
@@ -41,6 +44,14 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
             foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken));
             return tally.Mean;
         })];
+    }
+
+    /// <inheritdoc/>
+    public ModelTime Time(OnnxModel changed)
+    {
+        Progress?.Invoke("measuring time");
+        var measured = Bench.Run(analysis.Model, changed, samples[0], TimeOptions, cancellationToken: cancellationToken);
+        return new(measured.A, measured.B!.Value, measured.Ratio!.Value);
     }
 
     /// <inheritdoc/>

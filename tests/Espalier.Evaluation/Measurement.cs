@@ -73,6 +73,10 @@ internal static class Measurement
 
         public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
 
+        public ModelTime Time(OnnxModel changed) => probe.Time(changed);
+
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(gated, settings);
+
         public double Divergence(OnnxModel changed)
         {
             string key = Convert.ToHexString(SHA256.HashData(changed.ToBytes()));

@@ -21,11 +21,12 @@ internal static class PlanJsonWriter
             json.Property("model", policy.ModelKey);
             json.Array("prune", resolved.Rules.Where(r => PolicyResolver.IsPrune(r.Rule)), rule => Prune(json, resolved, rule));
             json.Array("drop", resolved.Rules.Where(r => PolicyResolver.IsDrop(r.Rule)), rule => Drop(json, rule.Rule));
-            json.Object("budget", policy.Budget?.Limits().Any() == true ? policy.Budget : null, budget =>
+            json.Object("budget", policy.Budget?.IsSet == true ? policy.Budget : null, budget =>
             {
                 json.Property("macs", budget.Macs);
                 json.Property("parameters", budget.Parameters);
                 json.Property("bytes", budget.Bytes);
+                json.Property("latency", budget.Latency);
             });
             json.Property("preset", Camel(policy.Preset));
             json.Property("allocate", Camel(policy.Allocation));

@@ -35,7 +35,7 @@ internal static class PolicyReader
             model,
             Named<int>(policy, "Seed") ?? 0,
             rules.ToEquatable(),
-            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes")),
+            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes"), Named<double>(budget, "Latency")),
             EnumOf(type, "PresetAttribute"),
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
