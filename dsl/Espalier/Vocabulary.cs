@@ -97,6 +97,50 @@ public enum Allocation
     Global,
     /// <summary>By the divergence of the outputs, measured for each group alone at a few sizes (error database of SPDY and ZipLM, arXiv:2302.04089). Needs calibration.</summary>
     Divergence,
+    /// <summary>By how much a group's block changes its input, linearly in 1 − cosine (Adapt-Pruner, arXiv:2502.03460). Needs calibration.</summary>
+    ImportanceLinear,
+    /// <summary>By how much a group's block changes its input, by a sigmoid of the angle (CFSP, arXiv:2409.13199). Needs calibration.</summary>
+    ImportanceSigmoid,
+    /// <summary>By how much a group's block changes its input, by a softmax of 1 − cosine (MoDeGPT, arXiv:2408.09632). Needs calibration.</summary>
+    ImportanceSoftmax,
+    /// <summary>
+    /// By how unequal the units of a group are: the PQ index says how many are enough (SAP, arXiv:2302.05601). Needs no ratio and no budget; with one the
+    /// ratios are scaled to it.
+    /// </summary>
+    PqIndex,
+    /// <summary>One threshold over the mean absolute weights of all units, not standardised, with a floor per layer (Global MP, arXiv:2209.14624).</summary>
+    GlobalMagnitude,
+    /// <summary>
+    /// From <see cref="Divergence"/> on, units are moved between groups at equal cost while the outputs of the compensated model come nearer to the dense
+    /// model's: a seeded search of bounded length. Needs calibration.
+    /// </summary>
+    Search,
+    /// <summary>
+    /// The least divergence within a budget of time, by a dynamic programme over measured times (ZipLM, arXiv:2302.04089). Needs calibration and
+    /// <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
+    /// </summary>
+    Latency,
+}
+
+/// <summary>
+/// How outputs of a changed model are compared with the dense model's. A guard's agreement is a number of at most 1 in all of them, 1 where the outputs
+/// are equal; a divergence is 0 there. Rows run along the last axis (axis 1 of maps).
+/// </summary>
+public enum Metric
+{
+    /// <summary>Fraction of rows whose largest element is in the same place.</summary>
+    Top1,
+    /// <summary>
+    /// Mean Kullback-Leibler divergence from the dense model's distribution (rows themselves, or their softmax), in nats; agreement e^−KL. As a divergence, squared
+    /// error over variance of outputs that are no rows of classes.
+    /// </summary>
+    KullbackLeibler,
+    /// <summary>Mean Jensen-Shannon divergence, which is at most ln 2 (as in FinerCut, arXiv:2405.18218); agreement 1 − JS / ln 2. Other outputs as above.</summary>
+    JensenShannon,
+    /// <summary>Mean cosine of rows; divergence one minus it.</summary>
+    Cosine,
+    /// <summary>Squared error over the variance of the dense model's output; agreement one minus it (the coefficient of determination).</summary>
+    RelativeError,
 }
 
 /// <summary>In which order layers are pruned and made up for.</summary>

@@ -14,6 +14,9 @@ public interface IModelProbe
     /// <summary>How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.</summary>
     double Divergence(OnnxModel changed);
 
+    /// <summary>How long one run of the dense model and of a changed one takes on this machine.</summary>
+    ModelTime Time(OnnxModel changed);
+
     /// <summary>The same for one model with gates, in one session.</summary>
     /// <param name="gated">The dense model with further inputs that need not be given.</param>
     /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
@@ -23,6 +26,12 @@ public interface IModelProbe
     /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
     IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);
 }
+
+/// <summary>Processor time of one run of the dense model and of a changed one, measured in turns.</summary>
+/// <param name="Dense">Milliseconds of the dense model.</param>
+/// <param name="Changed">Milliseconds of the changed one.</param>
+/// <param name="Ratio">Changed over dense, the median over turns.</param>
+public sealed record ModelTime(double Dense, double Changed, double Ratio);
 
 /// <summary>
 /// Joint moments of what one consumer contracts in the dense model (x) and in a slim one (z), row by row on the same samples.

@@ -50,7 +50,7 @@ internal static class Iteration
         double? Of(double? last) => last + ((1 - last) * left);
         return plan with
         {
-            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes) } : null,
+            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency) } : null,
             Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
         };
     }

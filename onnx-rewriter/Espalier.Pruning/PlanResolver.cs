@@ -129,8 +129,8 @@ internal static class PlanResolver
                 throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
             if (rule.Score is Criterion.BlockSimilarity or Criterion.OutputDivergence)
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
-            if (rule.Keep is null && plan.Budget is null)
-                throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget.");
+            if (rule.Keep is null && plan.Budget is null && plan.Allocate != Allocation.PqIndex)
+                throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget; Allocation.PqIndex needs neither.");
         }
         foreach (var rule in plan.Drop)
         {
@@ -142,6 +142,10 @@ internal static class PlanResolver
             if (rule.Score is not (Criterion.BlockSimilarity or Criterion.OutputDivergence or Criterion.Random))
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity, OutputDivergence or Random.");
         }
+        if (plan.Allocate == Allocation.Latency && plan.Budget?.Latency is null)
+            throw new EspalierException("Allocation.Latency spreads a budget of time, but the plan has none. Give the budget a Latency, or use Divergence.");
+        if (plan.Budget?.Latency is { } latency && !(latency > 0 && latency <= 1))
+            throw new EspalierException(FormattableString.Invariant($"The budget of latency is {latency}, but must lie in (0, 1]: a fraction of the dense model's time."));
         foreach (var (unit, value) in Limits(plan.Budget))
         {
             if (!(value > 0 && value <= 1))
@@ -149,7 +153,7 @@ internal static class PlanResolver
         }
     }
 
-    /// <summary>The bounds of a budget that are set.</summary>
+    /// <summary>The bounds of a budget that are set and that the cost model prices: all but the latency.</summary>
     public static IEnumerable<(CostUnit Unit, double Fraction)> Limits(Budget? budget)
     {
         if (budget?.Macs is { } macs) yield return (CostUnit.Macs, macs);

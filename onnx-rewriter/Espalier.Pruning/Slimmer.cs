@@ -23,7 +23,7 @@ public static class Slimmer
     {
         plan = Presets.Complete(plan, hasData: false);
         if (probe is null && RunsModels(plan))
-            throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, but there is none to run them on. Give calibration data, or use another allocation, schedule and score.");
+            throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic
             ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
@@ -54,12 +54,14 @@ public static class Slimmer
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
+        if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
         return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
     }
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
-        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || (plan.Allocate == Allocation.Divergence && plan.Budget is not null)
+        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || (AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) && plan.Budget is not null)
+            || plan.Budget?.Latency is not null
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
@@ -73,14 +75,21 @@ public static class Slimmer
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
-        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, Divergence);
+        var evidence = new AllocationEvidence
+        {
+            Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
+            Time = probe is null ? null : choice => Run(choice, probe.Time),
+            BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
+            Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
+        };
+        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, evidence);
         return (new Selection(kept, blocks), methods);
 
-        double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> choice)
+        T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run)
         {
             var selection = new Selection(choice, blocks);
             using var slim = Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics)).Model;
-            return probe!.Divergence(slim);
+            return run(slim);
         }
     }
 

@@ -73,7 +73,9 @@ internal static class Measurement
 
         public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
 
-        public IReadOnlyList<double> Divergences(OnnxModel twin, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(twin, settings);
+        public ModelTime Time(OnnxModel changed) => probe.Time(changed);
+
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(gated, settings);
 
         public double Divergence(OnnxModel changed)
         {

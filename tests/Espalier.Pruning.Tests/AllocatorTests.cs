@@ -46,38 +46,42 @@ public class AllocatorTests
 
     /// <summary>Whatever the network: a budget that can be met is met, counts are multiples above their floors, and the same plan gives the same choice.</summary>
     [Theory]
-    [InlineData(Allocation.Uniform)]
-    [InlineData(Allocation.Global)]
+    [MemberData(nameof(Allocations))]
     public void Budgets_hold(Allocation allocate)
         => Networks.Sample(n =>
         {
-            var plan = new PruningPlan { Allocate = allocate, Budget = new Budget(n.Macs, n.Parameters) };
+            // The made-up times follow a mixture of both costs, so that the bound on them binds in some of the networks.
+            var plan = new PruningPlan { Allocate = allocate, Budget = new Budget(n.Macs, n.Parameters, Latency: allocate == Allocation.Latency ? n.Latency : null), Seed = n.RoundTo };
             var candidates = n.Candidates();
             IReadOnlyDictionary<int, ImmutableArray<int>> kept;
             try
             {
-                kept = Allocator.Allocate(plan, n.Cost, candidates);
+                kept = Allocator.Allocate(plan, n.Cost, candidates, evidence: n.Evidence());
             }
             catch (EspalierException e)
             {
                 // Refused only where even the smallest choice costs too much.
                 double Least(int g) => KeptCount.Round(0, n.Sizes[g], n.RoundTo, n.MinKeep);
-                Assert.True(n.Cost.Evaluate(CostUnit.Macs, Least) > n.Macs * n.Cost.Evaluate(CostUnit.Macs) || n.Cost.Evaluate(CostUnit.Parameters, Least) > n.Parameters * n.Cost.Evaluate(CostUnit.Parameters));
+                Assert.True(n.Cost.Evaluate(CostUnit.Macs, Least) > n.Macs * n.Cost.Evaluate(CostUnit.Macs) || n.Cost.Evaluate(CostUnit.Parameters, Least) > n.Parameters * n.Cost.Evaluate(CostUnit.Parameters)
+                    || (allocate == Allocation.Latency && n.Time(Least) > 0.9 * n.Latency), e.Message);
                 Assert.Contains("budget", e.Message, StringComparison.Ordinal);
                 return;
             }
             double Size(int g) => kept.TryGetValue(g, out var k) ? k.Length : n.Sizes[g];
             Assert.True(n.Cost.Evaluate(CostUnit.Macs, Size) <= n.Macs * n.Cost.Evaluate(CostUnit.Macs) * (1 + 1e-9));
             Assert.True(n.Cost.Evaluate(CostUnit.Parameters, Size) <= n.Parameters * n.Cost.Evaluate(CostUnit.Parameters) * (1 + 1e-9));
+            if (allocate == Allocation.Latency) Assert.True(n.Time(Size) <= n.Latency * 1.02 + 1e-9);
             foreach (var (g, units) in kept)
             {
                 Assert.True(units.Length >= n.MinKeep && units.Length % n.RoundTo == 0 && units.Length < n.Sizes[g]);
                 Assert.Equal(units.Order(), units);
                 Assert.True(units.Min(u => n.Scores[g][u]) >= Enumerable.Range(0, n.Sizes[g]).Except(units).Max(u => n.Scores[g][u]));
             }
-            var again = Allocator.Allocate(plan, n.Cost, n.Candidates());
+            var again = Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: n.Evidence());
             Assert.Equal(kept.Select(k => (k.Key, string.Join(",", k.Value))), again.Select(k => (k.Key, string.Join(",", k.Value))));
-        }, iter: 300);
+        }, iter: allocate is Allocation.Search or Allocation.Latency ? 60 : 300);
+
+    public static TheoryData<Allocation> Allocations => [.. Enum.GetValues<Allocation>()];
 
     /// <summary>The choice under a budget is the largest: one more unit of the uniform ratio's next step would break it.</summary>
     [Fact]
@@ -101,8 +105,14 @@ public class AllocatorTests
         Assert.True(kept[1].Length > 4);
     }
 
-    [Fact]
-    public void Global_allocation_of_a_ratio_keeps_that_share_of_the_cost()
+    [Theory]
+    [InlineData(Allocation.Global)]
+    [InlineData(Allocation.GlobalMagnitude)]
+    [InlineData(Allocation.ImportanceLinear)]
+    [InlineData(Allocation.ImportanceSigmoid)]
+    [InlineData(Allocation.ImportanceSoftmax)]
+    [InlineData(Allocation.PqIndex)]
+    public void A_ratio_keeps_that_share_of_the_cost(Allocation allocate)
         => Networks.Sample(n =>
         {
             var rule = new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1 };
@@ -110,11 +120,11 @@ public class AllocatorTests
             foreach (double[] scores in n.Scores)
                 for (int u = 0; u < scores.Length; u++) scores[u] += random.NextDouble();
             var candidates = n.Candidates(rule);
-            var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Global }, n.Cost, candidates);
+            var kept = Allocator.Allocate(new PruningPlan { Allocate = allocate }, n.Cost, candidates, evidence: n.Evidence());
             double[] unit = [.. n.Sizes.Select((_, g) => n.Cost.Evaluate(CostUnit.Macs) - n.Cost.Evaluate(CostUnit.Macs, i => n.Sizes[i] - (i == g ? 1 : 0)))];
             double all = n.Sizes.Select((s, g) => s * unit[g]).Sum();
             double stays = n.Sizes.Select((s, g) => (kept.TryGetValue(g, out var k) ? k.Length : s) * unit[g]).Sum();
-            // Scores are distinct within a group: a step of the threshold moves at most one unit of each.
+            // Scores are distinct within a group: a step moves at most one unit of each, and one of each stays whatever is wished.
             Assert.InRange(stays / all, 0.5 - unit.Sum() / all, 0.5 + unit.Sum() / all);
         }, iter: 200);
 
@@ -185,6 +195,20 @@ public class AllocatorTests
         public int MinKeep { get; }
         public double[][] Scores { get; }
         public CostModel Cost { get; }
+        /// <summary>Bound on the made-up time.</summary>
+        public double Latency => (Macs + Parameters) / 2;
+
+        /// <summary>A made-up time: a tenth is spent whatever is pruned, the rest follows the multiply-accumulates, a little slower than in proportion.</summary>
+        public double Time(Func<int, double> size) => 0.1 + (0.9 * Math.Pow(Cost.Evaluate(CostUnit.Macs, size) / Cost.Evaluate(CostUnit.Macs), 0.9));
+
+        /// <summary>Made-up measurements: what is removed costs divergence by its scores, blocks are more alike the later they are, every second group is of small weights.</summary>
+        public AllocationEvidence Evidence() => new()
+        {
+            Divergence = kept => kept.Sum(k => (k.Key + 1) * Enumerable.Range(0, Sizes[k.Key]).Except(k.Value).Sum(u => Scores[k.Key][u] * Scores[k.Key][u])),
+            Time = kept => new ModelTime(1, Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g]), Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g])),
+            BlockCosine = Enumerable.Range(0, Sizes.Length).Where(g => g != 1).ToDictionary(g => g, g => (double)g / Sizes.Length),
+            Magnitudes = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => new UnitMagnitudes([.. Scores[g].Select(s => s / (1 + (g % 2)))], 1 + (10 * g))),
+        };
 
         public List<Candidate> Candidates(PruneRule? rule = null)
         {

@@ -21,15 +21,17 @@ internal static class PlanJsonWriter
             json.Property("model", policy.ModelKey);
             json.Array("prune", resolved.Rules.Where(r => PolicyResolver.IsPrune(r.Rule)), rule => Prune(json, resolved, rule));
             json.Array("drop", resolved.Rules.Where(r => PolicyResolver.IsDrop(r.Rule)), rule => Drop(json, rule.Rule));
-            json.Object("budget", policy.Budget?.Limits().Any() == true ? policy.Budget : null, budget =>
+            json.Object("budget", policy.Budget?.IsSet == true ? policy.Budget : null, budget =>
             {
                 json.Property("macs", budget.Macs);
                 json.Property("parameters", budget.Parameters);
                 json.Property("bytes", budget.Bytes);
+                json.Property("latency", budget.Latency);
             });
             json.Property("preset", Camel(policy.Preset));
             json.Property("allocate", Camel(policy.Allocation));
             json.Property("schedule", Camel(policy.Schedule));
+            json.Property("divergenceMetric", Camel(policy.DivergenceMetric));
             json.Strings("protect", policy.Protect);
             json.Object("calibration", policy.Calibration.FirstOrDefault(c => c.Problem.Length == 0), calibration =>
             {
@@ -41,6 +43,7 @@ internal static class PlanJsonWriter
             {
                 json.Property("equivalence", guard.Equivalence);
                 json.Property("agreement", guard.Agreement);
+                json.Property("metric", Camel(guard.Metric));
             });
             // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
             json.Property("allowInterface", false);

@@ -28,6 +28,9 @@ internal static class PolicyChecks
     /// <summary>Criteria for units that measure activations.</summary>
     private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare" };
 
+    /// <summary>Allocations that look at what the model makes of calibration data.</summary>
+    private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency" };
+
     /// <summary>An axis as messages name it.</summary>
     public static string Words(string axis) => axis switch
     {
@@ -46,11 +49,16 @@ internal static class PolicyChecks
     {
         if (policy.ClassProblem.Length > 0) findings.Add(new(Ids.PolicyShape, Site.Policy, policy.ClassProblem.StartsWith("is not ", StringComparison.Ordinal) || policy.ClassProblem.EndsWith("not partial", StringComparison.Ordinal) ? "modifiers" : "", [policy.Name, policy.ClassProblem]));
         foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
+        if (policy.Budget?.Latency is { } latency) Fraction(findings, new("", "BudgetAttribute"), "Latency", latency);
         if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
+        if (policy.Guard is { Agreement: null, Metric: not "Top1" and var metric })
+            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "", ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough with Agreement"]));
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
-        if (!calibrated && policy.Allocation is "Divergence") findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [policy.Allocation]));
+        if (!calibrated && policy.Allocation is { } allocation && ByMeasurement.Contains(allocation)) findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [allocation]));
+        if (policy.Allocation is "Latency" && policy.Budget?.Latency is null)
+            findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "", ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));
         if (!calibrated && policy.Schedule is not (null or "OneShot")) findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
     }
@@ -78,7 +86,7 @@ internal static class PolicyChecks
         if (rule.Prune is { } prune)
         {
             if (prune.Keep is { } keep) Fraction(findings, site, "Keep", keep);
-            else if (policy.Budget?.Limits().Any() != true) findings.Add(new(Ids.NothingDecides, site, "", [rule.Name]));
+            else if (policy.Budget?.IsSet != true && (policy.Allocation ?? policy.Preset) is not "PqIndex") findings.Add(new(Ids.NothingDecides, site, "", [rule.Name]));
             AtLeast(findings, site, "MinKeep", prune.MinKeep, 1);
             AtLeast(findings, site, "RoundTo", prune.RoundTo, 0);
             if (KindsOf(prune.Axis).Length == 0) findings.Add(new(Ids.DoesNotFit, site, "", [prune.Axis, "[Prune]", "Sublayers and Blocks go with [Drop]"]));

@@ -30,8 +30,8 @@ internal sealed class Sizing
         var sizing = new Sizing(manifest, policy, drops);
         // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude (Espalier.Presets.Complete): both keep the
         // ratio of a rule in every group, and Best spreads a budget by what it measures.
-        var spreadsRatios = policy.Allocation is "Global" || (policy.Allocation is null && policy.Preset is not null);
-        var spreadsBudget = policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
+        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" || (policy.Allocation is null && policy.Preset is not null);
+        var spreadsBudget = policy.Budget?.Latency is not null || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
         foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
         foreach (var rule in open) sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");
@@ -86,7 +86,7 @@ internal sealed class Sizing
         var least = UniformOf(open, 0);
         if (_limits.Count == 0)
         {
-            // Without a bound nothing decides; that is reported, and the sizes say what the rules allow.
+            // No bound that the manifest prices: where weights or times decide, or nothing does (which is reported), the sizes say what the rules allow.
             Merge(_least, least);
             Merge(_most, UniformOf(open, 1));
             return;

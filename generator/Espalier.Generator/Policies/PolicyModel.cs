@@ -13,6 +13,7 @@ internal sealed record PolicyModel(
     string? Preset,
     string? Allocation,
     string? Schedule,
+    string? DivergenceMetric,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     EquatableArray<CalibrationModel> Calibration)
@@ -59,9 +60,12 @@ internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int
 
 internal sealed record DropModel(string Axis, string Pattern, int AtMost);
 
-internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes)
+internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency)
 {
-    /// <summary>The bounds that are set, by the unit's name in the manifest.</summary>
+    /// <summary>Whether it bounds anything.</summary>
+    public bool IsSet => Latency is not null || Limits().Any();
+
+    /// <summary>The bounds that are set and that the manifest prices, by the unit's name in the manifest.</summary>
     public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()
     {
         if (Macs is { } macs) yield return ("macs", "Macs", macs);
@@ -70,7 +74,7 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
     }
 }
 
-internal sealed record GuardModel(bool Equivalence, double? Agreement);
+internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
 
 /// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
 internal sealed record CalibrationModel(string Method, int Samples, string Problem);

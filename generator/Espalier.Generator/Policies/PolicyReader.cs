@@ -35,11 +35,12 @@ internal static class PolicyReader
             model,
             Named<int>(policy, "Seed") ?? 0,
             rules.ToEquatable(),
-            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes")),
+            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes"), Named<double>(budget, "Latency")),
             EnumOf(type, "PresetAttribute"),
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
-            guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement")),
+            EnumOf(type, "DivergenceAttribute"),
+            guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric ? EnumName(metric) : "Top1"),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             calibration.ToEquatable());
     }

@@ -34,10 +34,21 @@ internal sealed class SlimOptions
     private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
     private readonly Option<string?> _preset = CommonOptions.Choice("--preset",
         "A method of the literature, for what the options below leave open; 'espalier presets' tells what each is. [default: best with --calibrate, magnitude without]", [.. PresetsCommand.Names]);
+    private readonly Option<double?> _latency = CommonOptions.Fraction("--latency", "Budget: fraction of the processor time of one run, measured here through ONNX Runtime; the result then depends on measurements.");
     private readonly ScoreOptions _scores = new();
+    private readonly AgreementOptions _agreement = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
         "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
-    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate", "How a budget is spread over groups; by divergence: as the outputs of the model bear it, which needs calibration data and time. [default: as the preset]", "uniform", "global", "divergence");
+    private static readonly (string Word, Allocation Allocation)[] Allocations =
+    [
+        ("uniform", Allocation.Uniform), ("global", Allocation.Global), ("divergence", Allocation.Divergence), ("importance-linear", Allocation.ImportanceLinear),
+        ("importance-sigmoid", Allocation.ImportanceSigmoid), ("importance-softmax", Allocation.ImportanceSoftmax), ("pq-index", Allocation.PqIndex),
+        ("global-magnitude", Allocation.GlobalMagnitude), ("search", Allocation.Search), ("latency", Allocation.Latency),
+    ];
+
+    private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate",
+        "How a budget is spread over groups. divergence, search and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
+        + "blocks change their input; pq-index needs no budget; latency needs --latency. [default: as the preset]", [.. Allocations.Select(a => a.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
         "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
@@ -67,7 +78,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -78,14 +89,15 @@ internal sealed class SlimOptions
     /// <param name="analysis">What the model has: <c>--keep</c> asks for every kind, but only of what there is.</param>
     public PruningPlan ToPlan(ParseResult result, string model, AxisAnalysis analysis)
     {
-        var budget = (result.GetValue(_macs), result.GetValue(_parameters), result.GetValue(_bytes)) switch
-        {
-            (null, null, null) => null,
-            var (macs, parameters, bytes) => new Budget(macs, parameters, bytes),
-        };
-        if (budget is null && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
+        var budget = new Budget(result.GetValue(_macs), result.GetValue(_parameters), result.GetValue(_bytes), result.GetValue(_latency));
+        if (budget == new Budget()) budget = null;
+        var allocate = result.GetValue(_allocate) is { } word ? Allocations.First(a => a.Word == word).Allocation : (Allocation?)null;
+        var preset = PresetsCommand.Parse(result.GetValue(_preset));
+        // The PQ index says itself how much stays.
+        var decides = budget is not null || (allocate ?? (preset is { } named ? Presets.Of(named).Allocate : null)) == Allocation.PqIndex;
+        if (!decides && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
-            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes).");
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes, --latency), or --allocate pq-index, which decides itself.");
         var scored = _scores.ToRule(result);
         var depth = result.GetValue(_depthScore) switch
         {
@@ -94,34 +106,35 @@ internal sealed class SlimOptions
             "similarity" => Criterion.BlockSimilarity,
             _ => scored.Score == Criterion.Random ? Criterion.Random : (Criterion?)null,
         };
-        var preset = PresetsCommand.Parse(result.GetValue(_preset));
         return new PruningPlan
         {
             Model = model,
-            Prune = [.. Rules(result, budget, scored, analysis)],
+            Prune = [.. Rules(result, decides, scored, analysis)],
             Drop =
             [
                 .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), depth),
                 .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), depth),
             ],
             Budget = budget,
-            Allocate = result.GetValue(_allocate) switch { "uniform" => Allocation.Uniform, "global" => Allocation.Global, "divergence" => Allocation.Divergence, _ => null },
+            Allocate = allocate,
             Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, _ => null },
             Preset = preset,
+            DivergenceMetric = _agreement.Divergence(result),
+            Guard = _agreement.Guard(result),
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
         };
     }
 
-    private IEnumerable<PruneRule> Rules(ParseResult result, Budget? budget, PruneRule scored, AxisAnalysis analysis)
+    private IEnumerable<PruneRule> Rules(ParseResult result, bool decides, PruneRule scored, AxisAnalysis analysis)
     {
         var keep = result.GetValue(_keep);
         var inexact = result.GetValue(_allowInexact);
         foreach (var (axis, name, byNameOnly, option) in _kinds)
         {
             var own = result.GetValue(option);
-            if (own is null && (byNameOnly || (keep is null && budget is null))) continue;
+            if (own is null && (byNameOnly || (keep is null && !decides))) continue;
             var allowInexact = own is not null || inexact;
             var groups = Groups(analysis, axis).ToList();
             // Asked for by name, a kind that is not there is an error; under --keep it is none.

@@ -53,6 +53,34 @@ internal sealed class Population
         return populations;
     }
 
+    /// <summary>Counts when a fraction of the units is wished for.</summary>
+    public Dictionary<int, int> Counts(double fraction)
+    {
+        var counts = new Dictionary<int, int>();
+        Assign(fraction * Size, counts);
+        return counts;
+    }
+
+    /// <summary>Fraction of the units that a choice keeps; all of a population that it does not name.</summary>
+    public double Share(IReadOnlyDictionary<int, int> counts)
+        => Groups.Aggregate(1.0, (share, c) => counts.TryGetValue(c.Group.Id, out int n) ? share * n / c.Group.Size : share);
+
+    /// <summary>Mean absolute weight per unit; of a query head of a KV group the geometric mean of both.</summary>
+    public double[] Magnitudes(AllocationEvidence evidence)
+    {
+        double[] first = MagnitudesOf(Groups[0], evidence).Mean;
+        return Groups.Count == 1 ? first : [.. first.SelectMany(g => MagnitudesOf(Groups[1], evidence).Mean.Select(q => Math.Sqrt(g * q)))];
+    }
+
+    /// <summary>Weights that one unit has.</summary>
+    public double WeightsPerUnit(AllocationEvidence evidence) => Groups.Sum(c => MagnitudesOf(c, evidence).PerUnit * c.Group.Size) / Size;
+
+    /// <summary>Magnitudes of one group.</summary>
+    /// <exception cref="EspalierException">They were not measured.</exception>
+    public static UnitMagnitudes MagnitudesOf(Candidate candidate, AllocationEvidence evidence)
+        => evidence.Magnitudes?.GetValueOrDefault(candidate.Group.Id)
+            ?? throw new EspalierException($"Group '{candidate.Group.Name}': the allocation compares magnitudes of weights, but none were measured.");
+
     /// <summary>Writes down how many units of each group stay when so many of the population are wished for.</summary>
     public void Assign(double wished, Dictionary<int, int> counts)
     {

@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>What allocations look at besides scores and cost: measurements by which groups differ. What an allocation does not read may be null.</summary>
+public sealed record AllocationEvidence
+{
+    /// <summary>Divergence of the outputs under a choice of kept units, compensated.</summary>
+    public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, double>? Divergence { get; init; }
+
+    /// <summary>Measured time of one run under a choice of kept units.</summary>
+    public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, ModelTime>? Time { get; init; }
+
+    /// <summary>By group number: mean cosine of the input and output of the sublayers that its weights are in; see <see cref="BlockSimilarity"/>.</summary>
+    public IReadOnlyDictionary<int, double>? BlockCosine { get; init; }
+
+    /// <summary>By group number: how large the weights of its units are.</summary>
+    public IReadOnlyDictionary<int, UnitMagnitudes>? Magnitudes { get; init; }
+
+    /// <summary>Whether an allocation reads <see cref="BlockCosine"/>.</summary>
+    public static bool NeedsBlocks(Allocation allocation) => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
+
+    /// <summary>Whether an allocation reads <see cref="Magnitudes"/>.</summary>
+    public static bool NeedsMagnitudes(Allocation allocation) => allocation is Allocation.PqIndex or Allocation.GlobalMagnitude;
+
+    /// <summary>Whether an allocation reads <see cref="Divergence"/> where a budget is to be spread.</summary>
+    public static bool NeedsDivergence(Allocation allocation) => allocation is Allocation.Divergence or Allocation.Search or Allocation.Latency;
+}
+
+/// <summary>How large the weights of a group's units are.</summary>
+/// <param name="Mean">Mean absolute weight per unit, over all weights of the coupled group.</param>
+/// <param name="PerUnit">Weights that one unit has.</param>
+public sealed record UnitMagnitudes(double[] Mean, double PerUnit);

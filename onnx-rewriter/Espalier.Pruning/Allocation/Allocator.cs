@@ -1,0 +1,104 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>A group that a rule may prune, with the scores of its units.</summary>
+/// <param name="Group">The group.</param>
+/// <param name="Rule">The rule that owns it.</param>
+/// <param name="Scores">One score per unit; the higher, the more it matters.</param>
+public sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
+{
+    internal int Multiple => KeptCount.Multiple(Rule, Group.Kind);
+    internal int Floor => Math.Max(Rule.MinKeep, Group.MinKeep);
+}
+
+/// <summary>Decides how many units of every group stay. Formulas and sources: README of this room.</summary>
+public static class Allocator
+{
+    /// <summary>Rounds in which a choice that turns out slower than the table says is made anew.</summary>
+    private const int LatencyRounds = 4;
+
+    /// <summary>Medians of times of the same model differ by about so much: no choice is refused for it.</summary>
+    private const double LatencyNoise = 1.02;
+
+    /// <summary>Allocates.</summary>
+    /// <param name="plan">Its rules' ratios, its budget and its way to spread it.</param>
+    /// <param name="cost">The model's cost.</param>
+    /// <param name="candidates">Groups with their scores.</param>
+    /// <param name="removedSublayers">Sublayers that are gone whatever is kept here.</param>
+    /// <param name="notes">Gets what the user should know.</param>
+    /// <param name="evidence">What the plan's allocation looks at besides the scores.</param>
+    /// <returns>Kept units per group number, ascending, for every group that loses some.</returns>
+    /// <exception cref="EspalierException">No choice meets the budget.</exception>
+    public static IReadOnlyDictionary<int, ImmutableArray<int>> Allocate(PruningPlan plan, CostModel cost,
+        IReadOnlyList<Candidate> candidates, IReadOnlySet<int>? removedSublayers = null, ICollection<string>? notes = null, AllocationEvidence? evidence = null)
+    {
+        evidence ??= new();
+        var allocation = plan.Allocate ?? Allocation.Uniform;
+        var counts = new Dictionary<int, int>();
+        foreach (var own in candidates.Where(c => c.Rule.Keep is not null).GroupBy(c => c.Rule, ReferenceEqualityComparer.Instance))
+            Merge(counts, Spread.Of(allocation, Population.Of([.. own]), evidence, notes).Ratio(own.First().Rule.Keep!.Value, cost));
+        var open = Population.Of([.. candidates.Where(c => c.Rule.Keep is null)]);
+        if (plan.Budget is null)
+        {
+            if (open.Count > 0 && allocation == Allocation.PqIndex) Merge(counts, PqIndex.Own(open, evidence));
+            return Kept(counts);
+        }
+
+        var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
+        double? latency = plan.Budget.Latency, missed = null;
+        for (int round = 1; ; round++)
+        {
+            var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
+            if (!bounds.Hold(Spread.Least(open))) throw missed is { } last ? bounds.TooSlow(last) : bounds.OutOfReach(Spread.Least(open), open.Count);
+            var choice = allocation switch
+            {
+                Allocation.Divergence => ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess),
+                Allocation.Search => SwapSearch.Run(open, ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
+                Allocation.Latency => LatencyProgram.Solve(ErrorDatabase.Measure(open, Divergence), table!, bounds.Hold),
+                _ => Spread.Of(allocation, open, evidence, notes).Budget(bounds.Hold),
+            };
+            if (table is not null && Time(choice) is var time)
+            {
+                if (time.Ratio > plan.Budget.Latency!.Value * LatencyNoise)
+                {
+                    if (round == LatencyRounds) throw bounds.TooSlow(time.Ratio);
+                    missed = time.Ratio;
+                    latency *= 0.99 * plan.Budget.Latency.Value / time.Ratio;
+                    continue;
+                }
+                notes?.Add(FormattableString.Invariant($"One run takes {time.Dense:0.###} ms of processor time before and {time.Changed:0.###} ms after, as measured on this machine: {time.Ratio:0.000} of it."));
+            }
+            Merge(counts, choice);
+            if (open.Count > 0 && open.All(p => p.Groups.All(c => counts[c.Group.Id] == c.Group.Size))) notes?.Add("The budget holds without removing any unit that it decides on.");
+            return Kept(counts);
+        }
+
+        double Divergence(IReadOnlyDictionary<int, int> choice) => evidence.Divergence is { } measure ? measure(Kept(With(choice)))
+            : throw new EspalierException($"Allocation {allocation} chooses by the outputs of changed models, but there is nothing to run them on. Give calibration data, or use another allocation.");
+
+        ModelTime Time(IReadOnlyDictionary<int, int> choice) => evidence.Time is { } measure ? measure(Kept(With(choice)))
+            : throw new EspalierException("The budget bounds the latency, but there is nothing to measure it on. Run models, or bound the multiply-accumulates.");
+
+        Dictionary<int, int> With(IReadOnlyDictionary<int, int> choice)
+        {
+            var all = new Dictionary<int, int>(counts);
+            Merge(all, choice);
+            return all;
+        }
+
+        IReadOnlyDictionary<int, ImmutableArray<int>> Kept(IReadOnlyDictionary<int, int> chosen)
+            => candidates.Where(c => chosen.TryGetValue(c.Group.Id, out int n) && n < c.Group.Size).ToDictionary(c => c.Group.Id, c => Best(c.Scores, chosen[c.Group.Id]));
+    }
+
+    /// <summary>The units with the highest scores, ascending; of equal scores the lower index stays.</summary>
+    internal static ImmutableArray<int> Best(double[] scores, int count)
+        => [.. Enumerable.Range(0, scores.Length).OrderByDescending(u => scores[u]).ThenBy(u => u).Take(count).Order()];
+
+    /// <summary>Writes counts over others.</summary>
+    internal static void Merge(Dictionary<int, int> into, IReadOnlyDictionary<int, int> from)
+    {
+        foreach (var (id, count) in from) into[id] = count;
+    }
+}

@@ -1,0 +1,54 @@
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>The bounds of a budget on what is left to decide.</summary>
+/// <param name="budget">The budget.</param>
+/// <param name="cost">The model's cost.</param>
+/// <param name="decided">Units of groups that the budget does not decide on.</param>
+/// <param name="removedSublayers">Sublayers that are gone.</param>
+/// <param name="table">Times; null where latency is not bounded.</param>
+/// <param name="latency">Bound on the table's time, as a fraction of the dense model's.</param>
+internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers, LatencyTable? table, double? latency)
+{
+    /// <summary>Sums are rounded; no choice is refused for it.</summary>
+    private const double Rounding = 1 + 1e-12;
+
+    private readonly List<(CostUnit Unit, double Fraction, double Dense)> _limits = [.. PlanResolver.Limits(budget).Select(l => (l.Unit, l.Fraction, cost.Evaluate(l.Unit)))];
+
+    /// <summary>Whether a choice meets all of them.</summary>
+    public bool Hold(IReadOnlyDictionary<int, int> choice) => Excess(choice) <= Rounding;
+
+    /// <summary>Cost over bound, of the bound that is nearest to being broken or most broken.</summary>
+    public double Excess(IReadOnlyDictionary<int, int> choice)
+    {
+        double excess = table is null ? 0 : table.Evaluate(choice) / Math.Max(latency!.Value, double.Epsilon);
+        foreach (var (unit, fraction, dense) in _limits) excess = Math.Max(excess, Cost(unit, choice) / Math.Max(fraction * dense, double.Epsilon));
+        return excess;
+    }
+
+    /// <summary>Says which bound the least choice breaks, and what can be reached.</summary>
+    /// <param name="least">The choice that keeps the fewest units.</param>
+    /// <param name="open">Populations that the budget decides on.</param>
+    public EspalierException OutOfReach(IReadOnlyDictionary<int, int> least, int open)
+    {
+        string way = open == 0
+            ? "every rule has a Keep of its own, so nothing is left for the budget to decide; leave Keep out of a rule or raise the budget"
+            : "raise the budget, lower MinKeep or RoundTo, or let rules cover more groups";
+        foreach (var (unit, fraction, dense) in _limits)
+        {
+            if (Cost(unit, least) > fraction * dense * Rounding)
+                return new EspalierException(FormattableString.Invariant(
+                    $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}: the least they can reach is {Cost(unit, least) / dense:0.000}. To reach it, {way}."));
+        }
+        return new EspalierException(FormattableString.Invariant(
+            $"No choice under these rules meets the budget of {budget.Latency:0.###} of the dense model's time: by what was measured on this machine the least they can reach is {table!.Evaluate(least):0.000}. To reach it, {way}."));
+    }
+
+    /// <summary>Says that choices turn out slower than the table says.</summary>
+    public EspalierException TooSlow(double ratio) => new(FormattableString.Invariant(
+        $"The budget of {budget.Latency:0.###} of the dense model's time is missed: the slim model takes {ratio:0.000} of it. Measure again on a machine with less load, raise the budget, or bound the multiply-accumulates."));
+
+    private double Cost(CostUnit unit, IReadOnlyDictionary<int, int> choice)
+        => cost.Evaluate(unit, g => choice.TryGetValue(g, out int n) || decided.TryGetValue(g, out n) ? n : cost.GroupSizes[g], removedSublayers);
+}

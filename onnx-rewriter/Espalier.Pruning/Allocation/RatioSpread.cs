@@ -1,0 +1,68 @@
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>A fraction for every population, all of which rise with one number in [0, 1]: at 0 nothing is wished for, at 1 everything.</summary>
+internal sealed class RatioSpread : Spread
+{
+    private const int BisectionSteps = 50;
+
+    private readonly Func<double, int, double> _fraction;
+    private readonly bool _exact;
+
+    /// <param name="populations">What is spread over.</param>
+    /// <param name="fraction">Fraction of a population at a number.</param>
+    /// <param name="exact">Whether the number itself is the fraction of every population.</param>
+    public RatioSpread(IReadOnlyList<Population> populations, Func<double, int, double> fraction, bool exact = false) : base(populations) => (_fraction, _exact) = (fraction, exact);
+
+    /// <summary>Every population keeps the same fraction.</summary>
+    public static RatioSpread Uniform(IReadOnlyList<Population> populations) => new(populations, (t, _) => t, exact: true);
+
+    /// <summary>The more a block changes its input, the more of its units stay; see <see cref="ImportanceCurves"/>.</summary>
+    public static RatioSpread OfImportance(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence, ICollection<string>? notes)
+    {
+        if (populations.Count == 0) return Uniform(populations);
+        if (evidence.BlockCosine is not { Count: > 0 } cosine)
+        {
+            notes?.Add("No residual block of the model was measured, so all count alike: every group keeps the same fraction.");
+            return Uniform(populations);
+        }
+        double mean = cosine.Values.Average();
+        return new(populations, ImportanceCurves.Of(allocation, [.. populations.Select(p => p.Groups.Average(c => cosine.GetValueOrDefault(c.Group.Id, mean)))]));
+    }
+
+    /// <summary>The largest number that meets the budget, by bisection; a choice is taken only after it was evaluated.</summary>
+    public override Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds)
+    {
+        var best = At(1);
+        if (holds(best)) return best;
+        best = At(0);
+        double low = 0, high = 1;
+        for (int step = 0; step < BisectionSteps; step++)
+        {
+            double middle = (low + high) / 2;
+            var choice = At(middle);
+            if (holds(choice)) (best, low) = (choice, middle);
+            else high = middle;
+        }
+        return best;
+    }
+
+    /// <inheritdoc/>
+    public override Dictionary<int, int> Ratio(double ratio, CostModel cost)
+    {
+        if (_exact) return At(ratio);
+        var share = ShareOf(cost);
+        double low = 0, high = 1;
+        for (int step = 0; step < BisectionSteps; step++)
+        {
+            double middle = (low + high) / 2;
+            if (share(At(middle)) <= ratio) low = middle;
+            else high = middle;
+        }
+        var (below, above) = (At(low), At(high));
+        return Math.Abs(share(above) - ratio) < Math.Abs(share(below) - ratio) ? above : below;
+    }
+
+    private Dictionary<int, int> At(double t) => Assign(Populations, p => Math.Clamp(_fraction(t, p), 0, 1));
+}
