@@ -62,6 +62,15 @@ public sealed class AllocateAttribute(Allocation allocation) : Attribute
     public Allocation Allocation { get; } = allocation;
 }
 
+/// <summary>How outputs are compared where the policy chooses by them (<see cref="Allocation.Divergence"/>, <see cref="Criterion.OutputDivergence"/>); as the preset says without this attribute.</summary>
+/// <param name="metric">The metric.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class DivergenceAttribute(Metric metric) : Attribute
+{
+    /// <summary>The metric.</summary>
+    public Metric Metric { get; } = metric;
+}
+
 /// <summary>Checks of the slim model; the build fails where one does not hold.</summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class GuardAttribute : Attribute
@@ -69,8 +78,14 @@ public sealed class GuardAttribute : Attribute
     /// <summary>The slim model must equal the masked dense model before compensation (1e-4 relative, random inputs).</summary>
     public bool Equivalence { get; set; }
 
-    /// <summary>Least fraction, in (0, 1], of calibration samples on which the largest output of both models is the same; not set: no check.</summary>
+    /// <summary>
+    /// Least agreement of the slim model with the dense one, in (0, 1], on the last quarter of the calibration samples, which statistics then do not use (of fewer
+    /// than eight samples, on all of them); not set: no check.
+    /// </summary>
     public double Agreement { get; set; } = double.NaN;
+
+    /// <summary>How agreement is measured: <see cref="Espalier.Metric.Top1"/> unless set.</summary>
+    public Metric Metric { get; set; }
 }
 
 /// <summary>Tensors or groups that stay whole.</summary>

@@ -109,7 +109,7 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(ScheduleConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -127,6 +127,8 @@ internal sealed class AggregateConverter() : JsonStringEnumConverter<Aggregate>(
 internal sealed class AllocationConverter() : JsonStringEnumConverter<Allocation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class WithConverter() : JsonStringEnumConverter<With>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+
+internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 

@@ -44,6 +44,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     /// <summary>How sublayers or blocks are ranked.</summary>
     public Criterion DepthScore { get; init; } = Criterion.BlockSimilarity;
 
+    /// <summary>How outputs are compared.</summary>
+    public Metric Metric { get; init; } = Metric.KullbackLeibler;
+
     /// <summary>What a method on depth removes; null where it removes units.</summary>
     public Axis? Depth { get; init; }
 
@@ -68,7 +71,7 @@ public static class Presets
         [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence },
-        [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence },
+        [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
     };
 
@@ -102,6 +105,7 @@ public static class Presets
             Drop = [.. drop.Select(r => r with { Score = r.Score ?? method.DepthScore })],
             Allocate = plan.Allocate ?? method.Allocate,
             Schedule = plan.Schedule ?? method.Schedule,
+            DivergenceMetric = plan.DivergenceMetric ?? method.Metric,
         };
     }
 }

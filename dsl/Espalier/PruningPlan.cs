@@ -30,6 +30,9 @@ public sealed record PruningPlan
     /// <summary>In which order layers are made up for; null as the preset says.</summary>
     public Schedule? Schedule { get; init; }
 
+    /// <summary>How outputs are compared where the plan chooses by them; null as the preset says.</summary>
+    public Metric? DivergenceMetric { get; init; }
+
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 
@@ -129,8 +132,9 @@ public sealed record Budget(double? Macs = null, double? Parameters = null, doub
 
 /// <summary>A check of the slim model.</summary>
 /// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>
-/// <param name="Agreement">Least fraction of calibration samples on which the largest output of both models is the same; null without.</param>
-public sealed record Guard(bool Equivalence = false, double? Agreement = null);
+/// <param name="Agreement">Least agreement with the dense model, in (0, 1], on calibration data that nothing else uses; null without.</param>
+/// <param name="Metric">How agreement is measured.</param>
+public sealed record Guard(bool Equivalence = false, double? Agreement = null, Metric Metric = Metric.Top1);
 
 /// <summary>Where calibration data come from.</summary>
 /// <param name="Method">Name of the policy's static method that yields inputs; null on the command line.</param>

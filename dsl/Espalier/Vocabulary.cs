@@ -122,6 +122,27 @@ public enum Allocation
     Latency,
 }
 
+/// <summary>
+/// How outputs of a changed model are compared with the dense model's. A guard's agreement is a number of at most 1 in all of them, 1 where the outputs
+/// are equal; a divergence is 0 there. Rows run along the last axis (axis 1 of maps).
+/// </summary>
+public enum Metric
+{
+    /// <summary>Fraction of rows whose largest element is in the same place.</summary>
+    Top1,
+    /// <summary>
+    /// Mean Kullback-Leibler divergence from the dense model's distribution (rows themselves, or their softmax), in nats; agreement e^−KL. As a divergence, squared
+    /// error over variance of outputs that are no rows of classes.
+    /// </summary>
+    KullbackLeibler,
+    /// <summary>Mean Jensen-Shannon divergence, which is at most ln 2 (as in FinerCut, arXiv:2405.18218); agreement 1 − JS / ln 2. Other outputs as above.</summary>
+    JensenShannon,
+    /// <summary>Mean cosine of rows; divergence one minus it.</summary>
+    Cosine,
+    /// <summary>Squared error over the variance of the dense model's output; agreement one minus it (the coefficient of determination).</summary>
+    RelativeError,
+}
+
 /// <summary>In which order layers are pruned and made up for.</summary>
 public enum Schedule
 {
@@ -129,6 +150,10 @@ public enum Schedule
     OneShot,
     /// <summary>Layer by layer: each is fitted to what the layers before it, already pruned, give it, with the dense model's outputs as target. Needs calibration.</summary>
     Sequential,
+    /// <summary>In even steps, each scoring anew what the steps before have left. Needs calibration.</summary>
+    Iterative,
+    /// <summary>In steps that take much at first and little at the end (Zhu and Gupta, arXiv:1710.01878), each scoring anew. Needs calibration.</summary>
+    Cubic,
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>

@@ -25,7 +25,8 @@ public static class Slimmer
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
-        var (selection, methods) = Choose(plan, analysis, statistics, notes, probe);
+        var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic
+            ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
             return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
@@ -59,18 +60,19 @@ public static class Slimmer
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
-        => plan.Schedule == Schedule.Sequential || (AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) && plan.Budget is not null)
+        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || (AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) && plan.Budget is not null)
             || plan.Budget?.Latency is not null
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null)
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
         var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
-        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), statistics, plan.Seed, notes);
+        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights);
+        foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
         var evidence = new AllocationEvidence

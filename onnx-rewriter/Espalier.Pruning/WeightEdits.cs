@@ -11,6 +11,11 @@ public sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, I
     public static WeightEdits Nothing { get; } = new(new Dictionary<string, float[]>(), new Dictionary<int, float[]>());
 }
 
+/// <summary>Weights of a model that is pruned already.</summary>
+/// <param name="Edits">What compensation changed.</param>
+/// <param name="Removed">By weight and axis: indices that are gone.</param>
+internal sealed record PrunedWeights(WeightEdits Edits, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed);
+
 /// <summary>What surgery made.</summary>
 /// <param name="Model">The slim model; its weights are gathered from the dense model when it is written, so that must stay open.</param>
 /// <param name="Removed">For every tensor of the dense model that lost slices (initializer, output of a Constant node, or an input or output of the graph): axis → removed indices, ascending.</param>

@@ -12,6 +12,8 @@ namespace Espalier.Pruning;
 internal sealed class WeightTable
 {
     private readonly OnnxModel _model;
+    private readonly PrunedWeights? _pruned;
+    private readonly Dictionary<string, float[]> _now = new(StringComparer.Ordinal);
     private readonly IReadOnlyDictionary<string, Dequantization> _dequantizations;
     private readonly HashSet<string> _scales;
     private readonly Dictionary<string, Dequantizer> _dequantizers = new(StringComparer.Ordinal);
@@ -19,8 +21,11 @@ internal sealed class WeightTable
     private readonly Dictionary<string, TensorProto> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
 
-    public WeightTable(AxisAnalysis analysis)
+    /// <param name="analysis">The model.</param>
+    /// <param name="pruned">What is pruned already: its slices are zero, and compensated weights count in place of the file's.</param>
+    public WeightTable(AxisAnalysis analysis, PrunedWeights? pruned = null)
     {
+        _pruned = pruned;
         _model = analysis.Model;
         _dequantizations = analysis.Dequantizations;
         _scales = [.. _dequantizations.Values.SelectMany(d => new[] { d.Scale, d.ZeroPoint }).OfType<string>()];
@@ -84,16 +89,36 @@ internal sealed class WeightTable
     /// <summary>Numbers of a weight.</summary>
     public float[] Floats(string name)
     {
+        if (_pruned is not null) return (float[])Now(name).Clone();
         if (DequantizerOf(name) is not { } dequantizer) return _model.Content(_tensors[name]).ToFloats();
         var numbers = new float[dequantizer.Count];
         dequantizer.Read(0, numbers);
         return numbers;
     }
 
+    /// <summary>Numbers of a weight of a model that is pruned already, in the dense layout.</summary>
+    private float[] Now(string name)
+    {
+        if (_now.TryGetValue(name, out float[]? known)) return known;
+        float[] numbers;
+        if (_pruned!.Edits.Weights.TryGetValue(name, out float[]? edited)) numbers = (float[])Numbers(name, edited).Clone();
+        else if (DequantizerOf(name) is { } dequantizer) dequantizer.Read(0, numbers = new float[dequantizer.Count]);
+        else numbers = _model.Content(_tensors[name]).ToFloats();
+        int[] shape = Shape(name)!;
+        foreach (var (axis, indices) in _pruned.Removed.GetValueOrDefault(name) ?? new Dictionary<int, int[]>())
+        {
+            int inner = shape[(axis + 1)..].Aggregate(1, (a, b) => a * b), step = inner * shape[axis];
+            foreach (int index in indices)
+                for (int at = index * inner; at < numbers.Length; at += step) numbers.AsSpan(at, inner).Clear();
+        }
+        return _now[name] = numbers;
+    }
+
     /// <summary>Fills a span with numbers of a weight, from an element on.</summary>
     public void Read(string name, long first, Span<float> numbers)
     {
-        if (DequantizerOf(name) is { } dequantizer) dequantizer.Read(first, numbers);
+        if (_pruned is not null) Now(name).AsSpan((int)first, numbers.Length).CopyTo(numbers);
+        else if (DequantizerOf(name) is { } dequantizer) dequantizer.Read(first, numbers);
         else _model.Content(_tensors[name]).ReadFloats(first, numbers);
     }
 

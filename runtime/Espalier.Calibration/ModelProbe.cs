@@ -19,6 +19,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <summary>Short, because a table has several times per group: a third of a second each, in which medians of ratios repeat within a few per cent.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 7, BurstMilliseconds = 20 };
 
+    /// <summary>How outputs are compared.</summary>
+    public Metric Metric { get; init; } = Metric.KullbackLeibler;
+
     /// <summary>Told what is being run.</summary>
     public Action<string>? Progress { get; init; }
 
@@ -37,7 +40,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         {
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
-            var tally = new DivergenceTally();
+            var tally = new DivergenceTally(Metric);
             foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken));
             return tally.Mean;
         })];
@@ -87,55 +90,23 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     }
 }
 
-/// <summary>
-/// Mean divergence of outputs: for rows of classes (rank 2 or 3) the Kullback-Leibler divergence of their softmax, in nats per row; for anything else the
-/// squared error over the variance.
-/// </summary>
-internal sealed class DivergenceTally
+/// <summary>Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.</summary>
+/// <param name="metric">The metric.</param>
+public sealed class DivergenceTally(Metric metric)
 {
-    private readonly Dictionary<string, (double Sum, double Weight)> _sums = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
 
-    /// <summary>Mean over the outputs of numbers.</summary>
-    public double Mean => _sums.Count == 0 ? 0 : _sums.Values.Average(s => s.Weight > 0 ? s.Sum / s.Weight : 0);
+    /// <summary>Mean over the outputs.</summary>
+    public double Mean => _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
 
+    /// <summary>Adds a run.</summary>
     public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual)
     {
-        foreach (var (name, a) in expected)
+        foreach (var (name, dense) in expected)
         {
-            if (!OutputComparison.IsFloat(a) || !actual.TryGetValue(name, out var b) || !a.Shape.SequenceEqual(b.Shape)) continue;
-            var (x, y) = (OutputComparison.Doubles(a), OutputComparison.Doubles(b));
-            var (sum, weight) = _sums.GetValueOrDefault(name);
-            if (a.Shape.Count is 2 or 3 && a.Shape[^1] > 1)
-            {
-                int n = (int)a.Shape[^1];
-                for (int at = 0; at < x.Length; at += n) sum += KullbackLeibler(x.AsSpan(at, n), y.AsSpan(at, n));
-                weight += x.Length / n;
-            }
-            else
-            {
-                double mean = x.Average();
-                for (int i = 0; i < x.Length; i++)
-                {
-                    sum += (x[i] - y[i]) * (x[i] - y[i]);
-                    weight += (x[i] - mean) * (x[i] - mean);
-                }
-            }
-            _sums[name] = (sum, weight);
+            if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape)) continue;
+            if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);
+            tally.Add(dense, changed);
         }
-    }
-
-    private static double KullbackLeibler(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
-    {
-        double topX = double.NegativeInfinity, topY = double.NegativeInfinity;
-        for (int i = 0; i < x.Length; i++) (topX, topY) = (Math.Max(topX, x[i]), Math.Max(topY, y[i]));
-        double totalX = 0, totalY = 0;
-        for (int i = 0; i < x.Length; i++)
-        {
-            totalX += Math.Exp(x[i] - topX);
-            totalY += Math.Exp(y[i] - topY);
-        }
-        double logX = topX + Math.Log(totalX), logY = topY + Math.Log(totalY), sum = 0;
-        for (int i = 0; i < x.Length; i++) sum += Math.Exp(x[i] - logX) * (x[i] - logX - y[i] + logY);
-        return double.IsFinite(sum) ? Math.Max(0, sum) : 1e9;
     }
 }

@@ -152,6 +152,43 @@ public sealed class BuildTests(PackedFeed feed)
         app.Build("--no-restore").Fails().Says("tiny.onnx : error ESPB010: ");
     }
 
+    /// <summary>A model that drifts further than the policy allows fails the build with the figures.</summary>
+    [Fact]
+    public void A_guard_fails_the_build_with_the_figures()
+    {
+        const string policy = """
+            using Espalier;
+
+            namespace App;
+
+            [PruningPolicy("models/tiny.onnx"), Preset(Preset.Magnitude)]
+            [Guard(Agreement = 0.999, Metric = Metric.RelativeError)]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, "*", Keep = 0.25, RoundTo = 1), Score(Criterion.Wanda)]
+                public static partial Rule Channels { get; }
+
+                [Calibration]
+                static System.Collections.Generic.IEnumerable<Inputs> Images()
+                {
+                    var random = new System.Random(5);
+                    for (var n = 0; n < 12; n++)
+                    {
+                        var image = new float[3 * 8 * 8];
+                        for (var i = 0; i < image.Length; i++) image[i] = (float)random.NextDouble() - 0.5f;
+                        yield return new(new TensorData<float>(image, [1, 3, 8, 8]));
+                    }
+                }
+            }
+            """;
+        var app = new Workspace(feed, "Guarded").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", policy);
+        app.Build().Fails().Says("Policy.cs(5,2): error ESPB011: ").Says("Guard(Agreement = 0.999): the slim model agrees with the dense one to ").Says("by RelativeError on 3 held-out samples, Top1 ");
+        Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
+        app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.JensenShannon", StringComparison.Ordinal));
+        app.Build("--no-restore").Succeeds();
+        Assert.Contains("by JensenShannon on 3 held-out samples", File.ReadAllText(app.Made("App.SlimTiny.report.json")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_calibration_method_runs_and_models_reach_every_framework_and_referencing_projects()
     {

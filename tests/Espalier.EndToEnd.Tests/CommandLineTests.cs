@@ -20,6 +20,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0,5")]
     [InlineData(2, "slim", "MODEL", "-o", "MODEL", "--keep", "0.5")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "magic")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--metric", "cosine")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--aggregate", "mode")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "file")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "l1", "--score-file", "MODEL")]
@@ -183,6 +184,56 @@ public sealed class CommandLineTests : IDisposable
         Assert.True(verify.Code == 0, verify.Text + verify.Error);
         Assert.Contains("compensated for what it removed", verify.Text, StringComparison.Ordinal);
         Assert.Contains("agreement of the slim model with the dense model", verify.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>What half of the neurons costs, in every metric; a guard just above it writes nothing and says the figures, one just below it passes.</summary>
+    [Theory]
+    [InlineData("top1", "Top1")]
+    [InlineData("kullback-leibler", "KullbackLeibler")]
+    [InlineData("jensen-shannon", "JensenShannon")]
+    [InlineData("cosine", "Cosine")]
+    [InlineData("relative-error", "RelativeError")]
+    public void A_guard_refuses_what_drifts_further_on_held_out_data(string word, string metric)
+    {
+        var random = new Random(4);
+        var data = At("data.npy");
+        File.WriteAllBytes(data, Npy(40, 8, random));
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--metric", word];
+        var loose = Run([.. slim, "--agreement", "0.01"]);
+        Assert.True(loose.Code == 0, loose.Error);
+        var note = loose.Text.Split('\n').Single(l => l.Contains("agrees with the dense one", StringComparison.Ordinal));
+        var found = System.Text.RegularExpressions.Regex.Match(note, $@"to ([0-9.]+) by {metric} on 10 held-out samples,");
+        Assert.True(found.Success, note);
+        var agreement = double.Parse(found.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(agreement, 0.05, 0.9995);
+        File.Delete(Out);
+        var strict = Run([.. slim, "--agreement", (agreement + 0.0005).ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        Assert.Equal(1, strict.Code);
+        Assert.Contains($"agrees with the dense one to {found.Groups[1].Value} by {metric} on 10 held-out samples", strict.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out), "nothing is written");
+        var passes = Run([.. slim, "--agreement", (agreement - 0.0005).ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        Assert.True(passes.Code == 0, passes.Error);
+    }
+
+    /// <summary>Of seven samples none can be spared; the report says so.</summary>
+    [Fact]
+    public void A_guard_on_few_samples_says_that_they_are_the_statistics_own()
+    {
+        var data = At("data.npy");
+        File.WriteAllBytes(data, Npy(7, 8, new Random(4)));
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--agreement", "0.01");
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains("by Top1 on 7 samples", slim.Text, StringComparison.Ordinal);
+        Assert.Contains("of fewer than 8 none are held out", slim.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Rows of normal numbers as NumPy writes them.</summary>
+    private static byte[] Npy(int rows, int columns, Random random)
+    {
+        var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}".PadRight(117) + "\n";
+        var values = new float[rows * columns];
+        for (var i = 0; i < values.Length; i++) values[i] = (float)((random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
+        return [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. System.Text.Encoding.ASCII.GetBytes(header), .. System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values)];
     }
 
     [Theory]

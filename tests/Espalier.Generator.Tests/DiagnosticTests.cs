@@ -75,6 +75,11 @@ public class DiagnosticTests
         Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0004:Guard(Agreement = 98)|}]"));
 
     [Fact]
+    public async Task AMetricWithoutAnAgreementSaysNothing() => await Expect(
+        Ids.DoesNotFit, "Metric does not go with [Guard] without Agreement. Say how much agreement by Cosine is enough with Agreement.",
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0015:Guard(Metric = Metric.Cosine)|}]"));
+
+    [Fact]
     public async Task TheSamplesAreOutOfRange() => await Expect(
         Ids.OutOfRange, "Samples is 0, but must be at least 1",
         Samples.PolicyOf("[{|ESP0004:Calibration(Samples = 0)|}] static IEnumerable<Inputs> Data() => [];"));

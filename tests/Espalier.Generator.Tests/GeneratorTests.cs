@@ -72,7 +72,8 @@ public class GeneratorTests
         var plan = PlanJson.Parse(text);
         Assert.Equal("Shop.SlimTiny", plan.Policy);
         Assert.Equal(new Budget(Macs: 0.6), plan.Budget);
-        Assert.Equal(new Guard(Agreement: 0.98), plan.Guard);
+        Assert.Equal(new Guard(Agreement: 0.98, Metric: Metric.JensenShannon), plan.Guard);
+        Assert.Equal(Metric.Cosine, plan.DivergenceMetric);
         Assert.Equal(new CalibrationSource("Verses", Samples: 64), plan.Calibration);
         Assert.Equal(["stem*"], plan.Protect);
         Assert.Equal(7, plan.Seed);

@@ -85,7 +85,7 @@ public sealed class ProbeTests
             for (int l = 0; l < 5; l++) x = g.Node("Tanh", [g.Add(g.MatMul(x, g.Weight($"l{l}.weight", l == 0 ? 8 : 32, 32)), g.Weight($"l{l}.bias", 32))]);
             g.Output(g.Rename(g.Add(g.MatMul(x, g.Weight("out.weight", 32, 3)), g.Weight("out.bias", 3)), "y"), "batch", 3);
             using var dense = g.Build();
-            foreach (var schedule in Enum.GetValues<Schedule>())
+            foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
             {
                 var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
                 error[(int)schedule] += RootMeanSquare(dense, Slim(dense, plan, 8, out _, 64).Model);
@@ -199,5 +199,39 @@ public sealed class ProbeTests
         // The lowest goes first, so its score is its own; the others are conditional on those before them.
         Assert.Equal(least, Array.IndexOf(scores, scores.Min()));
         Assert.Equal(errors[least] / LeastSquares.Error(w, 3, own.Covariance!), scores[least], 1e-3 * scores[least]);
+    }
+
+    [Theory]
+    [InlineData(Schedule.Iterative, new[] { 0.85, 0.7, 0.55 })]
+    [InlineData(Schedule.Cubic, new[] { 0.653125, 0.475, 0.409375 })]
+    public void Steps_lead_to_the_plan(Schedule schedule, double[] fractions)
+    {
+        var plan = new PruningPlan { Schedule = schedule, Budget = new Budget(Macs: 0.4), Prune = [Neurons() with { Keep = 0.4 }] };
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps - 1).Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps - 1).Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
+    }
+
+    /// <summary>
+    /// Neuron 0 of the first layer is loud, but only neurons of the second layer read it that nothing reads: once these are gone it matters to nobody, and only who scores anew sees that.
+    /// </summary>
+    [Theory]
+    [InlineData(Schedule.OneShot, true)]
+    [InlineData(Schedule.Iterative, false)]
+    [InlineData(Schedule.Cubic, false)]
+    public void Scoring_anew_sees_that_the_readers_of_a_unit_are_gone(Schedule schedule, bool stays)
+    {
+        const int width = 16;
+        var random = new Random(5);
+        float[] second = [.. Planted.Floats(random, width * width).Select((v, i) => i / width == 0 ? (i % width < 6 ? 20 : 0) : v)];
+        float[] head = [.. Planted.Floats(random, width * 3).Select((v, i) => i / 3 < 6 ? v * 1e-7f : i / 3 < 8 ? v * 1e-4f : v)];
+        var g = new GraphBuilder(5);
+        string h = g.Relu(g.Add(g.MatMul(g.Input("x", "batch", 6), g.Floats("fc1", Planted.Floats(random, 6 * width), 6, width)), g.Floats("b1", Planted.Floats(random, width), width)));
+        h = g.Relu(g.Add(g.MatMul(h, g.Floats("fc2", second, width, width)), g.Floats("b2", [.. Enumerable.Repeat(4f, width)], width)));
+        g.Output(g.Rename(g.MatMul(h, g.Floats("head", head, width, 3)), "y"), "batch", 3);
+        using var dense = g.Build();
+        var plan = new PruningPlan { Schedule = schedule, Prune = [Neurons(Criterion.Variance) with { Keep = 0.5 }] };
+        var report = Slim(dense, plan, 6, out _).Report;
+        Assert.Equal(Enumerable.Range(0, 8), report.Groups.Single(x => x.Members.Contains("head:0")).RemovedUnits);
+        Assert.Equal(stays, !report.Groups.Single(x => x.Members.Contains("fc1:1")).RemovedUnits.Contains(0));
     }
 }

@@ -149,11 +149,52 @@ public class ChecksTests(ITestOutputHelper output)
         Assert.InRange(same, 20, 195);
         Assert.Equal(same / 200.0, result.Top1);
         Assert.Equal(kl / 200, result.Outputs[0].MeanKl!.Value, 4);
+        Assert.Equal(Math.Exp(-kl / 200), result.By(Metric.KullbackLeibler)!.Value, 4);
         Assert.Equal((200, 40), (result.Outputs[0].Rows, result.Samples));
         Assert.True(result.MaxRelativeError > 0.01);
 
         var self = Agreement.Compare(a.ToBytes(), a.ToBytes(), samples);
         Assert.Equal((1.0, 0.0, 0.0), (self.Top1, self.MaxRelativeError, self.Outputs[0].MeanKl));
+    }
+
+    /// <summary>Two rows of two classes, by hand; the same numbers for guards and for choices.</summary>
+    [Fact]
+    public void Metrics_are_what_their_formulas_say()
+    {
+        NamedTensor dense = new("y", "float32", [2, 2], new[] { 0.5f, 0.5f, 0.9f, 0.1f }), changed = new("y", "float32", [2, 2], new[] { 0.25f, 0.75f, 0.9f, 0.1f });
+        double kl = 0.5 * Math.Log(0.5 / 0.25) + 0.5 * Math.Log(0.5 / 0.75);
+        double js = 0.5 * ((0.5 * Math.Log(0.5 / 0.375)) + (0.5 * Math.Log(0.5 / 0.625)) + (0.25 * Math.Log(0.25 / 0.375)) + (0.75 * Math.Log(0.75 / 0.625)));
+        double cosine = 0.5 / Math.Sqrt(0.5 * 0.625), variance = 0 + 0 + 0.16 + 0.16;
+        foreach (var (metric, divergence, agreement) in new[]
+        {
+            (Metric.Top1, 0.5, 0.5), (Metric.KullbackLeibler, kl / 2, Math.Exp(-kl / 2)), (Metric.JensenShannon, js / 2, 1 - (js / 2 / Math.Log(2))),
+            (Metric.Cosine, (1 - cosine) / 2, (1 + cosine) / 2), (Metric.RelativeError, 0.125 / variance, 1 - (0.125 / variance)),
+        })
+        {
+            var tally = new OutputTally(Enum.GetValues<Metric>());
+            tally.Add(dense, changed);
+            Assert.Equal(divergence, tally.Divergence(metric)!.Value, 6);
+            Assert.Equal(agreement, tally.Agreement(metric)!.Value, 6);
+            var choice = new DivergenceTally(metric);
+            choice.Add(new Dictionary<string, NamedTensor> { ["y"] = dense }, new Dictionary<string, NamedTensor> { ["y"] = changed });
+            Assert.Equal(divergence, choice.Mean, 6);
+            var same = new OutputTally(metric);
+            same.Add(dense, dense);
+            Assert.Equal((0.0, 1.0), (Math.Round(same.Divergence(metric)!.Value, 9), Math.Round(same.Agreement(metric)!.Value, 9)));
+        }
+    }
+
+    /// <summary>Elements of a map are no classes: a choice compares them by their error, a guard says that the metric does not fit.</summary>
+    [Fact]
+    public void Distributions_of_maps_are_not_compared()
+    {
+        NamedTensor dense = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 4 }), changed = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 5 });
+        var tally = new OutputTally(Enum.GetValues<Metric>());
+        tally.Add(dense, changed);
+        Assert.Equal((null, null, 2), (tally.Divergence(Metric.KullbackLeibler), tally.Agreement(Metric.JensenShannon), tally.Rows));
+        var choice = new DivergenceTally(Metric.JensenShannon);
+        choice.Add(new Dictionary<string, NamedTensor> { ["y"] = dense }, new Dictionary<string, NamedTensor> { ["y"] = changed });
+        Assert.Equal(1 / 5.0, choice.Mean, 9);
     }
 
     [Fact]

@@ -31,6 +31,7 @@ internal static class PlanJsonWriter
             json.Property("preset", Camel(policy.Preset));
             json.Property("allocate", Camel(policy.Allocation));
             json.Property("schedule", Camel(policy.Schedule));
+            json.Property("divergenceMetric", Camel(policy.DivergenceMetric));
             json.Strings("protect", policy.Protect);
             json.Object("calibration", policy.Calibration.FirstOrDefault(c => c.Problem.Length == 0), calibration =>
             {
@@ -42,6 +43,7 @@ internal static class PlanJsonWriter
             {
                 json.Property("equivalence", guard.Equivalence);
                 json.Property("agreement", guard.Agreement);
+                json.Property("metric", Camel(guard.Metric));
             });
             // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
             json.Property("allowInterface", false);

@@ -51,13 +51,15 @@ internal static class PolicyChecks
         foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
         if (policy.Budget?.Latency is { } latency) Fraction(findings, new("", "BudgetAttribute"), "Latency", latency);
         if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
+        if (policy.Guard is { Agreement: null, Metric: not "Top1" and var metric })
+            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "", ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough with Agreement"]));
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
         if (!calibrated && policy.Allocation is { } allocation && ByMeasurement.Contains(allocation)) findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [allocation]));
         if (policy.Allocation is "Latency" && policy.Budget?.Latency is null)
             findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "", ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));
-        if (!calibrated && policy.Schedule is "Sequential") findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
+        if (!calibrated && policy.Schedule is not (null or "OneShot")) findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
     }
 

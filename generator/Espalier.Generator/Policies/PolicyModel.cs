@@ -13,6 +13,7 @@ internal sealed record PolicyModel(
     string? Preset,
     string? Allocation,
     string? Schedule,
+    string? DivergenceMetric,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     EquatableArray<CalibrationModel> Calibration)
@@ -73,7 +74,7 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
     }
 }
 
-internal sealed record GuardModel(bool Equivalence, double? Agreement);
+internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
 
 /// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
 internal sealed record CalibrationModel(string Method, int Samples, string Problem);

@@ -39,7 +39,8 @@ internal static class PolicyReader
             EnumOf(type, "PresetAttribute"),
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
-            guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement")),
+            EnumOf(type, "DivergenceAttribute"),
+            guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric ? EnumName(metric) : "Top1"),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             calibration.ToEquatable());
     }

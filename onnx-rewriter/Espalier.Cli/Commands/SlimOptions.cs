@@ -36,6 +36,7 @@ internal sealed class SlimOptions
         "A method of the literature, for what the options below leave open; 'espalier presets' tells what each is. [default: best with --calibrate, magnitude without]", [.. PresetsCommand.Names]);
     private readonly Option<double?> _latency = CommonOptions.Fraction("--latency", "Budget: fraction of the processor time of one run, measured here through ONNX Runtime; the result then depends on measurements.");
     private readonly ScoreOptions _scores = new();
+    private readonly AgreementOptions _agreement = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
         "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
     private static readonly (string Word, Allocation Allocation)[] Allocations =
@@ -49,7 +50,7 @@ internal sealed class SlimOptions
         "How a budget is spread over groups. divergence, search and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
         + "blocks change their input; pq-index needs no budget; latency needs --latency. [default: as the preset]", [.. Allocations.Select(a => a.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
-        "Whether all layers are fitted at once or one after the other, each to what the layers before it, already pruned, give it. [default: as the preset]", "one-shot", "sequential");
+        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: as the preset]", "none", "bias", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -77,7 +78,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
         _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
     ];
 
@@ -116,8 +117,10 @@ internal sealed class SlimOptions
             ],
             Budget = budget,
             Allocate = allocate,
-            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, _ => null },
+            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, _ => null },
             Preset = preset,
+            DivergenceMetric = _agreement.Divergence(result),
+            Guard = _agreement.Guard(result),
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),

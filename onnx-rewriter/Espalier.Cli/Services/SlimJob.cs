@@ -13,9 +13,13 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
 
     private const int EquivalenceRuns = 2;
 
+    /// <summary>Fewest samples of which a guard gets some of its own.</summary>
+    private const int FewestToDivide = 8;
+
     private PruningPlan? _complete;
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
+    private bool _measured;
 
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
@@ -32,7 +36,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         ModelProbe? probe = null;
         if (Slimmer.Needs(Plan, analysis) is { } needs)
         {
-            var samples = Real();
+            _measured = true;
+            var samples = Real() is null ? null : Divided().Own;
             if (samples is null)
             {
                 samples = RandomInputs.Many(dense, Math.Min(Plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), Plan.Seed, Sizes(), Fill);
@@ -40,7 +45,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             }
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
-            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Progress = name => progress.Step(name) };
+            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler, Progress = name => progress.Step(name) };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
@@ -73,12 +78,20 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             progress.Step("checking agreement");
             if (slim.Report.Interface.Count > 0)
                 throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. Remove AllowInterface, or use Equivalence.");
-            var samples = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
-            var agreement = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken).Top1
-                ?? throw new EspalierException("Guard(Agreement = …): no output of the model has rows to compare the largest element of. Remove the guard, or use Equivalence.");
-            if (agreement < least)
-                throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): the largest output of the slim model is the dense model's on {agreement:0.###} of the calibration data. Remove less, or compensate."));
-            yield return FormattableString.Invariant($"The largest output is the dense model's on {agreement:0.###} of the calibration data.");
+            var all = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+            var samples = Divided().HeldOut;
+            var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken);
+            var agreement = found.By(guard.Metric) ?? throw new EspalierException(guard.Metric == Metric.RelativeError
+                ? "Guard(Agreement = …): no output of the model has floating-point numbers to compare. Remove the guard, or use Equivalence."
+                : $"Guard(Agreement = …): no output of the model has rows {(guard.Metric is Metric.KullbackLeibler or Metric.JensenShannon ? "of classes " : "")}to compare by {guard.Metric}. Use Metric.RelativeError.");
+            var figures = FormattableString.Invariant($"{agreement:0.####} by {guard.Metric} on {samples.Count} {(samples.Count == all.Count ? "" : "held-out ")}samples")
+                + string.Concat(found.Outputs[0].By.Where(m => m.Key != guard.Metric && m.Value is not null).Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}")));
+            // Numbers of float32 that are equal may still round below one.
+            if (agreement < least - 1e-9)
+                throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
+            yield return $"The slim model agrees with the dense one to {figures}.";
+            if (_measured && samples.Count == all.Count)
+                yield return FormattableString.Invariant($"Agreement was measured on the samples that the statistics come from: of fewer than {FewestToDivide} none are held out.");
         }
     }
 
@@ -87,6 +100,15 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
 
     /// <summary>Sizes with which the model runs: found once.</summary>
     private IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);
+
+    /// <summary>What statistics and choices use, and what a guard measures: the last quarter, which nothing else sees, where the plan measures anything and there are enough samples.</summary>
+    private (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Own, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> HeldOut) Divided()
+    {
+        var all = Real()!;
+        if (Plan.Guard?.Agreement is null || !_measured || all.Count < FewestToDivide) return (all, all);
+        int own = all.Count - (all.Count / 4);
+        return ([.. all.Take(own)], [.. all.Skip(own)]);
+    }
 
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? Real()
     {

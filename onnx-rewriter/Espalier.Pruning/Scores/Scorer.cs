@@ -18,12 +18,13 @@ public static class Scorer
     /// <param name="statistics">What calibration measured; null without calibration.</param>
     /// <param name="seed">Seed of <see cref="Criterion.Random"/>.</param>
     /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>
+    /// <param name="pruned">What is pruned already; null for the dense model.</param>
     /// <returns>Per group number one score per unit, not negative, with mean 1 (or all zero); the higher, the more the unit matters.</returns>
     /// <exception cref="EspalierException">A criterion needs calibration and there is none, or a file of scores does not fit.</exception>
-    public static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, PruneRule> rules,
-        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null)
+    internal static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, PruneRule> rules,
+        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null, PrunedWeights? pruned = null)
     {
-        var weights = new WeightTable(analysis);
+        var weights = new WeightTable(analysis, pruned);
         var places = new UnitPlaces(analysis);
         var files = new Dictionary<string, ScoreFile>(StringComparer.Ordinal);
         var scores = new Dictionary<int, double[]>();

@@ -13,15 +13,22 @@ public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int
 
     /// <summary>Fraction of rows whose largest element is in the same place, in the first output of numbers that has rows; null where none has.</summary>
     public double? Top1 => Outputs.FirstOrDefault(o => o.Top1 is not null)?.Top1;
+
+    /// <summary>Agreement by a metric in the first output of which it says something; null where there is none.</summary>
+    public double? By(Metric metric) => Outputs.Select(o => o.By.GetValueOrDefault(metric)).FirstOrDefault(v => v is not null);
 }
 
 /// <summary>How alike one output is.</summary>
 /// <param name="Name">Name.</param>
 /// <param name="MaxRelativeError">max|a−b| / max(1e-3, max|a|), the largest over the samples.</param>
-/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element) whose largest element is in the same place; null for outputs without rows of at least two.</param>
+/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element, or of maps) whose largest element is in the same place; null for outputs without rows of at least two.</param>
 /// <param name="MeanKl">Mean KL divergence from the first model's distribution to the second's, in nats per row: softmax of the rows, or the rows themselves where they are distributions; null as <paramref name="Top1"/>.</param>
 /// <param name="Rows">Rows that were compared.</param>
-public sealed record OutputAgreement(string Name, double MaxRelativeError, double? Top1, double? MeanKl, long Rows);
+public sealed record OutputAgreement(string Name, double MaxRelativeError, double? Top1, double? MeanKl, long Rows)
+{
+    /// <summary>Agreement by metric, at most 1 and 1 where the outputs are equal; null where the metric says nothing of the output.</summary>
+    public IReadOnlyDictionary<Metric, double?> By { get; init; } = new Dictionary<Metric, double?>();
+}
 
 /// <summary>Compares the answers of two models of one signature.</summary>
 public static class Agreement
@@ -71,70 +78,26 @@ public static class Agreement
             progress?.Report(count);
         }
         if (count == 0) throw new EspalierException("There are no samples to compare the models on.");
-        return new AgreementResult([.. first.Outputs.Select(o => tallies[o.Name].Result(o.Name))], count);
+        return new AgreementResult([.. first.Outputs.Select(o => tallies[o.Name].Result(o))], count);
     }
 
     private sealed class Tally
     {
-        private double _error, _kl;
-        private long _same, _rows;
+        private static readonly Metric[] All = Enum.GetValues<Metric>();
+        private readonly OutputTally _tally = new(All);
+        private double _error;
 
         public void Add(NamedTensor a, NamedTensor b)
         {
             _error = Math.Max(_error, OutputComparison.RelativeError(a, b));
-            if (!OutputComparison.IsFloat(a) || a.Shape.Count < 2) return;
-            int axis = a.Shape[^1] > 1 ? a.Shape.Count - 1 : 1;
-            int n = (int)a.Shape[axis];
-            if (n < 2) return;
-            int inner = (int)a.Shape.Skip(axis + 1).Aggregate(1L, (p, d) => p * d);
-            var x = OutputComparison.Doubles(a);
-            var y = OutputComparison.Doubles(b);
-            var p = new double[n];
-            var q = new double[n];
-            for (int start = 0; start < x.Length; start += n * inner)
-            {
-                for (int i = 0; i < inner; i++)
-                {
-                    for (int j = 0; j < n; j++) (p[j], q[j]) = (x[start + j * inner + i], y[start + j * inner + i]);
-                    _rows++;
-                    if (Largest(p) == Largest(q)) _same++;
-                    _kl += Divergence(p, q);
-                }
-            }
+            _tally.Add(a, b);
         }
 
-        public OutputAgreement Result(string name) => new(name, _error, _rows == 0 ? null : (double)_same / _rows, _rows == 0 ? null : _kl / _rows, _rows);
-
-        private static int Largest(double[] row)
+        public OutputAgreement Result(TensorSignature output)
         {
-            int best = 0;
-            for (int i = 1; i < row.Length; i++) if (row[i] > row[best]) best = i;
-            return best;
-        }
-
-        private static double Divergence(double[] p, double[] q)
-        {
-            bool distributions = IsDistribution(p) && IsDistribution(q);
-            if (!distributions)
-            {
-                LogSoftmax(p);
-                LogSoftmax(q);
-            }
-            double sum = 0;
-            for (int i = 0; i < p.Length; i++)
-            {
-                double lp = distributions ? Math.Log(Math.Max(p[i], 1e-12)) : p[i], lq = distributions ? Math.Log(Math.Max(q[i], 1e-12)) : q[i];
-                sum += Math.Exp(lp) * (lp - lq);
-            }
-            return Math.Max(0, sum);
-        }
-
-        private static bool IsDistribution(double[] row) => row.All(v => v is >= 0 and <= 1) && Math.Abs(row.Sum() - 1) < 1e-3;
-
-        private static void LogSoftmax(double[] row)
-        {
-            double max = row.Max(), log = max + Math.Log(row.Sum(v => Math.Exp(v - max)));
-            for (int i = 0; i < row.Length; i++) row[i] -= log;
+            // Of integers nothing but equality is said.
+            var values = All.Where(_ => output.ElementType is "float32" or "float64" or "float16" or "bfloat16").ToDictionary(m => m, _tally.Agreement);
+            return new(output.Name, _error, values.GetValueOrDefault(Metric.Top1), values.Count == 0 ? null : _tally.Divergence(Metric.KullbackLeibler), _tally.Rows) { By = values };
         }
     }
 }

@@ -1,0 +1,85 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+
+namespace Espalier.Pruning;
+
+/// <summary>
+/// Prunes in steps: each scores anew what the steps before it have left, on the weights and activations of the model as it is by then. The fraction that stays falls
+/// evenly, or fast at first and slowly at the end: s_t = s_n + (1 − s_n)(1 − t/n)³ (Zhu and Gupta, arXiv:1710.01878).
+/// </summary>
+internal static class Iteration
+{
+    /// <summary>Steps. Every one costs a run over the calibration data.</summary>
+    public const int Steps = 4;
+
+    /// <summary>What the steps before have left.</summary>
+    /// <param name="Selection">Units that are left.</param>
+    /// <param name="Statistics">Statistics of the slim model, in the dense layout: nothing varies where units are gone.</param>
+    /// <param name="Weights">Its weights.</param>
+    internal sealed record State(Selection Selection, CalibrationStatistics? Statistics, PrunedWeights Weights)
+    {
+        /// <summary>Units that are gone score less than all others.</summary>
+        public void Forget(int group, double[] scores)
+        {
+            if (!Selection.Kept.TryGetValue(group, out var kept)) return;
+            var stays = kept.ToHashSet();
+            for (int u = 0; u < scores.Length; u++) scores[u] = stays.Contains(u) ? Math.Max(scores[u], double.Epsilon) : 0;
+        }
+    }
+
+    /// <summary>The choice of the last step.</summary>
+    public static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe probe)
+    {
+        State? before = null;
+        for (int step = 1; step < Steps; step++)
+        {
+            var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, statistics, [], probe, before);
+            var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
+            var slim = Surgery.Apply(analysis, selection, edits);
+            using var model = slim.Model;
+            before = new(selection, statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(model, statistics.Consumers.Keys.ToHashSet())), new(edits, slim.Removed));
+        }
+        return Slimmer.Choose(plan, analysis, statistics, notes, probe, before);
+    }
+
+    /// <summary>The plan of a step: all that it bounds lies between the dense model and the plan.</summary>
+    internal static PruningPlan Part(PruningPlan plan, int step)
+    {
+        double left = 1 - ((double)step / Steps);
+        if (plan.Schedule == Schedule.Cubic) left *= left * left;
+        double? Of(double? last) => last + ((1 - last) * left);
+        return plan with
+        {
+            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency) } : null,
+            Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
+        };
+    }
+
+    /// <summary>Statistics of what each consumer contracts in the slim model, with zeros in the places of features that are gone; the dense model's where it was not observed.</summary>
+    private static CalibrationStatistics Observe(AxisAnalysis analysis, Selection selection, CalibrationStatistics dense, IReadOnlyDictionary<int, PairedStatistics> paired)
+    {
+        var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
+        var consumers = new Dictionary<int, ActivationStatistics>(dense.Consumers);
+        foreach (var consumer in analysis.Consumers)
+        {
+            if (!paired.TryGetValue(consumer.Id, out var seen) || dense.Consumers[consumer.Id] is not { PerBatch: null } own) continue;
+            int[] kept = consumer.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var units) ? units : (ImmutableArray<int>?)null);
+            int n = seen.DenseMean.Length, k = seen.SlimMean.Length;
+            if (kept.Length == 0 || k % kept.Length != 0 || own.Mean.Length != n) continue;
+            // A convolution has a feature per position of its window.
+            int window = k / kept.Length;
+            int[] at = [.. kept.SelectMany(i => Enumerable.Range(i * window, window))];
+            if (at[^1] >= n) continue;
+            double[] mean = new double[n], variance = new double[n], square = new double[n], absolute = new double[n];
+            var covariance = own.Covariance is null ? null : new double[n * n];
+            for (int i = 0; i < k; i++)
+            {
+                (mean[at[i]], variance[at[i]]) = (seen.SlimMean[i], seen.Covariance[(i * k) + i]);
+                (square[at[i]], absolute[at[i]]) = (variance[at[i]] + (mean[at[i]] * mean[at[i]]), own.AbsoluteMean[at[i]]);
+                for (int j = 0; j < k && covariance is not null; j++) covariance[(at[i] * n) + at[j]] = seen.Covariance[(i * k) + j];
+            }
+            consumers[consumer.Id] = new(consumer.Id, seen.Count, mean, variance, absolute, square, covariance);
+        }
+        return dense with { Consumers = consumers };
+    }
+}
