@@ -26,6 +26,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score", "l1", "--score-file", "MODEL")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score-file", "nowhere.json")]
     [InlineData(1, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score-file", "BROKEN")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--macs", "0.5", "--allocate", "magic")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--latency", "2")]
+    [InlineData(1, "slim", "MODEL", "-o", "OUT", "--macs", "0.5", "--allocate", "latency")]
     [InlineData(2, "inspect", "missing.onnx")]
     [InlineData(2, "inspect", "MODEL", "--dim", "batch")]
     [InlineData(2, "why", "MODEL", "no.such.tensor")]
@@ -94,6 +97,33 @@ public sealed class CommandLineTests : IDisposable
         // Every axis that stayed has its chain.
         using var report = JsonDocument.Parse(File.ReadAllText(At("cache.json")));
         Assert.All(report.RootElement.GetProperty("frozen").EnumerateArray(), f => Assert.NotEqual(0, f.GetProperty("chain").GetArrayLength()));
+    }
+
+    [Theory]
+    [InlineData("uniform", "uniform", "--macs", "0.7")]
+    [InlineData("global", "global", "--macs", "0.7")]
+    [InlineData("divergence", "divergence", "--macs", "0.7")]
+    [InlineData("importance-linear", "importanceLinear", "--macs", "0.7")]
+    [InlineData("importance-sigmoid", "importanceSigmoid", "--macs", "0.7")]
+    [InlineData("importance-softmax", "importanceSoftmax", "--macs", "0.7")]
+    [InlineData("pq-index", "pqIndex")]
+    [InlineData("global-magnitude", "globalMagnitude", "--macs", "0.7")]
+    [InlineData("search", "search", "--macs", "0.7")]
+    [InlineData("latency", "latency", "--latency", "0.9")]
+    public void Every_allocation_has_its_word(string word, string name, params string[] budget)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input("x", "n", 64);
+        x = g.Add(x, g.Linear(g.Relu(g.Linear(x, "a", 64, 512)), "b", 512, 64));
+        g.Output(g.Linear(g.Relu(g.Linear(x, "c", 64, 512)), "d", 512, 5));
+        var model = At("wide.onnx");
+        g.Build().Save(model);
+        var slim = Run(["slim", model, "-o", Out, "--allocate", word, .. budget, "--score", "l1", "--compensate", "none", "--report", At("wide.json")]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("wide.json")));
+        Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("allocate").GetString());
+        Assert.Contains(report.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept").GetInt32() < group.GetProperty("size").GetInt32());
+        if (word == "latency") Assert.Contains("processor time", slim.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Tests;
 public sealed class ProbeTests
 {
     /// <summary>Residual layers x + W₂·relu(W₁·x), of which some do little and one does nothing.</summary>
-    private static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
+    internal static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
     {
         var g = new GraphBuilder(7);
         var random = new Random(7);
@@ -25,9 +25,9 @@ public sealed class ProbeTests
         return g.Build();
     }
 
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count) => [.. Enumerable.Range(0, count).Select(i => Planted.Rows(300 + i, 16, width))];
+    internal static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count) => [.. Enumerable.Range(0, count).Select(i => Planted.Rows(300 + i, 16, width))];
 
-    private static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
+    internal static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
     {
         analysis = AxisAnalysis.Of(dense);
         var samples = Samples(width, count);
