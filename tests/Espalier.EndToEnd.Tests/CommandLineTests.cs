@@ -28,6 +28,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(1, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--score-file", "BROKEN")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--macs", "0.5", "--allocate", "magic")]
     [InlineData(2, "slim", "MODEL", "-o", "OUT", "--latency", "2")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--mean", "0.5")]
+    [InlineData(2, "slim", "MODEL", "-o", "OUT", "--keep", "0.5", "--calibrate", "photos", "--std", "0.5;0.5")]
     [InlineData(1, "slim", "MODEL", "-o", "OUT", "--macs", "0.5", "--allocate", "latency")]
     [InlineData(2, "inspect", "missing.onnx")]
     [InlineData(2, "inspect", "MODEL", "--dim", "batch")]
