@@ -13,7 +13,7 @@ internal static class PresetsCommand
     public static Preset? Parse(string? name) => name is null ? null : Enum.GetValues<Preset>().First(p => NameOf(p) == name);
 
     /// <summary>What the help shows.</summary>
-    public static readonly string[] Examples = ["espalier slim bert.onnx -o slim.onnx --macs 0.5 --preset flap --calibrate verses.npz"];
+    public static readonly string[] Examples = ["espalier presets", "espalier slim bert.onnx -o slim.onnx --macs 0.5 --preset flap --calibrate verses.npz"];
 
     /// <summary>The command.</summary>
     public static Command Create(Terminal terminal)
