@@ -234,4 +234,20 @@ public sealed class ProbeTests
         Assert.Equal(Enumerable.Range(0, 8), report.Groups.Single(x => x.Members.Contains("head:0")).RemovedUnits);
         Assert.Equal(stays, !report.Groups.Single(x => x.Members.Contains("fc1:1")).RemovedUnits.Contains(0));
     }
+
+    [Fact]
+    public void Layers_whose_weights_may_be_shaken_lose_more()
+    {
+        using var dense = Residual(4, 6, 24, l => l == 1 ? 0.01f : 3);
+        var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.ZerothOrder };
+        var slim = Slim(dense, plan, 6, out var analysis);
+        int[] kept = [.. slim.Report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept)];
+        Assert.Equal(kept.Min(), kept[1]);
+        Assert.True(kept.Max() >= kept[1] + 4, string.Join(' ', kept));
+        Assert.InRange(slim.Report.After.Macs, 1, 0.6 * slim.Report.Before.Macs);
+        var probe = new ModelProbe(analysis, Samples(6, 16));
+        var sensitivity = ZerothOrder.Measure(analysis, analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
+        double[] all = [.. sensitivity.OrderBy(e => e.Key).Select(e => e.Value)];
+        Assert.True(all[1] < 0.05 * new[] { all[0], all[2], all[3] }.Min(), string.Join(' ', all));
+    }
 }
