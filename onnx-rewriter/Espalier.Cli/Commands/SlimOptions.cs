@@ -62,6 +62,7 @@ internal sealed class SlimOptions
         HelpName = "PATTERN",
         DefaultValueFactory = _ => [],
     };
+    private readonly Option<bool> _protectEnds = new("--protect-ends") { Description = "The first and the last group of every kind, and the first and the last sublayer or block, stay whole." };
     private readonly Option<bool> _allowInexact = new("--allow-inexact")
     {
         Description = "Also prune groups whose removal is not equal to masking: those under a normalisation or a Softmax.",
@@ -79,7 +80,7 @@ internal sealed class SlimOptions
     public IEnumerable<Option> All =>
     [
         _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
-        _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
+        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, _calibrate, _samples, _seed,
     ];
 
     /// <summary>The plan.</summary>
@@ -121,6 +122,7 @@ internal sealed class SlimOptions
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
             Guard = _agreement.Guard(result),
+            ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
