@@ -51,8 +51,7 @@ public sealed class Compensator
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
-            using var slim = Surgery.Apply(analysis, selection, self.Edits).Model;
-            self._paired = sequential.Pair(slim, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet());
+            self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet()));
             foreach (var consumers in stage) Compensate(consumers);
         }
         return self.Edits;

@@ -89,8 +89,7 @@ public static class Slimmer
         T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run)
         {
             var selection = new Selection(choice, blocks);
-            using var slim = Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics)).Model;
-            return run(slim);
+            return Surgery.Use(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics), slim => run(slim.Model));
         }
     }
 
