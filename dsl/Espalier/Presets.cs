@@ -7,6 +7,8 @@ public enum Preset
     Best,
     /// <summary>Norms of coupled weights, every group alike; needs no data. The default without calibration data.</summary>
     Magnitude,
+    /// <summary>Global MP.</summary>
+    GlobalMagnitude,
     /// <summary>SPA.</summary>
     Spa,
     /// <summary>OBSPA.</summary>
@@ -17,6 +19,14 @@ public enum Preset
     WandaSp,
     /// <summary>FASP.</summary>
     Fasp,
+    /// <summary>CFSP.</summary>
+    Cfsp,
+    /// <summary>Adapt-Pruner.</summary>
+    AdaptPruner,
+    /// <summary>ECoFLaP.</summary>
+    EcoFlap,
+    /// <summary>SAP, by the PQ index.</summary>
+    PqIndex,
     /// <summary>ZipLM.</summary>
     ZipLm,
     /// <summary>ShortGPT.</summary>
@@ -63,11 +73,16 @@ public static class Presets
         [Preset.Best] = new("Best", "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs as error; least squares, layer by layer",
             Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence, Schedule.Sequential) { DepthScore = Criterion.OutputDivergence },
         [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights", Criterion.L2, With.None, Allocation.Uniform),
+        [Preset.GlobalMagnitude] = new("Global MP", "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer", Criterion.L1, With.None, Allocation.GlobalMagnitude),
         [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups", Criterion.L1, With.None, Allocation.Global),
         [Preset.Obspa] = new("OBSPA", "arXiv:2403.18955: optimal brain scores, weights updated by least squares; with calibration data, or without them on random inputs", Criterion.OptimalBrain, With.LeastSquares, Allocation.Global),
         [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, With.Bias, Allocation.Global),
         [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)", Criterion.Wanda, With.None, Allocation.Uniform),
         [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form", Criterion.Wanda, With.LeastSquares, Allocation.Uniform),
+        [Preset.Cfsp] = new("CFSP", "arXiv:2409.13199", Criterion.ActivationShare, With.None, Allocation.ImportanceSigmoid),
+        [Preset.AdaptPruner] = new("Adapt-Pruner", "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients", Criterion.Wanda, With.None, Allocation.ImportanceLinear, Schedule.Iterative),
+        [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences", Criterion.Wanda, With.None, Allocation.ZerothOrder),
+        [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps", Criterion.L2, With.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence },

@@ -103,6 +103,8 @@ public enum Allocation
     ImportanceSigmoid,
     /// <summary>By how much a group's block changes its input, by a softmax of 1 − cosine (MoDeGPT, arXiv:2408.09632). Needs calibration.</summary>
     ImportanceSoftmax,
+    /// <summary>In proportion to how much the outputs move when the weights of a group are shaken (ECoFLaP, arXiv:2310.02998). Needs calibration.</summary>
+    ZerothOrder,
     /// <summary>
     /// By how unequal the units of a group are: the PQ index says how many are enough (SAP, arXiv:2302.05601). Needs no ratio and no budget; with one the
     /// ratios are scaled to it.

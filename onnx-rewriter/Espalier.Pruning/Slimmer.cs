@@ -63,7 +63,7 @@ public static class Slimmer
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
-        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || (AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) && plan.Budget is not null)
+        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || ((AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) || AllocationEvidence.NeedsSensitivity(plan.Allocate.Value)) && plan.Budget is not null)
             || plan.Budget?.Latency is not null
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
 
@@ -82,6 +82,7 @@ public static class Slimmer
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
             Time = probe is null ? null : choice => Run(choice, probe.Time),
+            Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed) : null,
             BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };

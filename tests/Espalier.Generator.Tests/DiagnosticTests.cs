@@ -64,6 +64,7 @@ public class DiagnosticTests
 
     [Theory]
     [InlineData("Budget(Macs = 60)", "Macs is 60, but must be a fraction in (0, 1]")]
+    [InlineData("Budget(Macs = 0.9, Latency = 2)", "Latency is 2, but must be a fraction in (0, 1]")]
     [InlineData("Budget(Macs = 0.9, Parameters = -0.5)", "Parameters is -0.5, but must be a fraction in (0, 1]")]
     public async Task ANumberOfTheBudgetIsOutOfRange(string attribute, string message) => await Expect(
         Ids.OutOfRange, message, Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0004:{attribute}|}}]"));
@@ -224,6 +225,28 @@ public class DiagnosticTests
     [MemberData(nameof(OfUnits))]
     public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion) => Assert.Empty(await Harness.Diagnose(
         Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{(criterion == Criterion.File ? ", ScoreFile = \"scores.json\"" : "")})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
+
+    [Fact]
+    public async Task LatencyNeedsABudgetOfTime() => await Expect(
+        Ids.DoesNotFit, "Latency does not go with a policy without [Budget(Latency = …)]. It spreads a budget of time; give one, or use Divergence.",
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; } [Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0015:Allocate(Allocation.Latency)|}, Budget(Macs = 0.9)]"));
+
+    [Theory]
+    [InlineData("ImportanceLinear")]
+    [InlineData("ImportanceSigmoid")]
+    [InlineData("ImportanceSoftmax")]
+    [InlineData("Search")]
+    [InlineData("Latency")]
+    public async Task AnAllocationNeedsCalibration(string allocation) => await Expect(
+        Ids.NeedsCalibration, $"{allocation} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0010:Allocate(Allocation.{allocation})|}}, Budget(Macs = 0.9, Latency = 0.9)]"));
+
+    [Theory]
+    [InlineData("[Allocate(Allocation.PqIndex)]")]
+    [InlineData("[Allocate(Allocation.GlobalMagnitude), Budget(Macs = 0.9)]")]
+    [InlineData("[Budget(Latency = 0.5)]")]
+    public async Task WhatDecidesHowMuchStaysIsEnough(string attributes) => Assert.Empty(await Harness.Diagnose(
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", attributes), Tiny));
 
     [Fact]
     public async Task NothingDecides() => await Expect(

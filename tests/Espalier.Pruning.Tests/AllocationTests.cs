@@ -74,18 +74,21 @@ public sealed class AllocationTests
         Assert.True(Share(0) <= 0.5 && Share(1) > 0.5);
     }
 
-    /// <summary>Half of the units zero, the others alike: (5√a)² / (10·5a) = ½ of them are enough, whatever a is.</summary>
+    /// <summary>Units of which every weight is the same.</summary>
+    private static UnitMagnitudes Alike(double perUnit, params double[] magnitudes) => new(magnitudes, [.. magnitudes.Select(Math.Sqrt)], perUnit);
+
+    /// <summary>Half of the weights zero, the others alike: (5√a)² / (10·5a) = ½ of them are enough, whatever a is.</summary>
     [Fact]
-    public void The_PQ_index_counts_the_units_that_carry_the_norm()
+    public void The_PQ_index_counts_the_weights_that_carry_the_norm()
     {
-        Assert.Equal(0.5, PqIndex.Kept([3, 0, 3, 0, 3, 0, 3, 0, 3, 0]), 12);
-        Assert.Equal(1, PqIndex.Kept([2, 2, 2, 2]), 12);
-        Assert.Equal(1, PqIndex.Kept([0, 0, 0]), 12);
+        Assert.Equal(0.5, PqIndex.Kept(Alike(1, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0)), 12);
+        Assert.Equal(1, PqIndex.Kept(Alike(1, 2, 2, 2, 2)), 12);
+        Assert.Equal(1, PqIndex.Kept(Alike(1, 0, 0, 0)), 12);
         // (√4 + 3·√1)² / 7 = 25/7 → 4 of 4; with 16 in place of 4 it is 49/19 → 3 of 4.
-        Assert.Equal(1, PqIndex.Kept([4, 1, 1, 1]), 12);
-        Assert.Equal(0.75, PqIndex.Kept([16, 1, 1, 1]), 12);
+        Assert.Equal(1, PqIndex.Kept(Alike(1, 4, 1, 1, 1)), 12);
+        Assert.Equal(0.75, PqIndex.Kept(Alike(1, 16, 1, 1, 1)), 12);
         // One of 20 carries all: β leaves a tenth.
-        Assert.Equal(0.1, PqIndex.Kept([1, .. new double[19]]), 12);
+        Assert.Equal(0.1, PqIndex.Kept(Alike(1, [1, .. new double[19]])), 12);
     }
 
     [Fact]
@@ -94,7 +97,7 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([40, 40], 1, 1, 1, 1, 1);
         var evidence = new AllocationEvidence
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = new([.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)], 5), [1] = new([.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)], 5) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(5, [.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)]), [1] = Alike(5, [.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)]) },
         };
         var own = Allocator.Allocate(new PruningPlan { Allocate = Allocation.PqIndex }, n.Cost, n.Candidates(), evidence: evidence);
         Assert.Equal((10, 20), (own[0].Length, own[1].Length));
@@ -112,8 +115,8 @@ public sealed class AllocationTests
         {
             Magnitudes = new Dictionary<int, UnitMagnitudes>
             {
-                [0] = new([.. Enumerable.Range(1, 10).Select(u => u / 10.0)], 100),
-                [1] = new([.. Enumerable.Range(1, 10).Select(u => 0.75 + (u / 10.0))], 100),
+                [0] = Alike(100, [.. Enumerable.Range(1, 10).Select(u => u / 10.0)]),
+                [1] = Alike(100, [.. Enumerable.Range(1, 10).Select(u => 0.75 + (u / 10.0))]),
             },
         };
         var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
@@ -129,7 +132,7 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([4, 40], 1, 1, 1, 1, 1);
         AllocationEvidence Evidence(double perUnit) => new()
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = new([.. Enumerable.Repeat(1e-6, 4)], perUnit), [1] = new([.. Enumerable.Range(1, 40).Select(u => (double)u)], 1000) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(perUnit, [.. Enumerable.Repeat(1e-6, 4)]), [1] = Alike(1000, [.. Enumerable.Range(1, 40).Select(u => (double)u)]) },
         };
         var plan = new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) };
         // 40 000 weights: the floor is 20. Four units of 4 are below it, four of 10 are not: two of them are 20 weights.

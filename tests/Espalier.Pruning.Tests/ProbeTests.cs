@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Tests;
 public sealed class ProbeTests
 {
     /// <summary>Residual layers x + W₂·relu(W₁·x), of which some do little and one does nothing.</summary>
-    private static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
+    internal static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
     {
         var g = new GraphBuilder(7);
         var random = new Random(7);
@@ -25,9 +25,9 @@ public sealed class ProbeTests
         return g.Build();
     }
 
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count) => [.. Enumerable.Range(0, count).Select(i => Planted.Rows(300 + i, 16, width))];
+    internal static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count) => [.. Enumerable.Range(0, count).Select(i => Planted.Rows(300 + i, 16, width))];
 
-    private static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
+    internal static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
     {
         analysis = AxisAnalysis.Of(dense);
         var samples = Samples(width, count);
@@ -233,5 +233,21 @@ public sealed class ProbeTests
         var report = Slim(dense, plan, 6, out _).Report;
         Assert.Equal(Enumerable.Range(0, 8), report.Groups.Single(x => x.Members.Contains("head:0")).RemovedUnits);
         Assert.Equal(stays, !report.Groups.Single(x => x.Members.Contains("fc1:1")).RemovedUnits.Contains(0));
+    }
+
+    [Fact]
+    public void Layers_whose_weights_may_be_shaken_lose_more()
+    {
+        using var dense = Residual(4, 6, 24, l => l == 1 ? 0.01f : 3);
+        var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.ZerothOrder };
+        var slim = Slim(dense, plan, 6, out var analysis);
+        int[] kept = [.. slim.Report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept)];
+        Assert.Equal(kept.Min(), kept[1]);
+        Assert.True(kept.Max() >= kept[1] + 4, string.Join(' ', kept));
+        Assert.InRange(slim.Report.After.Macs, 1, 0.6 * slim.Report.Before.Macs);
+        var probe = new ModelProbe(analysis, Samples(6, 16));
+        var sensitivity = ZerothOrder.Measure(analysis, analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
+        double[] all = [.. sensitivity.OrderBy(e => e.Key).Select(e => e.Value)];
+        Assert.True(all[1] < 0.05 * new[] { all[0], all[2], all[3] }.Min(), string.Join(' ', all));
     }
 }

@@ -29,7 +29,7 @@ internal static class PolicyChecks
     private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare" };
 
     /// <summary>Allocations that look at what the model makes of calibration data.</summary>
-    private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency" };
+    private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
 
     /// <summary>An axis as messages name it.</summary>
     public static string Words(string axis) => axis switch

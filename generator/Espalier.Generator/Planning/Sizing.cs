@@ -30,7 +30,7 @@ internal sealed class Sizing
         var sizing = new Sizing(manifest, policy, drops);
         // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude (Espalier.Presets.Complete): both keep the
         // ratio of a rule in every group, and Best spreads a budget by what it measures.
-        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" || (policy.Allocation is null && policy.Preset is not null);
+        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" or "ZerothOrder" || (policy.Allocation is null && policy.Preset is not null);
         var spreadsBudget = policy.Budget?.Latency is not null || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
         foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();

@@ -42,12 +42,12 @@ internal sealed class SlimOptions
     private static readonly (string Word, Allocation Allocation)[] Allocations =
     [
         ("uniform", Allocation.Uniform), ("global", Allocation.Global), ("divergence", Allocation.Divergence), ("importance-linear", Allocation.ImportanceLinear),
-        ("importance-sigmoid", Allocation.ImportanceSigmoid), ("importance-softmax", Allocation.ImportanceSoftmax), ("pq-index", Allocation.PqIndex),
+        ("importance-sigmoid", Allocation.ImportanceSigmoid), ("importance-softmax", Allocation.ImportanceSoftmax), ("pq-index", Allocation.PqIndex), ("zeroth-order", Allocation.ZerothOrder),
         ("global-magnitude", Allocation.GlobalMagnitude), ("search", Allocation.Search), ("latency", Allocation.Latency),
     ];
 
     private readonly Option<string?> _allocate = CommonOptions.Choice("--allocate",
-        "How a budget is spread over groups. divergence, search and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
+        "How a budget is spread over groups. divergence, search, zeroth-order and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
         + "blocks change their input; pq-index needs no budget; latency needs --latency. [default: as the preset]", [.. Allocations.Select(a => a.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
         "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");

@@ -18,6 +18,12 @@ public sealed record AllocationEvidence
     /// <summary>By group number: how large the weights of its units are.</summary>
     public IReadOnlyDictionary<int, UnitMagnitudes>? Magnitudes { get; init; }
 
+    /// <summary>By group number: divergence of the outputs when its weights are shaken; see <see cref="ZerothOrder"/>.</summary>
+    public IReadOnlyDictionary<int, double>? Sensitivity { get; init; }
+
+    /// <summary>Whether an allocation reads <see cref="Sensitivity"/>.</summary>
+    public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
+
     /// <summary>Whether an allocation reads <see cref="BlockCosine"/>.</summary>
     public static bool NeedsBlocks(Allocation allocation) => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
 
@@ -30,5 +36,6 @@ public sealed record AllocationEvidence
 
 /// <summary>How large the weights of a group's units are.</summary>
 /// <param name="Mean">Mean absolute weight per unit, over all weights of the coupled group.</param>
+/// <param name="RootMean">Mean square root of the absolute weights per unit.</param>
 /// <param name="PerUnit">Weights that one unit has.</param>
-public sealed record UnitMagnitudes(double[] Mean, double PerUnit);
+public sealed record UnitMagnitudes(double[] Mean, double[] RootMean, double PerUnit);

@@ -14,18 +14,26 @@ internal static class Magnitudes
 
     private static UnitMagnitudes Of(Group group, WeightTable weights)
     {
-        var sums = new double[group.Size];
+        double[] sums = new double[group.Size], roots = new double[group.Size];
         double perUnit = 0;
         foreach (var place in WeightNorm.Of(group, Criterion.L1, Aggregate.Sum, weights).Places)
         {
             int[] shape = weights.Shape(place.Tensor)!;
-            var slices = new SliceSums(shape, place.Axis, 1);
-            weights.ReadBlocks(place.Tensor, (block, first) => slices.Add(block, first));
+            SliceSums slices = new(shape, place.Axis, 1), rootSlices = new(shape, place.Axis, 0.5);
+            weights.ReadBlocks(place.Tensor, (block, first) =>
+            {
+                slices.Add(block, first);
+                rootSlices.Add(block, first);
+            });
             int[] unitOf = place.Term.UnitMap(group.Factor);
             for (int i = 0; i < unitOf.Length; i++)
-                if (unitOf[i] >= 0) sums[unitOf[i]] += slices.Values[i];
+            {
+                if (unitOf[i] < 0) continue;
+                sums[unitOf[i]] += slices.Values[i];
+                roots[unitOf[i]] += rootSlices.Values[i];
+            }
             perUnit += unitOf.Count(u => u == 0) * shape.Where((_, a) => a != place.Axis).Aggregate(1.0, (n, d) => n * d);
         }
-        return new([.. sums.Select(s => perUnit > 0 ? s / perUnit : 0)], perUnit);
+        return new([.. sums.Select(s => perUnit > 0 ? s / perUnit : 0)], [.. roots.Select(s => perUnit > 0 ? s / perUnit : 0)], perUnit);
     }
 }

@@ -1,9 +1,8 @@
 namespace Espalier.Pruning;
 
 /// <summary>
-/// How many units a group needs, read off how unequal they are (SAP, arXiv:2302.05601): with the PQ index I = 1 − d^(1/q − 1/p)·‖w‖ₚ/‖w‖_q of
-/// d units, p = ½ and q = 1, those with d·(1 − I)/(1 + η)² units are enough, where η is what the others may hold of the norm. w is the mean absolute
-/// weight of each unit; the paper takes single weights.
+/// How much of a group is needed, read off how unequal its weights are (SAP, arXiv:2302.05601): with the PQ index I = 1 − d^(1/q − 1/p)·‖w‖ₚ/‖w‖_q of
+/// its d weights, p = ½ and q = 1, the largest d·(1 − I)/(1 + η)² are enough, where η is what the others may hold of the norm. Of units the same fraction stays.
 /// </summary>
 internal static class PqIndex
 {
@@ -13,15 +12,14 @@ internal static class PqIndex
     /// <summary>Most that one pruning removes, β.</summary>
     private const double Beta = 0.9;
 
-    /// <summary>Fraction of units that stay: 1 − min(γ(1 − m/d), β), m = ⌈d(1 − I)/(1 + η)²⌉.</summary>
-    /// <param name="magnitudes">A magnitude per unit.</param>
-    public static double Kept(double[] magnitudes)
+    /// <summary>Fraction that stays: 1 − min(γ(1 − m/d), β), m = ⌈d(1 − I)/(1 + η)²⌉. Weights that are all equal are all needed; of normal ones 0.847 are.</summary>
+    /// <param name="magnitudes">Of the group.</param>
+    public static double Kept(UnitMagnitudes magnitudes)
     {
-        double sum = magnitudes.Sum();
-        if (!(sum > 0)) return 1;
-        double roots = magnitudes.Sum(Math.Sqrt), d = magnitudes.Length;
-        // 1 − I = ‖w‖_½ / (d·‖w‖₁). What rounding adds to a whole number is no unit more.
-        double enough = Math.Ceiling((roots * roots / sum / ((1 + Eta) * (1 + Eta))) - 1e-9);
+        double mean = magnitudes.Mean.Average(), root = magnitudes.RootMean.Average(), d = magnitudes.Mean.Length * magnitudes.PerUnit;
+        if (!(mean > 0)) return 1;
+        // 1 − I = ‖w‖_½ / (d·‖w‖₁) = (mean √|w|)² / mean |w|. What rounding adds to a whole number is no weight more.
+        double enough = Math.Ceiling((d * root * root / mean / ((1 + Eta) * (1 + Eta))) - (1e-9 * d));
         return 1 - Math.Clamp(Gamma * (1 - (enough / d)), 0, Beta);
     }
 
@@ -39,5 +37,5 @@ internal static class PqIndex
 
     /// <summary>Of KV groups and query heads the product: each of both is a fraction of its own.</summary>
     private static double Of(Population population, AllocationEvidence evidence)
-        => population.Groups.Aggregate(1.0, (kept, c) => kept * Kept(Population.MagnitudesOf(c, evidence).Mean));
+        => population.Groups.Aggregate(1.0, (kept, c) => kept * Kept(Population.MagnitudesOf(c, evidence)));
 }

@@ -31,6 +31,20 @@ internal sealed class RatioSpread : Spread
         return new(populations, ImportanceCurves.Of(allocation, [.. populations.Select(p => p.Groups.Average(c => cosine.GetValueOrDefault(c.Group.Id, mean)))]));
     }
 
+    /// <summary>
+    /// Fractions in proportion to the sensitivity of the weights (ECoFLaP, arXiv:2310.02998), to its root: it is of second order here, the score there of first. No
+    /// population loses more than a tenth beyond its fair share, as there.
+    /// </summary>
+    public static RatioSpread OfSensitivity(IReadOnlyList<Population> populations, AllocationEvidence evidence)
+    {
+        if (populations.Count == 0 || evidence.Sensitivity is not { Count: > 0 } sensitivity) return Uniform(populations);
+        double mean = sensitivity.Values.Average(Math.Sqrt);
+        double[] weight = [.. populations.Select(p => p.Groups.Average(c => sensitivity.TryGetValue(c.Group.Id, out double s) ? Math.Sqrt(s) : mean))];
+        double average = weight.Average();
+        const double cap = 0.1;
+        return average <= 0 ? Uniform(populations) : new(populations, (t, i) => t >= 1 ? 1 : Math.Max(t - cap, Math.Min(1, t * weight[i] / average)));
+    }
+
     /// <summary>The largest number that meets the budget, by bisection; a choice is taken only after it was evaluated.</summary>
     public override Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds)
     {

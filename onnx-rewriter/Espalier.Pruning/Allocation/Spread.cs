@@ -17,6 +17,7 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
         Allocation.Global => new ThresholdSpread(populations, p => p.Standard),
         Allocation.GlobalMagnitude => ThresholdSpread.OfMagnitudes(populations, evidence),
         Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax => RatioSpread.OfImportance(allocation, populations, evidence, notes),
+        Allocation.ZerothOrder => RatioSpread.OfSensitivity(populations, evidence),
         Allocation.PqIndex => PqIndex.Spread(populations, evidence),
         _ => RatioSpread.Uniform(populations),
     };
