@@ -47,6 +47,7 @@ public static class Allocator
         }
 
         var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
+        var errors = new Lazy<ErrorDatabase>(() => ErrorDatabase.Measure(open, Divergence));
         double? latency = plan.Budget.Latency, missed = null;
         for (int round = 1; ; round++)
         {
@@ -54,9 +55,9 @@ public static class Allocator
             if (!bounds.Hold(Spread.Least(open))) throw missed is { } last ? bounds.TooSlow(last) : bounds.OutOfReach(Spread.Least(open), open.Count);
             var choice = allocation switch
             {
-                Allocation.Divergence => ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess),
-                Allocation.Search => SwapSearch.Run(open, ErrorDatabase.Measure(open, Divergence).Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
-                Allocation.Latency => LatencyProgram.Solve(ErrorDatabase.Measure(open, Divergence), table!, bounds.Hold),
+                Allocation.Divergence => errors.Value.Descend(bounds.Hold, bounds.Excess),
+                Allocation.Search => SwapSearch.Run(open, errors.Value.Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
+                Allocation.Latency => LatencyProgram.Solve(errors.Value, table!, bounds.Hold),
                 _ => Spread.Of(allocation, open, evidence, notes).Budget(bounds.Hold),
             };
             if (table is not null && Time(choice) is var time)
