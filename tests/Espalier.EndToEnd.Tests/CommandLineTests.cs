@@ -272,6 +272,22 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData(null, "kullbackLeibler")]
+    [InlineData("top1", "top1")]
+    [InlineData("kullback-leibler", "kullbackLeibler")]
+    [InlineData("jensen-shannon", "jensenShannon")]
+    [InlineData("cosine", "cosine")]
+    [InlineData("relative-error", "relativeError")]
+    public void Every_divergence_chooses_and_stands_in_the_report(string? word, string metric)
+    {
+        string[] option = word is null ? [] : ["--divergence", word];
+        var slim = Run(["slim", Model, "-o", Out, "--macs", "0.6", "--score", "l2", "--allocate", "divergence", "--compensate", "none", .. option, "--report", At("slim.json")]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(metric, report.RootElement.GetProperty("plan").GetProperty("divergenceMetric").GetString());
+    }
+
+    [Theory]
     [InlineData("none", "none")]
     [InlineData("bias", "bias")]
     [InlineData("affine", "affine")]
