@@ -86,6 +86,17 @@ public class GeneratorTests
         Assert.Equal(Bare(PlanJson.Serialize(plan)), Bare(text));
     }
 
+    [Fact]
+    public void WhatIsLeftOpenIsLeftToThePreset()
+    {
+        const string Body = "[Prune(Axis.Neurons, \"encoder.*\", Keep = 0.5)] public static partial Rule Neurons { get; } [Drop(Axis.Blocks)] public static partial Rule Depth { get; } [Calibration] static IEnumerable<Inputs> Data() => [];";
+        var open = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body), "Slim"));
+        Assert.Equal((null, null, null), (open.Preset, open.Allocate, open.Schedule));
+        Assert.Equal((null, null, null), (open.Prune[0].Score, open.Prune[0].Compensate, open.Drop[0].Score));
+        var said = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body, "[Preset(Preset.ZipLm), Schedule(Schedule.Cubic), Allocate(Allocation.ZerothOrder)]"), "Slim"));
+        Assert.Equal((Preset.ZipLm, Schedule.Cubic, Allocation.ZerothOrder), (said.Preset, said.Schedule, said.Allocate));
+    }
+
     [Theory]
     [InlineData("Criterion.Lamp, Aggregate = Aggregate.Median", Criterion.Lamp, Aggregate.Median, null)]
     [InlineData("Criterion.NormScale", Criterion.NormScale, Aggregate.Sum, null)]
