@@ -110,7 +110,6 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("global-magnitude", "globalMagnitude", "--macs", "0.7")]
     [InlineData("zeroth-order", "zerothOrder", "--macs", "0.7")]
     [InlineData("search", "search", "--macs", "0.7")]
-    [InlineData("zeroth-order", "zerothOrder", "--macs", "0.7")]
     public void Every_allocation_has_its_word(string word, string name, params string[] budget)
     {
         var g = new GraphBuilder();

@@ -17,14 +17,24 @@ public sealed class TimedCollection
 [Collection(TimedCollection.Name)]
 public sealed class TimedTests
 {
+    /// <summary>Bounds are wide, because the machine may have other work: what must show is that an eighth of the products is faster, and the model itself about as fast.</summary>
     [Fact]
-    public void The_dense_model_takes_as_long_as_itself()
+    public void Time_is_that_of_the_changed_model_over_the_dense_ones()
     {
-        var g = new GraphBuilder(6);
-        g.Output(g.Rename(g.Linear(g.Relu(g.Linear(g.Input("x", "batch", 64), "a", 64, 512)), "b", 512, 512), "y"), "batch", 512);
-        using var dense = g.Build();
-        var time = new ModelProbe(AxisAnalysis.Of(dense), ProbeTests.Samples(64, 1)).Time(dense);
-        Assert.InRange(time.Ratio, 0.7, 1.4);
+        using var dense = Wide(512);
+        using var small = Wide(64);
+        var probe = new ModelProbe(AxisAnalysis.Of(dense), ProbeTests.Samples(64, 1));
+        Assert.InRange(probe.Time(dense).Ratio, 0.5, 2);
+        var time = probe.Time(small);
+        Assert.InRange(time.Ratio, 0.001, 0.5);
+        Assert.InRange(time.Changed, 1e-6, time.Dense);
+
+        static Onnx.OnnxModel Wide(int hidden)
+        {
+            var g = new GraphBuilder(6);
+            g.Output(g.Rename(g.Linear(g.Relu(g.Linear(g.Input("x", "batch", 64), "a", 64, hidden)), "b", hidden, 512), "y"), "batch", 512);
+            return g.Build();
+        }
     }
 
     /// <summary>Three wide products: time follows their sizes. Both layers shrink until half of the time is left, as measured once more.</summary>
