@@ -97,6 +97,10 @@ public sealed class ProtectAttribute(string pattern) : Attribute
     public string Pattern { get; } = pattern;
 }
 
+/// <summary>Of every rule the first and the last group, sublayer or block in the order of the graph stay whole.</summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class ProtectEndsAttribute : Attribute;
+
 /// <summary>Makes a <c>static partial</c> property of type <see cref="Rule"/> a rule on the units of some groups.</summary>
 /// <param name="axis">What is removed: anything but <see cref="Axis.Sublayers"/> and <see cref="Axis.Blocks"/>.</param>
 /// <param name="pattern">Glob over group and weight names: <c>*</c> any run of characters, <c>?</c> one.</param>

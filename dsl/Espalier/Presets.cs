@@ -57,6 +57,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
 
+    /// <summary>Whether the first and the last group, sublayer or block stay whole.</summary>
+    public bool ProtectEnds { get; init; }
+
     /// <summary>What a method on depth removes; null where it removes units.</summary>
     public Axis? Depth { get; init; }
 
@@ -85,7 +88,7 @@ public static class Presets
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps", Criterion.L2, With.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
-        [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence },
+        [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
     };
@@ -118,6 +121,7 @@ public static class Presets
                 Compensate = r.Compensate ?? method.Compensate,
             })],
             Drop = [.. drop.Select(r => r with { Score = r.Score ?? method.DepthScore })],
+            ProtectEnds = plan.ProtectEnds ?? method.ProtectEnds,
             Allocate = plan.Allocate ?? method.Allocate,
             Schedule = plan.Schedule ?? method.Schedule,
             DivergenceMetric = plan.DivergenceMetric ?? method.Metric,

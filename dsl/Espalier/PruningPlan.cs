@@ -36,6 +36,9 @@ public sealed record PruningPlan
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 
+    /// <summary>Whether of every rule the first and the last group, sublayer or block in the order of the graph stay whole: what is next to inputs and outputs bears the least. Null as the preset says.</summary>
+    public bool? ProtectEnds { get; init; }
+
     /// <summary>Where calibration data come from; null without.</summary>
     public CalibrationSource? Calibration { get; init; }
 

@@ -165,6 +165,13 @@ public enum With
     None,
     /// <summary>The removed units' mean contribution goes into the bias (FLAP). Needs calibration.</summary>
     Bias,
+    /// <summary>
+    /// One scale and shift per output channel, so that mean and variance of what the reader gives are the dense model's: what recalibrating batch norm is where it
+    /// was folded into the weights. Running statistics of batch norms that are left are measured anew. Needs calibration.
+    /// </summary>
+    Affine,
+    /// <summary>One scale per unit that is left, by least squares (Kwon et al., arXiv:2204.09656), and the bias that keeps the mean. Needs calibration.</summary>
+    Rescale,
     /// <summary>Least squares on the kept inputs, and the bias that keeps the mean. Needs calibration.</summary>
     LeastSquares,
 }

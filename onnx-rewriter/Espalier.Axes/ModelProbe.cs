@@ -22,6 +22,9 @@ public interface IModelProbe
     /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
     IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings);
 
+    /// <summary>Mean and population variance of every channel (axis 1) of a tensor of a changed model, over all samples; null where the tensor has no such axis or is not finite.</summary>
+    (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor);
+
     /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>
     /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
     IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);
@@ -42,4 +45,8 @@ public sealed record ModelTime(double Dense, double Changed, double Ratio);
 /// <param name="SlimMean">E[z].</param>
 /// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [features of x, features of z].</param>
-public sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross);
+public sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross)
+{
+    /// <summary>The same over the rows of every fourth sample alone, which are in the others too; null where there are fewer than four samples.</summary>
+    public PairedStatistics? HeldOut { get; init; }
+}

@@ -22,6 +22,9 @@ public sealed record ActivationStatistics(int Consumer, long Count, double[] Mea
     /// one distribution: no entries, and the outer covariance as everywhere.
     /// </summary>
     public IReadOnlyList<ActivationStatistics>? PerBatch { get; init; }
+
+    /// <summary>The same over the rows of every fourth sample alone, which are in the others too; null where that was not asked for, or there are fewer than four samples.</summary>
+    public ActivationStatistics? HeldOut { get; init; }
 }
 
 /// <summary>What calibration measured.</summary>
@@ -42,6 +45,9 @@ public sealed record CalibrationRequest
 
     /// <summary>Numbers of the consumers whose covariance is wanted as well. Costs features² numbers and one product per batch.</summary>
     public IReadOnlySet<int> Covariance { get; init; } = new HashSet<int>();
+
+    /// <summary>Whether statistics of every fourth sample are wanted by themselves as well, to check what is fitted to the others. Doubles the memory of covariances.</summary>
+    public bool HeldOut { get; init; }
 
     /// <summary>Numbers of the blocks and sublayers whose similarity is wanted; null for all.</summary>
     public IReadOnlySet<int>? Blocks { get; init; }

@@ -36,7 +36,7 @@ public sealed class Compensator
                 methods[consumer.Id] = (With)Math.Max((int)methods.GetValueOrDefault(consumer.Id), (int)method(group.Id));
         if (methods.Values.All(m => m == With.None)) return WeightEdits.Nothing;
         if (statistics is null)
-            throw new EspalierException("Compensation by bias or least squares needs calibration data, but there are none. Give calibration data, or compensate with None.");
+            throw new EspalierException("Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
 
         var keptOf = pruned.ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
@@ -51,8 +51,7 @@ public sealed class Compensator
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
-            using var slim = Surgery.Apply(analysis, selection, self.Edits).Model;
-            self._paired = sequential.Pair(slim, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet());
+            self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet()));
             foreach (var consumers in stage) Compensate(consumers);
         }
         return self.Edits;
@@ -60,13 +59,26 @@ public sealed class Compensator
         void Compensate(List<Consumer> consumers)
         {
             int[] kept = consumers[0].Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
-            self.Compensate(consumers, kept, consumers.Max(c => methods[c.Id]));
+            self.Compensate(consumers, kept, Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Max(c => methods[c.Id]));
         }
+    }
+
+    /// <summary>Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.</summary>
+    private static int[] Units(Term contracted, IReadOnlyList<Factor> pruned)
+    {
+        var maps = pruned.Where(f => contracted.Leaves.Contains(f)).Select(contracted.UnitMap).ToList();
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. Enumerable.Range(0, (int)contracted.Size!.Value).Select(k =>
+        {
+            if (maps.TrueForAll(m => m[k] < 0)) return -1;
+            string unit = string.Join(' ', maps.Select(m => m[k]));
+            return numbers.TryGetValue(unit, out int number) ? number : numbers[unit] = numbers.Count;
+        })];
     }
 
     private WeightEdits Edits => new(_edited, _added);
 
-    private void Compensate(List<Consumer> consumers, int[] kept, With method)
+    private void Compensate(List<Consumer> consumers, int[] kept, int[] units, With method)
     {
         var first = consumers[0];
         if (_weights.Shape(first.Parameter) is not { } shape)
@@ -90,7 +102,7 @@ public sealed class Compensator
         var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
         foreach (var reader in readers.Where(r => r.Means is null)) Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (method == With.LeastSquares && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features)) return;
+        if (method > With.Bias && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features, method, units)) return;
         foreach (var reader in readers.Where(r => r.Means is not null))
         {
             if (TakesBias(reader.Consumer, matrix)) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
@@ -104,7 +116,11 @@ public sealed class Compensator
     private ReaderMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
     {
         if (_paired.TryGetValue(consumer.Id, out var paired))
-            return matrix.Batches == 1 && ReaderMoments.Of(paired, matrix, features.Length) is { } joint ? [joint] : null;
+        {
+            if (matrix.Batches != 1 || ReaderMoments.Of(paired, matrix, features.Length) is not { } joint) return null;
+            var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense) ? ReaderMoments.Covariances(dense, matrix, 0) : null;
+            return [joint with { Dense = alone?.Covariance }];
+        }
         if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return null;
         var moments = new ReaderMoments[matrix.Batches];
         for (int b = 0; b < moments.Length; b++)
@@ -124,7 +140,7 @@ public sealed class Compensator
     }
 
     /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features)
+    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features, With method, int[] units)
     {
         var first = readers[0].Consumer;
         string? obstacle =
@@ -138,14 +154,15 @@ public sealed class Compensator
         }
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
         bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
-        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])])).Select(m => centred ? m : m.AboutZero())];
+        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
+        var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred);
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
         {
             double[] dense = matrix.Matrix(weight, b);
-            if (LeastSquares.Change(dense, matrix.Outputs, pooled[b], features) is not { } change)
+            if (fit.Change(dense, pooled[b], out string? why) is not { } change)
             {
-                Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + ": the covariance of its kept inputs has no factorisation");
+                Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + $": {why}");
                 continue;
             }
             for (int o = 0, at = 0; o < matrix.Outputs; o++)
@@ -154,8 +171,9 @@ public sealed class Compensator
         float[] elements = _weights.Elements(first.Parameter, edited);
         if (_weights.IsQuantized(first.Parameter))
         {
+            // Equal variance is no smaller error, so only the others are judged by it.
             edited = _weights.Numbers(first.Parameter, elements);
-            if (!(Loss(edited) < Loss(weight)))
+            if (method != With.Affine && !(Loss(edited) < Loss(weight)))
             {
                 Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
                 return false;
@@ -165,7 +183,7 @@ public sealed class Compensator
         foreach (var reader in centred ? readers : []) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
         return true;
 
-        double Loss(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, pooled[b], features));
+        double Loss(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, centred ? pooled[b] : pooled[b].AboutZero(), features));
     }
 
     /// <summary>Mean of what the inputs added to every output channel in the dense model, less what they add now.</summary>

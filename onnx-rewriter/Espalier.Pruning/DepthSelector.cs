@@ -20,7 +20,8 @@ internal static class DepthSelector
                 ? $"{PlanResolver.Describe(rule)}: the model has no {kind}: no region of it runs between a residual stream and its Add. Remove the rule."
                 : $"{PlanResolver.Describe(rule)}: the pattern '{rule.Pattern}' matches none of the {kind}. There are: {string.Join(", ", ofKind.Take(8).Select(b => $"'{b.Name}'"))}{(ofKind.Count > 8 ? $" and {ofKind.Count - 8} more" : "")}.");
         }
-        return [.. matching.Where(b => !plan.Protect.Any(p => Glob.Matches(p, b.Name)))];
+        var open = matching.Where(b => !plan.Protect.Any(p => Glob.Matches(p, b.Name))).ToList();
+        return plan.ProtectEnds == true ? [.. open.Except(PlanResolver.Ends(open))] : open;
     }
 
     /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>

@@ -35,9 +35,8 @@ internal static class Iteration
         {
             var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, statistics, [], probe, before);
             var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
-            var slim = Surgery.Apply(analysis, selection, edits);
-            using var model = slim.Model;
-            before = new(selection, statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(model, statistics.Consumers.Keys.ToHashSet())), new(edits, slim.Removed));
+            before = Surgery.Use(analysis, selection, edits, slim => new State(selection,
+                statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())), new(edits, slim.Removed)));
         }
         return Slimmer.Choose(plan, analysis, statistics, notes, probe, before);
     }

@@ -28,7 +28,8 @@ internal static class LeastSquares
         return Array.TrueForAll(inverse, double.IsFinite) ? inverse : null;
     }
 
-    private static double Lambda(double trace, int features, long samples) => Damping * Math.Min(1, (double)features / Math.Max(1, samples)) * trace / features;
+    /// <summary>The ridge of a system whose diagonal has this sum: <see cref="Damping"/> where there are no more samples than unknowns, less where there are more.</summary>
+    public static double Lambda(double trace, int features, long samples) => Damping * Math.Min(1, (double)features / Math.Max(1, samples)) * trace / features;
 
     /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
     /// <param name="difference">D, row-major [outputs, features].</param>
@@ -71,14 +72,23 @@ internal static class LeastSquares
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
     public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept)
     {
-        int features = moments.DenseMean.Length, k = kept.Length;
+        int k = kept.Length;
         var a = (double[])moments.Covariance.Clone();
         double trace = 0;
         for (int i = 0; i < k; i++) trace += a[(i * k) + i];
         double lambda = Lambda(trace, k, moments.Count);
         for (int i = 0; i < k; i++) a[(i * k) + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, k)) return null;
-        // W·C_xz − W_K·C_zz: features that are the same on both sides drop out, so that what is not pruned stays exactly as it is.
+        var change = Residual(weight, outputs, moments, kept);
+        SymmetricSolver.Solve(a, k, change);
+        return Array.TrueForAll(change, double.IsFinite) ? change : null;
+    }
+
+    /// <summary>W·C_xz − W_K·C_zz, row-major [outputs, kept]: how what is lost goes along with each kept feature.</summary>
+    public static double[] Residual(double[] weight, int outputs, ReaderMoments moments, int[] kept)
+    {
+        int features = moments.DenseMean.Length, k = kept.Length;
+        // Features that are the same on both sides drop out, so that what is not pruned stays exactly as it is.
         var difference = (double[])moments.Cross.Clone();
         for (int i = 0; i < k; i++)
         {
@@ -101,7 +111,6 @@ internal static class LeastSquares
                 }
             }
         });
-        SymmetricSolver.Solve(a, k, change);
-        return Array.TrueForAll(change, double.IsFinite) ? change : null;
+        return change;
     }
 }

@@ -36,6 +36,12 @@ internal static class PlanResolver
         foreach (var rule in plan.Prune)
         {
             var free = Prunable(plan, rule, Matching(rule, analysis), notes);
+            if (plan.ProtectEnds == true && free.Count > 0)
+            {
+                var ends = Ends(free).SelectMany(g => new[] { g, g.Partner }).ToHashSet();
+                free.RemoveAll(ends.Contains);
+                if (free.Count == 0) notes.Add($"{Describe(rule)}: there are no groups between the first and the last, which stay whole.");
+            }
             var own = new List<Group>();
             foreach (var group in free)
             {
@@ -46,6 +52,9 @@ internal static class PlanResolver
         }
         return resolved;
     }
+
+    /// <summary>The first and the last.</summary>
+    public static IEnumerable<T> Ends<T>(IReadOnlyList<T> inOrder) => inOrder.Count == 0 ? [] : [inOrder[0], inOrder[^1]];
 
     /// <summary>A rule as messages name it.</summary>
     public static string Describe(PruneRule rule) => Describe(rule.Location, rule.Name, rule.Axis);

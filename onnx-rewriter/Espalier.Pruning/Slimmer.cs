@@ -30,6 +30,7 @@ public static class Slimmer
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
             return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
+        if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
         var slim = Surgery.Apply(analysis, selection, edits);
         return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, edits, notes));
     }
@@ -44,18 +45,20 @@ public static class Slimmer
         plan = Presets.Complete(plan, hasData: false);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
+        bool heldOut = false;
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
+            heldOut |= rule.Compensate >= With.Rescale;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
             if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value)) consumers.UnionWith(readers);
-            if (rule.Compensate == With.LeastSquares || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
+            if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
         if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
-        return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks };
+        return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, HeldOut = heldOut };
     }
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
@@ -89,8 +92,7 @@ public static class Slimmer
         T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run)
         {
             var selection = new Selection(choice, blocks);
-            using var slim = Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics)).Model;
-            return run(slim);
+            return Surgery.Use(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics), slim => run(slim.Model));
         }
     }
 

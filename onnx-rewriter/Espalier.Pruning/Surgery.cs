@@ -10,6 +10,20 @@ namespace Espalier.Pruning;
 /// </summary>
 public static class Surgery
 {
+    /// <summary>Applies a selection for as long as the slim model is used; where nothing is removed that is the dense model, which stays open.</summary>
+    internal static T Use<T>(AxisAnalysis analysis, Selection selection, WeightEdits? edits, Func<SlimModel, T> use)
+    {
+        var slim = Apply(analysis, selection, edits);
+        try
+        {
+            return use(slim);
+        }
+        finally
+        {
+            if (slim.Model != analysis.Model) slim.Model.Dispose();
+        }
+    }
+
     /// <summary>Applies a selection.</summary>
     /// <param name="analysis">The inference over the dense model.</param>
     /// <param name="selection">What to keep. Groups may be exact or inexact, not frozen.</param>

@@ -13,6 +13,7 @@ internal sealed class Accumulator(SiteTap tap)
     private long _rows;
     private long _batches;
     private double[] _sum = [], _squares = [], _absolute = [], _gram = [];
+    private (long Rows, double[] Sum, double[] Squares, double[] Absolute, double[] Gram)? _before;
 
     public SiteTap Tap { get; } = tap;
 
@@ -46,6 +47,13 @@ internal sealed class Accumulator(SiteTap tap)
         (_sum, _squares, _absolute, _gram) = ([], [], [], []);
     }
 
+    /// <summary>What comes from here on is held out: it is counted by itself too.</summary>
+    public void HoldOut()
+    {
+        _before = (_rows, _sum, _squares, _absolute, _gram);
+        (_rows, _sum, _squares, _absolute, _gram) = (0, [], [], [], []);
+    }
+
     public void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {
         var shape = (long[])outputs[Tap.Rows].Values;
@@ -65,17 +73,37 @@ internal sealed class Accumulator(SiteTap tap)
     }
 
     /// <summary>Whether every number is finite; false where the model overflowed on a sample.</summary>
-    public bool IsFinite => _rows > 0 && double.IsFinite(TensorPrimitives.Sum<double>(_sum) + TensorPrimitives.Sum<double>(_absolute)
-        + TensorPrimitives.Sum<double>(_squares) + TensorPrimitives.Sum<double>(_gram));
+    public bool IsFinite => _rows > 0 && AllFinite(_sum, _absolute, _squares, _gram) && (_before is not { } b || AllFinite(b.Sum, b.Absolute, b.Squares, b.Gram));
+
+    private static bool AllFinite(params ReadOnlySpan<double[]> sums)
+    {
+        double total = 0;
+        foreach (var sum in sums) total += TensorPrimitives.Sum<double>(sum);
+        return double.IsFinite(total);
+    }
 
     public IEnumerable<ActivationStatistics> Finish()
+    {
+        ActivationStatistics? heldOut = null;
+        if (_before is { Rows: > 0 } before)
+        {
+            heldOut = All();
+            _rows += before.Rows;
+            foreach (var (into, part) in new[] { (_sum, before.Sum), (_squares, before.Squares), (_absolute, before.Absolute), (_gram, before.Gram) })
+                TensorPrimitives.Add(into, part, into);
+        }
+        var all = All();
+        if (heldOut is not null) all = all with { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
+        foreach (var consumer in Tap.Site.Consumers)
+            yield return all with { Consumer = consumer.Id };
+    }
+
+    private ActivationStatistics All()
     {
         var parts = new List<ActivationStatistics>();
         for (int b = 0; b < _batches; b++) parts.Add(Part(b));
         ActivationStatistics all = parts.Count == 1 ? parts[0] : Tap.Site.PerGroup ? Concatenate(parts) : Pool(parts);
-        if (parts.Count > 1) all = all with { PerBatch = parts };
-        foreach (var consumer in Tap.Site.Consumers)
-            yield return all with { Consumer = consumer.Id };
+        return parts.Count > 1 ? all with { PerBatch = parts } : all;
     }
 
     private ActivationStatistics Part(int b)

@@ -102,7 +102,7 @@ public static class Calibrator
             return true;
         });
 
-        var passes = Passes(sites.All, options.CovarianceElementsPerPass);
+        var passes = Passes(sites.All, request.HeldOut ? options.CovarianceElementsPerPass / 2 : options.CovarianceElementsPerPass);
         if (passes.Count == 0) passes.Add([]);
         var batches = new SampleBatches(model, options.BatchSize, options.BatchElements);
         var statistics = new Dictionary<int, ActivationStatistics>();
@@ -111,7 +111,7 @@ public static class Calibrator
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
             using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], shapes, options.Threads);
-            pass.Run(all, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
+            pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
             pass.Finish(request, statistics, cosines, notes);
         }
         return new CalibrationStatistics(statistics, cosines, all.Count) { Notes = notes };

@@ -13,7 +13,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     CancellationToken cancellationToken = default) : IModelProbe
 {
     private readonly CalibrationOptions _options = options ?? new();
-    private List<IReadOnlyList<NamedTensor>>? _joined;
+    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
 
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
@@ -70,8 +70,10 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
         Progress?.Invoke("fitting layer by layer");
         using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
-        foreach (var batch in _joined ??= [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(samples).Select(SampleBatches.Join)])
-            run.Add(batch, cancellationToken);
+        var (fitted, heldOut) = Joined();
+        foreach (var batch in fitted) run.Add(batch, cancellationToken);
+        if (heldOut.Count > 0) run.HoldOut();
+        foreach (var batch in heldOut) run.Add(batch, cancellationToken);
         return run.Finish().SelectMany(f => f.Site.Consumers.Select(c => (c.Id, f.Statistics))).ToDictionary(p => p.Id, p => p.Statistics);
 
         IReadOnlyList<Site> Sites(OnnxModel model)
@@ -80,6 +82,26 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
             foreach (var consumer in wanted) sites.Add(consumer, false);
             return sites.All;
         }
+    }
+
+    /// <inheritdoc/>
+    public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor)
+    {
+        if (!Shapes.Of(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2) return null;
+        Progress?.Invoke("measuring normalisation statistics");
+        using var run = new ChannelRun(changed, tensor, shape.Length, _options.Threads);
+        var (fitted, heldOut) = Joined();
+        foreach (var batch in fitted.Concat(heldOut)) run.Add(batch, cancellationToken);
+        return run.Finish();
+    }
+
+    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut) Joined()
+    {
+        if (_joined is { } known) return known;
+        var (fitted, heldOut) = HeldOut.Divide(samples);
+        var batches = new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements);
+        _joined = ([.. batches.Of(fitted).Select(SampleBatches.Join)], [.. batches.Of(heldOut).Select(SampleBatches.Join)]);
+        return _joined.Value;
     }
 
     private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>)> Expected()

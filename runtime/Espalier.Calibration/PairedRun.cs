@@ -35,6 +35,12 @@ internal sealed class PairedRun : IDisposable
         foreach (var pair in _pairs) pair.Add(_sums, x[pair.DenseRows], z[pair.SlimRows], cancellation);
     }
 
+    /// <summary>What comes from here on is held out: it is counted by itself too.</summary>
+    public void HoldOut()
+    {
+        foreach (var pair in _pairs) pair.HoldOut();
+    }
+
     public IEnumerable<(Site Site, PairedStatistics Statistics)> Finish() => _pairs.Where(p => p.IsFinite).Select(p => (p.Site, p.Finish()));
 
     public void Dispose()
@@ -75,12 +81,20 @@ internal sealed class PairedRun : IDisposable
     {
         private float[] _r = [], _s = [];
         private double[] _d = [], _e = [], _covariance = [], _cross = [];
+        private (long Rows, double[] D, double[] E, double[] Covariance, double[] Cross)? _before;
         private long _rows;
 
         public Site Site { get; } = site;
         public string DenseRows { get; } = denseRows;
         public string SlimRows { get; } = slimRows;
-        public bool IsFinite => _rows > 0 && _d.Concat(_e).Concat(_covariance).Concat(_cross).All(double.IsFinite);
+        public bool IsFinite => _rows > 0 && _d.Concat(_e).Concat(_covariance).Concat(_cross).All(double.IsFinite)
+            && (_before is not { } b || b.D.Concat(b.E).Concat(b.Covariance).Concat(b.Cross).All(double.IsFinite));
+
+        public void HoldOut()
+        {
+            _before = (_rows, _d, _e, _covariance, _cross);
+            (_rows, _d, _e, _covariance, _cross) = (0, [], [], [], []);
+        }
 
         public void Add(ModelSession sums, NamedTensor x, NamedTensor z, CancellationToken cancellation)
         {
@@ -95,6 +109,16 @@ internal sealed class PairedRun : IDisposable
         }
 
         public PairedStatistics Finish()
+        {
+            if (_before is not { Rows: > 0 } before) return All();
+            var heldOut = All();
+            _rows += before.Rows;
+            foreach (var (into, part) in new[] { (_d, before.D), (_e, before.E), (_covariance, before.Covariance), (_cross, before.Cross) })
+                for (int i = 0; i < into.Length; i++) into[i] += part[i];
+            return All() with { HeldOut = heldOut };
+        }
+
+        private PairedStatistics All()
         {
             int n = _r.Length, k = _s.Length;
             var (covariance, cross) = (new double[k * k], new double[n * k]);

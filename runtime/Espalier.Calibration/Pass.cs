@@ -22,7 +22,7 @@ internal sealed class Pass : IDisposable
         _copy = model.Derive(proto);
     }
 
-    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, SampleBatches batches, Action<long> progress, CancellationToken cancellation)
+    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches, Action<long> progress, CancellationToken cancellation)
     {
         if (_sites.Count + _blocks.Count == 0) return;
         using var session = Sessions.Open(_copy, _threads);
@@ -37,26 +37,35 @@ internal sealed class Pass : IDisposable
 
         bool batching = true;
         long done = 0;
-        foreach (var batch in batches.Of(samples))
+        var (fitted, heldOut) = holdOut ? HeldOut.Divide(samples) : (samples, []);
+        Batches(fitted);
+        if (heldOut.Count == 0) return;
+        foreach (var site in _sites) site.HoldOut();
+        Batches(heldOut);
+
+        void Batches(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> part)
         {
-            if (batching && batch.Count > 1)
+            foreach (var batch in batches.Of(part))
             {
-                try
+                if (batching && batch.Count > 1)
                 {
-                    Add(Execute(batch));
-                    progress(done += batch.Count);
-                    continue;
+                    try
+                    {
+                        Add(Execute(batch));
+                        progress(done += batch.Count);
+                        continue;
+                    }
+                    catch (EspalierException)
+                    {
+                        // The batch axis is dynamic by declaration only: a Reshape inside has a fixed size. A bad sample fails again below.
+                        batching = false;
+                    }
                 }
-                catch (EspalierException)
+                foreach (var sample in batch)
                 {
-                    // The batch axis is dynamic by declaration only: a Reshape inside has a fixed size. A bad sample fails again below.
-                    batching = false;
+                    Add(Execute([sample]));
+                    progress(++done);
                 }
-            }
-            foreach (var sample in batch)
-            {
-                Add(Execute([sample]));
-                progress(++done);
             }
         }
 
@@ -94,7 +103,8 @@ internal sealed class Pass : IDisposable
                 statistics[s.Consumer] = covariance ? s : s with
                 {
                     Covariance = null,
-                    PerBatch = site.Tap.Site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null }).ToList(),
+                    HeldOut = null,
+                    PerBatch = site.Tap.Site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
                 };
             }
         }
@@ -105,4 +115,11 @@ internal sealed class Pass : IDisposable
             else notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");
         }
     }
+}
+
+/// <summary>Which samples are held out where something that is fitted is to be checked: every fourth, so that neither part is of another kind where data are sorted.</summary>
+internal static class HeldOut
+{
+    public static (IReadOnlyList<T> Fitted, IReadOnlyList<T> HeldOut) Divide<T>(IReadOnlyList<T> samples)
+        => ([.. samples.Where((_, i) => i % 4 != 3)], [.. samples.Where((_, i) => i % 4 == 3)]);
 }

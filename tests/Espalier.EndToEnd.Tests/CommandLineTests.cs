@@ -270,6 +270,24 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("none", "none")]
+    [InlineData("bias", "bias")]
+    [InlineData("affine", "affine")]
+    [InlineData("rescale", "rescale")]
+    [InlineData("least-squares", "leastSquares")]
+    public void Every_compensation_stands_in_the_report_and_changes_the_file(string word, string method)
+    {
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "l2", "--seed", "3"];
+        Assert.Equal(0, Run([.. slim, "--compensate", "none"]).Code);
+        var plain = File.ReadAllBytes(Out);
+        var compensated = Run([.. slim, "--compensate", word, "--report", At("slim.json")]);
+        Assert.True(compensated.Code == 0, compensated.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(method, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("compensate").GetString());
+        Assert.Equal(word == "none", plain.SequenceEqual(File.ReadAllBytes(Out)));
+    }
+
+    [Theory]
     [InlineData("l1", "l1")]
     [InlineData("l2", "l2")]
     [InlineData("random", "random")]

@@ -136,6 +136,8 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }", "", "Fluctuation")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static partial Rule R { get; }", "", "ActivationShare")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Rescale)|}] public static partial Rule R { get; }", "", "Rescale")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));

@@ -95,6 +95,11 @@ public class GeneratorTests
         Assert.Equal((null, null, null), (open.Prune[0].Score, open.Prune[0].Compensate, open.Drop[0].Score));
         var said = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body, "[Preset(Preset.ZipLm), Schedule(Schedule.Cubic), Allocate(Allocation.ZerothOrder)]"), "Slim"));
         Assert.Equal((Preset.ZipLm, Schedule.Cubic, Allocation.ZerothOrder), (said.Preset, said.Schedule, said.Allocate));
+        Assert.Null(said.ProtectEnds);
+        var inner = PlanJson.Parse(PlanOf(Samples.PolicyOf("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule Neurons { get; } [Prune(Axis.Heads, Keep = 0.5)] public static partial Rule Heads { get; }", "[ProtectEnds]"), "Slim"));
+        Assert.True(inner.ProtectEnds);
+        Assert.Empty(inner.Prune[0].Groups!);
+        Assert.Equal(["encoder.1.heads"], inner.Prune[1].Groups);
     }
 
     [Theory]

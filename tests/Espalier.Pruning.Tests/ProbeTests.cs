@@ -250,4 +250,16 @@ public sealed class ProbeTests
         double[] all = [.. sensitivity.OrderBy(e => e.Key).Select(e => e.Value)];
         Assert.True(all[1] < 0.05 * new[] { all[0], all[2], all[3] }.Min(), string.Join(' ', all));
     }
+
+    [Fact]
+    public void Ends_stay_whole_on_request()
+    {
+        using var dense = Residual(4, 6, 24, _ => 1);
+        var plan = new PruningPlan { Prune = [Neurons() with { Keep = 0.5 }], Drop = [new DropRule { AtMost = 4, Score = Criterion.Random }], ProtectEnds = true };
+        var report = Slimmer.Run(dense, plan with { Drop = [] }, AxisAnalysis.Of(dense)).Report;
+        Assert.Equal([24, 12, 12, 24], report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept));
+        var depth = Slimmer.Run(dense, plan with { Prune = [] }, AxisAnalysis.Of(dense)).Report;
+        Assert.Equal(AxisAnalysis.Of(dense).Blocks.Where(b => b.IsSublayer).Skip(1).SkipLast(1).Select(b => b.Name), depth.Blocks);
+        Assert.Contains(depth.Notes, n => n.Contains("only 2 of 4", StringComparison.Ordinal));
+    }
 }

@@ -33,6 +33,8 @@ internal static class PlanJsonWriter
             json.Property("schedule", Camel(policy.Schedule));
             json.Property("divergenceMetric", Camel(policy.DivergenceMetric));
             json.Strings("protect", policy.Protect);
+            if (policy.ProtectsEnds) json.Property("protectEnds", true);
+            else json.Property("protectEnds", (string?)null);
             json.Object("calibration", policy.Calibration.FirstOrDefault(c => c.Problem.Length == 0), calibration =>
             {
                 json.Property("method", calibration.Method);

@@ -98,7 +98,7 @@ internal static class PolicyChecks
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
             if (!calibrated && rule.Score is not null && OfActivations.Contains(rule.Score))
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score]));
-            if (!calibrated && rule.Compensate is "Bias" or "LeastSquares")
+            if (!calibrated && rule.Compensate is "Bias" or "Affine" or "Rescale" or "LeastSquares")
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "CompensateAttribute"), "", [rule.Compensate!]));
         }
         else if (rule.Drop is { } drop)

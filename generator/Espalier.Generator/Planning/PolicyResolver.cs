@@ -116,6 +116,12 @@ internal static class PolicyResolver
                     : new(Ids.Frozen, site, "", [rule.Name, blocker.Name, blocker.Reason]));
                 continue;
             }
+            if (policy.ProtectsEnds && free.Count > 0)
+            {
+                var ends = new[] { free[0], free[free.Count - 1] }.SelectMany(g => new[] { g.Id, g.Partner }).ToArray();
+                free.RemoveAll(g => ends.Contains(g.Id));
+                if (free.Count == 0) findings.Add(new(Ids.NothingRemoved, site, "", [rule.Name, "there are no groups between the first and the last, which stay whole"]));
+            }
             RuleModel? before = null;
             var disagrees = false;
             foreach (var group in free)
@@ -161,6 +167,7 @@ internal static class PolicyResolver
             return [];
         }
         var free = matching.Where(b => !policy.Protect.Any(p => Glob.Matches(p, b.Name))).ToList();
+        if (policy.ProtectsEnds && free.Count > 0) free = [.. free.Skip(1).Take(free.Count - 2)];
         if (free.Count == 0) findings.Add(new(Ids.NothingRemoved, site, "", [rule.Name, "everything that it matches is protected"]));
         else if (drop.AtMost >= ofKind.Count && free.Count == ofKind.Count)
             findings.Add(new(Ids.NothingLeft, site, "", [rule.Name, FormattableString.Invariant($"AtMost is {drop.AtMost}, and the model has {ofKind.Count} {word}"), "Drop fewer"]));

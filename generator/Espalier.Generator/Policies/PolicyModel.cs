@@ -16,6 +16,7 @@ internal sealed record PolicyModel(
     string? DivergenceMetric,
     GuardModel? Guard,
     EquatableArray<string> Protect,
+    bool ProtectsEnds,
     EquatableArray<CalibrationModel> Calibration)
 {
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>

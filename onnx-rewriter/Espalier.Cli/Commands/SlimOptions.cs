@@ -52,7 +52,7 @@ internal sealed class SlimOptions
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
         "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
-        "How the weights that are left make up for what is gone. bias and least-squares need activations. [default: as the preset]", "none", "bias", "least-squares");
+        "How the weights that are left make up for what is gone. All but none need activations. [default: as the preset]", "none", "bias", "affine", "rescale", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
         "Kept counts are multiples of this. [default: 16 for channels, which is what pays on CPUs; 1 elsewhere]", least: 1);
     private readonly Option<int?> _minKeep = CommonOptions.Count("--min-keep", "Fewest units of a group that stay. [default: 1]", least: 1);
@@ -62,6 +62,7 @@ internal sealed class SlimOptions
         HelpName = "PATTERN",
         DefaultValueFactory = _ => [],
     };
+    private readonly Option<bool> _protectEnds = new("--protect-ends") { Description = "The first and the last group of every kind, and the first and the last sublayer or block, stay whole." };
     private readonly Option<bool> _allowInexact = new("--allow-inexact")
     {
         Description = "Also prune groups whose removal is not equal to masking: those under a normalisation or a Softmax.",
@@ -79,7 +80,7 @@ internal sealed class SlimOptions
     public IEnumerable<Option> All =>
     [
         _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
-        _roundTo, _minKeep, _protect, _allowInexact, _calibrate, _samples, _seed,
+        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, _calibrate, _samples, _seed,
     ];
 
     /// <summary>The plan.</summary>
@@ -121,6 +122,7 @@ internal sealed class SlimOptions
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
             Guard = _agreement.Guard(result),
+            ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
             Seed = result.GetValue(_seed),
@@ -148,7 +150,7 @@ internal sealed class SlimOptions
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
-                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "bias" => With.Bias, "least-squares" => With.LeastSquares, _ => null },
+                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "bias" => With.Bias, "affine" => With.Affine, "rescale" => With.Rescale, "least-squares" => With.LeastSquares, _ => null },
                 AllowInexact = allowInexact,
             };
         }

@@ -46,10 +46,7 @@ internal static class ZerothOrder
                     (plus[name], minus[name]) = (up, down);
                 }
                 foreach (var changed in new[] { plus, minus })
-                {
-                    using var model = Surgery.Apply(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>())).Model;
-                    sum += divergence(model);
-                }
+                    sum += Surgery.Use(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>()), slim => divergence(slim.Model));
             }
             measured[group.Id] = sum / (2 * Directions);
         }

@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>
+/// Networks with planted redundancy, and for each the complete list of presets that are lossless on it: a method must find what it claims to find, and what it finds beyond
+/// that would be luck.
+/// </summary>
+public sealed class PlantedMatrixTests
+{
+    private const double Lossless = 1e-3, Harmed = 1e-2;
+    private const int Width = 8, Hidden = 16;
+
+    /// <summary>What is redundant, and how much of the units stays when exactly that goes.</summary>
+    private sealed record Redundancy(Func<OnnxModel> Build, Axis Axis, double Keep, int[] Planted, Preset[] LosslessFor, long[] Shape)
+    {
+        public int Rows { get; init; } = 400;
+    }
+
+    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm];
+
+    private static readonly Dictionary<string, Redundancy> Networks = new()
+    {
+        // Nothing comes in and nothing goes out: whoever looks at weights or at activations finds it, and nothing is to be made up for.
+        ["dead neurons"] = new(() => Mlp((w, b, o) =>
+        {
+            foreach (int u in (int[])[3, 7, 8, 14])
+            {
+                for (int i = 0; i < Width; i++) w[(i * Hidden) + u] = 0;
+                b[u] = 0;
+            }
+        }), Axis.Neurons, 0.75, [3, 7, 8, 14], [.. Enum.GetValues<Preset>().Where(p => p != Preset.Random && Presets.Of(p).Depth is null)], [Width]),
+        // A constant goes into the bias: for whoever sees that it does not vary, and makes up for its mean.
+        ["constant neurons"] = new(() => Mlp((w, b, o) =>
+        {
+            foreach (int u in (int[])[0, 5, 9, 12])
+            {
+                for (int i = 0; i < Width; i++) w[(i * Hidden) + u] = 0;
+                b[u] = 3;
+                for (int k = 0; k < 3; k++) o[(u * 3) + k] *= 10;
+            }
+        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Best, Preset.Obspa, Preset.Flap, Preset.ZipLm], [Width]),
+        // The same twice, as loud as any: only who asks what is left after a refit sees it.
+        ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [], SeesDependence, [Width]),
+        // Sums of others, where nothing between the layers bends.
+        ["linearly dependent neurons"] = new(() => Mlp((w, b, o) =>
+        {
+            for (int i = 0; i < Width; i++)
+                for (int u = 12; u < 16; u++) w[(i * Hidden) + u] = (w[(i * Hidden) + u - 12] * 2) - w[(i * Hidden) + u - 8];
+            for (int u = 12; u < 16; u++) b[u] = (b[u - 12] * 2) - b[u - 8];
+        }, bent: false), Axis.Neurons, 0.5, [], SeesDependence, [Width]),
+        // A head whose values its own output projection maps to nothing: loud before and after, and nothing comes of it.
+        ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], SeesDependence, [6, Width]),
+    };
+
+    public static TheoryData<string> Names => [.. Networks.Keys];
+
+    private static void Copy(float[] w, float[] b, params (int To, int From)[] copies)
+    {
+        foreach (var (to, from) in copies)
+        {
+            for (int i = 0; i < Width; i++) w[(i * Hidden) + to] = 3 * w[(i * Hidden) + from];
+            b[to] = 3 * b[from];
+        }
+    }
+
+    private static OnnxModel Mlp(Action<float[], float[], float[]> edit, bool bent = true)
+    {
+        var random = new Random(11);
+        float[] w = Planted.Floats(random, Width * Hidden), b = Planted.Floats(random, Hidden), o = Planted.Floats(random, Hidden * 3);
+        edit(w, b, o);
+        var g = new GraphBuilder(11);
+        string h = g.Add(g.MatMul(g.Input("x", "batch", Width), g.Floats("up", w, Width, Hidden)), g.Floats("upBias", b, Hidden));
+        g.Output(g.Rename(g.Add(g.MatMul(bent ? g.Relu(h) : h, g.Floats("down", o, Hidden, 3)), g.Floats("bias", Planted.Floats(random, 3), 3)), "y"), "batch", 3);
+        return g.Build();
+    }
+
+    private static OnnxModel Attention(int deficient)
+    {
+        const int heads = 4, dim = 4, all = heads * dim;
+        var random = new Random(3);
+        float[] v = Planted.Floats(random, Width * all), o = Planted.Floats(random, all * Width);
+        // Values have two equal halves in this head, and the output projection takes their difference.
+        for (int d = 0; d < dim / 2; d++)
+        {
+            int a = (deficient * dim) + d, c = a + (dim / 2);
+            for (int i = 0; i < Width; i++) v[(i * all) + c] = v[(i * all) + a];
+            for (int k = 0; k < Width; k++) o[(c * Width) + k] = -o[(a * Width) + k];
+        }
+        var g = new GraphBuilder(3);
+        string x = g.Input("x", "batch", 6, Width);
+        string Split(string t) => g.SplitHeads(t, heads, dim);
+        var (q, key) = (Split(g.MatMul(x, g.Weight("q", Width, all))), Split(g.MatMul(x, g.Weight("k", Width, all))));
+        string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(g.MatMul(x, g.Floats("v", v, Width, all)))), all);
+        g.Output(g.Rename(g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width)), "y"), "batch", 6, Width);
+        return g.Build();
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Exactly_these_methods_are_lossless(string name)
+    {
+        var redundancy = Networks[name];
+        using var dense = redundancy.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
+        var probe = new ModelProbe(analysis, samples);
+        var found = new List<Preset>();
+        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is null))
+        {
+            // Without a budget each group keeps the ratio, however the preset spreads one.
+            var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep }] }, hasData: true);
+            var needs = Slimmer.Needs(plan, analysis);
+            var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : probe);
+            double error = Planted.Error(dense, slim);
+            Assert.False(error is > Lossless and < Harmed, $"{preset}: {error} is neither lossless nor harmed");
+            if (error > Lossless) continue;
+            found.Add(preset);
+            if (redundancy.Planted.Length > 0) Assert.Equal(redundancy.Planted, report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+        }
+        Assert.Equal(redundancy.LosslessFor.Order(), found.Order());
+    }
+
+    /// <summary>A sublayer that adds nothing.</summary>
+    [Fact]
+    public void An_identity_sublayer_is_lossless_for_methods_on_depth()
+    {
+        var g = new GraphBuilder(3);
+        string x = g.Input("x", "batch", Width);
+        for (int l = 0; l < 4; l++)
+            x = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Weight($"up{l}", Width, Hidden))), l == 2 ? g.Floats($"down{l}", new float[Hidden * Width], Hidden, Width) : g.Weight($"down{l}", Hidden, Width)));
+        g.Output(g.Rename(g.MatMul(x, g.Weight("head", Width, 3)), "y"), "batch", 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 16, Width)).ToList();
+        var found = new List<Preset>();
+        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is not null || p is Preset.Best or Preset.Random))
+        {
+            var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1, Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] }, hasData: true);
+            var slim = Slimmer.Run(dense, plan, analysis, preset == Preset.Random ? null : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+            if (Planted.Error(dense, slim.Model) < 1e-6) found.Add(preset);
+        }
+        Assert.Equal([Preset.Best, Preset.ShortGpt, Preset.Sleb, Preset.FinerCut], found.Order());
+    }
+}
