@@ -77,6 +77,8 @@ internal static class Measurement
 
         public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(gated, settings);
 
+        public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
+
         public double Divergence(OnnxModel changed)
         {
             string key = Convert.ToHexString(SHA256.HashData(changed.ToBytes()));
