@@ -143,4 +143,7 @@ public sealed record Guard(bool Equivalence = false, double? Agreement = null, M
 /// <param name="Method">Name of the policy's static method that yields inputs; null on the command line.</param>
 /// <param name="Path">File or folder of data; null for a method.</param>
 /// <param name="Samples">Most samples that are read.</param>
-public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128);
+/// <param name="Tokenizer">Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</param>
+/// <param name="Mean">What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for nothing.</param>
+/// <param name="Deviation">What images are divided by after that; null for 1.</param>
+public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null, IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null);

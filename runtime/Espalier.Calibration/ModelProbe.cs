@@ -18,8 +18,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
 
-    /// <summary>Short, because a table has several times per group: a third of a second each, in which medians of ratios repeat within a few per cent.</summary>
-    private static readonly BenchOptions TimeOptions = new() { Rounds = 7, BurstMilliseconds = 20 };
+    /// <summary>Short, because a table has several times per group: half a second each.</summary>
+    private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
+    private bool _isWarm;
 
     /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
@@ -52,6 +53,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     public ModelTime Time(OnnxModel changed)
     {
         Progress?.Invoke("measuring time");
+        // The runtime still compiles its own code while the first runs are measured.
+        if (!_isWarm) Bench.Run(analysis.Model, null, samples[0], TimeOptions, cancellationToken: cancellationToken);
+        _isWarm = true;
         var measured = Bench.Run(analysis.Model, changed, samples[0], TimeOptions, cancellationToken: cancellationToken);
         return new(measured.A, measured.B!.Value, measured.Ratio!.Value);
     }

@@ -1,8 +1,5 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
 using Espalier.Axes;
 using Espalier.Calibration;
-using Espalier.Onnx;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -135,27 +132,5 @@ public sealed class AllocationModelTests
         Assert.True(probe.Divergence(found.Model) <= probe.Divergence(start.Model), $"{probe.Divergence(start.Model)} → {probe.Divergence(found.Model)}");
         Assert.True(found.Report.After.Macs <= 0.5 * found.Report.Before.Macs);
         Assert.Equal(found.Model.ToBytes(), ProbeTests.Slim(dense, plan with { Allocate = Allocation.Search }, 6, out _).Model.ToBytes());
-    }
-
-    /// <summary>Three wide products: time follows their sizes. Both layers shrink until half of the time is left, as measured once more.</summary>
-    [Fact]
-    public void A_budget_of_time_is_met_as_measured()
-    {
-        var g = new GraphBuilder(6);
-        string x = g.Input("x", "batch", 64);
-        x = g.Relu(g.Linear(x, "a", 64, 512));
-        x = g.Relu(g.Linear(x, "b", 512, 512));
-        g.Output(g.Rename(g.Linear(x, "c", 512, 4), "y"), "batch", 4);
-        using var dense = g.Build();
-        var plan = new PruningPlan { Prune = [Neurons() with { RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = Allocation.Latency };
-        var slim = ProbeTests.Slim(dense, plan, 64, out var analysis, 8);
-        string note = Assert.Single(slim.Report.Notes, n => n.Contains("processor time", StringComparison.Ordinal));
-        double claimed = double.Parse(Regex.Match(note, "machine: ([0-9.]+) of").Groups[1].Value, CultureInfo.InvariantCulture);
-        Assert.InRange(claimed, 0.05, 0.5 * 1.02);
-        // The machine may be busy with something else now: the second measurement gets room.
-        var again = new ModelProbe(analysis, ProbeTests.Samples(64, 1)).Time(slim.Model);
-        Assert.InRange(again.Ratio, 0.05, 0.75);
-        Assert.InRange(again.Changed, 1e-6, again.Dense);
-        Assert.Contains(Kept(slim), n => n < 512);
     }
 }

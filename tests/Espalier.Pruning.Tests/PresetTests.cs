@@ -17,6 +17,8 @@ public class PresetTests
             Schedule = Schedule.Sequential,
         };
         var complete = Presets.Complete(plan, hasData: true);
+        Assert.Equal((Metric.KullbackLeibler, Metric.JensenShannon, Metric.Cosine), (complete.DivergenceMetric, Presets.Complete(new PruningPlan { Preset = Preset.FinerCut }, hasData: true).DivergenceMetric,
+            Presets.Complete(new PruningPlan { Preset = Preset.FinerCut, DivergenceMetric = Metric.Cosine }, hasData: true).DivergenceMetric));
         Assert.Equal((Criterion.L1, Aggregate.Max, With.Bias), (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
         Assert.Equal((Criterion.Variance, Aggregate.Sum, With.None), (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
         Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential), (complete.Drop[0].Score, complete.Allocate, complete.Schedule));

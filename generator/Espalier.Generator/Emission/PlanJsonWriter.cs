@@ -40,6 +40,10 @@ internal static class PlanJsonWriter
                 json.Property("method", calibration.Method);
                 json.Property("path", (string?)null);
                 json.Property("samples", calibration.Samples);
+                // A method makes tensors itself; how files are read is for the command line.
+                json.Property("tokenizer", (string?)null);
+                json.Property("mean", (string?)null);
+                json.Property("deviation", (string?)null);
             });
             json.Object("guard", policy.Guard, guard =>
             {

@@ -12,6 +12,7 @@ internal static class SlimCommand
     [
         "espalier slim resnet.onnx -o slim.onnx --keep 0.5",
         "espalier slim resnet.onnx -o slim.onnx --macs 0.6 --allocate global --score variance --compensate least-squares --calibrate images.npy",
+        "espalier slim resnet.onnx -o slim.onnx --macs 0.5 --calibrate photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
         "espalier slim bert.onnx -o slim.onnx --heads 0.75 --neurons 0.5 --drop-sublayers 2 --report slim.json",
         "espalier slim moe.onnx -o slim.onnx --experts 0.5 --protect 'head*'",
     ];

@@ -67,20 +67,14 @@ internal sealed class SlimOptions
     {
         Description = "Also prune groups whose removal is not equal to masking: those under a normalisation or a Softmax.",
     };
-    private readonly Option<string?> _calibrate = new("--calibrate")
-    {
-        Description = "Real inputs for methods that look at activations: .npy or .npz arrays named after the inputs with samples along the first axis, MNIST's idx files, or text. "
-            + "Without it, seeded random inputs are used and the report says so.",
-        HelpName = "DATA",
-    };
-    private readonly Option<int?> _samples = CommonOptions.Count("--samples", "Most samples that are read. [default: 128]", least: 1);
+    private readonly DataArguments _data = new();
     private readonly Option<int> _seed = CommonOptions.Seed();
 
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
         _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
-        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, _calibrate, _samples, _seed,
+        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All, _seed,
     ];
 
     /// <summary>The plan.</summary>
@@ -124,7 +118,7 @@ internal sealed class SlimOptions
             Guard = _agreement.Guard(result),
             ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],
-            Calibration = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128),
+            Calibration = _data.ToSource(result),
             Seed = result.GetValue(_seed),
         };
     }

@@ -115,7 +115,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (_read is not null) return _read;
         progress.Step("reading calibration data");
         if (Samples is not null) _read = [.. Samples()];
-        else if (Plan.Calibration?.Path is { } path) _read = CalibrationData.Read(path, dense, new DataOptions { Samples = Plan.Calibration.Samples });
+        else if (Plan.Calibration is { Path: { } path } source)
+            _read = CalibrationData.Read(path, dense, new DataOptions { Samples = source.Samples, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation, Dimensions = dimensions });
         return _read;
     }
 

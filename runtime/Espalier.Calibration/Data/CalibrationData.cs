@@ -8,17 +8,26 @@ public sealed record DataOptions
     /// <summary>Most samples that are read; the first ones.</summary>
     public int Samples { get; init; } = 128;
 
-    /// <summary>Tokens of a sample of text; 0 for 128 characters or 64 word pieces.</summary>
+    /// <summary>Tokens of a sample of text; 0 for 128 characters or byte pairs, or 64 word pieces.</summary>
     public int Length { get; init; }
 
-    /// <summary>The alphabet (JSON string) or vocabulary (one piece per line) for text; null to look beside the text and the model.</summary>
+    /// <summary>The alphabet (JSON string), vocabulary (one piece per line) or BPE <c>tokenizer.json</c> for text; null to look beside the text and the model.</summary>
     public string? Vocabulary { get; init; }
+
+    /// <summary>What is subtracted from the pixels of a folder of images, which are from 0 to 1: one number, or one per channel; null for 0.</summary>
+    public IReadOnlyList<double>? Mean { get; init; }
+
+    /// <summary>What they are divided by after that; null for 1.</summary>
+    public IReadOnlyList<double>? Deviation { get; init; }
+
+    /// <summary>Sizes of dynamic dimensions by their name or as <c>input:axis</c>, for images; 224 where nothing says.</summary>
+    public IReadOnlyDictionary<string, long>? Dimensions { get; init; }
 }
 
 /// <summary>
 /// Reads calibration samples for a model: <c>.npy</c> (one input), <c>.npz</c> or a folder of <c>.npy</c> files (named as the inputs),
-/// images as <c>.idx</c> or <c>*-ubyte</c>, packed by gzip or not (0..255 becomes 0..1), and text as <c>.txt</c> or <c>.tsv</c>
-/// with an alphabet or a WordPiece vocabulary.
+/// images as <c>.idx</c> or <c>*-ubyte</c>, packed by gzip or not (0..255 becomes 0..1), a folder of PNG, JPEG and BMP images, and text as <c>.txt</c> or
+/// <c>.tsv</c> with an alphabet, a WordPiece vocabulary or a BPE tokenizer.
 /// </summary>
 public static class CalibrationData
 {
@@ -35,7 +44,13 @@ public static class CalibrationData
         var inputs = GraphFacts.Inputs(model);
         try
         {
-            if (Directory.Exists(path)) return Arrays(path, inputs, Folder(path, inputs), options.Samples);
+            if (Directory.Exists(path))
+            {
+                if (ImageFolder.Files(path) is { Count: > 0 } images && !Directory.EnumerateFiles(path, "*.npy").Any())
+                    return ImageFolder.Read(path, images, Only(inputs, path), options);
+                return Arrays(path, inputs, Folder(path, inputs), options.Samples);
+            }
+            if (options.Mean is not null || options.Deviation is not null) throw new EspalierException($"A mean and a deviation go with a folder of images; '{path}' is none.");
             if (!File.Exists(path)) throw new EspalierException($"There are no calibration data at '{path}' (looked for {Path.GetFullPath(path)}).");
             string name = Path.GetFileName(path);
             if (name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)) name = name[..^3];
@@ -45,7 +60,7 @@ public static class CalibrationData
             if (extension is ".idx" || name.EndsWith("ubyte", StringComparison.Ordinal))
                 return Arrays(path, inputs, new Dictionary<string, ArrayFile> { [Only(inputs, path).Name] = Idx.Read(path).Scaled(1 / 255.0) }, options.Samples);
             if (extension is ".txt" or ".tsv") return Text.Read(path, model, inputs, options);
-            throw new EspalierException($"'{path}' is of no kind that calibration reads: .npy, .npz, a folder of .npy files, idx images (*-ubyte, .gz), .txt or .tsv.");
+            throw new EspalierException($"'{path}' is of no kind that calibration reads: .npy, .npz, a folder of .npy files or of images (.png, .jpg, .bmp), idx images (*-ubyte, .gz), .txt or .tsv.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or OverflowException)
         {
@@ -55,7 +70,7 @@ public static class CalibrationData
 
     private static ValueInfoProto Only(IReadOnlyList<ValueInfoProto> inputs, string path) => inputs.Count == 1
         ? inputs[0]
-        : throw new EspalierException($"'{path}' holds one array, but the model has {inputs.Count} inputs: {Names(inputs)}. Give an .npz or a folder with one array for each.");
+        : throw new EspalierException($"'{path}' holds one array or image a sample, but the model has {inputs.Count} inputs: {Names(inputs)}. Give an .npz or a folder with one array for each.");
 
     private static Dictionary<string, ArrayFile> Folder(string path, IReadOnlyList<ValueInfoProto> inputs)
     {
@@ -64,7 +79,7 @@ public static class CalibrationData
         {
             // Names such as "gpu_0/data_0" or "input:0" are no file names everywhere.
             string file = Path.Combine(path, string.Concat(input.Name.Select(c => c is '/' or '\\' or ':' ? '_' : c)) + ".npy");
-            if (!File.Exists(file)) throw new EspalierException($"The folder '{path}' has no '{Path.GetFileName(file)}' for the input '{input.Name}'; the model's inputs are {Names(inputs)}.");
+            if (!File.Exists(file)) throw new EspalierException($"The folder '{path}' has no '{Path.GetFileName(file)}' for the input '{input.Name}', and no images (.png, .jpg, .bmp); the model's inputs are {Names(inputs)}.");
             files[input.Name] = Npy.Read(file);
         }
         return files;

@@ -8,7 +8,8 @@ namespace Espalier.Calibration;
 /// <summary>
 /// Text for language models. With an alphabet (a JSON string; the n-th character is token n) the text is cut into windows of
 /// characters. With a WordPiece vocabulary (one piece per line) every line is a sample: lower case, split into runs of letters and
-/// single other characters, [CLS] … [SEP]; of a <c>.tsv</c> line, the last column.
+/// single other characters, [CLS] … [SEP]; of a <c>.tsv</c> line, the last column. With a BPE <c>tokenizer.json</c> a <c>.txt</c> is cut into windows of
+/// tokens, a <c>.tsv</c> has a sample per line; each gets the tokens that the tokenizer puts round a text.
 /// </summary>
 internal static partial class Text
 {
@@ -16,24 +17,56 @@ internal static partial class Text
     {
         string vocabulary = options.Vocabulary ?? Find(path, model);
         if (!File.Exists(vocabulary)) throw new EspalierException($"There is no vocabulary at '{vocabulary}'.");
-        bool characters = vocabulary.EndsWith(".json", StringComparison.OrdinalIgnoreCase);
-        var tokens = characters ? Windows(path, vocabulary, options) : Lines(path, vocabulary, options);
+        var tokens = vocabulary.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Json(path, vocabulary, options) : Lines(path, vocabulary, options);
         var samples = tokens.Where(t => t.Length > 0).Take(options.Samples).Select(t => Sample(t, inputs, path)).ToList();
         return samples.Count > 0 ? samples : throw new EspalierException($"'{path}' has no text.");
     }
 
-    private static IEnumerable<long[]> Windows(string path, string vocabulary, DataOptions options)
+    /// <summary>A JSON string is an alphabet, an object a tokenizer.</summary>
+    private static IEnumerable<long[]> Json(string path, string vocabulary, DataOptions options)
     {
-        string alphabet;
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(vocabulary));
-            alphabet = json.RootElement.ValueKind == JsonValueKind.String ? json.RootElement.GetString()! : throw new JsonException("it is no string");
+            var root = json.RootElement;
+            return root.ValueKind == JsonValueKind.String ? Windows(path, vocabulary, root.GetString()!, options)
+                : BytePairs.Is(root) ? Pairs(path, BytePairs.Read(vocabulary, root), options)
+                : throw new JsonException("it is neither a string nor an object");
         }
         catch (JsonException e)
         {
-            throw new EspalierException($"The alphabet '{vocabulary}' is no JSON string of characters: {e.Message}", e);
+            throw new EspalierException($"'{vocabulary}' is neither an alphabet (a JSON string of characters) nor a tokenizer.json: {e.Message}", e);
         }
+    }
+
+    private static IEnumerable<long[]> Pairs(string path, BytePairs tokenizer, DataOptions options)
+    {
+        int length = (options.Length > 0 ? options.Length : 128) - tokenizer.Before.Length - tokenizer.After.Length;
+        if (length < 1) throw new EspalierException($"Samples of {options.Length} tokens have no room for text beside the {tokenizer.Before.Length + tokenizer.After.Length} that the tokenizer puts round it.");
+        if (path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase))
+        {
+            foreach (string line in File.ReadLines(path))
+            {
+                var tokens = tokenizer.Encode(LastColumn(line));
+                if (tokens.Length > 0) yield return [.. tokenizer.Before, .. tokens.Take(length), .. tokenizer.After];
+            }
+            yield break;
+        }
+        // A token has rarely more than 16 characters: enough text, and not all of a large file.
+        string text = File.ReadAllText(path);
+        long enough = Math.Min(text.Length, (long)options.Samples * length * 16);
+        var all = tokenizer.Encode(text[..(int)enough]);
+        for (int w = 0; w < Math.Max(1, all.Length / length); w++)
+        {
+            long[] window = [.. all.Skip(w * length).Take(length)];
+            if (window.Length > 0) yield return [.. tokenizer.Before, .. window, .. tokenizer.After];
+        }
+    }
+
+    private static string LastColumn(string line) => line[(line.LastIndexOf('\t') + 1)..];
+
+    private static IEnumerable<long[]> Windows(string path, string vocabulary, string alphabet, DataOptions options)
+    {
         var code = new Dictionary<char, long>();
         foreach (char c in alphabet) code.TryAdd(c, code.Count);
         int length = options.Length > 0 ? options.Length : 128;
@@ -75,7 +108,7 @@ internal static partial class Text
         bool columns = path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase);
         foreach (string line in File.ReadLines(path))
         {
-            string text = columns ? line[(line.LastIndexOf('\t') + 1)..] : line;
+            string text = columns ? LastColumn(line) : line;
             if (string.IsNullOrWhiteSpace(text)) continue;
             var ids = tokenizer.EncodeToIds(text);
             yield return [start, .. ids.Take(Math.Max(0, length - 2)).Select(i => (long)i), end];
@@ -109,20 +142,22 @@ internal static partial class Text
         static bool Has(string name, string part) => name.Contains(part, StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary><c>MODEL-alphabet.json</c>, <c>MODEL-vocab.txt</c>, <c>alphabet.json</c>, <c>vocab.txt</c>, or the only file that ends so; beside the text, then beside the model.</summary>
+    private static readonly string[] Endings = ["alphabet.json", "vocab.txt", "tokenizer.json"];
+
+    /// <summary><c>MODEL-alphabet.json</c>, <c>MODEL-vocab.txt</c>, <c>MODEL-tokenizer.json</c>, the same without the model's name, or the only file that ends so; beside the text, then beside the model.</summary>
     private static string Find(string path, OnnxModel model)
     {
         string? name = model.Path is { } p ? Path.GetFileNameWithoutExtension(p) : null;
         var folders = new[] { Path.GetDirectoryName(Path.GetFullPath(path)), model.Path is { } m ? Path.GetDirectoryName(Path.GetFullPath(m)) : null }.OfType<string>().Distinct().ToList();
         foreach (string folder in folders)
         {
-            string[] likely = [.. name is null ? Array.Empty<string>() : [$"{name}-alphabet.json", $"{name}-vocab.txt"], "alphabet.json", "vocab.txt"];
+            string[] likely = [.. name is null ? [] : Endings.Select(e => $"{name}-{e}"), .. Endings];
             if (likely.Select(f => Path.Combine(folder, f)).FirstOrDefault(File.Exists) is { } found) return found;
-            var others = Directory.EnumerateFiles(folder).Where(f => f.EndsWith("alphabet.json", StringComparison.Ordinal) || f.EndsWith("vocab.txt", StringComparison.Ordinal)).ToList();
+            var others = Directory.EnumerateFiles(folder).Where(f => Endings.Any(e => f.EndsWith(e, StringComparison.Ordinal))).ToList();
             if (others.Count == 1) return others[0];
         }
-        throw new EspalierException($"'{path}' is text, and there is no vocabulary for it: put {name ?? "MODEL"}-alphabet.json (a JSON string of all characters) "
-            + $"or {name ?? "MODEL"}-vocab.txt (WordPiece, one piece per line) into {string.Join(" or ", folders)}.");
+        throw new EspalierException($"'{path}' is text, and there is no vocabulary for it: put {name ?? "MODEL"}-alphabet.json (a JSON string of all characters), "
+            + $"{name ?? "MODEL"}-vocab.txt (WordPiece, one piece per line) or a BPE tokenizer.json into {string.Join(" or ", folders)}.");
     }
 
     [GeneratedRegex(@"[a-z]+|[^\sa-z]")]
