@@ -29,6 +29,8 @@ public enum Preset
     PqIndex,
     /// <summary>ZipLM.</summary>
     ZipLm,
+    /// <summary>Kwon et al.</summary>
+    Kwon,
     /// <summary>ShortGPT.</summary>
     ShortGpt,
     /// <summary>SLEB.</summary>
@@ -87,6 +89,8 @@ public static class Presets
         [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences", Criterion.Wanda, With.None, Allocation.ZerothOrder),
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps", Criterion.L2, With.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
+        [Preset.Kwon] = new("Kwon", "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead of its search, without rearrangement. Groups of more than 256 units by L2",
+            Criterion.Fisher, With.Rescale, Allocation.Global),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
