@@ -35,6 +35,8 @@ public enum Preset
     Stun,
     /// <summary>UNCURL.</summary>
     Uncurl,
+    /// <summary>Kwon et al.</summary>
+    Kwon,
     /// <summary>ShortGPT.</summary>
     ShortGpt,
     /// <summary>SLEB.</summary>
@@ -96,6 +98,8 @@ public static class Presets
         [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training", Criterion.BetaRank, With.None, Allocation.Uniform),
         [Preset.Stun] = new("STUN", "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its norm", Criterion.RouterSimilarity, With.Merge, Allocation.Uniform),
         [Preset.Uncurl] = new("UNCURL", "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row, where the paper clusters by router logits; what is no expert goes by its norm", Criterion.RouterUse, With.Merge, Allocation.Uniform),
+        [Preset.Kwon] = new("Kwon", "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead of its search, without rearrangement. Groups of more than 256 units by L2",
+            Criterion.Fisher, With.Rescale, Allocation.Global),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },

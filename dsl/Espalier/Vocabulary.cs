@@ -79,8 +79,13 @@ public enum Criterion
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
     /// <summary>
-    /// Divergence of the model's outputs when the block goes, one after the other, each given those that are already gone (FinerCut, arXiv:2405.18218;
-    /// SLEB, arXiv:2402.09025). For sublayers and blocks; needs calibration.
+    /// Curvature of the outputs' divergence in the unit's gate, by a finite difference: the Fisher information of Kwon et al. (arXiv:2204.09656). One run per unit, for groups of at most 256;
+    /// needs calibration.
+    /// </summary>
+    Fisher,
+    /// <summary>
+    /// Divergence of the model's outputs when the unit goes (one run per unit, for groups of at most 256), or the block, one after the other, each given those that are already gone (FinerCut, arXiv:2405.18218;
+    /// SLEB, arXiv:2402.09025). Needs calibration.
     /// </summary>
     OutputDivergence,
 }

@@ -136,7 +136,7 @@ internal static class PlanResolver
                 throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
             if (rule.Score != Criterion.File && rule.ScoreFile is not null)
                 throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
-            if (rule.Score is Criterion.BlockSimilarity or Criterion.OutputDivergence)
+            if (rule.Score is Criterion.BlockSimilarity)
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
             if (rule.Keep is null && plan.Budget is null && plan.Allocate != Allocation.PqIndex)
                 throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget; Allocation.PqIndex needs neither.");

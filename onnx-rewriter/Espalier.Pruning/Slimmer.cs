@@ -73,7 +73,7 @@ public static class Slimmer
     private static bool RunsModels(PruningPlan plan)
         => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || ((AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) || AllocationEvidence.NeedsSensitivity(plan.Allocate.Value)) && plan.Budget is not null)
             || plan.Budget?.Latency is not null
-            || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence);
+            || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) || plan.Prune.Any(r => GateScores.Scores(r.Score) && r.Keep != 1);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
     internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null)
@@ -82,7 +82,8 @@ public static class Slimmer
         var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
-        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights);
+        var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe);
+        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);

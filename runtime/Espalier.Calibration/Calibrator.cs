@@ -32,6 +32,9 @@ public sealed record CalibrationOptions
     /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
     public int DivergenceSamples { get; init; } = 64;
 
+    /// <summary>Most multiply-accumulates of the dense model on these samples together: for large models there are fewer of them, but at least 8.</summary>
+    public double DivergenceMacs { get; init; } = 2e10;
+
     /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
     public int Threads { get; init; }
 }

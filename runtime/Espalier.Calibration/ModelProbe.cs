@@ -12,6 +12,8 @@ namespace Espalier.Calibration;
 public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationOptions? options = null,
     CancellationToken cancellationToken = default) : IModelProbe
 {
+    private const int LeastSamples = 8;
+
     private readonly CalibrationOptions _options = options ?? new();
     private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
     private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
@@ -107,7 +109,8 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>)> Expected()
     {
         using var session = Sessions.Open(analysis.Model, _options.Threads);
-        var some = samples.Where((_, i) => samples.Count <= _options.DivergenceSamples || i % (samples.Count / _options.DivergenceSamples) == 0).Take(_options.DivergenceSamples);
+        int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
+        var some = samples.Where((_, i) => samples.Count <= most || i % (samples.Count / most) == 0).Take(most);
         return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
         {
             var inputs = SampleBatches.Join(b);

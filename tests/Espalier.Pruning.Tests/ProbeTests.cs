@@ -262,4 +262,29 @@ public sealed class ProbeTests
         Assert.Equal(AxisAnalysis.Of(dense).Blocks.Where(b => b.IsSublayer).Skip(1).SkipLast(1).Select(b => b.Name), depth.Blocks);
         Assert.Contains(depth.Notes, n => n.Contains("only 2 of 4", StringComparison.Ordinal));
     }
+
+    /// <summary>What removal of a unit costs is the divergence of the model without it; the curvature ranks alike, and finds the units that the head does not read.</summary>
+    [Fact]
+    public void Gates_score_units_by_the_outputs()
+    {
+        var random = new Random(5);
+        float[] second = [.. Planted.Floats(random, 12 * 6).Select((v, i) => i / 6 is 3 or 8 ? v * 1e-4f : v)];
+        var g = new GraphBuilder(5);
+        string h = g.Relu(g.Add(g.MatMul(g.Input("x", "batch", 6), g.Floats("up", [.. Planted.Floats(random, 6 * 12).Select((v, i) => i % 12 is 3 or 8 ? 9 * v : v)], 6, 12)), g.Floats("b", Planted.Floats(random, 12), 12)));
+        g.Output(g.Rename(g.MatMul(h, g.Floats("down", second, 12, 6)), "y"), "batch", 6);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        var probe = new ModelProbe(analysis, Samples(6, 16));
+        double[] Score(Criterion criterion) => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, probe)[group.Id];
+        double[] removal = Score(Criterion.OutputDivergence), fisher = Score(Criterion.Fisher);
+        for (int u = 0; u < group.Size; u++)
+        {
+            double expected = Surgery.Use(analysis, new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size).Except([u])] }, []), null, slim => probe.Divergence(slim.Model));
+            Assert.Equal(expected, removal[u], 1e-3 * (expected + 1e-6));
+        }
+        foreach (double[] scores in (double[][])[removal, fisher]) Assert.Equal([3, 8], Enumerable.Range(0, 12).OrderBy(u => scores[u]).Take(2).Order());
+        var report = Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, With.Rescale) with { Keep = 10 / 12.0 }] }, 6, out _).Report;
+        Assert.Equal([3, 8], report.Groups.Single(x => x.Kept < x.Size).RemovedUnits);
+    }
 }

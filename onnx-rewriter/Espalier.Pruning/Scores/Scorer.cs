@@ -22,11 +22,12 @@ public static class Scorer
     /// <param name="statistics">What calibration measured; null without calibration.</param>
     /// <param name="seed">Seed of <see cref="Criterion.Random"/>.</param>
     /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>
+    /// <param name="gated">Scores of <see cref="GateScores"/>.</param>
     /// <param name="pruned">What is pruned already; null for the dense model.</param>
     /// <returns>Per group number one score per unit, not negative, with mean 1 (or all zero); the higher, the more the unit matters.</returns>
     /// <exception cref="EspalierException">A criterion needs calibration and there is none, or a file of scores does not fit.</exception>
     internal static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, PruneRule> rules,
-        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null, PrunedWeights? pruned = null)
+        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null, PrunedWeights? pruned = null, IReadOnlyDictionary<int, double[]>? gated = null)
     {
         var weights = new WeightTable(analysis, pruned);
         var places = new UnitPlaces(analysis);
@@ -69,6 +70,9 @@ public static class Scorer
                     else if (!ReadsConsumers(criterion)) Take(group, rule, SignalScores.Score(analysis, group, criterion, statistics), criterion == Criterion.RouterUse ? "no router chooses its units" : "no attention weights can be observed");
                     else Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
+                    break;
+                case Criterion.Fisher or Criterion.OutputDivergence:
+                    Take(group, rule, gated?.GetValueOrDefault(group.Id)?.ToArray(), $"it has more than {GateScores.MostUnits} units, or no gate can stand in front of all that reads them");
                     break;
                 default:
                     throw new EspalierException($"Group '{group.Name}': {criterion} does not score units.");
