@@ -9,7 +9,7 @@ internal sealed class ScoreOptions
     [
         ("l1", Criterion.L1), ("l2", Criterion.L2), ("random", Criterion.Random), ("variance", Criterion.Variance), ("wanda", Criterion.Wanda),
         ("optimal-brain", Criterion.OptimalBrain), ("norm-scale", Criterion.NormScale), ("lamp", Criterion.Lamp), ("geometric-median", Criterion.GeometricMedian),
-        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence), ("file", Criterion.File),
+        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence), ("file", Criterion.File),
     ];
 
     private static readonly (string Word, Aggregate Aggregate)[] Aggregates =

@@ -48,6 +48,9 @@ public static class Scorer
                     var producers = places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
                     Take(group, rule, GeometricMedian.Of(group, producers, rule.Aggregate, weights), "no weight that a score can read produces its units");
                     break;
+                case Criterion.Spectrum:
+                    Take(group, rule, Spectrum.Of(group, [.. places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor))], rule.Aggregate, weights), $"no matrix that a score can read produces its units, or more than {Spectrum.MostUnits} units");
+                    break;
                 case Criterion.Random:
                     scores[group.Id] = RandomScores(group.Size, seed, group.Id);
                     break;
