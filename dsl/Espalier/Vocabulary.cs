@@ -78,6 +78,8 @@ public enum Criterion
     File,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
+    /// <summary>How far the singular values of the unit's weights move when it goes, to first order (the objective of PruneNet, arXiv:2501.15296). Needs no data.</summary>
+    Spectrum,
     /// <summary>
     /// Curvature of the outputs' divergence in the unit's gate, by a finite difference: the Fisher information of Kwon et al. (arXiv:2204.09656). One run per unit, for groups of at most 256;
     /// needs calibration.

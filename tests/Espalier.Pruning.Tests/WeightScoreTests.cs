@@ -226,4 +226,12 @@ public class WeightScoreTests
         Assert.Equal(expected.Length, actual.Length);
         for (int u = 0; u < expected.Length; u++) Assert.Equal(expected[u] / expected.Average(), actual[u], 1e-6);
     }
+
+    /// <summary>Two orthogonal rows have their own norms; of two equal rows each carries half of one singular value √2·‖x‖.</summary>
+    [Fact]
+    public void The_spectrum_score_is_the_diagonal_of_the_root_of_the_gram_matrix()
+    {
+        double[] scores = Spectrum.RootDiagonal([[3, 0, 0, 0], [0, 4, 0, 0], [0, 0, 1, 2], [0, 0, 1, 2]], 4);
+        Assert.Equal([3, 4, Math.Sqrt(10) / 2, Math.Sqrt(10) / 2], scores, (a, b) => Math.Abs(a - b) < 1e-9);
+    }
 }

@@ -23,7 +23,7 @@ internal static class PolicyChecks
     };
 
     /// <summary>Criteria for units that need no calibration.</summary>
-    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "RouterSimilarity", "File" };
+    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File" };
 
     /// <summary>Criteria for units that measure activations.</summary>
     private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence" };

@@ -9,7 +9,7 @@ internal sealed class ScoreOptions
     [
         ("l1", Criterion.L1), ("l2", Criterion.L2), ("random", Criterion.Random), ("variance", Criterion.Variance), ("wanda", Criterion.Wanda),
         ("optimal-brain", Criterion.OptimalBrain), ("norm-scale", Criterion.NormScale), ("lamp", Criterion.Lamp), ("geometric-median", Criterion.GeometricMedian),
-        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence),
+        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence),
         ("router-use", Criterion.RouterUse), ("router-similarity", Criterion.RouterSimilarity), ("attention-received", Criterion.AttentionReceived), ("beta-rank", Criterion.BetaRank), ("file", Criterion.File),
     ];
 

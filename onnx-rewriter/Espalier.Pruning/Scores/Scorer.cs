@@ -55,6 +55,9 @@ public static class Scorer
                 case Criterion.RouterSimilarity:
                     Take(group, rule, RouterRows.Of(analysis, group, places, weights)?.Heights(), "no router of the file chooses its units");
                     break;
+                case Criterion.Spectrum:
+                    Take(group, rule, Spectrum.Of(group, [.. places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor))], rule.Aggregate, weights), $"no matrix that a score can read produces its units, or more than {Spectrum.MostUnits} units");
+                    break;
                 case Criterion.Random:
                     scores[group.Id] = RandomScores(group.Size, seed, group.Id);
                     break;
