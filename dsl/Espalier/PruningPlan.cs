@@ -119,7 +119,7 @@ public sealed record DropRule
     /// <summary>How many are removed; null where the budget decides: as many as it takes.</summary>
     public int? AtMost { get; init; }
 
-    /// <summary><see cref="Criterion.BlockSimilarity"/>, <see cref="Criterion.OutputDivergence"/> or <see cref="Criterion.Random"/>; null as the preset says. Without calibration data synthetic inputs are used and the report says so.</summary>
+    /// <summary><see cref="Criterion.BlockSimilarity"/>, <see cref="Criterion.BlockAngle"/>, <see cref="Criterion.OutputDivergence"/> or <see cref="Criterion.Random"/>; null as the preset says. Without calibration data synthetic inputs are used and the report says so.</summary>
     public Criterion? Score { get; init; }
 
     /// <summary>Where the rule was written, as <c>file(line,column)</c>; empty on the command line.</summary>

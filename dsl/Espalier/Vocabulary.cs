@@ -78,6 +78,11 @@ public enum Criterion
     File,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
+    /// <summary>
+    /// Mean angle between a block's input and output, in half turns: arccos(cos)/π, which tells few large turns from many small ones otherwise than the mean cosine does
+    /// (angular distance of arXiv:2403.17887, as in CFSP, arXiv:2409.13199). For sublayers and blocks; needs calibration.
+    /// </summary>
+    BlockAngle,
     /// <summary>How far the singular values of the unit's weights move when it goes, to first order (the objective of PruneNet, arXiv:2501.15296). Needs no data.</summary>
     Spectrum,
     /// <summary>

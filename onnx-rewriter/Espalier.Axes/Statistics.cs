@@ -33,6 +33,9 @@ public sealed record ActivationStatistics(int Consumer, long Count, double[] Mea
 /// <param name="Samples">Samples that were run.</param>
 public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples)
 {
+    /// <summary>By block number: mean angle between the block's input and output in half turns, arccos(cos)/π, where it was asked for. Below 10⁻⁴ it is rounding.</summary>
+    public IReadOnlyDictionary<int, double> BlockAngle { get; init; } = new Dictionary<int, double>();
+
     /// <summary>Averages of the signals that were asked for; those that cannot be observed are absent.</summary>
     public IReadOnlyDictionary<UnitSignal, SignalStatistics> Signals { get; init; } = new Dictionary<UnitSignal, SignalStatistics>();
 
@@ -57,6 +60,9 @@ public sealed record CalibrationRequest
 
     /// <summary>Numbers of the blocks and sublayers whose similarity is wanted; null for all.</summary>
     public IReadOnlySet<int>? Blocks { get; init; }
+
+    /// <summary>Whether the angles of these blocks are wanted as well.</summary>
+    public bool BlockAngles { get; init; }
 
     /// <summary>Activations of which a mean per unit is wanted.</summary>
     public IReadOnlyList<UnitSignal> Signals { get; init; } = [];

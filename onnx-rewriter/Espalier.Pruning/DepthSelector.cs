@@ -75,9 +75,10 @@ internal static class DepthSelector
         if (rule.Score == Criterion.OutputDivergence) return candidates;
         if (statistics is null)
             throw new EspalierException($"{PlanResolver.Describe(rule)}: block similarity needs calibration, but there is none. Give calibration data, or use Random.");
-        var unmeasured = candidates.FirstOrDefault(b => !statistics.BlockCosine.ContainsKey(b.Id));
+        var measured = rule.Score == Criterion.BlockAngle ? statistics.BlockAngle : statistics.BlockCosine;
+        var unmeasured = candidates.FirstOrDefault(b => !measured.ContainsKey(b.Id));
         if (unmeasured is not null)
             throw new EspalierException($"{PlanResolver.Describe(rule)}: calibration did not measure '{unmeasured.Name}'. Protect it, or use Random.");
-        return candidates.OrderBy(b => 1 - statistics.BlockCosine[b.Id]).ThenBy(b => b.Id);
+        return candidates.OrderBy(b => rule.Score == Criterion.BlockAngle ? measured[b.Id] : 1 - measured[b.Id]).ThenBy(b => b.Id);
     }
 }

@@ -136,7 +136,7 @@ internal static class PlanResolver
                 throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
             if (rule.Score != Criterion.File && rule.ScoreFile is not null)
                 throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
-            if (rule.Score is Criterion.BlockSimilarity)
+            if (rule.Score is Criterion.BlockSimilarity or Criterion.BlockAngle)
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
             if (rule.Keep is null && plan.Budget is null && plan.Allocate != Allocation.PqIndex)
                 throw new EspalierException($"{Describe(rule)}: neither Keep nor a budget says how much is to stay. Give the rule a Keep, or the plan a budget; Allocation.PqIndex needs neither.");
@@ -148,7 +148,7 @@ internal static class PlanResolver
             if (rule.AtMost is null && plan.Budget is null)
                 throw new EspalierException($"{Describe(rule)}: neither AtMost nor a budget says how many are removed. Give the rule an AtMost, or the plan a budget.");
             if (rule.AtMost < 1) throw new EspalierException($"{Describe(rule)}: AtMost is {rule.AtMost}, but must be at least 1.");
-            if (rule.Score is not (Criterion.BlockSimilarity or Criterion.OutputDivergence or Criterion.Random))
+            if (rule.Score is not (Criterion.BlockSimilarity or Criterion.BlockAngle or Criterion.OutputDivergence or Criterion.Random))
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} does not score {CamelCase(rule.Axis)}. Use BlockSimilarity, OutputDivergence or Random.");
         }
         if (plan.Allocate == Allocation.Latency && plan.Budget?.Latency is null)

@@ -62,11 +62,11 @@ public static class Slimmer
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
-        foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
+        foreach (var rule in plan.Drop.Where(r => r.Score is Criterion.BlockSimilarity or Criterion.BlockAngle))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
         if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
         return !measures && blocks.Count == 0 && !RunsModels(plan) ? null
-            : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
+            : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, BlockAngles = plan.Drop.Any(r => r.Score == Criterion.BlockAngle), HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
     }
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>

@@ -114,16 +114,17 @@ public static class Calibrator
         var batches = new SampleBatches(model, options.BatchSize, options.BatchElements);
         var statistics = new Dictionary<int, ActivationStatistics>();
         var cosines = new Dictionary<int, double>();
+        var angles = new Dictionary<int, double>();
         var means = new Dictionary<UnitSignal, SignalStatistics>();
         var moments = new Dictionary<TensorAxis, AxisMoments>();
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], p == 0 ? signals : [], shapes, options.Threads);
+            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], request.BlockAngles, p == 0 ? signals : [], shapes, options.Threads);
             pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
-            pass.Finish(request, statistics, cosines, means, moments, notes);
+            pass.Finish(request, statistics, cosines, angles, means, moments, notes);
         }
-        return new CalibrationStatistics(statistics, cosines, all.Count) { Signals = means, Tensors = moments, Notes = notes };
+        return new CalibrationStatistics(statistics, cosines, all.Count) { BlockAngle = angles, Signals = means, Tensors = moments, Notes = notes };
     }
 
     private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, Dictionary<string, long[]> shapes, List<string> notes)

@@ -9,17 +9,17 @@ internal sealed class Pass : IDisposable
 {
     private readonly OnnxModel _copy;
     private readonly List<Accumulator> _sites = [];
-    private readonly List<(BlockTap Tap, List<double> Sums, List<long> Rows)> _blocks = [];
+    private readonly List<(BlockTap Tap, List<double> Sums, List<double> Angles, List<long> Rows)> _blocks = [];
     private readonly List<SignalTap> _signals = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyList<UnitSignal> signals, IReadOnlyDictionary<string, long[]> shapes, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
         var instrumentation = new Instrumentation(proto);
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
-        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length), [], []));
+        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length, angles), [], [], []));
         foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length));
         _copy = model.Derive(proto);
     }
@@ -32,9 +32,10 @@ internal sealed class Pass : IDisposable
         Add(Execute([samples[0]]));
         foreach (var site in _sites) site.Recentre();
         foreach (var signal in _signals) signal.Clear();
-        foreach (var (_, sums, rows) in _blocks)
+        foreach (var (_, sums, turns, rows) in _blocks)
         {
             sums.Clear();
+            turns.Clear();
             rows.Clear();
         }
 
@@ -85,14 +86,15 @@ internal sealed class Pass : IDisposable
     {
         foreach (var site in _sites) site.Add(outputs);
         foreach (var signal in _signals) signal.Add(outputs);
-        foreach (var (tap, sums, rows) in _blocks)
+        foreach (var (tap, sums, turns, rows) in _blocks)
         {
+            if (tap.Angle is not null) turns.Add(((float[])outputs[tap.Angle].Values)[0]);
             sums.Add(((float[])outputs[tap.Sum].Values)[0]);
             rows.Add(((long[])outputs[tap.Shape].Values).Aggregate(1L, (a, b) => a * b));
         }
     }
 
-    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines,
+    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines, Dictionary<int, double> angles,
         Dictionary<UnitSignal, SignalStatistics> signals, Dictionary<TensorAxis, AxisMoments> tensors, List<string> notes)
     {
         foreach (var signal in _signals)
@@ -124,8 +126,9 @@ internal sealed class Pass : IDisposable
                 };
             }
         }
-        foreach (var (tap, sums, rows) in _blocks)
+        foreach (var (tap, sums, turns, rows) in _blocks)
         {
+            if (tap.Angle is not null && turns.Sum() / rows.Sum() / Math.PI is var angle && double.IsFinite(angle)) angles[tap.Block.Id] = angle;
             double cosine = sums.Sum() / rows.Sum();
             if (double.IsFinite(cosine)) cosines[tap.Block.Id] = cosine;
             else notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");

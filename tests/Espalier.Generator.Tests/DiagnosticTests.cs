@@ -212,6 +212,7 @@ public class DiagnosticTests
     [InlineData("[{|ESP0015:Prune(Axis.Blocks, Keep = 0.5)|}]", "Blocks does not go with [Prune]. Sublayers and Blocks go with [Drop].")]
     [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockAngle)|}]", "BlockAngle does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]", "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score((Criterion)99)|}]", "99 does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
@@ -223,7 +224,7 @@ public class DiagnosticTests
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(With.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
     public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
 
-    public static TheoryData<Criterion> OfUnits => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.OutputDivergence])];
+    public static TheoryData<Criterion> OfUnits => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.BlockAngle, Criterion.OutputDivergence])];
 
     [Theory]
     [MemberData(nameof(OfUnits))]

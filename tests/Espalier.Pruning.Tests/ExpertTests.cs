@@ -173,6 +173,23 @@ public class ExpertTests
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
 
+    /// <summary>The presets as they are: STUN finds the equal experts; UNCURL the one that is never chosen, which is unlike all others and goes without a trace.</summary>
+    [Theory]
+    [InlineData(Preset.Stun)]
+    [InlineData(Preset.Uncurl)]
+    public void Presets_for_experts_find_what_is_planted(Preset preset)
+    {
+        using var dense = Mixture(3, (router, up, down) =>
+        {
+            if (preset == Preset.Stun) Repeat(router, up, down, 1, 4);
+        }, bias: preset == Preset.Uncurl ? [0, 0, 0, -100, 0, 0] : null);
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
+        var (model, report) = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], Slimmer.Needs(plan, analysis)!));
+        Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun ? [1, 4] : (int[])[3]);
+        Assert.True(Planted.Error(dense, model) < Lossless);
+    }
+
     /// <summary>On a trained mixture merging is never worse than plain removal, in nats per character.</summary>
     [Theory]
     [InlineData(Criterion.RouterUse)]

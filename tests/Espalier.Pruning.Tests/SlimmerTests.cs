@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Calibration;
 using Espalier.Onnx;
 using Espalier.TestKit;
 
@@ -186,6 +187,37 @@ public class SlimmerTests
     }
 
     /// <summary>A residual stream of 6 with two sublayers of 12 neurons; a quiet second one adds almost nothing.</summary>
+    /// <summary>
+    /// Of four rows, the first layer turns each by 0.2 half turns (cosine 0.81); the second turns two by 0.35 and two not (mean cosine 0.73): its mean angle, 0.175, is
+    /// the smaller, and its mean cosine the smaller too.
+    /// </summary>
+    [Theory]
+    [InlineData(Criterion.BlockSimilarity, 0)]
+    [InlineData(Criterion.BlockAngle, 1)]
+    public void Angles_and_cosines_rank_few_large_turns_and_many_small_ones_otherwise(Criterion criterion, int goes)
+    {
+        var g = new GraphBuilder(1);
+        string x = g.Input("x", "batch", 2);
+        // Stream (1, 0), or (0, 1) where the second input is 1; a ReLU tells them apart.
+        double small = Math.Tan(0.2 * Math.PI), large = Math.Tan(0.35 * Math.PI);
+        string a = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Floats("a.up", [1, 0, 0, 1], 2, 2))), g.Floats("a.down", [0, (float)small, (float)-small, 0], 2, 2)));
+        // After it: (1, t) and (−t, 1). Only the first has a positive first coordinate.
+        double norm = 1 + (small * small);
+        string b = g.Add(a, g.MatMul(g.Relu(g.MatMul(a, g.Floats("b.up", [(float)(1 / norm), -1, (float)(small / norm), -1], 2, 2))), g.Floats("b.down", [(float)(-small * large), (float)large, 0, 0], 2, 2)));
+        g.Output(g.Rename(g.MatMul(b, g.Weight("head", 2, 3)), "y"), "batch", 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] };
+        var samples = new Dictionary<string, NamedTensor> { ["x"] = new("x", "float32", [4, 2], new float[] { 1, 0, 1, 0, 0, 1, 0, 1 }) };
+        var statistics = Calibrator.Run(analysis, [samples], Slimmer.Needs(plan, analysis)! with { BlockAngles = true });
+        int[] sublayers = [.. analysis.Blocks.Where(s => s.IsSublayer).Select(s => s.Id)];
+        Assert.Equal(0.2, statistics.BlockAngle[sublayers[0]], 1e-4);
+        Assert.Equal(0.175, statistics.BlockAngle[sublayers[1]], 1e-3);
+        Assert.Equal(Math.Cos(0.2 * Math.PI), statistics.BlockCosine[sublayers[0]], 1e-5);
+        Assert.Equal((1 + Math.Cos(0.35 * Math.PI)) / 2, statistics.BlockCosine[sublayers[1]], 1e-5);
+        Assert.Equal(analysis.Blocks[sublayers[goes]].Name, Assert.Single(Slimmer.Run(dense, plan, analysis, statistics).Report.Blocks));
+    }
+
     private static OnnxModel TwoLayers(bool quiet = false)
     {
         var g = new GraphBuilder(3);

@@ -26,7 +26,7 @@ public class CalibratorTests
     }
 
     private static CalibrationStatistics Run(OnnxModel model, Consumer[] consumers, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, int[]? covariance = null, Block[]? blocks = null, CalibrationOptions? options = null)
-        => Calibrator.Run(model, consumers, blocks ?? [], samples, new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet() }, options: options);
+        => Calibrator.Run(model, consumers, blocks ?? [], samples, new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet(), BlockAngles = true }, options: options);
 
     [Theory]
     [InlineData(9)]
@@ -189,7 +189,14 @@ public class CalibratorTests
                 return norm == 0 ? a.SequenceEqual(b) ? 1 : 0 : a.Zip(b, (p, q) => p * q).Sum() / norm;
             }).Average();
             Assert.Equal(expected, stats.BlockCosine[block.Id], 5);
+            double angle = from.SelectMany(t => Direct.Rows(t, axis)).Zip(rows, (a, b) =>
+            {
+                double norm = Math.Sqrt(a.Sum(v => v * v) * b.Sum(v => v * v));
+                return norm == 0 ? a.SequenceEqual(b) ? 0 : 0.5 : Math.Acos(Math.Clamp(a.Zip(b, (p, q) => p * q).Sum() / norm, -1, 1)) / Math.PI;
+            }).Average();
+            Assert.Equal(angle, stats.BlockAngle[block.Id], 1e-3);
         }
+        Assert.InRange(stats.BlockAngle[0], 0.05, 0.5);
         Assert.Equal(1, stats.BlockCosine[2], 5);
         Assert.InRange(stats.BlockCosine[0], 0.1, 0.999);
     }

@@ -105,7 +105,7 @@ internal static class PolicyChecks
         {
             AtLeast(findings, site, "AtMost", drop.AtMost, 1);
             if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
-            if (rule.Score is { } score && score is not ("BlockSimilarity" or "OutputDivergence" or "Random"))
+            if (rule.Score is { } score && score is not ("BlockSimilarity" or "BlockAngle" or "OutputDivergence" or "Random"))
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random"]));
             else if (rule.ScoreFile is not null)
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));

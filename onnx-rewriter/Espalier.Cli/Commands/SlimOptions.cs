@@ -38,7 +38,7 @@ internal sealed class SlimOptions
     private readonly ScoreOptions _scores = new();
     private readonly AgreementOptions _agreement = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
-        "How sublayers and blocks are ranked: by how alike their input and output are, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "divergence", "random");
+        "How sublayers and blocks are ranked: by how alike their input and output are, by the mean angle between them, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "angle", "divergence", "random");
     private static readonly (string Word, Allocation Allocation)[] Allocations =
     [
         ("uniform", Allocation.Uniform), ("global", Allocation.Global), ("divergence", Allocation.Divergence), ("importance-linear", Allocation.ImportanceLinear),
@@ -99,6 +99,7 @@ internal sealed class SlimOptions
             "divergence" => Criterion.OutputDivergence,
             "random" => Criterion.Random,
             "similarity" => Criterion.BlockSimilarity,
+            "angle" => Criterion.BlockAngle,
             _ => scored.Score == Criterion.Random ? Criterion.Random : (Criterion?)null,
         };
         return new PruningPlan

@@ -17,7 +17,8 @@ internal sealed record SiteTap(Site Site, string Reference, string Rows, string 
 /// <param name="Block">The block.</param>
 /// <param name="Sum">Output: sum of the rows' cosines.</param>
 /// <param name="Shape">Output: shape of the block's input without the axis that a row runs along.</param>
-internal sealed record BlockTap(Block Block, string Sum, string Shape);
+/// <param name="Angle">Output: sum of the rows' angles; null where it was not asked for.</param>
+internal sealed record BlockTap(Block Block, string Sum, string Shape, string? Angle);
 
 /// <summary>
 /// Writes statistics into a copy of a graph, so that ONNX Runtime's kernels do the work and only sums leave it. Everything is
@@ -105,7 +106,7 @@ internal sealed class Instrumentation
     public SignalTap Tap(UnitSignal signal, int rank) => new(signal, rank, _write);
 
     /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
-    public BlockTap Tap(Block block, int rank)
+    public BlockTap Tap(Block block, int rank, bool angles)
     {
         string x = _write.Float(block.Input), y = _write.Float(block.Output);
         long axis = rank == 4 ? 1 : rank - 1;
@@ -117,9 +118,12 @@ internal sealed class Instrumentation
         string larger = _write.Op("Mul", [_write.Op("Add", [xx, yy]), _write.Constant(new[] { 1e-12f })]);
         string cosine = _write.Op("Div", [_write.Op("Add", [Dot(x, y), tiny]), _write.Op("Add", [_write.Op("Add", [norm, tiny]), larger])]);
         string shape = _write.Op("Shape", [cosine]);
-        string sum = rank == 1 ? cosine : _write.ReduceSum(cosine, false, [.. Enumerable.Range(0, rank - 1).Select(a => (long)a)]);
+        string Total(string x) => rank == 1 ? x : _write.ReduceSum(x, false, [.. Enumerable.Range(0, rank - 1).Select(a => (long)a)]);
+        string sum = Total(cosine);
         _write.Output(sum);
         _write.Output(shape);
-        return new BlockTap(block, sum, shape);
+        string? angle = angles ? Total(_write.Op("Acos", [_write.Clip(cosine, -1, 1)])) : null;
+        if (angle is not null) _write.Output(angle);
+        return new BlockTap(block, sum, shape, angle);
     }
 }

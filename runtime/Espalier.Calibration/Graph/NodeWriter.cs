@@ -52,6 +52,11 @@ internal sealed class NodeWriter
     /// <summary>AᵀA of a matrix.</summary>
     public string Gram(string x) => Op("Gemm", _opset >= 11 ? [x, x] : [x, x, Constant(new float[1], 1)], Int("transA", 1));
 
+    /// <summary>Rounding may leave a little more than a function is defined for.</summary>
+    public string Clip(string x, float least, float most) => _opset >= 11
+        ? Op("Clip", [x, Constant(new[] { least }), Constant(new[] { most })])
+        : Op("Clip", [x], Float("min", least), Float("max", most));
+
     /// <summary>The largest elements of every row of a matrix, in falling order.</summary>
     public string Largest(string rows, long count)
     {
@@ -93,6 +98,8 @@ internal sealed class NodeWriter
     public void Output(string name) => _graph.Output.Add(new ValueInfoProto { Name = name });
 
     public static AttributeProto Int(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
+
+    public static AttributeProto Float(string name, float value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Float, F = value };
 
     public static AttributeProto Ints(string name, IEnumerable<long> values)
     {
