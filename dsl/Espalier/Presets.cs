@@ -29,6 +29,12 @@ public enum Preset
     PqIndex,
     /// <summary>ZipLM.</summary>
     ZipLm,
+    /// <summary>Beta-Rank.</summary>
+    BetaRank,
+    /// <summary>STUN, its part on experts.</summary>
+    Stun,
+    /// <summary>UNCURL.</summary>
+    Uncurl,
     /// <summary>PruneNet.</summary>
     PruneNet,
     /// <summary>Kwon et al.</summary>
@@ -69,7 +75,7 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
-        || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.Spectrum or Criterion.File);
+        || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.Spectrum or Criterion.RouterSimilarity or Criterion.File);
 }
 
 /// <summary>The presets' methods.</summary>
@@ -91,6 +97,9 @@ public static class Presets
         [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences", Criterion.Wanda, With.None, Allocation.ZerothOrder),
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps", Criterion.L2, With.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM", "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates unless it says latency", Criterion.OptimalBrain, With.LeastSquares, Allocation.Divergence),
+        [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training", Criterion.BetaRank, With.None, Allocation.Uniform),
+        [Preset.Stun] = new("STUN", "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its norm", Criterion.RouterSimilarity, With.Merge, Allocation.Uniform),
+        [Preset.Uncurl] = new("UNCURL", "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row, where the paper clusters by router logits; what is no expert goes by its norm", Criterion.RouterUse, With.Merge, Allocation.Uniform),
         [Preset.PruneNet] = new("PruneNet", "arXiv:2501.15296: what keeps the spectrum of the weights, ranked by the objective itself instead of a learned policy", Criterion.Spectrum, With.None, Allocation.Uniform),
         [Preset.Kwon] = new("Kwon", "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead of its search, without rearrangement. Groups of more than 256 units by L2",
             Criterion.Fisher, With.Rescale, Allocation.Global),

@@ -58,6 +58,22 @@ public enum Criterion
     Fluctuation,
     /// <summary>The unit's share of the activation that a product reads, times the absolute weights that read it (CFSP, arXiv:2409.13199). Needs calibration.</summary>
     ActivationShare,
+    /// <summary>
+    /// Router's mean probability of an expert, counted where the expert is among the chosen (UNCURL, arXiv:2409.01483). For experts; L2 elsewhere. Needs calibration.
+    /// </summary>
+    RouterUse,
+    /// <summary>
+    /// Distance at which an expert's router row falls into one cluster with another's that is nearer to the centre of both, by complete linkage (STUN, arXiv:2409.06211).
+    /// For experts; L2 elsewhere.
+    /// </summary>
+    RouterSimilarity,
+    /// <summary>
+    /// Attention that a head gives to other positions than the query's own and the first: what a streaming head lacks (forward-only form of DuoAttention, arXiv:2410.10819).
+    /// For heads and KV groups; L2 elsewhere. Needs calibration.
+    /// </summary>
+    AttentionReceived,
+    /// <summary>Absolute weights that make a unit, times the deviation of what they give over that of what they read (Beta-Rank, arXiv:2304.07461). Needs calibration.</summary>
+    BetaRank,
     /// <summary>Numbers from a file: a JSON object that maps names of groups to one number per unit, the higher, the more the unit matters.</summary>
     File,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
@@ -170,6 +186,11 @@ public enum With
 {
     /// <summary>Nothing: the slim model equals the masked dense model.</summary>
     None,
+    /// <summary>
+    /// Removed experts are averaged into the kept one that is nearest by its router row, by how much they are used (STUN, arXiv:2409.06211; UNCURL, arXiv:2409.01483), where
+    /// their weights are alike. For experts; nothing elsewhere. Needs calibration.
+    /// </summary>
+    Merge,
     /// <summary>The removed units' mean contribution goes into the bias (FLAP). Needs calibration.</summary>
     Bias,
     /// <summary>

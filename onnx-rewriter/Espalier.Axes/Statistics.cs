@@ -33,6 +33,12 @@ public sealed record ActivationStatistics(int Consumer, long Count, double[] Mea
 /// <param name="Samples">Samples that were run.</param>
 public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples)
 {
+    /// <summary>Averages of the signals that were asked for; those that cannot be observed are absent.</summary>
+    public IReadOnlyDictionary<UnitSignal, SignalStatistics> Signals { get; init; } = new Dictionary<UnitSignal, SignalStatistics>();
+
+    /// <summary>Moments of the tensors that were asked for; those that cannot be observed are absent.</summary>
+    public IReadOnlyDictionary<TensorAxis, AxisMoments> Tensors { get; init; } = new Dictionary<TensorAxis, AxisMoments>();
+
     /// <summary>What was left out and why: consumers in subgraphs, covariances that are too large, activations that overflowed.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
@@ -51,4 +57,10 @@ public sealed record CalibrationRequest
 
     /// <summary>Numbers of the blocks and sublayers whose similarity is wanted; null for all.</summary>
     public IReadOnlySet<int>? Blocks { get; init; }
+
+    /// <summary>Activations of which a mean per unit is wanted.</summary>
+    public IReadOnlyList<UnitSignal> Signals { get; init; } = [];
+
+    /// <summary>Activations of which mean and variance along an axis are wanted.</summary>
+    public IReadOnlyList<TensorAxis> Tensors { get; init; } = [];
 }

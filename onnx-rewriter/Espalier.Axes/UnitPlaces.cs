@@ -5,7 +5,8 @@ internal sealed class UnitPlaces
 {
     private readonly AxisAnalysis _analysis;
     private readonly StoredWeights _stored;
-    private readonly Lazy<(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms, ILookup<Factor, Occurrence> Multipliers)> _places;
+    private readonly Lazy<(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms, ILookup<Factor, Occurrence> Multipliers,
+        ILookup<Factor, (Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products)> _places;
 
     public UnitPlaces(AxisAnalysis analysis)
     {
@@ -17,38 +18,50 @@ internal sealed class UnitPlaces
     /// <summary>Weights of products and convolutions that have the group on an output axis, each once.</summary>
     public IReadOnlyList<Occurrence> Producers(Group group) => Once(_places.Value.Producers[group.Factor]);
 
+    /// <summary>The same with what they read and give, for those in the main graph.</summary>
+    public IReadOnlyList<(Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products(Group group)
+        => [.. _places.Value.Products[group.Factor].DistinctBy(p => (p.Weight.Tensor, p.Weight.Axis, p.Output))];
+
     /// <summary>Scales of normalisations over the group's units; where there are none, constant vectors that multiply them.</summary>
     public IReadOnlyList<Occurrence> Scales(Group group)
         => Once(_places.Value.Norms[group.Factor]) is { Count: > 0 } norms ? norms : Once(_places.Value.Multipliers[group.Factor]);
 
     private static List<Occurrence> Once(IEnumerable<Occurrence> places) => [.. places.DistinctBy(o => (o.Tensor, o.Axis))];
 
-    private (ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>) Find()
+    private (ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, (Occurrence, TensorAxis, TensorAxis)>) Find()
     {
+        var products = new List<(Factor Factor, (Occurrence, TensorAxis, TensorAxis) Place)>();
         List<(Factor Factor, Occurrence Place)> producers = [], norms = [], multipliers = [];
         foreach (var record in _analysis.State!.Records)
         {
-            if (record.Contraction is { } product) Produced(record, product, producers);
+            if (record.Contraction is { } product) Produced(record, product, producers, products);
             else if (ScaleOperand(record.Info.Proto.OpType) is >= 0 and var operand) Scaled(record.Inputs.ElementAtOrDefault(operand), norms);
             else if (record is { Info.Proto.OpType: "Mul", Inputs: [{ } left, { } right] } && left.IsConstant != right.IsConstant) Scaled(left.IsConstant ? left : right, multipliers);
         }
-        return (Lookup(producers), Lookup(norms), Lookup(multipliers));
+        return (Lookup(producers), Lookup(norms), Lookup(multipliers), products.ToLookup(p => p.Factor, p => p.Place));
 
         static ILookup<Factor, Occurrence> Lookup(List<(Factor Factor, Occurrence Place)> places) => places.ToLookup(p => p.Factor, p => p.Place);
     }
 
-    private void Produced(NodeRecord record, Contraction product, List<(Factor, Occurrence)> into)
+    private void Produced(NodeRecord record, Contraction product, List<(Factor, Occurrence)> into, List<(Factor, (Occurrence, TensorAxis, TensorAxis))> products)
     {
         var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
         if (left.IsWeight == right.IsWeight) return;
         var factor = left.IsWeight ? left : right;
         if (_stored.Of(factor) is not var (weight, axes)) return;
+        var activation = left.IsWeight ? right : left;
+        int read = product.Axes.Where(a => a is { Left: >= 0, Right: >= 0, Output: < 0 }).Select(a => left.IsWeight ? a.Right : a.Left).DefaultIfEmpty(-1).First();
         foreach (var (term, l, r, o) in product.Axes)
         {
             // What the activation has too is passed on (depthwise, stacked), not made.
             var (own, other) = left.IsWeight ? (l, r) : (r, l);
             if (own < 0 || other >= 0 || o < 0) continue;
-            foreach (var leaf in term.Leaves) into.Add((leaf, new(weight.Name, axes[own], factor.Terms![own])));
+            var place = new Occurrence(weight.Name, axes[own], factor.Terms![own]);
+            foreach (var leaf in term.Leaves)
+            {
+                into.Add((leaf, place));
+                if (record.Info.Scope == 0 && read >= 0) products.Add((leaf, (place, new(activation.Name, read), new(record.Outputs[0].Name, o))));
+            }
         }
     }
 

@@ -31,10 +31,11 @@ public sealed class Compensator
     {
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
         var methods = new Dictionary<int, With>();
-        foreach (var group in pruned)
+        foreach (var group in pruned.Where(g => method(g.Id) != With.Merge))
             foreach (var consumer in group.Consumers)
                 methods[consumer.Id] = (With)Math.Max((int)methods.GetValueOrDefault(consumer.Id), (int)method(group.Id));
-        if (methods.Values.All(m => m == With.None)) return WeightEdits.Nothing;
+        var merged = pruned.Where(g => method(g.Id) == With.Merge && g.Kind == GroupKind.Experts).ToList();
+        if (merged.Count == 0 && methods.Values.All(m => m == With.None)) return WeightEdits.Nothing;
         if (statistics is null)
             throw new EspalierException("Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
 
@@ -46,7 +47,7 @@ public sealed class Compensator
         if (sequential is null)
         {
             foreach (var consumers in sharing) Compensate(consumers);
-            return self.Edits;
+            return Merge();
         }
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
@@ -54,7 +55,15 @@ public sealed class Compensator
             self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet()));
             foreach (var consumers in stage) Compensate(consumers);
         }
-        return self.Edits;
+        return Merge();
+
+        // Last: what was fitted inside of the experts is averaged as well.
+        WeightEdits Merge()
+        {
+            var merging = new ExpertMerging(analysis, self._weights, statistics, self._notes);
+            foreach (var group in merged) merging.Merge(group, selection.Kept[group.Id], self._edited, self._added);
+            return self.Edits;
+        }
 
         void Compensate(List<Consumer> consumers)
         {

@@ -45,20 +45,28 @@ public static class Slimmer
         plan = Presets.Complete(plan, hasData: false);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
-        bool heldOut = false;
+        bool heldOut = false, measures = false;
+        var signals = new List<UnitSignal>();
+        var tensors = new List<TensorAxis>();
+        var places = new UnitPlaces(analysis);
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
             heldOut |= rule.Compensate >= With.Rescale;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
-            if (rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value)) consumers.UnionWith(readers);
+            measures |= rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value);
+            if (rule.Compensate > With.Merge || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
+            if (rule.Score == Criterion.BetaRank) tensors.AddRange(groups.SelectMany(g => BetaRank.Tensors(places, g)));
+            signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, rule.Score!.Value)));
+            if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score == Criterion.BlockSimilarity))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
         if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
-        return consumers.Count + blocks.Count == 0 && !RunsModels(plan) ? null : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, HeldOut = heldOut };
+        return !measures && blocks.Count == 0 && !RunsModels(plan) ? null
+            : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
     }
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>

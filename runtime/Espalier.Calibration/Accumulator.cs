@@ -84,6 +84,14 @@ internal sealed class Accumulator(SiteTap tap)
 
     public IEnumerable<ActivationStatistics> Finish()
     {
+        var all = Whole();
+        foreach (var consumer in Tap.Site.Consumers)
+            yield return all with { Consumer = consumer.Id };
+    }
+
+    /// <summary>Statistics over all samples, whoever wants them.</summary>
+    public ActivationStatistics Whole()
+    {
         ActivationStatistics? heldOut = null;
         if (_before is { Rows: > 0 } before)
         {
@@ -94,8 +102,7 @@ internal sealed class Accumulator(SiteTap tap)
         }
         var all = All();
         if (heldOut is not null) all = all with { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
-        foreach (var consumer in Tap.Site.Consumers)
-            yield return all with { Consumer = consumer.Id };
+        return all;
     }
 
     private ActivationStatistics All()

@@ -87,10 +87,12 @@ public static class Calibrator
             notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: {string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
         var wantedBlocks = blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
 
-        var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output })).ToHashSet(StringComparer.Ordinal);
+        var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output }))
+            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor)).ToHashSet(StringComparer.Ordinal);
         var shapes = Shapes.Of(model, tensors, all[0], cancellationToken);
         var sites = new Sites(GraphFacts.WeightShapes(model), shapes, options.PositionsPerSample, notes);
         foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
+        foreach (var place in request.Tensors) sites.Add(place);
         sites.NoteSpacing();
         foreach (var site in sites.All)
         {
@@ -105,19 +107,35 @@ public static class Calibrator
             return true;
         });
 
+        var signals = Observable(model, request.Signals, shapes, notes);
+
         var passes = Passes(sites.All, request.HeldOut ? options.CovarianceElementsPerPass / 2 : options.CovarianceElementsPerPass);
         if (passes.Count == 0) passes.Add([]);
         var batches = new SampleBatches(model, options.BatchSize, options.BatchElements);
         var statistics = new Dictionary<int, ActivationStatistics>();
         var cosines = new Dictionary<int, double>();
+        var means = new Dictionary<UnitSignal, SignalStatistics>();
+        var moments = new Dictionary<TensorAxis, AxisMoments>();
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], shapes, options.Threads);
+            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], p == 0 ? signals : [], shapes, options.Threads);
             pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
-            pass.Finish(request, statistics, cosines, notes);
+            pass.Finish(request, statistics, cosines, means, moments, notes);
         }
-        return new CalibrationStatistics(statistics, cosines, all.Count) { Notes = notes };
+        return new CalibrationStatistics(statistics, cosines, all.Count) { Signals = means, Tensors = moments, Notes = notes };
+    }
+
+    private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, Dictionary<string, long[]> shapes, List<string> notes)
+    {
+        bool ranges = (model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 1) >= 11;
+        return [.. signals.Where(s =>
+        {
+            string? obstacle = !shapes.TryGetValue(s.Tensor, out var shape) || s.Axis >= shape.Length ? "it is not in the main graph"
+                : s.Kind == SignalKind.AttentionElsewhere && !ranges ? "positions are compared from operator set 11 on" : null;
+            if (obstacle is not null) notes.Add($"No statistics of '{s.Tensor}': {obstacle}.");
+            return obstacle is null;
+        })];
     }
 
     /// <summary>Sites in runs whose Gram matrices fit the bound together; sites without one ride along with the first.</summary>

@@ -10,25 +10,28 @@ internal sealed class Pass : IDisposable
     private readonly OnnxModel _copy;
     private readonly List<Accumulator> _sites = [];
     private readonly List<(BlockTap Tap, List<double> Sums, List<long> Rows)> _blocks = [];
+    private readonly List<SignalTap> _signals = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyDictionary<string, long[]> shapes, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, IReadOnlyList<UnitSignal> signals, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
         var instrumentation = new Instrumentation(proto);
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
         foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length), [], []));
+        foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length));
         _copy = model.Derive(proto);
     }
 
     public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches, Action<long> progress, CancellationToken cancellation)
     {
-        if (_sites.Count + _blocks.Count == 0) return;
+        if (_sites.Count + _blocks.Count + _signals.Count == 0) return;
         using var session = Sessions.Open(_copy, _threads);
         // The first sample alone gives the reference rows; it is run again with the others.
         Add(Execute([samples[0]]));
         foreach (var site in _sites) site.Recentre();
+        foreach (var signal in _signals) signal.Clear();
         foreach (var (_, sums, rows) in _blocks)
         {
             sums.Clear();
@@ -81,6 +84,7 @@ internal sealed class Pass : IDisposable
     private void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {
         foreach (var site in _sites) site.Add(outputs);
+        foreach (var signal in _signals) signal.Add(outputs);
         foreach (var (tap, sums, rows) in _blocks)
         {
             sums.Add(((float[])outputs[tap.Sum].Values)[0]);
@@ -88,13 +92,25 @@ internal sealed class Pass : IDisposable
         }
     }
 
-    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines, List<string> notes)
+    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines,
+        Dictionary<UnitSignal, SignalStatistics> signals, Dictionary<TensorAxis, AxisMoments> tensors, List<string> notes)
     {
+        foreach (var signal in _signals)
+        {
+            if (signal.Finish() is { } mean) signals[signal.Signal] = mean;
+            else notes.Add($"No statistics of '{signal.Signal.Tensor}': it is not finite on some sample.");
+        }
         foreach (var site in _sites)
         {
             if (!site.IsFinite)
             {
-                notes.Add($"No statistics for {string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node))}: '{site.Tap.Site.Activation}' is not finite on some sample.");
+                notes.Add($"No statistics for {(site.Tap.Site.Place is null ? string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node)) : "an axis of activations")}: '{site.Tap.Site.Activation}' is not finite on some sample.");
+                continue;
+            }
+            if (site.Tap.Site.Place is { } place)
+            {
+                var moments = site.Whole();
+                tensors[place] = new(moments.Mean, moments.Variance);
                 continue;
             }
             foreach (var s in site.Finish())

@@ -317,6 +317,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("geometric-median", "geometricMedian")]
     [InlineData("fluctuation", "fluctuation")]
     [InlineData("activation-share", "activationShare")]
+    [InlineData("router-use", "routerUse")]
+    [InlineData("router-similarity", "routerSimilarity")]
+    [InlineData("attention-received", "attentionReceived")]
+    [InlineData("beta-rank", "betaRank")]
     public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
     {
         var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", word, "--report", At("slim.json"));
@@ -325,7 +329,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 
     [Theory]

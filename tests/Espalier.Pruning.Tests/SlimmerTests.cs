@@ -59,6 +59,9 @@ public class SlimmerTests
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Fluctuation }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.ActivationShare }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.RouterUse }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.AttentionReceived }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BetaRank }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BlockSimilarity }, "not units" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File }, "no file is named" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, ScoreFile = "scores.json" }, "only File reads one" },
@@ -81,6 +84,10 @@ public class SlimmerTests
     [InlineData(Criterion.GeometricMedian)]
     [InlineData(Criterion.Fluctuation)]
     [InlineData(Criterion.ActivationShare)]
+    [InlineData(Criterion.RouterUse)]
+    [InlineData(Criterion.RouterSimilarity)]
+    [InlineData(Criterion.AttentionReceived)]
+    [InlineData(Criterion.BetaRank)]
     [InlineData(Criterion.File)]
     public void Scores_of_units_do_not_rank_sublayers(Criterion criterion)
     {

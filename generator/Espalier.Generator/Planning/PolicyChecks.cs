@@ -23,10 +23,10 @@ internal static class PolicyChecks
     };
 
     /// <summary>Criteria for units that need no calibration.</summary>
-    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "File" };
+    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File" };
 
     /// <summary>Criteria for units that measure activations.</summary>
-    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "OutputDivergence" };
+    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence" };
 
     /// <summary>Allocations that look at what the model makes of calibration data.</summary>
     private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
@@ -98,7 +98,7 @@ internal static class PolicyChecks
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
             if (!calibrated && rule.Score is not null && OfActivations.Contains(rule.Score))
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score]));
-            if (!calibrated && rule.Compensate is "Bias" or "Affine" or "Rescale" or "LeastSquares")
+            if (!calibrated && rule.Compensate is "Merge" or "Bias" or "Affine" or "Rescale" or "LeastSquares")
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "CompensateAttribute"), "", [rule.Compensate!]));
         }
         else if (rule.Drop is { } drop)

@@ -9,14 +9,15 @@ internal sealed class ScoreOptions
     [
         ("l1", Criterion.L1), ("l2", Criterion.L2), ("random", Criterion.Random), ("variance", Criterion.Variance), ("wanda", Criterion.Wanda),
         ("optimal-brain", Criterion.OptimalBrain), ("norm-scale", Criterion.NormScale), ("lamp", Criterion.Lamp), ("geometric-median", Criterion.GeometricMedian),
-        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence), ("file", Criterion.File),
+        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence),
+        ("router-use", Criterion.RouterUse), ("router-similarity", Criterion.RouterSimilarity), ("attention-received", Criterion.AttentionReceived), ("beta-rank", Criterion.BetaRank), ("file", Criterion.File),
     ];
 
     private static readonly (string Word, Aggregate Aggregate)[] Aggregates =
         [("sum", Aggregate.Sum), ("mean", Aggregate.Mean), ("max", Aggregate.Max), ("median", Aggregate.Median), ("product", Aggregate.Product)];
 
     private readonly Option<string?> _score = CommonOptions.Choice("--score",
-        "How units are ranked. variance, wanda, optimal-brain, fluctuation and activation-share need activations, fisher and output-divergence one run per unit; file reads --score-file. [default: as the preset]",
+        "How units are ranked. variance, wanda, optimal-brain, fluctuation, activation-share, router-use, attention-received and beta-rank need activations, fisher and output-divergence one run per unit; router-… are for experts, attention-received for heads; file reads --score-file. [default: as the preset]",
         [.. Criteria.Select(c => c.Word)]);
     private readonly Option<string?> _aggregate = CommonOptions.Choice("--aggregate",
         "How what a unit scores in several weights becomes one number, for scores that read weights alone. [default: sum]", [.. Aggregates.Select(a => a.Word)]);

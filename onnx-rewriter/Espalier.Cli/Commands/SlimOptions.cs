@@ -52,7 +52,7 @@ internal sealed class SlimOptions
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
         "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
-        "How the weights that are left make up for what is gone. All but none need activations. [default: as the preset]", "none", "bias", "affine", "rescale", "least-squares");
+        "How the weights that are left make up for what is gone. All but none need activations. [default: as the preset]", "none", "merge", "bias", "affine", "rescale", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
         "Kept counts are multiples of this. [default: 16 for channels, which is what pays on CPUs; 1 elsewhere]", least: 1);
     private readonly Option<int?> _minKeep = CommonOptions.Count("--min-keep", "Fewest units of a group that stay. [default: 1]", least: 1);
@@ -144,7 +144,7 @@ internal sealed class SlimOptions
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
-                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "bias" => With.Bias, "affine" => With.Affine, "rescale" => With.Rescale, "least-squares" => With.LeastSquares, _ => null },
+                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "merge" => With.Merge, "bias" => With.Bias, "affine" => With.Affine, "rescale" => With.Rescale, "least-squares" => With.LeastSquares, _ => null },
                 AllowInexact = allowInexact,
             };
         }

@@ -7,6 +7,10 @@ public static class Scorer
 {
     /// <summary>Whether a criterion needs statistics of activations.</summary>
     public static bool NeedsStatistics(Criterion criterion)
+        => ReadsConsumers(criterion) || criterion is Criterion.RouterUse or Criterion.AttentionReceived or Criterion.BetaRank;
+
+    /// <summary>Whether a criterion reads statistics of what consumers contract.</summary>
+    public static bool ReadsConsumers(Criterion criterion)
         => criterion is Criterion.Variance or Criterion.Wanda or Criterion.OptimalBrain or Criterion.Fluctuation or Criterion.ActivationShare;
 
     /// <summary>Whether a criterion needs the covariance of activations.</summary>
@@ -48,6 +52,9 @@ public static class Scorer
                     var producers = places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
                     Take(group, rule, GeometricMedian.Of(group, producers, rule.Aggregate, weights), "no weight that a score can read produces its units");
                     break;
+                case Criterion.RouterSimilarity:
+                    Take(group, rule, RouterRows.Of(analysis, group, places, weights)?.Heights(), "no router of the file chooses its units");
+                    break;
                 case Criterion.Spectrum:
                     Take(group, rule, Spectrum.Of(group, [.. places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor))], rule.Aggregate, weights), $"no matrix that a score can read produces its units, or more than {Spectrum.MostUnits} units");
                     break;
@@ -62,7 +69,9 @@ public static class Scorer
                 case var _ when NeedsStatistics(criterion):
                     if (statistics is null)
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
-                    Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
+                    if (criterion == Criterion.BetaRank) Take(group, rule, BetaRank.Of(group, places, statistics, weights), "calibration has no statistics of what makes it");
+                    else if (!ReadsConsumers(criterion)) Take(group, rule, SignalScores.Score(analysis, group, criterion, statistics), criterion == Criterion.RouterUse ? "no router chooses its units" : "no attention weights can be observed");
+                    else Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
                     break;
                 case Criterion.Fisher or Criterion.OutputDivergence:

@@ -101,6 +101,9 @@ internal sealed class Instrumentation
         return _write.Flatten(_write.Transpose(x, [0, .. Enumerable.Range(2, site.Rank - 2), 1]), site.Rank - 1);
     }
 
+    /// <summary>The sums of a signal.</summary>
+    public SignalTap Tap(UnitSignal signal, int rank) => new(signal, rank, _write);
+
     /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
     public BlockTap Tap(Block block, int rank)
     {

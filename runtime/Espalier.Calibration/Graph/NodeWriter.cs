@@ -52,6 +52,18 @@ internal sealed class NodeWriter
     /// <summary>AᵀA of a matrix.</summary>
     public string Gram(string x) => Op("Gemm", _opset >= 11 ? [x, x] : [x, x, Constant(new float[1], 1)], Int("transA", 1));
 
+    /// <summary>The largest elements of every row of a matrix, in falling order.</summary>
+    public string Largest(string rows, long count)
+    {
+        string values = _opset >= 10 ? Op("TopK", [rows, Constant(new[] { count }, 1)], Int("axis", 1)) : Op("TopK", [rows], Int("axis", 1), Int("k", count));
+        // ONNX has the positions as a second output, which is not optional.
+        _graph.Node[^1].Output.Add($"{_prefix}{_next++}_out");
+        return values;
+    }
+
+    /// <summary>0, 1, … up to a scalar.</summary>
+    public string Range(string count) => Op("Range", [Constant(new[] { 0L }), count, Constant(new[] { 1L })]);
+
     /// <summary>A constant; as a node, since initializers of old files would have to be inputs too.</summary>
     public string Constant<T>(T[] values, params long[] dims) where T : unmanaged
     {

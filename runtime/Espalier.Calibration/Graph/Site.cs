@@ -18,6 +18,8 @@ internal sealed class Site
     /// <summary>Window of a convolution; null for a matrix product.</summary>
     public Window? Window { get; init; }
     public List<Consumer> Consumers { get; } = [];
+    /// <summary>The axis whose moments are wanted for themselves; null where consumers want them alone.</summary>
+    public TensorAxis? Place { get; set; }
     public bool Covariance { get; set; }
 
     /// <summary>A grouped convolution whose groups are kept apart, for their covariances.</summary>

@@ -27,6 +27,19 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         known.Covariance |= covariance;
     }
 
+    /// <summary>An axis of an activation, whatever reads it.</summary>
+    public void Add(TensorAxis place)
+    {
+        if (!shapes.TryGetValue(place.Tensor, out var shape) || place.Axis >= shape.Length)
+        {
+            notes.Add($"No statistics of '{place.Tensor}': it is not in the main graph.");
+            return;
+        }
+        // Not shared with consumers: theirs may have a covariance, which takes passes of its own.
+        var site = new Site { Key = $"axis {place.Tensor} {place.Axis}", Activation = place.Tensor, Axis = place.Axis, Rank = shape.Length, Features = shape[place.Axis], Place = place };
+        if (_sites.TryAdd(site.Key, site)) _ordered.Add(site);
+    }
+
     // A transposed convolution contracts channels at one position: for the input's side it is a matrix product.
     private Site? Product(Consumer c)
     {

@@ -1,0 +1,209 @@
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>Scores of experts, and merging, on mixtures whose redundancy is planted.</summary>
+public class ExpertTests
+{
+    private const int Experts = 6, Width = 5, Hidden = 7, Outputs = 3;
+    private const double Lossless = 1e-4;
+    private const double Harmed = 1e-2;
+
+    /// <summary>
+    /// A mixture behind a layer of its own: every expert is evaluated, weighted by the softmax of the router, or with <paramref name="top"/> by what of it is at least the top-th.
+    /// </summary>
+    private static OnnxModel Mixture(int seed, Action<float[], float[], float[]>? edit = null, int top = 0, float[]? bias = null)
+    {
+        var g = new GraphBuilder(seed);
+        var random = new Random(seed);
+        string x = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "in", Planted.Inputs, Width));
+        float[] router = Planted.Floats(random, Width * Experts), up = Planted.Floats(random, Experts * Width * Hidden), down = Planted.Floats(random, Experts * Hidden * Outputs);
+        edit?.Invoke(router, up, down);
+        string logits = g.MatMul(x, g.Floats("router.weight", router, Width, Experts));
+        if (bias is not null) logits = g.Add(logits, g.Floats("router.bias", bias, Experts));
+        string p = g.Rename(g.Softmax(logits), "p");
+        if (top > 0)
+        {
+            string[] chosen = g.Nodes("TopK", 2, [p, g.Longs(top)]);
+            string least = g.Node("Gather", [chosen[0], g.Longs(top - 1)], ("axis", 1));
+            p = g.Mul(p, g.Node("Cast", [g.Node("Not", [g.Node("Less", [p, least])])], ("to", 1)));
+        }
+        string h = g.Relu(g.MatMul(g.Unsqueeze(x, 0), g.Floats("up", up, Experts, Width, Hidden)));
+        string y = g.MatMul(h, g.Floats("down", down, Experts, Hidden, Outputs));
+        y = g.Node("ReduceSum", [g.Mul(y, g.Unsqueeze(g.Transpose(p, 1, 0), 2)), g.Longs(0)], ("keepdims", 0));
+        return g.Output(g.Rename(y, "y"), "batch", Outputs).Build();
+    }
+
+    /// <summary>Expert <paramref name="to"/> becomes expert <paramref name="from"/>.</summary>
+    private static void Repeat(float[] router, float[] up, float[] down, int from, int to)
+    {
+        for (int i = 0; i < Width; i++) router[(i * Experts) + to] = router[(i * Experts) + from];
+        Array.Copy(up, from * Width * Hidden, up, to * Width * Hidden, Width * Hidden);
+        Array.Copy(down, from * Hidden * Outputs, down, to * Hidden * Outputs, Hidden * Outputs);
+    }
+
+    private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == GroupKind.Experts);
+
+    private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score, With compensate, int keep = Experts - 1)
+    {
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score, Compensate = compensate, AllowInexact = true }], Seed = 1 };
+        var statistics = Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], needs) : null;
+        var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
+        return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits, report, model);
+    }
+
+    /// <summary>Against the probabilities that the graph itself gives: their mean, or the mean of those among the two largest.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void Router_use_is_the_mean_probability_of_what_is_chosen(int top)
+    {
+        using var dense = Mixture(7, top: top);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Of(analysis);
+        var samples = Planted.Rows(3, 200, Planted.Inputs);
+        var signal = Assert.Single(SignalScores.Of(analysis, group, Criterion.RouterUse));
+        Assert.Equal(("p", 1, true, top), (signal.Tensor, signal.Axis, signal.IsDistribution, signal.Chosen));
+        var seen = Calibrator.Run(analysis, [samples, Planted.Rows(4, 100, Planted.Inputs)], new CalibrationRequest { Consumers = new HashSet<int>(), Signals = [signal] }).Signals[signal];
+
+        var proto = dense.Proto.Clone();
+        proto.Graph.Output.Add(new ValueInfoProto { Name = "p" });
+        using var open = dense.Derive(proto);
+        double[] mean = new double[Experts], share = new double[Experts];
+        foreach (var inputs in new[] { samples, Planted.Rows(4, 100, Planted.Inputs) })
+        {
+            using var session = Sessions.Open(open);
+            var p = (float[])session.Run(inputs.Values)["p"].Values;
+            foreach (float[] row in p.Chunk(Experts))
+            {
+                float least = row.OrderDescending().ElementAt(top > 0 ? top - 1 : Experts - 1);
+                for (int e = 0; e < Experts; e++)
+                    if (row[e] >= least) (mean[e], share[e]) = (mean[e] + (row[e] / 300.0), share[e] + (1 / 300.0));
+            }
+        }
+        for (int e = 0; e < Experts; e++)
+        {
+            Assert.Equal(mean[e], seen.Mean[e], 1e-5);
+            Assert.Equal(share[e], seen.Share[e], 1e-5);
+        }
+        Assert.Equal(top == 0, mean.Sum() > 0.99);
+    }
+
+    /// <summary>Rows at 0, 1, 5 and 6.5 on a line: (0, 1) join at 1, (5, 6.5) at 1.5, both at 6.5, where 5 is nearer to the centre 3.125 than 0 is.</summary>
+    [Fact]
+    public void Router_similarity_is_the_height_of_complete_linkage()
+    {
+        var g = new GraphBuilder(1);
+        string x = g.Relu(g.Linear(g.Input("x", "batch", 3), "in", 3, 2));
+        string p = g.Softmax(g.MatMul(x, g.Floats("router", [0, 1, 5, 6.5f, 2, 2, 2, 2], 2, 4)));
+        string y = g.MatMul(g.Relu(g.MatMul(g.Unsqueeze(x, 0), g.Weight("up", 4, 2, 3))), g.Weight("down", 4, 3, 2));
+        g.Output(g.Rename(g.Node("ReduceSum", [g.Mul(y, g.Unsqueeze(g.Transpose(p, 1, 0), 2)), g.Longs(0)], ("keepdims", 0)), "y"), "batch", 2);
+        using var model = g.Build();
+        var analysis = AxisAnalysis.Of(model);
+        var group = Of(analysis);
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.RouterSimilarity } }, null)[group.Id];
+        double[] expected = [6.5, 1, 6.5, 1.5];
+        for (int e = 0; e < 4; e++) Assert.Equal(expected[e] / expected.Average(), scores[e], 1e-9);
+        Assert.True(scores[2] > scores[0], "of two heads of one height the one that is nearer to the centre stays");
+    }
+
+    /// <summary>Experts 1 and 4 are one: router rows tell, and merging gives the one that stays the probability of both. Norms do not see it, and plain removal loses half of what the two gave.</summary>
+    [Theory]
+    [InlineData(Criterion.RouterSimilarity, With.Merge, false, true)]
+    [InlineData(Criterion.RouterSimilarity, With.Merge, true, true)]
+    [InlineData(Criterion.RouterSimilarity, With.None, false, false)]
+    [InlineData(Criterion.L2, With.Merge, false, false)]
+    [InlineData(Criterion.L2, With.None, false, false)]
+    public void Duplicate_experts_are_merged_without_loss(Criterion score, With with, bool bias, bool lossless)
+    {
+        using var dense = Mixture(3, (router, up, down) =>
+        {
+            for (int i = 0; i < Hidden * Outputs; i++) down[Hidden * Outputs + i] *= 2;
+            Repeat(router, up, down, 1, 4);
+        }, bias: bias ? new float[Experts] : null);
+        var (error, removed, _, _) = Slim(dense, score, with);
+        if (score == Criterion.RouterSimilarity) Assert.Contains(Assert.Single(removed), (int[])[1, 4]);
+        else Assert.DoesNotContain(removed, e => e is 1 or 4);
+        Assert.True(lossless ? error < Lossless : error > Harmed, $"{error}");
+    }
+
+    /// <summary>Of three equal experts two go at once, into one.</summary>
+    [Fact]
+    public void Three_equal_experts_become_one()
+    {
+        using var dense = Mixture(5, (router, up, down) =>
+        {
+            Repeat(router, up, down, 0, 2);
+            Repeat(router, up, down, 0, 5);
+        });
+        var (error, removed, report, _) = Slim(dense, Criterion.RouterSimilarity, With.Merge, Experts - 2);
+        Assert.Equal(2, removed.Count(e => e is 0 or 2 or 5));
+        Assert.True(error < Lossless, $"{error}");
+        Assert.DoesNotContain(report.Notes, n => n.Contains("not merged", StringComparison.Ordinal));
+    }
+
+    /// <summary>Experts of independent weights are not averaged: the result is that of plain removal, and a note says so.</summary>
+    [Fact]
+    public void Unlike_experts_are_removed_as_they_are()
+    {
+        using var dense = Mixture(6);
+        var merged = Slim(dense, Criterion.RouterUse, With.Merge);
+        var plain = Slim(dense, Criterion.RouterUse, With.None);
+        Assert.Equal(plain.Removed, merged.Removed);
+        Assert.Equal(0, Planted.Error(plain.Model, merged.Model));
+        Assert.Contains(merged.Report.Notes, n => n.Contains("1 of the 1 removed units", StringComparison.Ordinal) && n.Contains("unlike", StringComparison.Ordinal));
+    }
+
+    /// <summary>The router never chooses expert 3, whose weights are the largest: use sees it, norms do not.</summary>
+    [Theory]
+    [InlineData(Criterion.RouterUse, true)]
+    [InlineData(Criterion.L2, false)]
+    public void Router_use_finds_an_expert_that_is_never_chosen(Criterion score, bool found)
+    {
+        using var dense = Mixture(2, (_, up, _) =>
+        {
+            for (int i = 0; i < Width * Hidden; i++) up[(3 * Width * Hidden) + i] *= 5;
+        }, bias: [0, 0, 0, -100, 0, 0]);
+        var (error, removed, _, _) = Slim(dense, score, With.None);
+        Assert.Equal(found, removed.Contains(3));
+        Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
+    }
+
+    /// <summary>On a trained mixture merging is never worse than plain removal, in nats per character.</summary>
+    [Theory]
+    [InlineData(Criterion.RouterUse)]
+    [InlineData(Criterion.RouterSimilarity)]
+    public void On_the_trained_mixture_merging_is_not_worse_than_removal(Criterion score)
+    {
+        using var dense = OnnxModel.Open(Assets.Path("moe.onnx"));
+        var analysis = AxisAnalysis.Of(dense);
+        var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense, new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
+        var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense, new DataOptions { Samples = 16, Vocabulary = Assets.Path("moe-alphabet.json") });
+        double Nats(With with)
+        {
+            var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
+            var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null);
+            // No two experts of it are alike.
+            Assert.Equal(with == With.Merge ? 4 : 0, report.Notes.Count(n => n.StartsWith("4 of the 4 removed units", StringComparison.Ordinal)));
+            using var session = Sessions.Open(slim);
+            return test.Average(s =>
+            {
+                var ids = (long[])s["input_ids"].Values;
+                var logits = (float[])session.Run(s.Values)["logits"].Values;
+                int size = logits.Length / ids.Length;
+                return Enumerable.Range(0, ids.Length - 1).Average(t =>
+                {
+                    var row = logits.AsSpan(t * size, size).ToArray();
+                    double most = row.Max();
+                    return most + Math.Log(row.Sum(v => Math.Exp(v - most))) - row[ids[t + 1]];
+                });
+            });
+        }
+        double merged = Nats(With.Merge), plain = Nats(With.None);
+        Assert.InRange(merged, 0.5, plain + 1e-6);
+    }
+}
