@@ -333,6 +333,20 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("similarity", "blockSimilarity")]
+    [InlineData("angle", "blockAngle")]
+    [InlineData("divergence", "outputDivergence")]
+    [InlineData("random", "random")]
+    public void Every_score_of_depth_stands_in_the_report(string word, string criterion)
+    {
+        var slim = Run("slim", Assets.Path("gpt.onnx"), "-o", Out, "--drop-sublayers", "1", "--depth-score", word, "--samples", "2", "--dim", "sequence=16", "--report", At("slim.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("drop")[0].GetProperty("score").GetString());
+        Assert.Equal(1, report.RootElement.GetProperty("blocks").GetArrayLength());
+    }
+
+    [Theory]
     [InlineData("sum")]
     [InlineData("mean")]
     [InlineData("max")]
