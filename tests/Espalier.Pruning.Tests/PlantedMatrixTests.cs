@@ -55,6 +55,8 @@ public sealed class PlantedMatrixTests
         }, bent: false), Axis.Neurons, 0.5, [], SeesDependence, [Width]),
         // A head whose values its own output projection maps to nothing: loud before and after, and nothing comes of it. Who runs the model without it sees that.
         ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], [.. SeesDependence, Preset.Kwon], [6, Width]),
+        // A head that writes only where nothing reads: noise to the output, signal to whoever looks no further than the next product.
+        ["head that nothing reads"] = new(() => Attention(unread: 1), Axis.Heads, 0.75, [1], [Preset.Kwon], [6, Width]),
     };
 
     public static TheoryData<string> Names => [.. Networks.Keys];
@@ -79,24 +81,29 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Attention(int deficient)
+    private static OnnxModel Attention(int deficient = -1, int unread = -1)
     {
         const int heads = 4, dim = 4, all = heads * dim;
         var random = new Random(3);
         float[] v = Planted.Floats(random, Width * all), o = Planted.Floats(random, all * Width);
         // Values have two equal halves in this head, and the output projection takes their difference.
-        for (int d = 0; d < dim / 2; d++)
+        for (int d = 0; d < dim / 2 && deficient >= 0; d++)
         {
             int a = (deficient * dim) + d, c = a + (dim / 2);
             for (int i = 0; i < Width; i++) v[(i * all) + c] = v[(i * all) + a];
             for (int k = 0; k < Width; k++) o[(c * Width) + k] = -o[(a * Width) + k];
         }
+        float[] head = Planted.Floats(random, Width * Width);
+        for (int row = 0; row < all && unread >= 0; row++)
+            for (int k = 0; k < Width; k++) o[(row * Width) + k] = (k >= Width / 2) == (row / dim == unread) ? (row / dim == unread ? 8 : 2) * o[(row * Width) + k] : 0;
+        for (int k = 0; k < Width * Width && unread >= 0; k++) if (k / Width >= Width / 2) head[k] = 0;
         var g = new GraphBuilder(3);
         string x = g.Input("x", "batch", 6, Width);
         string Split(string t) => g.SplitHeads(t, heads, dim);
         var (q, key) = (Split(g.MatMul(x, g.Weight("q", Width, all))), Split(g.MatMul(x, g.Weight("k", Width, all))));
         string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(g.MatMul(x, g.Floats("v", v, Width, all)))), all);
-        g.Output(g.Rename(g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width)), "y"), "batch", 6, Width);
+        y = g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width));
+        g.Output(g.Rename(unread < 0 ? y : g.MatMul(y, g.Floats("head", head, Width, Width)), "y"), "batch", 6, Width);
         return g.Build();
     }
 
