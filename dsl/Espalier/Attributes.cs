@@ -158,6 +158,12 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
     /// <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
     /// </summary>
     public string? ScoreFile { get; set; }
+
+    /// <summary>
+    /// The method that <see cref="Criterion.Method"/> calls: static, in the policy class, from a <see cref="ScoredGroup"/> to one number per unit (any <c>IEnumerable&lt;double&gt;</c>), not
+    /// negative; the highest stay. The build runs it once per group: <c>[Score(Criterion.Method, Method = nameof(Rank))]</c>.
+    /// </summary>
+    public string? Method { get; set; }
 }
 
 /// <summary>How the weights that read a rule's groups make up for what is removed; as the preset says without this attribute.</summary>

@@ -94,6 +94,9 @@ public sealed record PruneRule
     /// <summary>The file that <see cref="Criterion.File"/> reads, relative to the project or the working directory; null for every other criterion.</summary>
     public string? ScoreFile { get; init; }
 
+    /// <summary>The policy's static method that <see cref="Criterion.Method"/> calls; null for every other criterion.</summary>
+    public string? ScoreMethod { get; init; }
+
     /// <summary>How readers of the group make up for what is removed; null as the preset says.</summary>
     public With? Compensate { get; init; }
 

@@ -76,6 +76,8 @@ public enum Criterion
     BetaRank,
     /// <summary>Numbers from a file: a JSON object that maps names of groups to one number per unit, the higher, the more the unit matters.</summary>
     File,
+    /// <summary>From a method of the policy class, which the build runs (see <see cref="ScoreAttribute.Method"/>).</summary>
+    Method,
     /// <summary>One minus the cosine similarity of a block's input and output (ShortGPT, arXiv:2403.03853). For sublayers and blocks; needs calibration.</summary>
     BlockSimilarity,
     /// <summary>

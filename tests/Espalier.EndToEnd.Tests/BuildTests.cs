@@ -115,6 +115,40 @@ public sealed class BuildTests(PackedFeed feed)
     }
 
     [Fact]
+    public void Scores_of_a_policy_come_from_its_own_method()
+    {
+        static string Policy(string body) => $$"""
+            using System.Collections.Generic;
+            using System.Linq;
+            using Espalier;
+
+            namespace App;
+
+            [PruningPolicy("models/tiny.onnx")]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, "first*", Keep = 0.5, RoundTo = 1)]
+                [Score(Criterion.Method, Method = nameof(Rank))]
+                public static partial Rule Channels { get; }
+
+                static IEnumerable<double> Rank(ScoredGroup group) => {{body}};
+            }
+            """;
+        var app = new Workspace(feed, "Ranked").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", """
+                foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
+                """)
+            .Write("Policy.cs", Policy("Enumerable.Range(0, group.Units).Select(u => group.Weights.Any(w => w.UnitOf.Contains(u)) ? (double)u : 0)"));
+        app.Build().Succeeds();
+        app.Run(app.Output("Ranked.dll")).Succeeds().Says("first lost 0 1 2 3");
+        var rule = ReportJson.Parse(File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json"))).Plan.Prune[0];
+        Assert.Equal(("Rank", Criterion.Method, null), (rule.ScoreMethod, rule.Score, rule.ScoreFile));
+
+        app.Write("Policy.cs", Policy("[1.0]")).Build("--no-restore").Fails().Says("gave 1 scores for group 'first', which has 8 units");
+        app.Write("Policy.cs", Policy("throw new System.InvalidOperationException(\"no rank\")")).Build("--no-restore").Fails().Says("Scoring method App.SlimTiny.Rank threw InvalidOperationException: no rank");
+    }
+
+    [Fact]
     public void A_design_time_build_writes_the_manifest_and_slims_nothing()
     {
         var app = new Workspace(feed, "Design").Model().Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", Policy);

@@ -211,10 +211,12 @@ public class DiagnosticTests
     [Theory]
     [InlineData("[{|ESP0015:Prune(Axis.Blocks, Keep = 0.5)|}]", "Blocks does not go with [Prune]. Sublayers and Blocks go with [Drop].")]
     [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
+    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.Method)|}]", "Method does not go with [Score] without Method. Name the policy's static method that scores: Method = nameof(…).")]
+    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.L1, Method = \"Rank\")|}]", "Method does not go with Criterion.L1. Only Criterion.Method calls one.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockAngle)|}]", "BlockAngle does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]", "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]", "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score((Criterion)99)|}]", "99 does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File)|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File, ScoreFile = \"\")|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
@@ -229,7 +231,7 @@ public class DiagnosticTests
     [Theory]
     [MemberData(nameof(OfUnits))]
     public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion) => Assert.Empty(await Harness.Diagnose(
-        Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{(criterion == Criterion.File ? ", ScoreFile = \"scores.json\"" : "")})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
+        Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{(criterion switch { Criterion.File => ", ScoreFile = \"scores.json\"", Criterion.Method => ", Method = \"Rank\"", _ => "" })})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
 
     [Fact]
     public async Task LatencyNeedsABudgetOfTime() => await Expect(

@@ -73,6 +73,7 @@ internal static class PlanJsonWriter
         json.Property("score", Camel(rule.Rule.Score));
         json.Property("aggregate", Camel(rule.Rule.Aggregate));
         json.Property("scoreFile", rule.Rule.ScoreFile);
+        json.Property("scoreMethod", rule.Rule.ScoreMethod);
         json.Property("compensate", Camel(rule.Rule.Compensate));
         json.Property("allowInexact", prune.AllowInexact);
         json.Property("location", "");

@@ -23,7 +23,7 @@ internal static class PolicyChecks
     };
 
     /// <summary>Criteria for units that need no calibration.</summary>
-    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File" };
+    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File", "Method" };
 
     /// <summary>Criteria for units that measure activations.</summary>
     private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence" };
@@ -96,6 +96,8 @@ internal static class PolicyChecks
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["File", "[Score] without ScoreFile", "Name the file that has the scores"]));
             else if (rule.ScoreFile is not null && rule.Score != "File")
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
+            if ((rule.Score == "Method") != (rule.ScoreMethod is { Length: > 0 }))
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", rule.Score == "Method" ? ["Method", "[Score] without Method", "Name the policy's static method that scores: Method = nameof(…)"] : ["Method", $"Criterion.{rule.Score}", "Only Criterion.Method calls one"]));
             if (!calibrated && rule.Score is not null && OfActivations.Contains(rule.Score))
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score]));
             if (!calibrated && rule.Compensate is "Merge" or "Bias" or "Affine" or "Rescale" or "LeastSquares")
@@ -106,7 +108,7 @@ internal static class PolicyChecks
             AtLeast(findings, site, "AtMost", drop.AtMost, 1);
             if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
             if (rule.Score is { } score && score is not ("BlockSimilarity" or "BlockAngle" or "OutputDivergence" or "Random"))
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, OutputDivergence or Random"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random"]));
             else if (rule.ScoreFile is not null)
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));
             if (rule.Aggregate != "Sum")

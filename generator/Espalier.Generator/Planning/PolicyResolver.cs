@@ -150,7 +150,7 @@ internal static class PolicyResolver
     }
 
     private static bool SameWish(RuleModel a, RuleModel b)
-        => a.Score == b.Score && a.Aggregate == b.Aggregate && a.ScoreFile == b.ScoreFile && a.Compensate == b.Compensate && a.Axis == b.Axis && a.Prune! with { Pattern = "" } == b.Prune! with { Pattern = "" };
+        => a.Score == b.Score && a.Aggregate == b.Aggregate && a.ScoreFile == b.ScoreFile && a.ScoreMethod == b.ScoreMethod && a.Compensate == b.Compensate && a.Axis == b.Axis && a.Prune! with { Pattern = "" } == b.Prune! with { Pattern = "" };
 
     private static List<ManifestBlock> Candidates(PolicyModel policy, Manifest manifest, RuleModel rule, List<Finding> findings)
     {

@@ -50,8 +50,9 @@ internal sealed record ContainerModel(string Keyword, string Name);
 /// <param name="Compensate">Compensation by name; null without <c>[Compensate]</c>.</param>
 /// <param name="Aggregate">Aggregate by name.</param>
 /// <param name="ScoreFile">The file of scores; null without.</param>
+/// <param name="ScoreMethod">The method that scores; null without.</param>
 internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune, DropModel? Drop, string? Score, string? Compensate,
-    string Aggregate, string? ScoreFile)
+    string Aggregate, string? ScoreFile, string? ScoreMethod)
 {
     /// <summary>The axis by name.</summary>
     public string Axis => Prune?.Axis ?? Drop!.Axis;

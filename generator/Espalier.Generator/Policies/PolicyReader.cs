@@ -71,7 +71,8 @@ internal static class PolicyReader
             score is null ? null : EnumName(Argument(score, 0)),
             compensate is null ? null : EnumName(Argument(compensate, 0)),
             score is not null && Named(score, "Aggregate") is { } aggregate ? EnumName(aggregate) : "Sum",
-            score is null ? null : Named(score, "ScoreFile")?.Value as string);
+            score is null ? null : Named(score, "ScoreFile")?.Value as string,
+            score is null ? null : Named(score, "Method")?.Value as string);
     }
 
     private static string Pattern(AttributeData attribute) => Argument(attribute, 1)?.Value as string ?? "*";

@@ -50,7 +50,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var analysis = AxisAnalysis.Of(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
         var carried = ScoreFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, request.Project);
-        var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
+        using var scored = ScoreFiles.OfMethods(carried, analysis, (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group));
+        var job = new SlimJob(dense, analysis, scored.Plan, model.Axes.Dimensions, progress, cancellationToken)
         {
             Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
         };

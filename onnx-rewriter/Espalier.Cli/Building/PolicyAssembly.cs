@@ -39,6 +39,19 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
             yield return Guarded(plan, () => each.Current.ToTensors().ToDictionary(t => t.Name, StringComparer.Ordinal));
     }
 
+    /// <summary>Runs a rule's scoring method on a group.</summary>
+    /// <exception cref="EspalierException">The method is not there, it throws, or it gives something else than one number from 0 on per unit.</exception>
+    public double[] Score(PruningPlan plan, PruneRule rule, ScoredGroup group)
+    {
+        string name = $"{plan.Policy}.{rule.ScoreMethod}";
+        var found = Policy(plan.Policy)?.GetMethod(rule.ScoreMethod!, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [typeof(ScoredGroup)]);
+        if (found is null || !typeof(IEnumerable<double>).IsAssignableFrom(found.ReturnType))
+            throw new EspalierException($"{name}: there is no static method of that name from ScoredGroup to IEnumerable<double>, which [Score(Criterion.Method)] calls.");
+        double[] scores = Guarded($"Scoring method {name}", () => ((IEnumerable<double>)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [group], null)!).ToArray());
+        return scores.Length == group.Units && Array.TrueForAll(scores, s => double.IsFinite(s) && s >= 0) ? scores
+            : throw new EspalierException($"{name} gave {scores.Length} scores for group '{group.Name}', which has {group.Units} units and wants one number from 0 on for each.");
+    }
+
     /// <inheritdoc/>
     protected override Assembly? Load(AssemblyName assemblyName)
     {
@@ -54,7 +67,9 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     private Type? Policy(string name) => _assembly.GetTypes().FirstOrDefault(t => t.FullName?.Replace('+', '.') == name);
 
     /// <summary>The method is the user's code: what it throws is told as the user's error, with where it was thrown.</summary>
-    private static T Guarded<T>(PruningPlan plan, Func<T> step)
+    private static T Guarded<T>(PruningPlan plan, Func<T> step) => Guarded($"Calibration method {plan.Calibration!.Method} of policy {plan.Policy}", step);
+
+    private static T Guarded<T>(string method, Func<T> step)
     {
         try
         {
@@ -64,7 +79,7 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
         {
             var where = e.StackTrace?.Split('\n', StringSplitOptions.TrimEntries).FirstOrDefault() ?? "";
             throw new EspalierException(
-                $"Calibration method {plan.Calibration!.Method} of policy {plan.Policy} threw {e.GetType().Name}: {e.Message} ({where}). "
+                $"{method} threw {e.GetType().Name}: {e.Message} ({where}). "
                 + "It runs while the project is built, with the project's folder as the current directory.", e);
         }
     }

@@ -1,3 +1,7 @@
+using System.Text.Json;
+using Espalier.Axes;
+using Espalier.Pruning;
+
 namespace Espalier.Cli.Building;
 
 /// <summary>Files of scores that the rules of a policy name, relative to the project.</summary>
@@ -11,7 +15,39 @@ internal static class ScoreFiles
 
     /// <summary>The plan that was carried out, with the paths as the policy states them.</summary>
     public static PruningPlan AsStated(PruningPlan carried, PruningPlan stated)
-        => carried with { Prune = [.. carried.Prune.Select(r => r.ScoreFile is null ? r : r with { ScoreFile = stated.Prune.First(s => s.Name == r.Name).ScoreFile })] };
+        => carried with
+        {
+            Prune = [.. carried.Prune.Select(r => r.ScoreFile is null || stated.Prune.First(s => s.Name == r.Name) is not { } own ? r
+                : own.ScoreMethod is { } method ? r with { Score = Criterion.Method, ScoreFile = null, ScoreMethod = method } : r with { ScoreFile = own.ScoreFile })],
+        };
+
+    /// <summary>The plan with what the policy's own methods score in files, for as long as it is carried out.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="analysis">The model.</param>
+    /// <param name="score">Calls the rule's method.</param>
+    public static MethodScores OfMethods(PruningPlan plan, AxisAnalysis analysis, Func<PruneRule, ScoredGroup, double[]> score)
+    {
+        var files = new List<string>();
+        var rules = plan.Prune.Select(rule =>
+        {
+            if (rule.ScoreMethod is null) return rule;
+            var groups = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen && rule.Groups?.Contains(g.Name) != false).ToList();
+            files.Add(Path.GetTempFileName());
+            File.WriteAllText(files[^1], JsonSerializer.Serialize(groups.ToDictionary(g => g.Name, g => score(rule, ScoredGroups.Of(analysis, g)))));
+            return rule with { Score = Criterion.File, ScoreFile = files[^1], ScoreMethod = null };
+        }).ToList();
+        return new(plan with { Prune = rules }, files);
+    }
+
+    /// <summary>A plan with files that go when it is carried out.</summary>
+    internal sealed record MethodScores(PruningPlan Plan, IReadOnlyList<string> Files) : IDisposable
+    {
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            foreach (string file in Files) File.Delete(file);
+        }
+    }
 
     /// <summary>Full paths of those that exist.</summary>
     public static IEnumerable<string> Of(PruningPlan plan, string project)

@@ -10,7 +10,7 @@ internal static class Stamp
     /// <summary>The stamp of one policy.</summary>
     /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
     /// <param name="model">The model.</param>
-    /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the plan calls a calibration method.</param>
+    /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the plan calls a method of the policy.</param>
     public static string Of(PruningPlan plan, BuildModel model, BuildRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -33,7 +33,7 @@ internal static class Stamp
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
         foreach (var file in ModelFiles.Of(model.Path)) Content(file);
         foreach (var file in ScoreFiles.Of(plan, request.Project)) Content(file);
-        if (plan.Calibration?.Method is not null)
+        if (plan.Calibration?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
         {
             CodeClosure.Append(request.Assembly!, plan.Policy, hash);
             foreach (var file in request.References.Concat(request.Inputs).Where(File.Exists).Order(StringComparer.Ordinal)) Content(file);
