@@ -24,8 +24,8 @@ public sealed class Compensator
     /// <param name="method">How the readers of a group make up for it, per group number.</param>
     /// <param name="statistics">What calibration measured on the dense model; null without calibration.</param>
     /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
-    /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it; null to fit all to the dense model's activations.</param>
+    /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
     public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null)
     {

@@ -21,6 +21,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
     private bool _isWarm;
+    private Dictionary<string, long[]>? _denseShapes;
 
     /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
@@ -65,7 +66,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     {
         var wanted = analysis.Consumers.Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
         var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
-        var (dense, left) = (Sites(analysis.Model), Sites(slim));
+        // Every stage asks for other consumers of the same dense model: its shapes are found once.
+        _denseShapes ??= Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
+        var (dense, left) = (Sites(analysis.Model, _denseShapes), Sites(slim, Shapes.Of(slim, tensors, samples[0], cancellationToken)));
         // Experts and groups of a convolution are fitted to the dense model's statistics.
         var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
             .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
@@ -78,9 +81,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         foreach (var batch in heldOut) run.Add(batch, cancellationToken);
         return run.Finish().SelectMany(f => f.Site.Consumers.Select(c => (c.Id, f.Statistics))).ToDictionary(p => p.Id, p => p.Statistics);
 
-        IReadOnlyList<Site> Sites(OnnxModel model)
+        IReadOnlyList<Site> Sites(OnnxModel model, Dictionary<string, long[]> shapes)
         {
-            var sites = new Sites(GraphFacts.WeightShapes(model), Shapes.Of(model, tensors, samples[0], cancellationToken), _options.PositionsPerSample, []);
+            var sites = new Sites(GraphFacts.WeightShapes(model), shapes, _options.PositionsPerSample, []);
             foreach (var consumer in wanted) sites.Add(consumer, false);
             return sites.All;
         }

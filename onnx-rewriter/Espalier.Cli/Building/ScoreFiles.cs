@@ -28,13 +28,19 @@ internal static class ScoreFiles
     public static MethodScores OfMethods(PruningPlan plan, AxisAnalysis analysis, Func<PruneRule, ScoredGroup, double[]> score)
     {
         var files = new List<string>();
-        var rules = plan.Prune.Select(rule =>
+        var scored = plan.Prune.Select(rule =>
         {
-            if (rule.ScoreMethod is null) return rule;
+            if (rule.ScoreMethod is null) return (Rule: rule, Scores: (string?)null);
             var groups = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen && rule.Groups?.Contains(g.Name) != false).ToList();
+            return (Rule: rule, Scores: JsonSerializer.Serialize(ScoredGroups.Of(analysis, groups).ToDictionary(g => g.Name, g => score(rule, g))));
+        }).ToList();
+        // Files only after all methods have run: one that throws leaves none behind.
+        var rules = scored.Select(s =>
+        {
+            if (s.Scores is null) return s.Rule;
             files.Add(Path.GetTempFileName());
-            File.WriteAllText(files[^1], JsonSerializer.Serialize(groups.ToDictionary(g => g.Name, g => score(rule, ScoredGroups.Of(analysis, g)))));
-            return rule with { Score = Criterion.File, ScoreFile = files[^1], ScoreMethod = null };
+            File.WriteAllText(files[^1], s.Scores);
+            return s.Rule with { Score = Criterion.File, ScoreFile = files[^1], ScoreMethod = null };
         }).ToList();
         return new(plan with { Prune = rules }, files);
     }

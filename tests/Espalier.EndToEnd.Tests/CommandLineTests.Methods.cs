@@ -1,0 +1,181 @@
+using System.Text.Json;
+using Espalier.Cli;
+using Espalier.TestKit;
+
+namespace Espalier.EndToEnd.Tests;
+
+// The options that choose a method: each has its word, and stands in the report.
+public sealed partial class CommandLineTests
+{
+    [Theory]
+    [InlineData("uniform", "uniform", "--macs", "0.7")]
+    [InlineData("global", "global", "--macs", "0.7")]
+    [InlineData("divergence", "divergence", "--macs", "0.7")]
+    [InlineData("importance-linear", "importanceLinear", "--macs", "0.7")]
+    [InlineData("importance-sigmoid", "importanceSigmoid", "--macs", "0.7")]
+    [InlineData("importance-softmax", "importanceSoftmax", "--macs", "0.7")]
+    [InlineData("pq-index", "pqIndex")]
+    [InlineData("global-magnitude", "globalMagnitude", "--macs", "0.7")]
+    [InlineData("zeroth-order", "zerothOrder", "--macs", "0.7")]
+    [InlineData("search", "search", "--macs", "0.7")]
+    public void Every_allocation_has_its_word(string word, string name, params string[] budget)
+    {
+        var g = new GraphBuilder();
+        var x = g.Input("x", "n", 64);
+        x = g.Add(x, g.Linear(g.Relu(g.Linear(x, "a", 64, 512)), "b", 512, 64));
+        g.Output(g.Linear(g.Relu(g.Linear(x, "c", 64, 512)), "d", 512, 5));
+        var model = At("wide.onnx");
+        g.Build().Save(model);
+        var slim = Run(["slim", model, "-o", Out, "--allocate", word, .. budget, "--score", "l1", "--compensate", "none", "--report", At("wide.json")]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("wide.json")));
+        Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("allocate").GetString());
+        Assert.Contains(report.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept").GetInt32() < group.GetProperty("size").GetInt32());
+    }
+
+    [Theory]
+    [InlineData(null, null, "magnitude", "l2", "oneShot")]
+    [InlineData(null, "DATA", "best", "optimalBrain", "sequential")]
+    [InlineData("flap", null, "flap", "variance", "oneShot")]
+    [InlineData("zip-lm", "DATA", "zipLm", "optimalBrain", "oneShot")]
+    [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "iterative")]
+    public void A_preset_says_what_the_options_leave_open(string? preset, string? data, string name, string score, string schedule)
+    {
+        var g = new GraphBuilder();
+        var x = g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 8);
+        g.Output(g.Linear(g.Relu(g.Linear(x, "c", 8, 64)), "d", 64, 5));
+        g.Build().Save(At("small.onnx"));
+        File.WriteAllBytes(At("x.npy"), Npy(32, 8, new Random(1)));
+        string[] options = [.. preset is null ? [] : new[] { "--preset", preset }, .. data is null ? [] : new[] { "--calibrate", At("x.npy") }];
+        var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--report", At("small.json"), .. options]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
+        var plan = report.RootElement.GetProperty("plan");
+        Assert.Equal((name, schedule), (plan.GetProperty("preset").GetString(), plan.GetProperty("schedule").GetString()));
+        Assert.Equal(score, plan.GetProperty("prune")[0].GetProperty("score").GetString());
+        Assert.Contains(name is "magnitude" ? "magnitude" : preset ?? name, Run("presets").Text, StringComparison.Ordinal);
+        Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
+    }
+
+    [Theory]
+    [InlineData(null, "kullbackLeibler")]
+    [InlineData("top1", "top1")]
+    [InlineData("kullback-leibler", "kullbackLeibler")]
+    [InlineData("jensen-shannon", "jensenShannon")]
+    [InlineData("cosine", "cosine")]
+    [InlineData("relative-error", "relativeError")]
+    public void Every_divergence_chooses_and_stands_in_the_report(string? word, string metric)
+    {
+        string[] option = word is null ? [] : ["--divergence", word];
+        var slim = Run(["slim", Model, "-o", Out, "--macs", "0.6", "--score", "l2", "--allocate", "divergence", "--compensate", "none", .. option, "--report", At("slim.json")]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(metric, report.RootElement.GetProperty("plan").GetProperty("divergenceMetric").GetString());
+    }
+
+    [Theory]
+    [InlineData("none", "none")]
+    [InlineData("bias", "bias")]
+    [InlineData("affine", "affine")]
+    [InlineData("rescale", "rescale")]
+    [InlineData("least-squares", "leastSquares")]
+    public void Every_compensation_stands_in_the_report_and_changes_the_file(string word, string method)
+    {
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "l2", "--seed", "3"];
+        Assert.Equal(0, Run([.. slim, "--compensate", "none"]).Code);
+        var plain = File.ReadAllBytes(Out);
+        var compensated = Run([.. slim, "--compensate", word, "--report", At("slim.json")]);
+        Assert.True(compensated.Code == 0, compensated.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(method, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("compensate").GetString());
+        Assert.Equal(word == "none", plain.SequenceEqual(File.ReadAllBytes(Out)));
+    }
+
+    [Theory]
+    [InlineData("l1", "l1")]
+    [InlineData("l2", "l2")]
+    [InlineData("random", "random")]
+    [InlineData("variance", "variance")]
+    [InlineData("wanda", "wanda")]
+    [InlineData("optimal-brain", "optimalBrain")]
+    [InlineData("norm-scale", "normScale")]
+    [InlineData("lamp", "lamp")]
+    [InlineData("geometric-median", "geometricMedian")]
+    [InlineData("fluctuation", "fluctuation")]
+    [InlineData("activation-share", "activationShare")]
+    [InlineData("router-use", "routerUse")]
+    [InlineData("router-similarity", "routerSimilarity")]
+    [InlineData("attention-received", "attentionReceived")]
+    [InlineData("beta-rank", "betaRank")]
+    public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
+    {
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", word, "--report", At("slim.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
+        Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
+        // Only the scores of activations ask for data.
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("similarity", "blockSimilarity")]
+    [InlineData("angle", "blockAngle")]
+    [InlineData("divergence", "outputDivergence")]
+    [InlineData("random", "random")]
+    public void Every_score_of_depth_stands_in_the_report(string word, string criterion)
+    {
+        var slim = Run("slim", Assets.Path("gpt.onnx"), "-o", Out, "--drop-sublayers", "1", "--depth-score", word, "--samples", "2", "--dim", "sequence=16", "--report", At("slim.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("drop")[0].GetProperty("score").GetString());
+        Assert.Equal(1, report.RootElement.GetProperty("blocks").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("sum")]
+    [InlineData("mean")]
+    [InlineData("max")]
+    [InlineData("median")]
+    [InlineData("product")]
+    public void Every_aggregate_stands_in_the_report(string word)
+    {
+        Assert.Equal(0, Run("slim", Model, "-o", Out, "--neurons", "0.5", "--aggregate", word, "--report", At("slim.json")).Code);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.Equal(word, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("aggregate").GetString());
+    }
+
+    /// <summary>Max keeps a neuron that one weight needs, product drops what is nothing in one: the model's two weights do not agree.</summary>
+    [Fact]
+    public void The_aggregate_decides_what_stays()
+    {
+        var bytes = new List<byte[]>();
+        foreach (var word in new[] { "sum", "mean", "max", "product" })
+        {
+            Assert.Equal(0, Run("slim", Model, "-o", Out, "--neurons", "0.75", "--score", "l1", "--aggregate", word).Code);
+            bytes.Add(File.ReadAllBytes(Out));
+        }
+        Assert.Equal(bytes[0], bytes[1]);
+        Assert.NotEqual(bytes[0], bytes[2]);
+        Assert.NotEqual(bytes[0], bytes[3]);
+        Assert.NotEqual(bytes[2], bytes[3]);
+    }
+
+    [Fact]
+    public void A_file_of_scores_decides_what_stays()
+    {
+        File.WriteAllText(At("scores.json"), $$"""{"up": [{{string.Join(", ", Enumerable.Range(0, 32).Select(u => u % 4 < 2 ? 1 : 0))}}]}""");
+        foreach (string[] asked in (string[][])[["--score-file", At("scores.json")], ["--score", "file", "--score-file", At("scores.json")]])
+        {
+            var slim = Run(["slim", Model, "-o", Out, "--neurons", "0.5", "--report", At("slim.json"), .. asked]);
+            Assert.True(slim.Code == 0, slim.Error);
+            using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+            Assert.Equal(Enumerable.Range(0, 32).Where(u => u % 4 >= 2), report.RootElement.GetProperty("removed").GetProperty("up.weight").GetProperty("1").EnumerateArray().Select(e => e.GetInt32()));
+            Assert.Equal(0, Run("verify", Model, Out, "--report", At("slim.json")).Code);
+        }
+        File.WriteAllText(At("scores.json"), """{"up": [1, 2, 3]}""");
+        var refused = Run("slim", Model, "-o", At("other.onnx"), "--neurons", "0.5", "--score-file", At("scores.json"));
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("has 3 scores for group 'up', which has 32 units.", refused.Error, StringComparison.Ordinal);
+    }
+}
