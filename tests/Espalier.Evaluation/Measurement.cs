@@ -58,11 +58,17 @@ internal static class Measurement
     public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed) => Presets.Complete(new PruningPlan
     {
         Preset = preset,
-        Prune = [.. task.Axes.Select(axis => new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels ? ChannelMultiple : 1 })
-            .Where(rule => analysis.Groups.Any(g => g.Exactness == Exactness.Exact && g.Kind.ToString() == rule.Axis.ToString()))],
+        Prune = [.. Axes(task, preset).Select(axis => new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels ? ChannelMultiple : 1, AllowInexact = axis == Axis.Experts })
+            .Where(rule => analysis.Groups.Any(g => (g.Exactness == Exactness.Exact || rule.AllowInexact) && g.Kind.ToString() == rule.Axis.ToString()))],
         Budget = new Budget(Macs: ratio),
         Seed = seed,
     }, hasData: true);
+
+    /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
+    private static IEnumerable<Axis> Axes(Task task, Preset preset) => Presets.Of(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
+
+    /// <summary>Draws that can differ: a method without data and without chance has one.</summary>
+    public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Of(preset).NeedsCalibration ? 1 : draws;
 
     /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
     private sealed class Remembering(IModelProbe probe) : IModelProbe

@@ -16,7 +16,7 @@ internal static class Page
 
             Made by `dotnet run -c Release --project tests/Espalier.Evaluation` from `results.tsv`, not by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim
             network on held-out data, against the bound on the multiply-accumulates; no training. Median over draws of the calibration data, with the range; calibration and test data are disjoint.
-            `espalier presets` says what each method is. Channels stay multiples of 4. Processor time is that of calibrating and slimming at one budget, memory the peak of a process that also evaluates.
+            `espalier presets` says what each method is. Channels stay multiples of 4. Processor time is that of calibrating and slimming at the first budget, memory the peak of a process that also evaluates.
             A dash: the method has nothing of its kind to remove there, or cannot remove as much.
 
             """.ReplaceLineEndings("\n"));
@@ -67,7 +67,7 @@ internal static class Page
                 if (median == best[i]) figure = $"**{figure}**";
                 return scores.Max() > scores.Min() ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})") : figure;
             });
-            page.Append(CultureInfo.InvariantCulture, $"| {Presets.Of(method.Key).Title} | {string.Join(" | ", cells)} | {Median(method.Select(r => r.Seconds)):0.0} | {method.Max(r => r.Megabytes):0} |\n");
+            page.Append(CultureInfo.InvariantCulture, $"| {Presets.Of(method.Key).Title} | {string.Join(" | ", cells)} | {Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds))):0.0} | {method.Max(r => r.Megabytes):0} |\n");
         }
         page.Append('\n');
     }

@@ -24,10 +24,11 @@ foreach (var task in tasks)
     if (!results.Has(task.Name, Preset.Magnitude, 1, 0, options.Most)) Measure(Preset.Magnitude, [1], 1);
     foreach (var preset in options.Presets)
     {
-        double[] missing = [.. options.Ratios.Where(r => Enumerable.Range(0, options.Draws).Any(d => !results.Has(task.Name, preset, r, d, options.Most)))];
+        int draws = Measurement.Draws(preset, options.Draws);
+        double[] missing = [.. options.Ratios.Where(r => Enumerable.Range(0, draws).Any(d => !results.Has(task.Name, preset, r, d, options.Most)))];
         if (missing.Length == 0) continue;
         Console.Error.WriteLine($"{task.Name} {preset}");
-        Measure(preset, missing, options.Draws);
+        Measure(preset, missing, draws);
     }
 
     void Measure(Preset preset, double[] ratios, int draws) => results.Add(
