@@ -49,6 +49,8 @@ public enum Preset
     Random,
     /// <summary>ThinK, static.</summary>
     ThinKStatic,
+    /// <summary>CSKV, its factorisation.</summary>
+    Cskv,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -78,6 +80,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
 
+    /// <summary>The products whose weights it factors; null where it removes units or depth.</summary>
+    public Products? LowRank { get; init; }
+
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
         || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.Spectrum or Criterion.RouterSimilarity or Criterion.File);
@@ -86,6 +91,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 /// <summary>The presets' methods.</summary>
 public static class Presets
 {
+    /// <summary>Parameters of keys and values that stay where neither a rank nor a budget is given; our number.</summary>
+    private const double HalfOfBoth = 0.5;
+
     private static readonly Dictionary<Preset, Method> Methods = new()
     {
         [Preset.Best] = new("Best", "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs as error; least squares, layer by layer",
@@ -114,6 +122,8 @@ public static class Presets
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK", "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all prompts, and the same for heads that share them",
             Criterion.QueryKey, With.None, Allocation.Uniform) { Units = Axis.HeadDims },
+        [Preset.Cskv] = new("CSKV", "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
+            null, With.None, Allocation.Uniform) { LowRank = Products.KeysAndValues },
     };
 
     /// <summary>The method of a preset.</summary>
@@ -140,8 +150,15 @@ public static class Presets
             prune = [.. prune.Where(r => r.Keep is not null || r.Axis == units)];
             if ((plan.Budget is not null || plan.Prune.Count == 0) && prune.All(r => r.Axis != units)) prune = [.. prune, new PruneRule { Name = method.Title, Axis = units }];
         }
+        var lowRank = plan.LowRank;
+        if (method.LowRank is { } products)
+        {
+            if (lowRank.Count == 0) lowRank = [new LowRankRule { Of = products, Keep = plan.Budget is null ? HalfOfBoth : null }];
+            prune = [.. prune.Where(r => r.Keep is not null)];
+        }
         return plan with
         {
+            LowRank = lowRank,
             Preset = preset,
             Prune = [.. prune.Select(r => r with
             {

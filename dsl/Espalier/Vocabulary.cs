@@ -180,6 +180,15 @@ public enum Metric
     RelativeError,
 }
 
+/// <summary>Which products with a weight a rule on ranks takes.</summary>
+public enum Products
+{
+    /// <summary>All that its pattern matches.</summary>
+    Any,
+    /// <summary>Of these, those that make keys and values of attention and no queries, found by the softmax that runs over the keys.</summary>
+    KeysAndValues,
+}
+
 /// <summary>In which order layers are pruned and made up for.</summary>
 public enum Schedule
 {

@@ -25,14 +25,16 @@ public static class Slimmer
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
+        var whole = plan;
+        plan = ForUnits(plan);
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic
             ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
-        if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
-            return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
         if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
-        var slim = Surgery.Apply(analysis, selection, edits);
-        return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, edits, notes));
+        edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
+        var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
+            ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Surgery.Apply(analysis, selection, edits);
+        return new SlimResult(slim.Model, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
     }
 
     /// <summary>What calibration must measure before <see cref="Run"/>.</summary>
@@ -43,6 +45,9 @@ public static class Slimmer
     public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
     {
         plan = Presets.Complete(plan, hasData: false);
+        var targets = LowRankTargets.Of(plan, analysis, []);
+        var (measuresInputs, data) = (Presets.Of(plan.Preset!.Value).NeedsCalibration, plan.Calibration is { Path: not null } or { Method: not null });
+        plan = ForUnits(plan);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
         bool heldOut = false, measures = false;
@@ -62,6 +67,11 @@ public static class Slimmer
             if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
+        var factored = targets.SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToList();
+        consumers.UnionWith(factored);
+        covariance.UnionWith(factored);
+        // Without data a weight is factored by its own numbers.
+        measures |= factored.Count > 0 && (measuresInputs || data);
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score is Criterion.BlockSimilarity or Criterion.BlockAngle))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
@@ -69,6 +79,9 @@ public static class Slimmer
         return !measures && blocks.Count == 0 && !RunsModels(plan) ? null
             : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, BlockAngles = plan.Drop.Any(r => r.Score == Criterion.BlockAngle), HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
     }
+
+    /// <summary>The plan for units and depth: without the budget where that is for ranks.</summary>
+    private static PruningPlan ForUnits(PruningPlan plan) => LowRankTargets.TakeBudget(plan) ? plan with { Budget = null } : plan;
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
