@@ -47,6 +47,8 @@ public enum Preset
     FinerCut,
     /// <summary>Random units: the floor that every method must beat.</summary>
     Random,
+    /// <summary>ThinK, static.</summary>
+    ThinKStatic,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -72,6 +74,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 
     /// <summary>What a method on depth removes; null where it removes units.</summary>
     public Axis? Depth { get; init; }
+
+    /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
+    public Axis? Units { get; init; }
 
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
@@ -107,6 +112,8 @@ public static class Presets
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
+        [Preset.ThinKStatic] = new("ThinK", "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all prompts, and the same for heads that share them",
+            Criterion.QueryKey, With.None, Allocation.Uniform) { Units = Axis.HeadDims },
     };
 
     /// <summary>The method of a preset.</summary>
@@ -126,6 +133,12 @@ public static class Presets
             if (drop.Count == 0) drop = [new DropRule { Name = method.Title, Axis = axis }];
             // A method on depth leaves units alone unless a rule says how many.
             prune = [.. prune.Where(r => r.Keep is not null)];
+        }
+        if (method.Units is { } units)
+        {
+            // Of other units it only takes what a rule says.
+            prune = [.. prune.Where(r => r.Keep is not null || r.Axis == units)];
+            if ((plan.Budget is not null || plan.Prune.Count == 0) && prune.All(r => r.Axis != units)) prune = [.. prune, new PruneRule { Name = method.Title, Axis = units }];
         }
         return plan with
         {
