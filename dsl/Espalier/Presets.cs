@@ -47,6 +47,8 @@ public enum Preset
     FinerCut,
     /// <summary>Random units: the floor that every method must beat.</summary>
     Random,
+    /// <summary>PERP, its closed-form part.</summary>
+    Perp,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -106,6 +108,7 @@ public static class Presets
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
+        [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
     };
 

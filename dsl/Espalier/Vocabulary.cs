@@ -202,7 +202,8 @@ public enum With
     Bias,
     /// <summary>
     /// One scale and shift per output channel, so that mean and variance of what the reader gives are the dense model's: what recalibrating batch norm is where it
-    /// was folded into the weights. Running statistics of batch norms that are left are measured anew. Needs calibration.
+    /// was folded into the weights. Running statistics of batch norms that are left are measured anew; scales and shifts of other
+    /// normalisations are fitted by least squares where layers are fitted one after the other (<see cref="Schedule.Sequential"/>; as in PERP, arXiv:2312.15230). Needs calibration.
     /// </summary>
     Affine,
     /// <summary>One scale per unit that is left, by least squares (Kwon et al., arXiv:2204.09656), and the bias that keeps the mean. Needs calibration.</summary>
