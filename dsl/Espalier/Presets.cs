@@ -47,6 +47,8 @@ public enum Preset
     FinerCut,
     /// <summary>Random units: the floor that every method must beat.</summary>
     Random,
+    /// <summary>ThinK, static.</summary>
+    ThinKStatic,
     /// <summary>PERP, its closed-form part.</summary>
     Perp,
 }
@@ -74,6 +76,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 
     /// <summary>What a method on depth removes; null where it removes units.</summary>
     public Axis? Depth { get; init; }
+
+    /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
+    public Axis? Units { get; init; }
 
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
@@ -108,8 +113,10 @@ public static class Presets
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
-        [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
+        [Preset.ThinKStatic] = new("ThinK", "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all prompts, and the same for heads that share them",
+            Criterion.QueryKey, With.None, Allocation.Uniform) { Units = Axis.HeadDims },
+        [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
     };
 
     /// <summary>The method of a preset.</summary>
@@ -129,6 +136,12 @@ public static class Presets
             if (drop.Count == 0) drop = [new DropRule { Name = method.Title, Axis = axis }];
             // A method on depth leaves units alone unless a rule says how many.
             prune = [.. prune.Where(r => r.Keep is not null)];
+        }
+        if (method.Units is { } units)
+        {
+            // Of other units it only takes what a rule says.
+            prune = [.. prune.Where(r => r.Keep is not null || r.Axis == units)];
+            if ((plan.Budget is not null || plan.Prune.Count == 0) && prune.All(r => r.Axis != units)) prune = [.. prune, new PruneRule { Name = method.Title, Axis = units }];
         }
         return plan with
         {

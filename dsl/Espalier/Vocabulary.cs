@@ -97,6 +97,11 @@ public enum Criterion
     /// SLEB, arXiv:2402.09025). Needs calibration.
     /// </summary>
     OutputDivergence,
+    /// <summary>
+    /// Mean square of a dimension of the queries times that of the keys, summed over heads (ThinK, arXiv:2407.21018, static). For what a product of two activations contracts; L2
+    /// elsewhere. Needs calibration.
+    /// </summary>
+    QueryKey,
 }
 
 /// <summary>

@@ -33,7 +33,8 @@ public sealed record SignalStatistics(double[] Mean, double[] Share);
 /// <summary>An axis of an activation.</summary>
 /// <param name="Tensor">The activation, in the main graph.</param>
 /// <param name="Axis">Its axis, from 0.</param>
-public sealed record TensorAxis(string Tensor, int Axis);
+/// <param name="Within">Another axis whose elements are kept apart, each with all elements of <paramref name="Axis"/>, one after the other; −1 for none.</param>
+public sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
 
 /// <summary>Mean and population variance of every element of a <see cref="TensorAxis"/> over all others.</summary>
 /// <param name="Mean">Mean per element.</param>

@@ -57,6 +57,7 @@ public static class Slimmer
             measures |= rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value);
             if (rule.Compensate > With.Merge || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
             if (rule.Score == Criterion.BetaRank) tensors.AddRange(groups.SelectMany(g => BetaRank.Tensors(places, g)));
+            if (rule.Score == Criterion.QueryKey) tensors.AddRange(groups.SelectMany(g => QueryKey.Tensors(places, g)));
             signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, rule.Score!.Value)));
             if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);

@@ -18,6 +18,7 @@ internal static class Measurement
     {
         using var dense = OnnxModel.Open(task.Model);
         var analysis = AxisAnalysis.Of(dense);
+        double[] items = task.Evaluate(dense);
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
@@ -28,12 +29,12 @@ internal static class Measurement
             {
                 if (ratio == 1)
                 {
-                    yield return new(task.Name, preset, 1, draw, task.Evaluate(dense), 1, 0, 0);
+                    yield return new(task.Name, preset, 1, draw, items.Average(), 0, 1, 0, 0);
                     continue;
                 }
                 var plan = Plan(task, analysis, preset, ratio, draw);
                 var before = process.TotalProcessorTime;
-                double score = double.NaN, macs = double.NaN;
+                double score = double.NaN, error = double.NaN, macs = double.NaN;
                 OnnxModel? slim = null;
                 try
                 {
@@ -47,9 +48,13 @@ internal static class Measurement
                 }
                 process.Refresh();
                 double seconds = (process.TotalProcessorTime - before).TotalSeconds;
-                if (slim is not null) score = task.Evaluate(slim);
+                if (slim is not null)
+                {
+                    double[] now = task.Evaluate(slim);
+                    (score, error) = (now.Average(), StandardError([.. now.Zip(items, (a, b) => a - b)]));
+                }
                 process.Refresh();
-                yield return new(task.Name, preset, ratio, draw, score, macs, seconds, process.PeakWorkingSet64 / 1e6);
+                yield return new(task.Name, preset, ratio, draw, score, error, macs, seconds, process.PeakWorkingSet64 / 1e6);
             }
         }
     }
@@ -63,6 +68,12 @@ internal static class Measurement
         Budget = new Budget(Macs: ratio),
         Seed = seed,
     }, hasData: true);
+
+    private static double StandardError(double[] differences)
+    {
+        double mean = differences.Average();
+        return Math.Sqrt(differences.Sum(d => (d - mean) * (d - mean)) / Math.Max(1, differences.Length - 1) / differences.Length);
+    }
 
     /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
     private static IEnumerable<Axis> Axes(Task task, Preset preset) => Presets.Of(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;

@@ -8,7 +8,7 @@ internal sealed record Options(IReadOnlyList<string> Networks, IReadOnlyList<Pre
     public static Options Parse(string[] args)
     {
         var networks = new List<string>();
-        var options = new Options(networks, Enum.GetValues<Preset>(), [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 3, 1000, false);
+        var options = new Options(networks, Enum.GetValues<Preset>(), [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 3, 2000, false);
         for (int i = 0; i < args.Length; i++)
         {
             switch (args[i])

@@ -22,6 +22,7 @@ internal static class Page
             """.ReplaceLineEndings("\n"));
         page.Append('\n');
         Goals(page, results);
+        Standing(page, results);
         foreach (string network in Task.Names)
         {
             var rows = results.Rows.Where(r => r.Network == network && r.Ratio < 1).ToList();
@@ -47,6 +48,30 @@ internal static class Page
             page.Append(CultureInfo.InvariantCulture, $"| {network} | {dense:0.0000} | {slim:0.0000} | {relative} | {bound} | {(reached ? "reached" : "missed")} |\n");
         }
         page.Append('\n');
+    }
+
+    /// <summary>The default against whichever of the others is best at each budget.</summary>
+    private static void Standing(StringBuilder page, Results results)
+    {
+        page.Append("## Best against the best of the others\n\nHow far Best is ahead (+) or behind (−) of the best other method at each budget, by medians, and in brackets that difference in standard errors over the held-out items ")
+            .Append("(both methods' differences from the dense network, taken as independent). Within two of them, the items do not tell the two apart; the best of many is favoured by chance.\n\n");
+        double[] ratios = [.. results.Rows.Where(r => r.Ratio < 1).Select(r => r.Ratio).Distinct().OrderDescending()];
+        page.Append("| network | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture))).Append(" |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append('\n');
+        foreach (string network in Task.Names.Where(n => results.Rows.Any(r => r.Network == n && r.Preset == Preset.Best && r.Ratio < 1)))
+            page.Append(CultureInfo.InvariantCulture, $"| {network} | ").AppendJoin(" | ", ratios.Select(r => Cell(network, r))).Append(" |\n");
+        page.Append('\n');
+
+        string Cell(string network, double ratio)
+        {
+            int sign = Task.IsNats(network) ? -1 : 1;
+            var methods = results.Rows.Where(r => r.Network == network && r.Ratio == ratio && !double.IsNaN(r.Score)).GroupBy(r => r.Preset)
+                .Select(g => (Preset: g.Key, Score: sign * Median(g.Select(r => r.Score)), Error: Median(g.Select(r => r.Error)))).ToList();
+            if (!methods.Exists(m => m.Preset == Preset.Best) || methods.Count < 2) return "–";
+            var best = methods.Single(m => m.Preset == Preset.Best);
+            var other = methods.Where(m => m.Preset != Preset.Best).MaxBy(m => m.Score);
+            double ahead = best.Score - other.Score, error = Math.Sqrt((best.Error * best.Error) + (other.Error * other.Error));
+            return string.Create(CultureInfo.InvariantCulture, $"{ahead:+0.0000;−0.0000} ({(error > 0 ? Math.Abs(ahead) / error : 0):0.0}) {Presets.Of(other.Preset).Title}");
+        }
     }
 
     private static void Network(StringBuilder page, string network, List<Row> rows, Results results)

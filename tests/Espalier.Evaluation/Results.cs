@@ -9,25 +9,26 @@ namespace Espalier.Evaluation;
 /// <param name="Ratio">Bound on the multiply-accumulates.</param>
 /// <param name="Draw">Number of the draw, and seed.</param>
 /// <param name="Score">The measure of the slim network; NaN where the method cannot meet the budget.</param>
+/// <param name="Error">Standard error over the held-out items of the difference from the dense network.</param>
 /// <param name="Macs">Multiply-accumulates that it came to, as a fraction.</param>
 /// <param name="Seconds">Processor time of calibrating and slimming.</param>
 /// <param name="Megabytes">Peak memory of the process, evaluation included.</param>
-internal sealed record Row(string Network, Preset Preset, double Ratio, int Draw, double Score, double Macs, double Seconds, double Megabytes)
+internal sealed record Row(string Network, Preset Preset, double Ratio, int Draw, double Score, double Error, double Macs, double Seconds, double Megabytes)
 {
-    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"{Network}\t{Preset}\t{Ratio:0.00}\t{Draw}\t{Score:0.0000}\t{Macs:0.0000}\t{Seconds:0.0}\t{Megabytes:0}");
+    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"{Network}\t{Preset}\t{Ratio:0.00}\t{Draw}\t{Score:0.0000}\t{Error:0.0000}\t{Macs:0.0000}\t{Seconds:0.0}\t{Megabytes:0}");
 
     public static Row Parse(string line)
     {
         string[] cells = line.Split('\t');
         double Number(int k) => double.Parse(cells[k], CultureInfo.InvariantCulture);
-        return new(cells[0], Enum.Parse<Preset>(cells[1]), Number(2), (int)Number(3), Number(4), Number(5), Number(6), Number(7));
+        return new(cells[0], Enum.Parse<Preset>(cells[1]), Number(2), (int)Number(3), Number(4), Number(5), Number(6), Number(7), Number(8));
     }
 }
 
 /// <summary>All rows, in a file that a stopped run goes on from: deleting rows makes them be measured again.</summary>
 internal sealed class Results(string path)
 {
-    private readonly List<(Row Row, int Most)> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : []).Select(l => (Row.Parse(l), int.Parse(l.Split('\t')[8], CultureInfo.InvariantCulture)))];
+    private readonly List<(Row Row, int Most)> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : []).Select(l => (Row.Parse(l), int.Parse(l.Split('\t')[9], CultureInfo.InvariantCulture)))];
 
     public IReadOnlyList<Row> Rows => [.. _rows.Select(r => r.Row)];
 
@@ -48,7 +49,7 @@ internal sealed class Results(string path)
             _rows.Add((row, most));
         }
         var ordered = _rows.OrderBy(r => Array.IndexOf(Task.Names, r.Row.Network)).ThenBy(r => r.Row.Preset).ThenByDescending(r => r.Row.Ratio).ThenBy(r => r.Row.Draw);
-        File.WriteAllLines(path, ordered.Select(r => $"{r.Row.ToText()}\t{r.Most}").Prepend("network\tpreset\tratio\tdraw\tscore\tmacs\tseconds\tmegabytes\tmost"));
+        File.WriteAllLines(path, ordered.Select(r => $"{r.Row.ToText()}\t{r.Most}").Prepend("network\tpreset\tratio\tdraw\tscore\terror\tmacs\tseconds\tmegabytes\tmost"));
     }
 }
 

@@ -10,9 +10,9 @@ namespace Espalier.Evaluation;
 /// <param name="Model">File of the dense model.</param>
 /// <param name="Axes">What is pruned.</param>
 /// <param name="Calibration">Inputs for the statistics: the draw of that number out of all calibration data.</param>
-/// <param name="Evaluate">The measure of a model.</param>
+/// <param name="Evaluate">The measure of a model on every held-out item: 1 or 0 for right or wrong, or nats per character of a window.</param>
 internal sealed record Task(string Name, string Model, Axis[] Axes,
-    Func<OnnxModel, int, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, double> Evaluate)
+    Func<OnnxModel, int, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, double[]> Evaluate)
 {
     private const int Batch = 100;
 
@@ -63,21 +63,21 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
         return [.. order.Take(count).Order().Select(i => all[i])];
     }
 
-    private static double Images(OnnxModel model, string folder, int most)
+    private static double[] Images(OnnxModel model, string folder, int most)
     {
         var samples = CalibrationData.Read(Path.Combine(folder, "t10k-images-idx3-ubyte.gz"), model, new DataOptions { Samples = most });
         var labels = Idx.Read(Path.Combine(folder, "t10k-labels-idx1-ubyte.gz")).Values;
         using var session = new ModelSession(model.ToBytes());
-        int right = 0;
+        var right = new double[samples.Count];
         for (int at = 0; at < samples.Count; at += Batch)
         {
             var batch = samples.Skip(at).Take(Batch).ToList();
             var logits = (float[])session.Run(Join(batch)).Values.First().Values;
             int classes = logits.Length / batch.Count;
             for (int k = 0; k < batch.Count; k++)
-                if (Largest(logits.AsSpan(k * classes, classes)) == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right++;
+                if (Largest(logits.AsSpan(k * classes, classes)) == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right[at + k] = 1;
         }
-        return (double)right / samples.Count;
+        return right;
     }
 
     /// <summary>Single images as one batch.</summary>
@@ -88,35 +88,35 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
         return [first with { Shape = [samples.Count, .. first.Shape.Skip(1)], Values = values }];
     }
 
-    private static double Verses(OnnxModel model, string assets, int most)
+    private static double[] Verses(OnnxModel model, string assets, int most)
     {
         string path = Path.Combine(assets, "bert-test.tsv");
         var samples = CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
         // The file's first column is the number of the class.
         var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count).Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
         using var session = new ModelSession(model.ToBytes());
-        int right = samples.Zip(labels).Count(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second);
-        return (double)right / samples.Count;
+        return [.. samples.Zip(labels).Select(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second ? 1.0 : 0)];
     }
 
-    private static double Nats(OnnxModel model, string assets, string name)
+    private static double[] Nats(OnnxModel model, string assets, string name)
     {
         using var session = new ModelSession(model.ToBytes());
-        double sum = 0;
-        long count = 0;
+        var nats = new List<double>();
         foreach (var window in Windows(assets, name, "lm-test.txt"))
         {
             var logits = (float[])session.Run(Sample(window[..^1]).Values).Values.First().Values;
             int classes = logits.Length / (window.Length - 1);
-            for (int k = 0; k < window.Length - 1; k++, count++)
+            double sum = 0;
+            for (int k = 0; k < window.Length - 1; k++)
             {
                 var row = logits.AsSpan(k * classes, classes);
                 double top = row[Largest(row)], total = 0;
                 foreach (float x in row) total += Math.Exp(x - top);
                 sum += top + Math.Log(total) - row[(int)window[k + 1]];
             }
+            nats.Add(sum / (window.Length - 1));
         }
-        return sum / count;
+        return [.. nats];
     }
 
     private static IEnumerable<long[]> Windows(string assets, string name, string file)

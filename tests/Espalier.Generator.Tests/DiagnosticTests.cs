@@ -138,6 +138,7 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }", "", "RouterUse")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "", "AttentionReceived")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }", "", "BetaRank")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }", "", "QueryKey")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
@@ -173,6 +174,12 @@ public class DiagnosticTests
     [Fact]
     public async Task TheFigureOfTheMessageCanBeReached() => Assert.Empty(await Harness.Diagnose(
         Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "[Budget(Macs = 0.753)]"), Tiny));
+
+    [Theory]
+    [InlineData("ShortGpt")]
+    [InlineData("ThinKStatic")]
+    public async Task APresetWithARuleOfItsOwnReachesWhatTheToolFinds(string preset) => Assert.Empty(await Harness.Diagnose(
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", $"[Budget(Macs = 0.5), Preset(Preset.{preset})]"), Tiny));
 
     [Fact]
     public async Task ARuleThatNamesNothingIsNotAlsoABudgetOutOfReach() => await Expect(

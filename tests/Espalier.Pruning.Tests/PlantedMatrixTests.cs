@@ -57,6 +57,10 @@ public sealed class PlantedMatrixTests
         ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], [.. SeesDependence, Preset.Kwon], [6, Width]),
         // A head that writes only where nothing reads: noise to the output, signal to whoever looks no further than the next product.
         ["head that nothing reads"] = new(() => Attention(unread: 1), Axis.Heads, 0.75, [1], [Preset.Kwon], [6, Width]),
+        // Nothing is asked for and nothing answers along this dimension of every head.
+        ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2], [.. Enum.GetValues<Preset>().Where(p => p != Preset.Random && Presets.Of(p).Depth is null)], [6, Width]),
+        // Loudly asked for, and nothing answers: a norm over both keeps it.
+        ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2], [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
     };
 
     public static TheoryData<string> Names => [.. Networks.Keys];
@@ -81,7 +85,7 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Attention(int deficient = -1, int unread = -1)
+    private static OnnxModel Attention(int deficient = -1, int unread = -1, bool deadInQueries = false, bool deadInKeys = false)
     {
         const int heads = 4, dim = 4, all = heads * dim;
         var random = new Random(3);
@@ -100,7 +104,11 @@ public sealed class PlantedMatrixTests
         var g = new GraphBuilder(3);
         string x = g.Input("x", "batch", 6, Width);
         string Split(string t) => g.SplitHeads(t, heads, dim);
-        var (q, key) = (Split(g.MatMul(x, g.Weight("q", Width, all))), Split(g.MatMul(x, g.Weight("k", Width, all))));
+        // Dimension 2 of every head.
+        string Dimension(string name, float factor) => factor == 1 ? g.Weight(name, Width, all)
+            : g.Floats(name, [.. Planted.Floats(random, Width * all).Select((w, i) => i % dim == 2 ? w * factor : w)], Width, all);
+        string wq = Dimension("q", deadInQueries ? 0 : deadInKeys ? 8 : 1), wk = Dimension("k", deadInKeys ? 0 : 1);
+        var (q, key) = (Split(g.MatMul(x, wq)), Split(g.MatMul(x, wk)));
         string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(g.MatMul(x, g.Floats("v", v, Width, all)))), all);
         y = g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width));
         g.Output(g.Rename(unread < 0 ? y : g.MatMul(y, g.Floats("head", head, Width, Width)), "y"), "batch", 6, Width);

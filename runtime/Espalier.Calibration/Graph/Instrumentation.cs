@@ -75,7 +75,8 @@ internal sealed class Instrumentation
     private string Rows(string x, Site site)
     {
         if (site.Rank == 1) return _write.Reshape(x, 1, site.Features);
-        var others = Enumerable.Range(0, site.Rank).Where(a => a != site.Axis && a != site.BatchAxis);
+        var others = Enumerable.Range(0, site.Rank).Where(a => a != site.Axis && a != site.BatchAxis && a != site.Within);
+        if (site.Within >= 0) return _write.Flatten(_write.Transpose(x, [.. others, site.Within, site.Axis]), site.Rank - 2);
         if (site.BatchAxis < 0) return _write.Flatten(_write.Transpose(x, [.. others, site.Axis]), site.Rank - 1);
         x = _write.Transpose(x, [site.BatchAxis, .. others, site.Axis]);
         return site.Rank == 3 ? x : _write.Reshape(x, 0, -1, site.Features);
