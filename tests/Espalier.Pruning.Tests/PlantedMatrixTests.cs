@@ -21,7 +21,7 @@ public sealed class PlantedMatrixTests
         public int Rows { get; init; } = 400;
     }
 
-    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm];
+    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree, Preset.ObspaOutOfDistribution];
 
     private static readonly Dictionary<string, Redundancy> Networks = new()
     {
@@ -43,7 +43,7 @@ public sealed class PlantedMatrixTests
                 b[u] = 3;
                 for (int k = 0; k < 3; k++) o[(u * 3) + k] *= 10;
             }
-        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Best, Preset.Obspa, Preset.Flap, Preset.ZipLm], [Width]),
+        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Flap, .. SeesDependence], [Width]),
         // The same twice, as loud as any: only who asks what is left after a refit sees it.
         ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [], SeesDependence, [Width]),
         // Sums of others, where nothing between the layers bends.
