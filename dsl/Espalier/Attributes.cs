@@ -193,4 +193,10 @@ public sealed class CalibrationAttribute : Attribute
 {
     /// <summary>Most samples that are read, at least 1.</summary>
     public int Samples { get; set; } = 128;
+
+    /// <summary>
+    /// A file with the right answer to every sample, in their order, for <see cref="Metric.TaskLoss"/>: <c>.npy</c>, MNIST's idx, or text with a number at the start of every line; relative to the project.
+    /// Not set: language models are asked for their next token.
+    /// </summary>
+    public string? Labels { get; set; }
 }

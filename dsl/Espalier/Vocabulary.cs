@@ -161,7 +161,7 @@ public enum Allocation
 
 /// <summary>
 /// How outputs of a changed model are compared with the dense model's. A guard's agreement is a number of at most 1 in all of them, 1 where the outputs
-/// are equal; a divergence is 0 there. Rows run along the last axis (axis 1 of maps).
+/// are equal; a divergence is 0 there. No divergence but <see cref="TaskLoss"/> is negative. Rows run along the last axis (axis 1 of maps).
 /// </summary>
 public enum Metric
 {
@@ -178,6 +178,11 @@ public enum Metric
     Cosine,
     /// <summary>Squared error over the variance of the dense model's output; agreement one minus it (the coefficient of determination).</summary>
     RelativeError,
+    /// <summary>
+    /// Increase of the cross-entropy loss over the dense model's, in nats per label (what SLEB, arXiv:2402.09025, removes blocks by): of logits [batch, sequence, classes] over tokens that
+    /// the model reads, the label is the next token; of others it is in the calibration data. Below zero where the changed model answers better; agreement e^−loss, at most 1.
+    /// </summary>
+    TaskLoss,
 }
 
 /// <summary>Inputs of which statistics are taken, and on which changed models are run.</summary>

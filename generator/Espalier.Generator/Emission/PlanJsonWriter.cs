@@ -45,6 +45,7 @@ internal static class PlanJsonWriter
                 json.Property("tokenizer", (string?)null);
                 json.Property("mean", (string?)null);
                 json.Property("deviation", (string?)null);
+                json.Property("labels", calibration.Labels);
             });
             json.Object("guard", policy.Guard, guard =>
             {

@@ -36,7 +36,7 @@ internal static class GateScores
                 values[u] = fisher ? 1 - Step : 0;
                 return (IReadOnlyDictionary<string, float[]>)new Dictionary<string, float[]> { [gate] = values };
             }).ToList();
-            scores[id] = [.. probe.Divergences(twin.Model, settings).Select(d => fisher ? 2 * d / (Step * Step) : d)];
+            scores[id] = Aggregation.Lift([.. probe.Divergences(twin.Model, settings).Select(d => fisher ? 2 * d / (Step * Step) : d)]);
         }
         return scores;
     }
