@@ -63,6 +63,8 @@ public sealed class PlantedMatrixTests
         ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2], [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
     };
 
+    private static readonly Dictionary<string, long> Batches = new() { ["batch"] = 32 };
+
     public static TheoryData<string> Names => [.. Networks.Keys];
 
     private static void Copy(float[] w, float[] b, params (int To, int From)[] copies)
@@ -123,10 +125,17 @@ public sealed class PlantedMatrixTests
         using var dense = redundancy.Build();
         var analysis = AxisAnalysis.Of(dense);
         var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
-        var probe = new ModelProbe(analysis, samples);
+        var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
+        {
+            InputSource.Data => samples,
+            InputSource.Noise => Calibration.RandomInputs.Many(dense, samples.Count, 7, Batches),
+            _ => NaturalInputs.Many(dense, samples.Count, 7, Batches),
+        });
         var found = new List<Preset>();
         foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is null))
         {
+            samples = [.. inputs[Presets.Of(preset).Inputs]];
+            var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
             var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);
