@@ -110,7 +110,7 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -137,6 +137,8 @@ internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNa
 internal sealed class ProductsConverter() : JsonStringEnumConverter<Products>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+
+internal sealed class InputSourceConverter() : JsonStringEnumConverter<InputSource>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 /// <summary>Keeps lists of indices on one line: a report has thousands of them.</summary>
 internal sealed class IntegersConverter : JsonConverter<IReadOnlyList<int>>
