@@ -49,7 +49,7 @@ internal static class Iteration
         double? Of(double? last) => last + ((1 - last) * left);
         return plan with
         {
-            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency) } : null,
+            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency), Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList() } : null,
             Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
         };
     }

@@ -80,7 +80,8 @@ public static class Slimmer
     internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
-        var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe);
+        var components = Component.Of(plan, analysis, notes);
+        var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe);
@@ -94,6 +95,7 @@ public static class Slimmer
             Time = probe is null ? null : choice => Run(choice, probe.Time),
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
+            Components = components,
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, evidence);
