@@ -107,6 +107,11 @@ public enum Criterion
     /// models that predict the next token; L2 elsewhere. Needs calibration.
     /// </summary>
     Retrieval,
+    /// <summary>
+    /// What the outputs lose with the unit while others are gone too, by regression over random masks of all groups' units (Bonsai, arXiv:2402.05406). Four runs per unit, at most 1000, for groups of at most 256
+    /// units. Needs calibration.
+    /// </summary>
+    MaskRegression,
 }
 
 /// <summary>

@@ -80,7 +80,7 @@ public static class Scorer
                     else Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
                     break;
-                case Criterion.Fisher or Criterion.OutputDivergence:
+                case Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression:
                     Take(group, rule, gated?.GetValueOrDefault(group.Id)?.ToArray(), $"it has more than {GateScores.MostUnits} units, or no gate can stand in front of all that reads them");
                     break;
                 default:
