@@ -71,6 +71,15 @@ public sealed class DivergenceAttribute(Metric metric) : Attribute
     public Metric Metric { get; } = metric;
 }
 
+/// <summary>Inputs of which statistics are taken; as the preset says without this attribute. Those that are made up need no <see cref="CalibrationAttribute"/>.</summary>
+/// <param name="source">The source.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class InputsFromAttribute(InputSource source) : Attribute
+{
+    /// <summary>The source.</summary>
+    public InputSource Source { get; } = source;
+}
+
 /// <summary>Checks of the slim model; the build fails where one does not hold.</summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class GuardAttribute : Attribute

@@ -33,6 +33,9 @@ public sealed record PruningPlan
     /// <summary>How outputs are compared where the plan chooses by them; null as the preset says.</summary>
     public Metric? DivergenceMetric { get; init; }
 
+    /// <summary>Inputs of which statistics are taken; null as the preset says.</summary>
+    public InputSource? Inputs { get; init; }
+
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 

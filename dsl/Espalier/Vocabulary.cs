@@ -195,6 +195,20 @@ public enum Metric
     TaskLoss,
 }
 
+/// <summary>Inputs of which statistics are taken, and on which changed models are run.</summary>
+public enum InputSource
+{
+    /// <summary>The calibration data; <see cref="Noise"/> where there are none, which the report says. The default.</summary>
+    Data,
+    /// <summary>Seeded noise of the model's signature, whatever data there are: normal numbers, evenly drawn ids (OBSPA's data-free mode, arXiv:2403.18955).</summary>
+    Noise,
+    /// <summary>
+    /// Seeded inputs with the statistics of nature and nothing of the task (OBSPA's out-of-distribution mode, where data of another task are not at hand): images with a spectrum of 1/f (van der Schaaf and
+    /// van Hateren 1996; Baradad et al., arXiv:2106.05963), ids by Zipf's law (Piantadosi 2014), else noise. Images have the mean, deviation and range of the calibration data where there are some.
+    /// </summary>
+    OutOfDistribution,
+}
+
 /// <summary>In which order layers are pruned and made up for.</summary>
 public enum Schedule
 {
@@ -222,7 +236,8 @@ public enum With
     Bias,
     /// <summary>
     /// One scale and shift per output channel, so that mean and variance of what the reader gives are the dense model's: what recalibrating batch norm is where it
-    /// was folded into the weights. Running statistics of batch norms that are left are measured anew. Needs calibration.
+    /// was folded into the weights. Running statistics of batch norms that are left are measured anew; scales and shifts of other
+    /// normalisations are fitted by least squares where layers are fitted one after the other (<see cref="Schedule.Sequential"/>; as in PERP, arXiv:2312.15230). Needs calibration.
     /// </summary>
     Affine,
     /// <summary>One scale per unit that is left, by least squares (Kwon et al., arXiv:2204.09656), and the bias that keeps the mean. Needs calibration.</summary>

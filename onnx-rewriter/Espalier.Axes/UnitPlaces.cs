@@ -95,7 +95,7 @@ internal sealed class UnitPlaces
     }
 
     /// <summary>Which operand of a normalisation is its scale; −1 for other operators.</summary>
-    private static int ScaleOperand(string op) => op switch
+    public static int ScaleOperand(string op) => op switch
     {
         "BatchNormalization" or "InstanceNormalization" or "GroupNormalization" or "LayerNormalization" or "RMSNormalization"
             or "SimplifiedLayerNormalization" or "GroupNorm" or "SkipGroupNorm" or "GatedRMSNorm" => 1,
@@ -103,4 +103,7 @@ internal sealed class UnitPlaces
         "EmbedLayerNormalization" => 5,
         _ => -1,
     };
+
+    /// <summary>Whether the operand after the scale is what the normalisation adds at the end.</summary>
+    public static bool HasShift(string op) => !op.Contains("RMS", StringComparison.Ordinal) && !op.Contains("Simplified", StringComparison.Ordinal);
 }

@@ -148,6 +148,19 @@ public class DiagnosticTests
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
 
+    /// <summary>Inputs that are made up need no method; a guard measures on real ones.</summary>
+    [Fact]
+    public async Task MadeUpInputsAreEnoughForStatistics()
+    {
+        const string rule = "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(With.Bias)] public static partial Rule R { get; }";
+        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise)]"), Tiny));
+        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
+        await Expect(Ids.NeedsCalibration, "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "[InputsFrom(InputSource.Data)]"));
+        await Expect(Ids.NeedsCalibration, "Agreement needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+            Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise), {|ESP0010:Guard(Agreement = 0.9)|}]"));
+    }
+
     [Theory]
     [InlineData("static IEnumerable<int> Data() => [];", "returns 'IEnumerable<int>'")]
     [InlineData("static List<Inputs> Data() => [];", "returns 'List<Inputs>'")]

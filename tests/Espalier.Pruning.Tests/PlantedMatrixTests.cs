@@ -21,7 +21,7 @@ public sealed class PlantedMatrixTests
         public int Rows { get; init; } = 400;
     }
 
-    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm];
+    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree, Preset.ObspaOutOfDistribution];
 
     private static readonly Dictionary<string, Redundancy> Networks = new()
     {
@@ -43,7 +43,7 @@ public sealed class PlantedMatrixTests
                 b[u] = 3;
                 for (int k = 0; k < 3; k++) o[(u * 3) + k] *= 10;
             }
-        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Best, Preset.Obspa, Preset.Flap, Preset.ZipLm], [Width]),
+        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Flap, .. SeesDependence], [Width]),
         // The same twice, as loud as any: only who asks what is left after a refit sees it.
         ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [], SeesDependence, [Width]),
         // Sums of others, where nothing between the layers bends.
@@ -62,6 +62,8 @@ public sealed class PlantedMatrixTests
         // Loudly asked for, and nothing answers: a norm over both keeps it.
         ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2], [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
     };
+
+    private static readonly Dictionary<string, long> Batches = new() { ["batch"] = 32 };
 
     public static TheoryData<string> Names => [.. Networks.Keys];
 
@@ -123,10 +125,17 @@ public sealed class PlantedMatrixTests
         using var dense = redundancy.Build();
         var analysis = AxisAnalysis.Of(dense);
         var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
-        var probe = new ModelProbe(analysis, samples);
+        var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
+        {
+            InputSource.Data => samples,
+            InputSource.Noise => Calibration.RandomInputs.Many(dense, samples.Count, 7, Batches),
+            _ => NaturalInputs.Many(dense, samples.Count, 7, Batches),
+        });
         var found = new List<Preset>();
         foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is null))
         {
+            samples = [.. inputs[Presets.Of(preset).Inputs]];
+            var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
             var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);

@@ -48,6 +48,15 @@ public class PresetTests
         }
     }
 
+    /// <summary>A method may say what it takes statistics of; a plan has the last word.</summary>
+    [Fact]
+    public void Inputs_are_those_of_the_preset_or_of_the_plan()
+    {
+        InputSource? Of(Preset preset, InputSource? inputs = null) => Presets.Complete(new PruningPlan { Preset = preset, Inputs = inputs }, hasData: true).Inputs;
+        Assert.Equal([InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution, InputSource.Noise, InputSource.Data],
+            [Of(Preset.Obspa), Of(Preset.ObspaDataFree), Of(Preset.ObspaOutOfDistribution), Of(Preset.Flap, InputSource.Noise), Of(Preset.ObspaDataFree, InputSource.Data)]);
+    }
+
     public static TheoryData<Preset> All => [.. Enum.GetValues<Preset>()];
 
     /// <summary>Every preset meets a budget on a network that has all it may want: blocks, sublayers, heads, neurons.</summary>

@@ -14,6 +14,7 @@ internal sealed record PolicyModel(
     string? Allocation,
     string? Schedule,
     string? DivergenceMetric,
+    string? Inputs,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     bool ProtectsEnds,

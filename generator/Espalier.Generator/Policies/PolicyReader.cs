@@ -40,6 +40,7 @@ internal static class PolicyReader
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
             EnumOf(type, "DivergenceAttribute"),
+            EnumOf(type, "InputsFromAttribute"),
             guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric ? EnumName(metric) : "Top1"),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             Find(type, "ProtectEndsAttribute") is not null,

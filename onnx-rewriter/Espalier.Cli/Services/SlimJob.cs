@@ -37,13 +37,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         ModelProbe? probe = null;
         if (Slimmer.Needs(Plan, analysis) is { } needs)
         {
-            _measured = true;
-            var samples = Real() is null ? null : Divided().Own;
-            if (samples is null)
-            {
-                samples = RandomInputs.Many(dense, Math.Min(Plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), Plan.Seed, Sizes(), Fill);
-                notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
-            }
+            var samples = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler, Labels = Labels(Plan.DivergenceMetric), Progress = name => progress.Step(name) };
@@ -59,6 +53,34 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             slim = slim with { Model = hoisted };
         }
         return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
+    }
+
+    /// <summary>What statistics and choices use.</summary>
+    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(List<string> notes)
+    {
+        int most = Plan.Calibration?.Samples ?? new CalibrationSource().Samples;
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples;
+        if (Plan.Inputs == InputSource.OutOfDistribution)
+        {
+            samples = NaturalInputs.Many(dense, most, Plan.Seed, Sizes(), Fill, like: Real());
+            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded inputs with natural statistics and nothing of the task."));
+        }
+        else if (Plan.Inputs == InputSource.Noise)
+        {
+            samples = RandomInputs.Many(dense, most, Plan.Seed, Sizes(), Fill);
+            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded random inputs."));
+        }
+        else if (Real() is null)
+        {
+            samples = RandomInputs.Many(dense, Math.Min(most, MostSynthetic), Plan.Seed, Sizes(), Fill);
+            notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
+        }
+        else
+        {
+            _measured = true;
+            samples = Divided().Own;
+        }
+        return samples;
     }
 
     private IEnumerable<string> Check(Guard guard, SlimResult slim)
