@@ -84,7 +84,7 @@ public static class Slimmer
         var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
-        var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe);
+        var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();

@@ -152,6 +152,8 @@ public sealed partial class CommandLineTests
     [InlineData("router-similarity", "routerSimilarity")]
     [InlineData("attention-received", "attentionReceived")]
     [InlineData("beta-rank", "betaRank")]
+    [InlineData("retrieval", "retrieval")]
+    [InlineData("mask-regression", "maskRegression")]
     public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
     {
         var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", word, "--report", At("slim.json"));
@@ -160,7 +162,7 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "retrieval" or "mask-regression", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -139,6 +139,7 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "", "AttentionReceived")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }", "", "BetaRank")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }", "", "QueryKey")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }", "", "Retrieval")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Affine)|}] public static partial Rule R { get; }", "", "Affine")]

@@ -26,7 +26,7 @@ internal static class PolicyChecks
     private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File", "Method" };
 
     /// <summary>Criteria for units that measure activations.</summary>
-    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence", "QueryKey" };
+    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence", "QueryKey", "Retrieval", "MaskRegression" };
 
     /// <summary>Allocations that look at what the model makes of calibration data.</summary>
     private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
