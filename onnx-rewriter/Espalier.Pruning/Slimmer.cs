@@ -25,7 +25,7 @@ public static class Slimmer
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
-        var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic
+        var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
             ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
         if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
             return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
@@ -72,7 +72,7 @@ public static class Slimmer
 
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
-        => plan.Schedule is Schedule.Sequential or Schedule.Iterative or Schedule.Cubic || ((AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) || AllocationEvidence.NeedsSensitivity(plan.Allocate.Value)) && plan.Budget is not null)
+        => plan.Schedule != Schedule.OneShot || ((AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) || AllocationEvidence.NeedsSensitivity(plan.Allocate.Value)) && plan.Budget is not null)
             || plan.Budget?.Latency is not null
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) || plan.Prune.Any(r => GateScores.Scores(r.Score) && r.Keep != 1);
 

@@ -57,6 +57,24 @@ public sealed partial class CommandLineTests
         Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
     }
 
+    [Theory]
+    [InlineData("one-shot", "oneShot")]
+    [InlineData("sequential", "sequential")]
+    [InlineData("iterative", "iterative")]
+    [InlineData("cubic", "cubic")]
+    [InlineData("greedy", "greedy")]
+    public void Every_schedule_has_its_word(string word, string name)
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
+        g.Build().Save(At("small.onnx"));
+        var slim = Run("slim", At("small.onnx"), "-o", Out, "--macs", "0.5", "--score", "optimal-brain", "--schedule", word, "--report", At("small.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
+        Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("schedule").GetString());
+        Assert.Equal(32, report.RootElement.GetProperty("groups").EnumerateArray().Single(c => c.GetProperty("kept").GetInt32() < c.GetProperty("size").GetInt32()).GetProperty("kept").GetInt32());
+    }
+
     /// <summary>Parts of the model by the names of their nodes.</summary>
     [Fact]
     public void A_component_has_a_budget_of_its_own()

@@ -47,7 +47,7 @@ internal sealed class SlimOptions
         "How a budget is spread over groups. divergence, search, zeroth-order and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
         + "blocks change their input; pq-index needs no budget; latency needs --latency. [default: as the preset]", [.. Allocations.Select(a => a.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
-        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
+        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew: four even ones, four that become smaller, or sixteen. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic", "greedy");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. All but none need activations. [default: as the preset]", "none", "merge", "bias", "affine", "rescale", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -111,7 +111,7 @@ internal sealed class SlimOptions
             ],
             Budget = budget,
             Allocate = allocate,
-            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, _ => null },
+            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, "greedy" => Schedule.Greedy, _ => null },
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
             Guard = _agreement.Guard(result),
