@@ -55,6 +55,8 @@ public enum Preset
     ObspaDataFree,
     /// <summary>OBSPA on inputs from elsewhere.</summary>
     ObspaOutOfDistribution,
+    /// <summary>Magnitude, one threshold within each component of the network.</summary>
+    PerComponent,
     /// <summary>CSKV, its factorisation.</summary>
     Cskv,
 }
@@ -85,6 +87,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
+
+    /// <summary>Whether every component of the network is bounded as the whole is.</summary>
+    public bool PerComponent { get; init; }
 
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }
@@ -134,6 +139,7 @@ public static class Presets
         [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
         [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution", "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data for Obspa", InputSource.OutOfDistribution),
+        [Preset.PerComponent] = new("Per component", "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole", Criterion.L2, With.None, Allocation.Global) { PerComponent = true },
         [Preset.Cskv] = new("CSKV", "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
             null, With.None, Allocation.Uniform) { LowRank = Products.KeysAndValues },
     };
@@ -187,6 +193,7 @@ public static class Presets
             Schedule = plan.Schedule ?? method.Schedule,
             DivergenceMetric = plan.DivergenceMetric ?? method.Metric,
             Inputs = plan.Inputs ?? method.Inputs,
+            PerComponent = plan.PerComponent ?? method.PerComponent,
         };
     }
 }

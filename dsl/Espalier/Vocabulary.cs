@@ -102,6 +102,16 @@ public enum Criterion
     /// elsewhere. Needs calibration.
     /// </summary>
     QueryKey,
+    /// <summary>
+    /// How often a head looks at the token that the model is about to say, of the times when that token was read before (retrieval score of arXiv:2404.15574, teacher-forced on calibration data). For heads and KV groups of
+    /// models that predict the next token; L2 elsewhere. Needs calibration.
+    /// </summary>
+    Retrieval,
+    /// <summary>
+    /// What the outputs lose with the unit while others are gone too, by regression over random masks of all groups' units (Bonsai, arXiv:2402.05406). Four runs per unit, at most 1000, for groups of at most 256
+    /// units. Needs calibration.
+    /// </summary>
+    MaskRegression,
 }
 
 /// <summary>
@@ -219,6 +229,11 @@ public enum Schedule
     Iterative,
     /// <summary>In steps that take much at first and little at the end (Zhu and Gupta, arXiv:1710.01878), each scoring anew. Needs calibration.</summary>
     Cubic,
+    /// <summary>
+    /// The least important units one small step after the other, at most a sixteenth of a group where groups share evenly, each step scoring anew: with <see cref="Criterion.OptimalBrain"/> the recursion of the optimal
+    /// brain surgeon on whole units (ZipLM, arXiv:2302.04089) on the model as it is by then. Needs calibration.
+    /// </summary>
+    Greedy,
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>

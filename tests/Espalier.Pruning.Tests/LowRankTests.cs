@@ -161,6 +161,19 @@ public class LowRankTests
         Assert.Matches("with rank 1 in all 12 weights it is 0\\.[0-9]{3}", e.Message);
     }
 
+    /// <summary>Who would give way to whom is not said anywhere.</summary>
+    [Fact]
+    public void A_budget_for_ranks_is_for_ranks_alone()
+    {
+        using var dense = Planted.Mlp(1, 8);
+        var plan = new PruningPlan { LowRank = [new()], Budget = new Budget(Macs: 0.9) };
+        void Refused(PruningPlan plan, string message) => Assert.Contains(message, Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Of(dense))).Message, StringComparison.Ordinal);
+        Refused(plan with { Prune = [new() { Axis = Axis.Neurons }] }, "the budget cannot be shared");
+        Refused(plan with { Budget = new Budget(Latency: 0.9) }, "ranks are not chosen by time");
+        Refused(plan with { Budget = new Budget(Macs: 0.9) { Components = [new("fc1*", Macs: 0.5)] } }, "ranks are not chosen by bounds on parts of the model");
+        Refused(plan with { Protect = ["*"] }, "it is protected");
+    }
+
     [Fact]
     public void The_same_plan_gives_the_same_bytes()
     {

@@ -25,7 +25,6 @@ internal static class PolicyReader
             else if (member is IMethodSymbol method && Find(method, "CalibrationAttribute") is { } attribute)
                 calibration.Add(new(method.Name, Named<int>(attribute, "Samples") ?? 128, Named(attribute, "Labels")?.Value as string, ProblemOf(method, type)));
         }
-        var budget = Find(type, "BudgetAttribute");
         var guard = Find(type, "GuardAttribute");
         return new(
             type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
@@ -35,7 +34,7 @@ internal static class PolicyReader
             model,
             Named<int>(policy, "Seed") ?? 0,
             rules.ToEquatable(),
-            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes"), Named<double>(budget, "Latency")),
+            ReadBudget(type),
             EnumOf(type, "PresetAttribute"),
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
@@ -47,6 +46,15 @@ internal static class PolicyReader
             calibration.ToEquatable(),
             type.GetAttributes().Where(a => Is(a, "LowRankAttribute"))
                 .Select(a => new LowRankModel(Argument(a, 0)?.Value as string ?? "*", Named(a, "Of") is { } of ? EnumName(of) : "Any", Named<int>(a, "Rank") ?? 0, Named<double>(a, "Keep"))).ToEquatable());
+    }
+
+    private static BudgetModel? ReadBudget(INamedTypeSymbol type)
+    {
+        var budget = Find(type, "BudgetAttribute");
+        var components = type.GetAttributes().Where(a => Is(a, "ComponentBudgetAttribute")).Select(a => new ComponentModel(Argument(a, 0)?.Value as string ?? "", Named<double>(a, "Macs"), Named<double>(a, "Parameters"))).ToEquatable();
+        if (budget is null && components.Count == 0) return null;
+        double? Bound(string name) => budget is null ? null : Named<double>(budget, name);
+        return new(Bound("Macs"), Bound("Parameters"), Bound("Bytes"), Bound("Latency"), components);
     }
 
     /// <summary>Whether an attribute is Espalier's of the given name.</summary>

@@ -123,6 +123,7 @@ internal static class LowRankTargets
         var open = plan.LowRank.First(IsOpen);
         if (plan.Budget is null) throw new EspalierException($"{Describe(open)}: neither Rank nor Keep nor a budget says how much is to stay.");
         if (plan.Budget.Latency is not null) throw new EspalierException($"{Describe(open)}: ranks are not chosen by time. Give a budget of MACs, parameters or bytes, a Rank or a Keep.");
+        if (plan.Budget.Components is { Count: > 0 }) throw new EspalierException($"{Describe(open)}: ranks are not chosen by bounds on parts of the model. Give a Rank or a Keep, or bound the whole model.");
         if (plan.Prune.Any(r => r.Keep is null) || plan.Drop.Any(r => r.AtMost is null))
             throw new EspalierException($"{Describe(open)}: the budget cannot be shared with rules on units or depth that leave their own part to it. Give one side its numbers.");
     }

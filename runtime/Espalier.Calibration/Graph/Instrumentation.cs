@@ -20,6 +20,11 @@ internal sealed record SiteTap(Site Site, string Reference, string Rows, string 
 /// <param name="Angle">Output: sum of the rows' angles; null where it was not asked for.</param>
 internal sealed record BlockTap(Block Block, string Sum, string Shape, string? Angle);
 
+/// <summary>An output that predicts the next of an input's tokens.</summary>
+/// <param name="Tokens">Integer input [batch, sequence].</param>
+/// <param name="Logits">Output [batch, sequence, classes].</param>
+internal sealed record NextToken(string Tokens, string Logits);
+
 /// <summary>
 /// Writes statistics into a copy of a graph, so that ONNX Runtime's kernels do the work and only sums leave it. Everything is
 /// taken about a reference row r (a graph input), which keeps float32 sums from cancelling: Σ(x−r)(x−r)ᵀ is of the size of the
@@ -104,7 +109,7 @@ internal sealed class Instrumentation
     }
 
     /// <summary>The sums of a signal.</summary>
-    public SignalTap Tap(UnitSignal signal, int rank) => new(signal, rank, _write);
+    public SignalTap Tap(UnitSignal signal, int rank, NextToken? next) => new(signal, rank, _write, next);
 
     /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
     public BlockTap Tap(Block block, int rank, bool angles)
