@@ -71,6 +71,15 @@ public sealed class DivergenceAttribute(Metric metric) : Attribute
     public Metric Metric { get; } = metric;
 }
 
+/// <summary>Inputs of which statistics are taken; as the preset says without this attribute. Those that are made up need no <see cref="CalibrationAttribute"/>.</summary>
+/// <param name="source">The source.</param>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class InputsFromAttribute(InputSource source) : Attribute
+{
+    /// <summary>The source.</summary>
+    public InputSource Source { get; } = source;
+}
+
 /// <summary>Checks of the slim model; the build fails where one does not hold.</summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class GuardAttribute : Attribute
@@ -184,4 +193,10 @@ public sealed class CalibrationAttribute : Attribute
 {
     /// <summary>Most samples that are read, at least 1.</summary>
     public int Samples { get; set; } = 128;
+
+    /// <summary>
+    /// A file with the right answer to every sample, in their order, for <see cref="Metric.TaskLoss"/>: <c>.npy</c>, MNIST's idx, or text with a number at the start of every line; relative to the project.
+    /// Not set: language models are asked for their next token.
+    /// </summary>
+    public string? Labels { get; set; }
 }

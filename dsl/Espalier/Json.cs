@@ -109,7 +109,7 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -133,6 +133,8 @@ internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNa
 internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+
+internal sealed class InputSourceConverter() : JsonStringEnumConverter<InputSource>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 /// <summary>Keeps lists of indices on one line: a report has thousands of them.</summary>
 internal sealed class IntegersConverter : JsonConverter<IReadOnlyList<int>>

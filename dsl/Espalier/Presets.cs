@@ -47,6 +47,14 @@ public enum Preset
     FinerCut,
     /// <summary>Random units: the floor that every method must beat.</summary>
     Random,
+    /// <summary>ThinK, static.</summary>
+    ThinKStatic,
+    /// <summary>PERP, its closed-form part.</summary>
+    Perp,
+    /// <summary>OBSPA without data.</summary>
+    ObspaDataFree,
+    /// <summary>OBSPA on inputs from elsewhere.</summary>
+    ObspaOutOfDistribution,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -73,6 +81,12 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     /// <summary>What a method on depth removes; null where it removes units.</summary>
     public Axis? Depth { get; init; }
 
+    /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
+    public Axis? Units { get; init; }
+
+    /// <summary>Inputs of which it takes statistics.</summary>
+    public InputSource Inputs { get; init; }
+
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
         || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.Spectrum or Criterion.RouterSimilarity or Criterion.File);
@@ -88,7 +102,7 @@ public static class Presets
         [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights", Criterion.L2, With.None, Allocation.Uniform),
         [Preset.GlobalMagnitude] = new("Global MP", "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer", Criterion.L1, With.None, Allocation.GlobalMagnitude),
         [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups", Criterion.L1, With.None, Allocation.Global),
-        [Preset.Obspa] = new("OBSPA", "arXiv:2403.18955: optimal brain scores, weights updated by least squares; with calibration data, or without them on random inputs", Criterion.OptimalBrain, With.LeastSquares, Allocation.Global),
+        [Preset.Obspa] = Obspa("OBSPA", "with calibration data, or without them on random inputs", InputSource.Data),
         [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, With.Bias, Allocation.Global),
         [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)", Criterion.Wanda, With.None, Allocation.Uniform),
         [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form", Criterion.Wanda, With.LeastSquares, Allocation.Uniform),
@@ -107,7 +121,15 @@ public static class Presets
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null, With.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, With.None, Allocation.Uniform) { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, With.None, Allocation.Uniform),
+        [Preset.ThinKStatic] = new("ThinK", "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all prompts, and the same for heads that share them",
+            Criterion.QueryKey, With.None, Allocation.Uniform) { Units = Axis.HeadDims },
+        [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
+        [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
+        [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution", "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data for Obspa", InputSource.OutOfDistribution),
     };
+
+    private static Method Obspa(string title, string citation, InputSource inputs)
+        => new(title, $"arXiv:2403.18955: optimal brain scores, weights updated by least squares; {citation}", Criterion.OptimalBrain, With.LeastSquares, Allocation.Global) { Inputs = inputs };
 
     /// <summary>The method of a preset.</summary>
     public static Method Of(Preset preset) => Methods[preset];
@@ -127,6 +149,12 @@ public static class Presets
             // A method on depth leaves units alone unless a rule says how many.
             prune = [.. prune.Where(r => r.Keep is not null)];
         }
+        if (method.Units is { } units)
+        {
+            // Of other units it only takes what a rule says.
+            prune = [.. prune.Where(r => r.Keep is not null || r.Axis == units)];
+            if ((plan.Budget is not null || plan.Prune.Count == 0) && prune.All(r => r.Axis != units)) prune = [.. prune, new PruneRule { Name = method.Title, Axis = units }];
+        }
         return plan with
         {
             Preset = preset,
@@ -141,6 +169,7 @@ public static class Presets
             Allocate = plan.Allocate ?? method.Allocate,
             Schedule = plan.Schedule ?? method.Schedule,
             DivergenceMetric = plan.DivergenceMetric ?? method.Metric,
+            Inputs = plan.Inputs ?? method.Inputs,
         };
     }
 }

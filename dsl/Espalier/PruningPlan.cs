@@ -33,6 +33,9 @@ public sealed record PruningPlan
     /// <summary>How outputs are compared where the plan chooses by them; null as the preset says.</summary>
     public Metric? DivergenceMetric { get; init; }
 
+    /// <summary>Inputs of which statistics are taken; null as the preset says.</summary>
+    public InputSource? Inputs { get; init; }
+
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 
@@ -149,4 +152,5 @@ public sealed record Guard(bool Equivalence = false, double? Agreement = null, M
 /// <param name="Tokenizer">Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</param>
 /// <param name="Mean">What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for nothing.</param>
 /// <param name="Deviation">What images are divided by after that; null for 1.</param>
-public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null, IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null);
+/// <param name="Labels">File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the data, if any.</param>
+public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null, IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null, string? Labels = null);

@@ -97,6 +97,21 @@ public enum Criterion
     /// SLEB, arXiv:2402.09025). Needs calibration.
     /// </summary>
     OutputDivergence,
+    /// <summary>
+    /// Mean square of a dimension of the queries times that of the keys, summed over heads (ThinK, arXiv:2407.21018, static). For what a product of two activations contracts; L2
+    /// elsewhere. Needs calibration.
+    /// </summary>
+    QueryKey,
+    /// <summary>
+    /// How often a head looks at the token that the model is about to say, of the times when that token was read before (retrieval score of arXiv:2404.15574, teacher-forced on calibration data). For heads and KV groups of
+    /// models that predict the next token; L2 elsewhere. Needs calibration.
+    /// </summary>
+    Retrieval,
+    /// <summary>
+    /// What the outputs lose with the unit while others are gone too, by regression over random masks of all groups' units (Bonsai, arXiv:2402.05406). Four runs per unit, at most 1000, for groups of at most 256
+    /// units. Needs calibration.
+    /// </summary>
+    MaskRegression,
 }
 
 /// <summary>
@@ -156,7 +171,7 @@ public enum Allocation
 
 /// <summary>
 /// How outputs of a changed model are compared with the dense model's. A guard's agreement is a number of at most 1 in all of them, 1 where the outputs
-/// are equal; a divergence is 0 there. Rows run along the last axis (axis 1 of maps).
+/// are equal; a divergence is 0 there. No divergence but <see cref="TaskLoss"/> is negative. Rows run along the last axis (axis 1 of maps).
 /// </summary>
 public enum Metric
 {
@@ -173,6 +188,25 @@ public enum Metric
     Cosine,
     /// <summary>Squared error over the variance of the dense model's output; agreement one minus it (the coefficient of determination).</summary>
     RelativeError,
+    /// <summary>
+    /// Increase of the cross-entropy loss over the dense model's, in nats per label (what SLEB, arXiv:2402.09025, removes blocks by): of logits [batch, sequence, classes] over tokens that
+    /// the model reads, the label is the next token; of others it is in the calibration data. Below zero where the changed model answers better; agreement e^−loss, at most 1.
+    /// </summary>
+    TaskLoss,
+}
+
+/// <summary>Inputs of which statistics are taken, and on which changed models are run.</summary>
+public enum InputSource
+{
+    /// <summary>The calibration data; <see cref="Noise"/> where there are none, which the report says. The default.</summary>
+    Data,
+    /// <summary>Seeded noise of the model's signature, whatever data there are: normal numbers, evenly drawn ids (OBSPA's data-free mode, arXiv:2403.18955).</summary>
+    Noise,
+    /// <summary>
+    /// Seeded inputs with the statistics of nature and nothing of the task (OBSPA's out-of-distribution mode, where data of another task are not at hand): images with a spectrum of 1/f (van der Schaaf and
+    /// van Hateren 1996; Baradad et al., arXiv:2106.05963), ids by Zipf's law (Piantadosi 2014), else noise. Images have the mean, deviation and range of the calibration data where there are some.
+    /// </summary>
+    OutOfDistribution,
 }
 
 /// <summary>In which order layers are pruned and made up for.</summary>
@@ -202,7 +236,8 @@ public enum With
     Bias,
     /// <summary>
     /// One scale and shift per output channel, so that mean and variance of what the reader gives are the dense model's: what recalibrating batch norm is where it
-    /// was folded into the weights. Running statistics of batch norms that are left are measured anew. Needs calibration.
+    /// was folded into the weights. Running statistics of batch norms that are left are measured anew; scales and shifts of other
+    /// normalisations are fitted by least squares where layers are fitted one after the other (<see cref="Schedule.Sequential"/>; as in PERP, arXiv:2312.15230). Needs calibration.
     /// </summary>
     Affine,
     /// <summary>One scale per unit that is left, by least squares (Kwon et al., arXiv:2204.09656), and the bias that keeps the mean. Needs calibration.</summary>

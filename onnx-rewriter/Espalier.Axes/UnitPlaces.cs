@@ -5,6 +5,7 @@ internal sealed class UnitPlaces
 {
     private readonly AxisAnalysis _analysis;
     private readonly StoredWeights _stored;
+    private readonly Lazy<HashSet<Factor>> _heads;
     private readonly Lazy<(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms, ILookup<Factor, Occurrence> Multipliers,
         ILookup<Factor, (Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products)> _places;
 
@@ -13,6 +14,7 @@ internal sealed class UnitPlaces
         _analysis = analysis;
         _stored = new(analysis.State!, new(() => analysis.Dequantizations));
         _places = new(Find);
+        _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).Select(g => g.Factor)]);
     }
 
     /// <summary>Weights of products and convolutions that have the group on an output axis, each once.</summary>
@@ -21,6 +23,25 @@ internal sealed class UnitPlaces
     /// <summary>The same with what they read and give, for those in the main graph.</summary>
     public IReadOnlyList<(Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products(Group group)
         => [.. _places.Value.Products[group.Factor].DistinctBy(p => (p.Weight.Tensor, p.Weight.Axis, p.Output))];
+
+    /// <summary>
+    /// Products of two computed activations that contract the group, in the main graph: the group's axis in either operand, and beside it the axis of heads, where both have the same.
+    /// </summary>
+    public IReadOnlyList<(TensorAxis Left, TensorAxis Right, Term Term)> Contractions(Group group)
+    {
+        var found = new List<(TensorAxis, TensorAxis, Term)>();
+        foreach (var record in _analysis.State!.Records)
+        {
+            if (record.Info.Scope != 0 || record.Contraction is not { } product) continue;
+            var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
+            if (left.IsWeight || right.IsWeight || left.Terms is null || right.Terms is null) continue;
+            var heads = product.Axes.FirstOrDefault(a => a is { Left: >= 0, Right: >= 0, Output: >= 0 } && left.Terms[a.Left].Size == right.Terms[a.Right].Size && a.Term.Leaves.Any(_heads.Value.Contains));
+            var (l, r) = heads.Term is null ? (-1, -1) : (heads.Left, heads.Right);
+            foreach (var axis in product.Axes.Where(a => a is { Left: >= 0, Right: >= 0, Output: < 0 } && a.Term.Has(group.Factor)))
+                found.Add((new(left.Name, axis.Left, l), new(right.Name, axis.Right, r), axis.Term));
+        }
+        return found;
+    }
 
     /// <summary>Scales of normalisations over the group's units; where there are none, constant vectors that multiply them.</summary>
     public IReadOnlyList<Occurrence> Scales(Group group)
@@ -74,7 +95,7 @@ internal sealed class UnitPlaces
     }
 
     /// <summary>Which operand of a normalisation is its scale; −1 for other operators.</summary>
-    private static int ScaleOperand(string op) => op switch
+    public static int ScaleOperand(string op) => op switch
     {
         "BatchNormalization" or "InstanceNormalization" or "GroupNormalization" or "LayerNormalization" or "RMSNormalization"
             or "SimplifiedLayerNormalization" or "GroupNorm" or "SkipGroupNorm" or "GatedRMSNorm" => 1,
@@ -82,4 +103,7 @@ internal sealed class UnitPlaces
         "EmbedLayerNormalization" => 5,
         _ => -1,
     };
+
+    /// <summary>Whether the operand after the scale is what the normalisation adds at the end.</summary>
+    public static bool HasShift(string op) => !op.Contains("RMS", StringComparison.Ordinal) && !op.Contains("Simplified", StringComparison.Ordinal);
 }

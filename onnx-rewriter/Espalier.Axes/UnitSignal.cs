@@ -9,6 +9,10 @@ public enum SignalKind
     RouterUse,
     /// <summary>Attention that a head gives to other positions than the query's own and the first, over all queries. Queries are taken to be the last of the keys.</summary>
     AttentionElsewhere,
+    /// <summary>
+    /// Of the positions t at which the model's likeliest next token stands at some j ≤ t, the share at which the head's largest weight is on such a j.
+    /// </summary>
+    Retrieval,
 }
 
 /// <summary>An activation that has a value per unit of a group, found by its terms and by the operator that normalises it; names play no part.</summary>
@@ -33,7 +37,8 @@ public sealed record SignalStatistics(double[] Mean, double[] Share);
 /// <summary>An axis of an activation.</summary>
 /// <param name="Tensor">The activation, in the main graph.</param>
 /// <param name="Axis">Its axis, from 0.</param>
-public sealed record TensorAxis(string Tensor, int Axis);
+/// <param name="Within">Another axis whose elements are kept apart, each with all elements of <paramref name="Axis"/>, one after the other; −1 for none.</param>
+public sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
 
 /// <summary>Mean and population variance of every element of a <see cref="TensorAxis"/> over all others.</summary>
 /// <param name="Mean">Mean per element.</param>
@@ -96,7 +101,7 @@ internal static class UnitSignals
     }
 
     /// <summary>Attention weights with an axis along the heads: outputs of a Softmax over another axis, the last.</summary>
-    public static IReadOnlyList<UnitSignal> Attention(AxisAnalysis analysis, Group group)
+    public static IReadOnlyList<UnitSignal> Attention(AxisAnalysis analysis, Group group, SignalKind kind = SignalKind.AttentionElsewhere)
     {
         if (group.Kind is not (GroupKind.Heads or GroupKind.KeyValueGroups) || analysis.State is not { } state) return [];
         var found = new List<UnitSignal>();
@@ -105,7 +110,7 @@ internal static class UnitSignals
             if (record.Outputs[0] is not { Terms: { Length: >= 3 } terms, IsConstant: false } map || terms[^1].Has(group.Factor) || terms[^2].Has(group.Factor)) continue;
             if ((record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1) is not -1 and var over && over != terms.Length - 1) continue;
             int axis = Array.FindIndex(terms, t => t.Has(group.Factor));
-            if (axis >= 0 && terms[axis].Size is not null) found.Add(new(group.Id, SignalKind.AttentionElsewhere, map.Name, axis, terms[axis], true, 0) { Factor = group.Factor });
+            if (axis >= 0 && terms[axis].Size is not null) found.Add(new(group.Id, kind, map.Name, axis, terms[axis], true, 0) { Factor = group.Factor });
         }
         return found;
     }

@@ -58,13 +58,31 @@ public sealed class Compensator
             foreach (var consumers in sharing) Compensate(consumers);
             return Merge();
         }
+        int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
+        var norms = new Queue<NormAffine>(methods.ContainsValue(With.Affine) ? NormAffine.Of(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal)) : []);
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
-            self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, stage.SelectMany(c => c).Select(c => c.Id).ToHashSet()));
+            FitNorms(stage.Min(s => s.Max(c => c.Node.Ordinal)));
+            Pair(stage.SelectMany(c => c));
             foreach (var consumers in stage) Compensate(consumers);
         }
+        FitNorms(int.MaxValue);
         return Merge();
+
+        void Pair(IEnumerable<Consumer> readers)
+            => self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
+
+        void FitNorms(int before)
+        {
+            for (; norms.TryPeek(out var norm) && norm.Ordinal < before; norms.Dequeue())
+            {
+                Pair([norm.Reader]);
+                if (self._paired.TryGetValue(norm.Reader.Id, out var seen) && norm.Fit(seen, Kept(norm.Reader), self._weights) is { } fitted)
+                    foreach (var (name, elements) in fitted) self._edited[name] = elements;
+                else self.Note(norm.Reader, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
+            }
+        }
 
         // Last: what was fitted inside of the experts is averaged as well.
         WeightEdits Merge()
@@ -76,9 +94,10 @@ public sealed class Compensator
 
         void Compensate(List<Consumer> consumers)
         {
-            int[] kept = consumers[0].Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
-            self.Compensate(consumers, kept, Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Max(c => methods[c.Id]));
+            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Max(c => methods[c.Id]));
         }
+
+        int[] Kept(Consumer reader) => reader.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
     }
 
     /// <summary>Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.</summary>

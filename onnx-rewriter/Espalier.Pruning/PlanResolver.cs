@@ -138,6 +138,8 @@ internal static class PlanResolver
                 throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
             if (rule.Score != Criterion.File && rule.ScoreFile is not null)
                 throw new EspalierException($"{Describe(rule)}: ScoreFile is '{rule.ScoreFile}', but Score is {rule.Score}: only File reads one.");
+            if (rule.Score == Criterion.Fisher && plan.DivergenceMetric == Metric.TaskLoss)
+                throw new EspalierException($"{Describe(rule)}: Fisher is the curvature of a divergence at its least, and the task's loss is not at its least in the dense model. Use KullbackLeibler, whose curvature is the Fisher information, or OutputDivergence.");
             if (rule.Score is Criterion.BlockSimilarity or Criterion.BlockAngle)
                 throw new EspalierException($"{Describe(rule)}: {rule.Score} scores sublayers and blocks, not units. Use L2, Variance or Wanda.");
             if (rule.Keep is null && plan.Budget is null && plan.Allocate != Allocation.PqIndex)

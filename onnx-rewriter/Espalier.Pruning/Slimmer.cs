@@ -57,6 +57,7 @@ public static class Slimmer
             measures |= rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value);
             if (rule.Compensate > With.Merge || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
             if (rule.Score == Criterion.BetaRank) tensors.AddRange(groups.SelectMany(g => BetaRank.Tensors(places, g)));
+            if (rule.Score == Criterion.QueryKey) tensors.AddRange(groups.SelectMany(g => QueryKey.Tensors(places, g)));
             signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, rule.Score!.Value)));
             if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
@@ -82,7 +83,7 @@ public static class Slimmer
         var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe);
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
-        var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe);
+        var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
@@ -91,7 +92,7 @@ public static class Slimmer
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
             Time = probe is null ? null : choice => Run(choice, probe.Time),
-            Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed) : null,
+            Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };

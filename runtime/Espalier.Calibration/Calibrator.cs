@@ -87,8 +87,9 @@ public static class Calibrator
             notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: {string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
         var wantedBlocks = blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
 
+        bool predicts = request.Signals.Any(s => s.Kind == SignalKind.Retrieval);
         var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output }))
-            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor)).ToHashSet(StringComparer.Ordinal);
+            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor)).Concat(predicts ? model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
         var shapes = Shapes.Of(model, tensors, all[0], cancellationToken);
         var sites = new Sites(GraphFacts.WeightShapes(model), shapes, options.PositionsPerSample, notes);
         foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
@@ -107,7 +108,8 @@ public static class Calibrator
             return true;
         });
 
-        var signals = Observable(model, request.Signals, shapes, notes);
+        var next = predicts ? Next(model, all[0], shapes) : null;
+        var signals = Observable(model, request.Signals, next, shapes, notes);
 
         var passes = Passes(sites.All, request.HeldOut ? options.CovarianceElementsPerPass / 2 : options.CovarianceElementsPerPass);
         if (passes.Count == 0) passes.Add([]);
@@ -120,24 +122,39 @@ public static class Calibrator
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], request.BlockAngles, p == 0 ? signals : [], shapes, options.Threads);
+            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], request.BlockAngles, p == 0 ? signals : [], next, shapes, options.Threads);
             pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
             pass.Finish(request, statistics, cosines, angles, means, moments, notes);
         }
         return new CalibrationStatistics(statistics, cosines, all.Count) { BlockAngle = angles, Signals = means, Tensors = moments, Notes = notes };
     }
 
-    private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, Dictionary<string, long[]> shapes, List<string> notes)
+    /// <summary>The first output that predicts the next token.</summary>
+    private static NextToken? Next(OnnxModel model, IReadOnlyDictionary<string, NamedTensor> sample, Dictionary<string, long[]> shapes)
+    {
+        var targets = new Targets(model);
+        foreach (var output in model.Proto.Graph.Output)
+            if (shapes.TryGetValue(output.Name, out var shape) && shape is [_, _, > 1] && targets.TokenInput(shape, [.. sample.Values]) is { } tokens) return new(tokens, output.Name);
+        return null;
+    }
+
+    private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, NextToken? next, Dictionary<string, long[]> shapes, List<string> notes)
     {
         bool ranges = (model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 1) >= 11;
         return [.. signals.Where(s =>
         {
             string? obstacle = !shapes.TryGetValue(s.Tensor, out var shape) || s.Axis >= shape.Length ? "it is not in the main graph"
-                : s.Kind == SignalKind.AttentionElsewhere && !ranges ? "positions are compared from operator set 11 on" : null;
+                : s.Kind == SignalKind.Retrieval && next is null ? "the model has no output with one row of classes per token of an integer input whose tokens are these classes"
+                : s.Kind == SignalKind.Retrieval && !Rows(shape, shapes[next!.Logits]) ? "it is no map [batch, heads, sequence, sequence] of the tokens that the model reads"
+                : s.Kind != SignalKind.RouterUse && !ranges ? "positions are compared from operator set 11 on" : null;
             if (obstacle is not null) notes.Add($"No statistics of '{s.Tensor}': {obstacle}.");
             return obstacle is null;
         })];
     }
+
+    /// <summary>Whether a map has a row and a column for each token; heads may be on the first axis where there is no batch.</summary>
+    private static bool Rows(long[] map, long[] logits)
+        => map.Length >= 3 && map[^1] == logits[1] && map[^2] == logits[1] && (logits[0] == 1 || (map.Length > 3 && map[0] == logits[0]));
 
     /// <summary>Sites in runs whose Gram matrices fit the bound together; sites without one ride along with the first.</summary>
     private static List<List<Site>> Passes(IReadOnlyList<Site> sites, long limit)

@@ -16,7 +16,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
 
     private readonly CalibrationOptions _options = options ?? new();
     private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
-    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)>? _batches;
+    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)>? _batches;
 
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
@@ -25,6 +25,9 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
 
     /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
+
+    /// <summary>Right answers by sample, for <see cref="Metric.TaskLoss"/>; see <see cref="Targets"/>.</summary>
+    public Targets? Labels { get; init; }
 
     /// <summary>Told what is being run.</summary>
     public Action<string>? Progress { get; init; }
@@ -45,7 +48,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
             var tally = new DivergenceTally(Metric);
-            foreach (var (inputs, expected) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken));
+            foreach (var (inputs, expected, targets) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
             return tally.Mean;
         })];
     }
@@ -109,36 +112,42 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         return _joined.Value;
     }
 
-    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>)> Expected()
+    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected()
     {
         using var session = Sessions.Open(analysis.Model, _options.Threads);
         int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
         var some = samples.Where((_, i) => samples.Count <= most || i % (samples.Count / most) == 0).Take(most);
+        var (labels, none) = (Labels ?? new Targets(analysis.Model), new Dictionary<string, long[]>());
         return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
         {
             var inputs = SampleBatches.Join(b);
-            return (inputs, session.Run(inputs, cancellationToken));
+            var outputs = session.Run(inputs, cancellationToken);
+            return (inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
         })];
     }
 }
 
-/// <summary>Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.</summary>
+/// <summary>
+/// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance. The task's loss is that of the outputs with labels alone:
+/// what else a model gives (caches, states) is no part of the task.
+/// </summary>
 /// <param name="metric">The metric.</param>
 public sealed class DivergenceTally(Metric metric)
 {
     private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
 
     /// <summary>Mean over the outputs.</summary>
-    public double Mean => _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
+    public double Mean => metric == Metric.TaskLoss ? _outputs.Values.Select(t => t.Divergence(metric)).OfType<double>().DefaultIfEmpty().Average()
+        : _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
 
     /// <summary>Adds a run.</summary>
-    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual)
+    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual, IReadOnlyDictionary<string, long[]>? targets = null)
     {
         foreach (var (name, dense) in expected)
         {
             if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape)) continue;
             if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);
-            tally.Add(dense, changed);
+            tally.Add(dense, changed, targets?.GetValueOrDefault(name));
         }
     }
 }

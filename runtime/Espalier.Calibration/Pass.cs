@@ -13,14 +13,14 @@ internal sealed class Pass : IDisposable
     private readonly List<SignalTap> _signals = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals, IReadOnlyDictionary<string, long[]> shapes, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals, NextToken? next, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
         var instrumentation = new Instrumentation(proto);
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
         foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length, angles), [], [], []));
-        foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length));
+        foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length, next));
         _copy = model.Derive(proto);
     }
 
@@ -100,7 +100,7 @@ internal sealed class Pass : IDisposable
         foreach (var signal in _signals)
         {
             if (signal.Finish() is { } mean) signals[signal.Signal] = mean;
-            else notes.Add($"No statistics of '{signal.Signal.Tensor}': it is not finite on some sample.");
+            else notes.Add($"No statistics of '{signal.Signal.Tensor}': {signal.Obstacle}.");
         }
         foreach (var site in _sites)
         {

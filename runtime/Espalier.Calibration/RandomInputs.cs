@@ -21,7 +21,24 @@ public static class RandomInputs
     /// <param name="values">A number that fills an input, by the input's name.</param>
     /// <exception cref="EspalierException">An input is no tensor or of a type that cannot be made.</exception>
     public static IReadOnlyDictionary<string, NamedTensor> For(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
-        => Make(model, new Random(seed), dimensions ?? new Dictionary<string, long>(), values, Spatial[0], Sequence[0]);
+        => Draw(model, seed, dimensions, values, Noise);
+
+    /// <summary>One sample of which an input's numbers are drawn in another way.</summary>
+    internal static IReadOnlyDictionary<string, NamedTensor> Draw(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions, IReadOnlyDictionary<string, double>? values, Numbers numbers)
+        => Make(model, new Random(seed), dimensions ?? new Dictionary<string, long>(), values, Spatial[0], Sequence[0], numbers);
+
+    /// <summary>How the elements of an input are drawn, in order: real numbers, and indices below a number of rows.</summary>
+    /// <param name="name">The input.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="rows">Rows of the table that it looks up.</param>
+    /// <param name="random">The sample's random numbers.</param>
+    internal delegate (Func<double> Real, Func<long> Whole) Numbers(string name, long[] shape, long rows, Random random);
+
+    /// <summary>Standard normal numbers and evenly drawn indices.</summary>
+    internal static (Func<double> Real, Func<long> Whole) Noise(string name, long[] shape, long rows, Random random) => (() => Normal(random), () => random.NextInt64(rows));
+
+    /// <summary>The seed of a sample.</summary>
+    internal static int SeedOf(int seed, int sample) => unchecked(seed * 1_000_003 + sample);
 
     /// <summary>Several samples.</summary>
     /// <inheritdoc cref="For"/>
@@ -31,7 +48,7 @@ public static class RandomInputs
     /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>.</param>
     /// <param name="values">A number that fills an input, by the input's name.</param>
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed, IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
-        => [.. Enumerable.Range(0, count).Select(i => For(model, unchecked(seed * 1_000_003 + i), dimensions, values))];
+        => [.. Enumerable.Range(0, count).Select(i => For(model, SeedOf(seed, i), dimensions, values))];
 
     /// <summary>
     /// Sizes of the dynamic dimensions with which the model runs: its defaults where they do, else the first of a short list of usual
@@ -50,7 +67,7 @@ public static class RandomInputs
         var tried = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (spatial, sequence) in Spatial.Select(s => (s, Sequence[0])).Concat(Sequence.Select(s => (Spatial[0], s))))
         {
-            var sample = Make(model, new Random(0), dimensions, values, spatial, sequence);
+            var sample = Make(model, new Random(0), dimensions, values, spatial, sequence, Noise);
             if (!tried.Add(string.Join(';', sample.Values.Select(t => string.Join(',', t.Shape))))) continue;
             try
             {
@@ -68,10 +85,10 @@ public static class RandomInputs
         throw new EspalierException($"No inputs were found that the model runs on; say its dynamic dimensions. {first!.Message}", first);
     }
 
-    private static Dictionary<string, NamedTensor> Make(OnnxModel model, Random random, IReadOnlyDictionary<string, long> dimensions, IReadOnlyDictionary<string, double>? values, long spatial, long sequence)
+    private static Dictionary<string, NamedTensor> Make(OnnxModel model, Random random, IReadOnlyDictionary<string, long> dimensions, IReadOnlyDictionary<string, double>? values, long spatial, long sequence, Numbers numbers)
     {
         var inputs = GraphFacts.Inputs(model);
-        var tables = new Tables(model);
+        var tables = new LookupTables(model);
         var symbols = inputs.SelectMany(i => i.Type?.TensorType?.Shape?.Dim ?? []).Where(d => d.HasDimParam).Select(d => d.DimParam).Distinct(StringComparer.Ordinal).ToList();
         var sample = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
         foreach (var input in inputs)
@@ -80,7 +97,7 @@ public static class RandomInputs
             var shape = new long[type.Shape?.Dim.Count ?? 0];
             for (int axis = 0; axis < shape.Length; axis++) shape[axis] = Size(input.Name, type.Shape!, axis);
             double? fill = values is not null && values.TryGetValue(input.Name, out double v) ? v : Usual(input.Name, (TensorProto.Types.DataType)type.ElemType);
-            sample[input.Name] = Tensor(input.Name, GraphFacts.ElementName(type.ElemType), shape, fill, tables.Rows(input.Name) ?? 2, random);
+            sample[input.Name] = Tensor(input.Name, GraphFacts.ElementName(type.ElemType), shape, fill, numbers(input.Name, shape, tables.Rows(input.Name) ?? 2, random));
         }
         return sample;
 
@@ -118,11 +135,11 @@ public static class RandomInputs
         return input is "sr" or "sample_rate" or "sampling_rate" ? 16000 : null;
     }
 
-    private static NamedTensor Tensor(string name, string type, long[] shape, double? fill, long rows, Random random)
+    private static NamedTensor Tensor(string name, string type, long[] shape, double? fill, (Func<double> Real, Func<long> Whole) numbers)
     {
         long count = shape.Aggregate(1L, (a, b) => checked(a * b));
-        double Real() => fill ?? Normal(random);
-        long Whole() => fill is { } f ? (long)f : random.NextInt64(rows);
+        double Real() => fill ?? numbers.Real();
+        long Whole() => fill is { } f ? (long)f : numbers.Whole();
         Array values = type switch
         {
             "float32" => Fill(() => (float)Real()),
@@ -150,37 +167,6 @@ public static class RandomInputs
         }
     }
 
-    private static double Normal(Random random)
+    internal static double Normal(Random random)
         => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-
-    /// <summary>Which tables an input looks up.</summary>
-    private sealed class Tables(OnnxModel model)
-    {
-        private static readonly HashSet<string> Moves = ["Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Slice", "Concat", "Expand", "Tile", "Split", "Gather"];
-        private readonly Dictionary<string, IReadOnlyList<long>> _weights = GraphFacts.WeightShapes(model);
-
-        /// <summary>Rows of the smallest table whose indices come from the input unchanged; null where there is none.</summary>
-        public long? Rows(string input)
-        {
-            var from = new HashSet<string>(StringComparer.Ordinal) { input };
-            long? rows = null;
-            foreach (var node in model.Proto.Graph.Node)
-            {
-                if (node.Input.Count == 0) continue;
-                if (node.OpType == "Gather" && node.Input.Count > 1 && from.Contains(node.Input[1]) && _weights.TryGetValue(node.Input[0], out var table) && table.Count > 0)
-                {
-                    int axis = (int)node.Int("axis", 0);
-                    Limit(table[axis < 0 ? axis + table.Count : axis]);
-                }
-                // com.microsoft: input_ids, segment_ids, word, position, segment tables, …, position_ids.
-                if (node.OpType == "EmbedLayerNormalization")
-                    foreach (var (ids, weight) in new[] { (0, 2), (1, 4), (8, 3) })
-                        if (ids < node.Input.Count && from.Contains(node.Input[ids]) && _weights.TryGetValue(node.Input[weight], out table)) Limit(table[0]);
-                if (Moves.Contains(node.OpType) && (node.OpType == "Concat" ? node.Input.Any(from.Contains) : from.Contains(node.Input[0]))) from.UnionWith(node.Output);
-            }
-            return rows;
-
-            void Limit(long n) => rows = Math.Max(1, Math.Min(rows ?? n, n));
-        }
-    }
 }

@@ -57,6 +57,28 @@ public sealed partial class CommandLineTests
         Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
     }
 
+    /// <summary>Made-up inputs are taken whatever data there are, and the report says so; a guard measures on all of the data then.</summary>
+    [Theory]
+    [InlineData("obspa", null, "data", null)]
+    [InlineData("obspa-data-free", null, "noise", "The statistics come from 20 seeded random inputs.")]
+    [InlineData("obspa-out-of-distribution", null, "outOfDistribution", "The statistics come from 20 seeded inputs with natural statistics and nothing of the task.")]
+    [InlineData("flap", "noise", "noise", "The statistics come from 20 seeded random inputs.")]
+    [InlineData("obspa-data-free", "data", "data", null)]
+    public void Inputs_are_where_the_preset_or_the_option_says(string preset, string? word, string name, string? note)
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
+        g.Build().Save(At("small.onnx"));
+        File.WriteAllBytes(At("x.npy"), Npy(32, 8, new Random(1)));
+        var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--preset", preset, "--calibrate", At("x.npy"), "--samples", "20", "--agreement", "0.01", "--report", At("small.json"), .. word is null ? Array.Empty<string>() : ["--inputs", word]]);
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
+        Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("inputs").GetString());
+        string[] notes = [.. report.RootElement.GetProperty("notes").EnumerateArray().Select(n => n.GetString()!)];
+        Assert.Equal(note is null ? [] : [note], notes.Where(n => n.Contains("statistics come from", StringComparison.Ordinal)));
+        Assert.Contains(notes, n => n.Contains(note is null ? "on 5 held-out samples" : "on 20 samples", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(null, "kullbackLeibler")]
     [InlineData("top1", "top1")]
@@ -107,6 +129,8 @@ public sealed partial class CommandLineTests
     [InlineData("router-similarity", "routerSimilarity")]
     [InlineData("attention-received", "attentionReceived")]
     [InlineData("beta-rank", "betaRank")]
+    [InlineData("retrieval", "retrieval")]
+    [InlineData("mask-regression", "maskRegression")]
     public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
     {
         var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", word, "--report", At("slim.json"));
@@ -115,7 +139,7 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "retrieval" or "mask-regression", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 
     [Theory]

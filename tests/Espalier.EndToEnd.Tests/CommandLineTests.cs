@@ -190,6 +190,24 @@ public sealed partial class CommandLineTests : IDisposable
         Assert.True(passes.Code == 0, passes.Error);
     }
 
+    /// <summary>Labels that the dense model cannot have learnt: a guard by them is the loss on held-out data; without them it is refused, and so are too few.</summary>
+    [Fact]
+    public void A_guard_by_the_loss_reads_labels()
+    {
+        var (data, labels) = (At("data.npy"), At("labels.txt"));
+        File.WriteAllBytes(data, Npy(40, 8, new Random(4)));
+        File.WriteAllLines(labels, Enumerable.Range(0, 40).Select(i => (i % 2).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "output-divergence", "--divergence", "task-loss", "--compensate", "none", "--calibrate", data, "--metric", "task-loss", "--agreement", "0.001"];
+        var done = Run([.. slim, "--labels", labels]);
+        Assert.True(done.Code == 0, done.Error);
+        Assert.Matches(@"agrees with the dense one to [0-9.]+ by TaskLoss on 10 held-out samples", done.Text);
+        var refused = Run(slim);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("Give labels (--labels FILE", refused.Error, StringComparison.Ordinal);
+        File.WriteAllText(labels, "1\n0\n");
+        Assert.Contains("2 labels for 40 samples", Run([.. slim, "--labels", labels]).Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Of seven samples none can be spared; the report says so.</summary>
     [Fact]
     public void A_guard_on_few_samples_says_that_they_are_the_statistics_own()

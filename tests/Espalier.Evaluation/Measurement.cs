@@ -22,7 +22,7 @@ internal static class Measurement
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
-            var samples = task.Calibration(dense, draw);
+            var samples = Inputs(task, dense, Presets.Of(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
             var probe = new Remembering(new ModelProbe(analysis, samples));
             foreach (double ratio in ratios)
@@ -57,6 +57,18 @@ internal static class Measurement
                 yield return new(task.Name, preset, ratio, draw, score, error, macs, seconds, process.PeakWorkingSet64 / 1e6);
             }
         }
+    }
+
+    /// <summary>What a method takes statistics of: as many inputs as the task has calibration data in a draw, made up where it wants them so.</summary>
+    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(Task task, OnnxModel dense, InputSource source, int draw)
+    {
+        var samples = task.Calibration(dense, draw);
+        return source switch
+        {
+            InputSource.Noise => RandomInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense)),
+            InputSource.OutOfDistribution => NaturalInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense), like: samples),
+            _ => samples,
+        };
     }
 
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>

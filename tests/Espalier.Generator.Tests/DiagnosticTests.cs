@@ -138,6 +138,8 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }", "", "RouterUse")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "", "AttentionReceived")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }", "", "BetaRank")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }", "", "QueryKey")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }", "", "Retrieval")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
@@ -145,6 +147,19 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
+
+    /// <summary>Inputs that are made up need no method; a guard measures on real ones.</summary>
+    [Fact]
+    public async Task MadeUpInputsAreEnoughForStatistics()
+    {
+        const string rule = "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(With.Bias)] public static partial Rule R { get; }";
+        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise)]"), Tiny));
+        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
+        await Expect(Ids.NeedsCalibration, "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "[InputsFrom(InputSource.Data)]"));
+        await Expect(Ids.NeedsCalibration, "Agreement needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+            Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise), {|ESP0010:Guard(Agreement = 0.9)|}]"));
+    }
 
     [Theory]
     [InlineData("static IEnumerable<int> Data() => [];", "returns 'IEnumerable<int>'")]
@@ -173,6 +188,12 @@ public class DiagnosticTests
     [Fact]
     public async Task TheFigureOfTheMessageCanBeReached() => Assert.Empty(await Harness.Diagnose(
         Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "[Budget(Macs = 0.753)]"), Tiny));
+
+    [Theory]
+    [InlineData("ShortGpt")]
+    [InlineData("ThinKStatic")]
+    public async Task APresetWithARuleOfItsOwnReachesWhatTheToolFinds(string preset) => Assert.Empty(await Harness.Diagnose(
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", $"[Budget(Macs = 0.5), Preset(Preset.{preset})]"), Tiny));
 
     [Fact]
     public async Task ARuleThatNamesNothingIsNotAlsoABudgetOutOfReach() => await Expect(

@@ -210,6 +210,47 @@ public sealed class CompensationTests
         Assert.Equal(own, new WeightTable(AxisAnalysis.Of(slim.Model)).Floats("mean0"));
     }
 
+    /// <summary>
+    /// What a norm gives is fitted feature by feature to what it gave: by the normal equations the error that is left has no mean and does not go along with the feature, for scale and shift; without a
+    /// shift it is orthogonal to it. Norms before everything that lost inputs stay byte for byte.
+    /// </summary>
+    [Theory]
+    [InlineData("LayerNormalization")]
+    [InlineData("root mean square, node by node")]
+    public void Scale_and_shift_of_norms_are_fitted_to_the_dense_output(string norm)
+    {
+        const int width = 12;
+        var g = new GraphBuilder(5);
+        string x = g.Linear(g.Input("x", "batch", 4, width), "in", width, width);
+        for (int l = 0; l < 2; l++)
+        {
+            string n = norm == "LayerNormalization" ? g.Node(norm, [x, g.Positive($"gamma{l}", width), g.Weight($"beta{l}", width)], ("axis", -1L))
+                : g.Mul(g.Node("Div", [x, g.Node("Sqrt", [g.Add(g.Node("ReduceMean", [g.Mul(x, x)], ("axes", new long[] { -1 })), g.Scalar($"epsilon{l}", 1e-5f))])]), g.Positive($"gamma{l}", width));
+            x = g.Add(x, g.Linear(g.Relu(g.Linear(n, $"up{l}", width, 24)), $"down{l}", 24, width));
+        }
+        g.Output(g.Rename(g.Linear(x, "out", width, 3), "y"), "batch", 4, 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 40, 4, width)).ToList();
+        var probe = new ModelProbe(analysis, samples);
+        var plan = Presets.Complete(new PruningPlan { Preset = Preset.Perp, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }] }, hasData: true);
+        var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
+        var (slim, report) = Slimmer.Run(dense, plan, analysis, statistics, probe);
+        Assert.DoesNotContain(report.Notes, n => n.Contains("stays as it is", StringComparison.Ordinal));
+        var (before, after) = (new WeightTable(analysis), new WeightTable(AxisAnalysis.Of(slim)));
+        Assert.Equal(before.Floats("gamma0"), after.Floats("gamma0"));
+        Assert.NotEqual(before.Floats("gamma1"), after.Floats("gamma1"));
+        int reader = analysis.Consumers.Single(c => c.Parameter == "up1.weight").Id;
+        var seen = probe.Pair(slim, new HashSet<int> { reader })[reader];
+        bool shifts = norm == "LayerNormalization";
+        for (int i = 0; i < width; i++)
+        {
+            double variance = seen.Covariance[(i * width) + i], cross = seen.Cross[(i * width) + i], m = seen.SlimMean[i], off = seen.DenseMean[i] - m;
+            Assert.Equal(0, shifts ? off : (cross + (seen.DenseMean[i] * m) - variance - (m * m)) / variance, 1e-3);
+            if (shifts) Assert.Equal(variance, cross, 1e-3 * variance);
+        }
+    }
+
     /// <summary>On images that calibration has not seen: each method is nearer to the dense model than nothing, and least squares nearest.</summary>
     [Fact]
     public void Methods_on_a_trained_network()

@@ -21,7 +21,7 @@ public sealed class PlantedMatrixTests
         public int Rows { get; init; } = 400;
     }
 
-    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm];
+    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree, Preset.ObspaOutOfDistribution];
 
     private static readonly Dictionary<string, Redundancy> Networks = new()
     {
@@ -43,7 +43,7 @@ public sealed class PlantedMatrixTests
                 b[u] = 3;
                 for (int k = 0; k < 3; k++) o[(u * 3) + k] *= 10;
             }
-        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Best, Preset.Obspa, Preset.Flap, Preset.ZipLm], [Width]),
+        }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Flap, .. SeesDependence], [Width]),
         // The same twice, as loud as any: only who asks what is left after a refit sees it.
         ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [], SeesDependence, [Width]),
         // Sums of others, where nothing between the layers bends.
@@ -57,7 +57,13 @@ public sealed class PlantedMatrixTests
         ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], [.. SeesDependence, Preset.Kwon], [6, Width]),
         // A head that writes only where nothing reads: noise to the output, signal to whoever looks no further than the next product.
         ["head that nothing reads"] = new(() => Attention(unread: 1), Axis.Heads, 0.75, [1], [Preset.Kwon], [6, Width]),
+        // Nothing is asked for and nothing answers along this dimension of every head.
+        ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2], [.. Enum.GetValues<Preset>().Where(p => p != Preset.Random && Presets.Of(p).Depth is null)], [6, Width]),
+        // Loudly asked for, and nothing answers: a norm over both keeps it.
+        ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2], [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
     };
+
+    private static readonly Dictionary<string, long> Batches = new() { ["batch"] = 32 };
 
     public static TheoryData<string> Names => [.. Networks.Keys];
 
@@ -81,7 +87,7 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Attention(int deficient = -1, int unread = -1)
+    private static OnnxModel Attention(int deficient = -1, int unread = -1, bool deadInQueries = false, bool deadInKeys = false)
     {
         const int heads = 4, dim = 4, all = heads * dim;
         var random = new Random(3);
@@ -100,7 +106,11 @@ public sealed class PlantedMatrixTests
         var g = new GraphBuilder(3);
         string x = g.Input("x", "batch", 6, Width);
         string Split(string t) => g.SplitHeads(t, heads, dim);
-        var (q, key) = (Split(g.MatMul(x, g.Weight("q", Width, all))), Split(g.MatMul(x, g.Weight("k", Width, all))));
+        // Dimension 2 of every head.
+        string Dimension(string name, float factor) => factor == 1 ? g.Weight(name, Width, all)
+            : g.Floats(name, [.. Planted.Floats(random, Width * all).Select((w, i) => i % dim == 2 ? w * factor : w)], Width, all);
+        string wq = Dimension("q", deadInQueries ? 0 : deadInKeys ? 8 : 1), wk = Dimension("k", deadInKeys ? 0 : 1);
+        var (q, key) = (Split(g.MatMul(x, wq)), Split(g.MatMul(x, wk)));
         string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(g.MatMul(x, g.Floats("v", v, Width, all)))), all);
         y = g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width));
         g.Output(g.Rename(unread < 0 ? y : g.MatMul(y, g.Floats("head", head, Width, Width)), "y"), "batch", 6, Width);
@@ -115,10 +125,17 @@ public sealed class PlantedMatrixTests
         using var dense = redundancy.Build();
         var analysis = AxisAnalysis.Of(dense);
         var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
-        var probe = new ModelProbe(analysis, samples);
+        var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
+        {
+            InputSource.Data => samples,
+            InputSource.Noise => Calibration.RandomInputs.Many(dense, samples.Count, 7, Batches),
+            _ => NaturalInputs.Many(dense, samples.Count, 7, Batches),
+        });
         var found = new List<Preset>();
         foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is null))
         {
+            samples = [.. inputs[Presets.Of(preset).Inputs]];
+            var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
             var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);

@@ -318,4 +318,27 @@ public sealed class ProbeTests
         var report = Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, With.Rescale) with { Keep = 10 / 12.0 }] }, 6, out _).Report;
         Assert.Equal([3, 8], report.Groups.Single(x => x.Kept < x.Size).RemovedUnits);
     }
+
+    /// <summary>
+    /// The right answers are those of the network without unit 4, which drowns them: its removal moves the outputs most of all and lowers the loss. By the loss it goes first, by the divergence last.
+    /// </summary>
+    [Fact]
+    public void By_the_loss_of_the_task_goes_what_makes_it_worse()
+    {
+        using var dense = Planted.Mlp(3, 8, loud: [4]);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
+        var samples = Samples(6, 32);
+        using var without = Planted.Without(analysis, null, With.None, 4);
+        using var session = Calibration.Sessions.Open(without);
+        var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values).Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
+        double[] Score(ModelProbe probe) => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
+        double[] loss = Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss, Labels = new Targets(dense, samples, labels) }), divergence = Score(new ModelProbe(analysis, samples));
+        Assert.Equal((4, 0.0), (Array.IndexOf(loss, loss.Min()), loss.Min()));
+        Assert.Equal(4, Array.IndexOf(divergence, divergence.Max()));
+        Assert.Equal(8, loss.Distinct().Count());
+        Assert.Contains("no output of 'y' [512,3]", Assert.Throws<EspalierException>(() => Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss })).Message, StringComparison.Ordinal);
+        var refused = new PruningPlan { Prune = [Neurons(Criterion.Fisher, With.None) with { Keep = 0.5 }], DivergenceMetric = Metric.TaskLoss };
+        Assert.Contains("not at its least in the dense model", Assert.Throws<EspalierException>(() => Slim(dense, refused, 6, out _)).Message, StringComparison.Ordinal);
+    }
 }

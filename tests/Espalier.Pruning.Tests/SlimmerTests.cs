@@ -63,6 +63,8 @@ public class SlimmerTests
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.RouterUse }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.AttentionReceived }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BetaRank }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.QueryKey }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Retrieval }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BlockSimilarity }, "not units" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File }, "no file is named" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" }, "only the build of a project can call 'Rank'" },
@@ -90,6 +92,8 @@ public class SlimmerTests
     [InlineData(Criterion.RouterSimilarity)]
     [InlineData(Criterion.AttentionReceived)]
     [InlineData(Criterion.BetaRank)]
+    [InlineData(Criterion.QueryKey)]
+    [InlineData(Criterion.Retrieval)]
     [InlineData(Criterion.File)]
     public void Scores_of_units_do_not_rank_sublayers(Criterion criterion)
     {

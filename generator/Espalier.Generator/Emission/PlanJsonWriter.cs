@@ -32,6 +32,7 @@ internal static class PlanJsonWriter
             json.Property("allocate", Camel(policy.Allocation));
             json.Property("schedule", Camel(policy.Schedule));
             json.Property("divergenceMetric", Camel(policy.DivergenceMetric));
+            json.Property("inputs", Camel(policy.Inputs));
             json.Strings("protect", policy.Protect);
             if (policy.ProtectsEnds) json.Property("protectEnds", true);
             else json.Property("protectEnds", (string?)null);
@@ -44,6 +45,7 @@ internal static class PlanJsonWriter
                 json.Property("tokenizer", (string?)null);
                 json.Property("mean", (string?)null);
                 json.Property("deviation", (string?)null);
+                json.Property("labels", calibration.Labels);
             });
             json.Object("guard", policy.Guard, guard =>
             {

@@ -26,7 +26,7 @@ internal static class PolicyChecks
     private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File", "Method" };
 
     /// <summary>Criteria for units that measure activations.</summary>
-    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence" };
+    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence", "QueryKey", "Retrieval", "MaskRegression" };
 
     /// <summary>Allocations that look at what the model makes of calibration data.</summary>
     private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
@@ -56,6 +56,8 @@ internal static class PolicyChecks
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
         if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
+        // A guard looks at what the model is for; statistics may come from inputs that are made up.
+        calibrated |= policy.Inputs is "Noise" or "OutOfDistribution";
         if (!calibrated && policy.Allocation is { } allocation && ByMeasurement.Contains(allocation)) findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [allocation]));
         if (policy.Allocation is "Latency" && policy.Budget?.Latency is null)
             findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "", ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));

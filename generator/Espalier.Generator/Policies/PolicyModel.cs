@@ -14,6 +14,7 @@ internal sealed record PolicyModel(
     string? Allocation,
     string? Schedule,
     string? DivergenceMetric,
+    string? Inputs,
     GuardModel? Guard,
     EquatableArray<string> Protect,
     bool ProtectsEnds,
@@ -79,4 +80,4 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
 internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
 
 /// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
-internal sealed record CalibrationModel(string Method, int Samples, string Problem);
+internal sealed record CalibrationModel(string Method, int Samples, string? Labels, string Problem);

@@ -23,7 +23,7 @@ internal static class PolicyReader
             cancellation.ThrowIfCancellationRequested();
             if (member is IPropertySymbol property && ReadRule(property, cancellation) is { } rule) rules.Add(rule);
             else if (member is IMethodSymbol method && Find(method, "CalibrationAttribute") is { } attribute)
-                calibration.Add(new(method.Name, Named<int>(attribute, "Samples") ?? 128, ProblemOf(method, type)));
+                calibration.Add(new(method.Name, Named<int>(attribute, "Samples") ?? 128, Named(attribute, "Labels")?.Value as string, ProblemOf(method, type)));
         }
         var budget = Find(type, "BudgetAttribute");
         var guard = Find(type, "GuardAttribute");
@@ -40,6 +40,7 @@ internal static class PolicyReader
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
             EnumOf(type, "DivergenceAttribute"),
+            EnumOf(type, "InputsFromAttribute"),
             guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric ? EnumName(metric) : "Top1"),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             Find(type, "ProtectEndsAttribute") is not null,

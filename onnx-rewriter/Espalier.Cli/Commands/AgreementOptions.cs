@@ -7,7 +7,7 @@ internal sealed class AgreementOptions
 {
     private static readonly (string Word, Metric Metric)[] Metrics =
     [
-        ("top1", Metric.Top1), ("kullback-leibler", Metric.KullbackLeibler), ("jensen-shannon", Metric.JensenShannon), ("cosine", Metric.Cosine), ("relative-error", Metric.RelativeError),
+        ("top1", Metric.Top1), ("kullback-leibler", Metric.KullbackLeibler), ("jensen-shannon", Metric.JensenShannon), ("cosine", Metric.Cosine), ("relative-error", Metric.RelativeError), ("task-loss", Metric.TaskLoss),
     ];
 
     private readonly Option<string?> _divergence = CommonOptions.Choice("--divergence",

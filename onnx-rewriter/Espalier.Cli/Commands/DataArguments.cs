@@ -21,17 +21,24 @@ internal sealed class DataArguments
     private readonly Option<double[]?> _mean = Numbers("--mean", "What is subtracted from images, whose pixels are from 0 to 1: one number, or one per channel like 0.485,0.456,0.406. [default: 0]");
     private readonly Option<double[]?> _deviation = Numbers("--std", "What images are divided by after that, like 0.229,0.224,0.225. [default: 1]");
 
+    private readonly Option<FileInfo?> _labels = new("--labels")
+    {
+        Description = "The right answer to every sample, for --divergence or --metric task-loss: .npy, MNIST's idx labels, or text with a number at the start of every line. "
+            + "[default: an array 'labels' in an .npz, the first column of a .tsv; for language models the next token]",
+        HelpName = "FILE",
+    };
+
     /// <summary>All of them, in the order of the help.</summary>
-    public IEnumerable<Option> All => [_calibrate, _samples, _tokenizer, _mean, _deviation];
+    public IEnumerable<Option> All => [_calibrate, _samples, _tokenizer, _mean, _deviation, _labels];
 
     /// <summary>What they say.</summary>
     /// <exception cref="UsageException">How data are read, but no data.</exception>
     public CalibrationSource ToSource(ParseResult result)
     {
         var source = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples) ?? 128, Tokenizer: result.GetValue(_tokenizer)?.ToString(),
-            Mean: Given(result, _mean), Deviation: Given(result, _deviation));
-        if (source.Path is null && (source.Tokenizer is not null || source.Mean is not null || source.Deviation is not null))
-            throw new UsageException("--tokenizer, --mean and --std say how data are read: give --calibrate DATA too.");
+            Mean: Given(result, _mean), Deviation: Given(result, _deviation), Labels: result.GetValue(_labels)?.ToString());
+        if (source.Path is null && (source.Tokenizer is not null || source.Mean is not null || source.Deviation is not null || source.Labels is not null))
+            throw new UsageException("--tokenizer, --mean, --std and --labels say how data are read: give --calibrate DATA too.");
         return source;
     }
 

@@ -9,15 +9,15 @@ internal sealed class ScoreOptions
     [
         ("l1", Criterion.L1), ("l2", Criterion.L2), ("random", Criterion.Random), ("variance", Criterion.Variance), ("wanda", Criterion.Wanda),
         ("optimal-brain", Criterion.OptimalBrain), ("norm-scale", Criterion.NormScale), ("lamp", Criterion.Lamp), ("geometric-median", Criterion.GeometricMedian),
-        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence),
-        ("router-use", Criterion.RouterUse), ("router-similarity", Criterion.RouterSimilarity), ("attention-received", Criterion.AttentionReceived), ("beta-rank", Criterion.BetaRank), ("file", Criterion.File),
+        ("fluctuation", Criterion.Fluctuation), ("activation-share", Criterion.ActivationShare), ("spectrum", Criterion.Spectrum), ("fisher", Criterion.Fisher), ("output-divergence", Criterion.OutputDivergence), ("mask-regression", Criterion.MaskRegression),
+        ("router-use", Criterion.RouterUse), ("router-similarity", Criterion.RouterSimilarity), ("attention-received", Criterion.AttentionReceived), ("beta-rank", Criterion.BetaRank), ("query-key", Criterion.QueryKey), ("retrieval", Criterion.Retrieval), ("file", Criterion.File),
     ];
 
     private static readonly (string Word, Aggregate Aggregate)[] Aggregates =
         [("sum", Aggregate.Sum), ("mean", Aggregate.Mean), ("max", Aggregate.Max), ("median", Aggregate.Median), ("product", Aggregate.Product)];
 
     private readonly Option<string?> _score = CommonOptions.Choice("--score",
-        "How units are ranked. variance, wanda, optimal-brain, fluctuation, activation-share, router-use, attention-received and beta-rank need activations, fisher and output-divergence one run per unit; router-… are for experts, attention-received for heads; file reads --score-file. [default: as the preset]",
+        "How units are ranked. variance, wanda, optimal-brain, fluctuation, activation-share, router-use, attention-received, beta-rank, query-key and retrieval need activations, fisher and output-divergence one run per unit, mask-regression four; router-… are for experts, attention-received and retrieval for heads, query-key for head dimensions; file reads --score-file. [default: as the preset]",
         [.. Criteria.Select(c => c.Word)]);
     private readonly Option<string?> _aggregate = CommonOptions.Choice("--aggregate",
         "How what a unit scores in several weights becomes one number, for scores that read weights alone. [default: sum]", [.. Aggregates.Select(a => a.Word)]);

@@ -67,6 +67,8 @@ internal sealed class SlimOptions
     {
         Description = "Also prune groups whose removal is not equal to masking: those under a normalisation or a Softmax.",
     };
+    private readonly Option<string?> _inputs = CommonOptions.Choice("--inputs",
+        "Inputs of which statistics are taken: what --calibrate gives; seeded noise, whatever data there are; or seeded inputs with natural statistics and nothing of the task. [default: as the preset]", "data", "noise", "out-of-distribution");
     private readonly DataArguments _data = new();
     private readonly Option<int> _seed = CommonOptions.Seed();
 
@@ -74,7 +76,7 @@ internal sealed class SlimOptions
     public IEnumerable<Option> All =>
     [
         _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
-        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All, _seed,
+        _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All, _inputs, _seed,
     ];
 
     /// <summary>The plan.</summary>
@@ -120,6 +122,7 @@ internal sealed class SlimOptions
             ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],
             Calibration = _data.ToSource(result),
+            Inputs = result.GetValue(_inputs) switch { "data" => InputSource.Data, "noise" => InputSource.Noise, "out-of-distribution" => InputSource.OutOfDistribution, _ => null },
             Seed = result.GetValue(_seed),
         };
     }

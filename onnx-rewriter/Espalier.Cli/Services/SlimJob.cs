@@ -19,6 +19,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     private PruningPlan? _complete;
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
+    private Targets? _labels;
     private bool _measured;
 
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
@@ -36,16 +37,10 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         ModelProbe? probe = null;
         if (Slimmer.Needs(Plan, analysis) is { } needs)
         {
-            _measured = true;
-            var samples = Real() is null ? null : Divided().Own;
-            if (samples is null)
-            {
-                samples = RandomInputs.Many(dense, Math.Min(Plan.Calibration?.Samples ?? MostSynthetic, MostSynthetic), Plan.Seed, Sizes(), Fill);
-                notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
-            }
+            var samples = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
-            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler, Progress = name => progress.Step(name) };
+            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler, Labels = Labels(Plan.DivergenceMetric), Progress = name => progress.Step(name) };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
@@ -58,6 +53,34 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             slim = slim with { Model = hoisted };
         }
         return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
+    }
+
+    /// <summary>What statistics and choices use.</summary>
+    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(List<string> notes)
+    {
+        int most = Plan.Calibration?.Samples ?? new CalibrationSource().Samples;
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples;
+        if (Plan.Inputs == InputSource.OutOfDistribution)
+        {
+            samples = NaturalInputs.Many(dense, most, Plan.Seed, Sizes(), Fill, like: Real());
+            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded inputs with natural statistics and nothing of the task."));
+        }
+        else if (Plan.Inputs == InputSource.Noise)
+        {
+            samples = RandomInputs.Many(dense, most, Plan.Seed, Sizes(), Fill);
+            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded random inputs."));
+        }
+        else if (Real() is null)
+        {
+            samples = RandomInputs.Many(dense, Math.Min(most, MostSynthetic), Plan.Seed, Sizes(), Fill);
+            notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
+        }
+        else
+        {
+            _measured = true;
+            samples = Divided().Own;
+        }
+        return samples;
     }
 
     private IEnumerable<string> Check(Guard guard, SlimResult slim)
@@ -80,9 +103,10 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
                 throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. Remove AllowInterface, or use Equivalence.");
             var all = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
             var samples = Divided().HeldOut;
-            var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken);
+            var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken, targets: Labels(guard.Metric));
             var agreement = found.By(guard.Metric) ?? throw new EspalierException(guard.Metric == Metric.RelativeError
                 ? "Guard(Agreement = …): no output of the model has floating-point numbers to compare. Remove the guard, or use Equivalence."
+                : guard.Metric == Metric.TaskLoss ? "Guard(Agreement = …): there are no labels by which to compare by TaskLoss, and no output has a row of classes for each token of an input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]."
                 : $"Guard(Agreement = …): no output of the model has rows {(guard.Metric is Metric.KullbackLeibler or Metric.JensenShannon ? "of classes " : "")}to compare by {guard.Metric}. Use Metric.RelativeError.");
             var figures = FormattableString.Invariant($"{agreement:0.####} by {guard.Metric} on {samples.Count} {(samples.Count == all.Count ? "" : "held-out ")}samples")
                 + string.Concat(found.Outputs[0].By.Where(m => m.Key != guard.Metric && m.Value is not null).Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}")));
@@ -118,6 +142,15 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         else if (Plan.Calibration is { Path: { } path } source)
             _read = CalibrationData.Read(path, dense, new DataOptions { Samples = source.Samples, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation, Dimensions = dimensions });
         return _read;
+    }
+
+    /// <summary>Right answers to the samples, where a metric asks for them.</summary>
+    private Targets? Labels(Metric? metric)
+    {
+        if (metric != Metric.TaskLoss) return null;
+        if (_labels is not null) return _labels;
+        var all = Real();
+        return _labels = new Targets(dense, all, all is null ? null : CalibrationLabels.Read(Plan.Calibration?.Path, dense, all.Count, new DataOptions { Labels = Plan.Calibration?.Labels }));
     }
 
     private sealed class Reporter(Progress progress) : IProgress<CalibrationProgress>

@@ -18,7 +18,7 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     /// <summary>The populations.</summary>
     public IReadOnlyList<Population> Populations => populations;
 
-    /// <summary>Levels of each population, from all units down; the divergence never falls.</summary>
+    /// <summary>Levels of each population, from all units down; the divergence never falls, so a loss below the dense model's counts as none: a gain is no room for losses elsewhere.</summary>
     public IReadOnlyList<IReadOnlyList<Level>> Levels => levels;
 
     /// <summary>Measures.</summary>

@@ -5,7 +5,8 @@ namespace Espalier.Pruning;
 
 /// <summary>
 /// How much the outputs move when the weights of a group are shaken (ECoFLaP, arXiv:2310.02998: finite differences in place of gradients). There the loss at W + εz
-/// and W − εz is compared; the divergence from the dense model has its minimum at W, so here their mean is what tells layers apart: ½ ε² zᵀHz.
+/// and W − εz is compared; the divergence from the dense model has its minimum at W, so here their mean is what tells layers apart: ½ ε² zᵀHz. Where the divergence is the task's loss it is the paper's difference,
+/// squared, so that both are squares of lengths.
 /// </summary>
 internal static class ZerothOrder
 {
@@ -20,7 +21,8 @@ internal static class ZerothOrder
     /// <param name="groups">Groups to measure.</param>
     /// <param name="divergence">Runs a changed model.</param>
     /// <param name="seed">Seed of the directions.</param>
-    public static IReadOnlyDictionary<int, double> Measure(AxisAnalysis analysis, IEnumerable<Group> groups, Func<OnnxModel, double> divergence, int seed)
+    /// <param name="slope">Whether the divergence has a slope at the dense model, as the task's loss has.</param>
+    public static IReadOnlyDictionary<int, double> Measure(AxisAnalysis analysis, IEnumerable<Group> groups, Func<OnnxModel, double> divergence, int seed, bool slope = false)
     {
         var weights = new WeightTable(analysis);
         var measured = new Dictionary<int, double>();
@@ -45,8 +47,14 @@ internal static class ZerothOrder
                     }
                     (plus[name], minus[name]) = (up, down);
                 }
-                foreach (var changed in new[] { plus, minus })
-                    sum += Surgery.Use(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>()), slim => divergence(slim.Model));
+                double Shaken(Dictionary<string, float[]> changed) => Surgery.Use(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>()), slim => divergence(slim.Model));
+                double first = Shaken(plus), second = Shaken(minus);
+                if (slope) sum += (first - second) * (first - second) / 2;
+                else
+                {
+                    sum += first;
+                    sum += second;
+                }
             }
             measured[group.Id] = sum / (2 * Directions);
         }

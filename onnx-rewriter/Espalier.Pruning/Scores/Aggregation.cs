@@ -55,6 +55,17 @@ internal sealed class Aggregation(Aggregate how, int size)
         return _total;
     }
 
+    /// <summary>
+    /// Raises scores of which some are negative until the least is 0: what the model answers better without (<see cref="Metric.TaskLoss"/>) goes first, in the order of how much better, and the
+    /// others keep their distances.
+    /// </summary>
+    public static double[] Lift(double[] scores)
+    {
+        double least = scores.Min();
+        if (least < 0) TensorPrimitives.Subtract(scores, least, scores);
+        return scores;
+    }
+
     /// <summary>Divides scores by their mean, where that is not zero.</summary>
     public static void NormalizeMean(double[] scores)
     {

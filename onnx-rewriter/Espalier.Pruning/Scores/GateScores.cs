@@ -15,17 +15,19 @@ internal static class GateScores
     private const float Step = 0.5f;
 
     /// <summary>Whether a criterion is one of these.</summary>
-    public static bool Scores(Criterion? criterion) => criterion is Criterion.Fisher or Criterion.OutputDivergence;
+    public static bool Scores(Criterion? criterion) => criterion is Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression;
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
     /// <param name="analysis">The dense model.</param>
     /// <param name="criteria">The groups to score.</param>
     /// <param name="probe">Runs the twin.</param>
-    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria, IModelProbe probe)
+    /// <param name="seed">Seed of random masks.</param>
+    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria, IModelProbe probe, int seed = 0)
     {
-        var scores = new Dictionary<int, double[]>();
-        if (criteria.Count == 0) return scores;
-        using var twin = GatedTwin.Of(analysis, g => criteria.ContainsKey(g.Id) && g.Size <= MostUnits, sublayers: false);
+        var scores = new Dictionary<int, double[]>(MaskRegression.Of(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression).Select(c => c.Key).ToHashSet(), probe, seed));
+        var single = criteria.Where(c => c.Value != Criterion.MaskRegression).Select(c => c.Key).ToHashSet();
+        if (single.Count == 0) return scores;
+        using var twin = GatedTwin.Of(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
         foreach (var (id, gate) in twin.Gates)
         {
             bool fisher = criteria[id] == Criterion.Fisher;
@@ -36,7 +38,7 @@ internal static class GateScores
                 values[u] = fisher ? 1 - Step : 0;
                 return (IReadOnlyDictionary<string, float[]>)new Dictionary<string, float[]> { [gate] = values };
             }).ToList();
-            scores[id] = [.. probe.Divergences(twin.Model, settings).Select(d => fisher ? 2 * d / (Step * Step) : d)];
+            scores[id] = Aggregation.Lift([.. probe.Divergences(twin.Model, settings).Select(d => fisher ? 2 * d / (Step * Step) : d)]);
         }
         return scores;
     }

@@ -7,7 +7,7 @@ public static class Scorer
 {
     /// <summary>Whether a criterion needs statistics of activations.</summary>
     public static bool NeedsStatistics(Criterion criterion)
-        => ReadsConsumers(criterion) || criterion is Criterion.RouterUse or Criterion.AttentionReceived or Criterion.BetaRank;
+        => ReadsConsumers(criterion) || criterion is Criterion.RouterUse or Criterion.AttentionReceived or Criterion.BetaRank or Criterion.QueryKey or Criterion.Retrieval;
 
     /// <summary>Whether a criterion reads statistics of what consumers contract.</summary>
     public static bool ReadsConsumers(Criterion criterion)
@@ -70,11 +70,17 @@ public static class Scorer
                     if (statistics is null)
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, but there are none. Give calibration data or use L2.");
                     if (criterion == Criterion.BetaRank) Take(group, rule, BetaRank.Of(group, places, statistics, weights), "calibration has no statistics of what makes it");
-                    else if (!ReadsConsumers(criterion)) Take(group, rule, SignalScores.Score(analysis, group, criterion, statistics), criterion == Criterion.RouterUse ? "no router chooses its units" : "no attention weights can be observed");
+                    else if (criterion == Criterion.QueryKey) Take(group, rule, QueryKey.Of(group, places, statistics), "calibration has no statistics of two activations whose product contracts it");
+                    else if (!ReadsConsumers(criterion)) Take(group, rule, SignalScores.Score(analysis, group, criterion, statistics), criterion switch
+                    {
+                        Criterion.RouterUse => "no router chooses its units",
+                        Criterion.Retrieval => "no attention of it over tokens of which the model predicts the next can be observed",
+                        _ => "no attention weights can be observed",
+                    });
                     else Take(group, rule, criterion == Criterion.OptimalBrain ? OptimalBrain.Of(group, statistics, weights) : ActivationScores.Of(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
                     break;
-                case Criterion.Fisher or Criterion.OutputDivergence:
+                case Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression:
                     Take(group, rule, gated?.GetValueOrDefault(group.Id)?.ToArray(), $"it has more than {GateScores.MostUnits} units, or no gate can stand in front of all that reads them");
                     break;
                 default:

@@ -10,6 +10,7 @@ internal static class SignalScores
     {
         Criterion.RouterUse => UnitSignals.Router(analysis, group) is var (router, _) ? [router] : [],
         Criterion.AttentionReceived => UnitSignals.Attention(analysis, group),
+        Criterion.Retrieval => UnitSignals.Attention(analysis, group, SignalKind.Retrieval),
         _ => [],
     };
 

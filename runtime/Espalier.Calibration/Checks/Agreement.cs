@@ -33,16 +33,16 @@ public sealed record OutputAgreement(string Name, double MaxRelativeError, doubl
 /// <summary>Compares the answers of two models of one signature.</summary>
 public static class Agreement
 {
-    /// <summary>Runs both models on every sample.</summary>
+    /// <summary>Runs both models on every sample; without <c>targets</c> nothing is said of <see cref="Metric.TaskLoss"/>.</summary>
     /// <exception cref="EspalierException">A model does not load or does not take the samples; or the second gives other shapes.</exception>
-    public static AgreementResult Compare(OnnxModel a, OnnxModel b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static AgreementResult Compare(OnnxModel a, OnnxModel b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default, Targets? targets = null)
     {
         using var first = Sessions.Open(a);
         using var second = Sessions.Open(b);
-        return Compare(first, second, samples, progress, cancellationToken);
+        return Compare(first, second, samples, progress, cancellationToken, targets);
     }
 
-    /// <inheritdoc cref="Compare(OnnxModel, OnnxModel, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, IProgress{int}?, CancellationToken)"/>
+    /// <inheritdoc cref="Compare(OnnxModel, OnnxModel, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, IProgress{int}?, CancellationToken, Targets?)"/>
     public static AgreementResult Compare(ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         using var options = Sessions.Options();
@@ -57,7 +57,8 @@ public static class Agreement
     /// <param name="samples">Inputs by name.</param>
     /// <param name="progress">Told the number of samples that are done.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
-    public static AgreementResult Compare(ModelSession first, ModelSession second, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    /// <param name="targets">Right answers, for <see cref="Metric.TaskLoss"/>; null without.</param>
+    public static AgreementResult Compare(ModelSession first, ModelSession second, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default, Targets? targets = null)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
@@ -72,7 +73,7 @@ public static class Agreement
                 if (!y.TryGetValue(name, out var actual)) throw new EspalierException($"The second model has no output '{name}'.");
                 if (!expected.Shape.SequenceEqual(actual.Shape))
                     throw new EspalierException($"Output '{name}' is [{string.Join(',', expected.Shape)}] in the first model and [{string.Join(',', actual.Shape)}] in the second.");
-                tallies[name].Add(expected, actual);
+                tallies[name].Add(expected, actual, targets?.Of(expected, [sample]));
             }
             count++;
             progress?.Report(count);
@@ -87,10 +88,10 @@ public static class Agreement
         private readonly OutputTally _tally = new(All);
         private double _error;
 
-        public void Add(NamedTensor a, NamedTensor b)
+        public void Add(NamedTensor a, NamedTensor b, IReadOnlyList<long>? targets)
         {
             _error = Math.Max(_error, OutputComparison.RelativeError(a, b));
-            _tally.Add(a, b);
+            _tally.Add(a, b, targets);
         }
 
         public OutputAgreement Result(TensorSignature output)

@@ -10,15 +10,18 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
     /// <summary>What stands for a divergence that is not finite.</summary>
     private const double Unbounded = 1e9;
 
-    private double _kl, _js, _cosine, _squares, _variance;
-    private long _same;
+    private double _kl, _js, _cosine, _squares, _variance, _loss;
+    private long _same, _labels;
     private bool _distributions;
 
     /// <summary>Rows of at least two that were compared.</summary>
     public long Rows { get; private set; }
 
     /// <summary>Adds a run; what is no number, or differs in shape, is passed over.</summary>
-    public void Add(NamedTensor dense, NamedTensor changed)
+    /// <param name="dense">What the dense model gives.</param>
+    /// <param name="changed">What the changed model gives.</param>
+    /// <param name="targets">Right class of every row, negative where none is known; null without labels.</param>
+    public void Add(NamedTensor dense, NamedTensor changed, IReadOnlyList<long>? targets = null)
     {
         if (!OutputComparison.IsFloat(dense) || !dense.Shape.SequenceEqual(changed.Shape)) return;
         var (x, y) = (OutputComparison.Doubles(dense), OutputComparison.Doubles(changed));
@@ -35,17 +38,18 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
             for (int i = 0; i < inner; i++)
             {
                 for (int j = 0; j < n; j++) (p[j], q[j]) = (x[start + (j * inner) + i], y[start + (j * inner) + i]);
-                Row(p, q);
+                Row(p, q, inner == 1 && targets is not null ? targets[start / n] : -1);
             }
         }
     }
 
-    /// <summary>How far the outputs are apart, 0 where they are equal; null where the metric says nothing of this output.</summary>
+    /// <summary>How far the outputs are apart, 0 where they are equal (<see cref="Metric.TaskLoss"/>: how much worse, below 0 for better); null where the metric says nothing of this output.</summary>
     public double? Divergence(Metric metric)
     {
         double? value = metric switch
         {
             Metric.RelativeError => _variance > 0 ? _squares / _variance : _squares == 0 ? 0 : Unbounded,
+            Metric.TaskLoss => _labels > 0 ? _loss / _labels : null,
             _ when Rows == 0 => null,
             Metric.Top1 => 1 - ((double)_same / Rows),
             Metric.Cosine => 1 - (_cosine / Rows),
@@ -60,6 +64,8 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
     public double? Agreement(Metric metric) => Divergence(metric) is not { } divergence ? null : metric switch
     {
         Metric.KullbackLeibler => Math.Exp(-divergence),
+        // The geometric mean over the labels of what is left of their probability.
+        Metric.TaskLoss => Math.Exp(-Math.Max(0, divergence)),
         Metric.JensenShannon => 1 - (divergence / Math.Log(2)),
         _ => 1 - divergence,
     };
@@ -74,18 +80,20 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         }
     }
 
-    private void Row(double[] p, double[] q)
+    private void Row(double[] p, double[] q, long target)
     {
         Rows++;
         if (metrics.Contains(Metric.Top1) && Largest(p) == Largest(q)) _same++;
         if (metrics.Contains(Metric.Cosine)) _cosine += Cosine(p, q);
-        if (!_distributions || !(metrics.Contains(Metric.KullbackLeibler) || metrics.Contains(Metric.JensenShannon))) return;
+        if (!_distributions || !metrics.Any(m => m is Metric.KullbackLeibler or Metric.JensenShannon or Metric.TaskLoss)) return;
         if (IsDistribution(p) && IsDistribution(q)) for (int i = 0; i < p.Length; i++) (p[i], q[i]) = (Math.Log(Math.Max(p[i], 1e-12)), Math.Log(Math.Max(q[i], 1e-12)));
         else
         {
             LogSoftmax(p);
             LogSoftmax(q);
         }
+        // −log q − (−log p) of the right class.
+        if (target >= 0) (_loss, _labels) = (_loss + p[target] - q[target], _labels + 1);
         double kl = 0, js = 0;
         for (int i = 0; i < p.Length; i++)
         {

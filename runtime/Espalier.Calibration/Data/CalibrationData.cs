@@ -20,6 +20,9 @@ public sealed record DataOptions
     /// <summary>What they are divided by after that; null for 1.</summary>
     public IReadOnlyList<double>? Deviation { get; init; }
 
+    /// <summary>File with the right answer to every sample, for <see cref="CalibrationLabels"/>; null for those in the data, if any.</summary>
+    public string? Labels { get; init; }
+
     /// <summary>Sizes of dynamic dimensions by their name or as <c>input:axis</c>, for images; 224 where nothing says.</summary>
     public IReadOnlyDictionary<string, long>? Dimensions { get; init; }
 }

@@ -28,8 +28,11 @@ internal static class ImageFolder
     {
         var form = Form.Of(input, folder, options);
         int count = Math.Min(files.Count, options.Samples);
-        return [.. Enumerable.Range(0, count).Select(i => form.Sample(files[(int)((long)i * files.Count / count)]))];
+        return [.. Enumerable.Range(0, count).Select(i => form.Sample(files[Place(i, count, files.Count)]))];
     }
+
+    /// <summary>Which of the images is the i-th of <paramref name="count"/> samples.</summary>
+    public static int Place(int i, int count, int images) => (int)((long)i * images / count);
 
     /// <summary>What the input wants.</summary>
     private sealed record Form(string Name, string Type, bool ChannelsLast, int Channels, int Height, int Width, double[] Mean, double[] Deviation)

@@ -20,6 +20,11 @@ internal sealed record SiteTap(Site Site, string Reference, string Rows, string 
 /// <param name="Angle">Output: sum of the rows' angles; null where it was not asked for.</param>
 internal sealed record BlockTap(Block Block, string Sum, string Shape, string? Angle);
 
+/// <summary>An output that predicts the next of an input's tokens.</summary>
+/// <param name="Tokens">Integer input [batch, sequence].</param>
+/// <param name="Logits">Output [batch, sequence, classes].</param>
+internal sealed record NextToken(string Tokens, string Logits);
+
 /// <summary>
 /// Writes statistics into a copy of a graph, so that ONNX Runtime's kernels do the work and only sums leave it. Everything is
 /// taken about a reference row r (a graph input), which keeps float32 sums from cancelling: Σ(x−r)(x−r)ᵀ is of the size of the
@@ -75,7 +80,8 @@ internal sealed class Instrumentation
     private string Rows(string x, Site site)
     {
         if (site.Rank == 1) return _write.Reshape(x, 1, site.Features);
-        var others = Enumerable.Range(0, site.Rank).Where(a => a != site.Axis && a != site.BatchAxis);
+        var others = Enumerable.Range(0, site.Rank).Where(a => a != site.Axis && a != site.BatchAxis && a != site.Within);
+        if (site.Within >= 0) return _write.Flatten(_write.Transpose(x, [.. others, site.Within, site.Axis]), site.Rank - 2);
         if (site.BatchAxis < 0) return _write.Flatten(_write.Transpose(x, [.. others, site.Axis]), site.Rank - 1);
         x = _write.Transpose(x, [site.BatchAxis, .. others, site.Axis]);
         return site.Rank == 3 ? x : _write.Reshape(x, 0, -1, site.Features);
@@ -103,7 +109,7 @@ internal sealed class Instrumentation
     }
 
     /// <summary>The sums of a signal.</summary>
-    public SignalTap Tap(UnitSignal signal, int rank) => new(signal, rank, _write);
+    public SignalTap Tap(UnitSignal signal, int rank, NextToken? next) => new(signal, rank, _write, next);
 
     /// <summary>Σ over rows of cos(in, out). Two rows of zeros are alike (1); one row of zeros is like nothing (0).</summary>
     public BlockTap Tap(Block block, int rank, bool angles)

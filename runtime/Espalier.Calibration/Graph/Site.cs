@@ -15,6 +15,8 @@ internal sealed class Site
     public required long Features { get; init; }
     /// <summary>Axis of the activation that runs along the batch axis of stacked weights; −1 without.</summary>
     public int BatchAxis { get; init; } = -1;
+    /// <summary>Another axis whose elements have features of their own, before <see cref="Axis"/>; −1 without.</summary>
+    public int Within { get; init; } = -1;
     /// <summary>Window of a convolution; null for a matrix product.</summary>
     public Window? Window { get; init; }
     public List<Consumer> Consumers { get; } = [];

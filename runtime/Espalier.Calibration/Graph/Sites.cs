@@ -30,13 +30,17 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
     /// <summary>An axis of an activation, whatever reads it.</summary>
     public void Add(TensorAxis place)
     {
-        if (!shapes.TryGetValue(place.Tensor, out var shape) || place.Axis >= shape.Length)
+        if (!shapes.TryGetValue(place.Tensor, out var shape) || place.Axis >= shape.Length || place.Within >= shape.Length)
         {
             notes.Add($"No statistics of '{place.Tensor}': it is not in the main graph.");
             return;
         }
         // Not shared with consumers: theirs may have a covariance, which takes passes of its own.
-        var site = new Site { Key = $"axis {place.Tensor} {place.Axis}", Activation = place.Tensor, Axis = place.Axis, Rank = shape.Length, Features = shape[place.Axis], Place = place };
+        var site = new Site
+        {
+            Key = $"axis {place.Tensor} {place.Axis} {place.Within}", Activation = place.Tensor, Axis = place.Axis, Within = place.Within, Rank = shape.Length,
+            Features = shape[place.Axis] * (place.Within < 0 ? 1 : shape[place.Within]), Place = place,
+        };
         if (_sites.TryAdd(site.Key, site)) _ordered.Add(site);
     }
 
