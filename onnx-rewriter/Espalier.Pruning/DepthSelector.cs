@@ -27,7 +27,7 @@ internal static class DepthSelector
     /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>
     /// <returns>Numbers of the removed blocks and sublayers, ascending.</returns>
     /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
-    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null)
+    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null, IReadOnlyList<Component>? components = null)
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
@@ -54,7 +54,9 @@ internal static class DepthSelector
         }
         return [.. removed];
 
-        bool Holds() => PlanResolver.Limits(plan.Budget).All(l => analysis.Cost.Evaluate(l.Unit, null, gone) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+        bool Holds() => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost));
+
+        bool Hold(Budget? budget, CostModel cost) => PlanResolver.Limits(budget).All(l => cost.Evaluate(l.Unit, null, gone) <= l.Fraction * cost.Evaluate(l.Unit) * (1 + 1e-12));
     }
 
     /// <summary>Divergence of the outputs without what is removed already and each of the candidates.</summary>
