@@ -48,12 +48,11 @@ public static class Allocator
 
         var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
         var errors = new Lazy<ErrorDatabase>(() => ErrorDatabase.Measure(open, Divergence));
-        double? latency = plan.Budget.Latency, missed = null;
+        double? latency = plan.Budget.Latency;
         for (int round = 1; ; round++)
         {
             var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
-            if (!bounds.Hold(Spread.Least(open))) throw missed is { } last ? bounds.TooSlow(last) : bounds.OutOfReach(Spread.Least(open), open.Count);
-            var choice = allocation switch
+            var choice = !bounds.Hold(Spread.Least(open)) ? Smallest(bounds) : allocation switch
             {
                 Allocation.Divergence => errors.Value.Descend(bounds.Hold, bounds.Excess),
                 Allocation.Search => SwapSearch.Run(open, errors.Value.Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
@@ -64,16 +63,28 @@ public static class Allocator
             {
                 if (time.Ratio > plan.Budget.Latency!.Value * LatencyNoise)
                 {
-                    if (round == LatencyRounds) throw bounds.TooSlow(time.Ratio);
-                    missed = time.Ratio;
-                    latency *= 0.99 * plan.Budget.Latency.Value / time.Ratio;
-                    continue;
+                    if (round < LatencyRounds)
+                    {
+                        // By one, four and sixteen per cent more than it is too slow.
+                        latency *= (1 - (0.01 * Math.Pow(4, round - 1))) * plan.Budget.Latency.Value / time.Ratio;
+                        continue;
+                    }
+                    choice = Smallest(bounds);
+                    time = Time(choice);
                 }
                 notes?.Add(FormattableString.Invariant($"One run takes {time.Dense:0.###} ms of processor time before and {time.Changed:0.###} ms after, as measured on this machine: {time.Ratio:0.000} of it."));
             }
             Merge(counts, choice);
             if (open.Count > 0 && open.All(p => p.Groups.All(c => counts[c.Group.Id] == c.Group.Size))) notes?.Add("The budget holds without removing any unit that it decides on.");
             return Kept(counts);
+        }
+
+        // A table is a model of times and no reason to refuse a plan: the smallest choice itself is timed before that.
+        Dictionary<int, int> Smallest(Bounds bounds)
+        {
+            var least = Spread.Least(open);
+            double? ratio = table is null ? null : Time(least).Ratio;
+            return bounds.CostsHold(least) && ratio <= plan.Budget!.Latency!.Value * LatencyNoise ? least : throw bounds.OutOfReach(least, open.Count, ratio);
         }
 
         double Divergence(IReadOnlyDictionary<int, int> choice) => evidence.Divergence is { } measure ? measure(Kept(With(choice)))
