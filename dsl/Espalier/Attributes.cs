@@ -32,6 +32,21 @@ public sealed class BudgetAttribute : Attribute
     public double Latency { get; set; } = double.NaN;
 }
 
+/// <summary>Upper bounds on a part of the slim model, each as a fraction in (0, 1] of the same part of the dense model. They hold besides the <see cref="BudgetAttribute"/>, and suffice without one.</summary>
+/// <param name="pattern">Glob over the names of nodes, with or without their leading <c>/</c>: <c>*</c> any run of characters, <c>?</c> one.</param>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
+public sealed class ComponentBudgetAttribute(string pattern) : Attribute
+{
+    /// <summary>Glob over the names of nodes.</summary>
+    public string Pattern { get; } = pattern;
+
+    /// <summary>Multiply-accumulates of the part's nodes; not set: unbounded.</summary>
+    public double Macs { get; set; } = double.NaN;
+
+    /// <summary>Elements of the weights that they read; not set: unbounded.</summary>
+    public double Parameters { get; set; } = double.NaN;
+}
+
 /// <summary>
 /// The method of the literature that says what a policy's other attributes leave open. Without this attribute it is <see cref="Preset.Best"/> where the policy has
 /// calibration data, and <see cref="Preset.Magnitude"/> where it has none. <see cref="Presets"/> tells what each is.

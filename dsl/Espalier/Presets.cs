@@ -55,6 +55,8 @@ public enum Preset
     ObspaDataFree,
     /// <summary>OBSPA on inputs from elsewhere.</summary>
     ObspaOutOfDistribution,
+    /// <summary>Magnitude, one threshold within each component of the network.</summary>
+    PerComponent,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -83,6 +85,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
+
+    /// <summary>Whether every component of the network is bounded as the whole is.</summary>
+    public bool PerComponent { get; init; }
 
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }
@@ -126,6 +131,7 @@ public static class Presets
         [Preset.Perp] = new("PERP", "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, layer by layer, instead of training them", Criterion.L2, With.Affine, Allocation.Uniform, Schedule.Sequential),
         [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution", "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data for Obspa", InputSource.OutOfDistribution),
+        [Preset.PerComponent] = new("Per component", "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole", Criterion.L2, With.None, Allocation.Global) { PerComponent = true },
     };
 
     private static Method Obspa(string title, string citation, InputSource inputs)
@@ -170,6 +176,7 @@ public static class Presets
             Schedule = plan.Schedule ?? method.Schedule,
             DivergenceMetric = plan.DivergenceMetric ?? method.Metric,
             Inputs = plan.Inputs ?? method.Inputs,
+            PerComponent = plan.PerComponent ?? method.PerComponent,
         };
     }
 }

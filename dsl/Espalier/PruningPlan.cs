@@ -21,6 +21,12 @@ public sealed record PruningPlan
     /// <summary>What the slim model may cost; null where each rule's own ratio decides.</summary>
     public Budget? Budget { get; init; }
 
+    /// <summary>
+    /// Whether every part of the network is bounded as the whole is, where <see cref="Budget.Components"/> names none: parts are the outermost scopes of the names of nodes (<c>/layer1/conv/Conv</c> is in layer1) that
+    /// divide the network. Null as the preset says.
+    /// </summary>
+    public bool? PerComponent { get; init; }
+
     /// <summary>The method that says what the plan leaves open; null for <see cref="Espalier.Preset.Best"/> with calibration data and <see cref="Espalier.Preset.Magnitude"/> without.</summary>
     public Preset? Preset { get; init; }
 
@@ -137,7 +143,17 @@ public sealed record DropRule
 /// <param name="Parameters">Parameters.</param>
 /// <param name="Bytes">Bytes of the file.</param>
 /// <param name="Latency">Processor time of one run, measured on the machine that slims: the result then depends on measurements.</param>
-public sealed record Budget(double? Macs = null, double? Parameters = null, double? Bytes = null, double? Latency = null);
+public sealed record Budget(double? Macs = null, double? Parameters = null, double? Bytes = null, double? Latency = null)
+{
+    /// <summary>Bounds on parts of the model, which hold besides those on the whole; null without.</summary>
+    public IReadOnlyList<ComponentBudget>? Components { get; init; }
+}
+
+/// <summary>An upper bound on a part of the model, each as a fraction of what that part is in the dense model, in (0, 1]; null where unbounded.</summary>
+/// <param name="Pattern">Glob over the names of nodes (<c>*</c> any run, <c>?</c> one character), with or without their leading <c>/</c>.</param>
+/// <param name="Macs">Multiply-accumulates of the part's nodes.</param>
+/// <param name="Parameters">Elements of the weights that they read.</param>
+public sealed record ComponentBudget(string Pattern, double? Macs = null, double? Parameters = null);
 
 /// <summary>A check of the slim model.</summary>
 /// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>

@@ -220,6 +220,11 @@ public enum Schedule
     Iterative,
     /// <summary>In steps that take much at first and little at the end (Zhu and Gupta, arXiv:1710.01878), each scoring anew. Needs calibration.</summary>
     Cubic,
+    /// <summary>
+    /// The least important units one small step after the other, at most a sixteenth of a group where groups share evenly, each step scoring anew: with <see cref="Criterion.OptimalBrain"/> the recursion of the optimal
+    /// brain surgeon on whole units (ZipLM, arXiv:2302.04089) on the model as it is by then. Needs calibration.
+    /// </summary>
+    Greedy,
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>

@@ -59,6 +59,10 @@ public sealed class AxisAnalysis
     internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
     internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
 
+    /// <summary>Cost of some of the nodes with the weights that they read, in the sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.</summary>
+    public CostModel CostOf(Func<NodeInfo, bool> nodes)
+        => new CostBuilder(Groups.ToDictionary(g => g.Factor), Groups, Blocks).Build(_inference?.State.Records ?? [], _builder?.Parameters ?? [], nodes);
+
     /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
     public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
 

@@ -28,19 +28,22 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
         }
     }
 
-    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> parameters)
+    /// <summary>The cost of the model, or of some of its nodes with the weights that they read.</summary>
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> parameters, Func<NodeInfo, bool>? nodes = null)
     {
         // A node inside nested regions belongs to the smallest.
         var sublayerOf = new Dictionary<int, int>();
         foreach (var block in blocks.Where(b => b.IsSublayer).OrderByDescending(b => b.Nodes.Length))
             foreach (int node in block.Nodes) sublayerOf[node] = block.Id;
 
-        foreach (var record in records)
+        foreach (var record in records.Where(r => nodes is null || nodes(r.Info)))
             foreach (var product in record.Macs)
                 Add(CostUnit.Macs, 1, product, sublayerOf.GetValueOrDefault(record.Info.Ordinal, -1), record.IsConvolution);
         var readers = records.SelectMany(r => r.Inputs.OfType<TensorState>().Distinct().Select(i => (i, r.Info.Ordinal))).ToLookup(p => p.i, p => p.Ordinal);
+        var wanted = nodes is null ? null : records.Where(r => nodes(r.Info)).SelectMany(r => r.Inputs).OfType<TensorState>().Select(i => i.Source ?? i).ToHashSet();
         foreach (var tensor in parameters)
         {
+            if (wanted?.Contains(tensor.Source ?? tensor) == false) continue;
             // A vector that several nodes read is in the file once.
             if (tensor.Value is not null || (tensor.Source is { } shared && shared.Views[0] != tensor)) continue;
             var owners = readers[tensor].Select(o => sublayerOf.GetValueOrDefault(o, -1)).Distinct().ToList();

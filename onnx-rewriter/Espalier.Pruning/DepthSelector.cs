@@ -32,7 +32,7 @@ internal static class DepthSelector
     /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>
     /// <returns>What goes. Where time is bounded a rule without a number removes until the model as it is then, units whole, has been measured to be fast enough.</returns>
     /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
-    public static DepthChoice Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null)
+    public static DepthChoice Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null, IReadOnlyList<Component>? components = null)
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
@@ -61,7 +61,7 @@ internal static class DepthSelector
         return new([.. removed], measured is { } last && last.Removed == removed.Count && removed.Count > 0 ? last.Time : null);
 
         // What costs arithmetic alone is looked at first: a measurement takes half a second.
-        bool Holds() => Cheap() && (plan.Budget?.Latency is not { } latency || Time() <= latency);
+        bool Holds() => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost)) && (plan.Budget?.Latency is not { } latency || Time() <= latency);
 
         double Time()
         {
@@ -71,7 +71,7 @@ internal static class DepthSelector
             return measured.Value.Time.Ratio;
         }
 
-        bool Cheap() => PlanResolver.Limits(plan.Budget).All(l => analysis.Cost.Evaluate(l.Unit, null, gone) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+        bool Hold(Budget? budget, CostModel cost) => PlanResolver.Limits(budget).All(l => cost.Evaluate(l.Unit, null, gone) <= l.Fraction * cost.Evaluate(l.Unit) * (1 + 1e-12));
     }
 
     /// <summary>Divergence of the outputs without what is removed already and each of the candidates.</summary>

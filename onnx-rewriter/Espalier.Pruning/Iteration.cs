@@ -9,8 +9,8 @@ namespace Espalier.Pruning;
 /// </summary>
 internal static class Iteration
 {
-    /// <summary>Steps. Every one costs a run over the calibration data.</summary>
-    public const int Steps = 4;
+    /// <summary>Steps. Every one costs a run over the calibration data. Sixteen take a sixteenth of a group at most, as the rounds of ZipLM (arXiv:2302.04089) do.</summary>
+    public static int Steps(Schedule schedule) => schedule == Schedule.Greedy ? 16 : 4;
 
     /// <summary>What the steps before have left.</summary>
     /// <param name="Selection">Units that are left.</param>
@@ -32,9 +32,9 @@ internal static class Iteration
     {
         PlanResolver.Resolve(plan, analysis, []);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
-        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe);
+        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Of(plan, analysis, []));
         State? before = null;
-        for (int step = 1; step < Steps; step++)
+        for (int step = 1; step < Steps(plan.Schedule!.Value); step++)
         {
             var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, statistics, [], probe, before, depth);
             var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
@@ -47,12 +47,12 @@ internal static class Iteration
     /// <summary>The plan of a step: all that it bounds lies between the dense model and the plan.</summary>
     internal static PruningPlan Part(PruningPlan plan, int step)
     {
-        double left = 1 - ((double)step / Steps);
+        double left = 1 - ((double)step / Steps(plan.Schedule!.Value));
         if (plan.Schedule == Schedule.Cubic) left *= left * left;
         double? Of(double? last) => last + ((1 - last) * left);
         return plan with
         {
-            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency) } : null,
+            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency), Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList() } : null,
             Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
         };
     }

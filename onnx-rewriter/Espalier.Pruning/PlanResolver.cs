@@ -157,6 +157,12 @@ internal static class PlanResolver
         }
         if (plan.Allocate == Allocation.Latency && plan.Budget?.Latency is null)
             throw new EspalierException("Allocation.Latency spreads a budget of time, but the plan has none. Give the budget a Latency, or use Divergence.");
+        foreach (var component in plan.Budget?.Components ?? [])
+        {
+            if (component.Macs is null && component.Parameters is null) throw new EspalierException($"The component budget '{component.Pattern}' bounds nothing. Give it macs or parameters.");
+            foreach (var (unit, value) in Limits(new Budget(component.Macs, component.Parameters)))
+                if (!(value > 0 && value <= 1)) throw new EspalierException(FormattableString.Invariant($"The budget of {CamelCase(unit)} of component '{component.Pattern}' is {value}, but must lie in (0, 1]: a fraction of what it is in the dense model."));
+        }
         if (plan.Budget?.Latency is { } latency && !(latency > 0 && latency <= 1))
             throw new EspalierException(FormattableString.Invariant($"The budget of latency is {latency}, but must lie in (0, 1]: a fraction of the dense model's time."));
         foreach (var (unit, value) in Limits(plan.Budget))

@@ -57,6 +57,47 @@ public sealed partial class CommandLineTests
         Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
     }
 
+    [Theory]
+    [InlineData("one-shot", "oneShot")]
+    [InlineData("sequential", "sequential")]
+    [InlineData("iterative", "iterative")]
+    [InlineData("cubic", "cubic")]
+    [InlineData("greedy", "greedy")]
+    public void Every_schedule_has_its_word(string word, string name)
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
+        g.Build().Save(At("small.onnx"));
+        var slim = Run("slim", At("small.onnx"), "-o", Out, "--macs", "0.5", "--score", "optimal-brain", "--schedule", word, "--report", At("small.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
+        Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("schedule").GetString());
+        Assert.Equal(32, report.RootElement.GetProperty("groups").EnumerateArray().Single(c => c.GetProperty("kept").GetInt32() < c.GetProperty("size").GetInt32()).GetProperty("kept").GetInt32());
+    }
+
+    /// <summary>Parts of the model by the names of their nodes.</summary>
+    [Fact]
+    public void A_component_has_a_budget_of_its_own()
+    {
+        var g = new GraphBuilder();
+        var x = g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 8);
+        g.Output(g.Linear(g.Relu(g.Linear(x, "c", 8, 64)), "d", 64, 5));
+        var model = g.Build();
+        for (int i = 0; i < model.Proto.Graph.Node.Count; i++) model.Proto.Graph.Node[i].Name = $"/{(i < 5 ? "body" : "head")}/{i}";
+        model.Save(At("small.onnx"));
+        var slim = Run("slim", At("small.onnx"), "-o", Out, "--component-budget", "body/*: macs=0.5, parameters=0.6", "--component-budget", "/head/*:macs=0.25", "--report", At("small.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
+        Assert.Equal([("body/*", 0.5), ("/head/*", 0.25)], report.RootElement.GetProperty("plan").GetProperty("budget").GetProperty("components").EnumerateArray().Select(c => (c.GetProperty("pattern").GetString()!, c.GetProperty("macs").GetDouble())));
+        var kept = report.RootElement.GetProperty("groups").EnumerateArray().ToDictionary(c => c.GetProperty("name").GetString()!, c => c.GetProperty("kept").GetInt32());
+        // The outputs of b are read by the head: they are in the cost of both.
+        Assert.InRange((8.0 * kept["a"]) + (kept["a"] * kept["b"]), 0.4 * 1024, 0.5 * 1024);
+        Assert.InRange((kept["b"] * kept["c"]) + (5.0 * kept["c"]), 0.2 * 832, 0.25 * 832);
+        Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
+        foreach (string wrong in (string[])["body/*", "body/*: macs=2", "body/*: flops=0.5", ": macs=0.5"])
+            Assert.Contains($"--component-budget '{wrong}': expected a pattern", Run("slim", At("small.onnx"), "-o", Out, "--component-budget", wrong).Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Made-up inputs are taken whatever data there are, and the report says so; a guard measures on all of the data then.</summary>
     [Theory]
     [InlineData("obspa", null, "data", null)]

@@ -148,6 +148,16 @@ public class DiagnosticTests
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
 
+    /// <summary>A component's budget is a budget; what its nodes are the tool knows alone.</summary>
+    [Fact]
+    public async Task BudgetsOfComponents()
+    {
+        const string rule = "[Prune(Axis.Heads)] public static partial Rule R { get; }";
+        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[ComponentBudget(\"encoder/*\", Macs = 0.5)]"), Tiny));
+        await Expect(Ids.OutOfRange, "Parameters is 50, but must be a fraction in (0, 1]", Samples.PolicyOf(rule, "[ComponentBudget(\"a/*\", Macs = 0.5), {|ESP0004:ComponentBudget(\"b/*\", Parameters = 50)|}]"));
+        await Expect(Ids.DoesNotFit, "a/* does not go with a [ComponentBudget] without Macs and Parameters. Say what the nodes of the component may cost.", Samples.PolicyOf(rule, "[{|ESP0015:ComponentBudget(\"a/*\")|}]"));
+    }
+
     /// <summary>Inputs that are made up need no method; a guard measures on real ones.</summary>
     [Fact]
     public async Task MadeUpInputsAreEnoughForStatistics()

@@ -204,11 +204,12 @@ public sealed class ProbeTests
     [Theory]
     [InlineData(Schedule.Iterative, new[] { 0.85, 0.7, 0.55 })]
     [InlineData(Schedule.Cubic, new[] { 0.653125, 0.475, 0.409375 })]
+    [InlineData(Schedule.Greedy, new[] { 0.9625, 0.925, 0.8875, 0.85, 0.8125, 0.775, 0.7375, 0.7, 0.6625, 0.625, 0.5875, 0.55, 0.5125, 0.475, 0.4375 })]
     public void Steps_lead_to_the_plan(Schedule schedule, double[] fractions)
     {
         var plan = new PruningPlan { Schedule = schedule, Budget = new Budget(Macs: 0.4), Prune = [Neurons() with { Keep = 0.4 }] };
-        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps - 1).Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
-        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps - 1).Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(schedule) - 1).Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(schedule) - 1).Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
     }
 
     /// <summary>
@@ -218,6 +219,7 @@ public sealed class ProbeTests
     [InlineData(Schedule.OneShot, true)]
     [InlineData(Schedule.Iterative, false)]
     [InlineData(Schedule.Cubic, false)]
+    [InlineData(Schedule.Greedy, false)]
     public void Scoring_anew_sees_that_the_readers_of_a_unit_are_gone(Schedule schedule, bool stays)
     {
         const int width = 16;

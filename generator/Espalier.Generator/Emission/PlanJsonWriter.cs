@@ -27,7 +27,18 @@ internal static class PlanJsonWriter
                 json.Property("parameters", budget.Parameters);
                 json.Property("bytes", budget.Bytes);
                 json.Property("latency", budget.Latency);
+                if (budget.Components.Count == 0) json.Property("components", (string?)null);
+                else
+                {
+                    json.Array("components", budget.Components, component =>
+                    {
+                        json.Property("pattern", component.Pattern);
+                        json.Property("macs", component.Macs);
+                        json.Property("parameters", component.Parameters);
+                    });
+                }
             });
+            json.Property("perComponent", (string?)null);
             json.Property("preset", Camel(policy.Preset));
             json.Property("allocate", Camel(policy.Allocation));
             json.Property("schedule", Camel(policy.Schedule));

@@ -49,6 +49,13 @@ internal static class PolicyChecks
     {
         if (policy.ClassProblem.Length > 0) findings.Add(new(Ids.PolicyShape, Site.Policy, policy.ClassProblem.StartsWith("is not ", StringComparison.Ordinal) || policy.ClassProblem.EndsWith("not partial", StringComparison.Ordinal) ? "modifiers" : "", [policy.Name, policy.ClassProblem]));
         foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
+        for (var i = 0; i < policy.Budget?.Components.Count; i++)
+        {
+            var (site, component) = (new Site("", "ComponentBudgetAttribute", i), policy.Budget.Components[i]);
+            if (component.Macs is { } macs) Fraction(findings, site, "Macs", macs);
+            if (component.Parameters is { } parameters) Fraction(findings, site, "Parameters", parameters);
+            if (component is { Macs: null, Parameters: null }) findings.Add(new(Ids.DoesNotFit, site, "", [component.Pattern, "a [ComponentBudget] without Macs and Parameters", "Say what the nodes of the component may cost"]));
+        }
         if (policy.Budget?.Latency is { } latency) Fraction(findings, new("", "BudgetAttribute"), "Latency", latency);
         if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
         if (policy.Guard is { Agreement: null, Metric: not "Top1" and var metric })

@@ -31,7 +31,8 @@ internal sealed class Sizing
         // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude (Espalier.Presets.Complete): both keep the
         // ratio of a rule in every group, and Best spreads a budget by what it measures.
         var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" or "ZerothOrder" || (policy.Allocation is null && policy.Preset is not null);
-        var spreadsBudget = policy.Budget?.Latency is not null || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
+        // Which nodes a component has is known to the tool alone, too.
+        var spreadsBudget = policy.Budget?.Latency is not null || policy.Budget?.Components.Count > 0 || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
         foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
         foreach (var rule in open) sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");

@@ -63,10 +63,10 @@ internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int
 
 internal sealed record DropModel(string Axis, string Pattern, int AtMost);
 
-internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency)
+internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency, EquatableArray<ComponentModel> Components)
 {
     /// <summary>Whether it bounds anything.</summary>
-    public bool IsSet => Latency is not null || Limits().Any();
+    public bool IsSet => Latency is not null || Components.Count > 0 || Limits().Any();
 
     /// <summary>The bounds that are set and that the manifest prices, by the unit's name in the manifest.</summary>
     public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()
@@ -76,6 +76,9 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
         if (Bytes is { } bytes) yield return ("bytes", "Bytes", bytes);
     }
 }
+
+/// <summary>Bounds on the nodes that a pattern names.</summary>
+internal sealed record ComponentModel(string Pattern, double? Macs, double? Parameters);
 
 internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
 

@@ -25,7 +25,6 @@ internal static class PolicyReader
             else if (member is IMethodSymbol method && Find(method, "CalibrationAttribute") is { } attribute)
                 calibration.Add(new(method.Name, Named<int>(attribute, "Samples") ?? 128, Named(attribute, "Labels")?.Value as string, ProblemOf(method, type)));
         }
-        var budget = Find(type, "BudgetAttribute");
         var guard = Find(type, "GuardAttribute");
         return new(
             type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
@@ -35,7 +34,7 @@ internal static class PolicyReader
             model,
             Named<int>(policy, "Seed") ?? 0,
             rules.ToEquatable(),
-            budget is null ? null : new(Named<double>(budget, "Macs"), Named<double>(budget, "Parameters"), Named<double>(budget, "Bytes"), Named<double>(budget, "Latency")),
+            ReadBudget(type),
             EnumOf(type, "PresetAttribute"),
             EnumOf(type, "AllocateAttribute"),
             EnumOf(type, "ScheduleAttribute"),
@@ -45,6 +44,15 @@ internal static class PolicyReader
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             Find(type, "ProtectEndsAttribute") is not null,
             calibration.ToEquatable());
+    }
+
+    private static BudgetModel? ReadBudget(INamedTypeSymbol type)
+    {
+        var budget = Find(type, "BudgetAttribute");
+        var components = type.GetAttributes().Where(a => Is(a, "ComponentBudgetAttribute")).Select(a => new ComponentModel(Argument(a, 0)?.Value as string ?? "", Named<double>(a, "Macs"), Named<double>(a, "Parameters"))).ToEquatable();
+        if (budget is null && components.Count == 0) return null;
+        double? Bound(string name) => budget is null ? null : Named<double>(budget, name);
+        return new(Bound("Macs"), Bound("Parameters"), Bound("Bytes"), Bound("Latency"), components);
     }
 
     /// <summary>Whether an attribute is Espalier's of the given name.</summary>

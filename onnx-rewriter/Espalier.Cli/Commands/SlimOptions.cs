@@ -29,12 +29,9 @@ internal sealed class SlimOptions
 
     private readonly Option<int?> _dropSublayers = CommonOptions.Count("--drop-sublayers", "How many residual sublayers to remove: those that change their input least.");
     private readonly Option<int?> _dropBlocks = CommonOptions.Count("--drop-blocks", "How many whole residual blocks to remove: those that change their input least.");
-    private readonly Option<double?> _macs = CommonOptions.Fraction("--macs", "Budget: fraction of the multiply-accumulates; decides how much of each kind without a fraction of its own stays.");
-    private readonly Option<double?> _parameters = CommonOptions.Fraction("--parameters", "Budget: fraction of the parameters.");
-    private readonly Option<double?> _bytes = CommonOptions.Fraction("--bytes", "Budget: fraction of the bytes of the file.");
+    private readonly BudgetOptions _budget = new();
     private readonly Option<string?> _preset = CommonOptions.Choice("--preset",
         "A method of the literature, for what the options below leave open; 'espalier presets' tells what each is. [default: best with --calibrate, magnitude without]", [.. PresetsCommand.Names]);
-    private readonly Option<double?> _latency = CommonOptions.Fraction("--latency", "Budget: fraction of the processor time of one run, measured here through ONNX Runtime; the result then depends on measurements.");
     private readonly ScoreOptions _scores = new();
     private readonly AgreementOptions _agreement = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
@@ -50,7 +47,7 @@ internal sealed class SlimOptions
         "How a budget is spread over groups. divergence, search, zeroth-order and latency: as the outputs of the model bear it, which needs calibration data and time; importance-…: by how much "
         + "blocks change their input; pq-index needs no budget; latency needs --latency. [default: as the preset]", [.. Allocations.Select(a => a.Word)]);
     private readonly Option<string?> _schedule = CommonOptions.Choice("--schedule",
-        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic");
+        "Whether all layers are pruned and fitted at once; or fitted one after the other, each to what the layers before it, already pruned, give it; or pruned in steps that score anew: four even ones, four that become smaller, or sixteen. [default: as the preset]", "one-shot", "sequential", "iterative", "cubic", "greedy");
     private readonly Option<string?> _compensate = CommonOptions.Choice("--compensate",
         "How the weights that are left make up for what is gone. All but none need activations. [default: as the preset]", "none", "merge", "bias", "affine", "rescale", "least-squares");
     private readonly Option<int?> _roundTo = CommonOptions.Count("--round-to",
@@ -75,7 +72,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, _macs, _parameters, _bytes, _latency, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, .. _budget.All, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
         _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All, _inputs, _seed,
     ];
 
@@ -86,15 +83,14 @@ internal sealed class SlimOptions
     /// <param name="analysis">What the model has: <c>--keep</c> asks for every kind, but only of what there is.</param>
     public PruningPlan ToPlan(ParseResult result, string model, AxisAnalysis analysis)
     {
-        var budget = new Budget(result.GetValue(_macs), result.GetValue(_parameters), result.GetValue(_bytes), result.GetValue(_latency));
-        if (budget == new Budget()) budget = null;
+        var budget = _budget.ToBudget(result);
         var allocate = result.GetValue(_allocate) is { } word ? Allocations.First(a => a.Word == word).Allocation : (Allocation?)null;
         var preset = PresetsCommand.Parse(result.GetValue(_preset));
         // The PQ index says itself how much stays.
         var decides = budget is not null || (allocate ?? (preset is { } named ? Presets.Of(named).Allocate : null)) == Allocation.PqIndex;
         if (!decides && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
-            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes, --latency), or --allocate pq-index, which decides itself.");
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes, --latency, --component-budget), or --allocate pq-index, which decides itself.");
         var scored = _scores.ToRule(result);
         var depth = result.GetValue(_depthScore) switch
         {
@@ -115,7 +111,7 @@ internal sealed class SlimOptions
             ],
             Budget = budget,
             Allocate = allocate,
-            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, _ => null },
+            Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, "greedy" => Schedule.Greedy, _ => null },
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
             Guard = _agreement.Guard(result),

@@ -21,6 +21,9 @@ public sealed record AllocationEvidence
     /// <summary>By group number: divergence of the outputs when its weights are shaken; see <see cref="ZerothOrder"/>.</summary>
     public IReadOnlyDictionary<int, double>? Sensitivity { get; init; }
 
+    /// <summary>Parts of the model with bounds of their own.</summary>
+    internal IReadOnlyList<Component> Components { get; init; } = [];
+
     /// <summary>Whether an allocation reads <see cref="Sensitivity"/>.</summary>
     public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
 

@@ -49,16 +49,19 @@ public static class Allocator
         var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
         var errors = new Lazy<ErrorDatabase>(() => ErrorDatabase.Measure(open, Divergence));
         double? latency = plan.Budget.Latency;
+        var caps = Caps();
         for (int round = 1; ; round++)
         {
             var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
-            var choice = !bounds.Hold(Spread.Least(open)) ? Smallest(bounds) : allocation switch
+            bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(Cut(wished));
+            double Excess(IReadOnlyDictionary<int, int> wished) => bounds.Excess(Cut(wished));
+            var choice = !bounds.Hold(Spread.Least(open)) ? Smallest(bounds) : Cut(allocation switch
             {
-                Allocation.Divergence => errors.Value.Descend(bounds.Hold, bounds.Excess),
-                Allocation.Search => SwapSearch.Run(open, errors.Value.Descend(bounds.Hold, bounds.Excess), bounds.Hold, Divergence, plan.Seed),
-                Allocation.Latency => LatencyProgram.Solve(errors.Value, table!, bounds.Hold),
-                _ => Spread.Of(allocation, open, evidence, notes).Budget(bounds.Hold),
-            };
+                Allocation.Divergence => errors.Value.Descend(Holds, Excess),
+                Allocation.Search => SwapSearch.Run(open, errors.Value.Descend(Holds, Excess), Holds, wished => Divergence(Cut(wished)), plan.Seed),
+                Allocation.Latency => LatencyProgram.Solve(errors.Value, table!, Holds),
+                _ => Spread.Of(allocation, open, evidence, notes).Budget(Holds),
+            });
             if (table is not null && Time(choice) is var time)
             {
                 if (time.Ratio > plan.Budget.Latency!.Value * LatencyNoise)
@@ -83,9 +86,32 @@ public static class Allocator
         Dictionary<int, int> Smallest(Bounds bounds)
         {
             var least = Spread.Least(open);
-            double? ratio = table is null ? null : Time(least).Ratio;
-            return bounds.CostsHold(least) && ratio <= plan.Budget!.Latency!.Value * LatencyNoise ? least : throw bounds.OutOfReach(least, open.Count, ratio);
+            double? ratio = table is null || !bounds.CostsHold(least) ? null : Time(least).Ratio;
+            return ratio <= plan.Budget!.Latency * LatencyNoise ? least : throw bounds.OutOfReach(least, open.Count, ratio);
         }
+
+        // Costs rise with every count. So if each component chooses with all that is not its own whole, the least of these choices meets every bound of a component, and so does what is cut to it:
+        // the budget of the whole goes along its own line, every choice of it cut. The tightest component is first, so that what it takes is not taken twice.
+        Dictionary<int, int> Caps()
+        {
+            var least = new Dictionary<int, int>();
+            foreach (var component in evidence.Components.OrderBy(c => PlanResolver.Limits(c.Bound).Select(l => l.Fraction).DefaultIfEmpty(1).Min()))
+            {
+                var own = open.Where(p => p.Groups.Any(c => component.Has(c.Group.Id))).ToList();
+                var bounds = new Bounds(component.Bound, component.Cost, counts, removedSublayers, null, null) { Component = component.Pattern };
+                if (!bounds.Hold(Spread.Least(own)))
+                {
+                    if (!component.MayYield) throw bounds.OutOfReach(Spread.Least(own), own.Count, null);
+                    notes?.Add($"Component '{component.Pattern}' cannot meet the budget by itself: that of the whole decides on it.");
+                    continue;
+                }
+                bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(CutTo(least, wished));
+                Merge(least, CutTo(least, AllocationEvidence.NeedsDivergence(allocation) ? errors.Value.Among(own).Descend(Holds, wished => bounds.Excess(CutTo(least, wished))) : Spread.Of(allocation, own, evidence, notes).Budget(Holds)));
+            }
+            return least;
+        }
+
+        Dictionary<int, int> Cut(IReadOnlyDictionary<int, int> wished) => CutTo(caps, wished);
 
         double Divergence(IReadOnlyDictionary<int, int> choice) => evidence.Divergence is { } measure ? measure(Kept(With(choice)))
             : throw new EspalierException($"Allocation {allocation} chooses by the outputs of changed models, but there is nothing to run them on. Give calibration data, or use another allocation.");
@@ -107,6 +133,8 @@ public static class Allocator
     /// <summary>The units with the highest scores, ascending; of equal scores the lower index stays.</summary>
     internal static ImmutableArray<int> Best(double[] scores, int count)
         => [.. Enumerable.Range(0, scores.Length).OrderByDescending(u => scores[u]).ThenBy(u => u).Take(count).Order()];
+
+    private static Dictionary<int, int> CutTo(Dictionary<int, int> caps, IReadOnlyDictionary<int, int> wished) => wished.ToDictionary(c => c.Key, c => Math.Min(c.Value, caps.GetValueOrDefault(c.Key, int.MaxValue)));
 
     /// <summary>Writes counts over others.</summary>
     internal static void Merge(Dictionary<int, int> into, IReadOnlyDictionary<int, int> from)

@@ -16,6 +16,9 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
 
     private readonly List<(CostUnit Unit, double Fraction, double Dense)> _limits = [.. PlanResolver.Limits(budget).Select(l => (l.Unit, l.Fraction, cost.Evaluate(l.Unit)))];
 
+    /// <summary>The part of the model that is bounded; null for the whole.</summary>
+    public string? Component { get; init; }
+
     /// <summary>Whether a choice meets all of them.</summary>
     public bool Hold(IReadOnlyDictionary<int, int> choice) => Excess(choice) <= Rounding;
 
@@ -43,7 +46,7 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
         {
             if (Cost(unit, least) > fraction * dense * Rounding)
                 return new EspalierException(FormattableString.Invariant(
-                    $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}: the least they can reach is {Cost(unit, least) / dense:0.000}. To reach it, {way}."));
+                    $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}{(Component is null ? "" : $" in component '{Component}'")}: the least they can reach is {Cost(unit, least) / dense:0.000}. To reach it, {way}."));
         }
         return new EspalierException(FormattableString.Invariant(
             $"No choice under these rules meets the budget of {budget.Latency:0.###} of the dense model's time: by what was measured on this machine the least they can reach is {time:0.000}. To reach it, {way}; a busy machine measures too much."));

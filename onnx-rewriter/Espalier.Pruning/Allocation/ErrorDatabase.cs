@@ -27,6 +27,13 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     public static ErrorDatabase Measure(IReadOnlyList<Population> populations, Func<IReadOnlyDictionary<int, int>, double> divergence)
         => new(populations, [.. populations.Select(p => Of(p, divergence))]);
 
+    /// <summary>What it says of some of the populations.</summary>
+    public ErrorDatabase Among(IReadOnlyCollection<Population> some)
+    {
+        int[] own = [.. Enumerable.Range(0, populations.Count).Where(p => some.Contains(populations[p]))];
+        return new([.. own.Select(p => populations[p])], [.. own.Select(p => levels[p])]);
+    }
+
     /// <summary>Sizes of a population in sixteenths, from all units down.</summary>
     public static IReadOnlyList<Dictionary<int, int>> Sizes(Population population)
     {
