@@ -90,11 +90,19 @@ public static class Slimmer
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) || plan.Prune.Any(r => GateScores.Scores(r.Score) && r.Keep != 1);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null)
+    /// <param name="plan">The plan.</param>
+    /// <param name="analysis">The dense model.</param>
+    /// <param name="statistics">Of the dense model.</param>
+    /// <param name="notes">Gets what the user should know.</param>
+    /// <param name="probe">Runs models.</param>
+    /// <param name="before">What the steps before have left; null for the dense model.</param>
+    /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null, DepthChoice? depth = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
         var components = Component.Of(plan, analysis, notes);
-        var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
+        depth ??= DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
+        var blocks = depth.Blocks;
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
@@ -105,7 +113,7 @@ public static class Slimmer
         var evidence = new AllocationEvidence
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
-            Time = probe is null ? null : choice => Run(choice, probe.Time),
+            Time = probe is null ? null : choice => choice.Count == 0 && depth.Time is { } known ? known : Run(choice, probe.Time),
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
             Components = components,

@@ -223,6 +223,14 @@ public sealed class BuildTests(PackedFeed feed)
         app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.JensenShannon", StringComparison.Ordinal));
         app.Build("--no-restore").Succeeds();
         Assert.Contains("by JensenShannon on 3 held-out samples", File.ReadAllText(app.Made("App.SlimTiny.report.json")), StringComparison.Ordinal);
+
+        // By labels of a file of the project, which the report names as the policy does.
+        app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.TaskLoss", StringComparison.Ordinal).Replace("[Calibration]", "[Calibration(Labels = \"data/labels.txt\")]", StringComparison.Ordinal));
+        app.Build("--no-restore").Fails().Says("error ESPB011: ").Says("There are no labels at ");
+        app.Write("data/labels.txt", string.Concat(Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "0\n" : "1\n"))).Build("--no-restore").Succeeds();
+        string report = File.ReadAllText(app.Made("App.SlimTiny.report.json"));
+        Assert.Contains("by TaskLoss on 3 held-out samples", report, StringComparison.Ordinal);
+        Assert.Equal("data/labels.txt", ReportJson.Parse(report).Plan.Calibration!.Labels);
     }
 
     [Fact]
