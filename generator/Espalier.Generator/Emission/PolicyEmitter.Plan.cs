@@ -51,7 +51,7 @@ internal sealed partial class PolicyEmitter
     }
 
     private string Costs()
-        => $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes {Cost(_resolved.Bytes)}";
+        => $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes {Cost(_resolved.Bytes)}{(_resolved.Policy.LowRank.Count > 0 || _resolved.Policy.Preset is "Cskv" ? ", and less by the ranks, which are found when the model is slimmed" : "")}";
 
     private static string Cost(CostRange cost)
     {
