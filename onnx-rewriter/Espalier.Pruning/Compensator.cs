@@ -11,12 +11,14 @@ public sealed class Compensator
     private readonly CalibrationStatistics _statistics;
     private readonly WeightTable _weights;
     private readonly ICollection<string> _notes;
+    /// <summary>Numbers of the consumers of pruned groups.</summary>
+    private readonly IReadOnlySet<int> _losing;
     private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, float[]> _added = [];
     private IReadOnlyDictionary<int, PairedStatistics> _paired = new Dictionary<int, PairedStatistics>();
 
-    private Compensator(AxisAnalysis analysis, CalibrationStatistics statistics, ICollection<string> notes)
-        => (_analysis, _statistics, _weights, _notes) = (analysis, statistics, new WeightTable(analysis), notes);
+    private Compensator(AxisAnalysis analysis, CalibrationStatistics statistics, ICollection<string> notes, IReadOnlySet<int> losing)
+        => (_analysis, _statistics, _weights, _notes, _losing) = (analysis, statistics, new WeightTable(analysis), notes, losing);
 
     /// <summary>Computes the changed weights.</summary>
     /// <param name="analysis">The model's axes.</param>
@@ -24,7 +26,8 @@ public sealed class Compensator
     /// <param name="method">How the readers of a group make up for it, per group number.</param>
     /// <param name="statistics">What calibration measured on the dense model; null without calibration.</param>
     /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
-    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it; null to fit all to the dense model's activations.</param>
+    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it, layers that lose nothing among them where the method is least squares;
+    /// null to fit the readers of pruned groups to the dense model's activations.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
     public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null)
@@ -41,7 +44,13 @@ public sealed class Compensator
 
         var keptOf = pruned.ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var self = new Compensator(analysis, statistics, notes ?? []);
+        var self = new Compensator(analysis, statistics, notes ?? [], methods.Keys.ToHashSet());
+        if (sequential is not null)
+        {
+            // What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.
+            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == With.LeastSquares).Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
+            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first)) methods.TryAdd(consumer.Id, With.LeastSquares);
+        }
         var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != With.None && !goneNodes.Contains(c.Node.Ordinal));
         var sharing = affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
         if (sequential is null)
@@ -109,6 +118,7 @@ public sealed class Compensator
     private void Compensate(List<Consumer> consumers, int[] kept, int[] units, With method)
     {
         var first = consumers[0];
+        if (kept.Length == first.Contracted.Size && !consumers.Any(c => _paired.ContainsKey(c.Id))) return;
         if (_weights.Shape(first.Parameter) is not { } shape)
         {
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
@@ -119,7 +129,6 @@ public sealed class Compensator
             Note(first, "is not compensated: its weight has a form that compensation does not know");
             return;
         }
-        if (kept.Length == shape[first.ParameterAxis] && !consumers.Any(c => _paired.ContainsKey(c.Id))) return;
         if (first.Kind == ConsumerKind.Convolution && first.OutputAxis != 0)
         {
             if (kept.Length < shape[first.ParameterAxis]) Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to position");
@@ -241,7 +250,8 @@ public sealed class Compensator
     {
         int channels = matrix.Batches * matrix.Outputs;
         if (consumer.HasComputedBias) return false;
-        if (consumer.Bias is not { } bias) return consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1;
+        // A node more has to be worth it.
+        if (consumer.Bias is not { } bias) return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);
         return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);
@@ -260,7 +270,11 @@ public sealed class Compensator
         _edited[bias] = _weights.Elements(bias, values);
     }
 
-    private void Note(Consumer consumer, string what) => _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");
+    /// <summary>Says so of a reader of a pruned group; of others nothing was asked.</summary>
+    private void Note(Consumer consumer, string what)
+    {
+        if (_losing.Contains(consumer.Id)) _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");
+    }
 
     private static bool[] Flags(int[] kept, int size)
     {

@@ -19,12 +19,13 @@ internal static class Measurement
         using var dense = OnnxModel.Open(task.Model);
         var analysis = AxisAnalysis.Of(dense);
         double[] items = task.Evaluate(dense);
+        var settings = new CalibrationOptions { Threads = Environment.ProcessorCount };
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
             var samples = Inputs(task, dense, Presets.Of(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
-            var probe = new Remembering(new ModelProbe(analysis, samples));
+            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Of(preset).Metric });
             foreach (double ratio in ratios)
             {
                 if (ratio == 1)
@@ -38,7 +39,7 @@ internal static class Measurement
                 OnnxModel? slim = null;
                 try
                 {
-                    if (Slimmer.Needs(plan, analysis) is { } needs) statistics ??= Calibrator.Run(analysis, samples, needs);
+                    if (Slimmer.Needs(plan, analysis) is { } needs) statistics ??= Calibrator.Run(analysis, samples, needs, options: settings);
                     var result = Slimmer.Run(dense, plan, analysis, statistics, probe);
                     (slim, macs) = (result.Model, (double)result.Report.After.Macs / result.Report.Before.Macs);
                 }

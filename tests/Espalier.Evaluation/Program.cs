@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
 using Espalier;
@@ -18,21 +19,19 @@ if (options.Child)
 }
 string folder = Path.Combine(root, "tests", "Espalier.Evaluation");
 var results = new Results(Path.Combine(folder, "results.tsv"));
-foreach (var task in tasks)
+// One thread for each, as many at a time as there are cores: small networks gain little from a second thread, and processor times are those of one.
+var work = tasks.SelectMany(task => options.Presets.Select(preset => (Task: task, Preset: preset, Draws: Measurement.Draws(preset, options.Draws))))
+    .Select(w => (w.Task, w.Preset, w.Draws, Ratios: Missing(w.Task, w.Preset, w.Draws))).Where(w => w.Ratios.Length > 0)
+    // The row of the dense network: what is left of everything, whoever removes nothing.
+    .Concat(tasks.Where(t => !results.Has(t.Name, Preset.Magnitude, 1, 0, options.Most)).Select(t => (Task: t, Preset: Preset.Magnitude, Draws: 1, Ratios: (double[])[1]))).ToList();
+Parallel.ForEach(Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, w =>
 {
-    // Row of the dense network: what is left of everything, whoever removes nothing.
-    if (!results.Has(task.Name, Preset.Magnitude, 1, 0, options.Most)) Measure(Preset.Magnitude, [1], 1);
-    foreach (var preset in options.Presets)
-    {
-        int draws = Measurement.Draws(preset, options.Draws);
-        double[] missing = [.. options.Ratios.Where(r => Enumerable.Range(0, draws).Any(d => !results.Has(task.Name, preset, r, d, options.Most)))];
-        if (missing.Length == 0) continue;
-        Console.Error.WriteLine($"{task.Name} {preset}");
-        Measure(preset, missing, draws);
-    }
-
-    void Measure(Preset preset, double[] ratios, int draws) => results.Add(
-        Children.Run([task.Name, "--child", "--presets", $"{preset}", "--ratios", string.Join(',', ratios), "--draws", $"{draws}", "--most", $"{options.Most}"]), options.Most);
-}
+    Console.Error.WriteLine($"{w.Task.Name} {w.Preset}");
+    var rows = Children.Run([w.Task.Name, "--child", "--presets", $"{w.Preset}", "--ratios", string.Join(',', w.Ratios), "--draws", $"{w.Draws}", "--most", $"{options.Most}"]);
+    lock (results) results.Add(rows, options.Most);
+});
 Page.Write(folder, results);
 return 0;
+
+double[] Missing(Espalier.Evaluation.Task task, Preset preset, int draws)
+    => [.. options.Ratios.Where(r => Enumerable.Range(0, draws).Any(d => !results.Has(task.Name, preset, r, d, options.Most)))];

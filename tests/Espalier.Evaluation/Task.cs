@@ -67,7 +67,7 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     {
         var samples = CalibrationData.Read(Path.Combine(folder, "t10k-images-idx3-ubyte.gz"), model, new DataOptions { Samples = most });
         var labels = Idx.Read(Path.Combine(folder, "t10k-labels-idx1-ubyte.gz")).Values;
-        using var session = new ModelSession(model.ToBytes());
+        using var session = Sessions.Open(model, Environment.ProcessorCount);
         var right = new double[samples.Count];
         for (int at = 0; at < samples.Count; at += Batch)
         {
@@ -94,13 +94,13 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
         var samples = CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
         // The file's first column is the number of the class.
         var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count).Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
-        using var session = new ModelSession(model.ToBytes());
+        using var session = Sessions.Open(model, Environment.ProcessorCount);
         return [.. samples.Zip(labels).Select(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second ? 1.0 : 0)];
     }
 
     private static double[] Nats(OnnxModel model, string assets, string name)
     {
-        using var session = new ModelSession(model.ToBytes());
+        using var session = Sessions.Open(model, Environment.ProcessorCount);
         var nats = new List<double>();
         foreach (var window in Windows(assets, name, "lm-test.txt"))
         {

@@ -94,6 +94,37 @@ public sealed class ProbeTests
         Assert.True(error[1] < 0.9 * error[0], $"{error[0]}, {error[1]}");
     }
 
+    /// <summary>Layers that lose nothing get other inputs than before where layers before them lost some: they are fitted too. Layers before the first pruned one stay as they are.</summary>
+    [Fact]
+    public void Layers_that_lose_nothing_are_fitted_in_sequence_too()
+    {
+        double[] error = new double[2];
+        for (int seed = 0; seed < 4; seed++)
+        {
+            var g = new GraphBuilder(seed);
+            string x = g.Input("x", "batch", 8);
+            for (int l = 0; l < 5; l++)
+            {
+                string product = g.MatMul(x, g.Weight($"l{l}.weight", l == 0 ? 8 : 32, 32));
+                x = g.Node("Tanh", [l == 4 ? product : g.Add(product, g.Weight($"l{l}.bias", 32))]);
+            }
+            g.Output(g.Rename(g.Add(g.MatMul(x, g.Weight("out.weight", 32, 3)), g.Weight("out.bias", 3)), "y"), "batch", 3);
+            using var dense = g.Build();
+            foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
+            {
+                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Pattern = "l1*", Keep = 0.5 }], Schedule = schedule };
+                var slim = Slim(dense, plan, 8, out _, 512);
+                error[(int)schedule] += RootMeanSquare(dense, slim.Model);
+                string[] Changed() => [.. dense.Proto.Graph!.Initializer.Select(i => i.Name).Where(n => Weight(slim.Model, n) is var now && Weight(dense, n) is var before && now.Length == before.Length && !now.SequenceEqual(before)).Order(StringComparer.Ordinal)];
+                Assert.Equal(schedule == Schedule.OneShot ? ["l2.bias"] : (string[])["l2.bias", "l3.bias", "l3.weight", "l4.weight", "out.bias", "out.weight"], Changed());
+                Assert.Equal(dense.Proto.Graph.Node.Count, slim.Model.Proto.Graph!.Node.Count);
+            }
+        }
+        Assert.True(error[1] < 0.9 * error[0], $"{error[0]}, {error[1]}");
+    }
+
+    private static float[] Weight(OnnxModel model, string name) => model.Content(model.Proto.Graph!.Initializer.Single(i => i.Name == name)).ToFloats();
+
     private static double RootMeanSquare(OnnxModel a, OnnxModel b)
     {
         var inputs = TestKit.RandomInputs.For(a, 99, new Dictionary<string, long> { ["batch"] = 256 });
