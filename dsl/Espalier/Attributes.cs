@@ -121,6 +121,27 @@ public sealed class ProtectAttribute(string pattern) : Attribute
     public string Pattern { get; } = pattern;
 }
 
+/// <summary>
+/// Weights of matrix products that become products of two smaller ones, after everything else: see <see cref="LowRankRule"/>. With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's
+/// <see cref="BudgetAttribute"/> decides, which rules on units without a <see cref="PruneAttribute.Keep"/> may then not share.
+/// </summary>
+/// <param name="pattern">Glob over names of weights and of the nodes that read them: <c>*</c> any run of characters, <c>?</c> one.</param>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
+public sealed class LowRankAttribute(string pattern = "*") : Attribute
+{
+    /// <summary>Glob over names of weights and nodes.</summary>
+    public string Pattern { get; } = pattern;
+
+    /// <summary>Which of the products that the pattern matches are meant.</summary>
+    public Products Of { get; set; }
+
+    /// <summary>The rank, at least 1; 0, the default, means not set.</summary>
+    public int Rank { get; set; }
+
+    /// <summary>Most of the weight's parameters that stay, in (0, 1); not set: <see cref="Rank"/> or the budget decides.</summary>
+    public double Keep { get; set; } = double.NaN;
+}
+
 /// <summary>Of every rule the first and the last group, sublayer or block in the order of the graph stay whole.</summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class ProtectEndsAttribute : Attribute;

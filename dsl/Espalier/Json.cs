@@ -40,6 +40,7 @@ public static class PlanJson
         JsonFormat.Complete(plan, new PruningPlan(), JsonFormat.Context.PruningPlan);
         foreach (var rule in JsonFormat.Objects(plan["prune"])) JsonFormat.Complete(rule, new PruneRule(), JsonFormat.Context.PruneRule);
         foreach (var rule in JsonFormat.Objects(plan["drop"])) JsonFormat.Complete(rule, new DropRule(), JsonFormat.Context.DropRule);
+        foreach (var rule in JsonFormat.Objects(plan["lowRank"])) JsonFormat.Complete(rule, new LowRankRule(), JsonFormat.Context.LowRankRule);
     }
 }
 
@@ -109,10 +110,11 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
+[JsonSerializable(typeof(LowRankRule))]
 [JsonSerializable(typeof(PruningReport))]
 [JsonSerializable(typeof(GraphDiff))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
@@ -131,6 +133,8 @@ internal sealed class WithConverter() : JsonStringEnumConverter<With>(JsonNaming
 internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+
+internal sealed class ProductsConverter() : JsonStringEnumConverter<Products>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 

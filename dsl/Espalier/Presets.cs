@@ -57,6 +57,8 @@ public enum Preset
     ObspaOutOfDistribution,
     /// <summary>Magnitude, one threshold within each component of the network.</summary>
     PerComponent,
+    /// <summary>CSKV, its factorisation.</summary>
+    Cskv,
 }
 
 /// <summary>What a preset stands for.</summary>
@@ -92,6 +94,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }
 
+    /// <summary>The products whose weights it factors; null where it removes units or depth.</summary>
+    public Products? LowRank { get; init; }
+
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration => Depth is not null || Compensate != With.None || Allocate is not (Allocation.Uniform or Allocation.Global or Allocation.PqIndex or Allocation.GlobalMagnitude) || Schedule != Schedule.OneShot
         || Score is not (Criterion.L1 or Criterion.L2 or Criterion.Random or Criterion.NormScale or Criterion.Lamp or Criterion.GeometricMedian or Criterion.Spectrum or Criterion.RouterSimilarity or Criterion.File);
@@ -100,6 +105,9 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Wit
 /// <summary>The presets' methods.</summary>
 public static class Presets
 {
+    /// <summary>Parameters of keys and values that stay where neither a rank nor a budget is given; our number.</summary>
+    private const double HalfOfBoth = 0.5;
+
     private static readonly Dictionary<Preset, Method> Methods = new()
     {
         [Preset.Best] = new("Best", "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs as error; least squares, layer by layer",
@@ -132,6 +140,8 @@ public static class Presets
         [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution", "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data for Obspa", InputSource.OutOfDistribution),
         [Preset.PerComponent] = new("Per component", "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole", Criterion.L2, With.None, Allocation.Global) { PerComponent = true },
+        [Preset.Cskv] = new("CSKV", "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
+            null, With.None, Allocation.Uniform) { LowRank = Products.KeysAndValues },
     };
 
     private static Method Obspa(string title, string citation, InputSource inputs)
@@ -161,8 +171,15 @@ public static class Presets
             prune = [.. prune.Where(r => r.Keep is not null || r.Axis == units)];
             if ((plan.Budget is not null || plan.Prune.Count == 0) && prune.All(r => r.Axis != units)) prune = [.. prune, new PruneRule { Name = method.Title, Axis = units }];
         }
+        var lowRank = plan.LowRank;
+        if (method.LowRank is { } products)
+        {
+            if (lowRank.Count == 0) lowRank = [new LowRankRule { Of = products, Keep = plan.Budget is null ? HalfOfBoth : null }];
+            prune = [.. prune.Where(r => r.Keep is not null)];
+        }
         return plan with
         {
+            LowRank = lowRank,
             Preset = preset,
             Prune = [.. prune.Select(r => r with
             {

@@ -18,6 +18,9 @@ public sealed record PruningPlan
     /// <summary>Rules on depth.</summary>
     public IReadOnlyList<DropRule> Drop { get; init; } = [];
 
+    /// <summary>Rules on ranks: weights that become products of two, after everything else; a weight belongs to the first rule that names it.</summary>
+    public IReadOnlyList<LowRankRule> LowRank { get; init; } = [];
+
     /// <summary>What the slim model may cost; null where each rule's own ratio decides.</summary>
     public Budget? Budget { get; init; }
 
@@ -136,6 +139,25 @@ public sealed record DropRule
 
     /// <summary>Where the rule was written, as <c>file(line,column)</c>; empty on the command line.</summary>
     public string Location { get; init; } = "";
+}
+
+/// <summary>
+/// One rule on ranks: the weight W [inputs, outputs] of a MatMul or Gemm becomes A·B with A [inputs, rank] and B [rank, outputs], of all of that rank those whose outputs on the calibration data are nearest to
+/// W's; without data, those nearest to W. A rank that would save nothing leaves the weight as it is.
+/// </summary>
+public sealed record LowRankRule
+{
+    /// <summary>Glob over names of weights and of the nodes that read them (<c>*</c> any run, <c>?</c> one character); <c>*</c> for all.</summary>
+    public string Pattern { get; init; } = "*";
+
+    /// <summary>Which of the products that the pattern matches are meant.</summary>
+    public Products Of { get; init; }
+
+    /// <summary>The rank; null where <see cref="Keep"/> or the budget decides.</summary>
+    public int? Rank { get; init; }
+
+    /// <summary>Most of the weight's parameters, and so of its multiply-accumulates, that stay, in (0, 1): the rank is the largest that keeps to it, at least 1. Null where <see cref="Rank"/> or the budget decides.</summary>
+    public double? Keep { get; init; }
 }
 
 /// <summary>An upper bound on the slim model, each as a fraction of the dense model in (0, 1]; null where unbounded.</summary>

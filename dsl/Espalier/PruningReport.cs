@@ -31,6 +31,9 @@ public sealed record PruningReport
     /// <summary>Blocks and sublayers that were removed.</summary>
     public IReadOnlyList<string> Blocks { get; init; } = [];
 
+    /// <summary>Weights that became products of two.</summary>
+    public IReadOnlyList<FactoredWeight> Factored { get; init; } = [];
+
     /// <summary>What changed of the model's inputs and outputs: caches that shrank, went or were numbered anew. Empty unless the plan allows it.</summary>
     public IReadOnlyList<string> Interface { get; init; } = [];
 
@@ -48,6 +51,12 @@ public sealed record PruningReport
         foreach (var group in Groups.Where(g => g.Kept < g.Size))
             text.Append(CultureInfo.InvariantCulture, $"{group.Name}  {group.Kind}  {group.Size} → {group.Kept}\n");
         foreach (var block in Blocks) text.Append(CultureInfo.InvariantCulture, $"{block}  removed\n");
+        foreach (var f in Factored)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{f.Weight}  {f.Inputs}x{f.Outputs} → rank {f.Rank}");
+            if (f.Error is { } error) text.Append(CultureInfo.InvariantCulture, $"  (error of its outputs {error:0.0%})");
+            text.Append('\n');
+        }
         foreach (var change in Interface) text.Append(CultureInfo.InvariantCulture, $"interface: {change}\n");
         foreach (var note in Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
         return text.ToString();
@@ -76,6 +85,21 @@ public sealed record GroupReport(string Name, string Kind, int Size, int Kept, s
     /// <summary>Of an inexact group that stayed whole: tensors and operators in turn, from its first weight to the operator that makes it inexact.</summary>
     public IReadOnlyList<string> Chain { get; init; } = [];
 }
+
+/// <summary>One weight that became a product of two, with the sizes that pruning left of it.</summary>
+/// <param name="Weight">Name of the weight in the dense model.</param>
+/// <param name="Node">Operators that read it.</param>
+/// <param name="Down">Name of the first factor in the slim model, which the inputs are multiplied with.</param>
+/// <param name="Up">Name of the second, which gives the outputs.</param>
+/// <param name="Inputs">Inputs.</param>
+/// <param name="Outputs">Outputs.</param>
+/// <param name="Rank">Columns of the first factor, rows of the second.</param>
+/// <param name="Error">Root of the squared error of its outputs over their squares, on the calibration data; null without data.</param>
+/// <param name="ParametersBefore">Parameters of the weight.</param>
+/// <param name="ParametersAfter">Parameters of both factors.</param>
+/// <param name="MacsBefore">Multiply-accumulates of one run with the weight.</param>
+/// <param name="MacsAfter">Multiply-accumulates of one run with both factors.</param>
+public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error, long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter);
 
 /// <summary>One weight axis that stays whole.</summary>
 /// <param name="Tensor">Name of the weight.</param>

@@ -209,6 +209,15 @@ public enum InputSource
     OutOfDistribution,
 }
 
+/// <summary>Which products with a weight a rule on ranks takes.</summary>
+public enum Products
+{
+    /// <summary>All that its pattern matches.</summary>
+    Any,
+    /// <summary>Of these, those that make keys and values of attention and no queries, found by the softmax that runs over the keys.</summary>
+    KeysAndValues,
+}
+
 /// <summary>In which order layers are pruned and made up for.</summary>
 public enum Schedule
 {

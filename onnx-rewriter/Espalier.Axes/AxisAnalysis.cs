@@ -9,6 +9,7 @@ public sealed class AxisAnalysis
     private readonly GroupBuilder? _builder;
     private readonly Lazy<CostModel>? _cost;
     private readonly ReasonChain? _chain;
+    private readonly Lazy<IReadOnlyList<Consumer>>? _products;
     private readonly Lazy<IReadOnlyDictionary<string, Dequantization>>? _dequantizations;
 
     internal AxisAnalysis(OnnxModel model) => Model = model;
@@ -29,6 +30,7 @@ public sealed class AxisAnalysis
             foreach (var leaf in consumer.Contracted.Leaves)
                 if (byFactor.TryGetValue(leaf, out var group)) readers[group].Add(consumer);
         foreach (var (group, consumers) in readers) group.Consumers = consumers;
+        _products = new(() => [.. Consumers, .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
         Nodes = _inference.Nodes;
         _cost = new(() => new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters));
         _chain = new ReasonChain(_inference.State);
@@ -41,6 +43,8 @@ public sealed class AxisAnalysis
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
     /// <summary>Products that contract prunable units.</summary>
     public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
+    /// <summary>All products of an activation with a weight: <see cref="Consumers"/>, then those that contract nothing that may go. Number and index are the same.</summary>
+    public IReadOnlyList<Consumer> Products => _products?.Value ?? Consumers;
     /// <summary>What the integers of weights stand for, by name of the weight.</summary>
     public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations?.Value ?? new Dictionary<string, Dequantization>();
     /// <summary>Sublayers, then blocks.</summary>

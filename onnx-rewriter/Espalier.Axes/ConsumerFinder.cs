@@ -18,15 +18,26 @@ internal sealed class ConsumerFinder
 
     public static List<Consumer> Find(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs,
         Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
+        => Find(state, graphOutputs, dequantizations, 0, contracted => IsPrunable(contracted, groups));
+
+    /// <summary>The products that contract nothing that may go, numbered from <paramref name="first"/> on.</summary>
+    public static List<Consumer> FindOthers(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs,
+        Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations, int first)
+        => Find(state, graphOutputs, dequantizations, first, contracted => !IsPrunable(contracted, groups));
+
+    private static bool IsPrunable(Term contracted, IReadOnlyDictionary<Factor, Group> groups)
+        => contracted.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen);
+
+    private static List<Consumer> Find(InferenceState state, IEnumerable<TensorState> graphOutputs, Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations, int first, Predicate<Term> counts)
     {
         var finder = new ConsumerFinder(state, graphOutputs, dequantizations);
         var consumers = new List<Consumer>();
         foreach (var record in state.Records)
-            if (finder.Of(record, groups, consumers.Count) is { } consumer) consumers.Add(consumer);
+            if (finder.Of(record, counts, first + consumers.Count) is { } consumer) consumers.Add(consumer);
         return consumers;
     }
 
-    private Consumer? Of(NodeRecord record, IReadOnlyDictionary<Factor, Group> groups, int id)
+    private Consumer? Of(NodeRecord record, Predicate<Term> counts, int id)
     {
         if (record.Contraction is not { } product || record.IsFused) return null;
         var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
@@ -48,7 +59,7 @@ internal sealed class ConsumerFinder
         if (contracted.Select(c => c.Weight).Distinct().Count() != 1 || outputAxis < 0) return null;
         var (activationAxis, parameterAxis) = contracted[0];
         var term = factor.Terms![parameterAxis];
-        if (!term.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) return null;
+        if (!counts(term)) return null;
         var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
         string? bias = own is not null ? _stored.Of(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
         return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,

@@ -3,6 +3,11 @@ using Espalier.Axes;
 
 namespace Espalier.Pruning;
 
+/// <summary>What goes of the depth.</summary>
+/// <param name="Blocks">Numbers of the removed blocks and sublayers, ascending.</param>
+/// <param name="Time">Time without them alone, where the budget is of time and they were chosen by it.</param>
+internal sealed record DepthChoice(ImmutableArray<int> Blocks, ModelTime? Time = null);
+
 /// <summary>Chooses the sublayers and blocks that a plan removes.</summary>
 internal static class DepthSelector
 {
@@ -25,12 +30,13 @@ internal static class DepthSelector
     }
 
     /// <summary>Applies the rules in order: each removes its lowest-scored candidates that share no sublayer with one already removed.</summary>
-    /// <returns>Numbers of the removed blocks and sublayers, ascending.</returns>
+    /// <returns>What goes. Where time is bounded a rule without a number removes until the model as it is then, units whole, has been measured to be fast enough.</returns>
     /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
-    public static ImmutableArray<int> Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null, IReadOnlyList<Component>? components = null)
+    public static DepthChoice Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes, IModelProbe? probe = null, IReadOnlyList<Component>? components = null)
     {
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
+        (int Removed, ModelTime Time)? measured = null;
         using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Of(analysis, _ => false) : null;
         foreach (var rule in plan.Drop)
         {
@@ -52,9 +58,18 @@ internal static class DepthSelector
             if (rule.AtMost is null && !Holds() && !plan.Prune.Any(r => r.Keep is null))
                 throw new EspalierException($"{PlanResolver.Describe(rule)}: without any of its {kind} the model still costs more than the budget allows. Raise the budget, or prune units too.");
         }
-        return [.. removed];
+        return new([.. removed], measured is { } last && last.Removed == removed.Count && removed.Count > 0 ? last.Time : null);
 
-        bool Holds() => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost));
+        // What costs arithmetic alone is looked at first: a measurement takes half a second.
+        bool Holds() => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost)) && (plan.Budget?.Latency is not { } latency || Time() <= latency);
+
+        double Time()
+        {
+            if (removed.Count == 0) return 1;
+            if (measured?.Removed != removed.Count)
+                measured = (removed.Count, Surgery.Use(analysis, Selection.Everything with { RemovedBlocks = [.. removed] }, WeightEdits.Nothing, slim => probe!.Time(slim.Model)));
+            return measured.Value.Time.Ratio;
+        }
 
         bool Hold(Budget? budget, CostModel cost) => PlanResolver.Limits(budget).All(l => cost.Evaluate(l.Unit, null, gone) <= l.Fraction * cost.Evaluate(l.Unit) * (1 + 1e-12));
     }

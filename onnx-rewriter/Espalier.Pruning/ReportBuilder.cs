@@ -13,12 +13,15 @@ internal static class ReportBuilder
         var gone = DepthSelector.SublayersOf(analysis, selection.RemovedBlocks);
         double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
         double dense = analysis.Cost.PredictedTime();
+        FactoredWeight[] factored = [.. edits.Factors.Select(f => Describe(f, slim))];
+        long savedMacs = factored.Sum(f => f.MacsBefore - f.MacsAfter), savedParameters = factored.Sum(f => f.ParametersBefore - f.ParametersAfter);
+        var after = Cost(analysis.Cost, slim.Model, AddedElements(analysis, selection, edits), Size, gone);
         return new PruningReport
         {
             Plan = plan,
             Before = Cost(analysis.Cost, analysis.Model, 0, null, null),
-            After = Cost(analysis.Cost, slim.Model, AddedElements(analysis, selection, edits), Size, gone),
-            PredictedTimeRatio = dense > 0 ? analysis.Cost.PredictedTime(Size, gone) / dense : 1,
+            After = after with { Macs = after.Macs - savedMacs, Parameters = after.Parameters - savedParameters },
+            PredictedTimeRatio = dense > 0 ? (analysis.Cost.PredictedTime(Size, gone) - savedMacs) / dense : 1,
             Removed = new SortedDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>(slim.Removed.ToDictionary(
                 t => t.Key,
                 t => (IReadOnlyDictionary<string, IReadOnlyList<int>>)new SortedDictionary<string, IReadOnlyList<int>>(
@@ -26,6 +29,7 @@ internal static class ReportBuilder
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
+            Factored = factored,
             Interface = slim.Interface,
             Notes = [.. notes.Distinct(StringComparer.Ordinal)],
         };
@@ -41,6 +45,15 @@ internal static class ReportBuilder
         {
             Chain = group.Exactness == Exactness.Exact || kept.Length < group.Size || group.Occurrences.Count == 0 ? [] : Short(analysis.ChainOf(group.Occurrences[0].Tensor, group.Factor)),
         };
+    }
+
+    private static FactoredWeight Describe(LowRankFactors factors, SlimModel slim)
+    {
+        var (down, up) = slim.Factored[factors.Target.Weight];
+        var size = factors.Size!;
+        long Of(CostUnit unit, int? rank) => (long)Math.Round(size.Cost(unit, rank));
+        return new(factors.Target.Weight, factors.Target.Nodes, down, up, size.Inputs, size.Outputs, factors.Rank, factors.Error,
+            Of(CostUnit.Parameters, null), Of(CostUnit.Parameters, factors.Rank), Of(CostUnit.Macs, null), Of(CostUnit.Macs, factors.Rank));
     }
 
     /// <summary>Of a long chain the two ends: in a deep network thousands of steps lie between a weight and the output that froze it.</summary>

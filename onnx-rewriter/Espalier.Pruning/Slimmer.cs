@@ -25,14 +25,16 @@ public static class Slimmer
         if (probe is null && RunsModels(plan))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
         var notes = new List<string>(statistics?.Notes ?? []);
+        var whole = plan;
+        plan = ForUnits(plan);
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
             ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
-        if (selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0)
-            return new SlimResult(dense, ReportBuilder.Build(plan, analysis, selection, new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), WeightEdits.Nothing, notes));
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
         if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
-        var slim = Surgery.Apply(analysis, selection, edits);
-        return new SlimResult(slim.Model, ReportBuilder.Build(plan, analysis, selection, slim, edits, notes));
+        edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
+        var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
+            ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Surgery.Apply(analysis, selection, edits);
+        return new SlimResult(slim.Model, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
     }
 
     /// <summary>What calibration must measure before <see cref="Run"/>.</summary>
@@ -43,6 +45,9 @@ public static class Slimmer
     public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
     {
         plan = Presets.Complete(plan, hasData: false);
+        var targets = LowRankTargets.Of(plan, analysis, []);
+        var (measuresInputs, data) = (Presets.Of(plan.Preset!.Value).NeedsCalibration, plan.Calibration is { Path: not null } or { Method: not null });
+        plan = ForUnits(plan);
         var consumers = new SortedSet<int>();
         var covariance = new SortedSet<int>();
         bool heldOut = false, measures = false;
@@ -62,6 +67,11 @@ public static class Slimmer
             if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
             if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
+        var factored = targets.SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToList();
+        consumers.UnionWith(factored);
+        covariance.UnionWith(factored);
+        // Without data a weight is factored by its own numbers.
+        measures |= factored.Count > 0 && (measuresInputs || data);
         var blocks = new SortedSet<int>();
         foreach (var rule in plan.Drop.Where(r => r.Score is Criterion.BlockSimilarity or Criterion.BlockAngle))
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
@@ -70,6 +80,9 @@ public static class Slimmer
             : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, BlockAngles = plan.Drop.Any(r => r.Score == Criterion.BlockAngle), HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
     }
 
+    /// <summary>The plan for units and depth: without the budget where that is for ranks.</summary>
+    private static PruningPlan ForUnits(PruningPlan plan) => LowRankTargets.TakeBudget(plan) ? plan with { Budget = null } : plan;
+
     /// <summary>Whether a plan chooses or fits by running changed models.</summary>
     private static bool RunsModels(PruningPlan plan)
         => plan.Schedule != Schedule.OneShot || ((AllocationEvidence.NeedsDivergence(plan.Allocate!.Value) || AllocationEvidence.NeedsSensitivity(plan.Allocate.Value)) && plan.Budget is not null)
@@ -77,11 +90,19 @@ public static class Slimmer
             || plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) || plan.Prune.Any(r => GateScores.Scores(r.Score) && r.Keep != 1);
 
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null)
+    /// <param name="plan">The plan.</param>
+    /// <param name="analysis">The dense model.</param>
+    /// <param name="statistics">Of the dense model.</param>
+    /// <param name="notes">Gets what the user should know.</param>
+    /// <param name="probe">Runs models.</param>
+    /// <param name="before">What the steps before have left; null for the dense model.</param>
+    /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null, DepthChoice? depth = null)
     {
         var rules = PlanResolver.Resolve(plan, analysis, notes);
         var components = Component.Of(plan, analysis, notes);
-        var blocks = DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
+        depth ??= DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
+        var blocks = depth.Blocks;
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
@@ -92,7 +113,7 @@ public static class Slimmer
         var evidence = new AllocationEvidence
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
-            Time = probe is null ? null : choice => Run(choice, probe.Time),
+            Time = probe is null ? null : choice => choice.Count == 0 && depth.Time is { } known ? known : Run(choice, probe.Time),
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
             Components = components,

@@ -33,12 +33,13 @@ public static class Surgery
     {
         edits ??= WeightEdits.Nothing;
         var kept = Kept(analysis, selection);
-        if (kept.Count == 0 && selection.RemovedBlocks.IsEmpty && edits.Weights.Count == 0 && edits.AddedBiases.Count == 0)
+        if (kept.Count == 0 && selection.RemovedBlocks.IsEmpty && edits.Weights.Count == 0 && edits.AddedBiases.Count == 0 && edits.Factors.Count == 0)
             return new(analysis.Model, new Dictionary<string, IReadOnlyDictionary<int, int[]>>());
         var clone = analysis.Model.Proto.Clone();
         var graph = new EditableGraph(analysis, clone);
         var slim = new SlimSizes(kept);
-        var removed = new WeightSurgery(graph, slim, edits).Apply();
+        var weights = new WeightSurgery(graph, slim, edits);
+        var removed = weights.Apply();
         new SizeSurgery(graph, slim).Apply();
         new MeanSurgery(graph, slim).Apply();
         var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order().Select(s => analysis.Blocks[s]).ToList();
@@ -49,7 +50,7 @@ public static class Surgery
         graph.UpdateShapes(slim);
         face.Close();
         foreach (var (name, gone) in face.Shrunk()) removed[name] = gone;
-        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes };
+        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes, Factored = weights.Factored };
     }
 
     private static Dictionary<Factor, ImmutableArray<int>> Kept(AxisAnalysis analysis, Selection selection)

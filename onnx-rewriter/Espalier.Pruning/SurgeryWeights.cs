@@ -6,6 +6,11 @@ namespace Espalier.Pruning;
 /// <summary>Gathers every weight along every axis by its term, and writes down what compensation changed.</summary>
 internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightEdits edits)
 {
+    private readonly Dictionary<string, LowRankFactors> _factors = edits.Factors.ToDictionary(f => f.Target.Weight, StringComparer.Ordinal);
+
+    /// <summary>By name of a weight that became a product of two: the names of the factors.</summary>
+    public Dictionary<string, (string Down, string Up)> Factored { get; } = new(StringComparer.Ordinal);
+
     public Dictionary<string, IReadOnlyDictionary<int, int[]>> Apply()
     {
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>(StringComparer.Ordinal);
@@ -13,6 +18,15 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         {
             if (tensor.Source is not null) continue;
             var (kept, gone) = Slices(tensor);
+            if (_factors.TryGetValue(tensor.Name, out var factors))
+            {
+                var reader = factors.Target.Readers[0];
+                Factored[tensor.Name] = LowRankSurgery.Apply(graph, factors, Left(reader.ParameterAxis), Left(reader.OutputAxis));
+                if (gone.Count > 0) removed[tensor.Name] = gone;
+                continue;
+
+                int[] Left(int axis) => kept[axis] ?? [.. Enumerable.Range(0, (int)tensor.Terms![axis].Size!.Value)];
+            }
             bool edited = edits.Weights.TryGetValue(tensor.Name, out var values);
             if (gone.Count == 0 && !edited) continue;
             if (gone.Count > 0) removed[tensor.Name] = gone;

@@ -9,6 +9,9 @@ public sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, I
 {
     /// <summary>Nothing changes.</summary>
     public static WeightEdits Nothing { get; } = new(new Dictionary<string, float[]>(), new Dictionary<int, float[]>());
+
+    /// <summary>Weights that become products of two.</summary>
+    internal IReadOnlyList<LowRankFactors> Factors { get; init; } = [];
 }
 
 /// <summary>Weights of a model that is pruned already.</summary>
@@ -23,4 +26,7 @@ public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IRea
 {
     /// <summary>What changed of the graph's inputs and outputs, in words; empty unless that was allowed.</summary>
     public IReadOnlyList<string> Interface { get; init; } = [];
+
+    /// <summary>By name of a weight that became a product of two: the names of the factors.</summary>
+    internal IReadOnlyDictionary<string, (string Down, string Up)> Factored { get; init; } = new Dictionary<string, (string, string)>();
 }

@@ -54,7 +54,9 @@ public static class Calibrator
         IProgress<CalibrationProgress>? progress = null, CancellationToken cancellationToken = default, CalibrationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(analysis);
-        return Run(analysis.Model, analysis.Consumers, analysis.Blocks, samples, request, progress, cancellationToken, options);
+        // Products that contract nothing prunable only where they are asked for by number.
+        var asked = request.Covariance.Concat(request.Consumers ?? new HashSet<int>()).Where(id => id >= analysis.Consumers.Count).Distinct().Order();
+        return Run(analysis.Model, [.. analysis.Consumers, .. asked.Select(id => analysis.Products[id])], analysis.Blocks, samples, request, progress, cancellationToken, options);
     }
 
     /// <inheritdoc cref="Run(AxisAnalysis, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, CalibrationRequest, IProgress{CalibrationProgress}?, CancellationToken, CalibrationOptions?)"/>

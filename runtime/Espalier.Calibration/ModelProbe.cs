@@ -67,10 +67,11 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <inheritdoc/>
     public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers)
     {
-        var wanted = analysis.Consumers.Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
+        var wanted = (consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products).Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
         var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
         // Every stage asks for other consumers of the same dense model: its shapes are found once.
-        _denseShapes ??= Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
+        if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
+            _denseShapes = Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
         var (dense, left) = (Sites(analysis.Model, _denseShapes), Sites(slim, Shapes.Of(slim, tensors, samples[0], cancellationToken)));
         // Experts and groups of a convolution are fitted to the dense model's statistics.
         var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))

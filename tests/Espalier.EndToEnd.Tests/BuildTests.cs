@@ -15,6 +15,7 @@ public sealed class BuildTests(PackedFeed feed)
         Console.WriteLine($"scores {scores.Values.Length}");
         Console.WriteLine($"kept {SlimTiny.Plan.Report.Groups.First(g => g.Size == 12).Kept}");
         Console.WriteLine(SlimTiny.Plan.Diff);
+        Console.WriteLine($"rank {SlimTiny.Plan.Report.Factored.Single().Rank}");
         """;
 
     private const string Policy = """
@@ -24,6 +25,7 @@ public sealed class BuildTests(PackedFeed feed)
 
         [PruningPolicy("models/tiny.onnx")]
         [Guard(Equivalence = true)]
+        [LowRank("classifier*", Rank = 2)]
         public static partial class SlimTiny
         {
             [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
@@ -37,7 +39,7 @@ public sealed class BuildTests(PackedFeed feed)
         var app = new Workspace(feed, "App").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", Program).Write("Policy.cs", Policy);
 
         app.Run("publish", "-c", "Release", "-nologo", "-o", "out put").Succeeds();
-        app.Run(Path.Combine("out put", "App.dll")).Succeeds().Says("scores 10").Says("kept 6").Says("first");
+        app.Run(Path.Combine("out put", "App.dll")).Succeeds().Says("scores 10").Says("kept 6").Says("first").Says("rank 2");
         Assert.True(File.Exists(app["out put/espalier/App.SlimTiny.onnx"]));
         Assert.False(File.Exists(app["out put/models/tiny.onnx"]), "the dense model is published only with CopyDense");
         Assert.True(File.Exists(app.Output("espalier/App.SlimTiny.report.json")));
@@ -221,6 +223,14 @@ public sealed class BuildTests(PackedFeed feed)
         app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.JensenShannon", StringComparison.Ordinal));
         app.Build("--no-restore").Succeeds();
         Assert.Contains("by JensenShannon on 3 held-out samples", File.ReadAllText(app.Made("App.SlimTiny.report.json")), StringComparison.Ordinal);
+
+        // By labels of a file of the project, which the report names as the policy does.
+        app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.TaskLoss", StringComparison.Ordinal).Replace("[Calibration]", "[Calibration(Labels = \"data/labels.txt\")]", StringComparison.Ordinal));
+        app.Build("--no-restore").Fails().Says("error ESPB011: ").Says("There are no labels at ");
+        app.Write("data/labels.txt", string.Concat(Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "0\n" : "1\n"))).Build("--no-restore").Succeeds();
+        string report = File.ReadAllText(app.Made("App.SlimTiny.report.json"));
+        Assert.Contains("by TaskLoss on 3 held-out samples", report, StringComparison.Ordinal);
+        Assert.Equal("data/labels.txt", ReportJson.Parse(report).Plan.Calibration!.Labels);
     }
 
     [Fact]

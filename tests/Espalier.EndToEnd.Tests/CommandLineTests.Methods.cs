@@ -170,6 +170,7 @@ public sealed partial class CommandLineTests
     [InlineData("router-similarity", "routerSimilarity")]
     [InlineData("attention-received", "attentionReceived")]
     [InlineData("beta-rank", "betaRank")]
+    [InlineData("query-key", "queryKey")]
     [InlineData("retrieval", "retrieval")]
     [InlineData("mask-regression", "maskRegression")]
     public void Every_score_ranks_units_and_stands_in_the_report(string word, string criterion)
@@ -180,7 +181,42 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "retrieval" or "mask-regression", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+    }
+
+    /// <summary>Weights as products of two, alone, with units and with what makes up for them: the oracle knows the factors from the report and the slim file.</summary>
+    [Theory]
+    [InlineData("products of two: 12 weights", "--low-rank-kv", "0.5")]
+    [InlineData("ranks 5 to 5", "--low-rank", "*/k/*=5", "--keep", "0.5")]
+    [InlineData("products of two: 6 weights", "--low-rank", "*/k/*=0.6", "--neurons", "0.5", "--compensate", "bias")]
+    [InlineData("products of two: 12 weights", "--preset", "cskv", "--macs", "0.98")]
+    public void Factored_weights_stand_in_the_report_and_are_verified(string text, params string[] options)
+    {
+        string model = Assets.Path("gpt.onnx");
+        var slim = Run(["slim", model, "-o", Out, .. options, "--samples", "2", "--dim", "sequence=16", "--report", At("slim.json")]);
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains(text, slim.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Nothing was removed", slim.Text, StringComparison.Ordinal);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
+        Assert.NotEmpty(report.RootElement.GetProperty("factored").EnumerateArray());
+        var verified = Run("verify", model, Out, "--report", At("slim.json"), "--dim", "sequence=16");
+        Assert.True(verified.Code == 0, verified.Text + verified.Error);
+        Assert.Contains("weights became products of two", verified.Text, StringComparison.Ordinal);
+        Assert.Contains("agreement of the slim model", verified.Text, StringComparison.Ordinal);
+        // Factors of another model are told.
+        Assert.Equal(1, Run("verify", model, model, "--report", At("slim.json")).Code);
+    }
+
+    [Theory]
+    [InlineData("w=0", "--low-rank: 'w=0' is no PATTERN=R")]
+    [InlineData("w=1.5", "--low-rank: 'w=1.5' is no PATTERN=R")]
+    [InlineData("=4", "--low-rank: '=4' is no PATTERN=R")]
+    [InlineData("w", "neither Rank nor Keep nor a budget")]
+    public void A_wrong_rank_is_named(string text, string message)
+    {
+        var slim = Run("slim", Model, "-o", Out, "--low-rank", text);
+        Assert.NotEqual(0, slim.Code);
+        Assert.Contains(message, slim.Error, StringComparison.Ordinal);
     }
 
     [Theory]

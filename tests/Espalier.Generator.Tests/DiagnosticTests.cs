@@ -286,6 +286,18 @@ public class DiagnosticTests
     public async Task WhatDecidesHowMuchStaysIsEnough(string attributes) => Assert.Empty(await Harness.Diagnose(
         Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", attributes), Tiny));
 
+    [Theory]
+    [InlineData("LowRank(Rank = -1)", "ESP0004", "Rank is -1, but must be at least 0")]
+    [InlineData("LowRank(\"*.k.*\", Keep = 1)", "ESP0004", "Keep is 1, but must be a share between 0 and 1")]
+    [InlineData("LowRank(Rank = 4, Keep = 0.5)", "ESP0015", "Keep does not go with Rank. Each says how much stays; give one of them.")]
+    [InlineData("LowRank(\"w\", Of = Products.KeysAndValues)", "ESP0016", "Neither a Keep of rule '[LowRank(\"w\")]' nor a [Budget] of the policy says how much is to stay")]
+    public async Task ARankIsWrong(string attribute, string id, string message) => await Expect(id, message, Samples.PolicyOf("", $"[{{|{id}:{attribute}|}}]"));
+
+    [Fact]
+    public async Task RanksDoNotShareABudgetWithUnits() => await Expect(
+        Ids.DoesNotFit, "[LowRank] without Rank and Keep does not go with a rule without Keep. They cannot share a budget; give one side its numbers.",
+        Samples.PolicyOf("[Prune(Axis.Neurons)] public static partial Rule R { get; }", "[Budget(Macs = 0.9)][{|ESP0015:LowRank|}]"));
+
     [Fact]
     public async Task NothingDecides() => await Expect(
         Ids.NothingDecides, "Neither a Keep of rule 'R' nor a [Budget] of the policy says how much is to stay",

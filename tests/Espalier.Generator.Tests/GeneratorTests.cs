@@ -96,6 +96,8 @@ public class GeneratorTests
         var said = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body, "[Preset(Preset.ZipLm), Schedule(Schedule.Cubic), Allocate(Allocation.ZerothOrder)]"), "Slim"));
         Assert.Equal((Preset.ZipLm, Schedule.Cubic, Allocation.ZerothOrder), (said.Preset, said.Schedule, said.Allocate));
         Assert.Null(said.ProtectEnds);
+        var ranks = PlanJson.Parse(PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = Products.KeysAndValues, Keep = 0.25)]"), "Slim"));
+        Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = Products.KeysAndValues, Keep = 0.25 }], ranks.LowRank);
         var inner = PlanJson.Parse(PlanOf(Samples.PolicyOf("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule Neurons { get; } [Prune(Axis.Heads, Keep = 0.5)] public static partial Rule Heads { get; }", "[ProtectEnds]"), "Slim"));
         Assert.True(inner.ProtectEnds);
         Assert.Empty(inner.Prune[0].Groups!);

@@ -60,10 +60,10 @@ public class AllocatorTests
             }
             catch (EspalierException e)
             {
-                // Refused only where even the smallest choice costs too much.
+                // Refused only where even the smallest choice costs too much, whatever a table says of its time.
                 double Least(int g) => KeptCount.Round(0, n.Sizes[g], n.RoundTo, n.MinKeep);
                 Assert.True(n.Cost.Evaluate(CostUnit.Macs, Least) > n.Macs * n.Cost.Evaluate(CostUnit.Macs) || n.Cost.Evaluate(CostUnit.Parameters, Least) > n.Parameters * n.Cost.Evaluate(CostUnit.Parameters)
-                    || (allocate == Allocation.Latency && n.Time(Least) > 0.9 * n.Latency), e.Message);
+                    || (allocate == Allocation.Latency && n.Time(Least) > 1.02 * n.Latency), e.Message);
                 Assert.Contains("budget", e.Message, StringComparison.Ordinal);
                 return;
             }
@@ -79,7 +79,7 @@ public class AllocatorTests
             }
             var again = Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: n.Evidence());
             Assert.Equal(kept.Select(k => (k.Key, string.Join(",", k.Value))), again.Select(k => (k.Key, string.Join(",", k.Value))));
-        }, iter: allocate is Allocation.Search or Allocation.Latency ? 60 : 300);
+        }, iter: allocate is Allocation.Search ? 60 : 300);
 
     public static TheoryData<Allocation> Allocations => [.. Enum.GetValues<Allocation>()];
 

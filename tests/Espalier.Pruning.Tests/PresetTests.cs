@@ -77,12 +77,12 @@ public class PresetTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 8, 5, width)).ToList();
-        double macs = Presets.Of(preset).Units is null ? 0.6 : 0.9;
+        double macs = Presets.Of(preset) is { Units: null, LowRank: null } ? 0.6 : 0.9;
         var plan = Presets.Complete(new PruningPlan
         {
             Preset = preset,
             Prune = [new() { Axis = Axis.Heads }, new() { Axis = Axis.Neurons }],
-            // Head dimensions alone are a small part of the cost.
+            // Head dimensions, or keys and values, alone are a small part of the cost.
             Budget = new Budget(Macs: macs),
         }, hasData: true);
         var needs = Slimmer.Needs(plan, analysis);
@@ -90,6 +90,7 @@ public class PresetTests
         var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
         Assert.InRange(report.After.Macs, 1, macs * report.Before.Macs);
         Assert.Equal(Presets.Of(preset).Depth is not null, report.Blocks.Count > 0);
+        Assert.Equal(Presets.Of(preset).LowRank is not null, report.Factored.Count > 0);
         Assert.InRange(Planted.Error(dense, slim), 1e-6, 10);
 
         string Split(string t) => g.SplitHeads(t, 3, 4);

@@ -21,6 +21,13 @@ internal static class PlanJsonWriter
             json.Property("model", policy.ModelKey);
             json.Array("prune", resolved.Rules.Where(r => PolicyResolver.IsPrune(r.Rule)), rule => Prune(json, resolved, rule));
             json.Array("drop", resolved.Rules.Where(r => PolicyResolver.IsDrop(r.Rule)), rule => Drop(json, rule.Rule));
+            json.Array("lowRank", policy.LowRank, rule =>
+            {
+                json.Property("pattern", rule.Pattern);
+                json.Property("of", Camel(rule.Of));
+                json.Property("rank", rule.Rank == 0 ? null : (double?)rule.Rank);
+                json.Property("keep", rule.Keep);
+            });
             json.Object("budget", policy.Budget?.IsSet == true ? policy.Budget : null, budget =>
             {
                 json.Property("macs", budget.Macs);

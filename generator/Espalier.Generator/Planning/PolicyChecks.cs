@@ -70,6 +70,17 @@ internal static class PolicyChecks
             findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "", ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));
         if (!calibrated && policy.Schedule is not (null or "OneShot")) findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
+        for (var i = 0; i < policy.LowRank.Count; i++) LowRank(policy, policy.LowRank[i], new("", "LowRankAttribute", i), findings);
+    }
+
+    private static void LowRank(PolicyModel policy, LowRankModel rule, Site site, List<Finding> findings)
+    {
+        AtLeast(findings, site, "Rank", rule.Rank, 0);
+        if (rule.Keep is { } keep && !(keep > 0 && keep < 1)) findings.Add(new(Ids.OutOfRange, site, "", ["Keep", Number(keep), "a share between 0 and 1"]));
+        if (rule is { Rank: > 0, Keep: not null }) findings.Add(new(Ids.DoesNotFit, site, "", ["Keep", "Rank", "Each says how much stays; give one of them"]));
+        if (!rule.IsOpen) return;
+        if (policy.Budget?.IsSet != true) findings.Add(new(Ids.NothingDecides, site, "", [$"[LowRank(\"{rule.Pattern}\")]"]));
+        else if (policy.Rules.Any(r => r.Prune is { Keep: null })) findings.Add(new(Ids.DoesNotFit, site, "", ["[LowRank] without Rank and Keep", "a rule without Keep", "They cannot share a budget; give one side its numbers"]));
     }
 
     private static void Calibration(PolicyModel policy, List<Finding> findings)

@@ -138,7 +138,8 @@ internal sealed class Sizing
     private void Report(Dictionary<int, int> choice, PolicyModel policy, List<Finding> findings)
     {
         // These add a rule of their own to a policy without one (Espalier.Presets.Complete): what that reaches the tool alone knows.
-        if (policy.Preset is "ShortGpt" or "Sleb" or "FinerCut" or "ThinKStatic") return;
+        if (policy.LowRank.Any(r => r.IsOpen)) return;
+        if (policy.Preset is "ShortGpt" or "Sleb" or "FinerCut" or "ThinKStatic" or "Cskv") return;
         // A rule that names nothing is the mistake; that the budget is then out of reach only follows from it.
         if (findings.Any(f => f.Id is Ids.NoMatch or Ids.Frozen or Ids.Inexact or Ids.DoesNotFit or Ids.RuleShape)) return;
         var sizes = new Dictionary<int, int>(_least);

@@ -18,7 +18,8 @@ internal sealed record PolicyModel(
     GuardModel? Guard,
     EquatableArray<string> Protect,
     bool ProtectsEnds,
-    EquatableArray<CalibrationModel> Calibration)
+    EquatableArray<CalibrationModel> Calibration,
+    EquatableArray<LowRankModel> LowRank)
 {
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
     public string FullName => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
@@ -79,6 +80,13 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
 
 /// <summary>Bounds on the nodes that a pattern names.</summary>
 internal sealed record ComponentModel(string Pattern, double? Macs, double? Parameters);
+
+/// <summary>What <c>[LowRank]</c> says; <c>Rank</c> is 0 where it is not set.</summary>
+internal sealed record LowRankModel(string Pattern, string Of, int Rank, double? Keep)
+{
+    /// <summary>Whether the rank is left to the budget.</summary>
+    public bool IsOpen => Rank == 0 && Keep is null;
+}
 
 internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
 

@@ -43,7 +43,9 @@ internal static class PolicyReader
             guard is null ? null : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric ? EnumName(metric) : "Top1"),
             type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             Find(type, "ProtectEndsAttribute") is not null,
-            calibration.ToEquatable());
+            calibration.ToEquatable(),
+            type.GetAttributes().Where(a => Is(a, "LowRankAttribute"))
+                .Select(a => new LowRankModel(Argument(a, 0)?.Value as string ?? "*", Named(a, "Of") is { } of ? EnumName(of) : "Any", Named<int>(a, "Rank") ?? 0, Named<double>(a, "Keep"))).ToEquatable());
     }
 
     private static BudgetModel? ReadBudget(INamedTypeSymbol type)

@@ -26,8 +26,8 @@ internal static class PresetsCommand
             {
                 var method = Presets.Of(preset);
                 table.AddRow(NameOf(preset),
-                    method.Depth is { } axis ? $"{Kebab(axis.ToString())} by {Kebab(method.DepthScore.ToString())}" : (method.Units is { } units ? Kebab(units.ToString()) + " by " : "") + Kebab(method.Score.ToString()!),
-                    method.Depth is null ? Kebab(method.Allocate.ToString()) : "", method.Depth is null ? Kebab(method.Compensate.ToString()) : "",
+                    method.LowRank is { } products ? $"ranks of {Kebab(products.ToString()).Replace('-', ' ')}" : method.Depth is { } axis ? $"{Kebab(axis.ToString())} by {Kebab(method.DepthScore.ToString())}" : (method.Units is { } units ? Kebab(units.ToString()) + " by " : "") + Kebab(method.Score.ToString()!),
+                    method.Depth is null ? Kebab(method.Allocate.ToString()) : "", method.Depth is null && method.LowRank is null ? Kebab(method.Compensate.ToString()) : "",
                     Kebab(method.Schedule.ToString()), !method.NeedsCalibration ? "no" : method.Inputs == InputSource.Data ? "yes" : $"no, makes up {Kebab(method.Inputs.ToString())}", Markup.Escape(method.Citation));
             }
             terminal.Tables().Write(table);

@@ -33,6 +33,7 @@ internal sealed class SlimOptions
     private readonly Option<string?> _preset = CommonOptions.Choice("--preset",
         "A method of the literature, for what the options below leave open; 'espalier presets' tells what each is. [default: best with --calibrate, magnitude without]", [.. PresetsCommand.Names]);
     private readonly ScoreOptions _scores = new();
+    private readonly LowRankOptions _lowRank = new();
     private readonly AgreementOptions _agreement = new();
     private readonly Option<string?> _depthScore = CommonOptions.Choice("--depth-score",
         "How sublayers and blocks are ranked: by how alike their input and output are, by the mean angle between them, or by how far the model's outputs move without them, one after the other. [default: as the preset]", "similarity", "angle", "divergence", "random");
@@ -72,7 +73,7 @@ internal sealed class SlimOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, .. _budget.All, _preset, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
+        _keep, .. _kinds.Select(k => k.Option), _dropSublayers, _dropBlocks, .. _budget.All, _preset, .. _lowRank.All, .. _scores.All, _depthScore, _allocate, _compensate, _schedule, .. _agreement.All,
         _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All, _inputs, _seed,
     ];
 
@@ -88,9 +89,13 @@ internal sealed class SlimOptions
         var preset = PresetsCommand.Parse(result.GetValue(_preset));
         // The PQ index says itself how much stays.
         var decides = budget is not null || (allocate ?? (preset is { } named ? Presets.Of(named).Allocate : null)) == Allocation.PqIndex;
-        if (!decides && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
+        var ranks = _lowRank.ToRules(result);
+        // A budget with rules on ranks that leave theirs to it is for these.
+        if (ranks.Any(r => r is { Rank: null, Keep: null })) decides = false;
+        bool factors = ranks.Count > 0 || (preset is { } chosen && Presets.Of(chosen).LowRank is not null);
+        if (!decides && !factors && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
-            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks or a budget (--macs, --parameters, --bytes, --latency, --component-budget), or --allocate pq-index, which decides itself.");
+            throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, --hidden, --kv-groups, --head-dims, --value-dims, --width), --drop-sublayers, --drop-blocks, --low-rank, --low-rank-kv or a budget (--macs, --parameters, --bytes, --latency, --component-budget), or --allocate pq-index, which decides itself.");
         var scored = _scores.ToRule(result);
         var depth = result.GetValue(_depthScore) switch
         {
@@ -109,6 +114,7 @@ internal sealed class SlimOptions
                 .. Drop(Axis.Sublayers, "--drop-sublayers", result.GetValue(_dropSublayers), depth),
                 .. Drop(Axis.Blocks, "--drop-blocks", result.GetValue(_dropBlocks), depth),
             ],
+            LowRank = ranks,
             Budget = budget,
             Allocate = allocate,
             Schedule = result.GetValue(_schedule) switch { "one-shot" => Schedule.OneShot, "sequential" => Schedule.Sequential, "iterative" => Schedule.Iterative, "cubic" => Schedule.Cubic, "greedy" => Schedule.Greedy, _ => null },

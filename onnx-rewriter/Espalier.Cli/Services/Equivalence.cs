@@ -32,9 +32,10 @@ internal static class Equivalence
     /// <param name="analysis">The dense model.</param>
     /// <param name="removed">Tensor → axis → removed indices.</param>
     /// <param name="blocks">Removed blocks.</param>
-    public static OnnxModel Masked(AxisAnalysis analysis, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, ImmutableArray<int> blocks)
+    /// <param name="edits">Weights that stand for others: products of factors.</param>
+    public static OnnxModel Masked(AxisAnalysis analysis, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, ImmutableArray<int> blocks, WeightEdits edits)
     {
-        var stepped = blocks.IsDefaultOrEmpty ? analysis.Model : Surgery.Apply(analysis, Axes.Selection.Everything with { RemovedBlocks = blocks }).Model;
+        var stepped = Surgery.Apply(analysis, Axes.Selection.Everything with { RemovedBlocks = blocks.IsDefault ? [] : blocks }, edits).Model;
         return MaskedModel.Of(stepped, removed, allowMissing: !blocks.IsDefaultOrEmpty);
     }
 

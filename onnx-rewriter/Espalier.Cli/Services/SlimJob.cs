@@ -89,8 +89,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         {
             progress.Step("checking equivalence");
             var selection = Equivalence.Selection(analysis, slim.Report, exactOnly: true);
-            var plain = Surgery.Apply(analysis, selection);
-            using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
+            var (factors, products) = FactoredOracle.Of(analysis, slim.Report, slim.Model);
+            var plain = Surgery.Apply(analysis, selection, factors);
+            using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks, products);
             var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, Plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
             if (!found.IsExact)
                 throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most {found.Tolerance:0e+0} is rounding."));

@@ -27,7 +27,10 @@ internal static partial class Summary
         foreach (var kind in kinds)
             terminal.Out.WriteLine(FormattableString.Invariant($"{kind.Kind}: {kind.Kept} of {kind.Size} units stay ({kind.Touched} of {kind.Groups} groups pruned)"));
         if (report.Blocks.Count > 0) terminal.Out.WriteLine($"removed: {string.Join(", ", report.Blocks)}");
-        if (kinds.Count == 0 && report.Blocks.Count == 0) terminal.Out.WriteLine("Nothing was removed.");
+        if (report.Factored.Count > 0)
+            terminal.Out.WriteLine(FormattableString.Invariant($"products of two: {report.Factored.Count} weights, ranks {report.Factored.Min(f => f.Rank)} to {report.Factored.Max(f => f.Rank)}, {Figures.Ratio(report.Factored.Sum(f => f.ParametersAfter), report.Factored.Sum(f => f.ParametersBefore))} of their parameters")
+                + (report.Factored.Any(f => f.Error is not null) ? FormattableString.Invariant($", error of their outputs at most {report.Factored.Max(f => f.Error):0.0%}") : ""));
+        if (kinds.Count == 0 && report.Blocks.Count == 0 && report.Factored.Count == 0) terminal.Out.WriteLine("Nothing was removed.");
         // The same reason at many nodes is one line.
         var reasons = report.Frozen.GroupBy(f => Quoted().Replace(f.Reason, "'…'"), StringComparer.Ordinal)
             .Select(r => (Count: r.Count(), Text: r.Select(f => f.Reason).Distinct(StringComparer.Ordinal).Count() == 1 ? r.First().Reason : r.Key))

@@ -28,27 +28,37 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         var compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
         var lines = new List<string>();
         progress.Step("masking");
+        var (factors, products) = FactoredOracle.Of(analysis, report, slim);
+        if (report.Factored.Count > 0) lines.Add($"{report.Factored.Count} weights became products of two: on the other side are these products.");
         if (inexact.Count == 0 && !compensated)
         {
-            using var masked = Equivalence.Masked(analysis, Removed(report), Equivalence.Blocks(analysis, report));
+            using var masked = Equivalence.Masked(analysis, Removed(report), Equivalence.Blocks(analysis, report), products);
             progress.Step("running both models");
-            return Judge(OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken), "the slim model", lines);
+            var exact = Judge(OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken), "the slim model", lines);
+            if (report.Factored.Count > 0) Agree(slim, lines, cancellationToken);
+            return exact;
         }
 
         if (compensated) lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: the check is of the same model before compensation.");
         if (inexact.Count > 0) lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", inexact)}): the check is of the same model with those left whole.");
         var selection = Equivalence.Selection(analysis, report, exactOnly: true);
-        var plain = Surgery.Apply(analysis, selection);
-        using var reference = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks);
+        var plain = Surgery.Apply(analysis, selection, factors);
+        using var reference = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks, products);
         progress.Step("running both models");
         var outcome = Judge(OracleComparer.Compare(reference, plain.Model, inputs: inputs, cancellationToken: cancellationToken), "what was removed exactly", lines);
+        Agree(slim, lines, cancellationToken);
+        return outcome;
+    }
+
+    /// <summary>How near the slim model is to the dense one, where it is not meant to be the masked one.</summary>
+    private void Agree(OnnxModel slim, List<string> lines, CancellationToken cancellationToken)
+    {
         progress.Step("comparing with the dense model");
         using var dense = MaskedModel.Of(analysis.Model, Interface(analysis.Model, report));
         var agreement = Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         lines.Add(agreement.Top1 is { } top1
             ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} random inputs: {top1:0.000} (rows whose largest output is the same)")
             : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} random inputs"));
-        return outcome with { Lines = lines };
     }
 
     private static VerificationOutcome Judge(OracleResult found, string what, List<string> lines)

@@ -48,15 +48,14 @@ public static class Allocator
 
         var table = plan.Budget.Latency is null ? null : LatencyTable.Measure(cost, open, counts, removedSublayers, c => Time(c).Ratio);
         var errors = new Lazy<ErrorDatabase>(() => ErrorDatabase.Measure(open, Divergence));
-        double? latency = plan.Budget.Latency, missed = null;
+        double? latency = plan.Budget.Latency;
         var caps = Caps();
         for (int round = 1; ; round++)
         {
             var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
-            if (!bounds.Hold(Spread.Least(open))) throw missed is { } last ? bounds.TooSlow(last) : bounds.OutOfReach(Spread.Least(open), open.Count);
             bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(Cut(wished));
             double Excess(IReadOnlyDictionary<int, int> wished) => bounds.Excess(Cut(wished));
-            var choice = Cut(allocation switch
+            var choice = !bounds.Hold(Spread.Least(open)) ? Smallest(bounds) : Cut(allocation switch
             {
                 Allocation.Divergence => errors.Value.Descend(Holds, Excess),
                 Allocation.Search => SwapSearch.Run(open, errors.Value.Descend(Holds, Excess), Holds, wished => Divergence(Cut(wished)), plan.Seed),
@@ -67,16 +66,28 @@ public static class Allocator
             {
                 if (time.Ratio > plan.Budget.Latency!.Value * LatencyNoise)
                 {
-                    if (round == LatencyRounds) throw bounds.TooSlow(time.Ratio);
-                    missed = time.Ratio;
-                    latency *= 0.99 * plan.Budget.Latency.Value / time.Ratio;
-                    continue;
+                    if (round < LatencyRounds)
+                    {
+                        // By one, four and sixteen per cent more than it is too slow.
+                        latency *= (1 - (0.01 * Math.Pow(4, round - 1))) * plan.Budget.Latency.Value / time.Ratio;
+                        continue;
+                    }
+                    choice = Smallest(bounds);
+                    time = Time(choice);
                 }
                 notes?.Add(FormattableString.Invariant($"One run takes {time.Dense:0.###} ms of processor time before and {time.Changed:0.###} ms after, as measured on this machine: {time.Ratio:0.000} of it."));
             }
             Merge(counts, choice);
             if (open.Count > 0 && open.All(p => p.Groups.All(c => counts[c.Group.Id] == c.Group.Size))) notes?.Add("The budget holds without removing any unit that it decides on.");
             return Kept(counts);
+        }
+
+        // A table is a model of times and no reason to refuse a plan: the smallest choice itself is timed before that.
+        Dictionary<int, int> Smallest(Bounds bounds)
+        {
+            var least = Spread.Least(open);
+            double? ratio = table is null || !bounds.CostsHold(least) ? null : Time(least).Ratio;
+            return ratio <= plan.Budget!.Latency * LatencyNoise ? least : throw bounds.OutOfReach(least, open.Count, ratio);
         }
 
         // Costs rise with every count. So if each component chooses with all that is not its own whole, the least of these choices meets every bound of a component, and so does what is cut to it:
@@ -90,7 +101,7 @@ public static class Allocator
                 var bounds = new Bounds(component.Bound, component.Cost, counts, removedSublayers, null, null) { Component = component.Pattern };
                 if (!bounds.Hold(Spread.Least(own)))
                 {
-                    if (!component.MayYield) throw bounds.OutOfReach(Spread.Least(own), own.Count);
+                    if (!component.MayYield) throw bounds.OutOfReach(Spread.Least(own), own.Count, null);
                     notes?.Add($"Component '{component.Pattern}' cannot meet the budget by itself: that of the whole decides on it.");
                     continue;
                 }

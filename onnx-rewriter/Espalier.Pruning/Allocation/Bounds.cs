@@ -30,10 +30,14 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
         return excess;
     }
 
+    /// <summary>Whether a choice meets all but the bound on its time.</summary>
+    public bool CostsHold(IReadOnlyDictionary<int, int> choice) => _limits.All(l => Cost(l.Unit, choice) <= l.Fraction * l.Dense * Rounding);
+
     /// <summary>Says which bound the least choice breaks, and what can be reached.</summary>
     /// <param name="least">The choice that keeps the fewest units.</param>
     /// <param name="open">Populations that the budget decides on.</param>
-    public EspalierException OutOfReach(IReadOnlyDictionary<int, int> least, int open)
+    /// <param name="time">Its time as measured; null where latency is not bounded.</param>
+    public EspalierException OutOfReach(IReadOnlyDictionary<int, int> least, int open, double? time)
     {
         string way = open == 0
             ? "every rule has a Keep of its own, so nothing is left for the budget to decide; leave Keep out of a rule or raise the budget"
@@ -45,12 +49,8 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
                     $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}{(Component is null ? "" : $" in component '{Component}'")}: the least they can reach is {Cost(unit, least) / dense:0.000}. To reach it, {way}."));
         }
         return new EspalierException(FormattableString.Invariant(
-            $"No choice under these rules meets the budget of {budget.Latency:0.###} of the dense model's time: by what was measured on this machine the least they can reach is {table!.Evaluate(least):0.000}. To reach it, {way}."));
+            $"No choice under these rules meets the budget of {budget.Latency:0.###} of the dense model's time: by what was measured on this machine the least they can reach is {time:0.000}. To reach it, {way}; a busy machine measures too much."));
     }
-
-    /// <summary>Says that choices turn out slower than the table says.</summary>
-    public EspalierException TooSlow(double ratio) => new(FormattableString.Invariant(
-        $"The budget of {budget.Latency:0.###} of the dense model's time is missed: the slim model takes {ratio:0.000} of it. Measure again on a machine with less load, raise the budget, or bound the multiply-accumulates."));
 
     private double Cost(CostUnit unit, IReadOnlyDictionary<int, int> choice)
         => cost.Evaluate(unit, g => choice.TryGetValue(g, out int n) || decided.TryGetValue(g, out n) ? n : cost.GroupSizes[g], removedSublayers);

@@ -1,0 +1,130 @@
+using Espalier.Axes;
+using Espalier.Onnx;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
+
+namespace Espalier.Pruning;
+
+/// <summary>A weight that can become a product of two: what reads it, and how those nodes take their operands.</summary>
+/// <param name="Weight">Name of the weight in the file.</param>
+/// <param name="Readers">Products that read it, all in one way.</param>
+/// <param name="Operand">Index of the weight's operand; the activation is the other of the first two.</param>
+/// <param name="Transposed">Whether the operand is [outputs, inputs].</param>
+/// <param name="Type">Element type of the operand.</param>
+internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> Readers, int Operand, bool Transposed, DataType Type)
+{
+    /// <summary>Whether the weight is what the activation is multiplied with from the left.</summary>
+    public bool IsLeft => Operand == 0;
+
+    /// <summary>Operators that read it, as reports name them.</summary>
+    public string Nodes => string.Join(", ", Readers.Select(r => r.Node.ToString()));
+
+    /// <summary>The weight as a matrix to factor, or why it is none.</summary>
+    public static (FactorableWeight? Weight, string? Obstacle) Of(AxisAnalysis analysis, WeightTable weights, string name)
+    {
+        var readers = analysis.Products.Where(p => p.Parameter == name).ToList();
+        if (weights.Shape(name) is not { } shape) return (null, "its numbers are made by a node, not held in the file");
+        if (weights.IsQuantized(name)) return (null, "it holds integers with a scale, and two factors of floating-point numbers would be larger: factor the model before it is quantised");
+        if (readers.FirstOrDefault(r => r.Node.Proto.OpType is not ("MatMul" or "Gemm") || r.Node.Proto.Domain is not ("" or "ai.onnx")) is { } other)
+            return (null, $"{other.Node} reads it, and only the weights of MatMul and Gemm are factored");
+        if (shape.Length != 2 || readers.Any(r => r.Batched)) return (null, "it is a stack of matrices");
+        FactorableWeight? whole = null;
+        foreach (var reader in readers)
+        {
+            var record = analysis.State!.Records[reader.Node.Ordinal];
+            int operand = record.Inputs[0]!.IsConstant ? 0 : 1;
+            long Flag(string attribute) => reader.Node.Proto.Attribute.FirstOrDefault(a => a.Name == attribute)?.I ?? 0;
+            if (reader.Node.Proto.OpType == "Gemm" && (operand == 0 || Flag("transA") != 0)) return (null, $"{reader.Node} transposes its activation or has the weight on its left");
+            if (weights.Uses(record.Inputs[operand]!.Name) != readers.Count || weights.Uses(name) > readers.Count)
+                return (null, "something else reads it too, so it would stay in the file beside its factors");
+            var own = new FactorableWeight(name, readers, operand, operand == 0 || Flag("transB") != 0, (DataType)record.Inputs[operand]!.ElementType);
+            if (!Onnx.ElementTypes.IsFloat(own.Type)) return (null, "it is not read as floating-point numbers");
+            if (whole is not null && (own != whole || readers[0].Node.Proto.OpType != reader.Node.Proto.OpType || readers[0].Node.Scope != reader.Node.Scope || (readers[0].ParameterAxis, readers[0].OutputAxis) != (reader.ParameterAxis, reader.OutputAxis)))
+                return (null, $"{readers[0].Node} and {reader.Node} read it in different ways");
+            whole = own;
+        }
+        return (whole, null);
+    }
+
+    /// <summary>Whether any of the nodes or the weight has a name that the pattern matches.</summary>
+    public static bool Matches(string pattern, Consumer reader) => Glob.Matches(pattern, reader.Parameter) || Glob.Matches(pattern, reader.Node.Proto.Name);
+}
+
+/// <summary>A weight with the rule on its rank.</summary>
+internal sealed record LowRankTarget(LowRankRule Rule, FactorableWeight Weight);
+
+/// <summary>Finds the weights that the rules of a plan on ranks name.</summary>
+internal static class LowRankTargets
+{
+    /// <summary>In the order of rules, then of the graph.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="analysis">The dense model.</param>
+    /// <param name="notes">Gets a note for every weight that a rule names and that stays.</param>
+    /// <exception cref="EspalierException">A number is out of range, or a rule names nothing that can be factored.</exception>
+    public static IReadOnlyList<LowRankTarget> Of(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
+    {
+        if (plan.LowRank.Count == 0) return [];
+        Validate(plan);
+        var weights = new WeightTable(analysis);
+        var targets = new List<LowRankTarget>();
+        var owned = new HashSet<string>(StringComparer.Ordinal);
+        AttentionProjections? attention = null;
+        foreach (var rule in plan.LowRank)
+        {
+            if (rule.Of == Products.KeysAndValues) attention ??= AttentionProjections.Of(analysis);
+            var products = rule.Of == Products.Any ? analysis.Products
+                : [.. analysis.Products.Where(p => attention!.Keys.Contains(p.Node.Ordinal) || attention.Values.Contains(p.Node.Ordinal))];
+            if (products.Count == 0)
+                throw new EspalierException($"{Describe(rule)}: the model has no {(rule.Of == Products.Any ? "products with a weight" : "attention whose keys and values are made by products with weights")}. Remove the rule.");
+            var names = products.Where(p => FactorableWeight.Matches(rule.Pattern, p)).Select(p => p.Parameter).Distinct(StringComparer.Ordinal).ToList();
+            if (names.Count == 0)
+                throw new EspalierException($"{Describe(rule)}: the pattern matches no weight or node of them. There are: {string.Join(", ", products.Select(p => $"'{p.Parameter}' of {p.Node}").Distinct().Take(6))}.");
+            string? first = null;
+            int found = 0;
+            foreach (string name in names)
+            {
+                if (!owned.Add(name)) continue;
+                var (weight, obstacle) = FactorableWeight.Of(analysis, weights, name);
+                if (plan.Protect.Any(p => Glob.Matches(p, name))) obstacle = "it is protected";
+                else if (rule.Of == Products.KeysAndValues && weight is not null && weight.Readers.Any(r => attention!.Queries.Contains(r.Node.Ordinal)))
+                    obstacle = "it makes queries too: name it by a pattern to factor it as a whole";
+                if (obstacle is not null)
+                {
+                    first ??= $"'{name}': {obstacle}";
+                    notes.Add($"Weight '{name}' is not factored: {obstacle}.");
+                    continue;
+                }
+                targets.Add(new(rule, weight!));
+                found++;
+            }
+            if (found == 0 && first is not null) throw new EspalierException($"{Describe(rule)}: no weight that it names can be factored; {first}.");
+        }
+        return targets;
+    }
+
+    /// <summary>A rule as messages name it.</summary>
+    public static string Describe(LowRankRule rule) => $"rule on the rank of '{rule.Pattern}'" + (rule.Of == Products.KeysAndValues ? " among keys and values" : "");
+
+    /// <summary>Whether the budget is for ranks: some rule leaves its own to it.</summary>
+    public static bool TakeBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen);
+
+    /// <summary>Whether a rule leaves its rank to the budget.</summary>
+    public static bool IsOpen(LowRankRule rule) => rule is { Rank: null, Keep: null };
+
+    private static void Validate(PruningPlan plan)
+    {
+        foreach (var rule in plan.LowRank)
+        {
+            if (rule.Rank < 1) throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Rank is {rule.Rank}, but must be at least 1."));
+            if (rule.Keep is { } keep && !(keep > 0 && keep < 1))
+                throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Keep is {keep}, but must lie in (0, 1): the share of the weight's parameters that stays."));
+            if (rule is { Rank: not null, Keep: not null }) throw new EspalierException($"{Describe(rule)}: it has both a Rank and a Keep. Remove one.");
+        }
+        if (!TakeBudget(plan)) return;
+        var open = plan.LowRank.First(IsOpen);
+        if (plan.Budget is null) throw new EspalierException($"{Describe(open)}: neither Rank nor Keep nor a budget says how much is to stay.");
+        if (plan.Budget.Latency is not null) throw new EspalierException($"{Describe(open)}: ranks are not chosen by time. Give a budget of MACs, parameters or bytes, a Rank or a Keep.");
+        if (plan.Budget.Components is { Count: > 0 }) throw new EspalierException($"{Describe(open)}: ranks are not chosen by bounds on parts of the model. Give a Rank or a Keep, or bound the whole model.");
+        if (plan.Prune.Any(r => r.Keep is null) || plan.Drop.Any(r => r.AtMost is null))
+            throw new EspalierException($"{Describe(open)}: the budget cannot be shared with rules on units or depth that leave their own part to it. Give one side its numbers.");
+    }
+}
