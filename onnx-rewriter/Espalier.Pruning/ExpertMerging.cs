@@ -45,6 +45,8 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
         int gone = group.Size - kept.Count, joined = merged.Values.Sum(m => m.Count - 1);
         if (joined < gone) notes.Add($"{gone - joined} of the {gone} removed units of group '{group.Name}' are not merged: their weights are unlike those that stay.");
         if (joined == 0) return;
+        if (SignalScores.Of(analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
+            notes.Add(FormattableString.Invariant($"Group '{group.Name}' is merged, but its router chooses {k} of its units: what were several of them took a place each and now take one, so another takes the rest, and even equal ones do not merge without a trace."));
         foreach (var place in own)
         {
             var (values, shape) = (numbers[place.Tensor], weights.Shape(place.Tensor)!);

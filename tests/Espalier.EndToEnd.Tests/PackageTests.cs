@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text.Json;
 
 namespace Espalier.EndToEnd.Tests;
 
@@ -22,6 +23,20 @@ public sealed class PackageTests(PackedFeed feed)
         Assert.DoesNotContain(entries, e => e.Contains("onnxruntime.", StringComparison.Ordinal) && !e.EndsWith("Microsoft.ML.OnnxRuntime.dll", StringComparison.Ordinal));
         Assert.DoesNotContain(entries, e => e.StartsWith("lib/", StringComparison.Ordinal));
         Assert.InRange(new FileInfo(Package("Espalier.Build.")).Length, 1, 8_000_000);
+    }
+
+    /// <summary>The tool runs from the package alone: whatever the list of dependencies of its build names is beside it.</summary>
+    [Fact]
+    public void The_tool_in_the_build_package_has_all_that_it_needs()
+    {
+        const string folder = "tools/net10.0/any/";
+        using var archive = ZipFile.OpenRead(Package("Espalier.Build."));
+        using var list = JsonDocument.Parse(File.ReadAllText(Path.Combine(PackedFeed.RepositoryRoot, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0", "Espalier.Cli.deps.json")));
+        string[] wanted = [.. list.RootElement.GetProperty("targets").EnumerateObject().SelectMany(t => t.Value.EnumerateObject())
+            .SelectMany(l => l.Value.TryGetProperty("runtime", out var files) ? files.EnumerateObject().Select(f => Path.GetFileName(f.Name)) : []).Distinct().Order(StringComparer.Ordinal)];
+        Assert.Contains("StbImageSharp.dll", wanted);
+        Assert.Contains("MathNet.Numerics.dll", wanted);
+        Assert.All(wanted, file => Assert.NotNull(archive.GetEntry(folder + file)));
     }
 
     [Fact]

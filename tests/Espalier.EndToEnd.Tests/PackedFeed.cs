@@ -43,9 +43,9 @@ public sealed class PackedFeed : IDisposable
     /// <summary>A version that no machine has in its cache.</summary>
     public static string Version { get; } = "0.1.0-e2e." + DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture);
 
-    private static string RepositoryRoot => Metadata("Espalier.RepositoryRoot");
+    public static string RepositoryRoot => Metadata("Espalier.RepositoryRoot");
 
-    private static string Configuration => Metadata("Espalier.Configuration");
+    public static string Configuration => Metadata("Espalier.Configuration");
 
     private static string MachinePackages => Environment.GetEnvironmentVariable("NUGET_PACKAGES")
         ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");

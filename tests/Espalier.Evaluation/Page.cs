@@ -9,6 +9,9 @@ internal static class Page
 {
     private static readonly string[] Colours = ["#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
 
+    /// <summary>Methods with a colour of their own in a plot, besides the default and the floors.</summary>
+    private const int Shown = 8;
+
     public static void Write(string folder, Results results)
     {
         var page = new StringBuilder("""
@@ -106,23 +109,36 @@ internal static class Page
         plot.Font.Set("DejaVu Sans");
         plot.Title($"{network}: {Task.MeasureOf(network)}");
         plot.XLabel("multiply-accumulates, % of the dense model");
-        double dense = results.Dense(network), worst = Task.IsNats(network) ? dense * 1.6 : 0;
-        foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))
+        double dense = results.Dense(network);
+        bool nats = Task.IsNats(network);
+        var methods = rows.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Preset).Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random || Points(g).Count > 2)
+            .OrderBy(g => g.Average(r => nats ? r.Score : -r.Score)).ThenBy(g => g.Key).ToList();
+        // Two dozen lines cannot be told apart: the best ones, and the two that every method is measured by, have colours.
+        var shown = methods.Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random).Concat(methods.Where(g => g.Key is not (Preset.Best or Preset.Magnitude or Preset.Random)).Take(Shown)).Select(g => g.Key).ToHashSet();
+        foreach (var method in methods.Where(g => !shown.Contains(g.Key))) Line(method, Colors.LightGray, null, 1);
+        int next = 1;
+        foreach (var method in methods.Where(g => shown.Contains(g.Key)))
         {
-            var points = method.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Ratio)
-                .Select(g => (Macs: 100 * Median(g.Select(r => r.Macs)), Score: Median(g.Select(r => r.Score)))).Append((Macs: 100, Score: dense)).OrderBy(p => p.Macs).ToList();
-            var line = plot.Add.Scatter(points.Select(p => p.Macs).ToArray(), points.Select(p => p.Score).ToArray());
-            line.LegendText = Presets.Of(method.Key).Title;
-            line.Color = Color.FromHex(Colours[(int)method.Key % Colours.Length]);
-            line.LineWidth = method.Key == Preset.Best ? 4 : 1.5f;
-            line.LinePattern = (int)method.Key < Colours.Length ? LinePattern.Solid : LinePattern.Dashed;
-            line.MarkerSize = 6;
+            bool floor = method.Key is Preset.Magnitude or Preset.Random;
+            var color = method.Key == Preset.Best ? Color.FromHex(Colours[0]) : floor ? Colors.Black : Color.FromHex(Colours[next++ % Colours.Length]);
+            Line(method, color, Presets.Of(method.Key).Title, method.Key == Preset.Best ? 4 : 1.5f).LinePattern = method.Key == Preset.Random ? LinePattern.Dotted : floor ? LinePattern.Dashed : LinePattern.Solid;
         }
         plot.Axes.SetLimitsX(35, 102);
-        if (worst > 0) plot.Axes.SetLimitsY(dense * 0.97, worst);
+        plot.Axes.SetLimitsY(dense * (nats ? 0.98 : 0.5), dense * (nats ? 1.35 : 1.03));
         plot.Axes.Left.MinimumSize = 70;
         plot.ShowLegend(Edge.Right);
         plot.SavePng(path, 1000, 560);
+
+        List<(double Macs, double Score)> Points(IGrouping<Preset, Row> method) => [.. method.GroupBy(r => r.Ratio)
+            .Select(g => (Macs: 100 * Median(g.Select(r => r.Macs)), Score: Median(g.Select(r => r.Score)))).Append((Macs: 100, Score: dense)).OrderBy(p => p.Macs)];
+
+        ScottPlot.Plottables.Scatter Line(IGrouping<Preset, Row> method, Color color, string? title, float width)
+        {
+            var points = Points(method);
+            var line = plot.Add.Scatter(points.Select(p => p.Macs).ToArray(), points.Select(p => p.Score).ToArray());
+            (line.LegendText, line.Color, line.LineWidth, line.MarkerSize) = (title ?? "", color, width, title is null ? 0 : 6);
+            return line;
+        }
     }
 
     private static double Median(IEnumerable<double> values)

@@ -19,6 +19,9 @@ public sealed class PlantedMatrixTests
     private sealed record Redundancy(Func<OnnxModel> Build, Axis Axis, double Keep, int[] Planted, Preset[] LosslessFor, long[] Shape)
     {
         public int Rows { get; init; } = 400;
+
+        /// <summary>The rule prunes what is inexact: experts behind the softmax of a router.</summary>
+        public bool Inexact { get; init; }
     }
 
     private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Of(p) is { Depth: null, LowRank: null })];
@@ -59,6 +62,13 @@ public sealed class PlantedMatrixTests
         ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], [.. SeesDependence, Preset.Kwon], [6, Width]),
         // A head that writes only where nothing reads: noise to the output, signal to whoever looks no further than the next product.
         ["head that nothing reads"] = new(() => Attention(unread: 1), Axis.Heads, 0.75, [1], [Preset.Kwon], [6, Width]),
+        // A head whose values are a loud constant, up to noise: wherever it looks, it says the same.
+        ["noise-only head"] = new(() => Attention(constant: 1), Axis.Heads, 0.75, [1], [Preset.Flap, .. SeesDependence], [6, Width]),
+        // Two experts and their router rows are one, louder and more used than the rest: who merges by router rows loses nothing, who removes one takes half of what the two gave. Not under a TopK, where
+        // the two take two places of k and the merged one takes one (`ExpertTests`).
+        ["duplicate experts"] = new(() => Mixture(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun], [Planted.Inputs]) { Inexact = true },
+        // The loudest expert is never chosen.
+        ["expert that is never chosen"] = new(() => Mixture(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl], [Planted.Inputs]) { Inexact = true },
         // Nothing is asked for and nothing answers along this dimension of every head.
         ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2], [.. OnUnits.Where(p => p != Preset.Random)], [6, Width]),
         // Loudly asked for, and nothing answers: a norm over both keeps it.
@@ -89,7 +99,14 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Attention(int deficient = -1, int unread = -1, bool deadInQueries = false, bool deadInKeys = false, int rank = 0)
+    private static OnnxModel Mixture(bool duplicate) => ExpertTests.Mixture(3, (router, up, down) =>
+    {
+        int size = ExpertTests.Hidden * ExpertTests.Outputs;
+        for (int i = 0; i < size; i++) down[((duplicate ? 1 : 3) * size) + i] *= 4;
+        if (duplicate) ExpertTests.Repeat(router, up, down, 1, 4);
+    }, bias: duplicate ? [0, 3, 0, 0, 3, 0] : [0, 0, 0, -100, 0, 0]);
+
+    private static OnnxModel Attention(int deficient = -1, int unread = -1, int constant = -1, bool deadInQueries = false, bool deadInKeys = false, int rank = 0)
     {
         const int heads = 4, dim = 4, all = heads * dim;
         var random = new Random(3);
@@ -106,6 +123,12 @@ public sealed class PlantedMatrixTests
         for (int row = 0; row < all && unread >= 0; row++)
             for (int k = 0; k < Width; k++) o[(row * Width) + k] = (k >= Width / 2) == (row / dim == unread) ? (row / dim == unread ? 8 : 2) * o[(row * Width) + k] : 0;
         for (int k = 0; k < Width * Width && unread >= 0; k++) if (k / Width >= Width / 2) head[k] = 0;
+        for (int row = constant * dim; row < (constant + 1) * dim && constant >= 0; row++)
+        {
+            for (int i = 0; i < Width; i++) v[(i * all) + row] *= 1e-6f;
+            for (int k = 0; k < Width; k++) o[(row * Width) + k] *= 8;
+        }
+        float[] says = [.. Enumerable.Range(0, all).Select(k => constant >= 0 && k / dim == constant ? 3f : 0)];
         var g = new GraphBuilder(3);
         string x = g.Input("x", "batch", 6, Width);
         string Split(string t) => g.SplitHeads(t, heads, dim);
@@ -115,7 +138,9 @@ public sealed class PlantedMatrixTests
             : g.Floats(name, [.. Planted.Floats(random, Width * all).Select((w, i) => i % dim == 2 ? w * factor : w)], Width, all);
         string wq = Dimension("q", deadInQueries ? 0 : deadInKeys ? 8 : 1), wk = Dimension("k", deadInKeys ? 0 : 1);
         var (q, key) = (Split(g.MatMul(x, wq)), Split(g.MatMul(x, wk)));
-        string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(g.MatMul(x, g.Floats("v", v, Width, all)))), all);
+        string values = g.MatMul(x, g.Floats("v", v, Width, all));
+        if (constant >= 0) values = g.Add(values, g.Floats("vBias", says, all));
+        string y = g.MergeHeads(g.MatMul(g.Softmax(g.MatMul(q, g.Transpose(key, 0, 1, 3, 2))), Split(values)), all);
         y = g.Add(g.MatMul(y, g.Floats("o", o, all, Width)), g.Floats("bias", Planted.Floats(random, Width), Width));
         g.Output(g.Rename(unread < 0 ? y : g.MatMul(y, g.Floats("head", head, Width, Width)), "y"), "batch", 6, Width);
         return g.Build();
@@ -144,7 +169,7 @@ public sealed class PlantedMatrixTests
             samples = [.. inputs[Presets.Of(preset).Inputs]];
             var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
-            var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep }] }, hasData: true);
+            var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);
             var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : probe);
             double error = Planted.Error(dense, slim);

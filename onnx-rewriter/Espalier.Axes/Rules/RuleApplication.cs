@@ -103,8 +103,7 @@ internal sealed class RuleApplication
     /// <summary>The attribute is the size of a product; of its variables all but one must be known.</summary>
     private void BindAttribute(string attribute, int index, string[] variables, long size)
     {
-        long known = 1;
-        string? open = null;
+        var (known, open) = (1L, (string?)null);
         foreach (string name in variables)
         {
             if (_variables.TryGetValue(name, out var term)) known *= term.Size ?? 0;
@@ -120,8 +119,7 @@ internal sealed class RuleApplication
     private void Bind(int operand, OperandPattern pattern, Term[] axes)
     {
         var names = new List<string[]>();
-        int lead = pattern.HasPack ? axes.Length - (pattern.Axes.Length - 1) : 0;
-        int at = 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
+        int at = 0, lead = pattern.HasPack ? axes.Length - (pattern.Axes.Length - 1) : 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
         foreach (var axis in pattern.Axes[first..])
         {
             switch (axis)
