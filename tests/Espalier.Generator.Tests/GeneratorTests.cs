@@ -98,7 +98,7 @@ public class GeneratorTests
         Assert.Null(said.ProtectEnds);
         var ranks = PlanJson.Parse(PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = Products.KeysAndValues, Keep = 0.25)]"), "Slim"));
         Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = Products.KeysAndValues, Keep = 0.25 }], ranks.LowRank);
-        Assert.Contains("and less by the ranks", Harness.Generate(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8)]")).Source("Slim.g.cs"), StringComparison.Ordinal);
+        Assert.Contains("and less by the ranks", Harness.Generate(Samples.Policy.Replace("[PruningPolicy", "[LowRank(\"*.up\", Rank = 8), PruningPolicy", StringComparison.Ordinal)).Source("Shop.SlimTiny.g.cs"), StringComparison.Ordinal);
         var inner = PlanJson.Parse(PlanOf(Samples.PolicyOf("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule Neurons { get; } [Prune(Axis.Heads, Keep = 0.5)] public static partial Rule Heads { get; }", "[ProtectEnds]"), "Slim"));
         Assert.True(inner.ProtectEnds);
         Assert.Empty(inner.Prune[0].Groups!);
