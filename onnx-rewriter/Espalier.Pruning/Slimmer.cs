@@ -77,7 +77,7 @@ public static class Slimmer
             blocks.UnionWith(DepthSelector.Candidates(plan, rule, analysis).Select(b => b.Id));
         if (AllocationEvidence.NeedsBlocks(plan.Allocate!.Value)) blocks.UnionWith(BlockSimilarity.Sublayers(analysis));
         return !measures && blocks.Count == 0 && !RunsModels(plan) ? null
-            : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, BlockAngles = plan.Drop.Any(r => r.Score == Criterion.BlockAngle), HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
+            : new CalibrationRequest { Consumers = consumers, Covariance = covariance, Blocks = blocks, BlockAngles = plan.Drop.Any(r => r.Score == Criterion.BlockAngle) || AllocationEvidence.NeedsAngles(plan.Allocate.Value), HeldOut = heldOut, Signals = [.. signals.Distinct()], Tensors = [.. tensors.Distinct()] };
     }
 
     /// <summary>The plan for units and depth: without the budget where that is for ranks.</summary>
@@ -115,7 +115,7 @@ public static class Slimmer
             Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
             Time = probe is null ? null : choice => choice.Count == 0 && depth.Time is { } known ? known : Run(choice, probe.Time),
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
-            BlockCosine = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Of(analysis, candidates.Select(c => c.Group), statistics) : null,
+            BlockChange = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Change(analysis, candidates.Select(c => c.Group), statistics, AllocationEvidence.NeedsAngles(plan.Allocate.Value)) : null,
             Components = components,
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };

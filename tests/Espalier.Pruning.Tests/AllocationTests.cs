@@ -10,18 +10,18 @@ public sealed class AllocationTests
     [Fact]
     public void Linear_importance_moves_the_ratio_by_the_amplitude()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceLinear, [1, 0.9, 0.5]);
+        var curve = ImportanceCurves.Of(Allocation.ImportanceLinear, [0, 0.1, 0.5]);
         // t = ½ is k = ½.
         Assert.Equal(0.5 - (0.2 * 2 / 3), curve(0.5, 0), 12);
         Assert.Equal(0.5 - (0.2 / 3), curve(0.5, 1), 12);
         Assert.Equal(0.7, curve(0.5, 2), 12);
     }
 
-    /// <summary>CFSP: proportional to σ(26.2144·(angle − mean)). Cosines 1, 0, −1 are the angles 0, ½, 1.</summary>
+    /// <summary>CFSP: proportional to σ(26.2144·(angle − mean)). Angles in half turns.</summary>
     [Fact]
     public void Sigmoid_importance_is_proportional_to_the_sigmoid_of_the_angle()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceSigmoid, [Math.Cos(0.05 * Math.PI), 0, Math.Cos(0.95 * Math.PI)]);
+        var curve = ImportanceCurves.Of(Allocation.ImportanceSigmoid, [0.05, 0.5, 0.95]);
         double lowest = 1 / (1 + Math.Exp(26.2144 * 0.45)), middle = 0.5, highest = 1 / (1 + Math.Exp(-26.2144 * 0.45));
         foreach (double t in (double[])[0.2, 0.4])
         {
@@ -34,7 +34,7 @@ public sealed class AllocationTests
     [Fact]
     public void Softmax_importance_removes_in_proportion()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceSoftmax, [0.9, 0.8, 0.5]);
+        var curve = ImportanceCurves.Of(Allocation.ImportanceSoftmax, [0.1, 0.2, 0.5]);
         Assert.Equal(Math.E, (1 - curve(0.8, 0)) / (1 - curve(0.8, 1)), 9);
         Assert.Equal(Math.Exp(3), (1 - curve(0.8, 1)) / (1 - curve(0.8, 2)), 9);
     }
@@ -45,10 +45,10 @@ public sealed class AllocationTests
     [InlineData(Allocation.ImportanceSoftmax)]
     public void Curves_rise_from_nothing_to_everything(Allocation allocation)
     {
-        foreach (double[] cosine in (double[][])[[1, 0.9, 0.5], [0.7, 0.7], [-1, 1], [0.3]])
+        foreach (double[] change in (double[][])[[0, 0.1, 0.5], [0.3, 0.3], [1, 0], [0.7]])
         {
-            var curve = ImportanceCurves.Of(allocation, cosine);
-            for (int i = 0; i < cosine.Length; i++)
+            var curve = ImportanceCurves.Of(allocation, change);
+            for (int i = 0; i < change.Length; i++)
             {
                 Assert.True(curve(0, i) <= 1e-9 && curve(1, i) >= 1 - 1e-9);
                 for (int k = 1; k <= 100; k++) Assert.True(curve(k / 100.0, i) >= curve((k - 1) / 100.0, i) - 1e-12);
@@ -64,7 +64,7 @@ public sealed class AllocationTests
     {
         var n = new AllocatorTests.Network([60, 60, 60, 60], 1, 1, 1, 1, 1);
         // Group 3 is in no block: the mean applies to it.
-        var evidence = new AllocationEvidence { BlockCosine = new Dictionary<int, double> { [0] = 0.5, [1] = 1, [2] = 0.75 } };
+        var evidence = new AllocationEvidence { BlockChange = new Dictionary<int, double> { [0] = 0.5, [1] = 0, [2] = 0.25 } };
         var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
         int Kept(int g) => kept.TryGetValue(g, out var k) ? k.Length : 60;
         Assert.True(Kept(1) < Kept(2) && Kept(2) <= Kept(0), string.Join(' ', Enumerable.Range(0, 4).Select(Kept)));
@@ -193,7 +193,7 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([30, 30], 1, 1, 1, 1, 1);
         var notes = new List<string>();
         var plan = new PruningPlan { Allocate = Allocation.ImportanceSoftmax, Budget = new Budget(Macs: 0.5) };
-        var kept = Allocator.Allocate(plan, n.Cost, n.Candidates(), notes: notes, evidence: new() { BlockCosine = new Dictionary<int, double>() });
+        var kept = Allocator.Allocate(plan, n.Cost, n.Candidates(), notes: notes, evidence: new() { BlockChange = new Dictionary<int, double>() });
         Assert.Equal(kept[0].Length, kept[1].Length);
         Assert.Contains("residual block", Assert.Single(notes), StringComparison.Ordinal);
     }

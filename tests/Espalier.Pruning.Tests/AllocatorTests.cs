@@ -207,7 +207,7 @@ public class AllocatorTests
             Divergence = kept => kept.Sum(k => (k.Key + 1) * Enumerable.Range(0, Sizes[k.Key]).Except(k.Value).Sum(u => Scores[k.Key][u] * Scores[k.Key][u])),
             Time = kept => new ModelTime(1, Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g]), Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g])),
             Sensitivity = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => 1.0 / (1 + g)),
-            BlockCosine = Enumerable.Range(0, Sizes.Length).Where(g => g != 1).ToDictionary(g => g, g => (double)g / Sizes.Length),
+            BlockChange = Enumerable.Range(0, Sizes.Length).Where(g => g != 1).ToDictionary(g => g, g => 1 - ((double)g / Sizes.Length)),
             Magnitudes = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => new UnitMagnitudes([.. Scores[g].Select(s => s / (1 + (g % 2)))], [.. Scores[g].Select(s => Math.Sqrt(s / (1 + (g % 2))))], 1 + (10 * g))),
         };
 

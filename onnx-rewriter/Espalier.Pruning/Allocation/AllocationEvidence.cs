@@ -12,8 +12,8 @@ public sealed record AllocationEvidence
     /// <summary>Measured time of one run under a choice of kept units.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, ModelTime>? Time { get; init; }
 
-    /// <summary>By group number: mean cosine of the input and output of the sublayers that its weights are in; see <see cref="BlockSimilarity"/>.</summary>
-    public IReadOnlyDictionary<int, double>? BlockCosine { get; init; }
+    /// <summary>By group number: how much the sublayers that its weights are in change their input; see <see cref="BlockSimilarity"/>.</summary>
+    public IReadOnlyDictionary<int, double>? BlockChange { get; init; }
 
     /// <summary>By group number: how large the weights of its units are.</summary>
     public IReadOnlyDictionary<int, UnitMagnitudes>? Magnitudes { get; init; }
@@ -27,8 +27,11 @@ public sealed record AllocationEvidence
     /// <summary>Whether an allocation reads <see cref="Sensitivity"/>.</summary>
     public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
 
-    /// <summary>Whether an allocation reads <see cref="BlockCosine"/>.</summary>
+    /// <summary>Whether an allocation reads <see cref="BlockChange"/>.</summary>
     public static bool NeedsBlocks(Allocation allocation) => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
+
+    /// <summary>Whether it measures that by the mean angle, as CFSP does; otherwise by the mean cosine.</summary>
+    public static bool NeedsAngles(Allocation allocation) => allocation == Allocation.ImportanceSigmoid;
 
     /// <summary>Whether an allocation reads <see cref="Magnitudes"/>.</summary>
     public static bool NeedsMagnitudes(Allocation allocation) => allocation is Allocation.PqIndex or Allocation.GlobalMagnitude;

@@ -2,7 +2,7 @@ namespace Espalier.Pruning;
 
 /// <summary>
 /// Kept fractions from how much blocks change their input: each a function of a number t in [0, 1], rising from nothing to everything, so that
-/// a budget is met by bisection on t. cos is the mean cosine of a block's input and output.
+/// a budget is met by bisection on t.
 /// </summary>
 internal static class ImportanceCurves
 {
@@ -20,12 +20,12 @@ internal static class ImportanceCurves
 
     /// <summary>The curve of an allocation: fraction kept of block i at t.</summary>
     /// <param name="allocation">Which.</param>
-    /// <param name="cosine">Mean cosine of input and output, per block.</param>
-    public static Func<double, int, double> Of(Allocation allocation, double[] cosine) => allocation switch
+    /// <param name="change">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>).</param>
+    public static Func<double, int, double> Of(Allocation allocation, double[] change) => allocation switch
     {
-        Allocation.ImportanceLinear => Linear([.. cosine.Select(c => 1 - c)]),
-        Allocation.ImportanceSigmoid => Sigmoid([.. cosine.Select(c => Math.Acos(Math.Clamp(c, -1, 1)) / Math.PI)]),
-        _ => Softmax([.. cosine.Select(c => 1 - c)]),
+        Allocation.ImportanceLinear => Linear(change),
+        Allocation.ImportanceSigmoid => Sigmoid(change),
+        _ => Softmax(change),
     };
 
     /// <summary>Adapt-Pruner (arXiv:2502.03460): k + A·v, v = (importance − mean) / largest |importance − mean|; k from −A to 1 + A.</summary>

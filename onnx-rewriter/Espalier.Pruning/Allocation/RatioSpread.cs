@@ -22,13 +22,13 @@ internal sealed class RatioSpread : Spread
     public static RatioSpread OfImportance(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence, ICollection<string>? notes)
     {
         if (populations.Count == 0) return Uniform(populations);
-        if (evidence.BlockCosine is not { Count: > 0 } cosine)
+        if (evidence.BlockChange is not { Count: > 0 } change)
         {
             notes?.Add("No residual block of the model was measured, so all count alike: every group keeps the same fraction.");
             return Uniform(populations);
         }
-        double mean = cosine.Values.Average();
-        return new(populations, ImportanceCurves.Of(allocation, [.. populations.Select(p => p.Groups.Average(c => cosine.GetValueOrDefault(c.Group.Id, mean)))]));
+        double mean = change.Values.Average();
+        return new(populations, ImportanceCurves.Of(allocation, [.. populations.Select(p => p.Groups.Average(c => change.GetValueOrDefault(c.Group.Id, mean)))]));
     }
 
     /// <summary>
