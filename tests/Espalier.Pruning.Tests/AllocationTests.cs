@@ -68,7 +68,8 @@ public sealed class AllocationTests
         var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
         int Kept(int g) => kept.TryGetValue(g, out var k) ? k.Length : 60;
         Assert.True(Kept(1) < Kept(2) && Kept(2) <= Kept(0), string.Join(' ', Enumerable.Range(0, 4).Select(Kept)));
-        Assert.Equal(Kept(2), Kept(3));
+        // Of groups with one fraction some may round up and others down.
+        Assert.InRange(Kept(3) - Kept(2), -1, 1);
         // Nothing is left lying: one unit more of the group that keeps most would break the budget by less than a step of all.
         double Share(int more) => n.Cost.Evaluate(CostUnit.Macs, g => Math.Min(60, Kept(g) + more)) / n.Cost.Evaluate(CostUnit.Macs);
         Assert.True(Share(0) <= 0.5 && Share(1) > 0.5);
@@ -187,6 +188,23 @@ public sealed class AllocationTests
         Assert.Throws<EspalierException>(() => Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates()));
     }
 
+    /// <summary>Equal groups reach the next multiple at the same fraction: the budget decides how many of them keep it, not all or none.</summary>
+    [Fact]
+    public void Groups_that_round_at_the_same_fraction_share_what_the_budget_allows()
+    {
+        var n = new AllocatorTests.Network([32, 32, 32, 32], 1, 1, 1, 1, 1);
+        double Cost(params int[] sizes) => n.Cost.Evaluate(CostUnit.Macs, g => sizes[g]) / n.Cost.Evaluate(CostUnit.Macs);
+        int[] Kept(double macs)
+        {
+            var rule = new PruneRule { Name = "all", RoundTo = 16 };
+            var kept = Allocator.Allocate(new PruningPlan { Prune = [rule], Budget = new Budget(Macs: macs) }, n.Cost, n.Candidates(rule));
+            return [.. Enumerable.Range(0, 4).Select(g => kept.TryGetValue(g, out var k) ? k.Length : 32)];
+        }
+        Assert.Equal([16, 16, 16, 16], Kept(Cost(16, 16, 16, 16)));
+        Assert.Equal([32, 16, 16, 16], Kept(Cost(32, 16, 16, 16)));
+        Assert.Equal([32, 32, 32, 16], Kept(Cost(32, 32, 32, 16)));
+    }
+
     [Fact]
     public void Without_blocks_importance_is_uniform_and_says_so()
     {
@@ -194,7 +212,7 @@ public sealed class AllocationTests
         var notes = new List<string>();
         var plan = new PruningPlan { Allocate = Allocation.ImportanceSoftmax, Budget = new Budget(Macs: 0.5) };
         var kept = Allocator.Allocate(plan, n.Cost, n.Candidates(), notes: notes, evidence: new() { BlockChange = new Dictionary<int, double>() });
-        Assert.Equal(kept[0].Length, kept[1].Length);
+        Assert.InRange(kept[0].Length - kept[1].Length, 0, 1);
         Assert.Contains("residual block", Assert.Single(notes), StringComparison.Ordinal);
     }
 }

@@ -53,5 +53,5 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost, b
         return string.Join('/', segments.Take(Math.Min(level, segments.Length - 1)));
     }
 
-    private static string Names(IReadOnlyList<string> scopes) => string.Join(", ", scopes.Take(8).Select(s => $"'{s}'")) + (scopes.Count > 8 ? $" and {scopes.Count - 8} more" : "");
+    private static string Names(IReadOnlyList<string> scopes) => string.Join(", ", scopes.Where(s => s.Length > 0).Take(8).Select(s => $"'{s}'")) + (scopes.Count > 8 ? $" and {scopes.Count - 8} more" : "");
 }

@@ -45,7 +45,10 @@ internal sealed class RatioSpread : Spread
         return average <= 0 ? Uniform(populations) : new(populations, (t, i) => t >= 1 ? 1 : Math.Max(t - cap, Math.Min(1, t * weight[i] / average)));
     }
 
-    /// <summary>The largest number that meets the budget, by bisection; a choice is taken only after it was evaluated.</summary>
+    /// <summary>
+    /// The largest number that meets the budget, by bisection; a choice is taken only after it was evaluated. Rounded counts of many populations may all rise at the number where it breaks: then as many of
+    /// them rise as it allows, those first that come nearest to their fraction.
+    /// </summary>
     public override Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds)
     {
         var best = At(1);
@@ -58,6 +61,14 @@ internal sealed class RatioSpread : Spread
             var choice = At(middle);
             if (holds(choice)) (best, low) = (choice, middle);
             else high = middle;
+        }
+        var next = At(high);
+        double Beyond(int p) => Populations[p].Share(next) - Math.Clamp(_fraction(high, p), 0, 1);
+        foreach (int p in Enumerable.Range(0, Populations.Count).Where(p => Populations[p].Share(next) > Populations[p].Share(best)).OrderBy(Beyond))
+        {
+            var more = new Dictionary<int, int>(best);
+            foreach (var candidate in Populations[p].Groups) more[candidate.Group.Id] = next[candidate.Group.Id];
+            if (holds(more)) best = more;
         }
         return best;
     }
