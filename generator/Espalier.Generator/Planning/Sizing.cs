@@ -125,7 +125,28 @@ internal sealed class Sizing
             if (Holds(choice, mostRemoved)) (best, low) = (choice, middle);
             else high = middle;
         }
+        // Of those that reach their next number together as many rise as the budget allows, those first that come nearest to the fraction.
+        var next = UniformOf(open, high);
+        foreach (var population in open.SelectMany(Populations).Where(p => Share(p, next) > Share(p, best)).OrderBy(p => Share(p, next) - high).ToList())
+        {
+            var more = new Dictionary<int, int>(best);
+            foreach (var group in population) more[group.Id] = next[group.Id];
+            if (Holds(more, mostRemoved)) best = more;
+        }
         return best;
+
+        static double Share(ManifestGroup[] population, Dictionary<int, int> counts) => population.Aggregate(1.0, (share, g) => share * counts[g.Id] / g.Size);
+    }
+
+    /// <summary>Groups whose numbers are decided as one: a KV group with its query heads, where the rule has both.</summary>
+    private static IEnumerable<ManifestGroup[]> Populations(OwnedGroups rule)
+    {
+        var byId = rule.Groups.ToDictionary(g => g.Id);
+        foreach (var group in rule.Groups)
+        {
+            if (group.Partner < 0 || !byId.TryGetValue(group.Partner, out var partner)) yield return [group];
+            else if (group.Kind == "keyValueGroups") yield return [group, partner];
+        }
     }
 
     private bool Holds(Dictionary<int, int> choice, bool most)
