@@ -14,6 +14,9 @@ public interface IModelProbe
     /// <summary>How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.</summary>
     double Divergence(OnnxModel changed);
 
+    /// <summary>The same on samples that statistics hold out (<see cref="CalibrationRequest.HeldOut"/>), for models that are fitted to the others; on all where too few are held out.</summary>
+    double HeldOutDivergence(OnnxModel changed);
+
     /// <summary>How long one run of the dense model and of a changed one takes on this machine.</summary>
     ModelTime Time(OnnxModel changed);
 

@@ -13,6 +13,7 @@ public sealed class Compensator
     private readonly ICollection<string> _notes;
     /// <summary>Numbers of the consumers of pruned groups.</summary>
     private readonly IReadOnlySet<int> _losing;
+    private bool _toFitted;
     private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, float[]> _added = [];
     private IReadOnlyDictionary<int, PairedStatistics> _paired = new Dictionary<int, PairedStatistics>();
@@ -28,9 +29,10 @@ public sealed class Compensator
     /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
     /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it, layers that lose nothing among them where the method is least squares;
     /// null to fit the readers of pruned groups to the dense model's activations.</param>
+    /// <param name="toFitted">Leave out of least squares the samples that are held out, so that the result can be judged on them.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
-    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null)
+    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
     {
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
         var methods = new Dictionary<int, With>();
@@ -44,7 +46,7 @@ public sealed class Compensator
 
         var keptOf = pruned.ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var self = new Compensator(analysis, statistics, notes ?? [], methods.Keys.ToHashSet());
+        var self = new Compensator(analysis, statistics, notes ?? [], methods.Keys.ToHashSet()) { _toFitted = toFitted };
         if (sequential is not null)
         {
             // What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.
@@ -192,7 +194,7 @@ public sealed class Compensator
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
         bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
         ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
-        var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred);
+        var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred, _toFitted);
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
         {

@@ -112,7 +112,7 @@ public static class Slimmer
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
         var evidence = new AllocationEvidence
         {
-            Divergence = probe is null ? null : choice => Run(choice, probe.Divergence),
+            Divergence = probe is null ? null : choice => Run(choice, probe.HeldOutDivergence, toFitted: true),
             Time = probe is null ? null : choice => choice.Count == 0 && depth.Time is { } known ? known : Run(choice, probe.Time),
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockChange = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Change(analysis, candidates.Select(c => c.Group), statistics, AllocationEvidence.NeedsAngles(plan.Allocate.Value)) : null,
@@ -122,10 +122,10 @@ public static class Slimmer
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, evidence);
         return (new Selection(kept, blocks), methods);
 
-        T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run)
+        T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run, bool toFitted = false)
         {
             var selection = new Selection(choice, blocks);
-            return Surgery.Use(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics), slim => run(slim.Model));
+            return Surgery.Use(analysis, selection, Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, toFitted: toFitted), slim => run(slim.Model));
         }
     }
 

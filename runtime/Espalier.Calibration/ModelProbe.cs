@@ -12,11 +12,11 @@ namespace Espalier.Calibration;
 public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationOptions? options = null,
     CancellationToken cancellationToken = default) : IModelProbe
 {
-    private const int LeastSamples = 8;
+    private const int LeastSamples = 8, LeastHeldOut = 4;
 
     private readonly CalibrationOptions _options = options ?? new();
     private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
-    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)>? _batches;
+    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)>? _batches, _heldOut;
 
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
@@ -39,16 +39,21 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
 
     /// <inheritdoc/>
-    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+    public double HeldOutDivergence(OnnxModel changed)
+        => Divergences(changed, [new Dictionary<string, float[]>()], HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part ? _heldOut ??= Expected(part) : _batches ??= Expected(samples))[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => Divergences(gated, settings, _batches ??= Expected(samples));
+
+    private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings, List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)> batches)
     {
-        _batches ??= Expected();
         using var session = Sessions.Open(gated, _options.Threads);
         return [.. settings.Select(setting =>
         {
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
             var tally = new DivergenceTally(Metric);
-            foreach (var (inputs, expected, targets) in _batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
+            foreach (var (inputs, expected, targets) in batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
             return tally.Mean;
         })];
     }
@@ -113,7 +118,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         return _joined.Value;
     }
 
-    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected()
+    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         using var session = Sessions.Open(analysis.Model, _options.Threads);
         int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);

@@ -109,10 +109,14 @@ internal static class Measurement
 
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
 
-        public double Divergence(OnnxModel changed)
+        public double Divergence(OnnxModel changed) => Known(changed, "", probe.Divergence);
+
+        public double HeldOutDivergence(OnnxModel changed) => Known(changed, "held out ", probe.HeldOutDivergence);
+
+        private double Known(OnnxModel changed, string kind, Func<OnnxModel, double> measure)
         {
-            string key = Convert.ToHexString(SHA256.HashData(changed.ToBytes()));
-            return _known.TryGetValue(key, out double divergence) ? divergence : _known[key] = probe.Divergence(changed);
+            string key = kind + Convert.ToHexString(SHA256.HashData(changed.ToBytes()));
+            return _known.TryGetValue(key, out double divergence) ? divergence : _known[key] = measure(changed);
         }
     }
 }

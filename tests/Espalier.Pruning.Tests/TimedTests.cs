@@ -23,6 +23,8 @@ public sealed class TimedTests
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
         public double Divergence(OnnxModel changed) => probe.Divergence(changed);
+
+        public double HeldOutDivergence(OnnxModel changed) => probe.HeldOutDivergence(changed);
         public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
         {
             Run++;
