@@ -28,6 +28,32 @@ public sealed class AllocationModelTests
         Assert.True(probe.Divergence(slim.Model) < probe.Divergence(uniform.Model), $"{probe.Divergence(slim.Model)}, {probe.Divergence(uniform.Model)}");
     }
 
+    /// <summary>
+    /// With fewer samples than features a refit gives the layer's outputs back on the samples that it sees, whatever is removed. A wide layer is then not taken for one that can lose
+    /// anything, beside a narrow one of little effect that cannot be fitted so.
+    /// </summary>
+    [Fact]
+    public void A_refit_is_judged_on_samples_that_it_has_not_seen()
+    {
+        const int width = 8;
+        var g = new GraphBuilder(3);
+        var random = new Random(3);
+        string x = g.Input("x", "batch", width);
+        foreach (int hidden in (int[])[128, 16])
+        {
+            string h = g.Node("Tanh", [g.MatMul(x, g.Floats($"l{hidden}.up", Planted.Floats(random, width * hidden), width, hidden))]);
+            float scale = hidden == 16 ? 0.05f : 0.2f;
+            x = g.Add(x, g.Add(g.MatMul(h, g.Floats($"l{hidden}.down", [.. Planted.Floats(random, hidden * width).Select(v => v * scale)], hidden, width)), g.Floats($"l{hidden}.bias", new float[width], width)));
+        }
+        g.Output(g.Rename(x, "y"), "batch", width);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares)], Budget = new Budget(Macs: 0.95), Allocate = Allocation.Divergence };
+        var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
+        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+        Assert.Equal([128, 8], Kept(slim));
+    }
+
     /// <summary>Layers that do alike are pruned alike: nothing in the importance of blocks tells them apart.</summary>
     [Fact]
     public void Importance_leaves_alike_what_is_alike()
