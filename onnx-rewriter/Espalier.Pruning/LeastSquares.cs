@@ -69,15 +69,14 @@ internal static class LeastSquares
     /// <param name="outputs">Rows.</param>
     /// <param name="moments">Of all features and the kept ones.</param>
     /// <param name="kept">Kept features, ascending.</param>
-    /// <param name="ridge">How many times the usual ridge.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
-    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept, double ridge = 1)
+    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept)
     {
         int k = kept.Length;
         var a = (double[])moments.Covariance.Clone();
         double trace = 0;
         for (int i = 0; i < k; i++) trace += a[(i * k) + i];
-        double lambda = ridge * Lambda(trace, k, moments.Count);
+        double lambda = Lambda(trace, k, moments.Count);
         for (int i = 0; i < k; i++) a[(i * k) + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, k)) return null;
         var change = Residual(weight, outputs, moments, kept);

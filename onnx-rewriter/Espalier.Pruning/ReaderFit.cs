@@ -9,12 +9,6 @@ namespace Espalier.Pruning;
 /// <param name="toFitted">Whether held-out rows are left out of the fit itself, too.</param>
 internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] units, bool centred, bool toFitted = false)
 {
-    /// <summary>Rows per feature from which on the usual ridge will do: on networks with 17 to 100 a search among ridges changed nothing that could be measured.</summary>
-    private const int PlentyOfRows = 16;
-
-    /// <summary>Times the usual ridge.</summary>
-    private static readonly double[] Ridges = [1, 10, 100];
-
     private readonly int[] _units = Dense(units);
 
     /// <summary>Change of the weights of the kept features, row-major [outputs, kept].</summary>
@@ -30,11 +24,10 @@ internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] unit
             With.Rescale => FormattableString.Invariant($"the scales of its units have no solution of at most {Rescale.Largest}"),
             _ => "the covariance of its kept inputs has no factorisation",
         };
-        double best = Ridge(dense, moments);
-        if (Fit(dense, moments, best) is not { } change) return null;
+        if (Fit(dense, moments) is not { } change) return null;
         // Equal variance is no smaller error: there is nothing to check.
         if (method == With.Affine || moments.HeldOut is not { } heldOut || moments.Fitted() is not { } fitted) return change;
-        var part = Fit(dense, fitted, best);
+        var part = Fit(dense, fitted);
         double alone = Loss(dense, dense, fitted, heldOut), refitted = part is not null ? Loss(dense, Edited(dense, part), fitted, heldOut) : double.PositiveInfinity;
         // Rounding in sums over many rows is no loss.
         if (refitted <= alone + (1e-9 * Math.Abs(alone))) return toFitted ? part : change;
@@ -42,18 +35,11 @@ internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] unit
         return null;
     }
 
-    /// <summary>How many times the usual ridge is best on held-out rows, where rows are so few that the fit follows them instead of the layer.</summary>
-    private double Ridge(double[] dense, ReaderMoments moments)
-    {
-        if (method != With.LeastSquares || moments.Count >= PlentyOfRows * kept.Length || moments.HeldOut is not { } heldOut || moments.Fitted() is not { } fitted) return 1;
-        return Ridges.MinBy(ridge => Fit(dense, fitted, ridge) is { } change ? Loss(dense, Edited(dense, change), fitted, heldOut) : double.PositiveInfinity);
-    }
-
-    private double[]? Fit(double[] dense, ReaderMoments moments, double ridge) => method switch
+    private double[]? Fit(double[] dense, ReaderMoments moments) => method switch
     {
         With.Affine => AffineFit.Change(dense, outputs, moments, kept),
         With.Rescale => Rescale.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept, _units),
-        _ => LeastSquares.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept, ridge),
+        _ => LeastSquares.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept),
     };
 
     /// <summary>Expected squared error on held-out rows of weights and the bias that keeps the mean of the fitted rows, without the part that is the same for all weights.</summary>

@@ -114,42 +114,6 @@ public sealed class CompensationTests
         Assert.Null(Of(samples, false).Fitted());
     }
 
-    /// <summary>
-    /// Of few rows the ridge follows what is held out: where what is removed is noise to the kept features, the more ridge the better; where it follows from them, the least. Of many rows
-    /// it is the usual one.
-    /// </summary>
-    [Theory]
-    [InlineData(24, true, 100)]
-    [InlineData(24, false, 1)]
-    [InlineData(4096, true, 1)]
-    public void The_ridge_of_few_rows_is_the_best_on_held_out_ones(int rows, bool noise, double expected)
-    {
-        const int features = 12;
-        int[] kept = [.. Enumerable.Range(0, 8)];
-        var random = new Random(5);
-        double[] w = [.. Planted.Floats(random, features).Select(v => (double)v)];
-        double[][] x = [.. Enumerable.Range(0, rows).Select(_ =>
-        {
-            double[] row = [.. Planted.Floats(random, features).Select(v => (double)v)];
-            for (int f = 8; f < features; f++) row[f] = row[f - 8] - row[f - 6] + (noise ? 2 * row[f] : 0);
-            return row;
-        })];
-        var moments = Of(x) with { HeldOut = Of([.. x.Where((_, i) => i % 4 == 3)]) };
-        double[] change = new ReaderFit(With.LeastSquares, 1, kept, [.. kept.Select(_ => -1)], centred: true).Change(w, moments, out string? why)!;
-        Assert.True(change is not null, why);
-        double Distance(double ridge) => change.Zip(LeastSquares.Change(w, 1, moments, kept, ridge)!, (a, b) => Math.Abs(a - b)).Max();
-        double[] tried = [1, 10, 100];
-        Assert.Equal(expected, tried.MinBy(Distance));
-        Assert.InRange(Distance(expected), 0, 1e-12);
-
-        ReaderMoments Of(double[][] some)
-        {
-            double[] mean = [.. Enumerable.Range(0, features).Select(f => some.Average(r => r[f]))];
-            double Covariance(int a, int b) => some.Average(r => (r[a] - mean[a]) * (r[b] - mean[b]));
-            return new(some.Length, mean, [.. kept.Select(f => mean[f])], [.. kept.SelectMany(a => kept.Select(b => Covariance(a, b)))], [.. Enumerable.Range(0, features).SelectMany(a => kept.Select(b => Covariance(a, b)))]);
-        }
-    }
-
     /// <summary>The same beside a slim model.</summary>
     [Fact]
     public void Held_out_rows_of_two_models_are_counted_by_themselves()
