@@ -45,7 +45,7 @@ internal static class Page
         foreach (string network in Task.Names)
         {
             var rows = results.Rows.Where(r => r.Network == network && r.Preset == Preset.Best && Math.Abs(r.Ratio - 0.5) < 1e-9 && !double.IsNaN(r.Score)).ToList();
-            if (rows.Count == 0) continue;
+            if (rows.Count == 0 || double.IsNaN(results.Dense(network))) continue;
             double dense = results.Dense(network), slim = Median(rows.Select(r => r.Score)), goal = Task.Goal(network);
             bool nats = Task.IsNats(network), reached = nats ? slim <= goal * dense : slim >= goal * dense;
             string relative = (slim / dense - (nats ? 1 : 0)).ToString(nats ? "+0.0 %;-0.0 %" : "0.0 %", CultureInfo.InvariantCulture);
@@ -84,6 +84,8 @@ internal static class Page
         double[] ratios = [.. rows.Select(r => r.Ratio).Distinct().OrderDescending()];
         bool nats = Task.IsNats(network);
         page.Append(CultureInfo.InvariantCulture, $"## {network}\n\n{Task.MeasureOf(network)}; dense {results.Dense(network):0.0000}.\n\n![{network}]({network}.png)\n\n");
+        var missing = Enum.GetValues<Preset>().Except(rows.Select(r => r.Preset)).ToList();
+        if (missing.Count > 0) page.Append(CultureInfo.InvariantCulture, $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Of(m).Title))}.\n\n");
         page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture))).Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
         double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset).Select(g => Median(g.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score))).Where(double.IsFinite).DefaultIfEmpty(double.NaN) is var all && nats ? all.Min() : all.Max())];
         foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))

@@ -20,10 +20,10 @@ if (options.Child)
 string folder = Path.Combine(root, "tests", "Espalier.Evaluation");
 var results = new Results(Path.Combine(folder, "results.tsv"));
 // One thread for each, as many at a time as there are cores: small networks gain little from a second thread, and processor times are those of one.
-var work = tasks.SelectMany(task => options.Presets.Select(preset => (Task: task, Preset: preset, Draws: Measurement.Draws(preset, options.Draws))))
-    .Select(w => (w.Task, w.Preset, w.Draws, Ratios: Missing(w.Task, w.Preset, w.Draws))).Where(w => w.Ratios.Length > 0)
-    // The row of the dense network: what is left of everything, whoever removes nothing.
-    .Concat(tasks.Where(t => !results.Has(t.Name, Preset.Magnitude, 1, 0, options.Most)).Select(t => (Task: t, Preset: Preset.Magnitude, Draws: 1, Ratios: (double[])[1]))).ToList();
+var dense = tasks.Where(t => !results.Has(t.Name, Preset.Magnitude, 1, 0, options.Most)).Select(t => (Task: t, Preset: Preset.Magnitude, Draws: 1, Ratios: (double[])[1]));
+// The row of the dense network: what is left of everything, whoever removes nothing.
+var work = dense.Concat(tasks.SelectMany(task => options.Presets.Select(preset => (Task: task, Preset: preset, Draws: Measurement.Draws(preset, options.Draws))))
+    .Select(w => (w.Task, w.Preset, w.Draws, Ratios: Missing(w.Task, w.Preset, w.Draws))).Where(w => w.Ratios.Length > 0)).ToList();
 Parallel.ForEach(Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, w =>
 {
     Console.Error.WriteLine($"{w.Task.Name} {w.Preset}");
