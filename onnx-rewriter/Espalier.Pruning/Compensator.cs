@@ -252,7 +252,7 @@ public sealed class Compensator
     {
         int channels = matrix.Batches * matrix.Outputs;
         if (consumer.HasComputedBias) return false;
-        // A node more has to be worth it.
+        // A layer that loses nothing keeps its nodes.
         if (consumer.Bias is not { } bias) return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);

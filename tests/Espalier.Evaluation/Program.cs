@@ -19,7 +19,7 @@ if (options.Child)
 }
 string folder = Path.Combine(root, "tests", "Espalier.Evaluation");
 var results = new Results(Path.Combine(folder, "results.tsv"));
-// One thread for each, as many at a time as there are cores: small networks gain little from a second thread, and processor times are those of one.
+// As many at a time as there are cores, one thread for each: processor times are then those of one thread.
 var dense = tasks.Where(t => !results.Has(t.Name, Preset.Magnitude, 1, 0, options.Most)).Select(t => (Task: t, Preset: Preset.Magnitude, Draws: 1, Ratios: (double[])[1]));
 // The row of the dense network: what is left of everything, whoever removes nothing.
 var work = dense.Concat(tasks.SelectMany(task => options.Presets.Select(preset => (Task: task, Preset: preset, Draws: Measurement.Draws(preset, options.Draws))))
