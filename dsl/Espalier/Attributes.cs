@@ -206,7 +206,7 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
 
     /// <summary>
     /// The method that <see cref="Criterion.Method"/> calls: static, in the policy class, from a <see cref="ScoredGroup"/> to one number per unit (any <c>IEnumerable&lt;double&gt;</c>), not
-    /// negative; the highest stay. The build runs it once per group: <c>[Score(Criterion.Method, Method = nameof(Rank))]</c>.
+    /// negative; the highest stay. The build runs it for each group, and for each step of a schedule with steps on the weights as they are by then: <c>[Score(Criterion.Method, Method = nameof(Rank))]</c>.
     /// </summary>
     public string? Method { get; set; }
 }

@@ -28,20 +28,21 @@ internal static class Iteration
     }
 
     /// <summary>The choice of the last step.</summary>
-    public static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe probe)
+    public static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Slimmer.Evidence evidence, List<string> notes)
     {
+        var (statistics, probe) = (evidence.Statistics, evidence.Probe!);
         PlanResolver.Resolve(plan, analysis, []);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
         var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Of(plan, analysis, []));
         State? before = null;
         for (int step = 1; step < Steps(plan.Schedule!.Value); step++)
         {
-            var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, statistics, [], probe, before, depth);
+            var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, evidence, [], before, depth);
             var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
             before = Surgery.Use(analysis, selection, edits, slim => new State(selection,
                 statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())), new(edits, slim.Removed)));
         }
-        return Slimmer.Choose(plan, analysis, statistics, notes, probe, before, depth);
+        return Slimmer.Choose(plan, analysis, evidence, notes, before, depth);
     }
 
     /// <summary>The plan of a step: all that it bounds lies between the dense model and the plan.</summary>

@@ -132,8 +132,6 @@ internal static class PlanResolver
                 throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Keep is {keep}, but must lie in (0, 1]: the fraction of units that stays."));
             if (rule.MinKeep < 1) throw new EspalierException($"{Describe(rule)}: MinKeep is {rule.MinKeep}, but at least one unit must stay.");
             if (rule.RoundTo < 0) throw new EspalierException($"{Describe(rule)}: RoundTo is {rule.RoundTo}, but must be 0 (the kind's default) or more.");
-            if (rule.Score == Criterion.Method)
-                throw new EspalierException($"{Describe(rule)}: Score is Method, but only the build of a project can call {(rule.ScoreMethod is { } method ? $"'{method}'" : "a method of the policy")}. Give the scores in a file.");
             if (rule.Score == Criterion.File && string.IsNullOrEmpty(rule.ScoreFile))
                 throw new EspalierException($"{Describe(rule)}: Score is File, but no file is named. Give ScoreFile.");
             if (rule.Score != Criterion.File && rule.ScoreFile is not null)

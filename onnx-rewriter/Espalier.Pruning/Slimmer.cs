@@ -12,14 +12,21 @@ public sealed record SlimResult(OnnxModel Model, PruningReport Report);
 /// <summary>Carries out a plan: rules → groups → scores → allocation → compensation → surgery → report.</summary>
 public static class Slimmer
 {
+    /// <summary>What a plan decides by, beside the model.</summary>
+    /// <param name="Statistics">What calibration measured; null without calibration.</param>
+    /// <param name="Probe">Runs models; null without data.</param>
+    /// <param name="Method">Calls the policy's own scoring methods; null where there is no policy to call.</param>
+    internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? Probe, ScoreMethod? Method);
+
     /// <summary>Slims a model.</summary>
     /// <param name="dense">The dense model.</param>
     /// <param name="plan">What is to be done.</param>
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="statistics">What calibration measured for <see cref="Needs"/>; null where the plan needs none.</param>
     /// <param name="probe">Runs models, for methods that choose by what comes out; null where the plan has none.</param>
+    /// <param name="method">Calls the policy's own scoring methods; null where there is no policy to call.</param>
     /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
-    public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null)
+    public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null, ScoreMethod? method = null)
     {
         plan = Presets.Complete(plan, hasData: false);
         if (probe is null && RunsModels(plan))
@@ -27,8 +34,9 @@ public static class Slimmer
         var notes = new List<string>(statistics?.Notes ?? []);
         var whole = plan;
         plan = ForUnits(plan);
+        var evidence = new Evidence(statistics, probe, method);
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
-            ? Iteration.Choose(plan, analysis, statistics, notes, probe!) : Choose(plan, analysis, statistics, notes, probe);
+            ? Iteration.Choose(plan, analysis, evidence, notes) : Choose(plan, analysis, evidence, notes);
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
         if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
         edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
@@ -92,13 +100,13 @@ public static class Slimmer
     /// <summary>Decides what is kept, and how the readers of each pruned group make up for it.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="analysis">The dense model.</param>
-    /// <param name="statistics">Of the dense model.</param>
+    /// <param name="evidence">What it decides by; statistics are those of the dense model.</param>
     /// <param name="notes">Gets what the user should know.</param>
-    /// <param name="probe">Runs models.</param>
     /// <param name="before">What the steps before have left; null for the dense model.</param>
     /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, List<string> notes, IModelProbe? probe = null, Iteration.State? before = null, DepthChoice? depth = null)
+    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Evidence evidence, List<string> notes, Iteration.State? before = null, DepthChoice? depth = null)
     {
+        var (statistics, probe, method) = evidence;
         var rules = PlanResolver.Resolve(plan, analysis, notes);
         var components = Component.Of(plan, analysis, notes);
         depth ??= DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
@@ -106,11 +114,11 @@ public static class Slimmer
         var gone = DepthSelector.SublayersOf(analysis, blocks);
         var owned = rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g))).Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var gated = probe is null ? null : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score)).ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
-        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated);
+        var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated, method);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e => new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
-        var evidence = new AllocationEvidence
+        var shares = new AllocationEvidence
         {
             Divergence = probe is null ? null : choice => Run(choice, probe.HeldOutDivergence, toFitted: true),
             Time = probe is null ? null : choice => choice.Count == 0 && depth.Time is { } known ? known : Run(choice, probe.Time),
@@ -119,7 +127,7 @@ public static class Slimmer
             Components = components,
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };
-        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, evidence);
+        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);
         return (new Selection(kept, blocks), methods);
 
         T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> choice, Func<OnnxModel, T> run, bool toFitted = false)

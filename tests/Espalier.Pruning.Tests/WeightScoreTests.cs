@@ -231,7 +231,8 @@ public class WeightScoreTests
     [Fact]
     public void The_spectrum_score_is_the_diagonal_of_the_root_of_the_gram_matrix()
     {
-        double[] scores = Spectrum.RootDiagonal([[3, 0, 0, 0], [0, 4, 0, 0], [0, 0, 1, 2], [0, 0, 1, 2]], 4);
-        Assert.Equal([3, 4, Math.Sqrt(10) / 2, Math.Sqrt(10) / 2], scores, (a, b) => Math.Abs(a - b) < 1e-9);
+        float[] columns = [3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 1, 1, 0, 0, 2, 2];
+        using var model = Layer(columns, 4, 4);
+        AssertScores([3, 4, Math.Sqrt(10) / 2, Math.Sqrt(10) / 2], Of(model, new() { Score = Criterion.Spectrum }));
     }
 }

@@ -49,15 +49,15 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Of(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
-        var carried = ScoreFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, request.Project);
-        using var scored = ScoreFiles.OfMethods(carried, analysis, (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group));
-        var job = new SlimJob(dense, analysis, scored.Plan, model.Axes.Dimensions, progress, cancellationToken)
+        var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, request.Project);
+        var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
+            Method = (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group),
         };
         File.Delete(stampFile);
         var slim = job.Run();
-        var copied = files.Save(slim with { Report = slim.Report with { Plan = Stamp.WithoutLocations(ScoreFiles.AsStated(slim.Report.Plan, plan)) } }, dense);
+        var copied = files.Save(slim with { Report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) } }, dense);
         var (before, after) = (slim.Report.Before, slim.Report.After);
         terminal.Error.WriteLine(FormattableString.Invariant(
             $"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs"));

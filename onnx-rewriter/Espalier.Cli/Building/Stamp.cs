@@ -32,7 +32,7 @@ internal static class Stamp
         if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
         foreach (var file in ModelFiles.Of(model.Path)) Content(file);
-        foreach (var file in ScoreFiles.Of(plan, request.Project)) Content(file);
+        foreach (var file in NamedFiles.Of(plan, request.Project)) Content(file);
         if (plan.Calibration?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
         {
             CodeClosure.Append(request.Assembly!, plan.Policy, hash);

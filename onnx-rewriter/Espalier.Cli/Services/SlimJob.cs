@@ -25,6 +25,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
+    /// <summary>Calls the policy's own scoring methods; null where there is no policy to call.</summary>
+    public ScoreMethod? Method { get; init; }
+
     /// <summary>Numbers that fill inputs when random ones are made.</summary>
     public IReadOnlyDictionary<string, double>? Fill { get; init; }
 
@@ -44,7 +47,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(dense, Plan, analysis, statistics, probe);
+        var slim = Slimmer.Run(dense, Plan, analysis, statistics, probe, Method);
         if (Plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (Plan.HoistInitializers)
         {

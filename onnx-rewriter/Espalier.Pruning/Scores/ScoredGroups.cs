@@ -2,14 +2,16 @@ using Espalier.Axes;
 
 namespace Espalier.Pruning;
 
+/// <summary>A method of the policy that scores: one number from 0 on per unit; the highest stay.</summary>
+/// <param name="rule">The rule, with the method's name in <see cref="PruneRule.ScoreMethod"/>.</param>
+/// <param name="group">A group that the rule owns.</param>
+public delegate double[] ScoreMethod(PruneRule rule, ScoredGroup group);
+
 /// <summary>Groups as a policy's own scoring method sees them.</summary>
-public static class ScoredGroups
+internal static class ScoredGroups
 {
-    /// <summary>Each group with the numbers of all of its weights, one after the other: they are read when it is asked for.</summary>
-    public static IEnumerable<ScoredGroup> Of(AxisAnalysis analysis, IEnumerable<Group> groups)
-    {
-        var weights = new WeightTable(analysis);
-        return groups.Select(group => new ScoredGroup(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, [.. group.Occurrences.Where(o => weights.IsMeasurable(o.Tensor))
-            .Select(o => new ScoredWeight(o.Tensor, weights.Floats(o.Tensor), weights.Shape(o.Tensor)!, o.Axis, o.Term.UnitMap(group.Factor)))]));
-    }
+    /// <summary>A group with the numbers of all of its weights.</summary>
+    public static ScoredGroup Of(Group group, WeightTable weights)
+        => new(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, [.. group.Occurrences.Where(o => weights.IsMeasurable(o.Tensor))
+            .Select(o => new ScoredWeight(o.Tensor, weights.Floats(o.Tensor), weights.Shape(o.Tensor)!, o.Axis, o.Term.UnitMap(group.Factor)))]);
 }

@@ -23,11 +23,12 @@ public static class Scorer
     /// <param name="seed">Seed of <see cref="Criterion.Random"/>.</param>
     /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>
     /// <param name="gated">Scores of <see cref="GateScores"/>.</param>
+    /// <param name="method">Calls the policy's own methods; null where there is no policy to call.</param>
     /// <param name="pruned">What is pruned already; null for the dense model.</param>
     /// <returns>Per group number one score per unit, not negative, with mean 1 (or all zero); the higher, the more the unit matters.</returns>
     /// <exception cref="EspalierException">A criterion needs calibration and there is none, or a file of scores does not fit.</exception>
     internal static IReadOnlyDictionary<int, double[]> Score(AxisAnalysis analysis, IReadOnlyDictionary<int, PruneRule> rules,
-        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null, PrunedWeights? pruned = null, IReadOnlyDictionary<int, double[]>? gated = null)
+        CalibrationStatistics? statistics, int seed = 0, ICollection<string>? notes = null, PrunedWeights? pruned = null, IReadOnlyDictionary<int, double[]>? gated = null, ScoreMethod? method = null)
     {
         var weights = new WeightTable(analysis, pruned);
         var places = new UnitPlaces(analysis);
@@ -65,6 +66,11 @@ public static class Scorer
                     string path = rule.ScoreFile ?? throw new EspalierException($"Group '{group.Name}' is to be scored by a file, but none is named. Give ScoreFile.");
                     if (!files.TryGetValue(path, out var file)) files[path] = file = ScoreFile.Read(path);
                     scores[group.Id] = file.Of(group);
+                    break;
+                case Criterion.Method:
+                    if (method is null)
+                        throw new EspalierException($"Group '{group.Name}' is to be scored by {(rule.ScoreMethod is { } name ? $"'{name}'" : "a method of the policy")}, which only the build of a project can call. Give the scores in a file.");
+                    scores[group.Id] = method(rule, ScoredGroups.Of(group, weights));
                     break;
                 case var _ when NeedsStatistics(criterion):
                     if (statistics is null)

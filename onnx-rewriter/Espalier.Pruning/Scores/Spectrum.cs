@@ -20,34 +20,33 @@ internal static class Spectrum
         var matrices = places.Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
         if (matrices.Count == 0 || group.Size > MostUnits) return null;
         var total = new Aggregation(aggregate, group.Size);
-        foreach (var place in matrices) total.Add(RootDiagonal(Rows(group, place, weights), group.Size));
+        foreach (var place in matrices) total.Add(RootDiagonal(Gram(group, place, weights)));
         return total.Result();
     }
 
-    /// <summary>The weight with a row per unit; what belongs to no unit is left out.</summary>
-    private static double[][] Rows(Group group, Occurrence place, WeightTable weights)
+    /// <summary>X Xᵀ, in double.</summary>
+    private static Matrix<double> Gram(Group group, Occurrence place, WeightTable weights)
     {
-        int[] shape = weights.Shape(place.Tensor)!, unitOf = place.Term.UnitMap(group.Factor);
-        float[] values = weights.Floats(place.Tensor);
-        int inner = shape[(place.Axis + 1)..].Aggregate(1, (a, b) => a * b), size = shape[place.Axis], outer = values.Length / (inner * size);
-        int perUnit = unitOf.Where(u => u >= 0).GroupBy(u => u).Max(g => g.Count());
-        var rows = Enumerable.Range(0, group.Size).Select(_ => new double[perUnit * inner * outer]).ToArray();
-        var filled = new int[group.Size];
-        for (int o = 0; o < outer; o++)
-            for (int k = 0; k < size; k++)
-                if (unitOf[k] >= 0)
-                    for (int i = 0; i < inner; i++) rows[unitOf[k]][filled[unitOf[k]]++] = values[(((o * size) + k) * inner) + i];
-        return rows;
+        var gram = Matrix<double>.Build.Dense(group.Size, group.Size);
+        var rows = new UnitRows(group, place, weights);
+        foreach (int features in rows.Read())
+        {
+            var tile = Enumerable.Range(0, group.Size).Select(_ => new double[features]).ToArray();
+            Parallel.For(0, group.Size, u => TensorPrimitives.ConvertTruncating(rows.Row(u, features), tile[u]));
+            Parallel.For(0, group.Size, i =>
+            {
+                for (int j = 0; j <= i; j++) gram[i, j] += TensorPrimitives.Dot<double>(tile[i], tile[j]);
+            });
+        }
+        for (int i = 0; i < group.Size; i++)
+            for (int j = 0; j < i; j++) gram[j, i] = gram[i, j];
+        return gram;
     }
 
-    /// <summary>Diagonal of √(X Xᵀ).</summary>
-    internal static double[] RootDiagonal(double[][] rows, int units)
+    /// <summary>Diagonal of the root of a symmetric matrix.</summary>
+    internal static double[] RootDiagonal(Matrix<double> gram)
     {
-        var gram = Matrix<double>.Build.Dense(units, units);
-        Parallel.For(0, units, i =>
-        {
-            for (int j = 0; j <= i; j++) gram[i, j] = gram[j, i] = TensorPrimitives.Dot<double>(rows[i], rows[j]);
-        });
+        int units = gram.RowCount;
         var eigen = gram.Evd(Symmetricity.Symmetric);
         return [.. Enumerable.Range(0, units).Select(u => Enumerable.Range(0, units).Sum(i => Math.Sqrt(Math.Max(0, eigen.EigenValues[i].Real)) * eigen.EigenVectors[u, i] * eigen.EigenVectors[u, i]))];
     }
