@@ -1,3 +1,5 @@
+using Google.Protobuf.Collections;
+
 namespace Espalier.Onnx;
 
 /// <summary>The graphs inside of nodes (ONNX IR, "Graphs": the bodies of If, Loop, Scan and their like).</summary>
@@ -22,5 +24,34 @@ public static class GraphWalk
             yield return next;
             foreach (var inner in next.Node.SelectMany(n => n.Subgraphs())) open.Enqueue(inner);
         }
+    }
+
+    /// <summary>Names that the graph's outputs need, of values that its nodes' own graphs capture too.</summary>
+    public static HashSet<string> Needed(this GraphProto graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        var needed = graph.Output.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var node in graph.Node.Reverse())
+        {
+            if (!node.Output.Any(needed.Contains)) continue;
+            foreach (string input in node.Input) needed.Add(input);
+            foreach (var inner in node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
+            {
+                needed.UnionWith(inner.Output.Select(o => o.Name));
+                foreach (var captured in inner.Node) needed.UnionWith(captured.Input);
+            }
+        }
+        return needed;
+    }
+
+    /// <summary>Removes all other elements of a list.</summary>
+    public static void Keep<T>(this RepeatedField<T> list, Predicate<T> kept)
+    {
+        ArgumentNullException.ThrowIfNull(list);
+        ArgumentNullException.ThrowIfNull(kept);
+        T[] left = [.. list.Where(x => kept(x))];
+        if (left.Length == list.Count) return;
+        list.Clear();
+        list.AddRange(left);
     }
 }

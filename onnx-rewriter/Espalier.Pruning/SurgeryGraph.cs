@@ -20,7 +20,7 @@ internal sealed class EditableGraph
     {
         (Analysis, _model) = (analysis, clone);
         Walk(clone.Graph);
-        _liveBefore = Live(clone.Graph);
+        _liveBefore = clone.Graph.Needed();
     }
 
     public AxisAnalysis Analysis { get; }
@@ -109,33 +109,25 @@ internal sealed class EditableGraph
     public void RemoveDeadNodes()
     {
         Insert();
-        var live = Live(_model.Graph);
-        Filter(_model.Graph.Node, n => n.Output.Any(live.Contains) || !n.Output.Any(_liveBefore.Contains));
-        Filter(_model.Graph.Initializer, t => live.Contains(t.Name) || !_liveBefore.Contains(t.Name));
+        var live = _model.Graph.Needed();
+        _model.Graph.Node.Keep(n => n.Output.Any(live.Contains) || !n.Output.Any(_liveBefore.Contains));
+        _model.Graph.Initializer.Keep(t => live.Contains(t.Name) || !_liveBefore.Contains(t.Name));
         var initializers = _model.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         // Old files list initializers as inputs too: such an input goes with its initializer.
         var dense = Analysis.Model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
-        Filter(_model.Graph.Input, i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
-    }
-
-    private static void Filter<T>(Google.Protobuf.Collections.RepeatedField<T> field, Predicate<T> keep)
-    {
-        if (field.All(x => keep(x))) return;
-        var kept = field.Where(x => keep(x)).ToList();
-        field.Clear();
-        field.AddRange(kept);
+        _model.Graph.Input.Keep(i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
     }
 
     public bool HasInterface(string name) => _model.Graph.Input.Concat(_model.Graph.Output).Any(v => v.Name == name);
 
-    public void RemoveOutputs(HashSet<string> names) => Filter(_model.Graph.Output, o => !names.Contains(o.Name));
+    public void RemoveOutputs(HashSet<string> names) => _model.Graph.Output.Keep(o => !names.Contains(o.Name));
 
     /// <summary>Of these inputs, removes those that nothing reads any more.</summary>
     public List<string> RemoveUnreadInputs(HashSet<string> names)
     {
-        var live = Live(_model.Graph);
+        var live = _model.Graph.Needed();
         var gone = _model.Graph.Input.Select(i => i.Name).Where(n => names.Contains(n) && !live.Contains(n)).ToList();
-        Filter(_model.Graph.Input, i => !gone.Contains(i.Name));
+        _model.Graph.Input.Keep(i => !gone.Contains(i.Name));
         return gone;
     }
 
@@ -171,23 +163,6 @@ internal sealed class EditableGraph
                 if (edited) graph.Node.AddRange(_after.GetValueOrDefault(ordinal) ?? []);
             }
         }
-    }
-
-    /// <summary>Names that the graph's outputs need.</summary>
-    private static HashSet<string> Live(GraphProto graph)
-    {
-        var live = graph.Output.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var node in graph.Node.Reverse())
-        {
-            if (!node.Output.Any(live.Contains)) continue;
-            foreach (string input in node.Input) live.Add(input);
-            foreach (var inner in node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
-            {
-                live.UnionWith(inner.Output.Select(o => o.Name));
-                foreach (var captured in inner.Node) live.UnionWith(captured.Input);
-            }
-        }
-        return live;
     }
 
     /// <summary>Shapes that the file states of intermediate values and of initializers among the inputs.</summary>

@@ -28,7 +28,7 @@ internal sealed class ChannelRun : IDisposable
         string mean = write.Op("Div", [sum, count]), centred = write.Op("Sub", [x, mean]);
         (_mean, _squares) = (mean, write.ReduceSum(write.Op("Mul", [centred, centred]), true, axes));
         foreach (string output in new[] { _mean, _squares, _shape }) write.Output(output);
-        _copy = model.Derive(proto);
+        _copy = write.Derive(model);
         _session = Sessions.Open(_copy, threads);
     }
 

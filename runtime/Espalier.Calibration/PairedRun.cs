@@ -56,7 +56,8 @@ internal sealed class PairedRun : IDisposable
     {
         var copy = model.Proto.Clone();
         var instrumentation = new Instrumentation(copy);
-        return (model.Derive(copy), [.. sites.Select(instrumentation.Rows)]);
+        List<string> rows = [.. sites.Select(instrumentation.Rows)];
+        return (instrumentation.Derive(model), rows);
     }
 
     /// <summary>Sums over rows of x − r, z − s, (z − s)ᵀ(z − s) and (x − r)ᵀ(z − s).</summary>

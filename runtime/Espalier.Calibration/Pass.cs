@@ -21,7 +21,7 @@ internal sealed class Pass : IDisposable
         foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
         foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length, angles), [], [], []));
         foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length, next));
-        _copy = model.Derive(proto);
+        _copy = instrumentation.Derive(model);
     }
 
     public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches, Action<long> progress, CancellationToken cancellation)

@@ -46,6 +46,22 @@ public class CalibratorTests
         Assert.Empty(stats.Notes);
     }
 
+    /// <summary>ONNX Runtime computes every node of a graph. What no statistic needs is not among them: here it could not run.</summary>
+    [Theory]
+    [InlineData(WeightStorage.Initializer)]
+    [InlineData(WeightStorage.ConstantNode)]
+    [InlineData(WeightStorage.GraphInput)]
+    public void What_comes_after_the_observed_layers_is_not_computed(WeightStorage storage)
+    {
+        var g = new GraphBuilder(storage: storage);
+        var h = g.Linear(g.Input("x", "batch", 6), "up", 6, 10);
+        var model = g.Output(g.Linear(g.Node("Reshape", [h, g.Longs(-1, 7)]), "down", 7, 4)).Build();
+        var samples = Samples(5, "x", 1, 6);
+        Assert.Throws<EspalierException>(() => Run(model, [Reader(0, model, "down.weight", ConsumerKind.MatrixProduct, 1, 0, 1)], samples));
+        var stats = Run(model, [Reader(0, model, "up.weight", ConsumerKind.MatrixProduct, 1, 0, 1)], samples, [0]);
+        Direct.Agree(Direct.Of(samples.SelectMany(s => Direct.Rows(s["x"], 1)).ToList()), stats.Consumers[0], covariance: true);
+    }
+
     [Fact]
     public void A_large_mean_does_not_drown_a_small_variance()
     {

@@ -41,6 +41,9 @@ internal sealed class Instrumentation
         _write = new NodeWriter(copy, Prefix);
     }
 
+    /// <summary>The instrumented model: only what was tapped is an output, and only what that needs is computed.</summary>
+    public OnnxModel Derive(OnnxModel source) => _write.Derive(source);
+
     /// <summary>The rows themselves as an output.</summary>
     public string Rows(Site site)
     {

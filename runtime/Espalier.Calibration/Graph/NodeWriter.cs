@@ -10,6 +10,7 @@ namespace Espalier.Calibration;
 /// </summary>
 internal sealed class NodeWriter
 {
+    private readonly ModelProto _model;
     private readonly GraphProto _graph;
     private readonly long _opset;
     private readonly string _prefix;
@@ -19,7 +20,7 @@ internal sealed class NodeWriter
     /// <param name="prefix">Start of every new name; no tensor of the model may start so.</param>
     public NodeWriter(ModelProto model, string prefix)
     {
-        (_graph, _prefix) = (model.Graph, prefix);
+        (_model, _graph, _prefix) = (model, model.Graph, prefix);
         var import = model.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx");
         if (import is null) model.OpsetImport.Add(import = new OperatorSetIdProto { Domain = "", Version = 17 });
         _opset = import.Version;
@@ -96,6 +97,19 @@ internal sealed class NodeWriter
 
     /// <summary>Makes a tensor an output of the graph; ONNX Runtime infers its type.</summary>
     public void Output(string name) => _graph.Output.Add(new ValueInfoProto { Name = name });
+
+    /// <summary>The model that was written, with what its outputs need alone: ONNX Runtime computes all nodes of a graph, asked for or not.</summary>
+    /// <param name="source">The model that was copied.</param>
+    public OnnxModel Derive(OnnxModel source)
+    {
+        var needed = _graph.Needed();
+        var gone = _graph.Initializer.Select(t => t.Name).Where(n => !needed.Contains(n)).ToHashSet(StringComparer.Ordinal);
+        _graph.Node.Keep(n => n.Output.Any(needed.Contains));
+        _graph.Initializer.Keep(t => !gone.Contains(t.Name));
+        // Old files list initializers among the inputs: without its initializer such an input would have to be given.
+        _graph.Input.Keep(i => !gone.Contains(i.Name));
+        return source.Derive(_model);
+    }
 
     public static AttributeProto Int(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
 

@@ -16,7 +16,7 @@ internal static class Shapes
         var write = new NodeWriter(copy, Instrumentation.Prefix);
         var shapes = wanted.Select(t => write.Op("Shape", [t])).ToList();
         shapes.ForEach(write.Output);
-        using var derived = model.Derive(copy);
+        using var derived = write.Derive(model);
         using var session = Sessions.Open(derived);
         var outputs = session.Run(sample.Values, cancellation);
         return wanted.Zip(shapes).ToDictionary(p => p.First, p => (long[])outputs[p.Second].Values, StringComparer.Ordinal);
