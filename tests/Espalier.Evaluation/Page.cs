@@ -12,12 +12,12 @@ internal static class Page
     /// <summary>Methods with a colour of their own in a plot, besides the default and the floors.</summary>
     private const int Shown = 8;
 
-    public static void Write(string folder, Results results)
+    public static void Write(string folder, Results results, Results closer)
     {
         var page = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"""
             # Methods on trained networks
 
-            Made by `dotnet run -c Release --project tests/Espalier.Evaluation` from `results.tsv`, not by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on
+            Made by `dotnet run -c Release --project tests/Espalier.Evaluation -- --closer` from `results.tsv` and `closer.tsv`, not by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on
             held-out data (the first {results.Most:N0} test images or verses, all windows of text), against the bound on the multiply-accumulates; no training. Median over draws of the calibration data, which
             are also the seeds, with the range; calibration and test data are disjoint. A method that neither looks at data nor draws has one row. `espalier presets` says what each method is. Channels stay
             multiples of 4. Methods on experts (STUN, UNCURL) remove experts, on depth (ShortGPT, SLEB, FinerCut) blocks or sublayers, ThinK and CSKV dimensions and ranks of attention, the others channels, or
@@ -27,7 +27,7 @@ internal static class Page
             """).ReplaceLineEndings("\n"));
         page.Append('\n');
         Goals(page, results);
-        Standing(page, results);
+        Standing.Write(page, results, closer);
         foreach (string network in Task.Names)
         {
             var rows = results.Rows.Where(r => r.Network == network && r.Ratio < 1).ToList();
@@ -53,30 +53,6 @@ internal static class Page
             page.Append(CultureInfo.InvariantCulture, $"| {network} | {dense:0.0000} | {slim:0.0000} | {relative} | {bound} | {(reached ? "reached" : "missed")} |\n");
         }
         page.Append('\n');
-    }
-
-    /// <summary>The default against whichever of the others is best at each budget.</summary>
-    private static void Standing(StringBuilder page, Results results)
-    {
-        page.Append("## Best against the best of the others\n\nHow far Best is ahead (+) or behind (−) of the best other method at each budget, by medians, and in brackets that difference in standard errors over the held-out items ")
-            .Append("(both methods' differences from the dense network, taken as independent). Within two of them, the items do not tell the two apart; the best of many is favoured by chance.\n\n");
-        double[] ratios = [.. results.Rows.Where(r => r.Ratio < 1).Select(r => r.Ratio).Distinct().OrderDescending()];
-        page.Append("| network | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture))).Append(" |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append('\n');
-        foreach (string network in Task.Names.Where(n => results.Rows.Any(r => r.Network == n && r.Preset == Preset.Best && r.Ratio < 1)))
-            page.Append(CultureInfo.InvariantCulture, $"| {network} | ").AppendJoin(" | ", ratios.Select(r => Cell(network, r))).Append(" |\n");
-        page.Append('\n');
-
-        string Cell(string network, double ratio)
-        {
-            int sign = Task.IsNats(network) ? -1 : 1;
-            var methods = results.Rows.Where(r => r.Network == network && r.Ratio == ratio && !double.IsNaN(r.Score)).GroupBy(r => r.Preset)
-                .Select(g => (Preset: g.Key, Score: sign * Median(g.Select(r => r.Score)), Error: Median(g.Select(r => r.Error)))).ToList();
-            if (!methods.Exists(m => m.Preset == Preset.Best) || methods.Count < 2) return "–";
-            var best = methods.Single(m => m.Preset == Preset.Best);
-            var other = methods.Where(m => m.Preset != Preset.Best).MaxBy(m => m.Score);
-            double ahead = best.Score - other.Score, error = Math.Sqrt((best.Error * best.Error) + (other.Error * other.Error));
-            return string.Create(CultureInfo.InvariantCulture, $"{ahead:+0.0000;−0.0000} ({(error > 0 ? Math.Abs(ahead) / error : 0):0.0}) {Presets.Of(other.Preset).Title}");
-        }
     }
 
     private static void Network(StringBuilder page, string network, List<Row> rows, Results results)
@@ -145,7 +121,7 @@ internal static class Page
         }
     }
 
-    private static double Median(IEnumerable<double> values)
+    public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
         return sorted.Length == 0 ? double.NaN : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;

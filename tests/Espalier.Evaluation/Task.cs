@@ -22,6 +22,9 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     /// <summary>Whether the measure is nats per character: lower is better.</summary>
     public static bool IsNats(string network) => network is "gpt" or "moe";
 
+    /// <summary>Test images or verses that there are; 0 where all of the text is always used.</summary>
+    public static int Items(string network) => IsNats(network) ? 0 : network == "bert" ? 2000 : 10000;
+
     /// <summary>What is measured.</summary>
     public static string MeasureOf(string network) => IsNats(network) ? "nats per character over held-out windows of 128 characters"
         : network == "bert" ? "accuracy on held-out verses" : "top-1 accuracy on Fashion-MNIST test images";
