@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 

@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 
@@ -88,7 +89,7 @@ internal static class PlanResolver
             }
             return [.. names.Distinct(StringComparer.Ordinal).Select(n => byName[n]).OrderBy(g => g.Id)];
         }
-        var matching = ofKind.Where(g => Glob.Matches(rule.Pattern, g)).ToList();
+        var matching = ofKind.Where(g => Matches(rule.Pattern, g)).ToList();
         if (matching.Count > 0) return matching;
         throw new EspalierException(ofKind.Count == 0
             ? $"{Describe(rule)}: the model has no {CamelCase(rule.Axis)}. 'espalier inspect' lists the groups that it has; remove the rule or choose another axis."
@@ -98,7 +99,7 @@ internal static class PlanResolver
     /// <summary>The matching groups that may be pruned; the others go into the notes.</summary>
     private static List<Group> Prunable(PruningPlan plan, PruneRule rule, List<Group> matching, ICollection<string> notes)
     {
-        var open = matching.Where(g => !plan.Protect.Any(p => Glob.Matches(p, g))).ToList();
+        var open = matching.Where(g => !plan.Protect.Any(p => Matches(p, g))).ToList();
         if (open.Count == 0)
         {
             notes.Add($"{Describe(rule)}: everything that it matches is protected.");
@@ -123,6 +124,9 @@ internal static class PlanResolver
         var names = groups.Select(g => $"'{g.Name}'").Take(8).ToList();
         return string.Join(", ", names) + (groups.Count > names.Count ? $" and {groups.Count - names.Count} more" : "");
     }
+
+    /// <summary>Whether the pattern matches the group's name or the name of any weight of it.</summary>
+    private static bool Matches(string pattern, Group group) => Glob.Matches(pattern, group.Name) || group.Occurrences.Any(o => Glob.Matches(pattern, o.Tensor));
 
     private static void Validate(PruningPlan plan)
     {

@@ -1,4 +1,5 @@
 using Espalier.Generator.Planning;
+using Espalier.Planning;
 
 namespace Espalier.Generator.Tests;
 
@@ -27,7 +28,7 @@ public class PlanningTests
     [InlineData("abc", "", 3, "")]
     [InlineData("*.weigth", "conv.weight", 2, "*.weight")]
     public void TheNearestPatternIsTheOneWithTheFewestEdits(string pattern, string name, int distance, string corrected)
-        => Assert.Equal((distance, corrected), Glob.Nearest(pattern, name));
+        => Assert.Equal((distance, corrected), NearestPattern.Of(pattern, name));
 
     [Fact]
     public void ACorrectedPatternMatches()
@@ -37,7 +38,7 @@ public class PlanningTests
         for (var i = 0; i < 3000; i++)
         {
             var (pattern, name) = (Text("ab.*?", 8), Text("ab.", 10));
-            var (distance, corrected) = Glob.Nearest(pattern, name);
+            var (distance, corrected) = NearestPattern.Of(pattern, name);
             Assert.True(Glob.Matches(corrected, name), $"{pattern} → {corrected} for {name}");
             Assert.Equal(Glob.Matches(pattern, name), distance == 0);
         }

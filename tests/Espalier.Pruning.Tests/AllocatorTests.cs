@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using CsCheck;
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning.Tests;
 

@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
+using Espalier.Planning;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

@@ -1,6 +1,7 @@
 using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Policies;
+using Espalier.Planning;
 
 namespace Espalier.Generator.Planning;
 
@@ -79,7 +80,7 @@ internal static class PolicyResolver
 
     private static Finding NoMatch(Site site, string pattern, string what, IEnumerable<string> names)
     {
-        var nearest = names.Select(n => (Name: n, Nearest: Glob.Nearest(pattern, n))).OrderBy(n => n.Nearest.Distance).ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
+        var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Of(pattern, n))).OrderBy(n => n.Nearest.Distance).ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
         var hint = nearest.Count == 0 ? "" : "; the nearest names are " + string.Join(", ", nearest.Select(n => $"'{n.Name}'"));
         return new(Ids.NoMatch, site, nearest.Count == 0 ? "" : nearest[0].Nearest.Corrected, [pattern, what, hint]);
     }

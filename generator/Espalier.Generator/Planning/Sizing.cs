@@ -1,6 +1,7 @@
 using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Policies;
+using Espalier.Planning;
 
 namespace Espalier.Generator.Planning;
 
@@ -10,7 +11,7 @@ namespace Espalier.Generator.Planning;
 /// </summary>
 internal sealed class Sizing
 {
-    private const int BisectionSteps = 50;
+    private const string Channels = "channels";
 
     private readonly CostPolynomial _cost;
     private readonly List<(string Unit, double Limit)> _limits;
@@ -69,7 +70,7 @@ internal sealed class Sizing
         var counts = Uniform(rule, keep);
         Merge(_least, global ? Uniform(rule, 0) : counts);
         Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
-        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind));
+        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind == Channels));
         if (lost is not null && prune.MinKeep <= 1)
             findings.Add(new(Ids.NothingLeft, site, "", [rule.Rule.Name, FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less than one"), "Raise Keep, or say with MinKeep how many stay"]));
         else if (!global) CheckRemoves(rule, counts, findings, keep == 1 ? "Keep is 1" : FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)}, rounded to RoundTo and at least MinKeep, leaves each of its groups whole"));
@@ -113,30 +114,7 @@ internal sealed class Sizing
     }
 
     private Dictionary<int, int> Bisect(List<OwnedGroups> open, bool mostRemoved)
-    {
-        var best = UniformOf(open, 1);
-        if (Holds(best, mostRemoved)) return best;
-        best = UniformOf(open, 0);
-        double low = 0, high = 1;
-        for (var step = 0; step < BisectionSteps; step++)
-        {
-            var middle = (low + high) / 2;
-            var choice = UniformOf(open, middle);
-            if (Holds(choice, mostRemoved)) (best, low) = (choice, middle);
-            else high = middle;
-        }
-        // Of those that reach their next number together as many rise as the budget allows, those first that come nearest to the fraction.
-        var next = UniformOf(open, high);
-        foreach (var population in open.SelectMany(Populations).Where(p => Share(p, next) > Share(p, best)).OrderBy(p => Share(p, next) - high).ToList())
-        {
-            var more = new Dictionary<int, int>(best);
-            foreach (var group in population) more[group.Id] = next[group.Id];
-            if (Holds(more, mostRemoved)) best = more;
-        }
-        return best;
-
-        static double Share(ManifestGroup[] population, Dictionary<int, int> counts) => population.Aggregate(1.0, (share, g) => share * counts[g.Id] / g.Size);
-    }
+        => new RisingCounts([.. open.SelectMany(Populations).Select(p => (IReadOnlyList<(int, int)>)[.. p.Select(g => (g.Id, g.Size))])], t => UniformOf(open, t), (t, _) => t).Most(c => Holds(c, mostRemoved));
 
     /// <summary>Groups whose numbers are decided as one: a KV group with its query heads, where the rule has both.</summary>
     private static IEnumerable<ManifestGroup[]> Populations(OwnedGroups rule)
@@ -209,7 +187,7 @@ internal sealed class Sizing
         var prune = rule.Rule.Prune!;
         var byId = rule.Groups.ToDictionary(g => g.Id);
         var counts = new Dictionary<int, int>();
-        (int Size, int Multiple, int Floor) Bounds(ManifestGroup g) => (g.Size, KeptCount.Multiple(Math.Max(prune.RoundTo, 0), g.Kind), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
+        (int Size, int Multiple, int Floor) Bounds(ManifestGroup g) => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
         foreach (var group in rule.Groups)
         {
             if (counts.ContainsKey(group.Id)) continue;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 
@@ -9,7 +10,7 @@ namespace Espalier.Pruning;
 /// <param name="Scores">One score per unit; the higher, the more it matters.</param>
 public sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
 {
-    internal int Multiple => KeptCount.Multiple(Rule, Group.Kind);
+    internal int Multiple => KeptCount.Multiple(Rule.RoundTo, Group.Kind == GroupKind.Channels);
     internal int Floor => Math.Max(Rule.MinKeep, Group.MinKeep);
 }
 

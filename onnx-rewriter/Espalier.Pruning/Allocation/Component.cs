@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 

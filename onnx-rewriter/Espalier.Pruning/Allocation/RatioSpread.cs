@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 
@@ -45,33 +46,9 @@ internal sealed class RatioSpread : Spread
         return average <= 0 ? Uniform(populations) : new(populations, (t, i) => t >= 1 ? 1 : Math.Max(t - cap, Math.Min(1, t * weight[i] / average)));
     }
 
-    /// <summary>
-    /// The largest number that meets the budget, by bisection; a choice is taken only after it was evaluated. Rounded counts of many populations may all rise at the number where it breaks: then as many of
-    /// them rise as it allows, those first that come nearest to their fraction.
-    /// </summary>
+    /// <inheritdoc/>
     public override Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds)
-    {
-        var best = At(1);
-        if (holds(best)) return best;
-        best = At(0);
-        double low = 0, high = 1;
-        for (int step = 0; step < BisectionSteps; step++)
-        {
-            double middle = (low + high) / 2;
-            var choice = At(middle);
-            if (holds(choice)) (best, low) = (choice, middle);
-            else high = middle;
-        }
-        var next = At(high);
-        double Beyond(int p) => Populations[p].Share(next) - Math.Clamp(_fraction(high, p), 0, 1);
-        foreach (int p in Enumerable.Range(0, Populations.Count).Where(p => Populations[p].Share(next) > Populations[p].Share(best)).OrderBy(Beyond))
-        {
-            var more = new Dictionary<int, int>(best);
-            foreach (var candidate in Populations[p].Groups) more[candidate.Group.Id] = next[candidate.Group.Id];
-            if (holds(more)) best = more;
-        }
-        return best;
-    }
+        => new RisingCounts([.. Populations.Select(p => (IReadOnlyList<(int, int)>)[.. p.Groups.Select(c => (c.Group.Id, c.Group.Size))])], At, Fraction).Most(holds);
 
     /// <inheritdoc/>
     public override Dictionary<int, int> Ratio(double ratio, CostModel cost)
@@ -89,5 +66,7 @@ internal sealed class RatioSpread : Spread
         return Math.Abs(share(above) - ratio) < Math.Abs(share(below) - ratio) ? above : below;
     }
 
-    private Dictionary<int, int> At(double t) => Assign(Populations, p => Math.Clamp(_fraction(t, p), 0, 1));
+    private Dictionary<int, int> At(double t) => Assign(Populations, p => Fraction(t, p));
+
+    private double Fraction(double t, int population) => Math.Clamp(_fraction(t, population), 0, 1);
 }

@@ -1,5 +1,6 @@
 using Espalier.Axes;
 using Espalier.Onnx;
+using Espalier.Planning;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning;

@@ -1,4 +1,4 @@
-namespace Espalier.Pruning;
+namespace Espalier.Planning;
 
 /// <summary>Patterns over names: <c>*</c> stands for any run of characters, <c>?</c> for one; everything else for itself, case included.</summary>
 internal static class Glob
@@ -17,8 +17,4 @@ internal static class Glob
         while (p < pattern.Length && pattern[p] == '*') p++;
         return p == pattern.Length;
     }
-
-    /// <summary>Whether the pattern matches the group's name or the name of any weight of it.</summary>
-    public static bool Matches(string pattern, Axes.Group group)
-        => Matches(pattern, group.Name) || group.Occurrences.Any(o => Matches(pattern, o.Tensor));
 }

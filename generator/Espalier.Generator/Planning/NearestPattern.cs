@@ -1,28 +1,13 @@
 namespace Espalier.Generator.Planning;
 
-/// <summary>Patterns over names: <c>*</c> any run of characters, <c>?</c> one. The same language as Espalier.Pruning's, which the tests compare with.</summary>
-internal static class Glob
+/// <summary>What a pattern that matches nothing may have meant.</summary>
+internal static class NearestPattern
 {
-    /// <summary>Whether the pattern matches the whole name, in at most pattern × name steps.</summary>
-    public static bool Matches(string pattern, string name)
-    {
-        int p = 0, n = 0, star = -1, resume = 0;
-        while (n < name.Length)
-        {
-            if (p < pattern.Length && pattern[p] == '*') (star, resume) = (p++, n);
-            else if (p < pattern.Length && (pattern[p] == '?' || pattern[p] == name[n])) (p, n) = (p + 1, n + 1);
-            else if (star >= 0) (p, n) = (star + 1, ++resume);
-            else return false;
-        }
-        while (p < pattern.Length && pattern[p] == '*') p++;
-        return p == pattern.Length;
-    }
-
     /// <summary>
     /// The least number of edits that make the pattern match the name, and the pattern so edited: an alignment in which <c>*</c> takes any run
     /// for nothing. So <c>encodr.*</c> is one edit from <c>encoder.layer.0</c>, and <c>encoder.*</c> is what was meant.
     /// </summary>
-    public static (int Distance, string Corrected) Nearest(string pattern, string name)
+    public static (int Distance, string Corrected) Of(string pattern, string name)
     {
         int rows = pattern.Length, columns = name.Length;
         var cost = new int[rows + 1, columns + 1];

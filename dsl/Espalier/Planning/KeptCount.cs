@@ -1,16 +1,15 @@
-using Espalier.Axes;
-
-namespace Espalier.Pruning;
+namespace Espalier.Planning;
 
 /// <summary>How many units of a group stay for a wished number: multiples, floors, and pairs of KV groups and query heads.</summary>
-public static class KeptCount
+internal static class KeptCount
 {
     /// <summary>Channels that ONNX Runtime's convolution kernels compute at once on AVX-512 and ARM64: fewer cost the same time.</summary>
     public const int DefaultChannelMultiple = 16;
 
-    /// <summary>The multiple that a rule asks for on a kind of group.</summary>
-    public static int Multiple(PruneRule rule, GroupKind kind)
-        => rule.RoundTo > 0 ? rule.RoundTo : kind == GroupKind.Channels ? DefaultChannelMultiple : 1;
+    /// <summary>The multiple that a rule asks for.</summary>
+    /// <param name="roundTo">What the rule says; 0 for the kind's own.</param>
+    /// <param name="channels">Whether the units are channels.</param>
+    public static int Multiple(int roundTo, bool channels) => roundTo > 0 ? roundTo : channels ? DefaultChannelMultiple : 1;
 
     /// <summary>
     /// The nearest multiple of <paramref name="multiple"/> (a tie goes up), but not below the floor and never above
