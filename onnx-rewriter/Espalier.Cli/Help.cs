@@ -7,6 +7,8 @@ namespace Espalier.Cli;
 /// <summary>Help that ends with examples and the exit codes.</summary>
 internal static class Help
 {
+    private const int Width = 140;
+
     /// <summary>Adds the examples to the help of every command under <paramref name="root"/>.</summary>
     /// <param name="root">The root.</param>
     /// <param name="examples">Lines by command name.</param>
@@ -14,7 +16,10 @@ internal static class Help
     {
         // One help option serves the whole tree: it is recursive.
         var option = root.Options.OfType<HelpOption>().Single();
-        option.Action = new WithExamples((HelpAction)option.Action!, examples);
+        var help = (HelpAction)option.Action!;
+        // Where output is redirected there is no width, and lines would be as long as the longest list of choices.
+        help.MaxWidth = Math.Min(help.MaxWidth, Width);
+        option.Action = new WithExamples(help, examples);
     }
 
     private sealed class WithExamples(HelpAction inner, IReadOnlyDictionary<string, string[]> examples) : SynchronousCommandLineAction
