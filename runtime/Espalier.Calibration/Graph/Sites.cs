@@ -6,6 +6,9 @@ namespace Espalier.Calibration;
 /// <summary>Turns consumers into sites.</summary>
 internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes, long positions, List<string> notes)
 {
+    /// <summary>A size that nothing is checked against.</summary>
+    public const long Unknown = -1;
+
     private readonly Dictionary<string, Site> _sites = new(StringComparer.Ordinal);
     private readonly List<Site> _ordered = [];
     private readonly SortedDictionary<string, long> _spaced = new(StringComparer.Ordinal);
@@ -80,7 +83,7 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         long[] kernel = node.Ints("kernel_shape") ?? [.. shape.Skip(2)];
         if (kernel.Length != shape.Count - 2 || kernel.Any(k => k < 1)) return Skip(c, "its kernel is not that of its weight");
         var attributes = node.Attribute.Where(a => Window.Placing.Contains(a.Name, StringComparer.Ordinal)).OrderBy(a => a.Name, StringComparer.Ordinal).ToList();
-        if (!shapes.TryGetValue(c.Activation, out var activation) || activation.Length != shape.Count || activation[1] != channels)
+        if (!shapes.TryGetValue(c.Activation, out var activation) || activation.Length != shape.Count || (activation[1] != channels && activation[1] != Unknown))
             return Skip(c, $"'{c.Activation}' has not the shape that its weight wants");
         var window = new Window(channels, groups, kernel, attributes);
         long every = window.Spacing(activation, positions);
