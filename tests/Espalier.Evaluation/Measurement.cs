@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
@@ -97,7 +99,7 @@ internal static class Measurement
     /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
     private sealed class Remembering(IModelProbe probe) : IModelProbe
     {
-        private readonly Dictionary<string, double> _known = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, IReadOnlyList<double>> _known = new(StringComparer.Ordinal);
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
 
@@ -105,18 +107,20 @@ internal static class Measurement
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 
-        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => probe.Divergences(gated, settings);
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => Known(gated, JsonSerializer.Serialize(settings), m => probe.Divergences(m, settings));
 
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
 
-        public double Divergence(OnnxModel changed) => Known(changed, "", probe.Divergence);
+        public double Divergence(OnnxModel changed) => Known(changed, "whole", m => [probe.Divergence(m)])[0];
 
-        public double HeldOutDivergence(OnnxModel changed) => Known(changed, "held out ", probe.HeldOutDivergence);
+        public double HeldOutDivergence(OnnxModel changed) => Known(changed, "held out", m => [probe.HeldOutDivergence(m)])[0];
 
-        private double Known(OnnxModel changed, string kind, Func<OnnxModel, double> measure)
+        private IReadOnlyList<double> Known(OnnxModel changed, string kind, Func<OnnxModel, IReadOnlyList<double>> measure)
         {
-            string key = kind + Convert.ToHexString(SHA256.HashData(changed.ToBytes()));
-            return _known.TryGetValue(key, out double divergence) ? divergence : _known[key] = measure(changed);
+            string key = Hash(changed.ToBytes()) + Hash(Encoding.UTF8.GetBytes(kind));
+            return _known.TryGetValue(key, out var divergences) ? divergences : _known[key] = measure(changed);
         }
+
+        private static string Hash(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes));
     }
 }
