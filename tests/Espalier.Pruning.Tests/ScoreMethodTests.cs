@@ -31,6 +31,17 @@ public class ScoreMethodTests
         Assert.All(report.Groups, g => Assert.Equal(g.Size, g.Kept));
     }
 
+    [Theory]
+    [InlineData(7, 1.0)]
+    [InlineData(8, -1.0)]
+    [InlineData(8, double.NaN)]
+    public void What_is_no_number_from_0_on_for_every_unit_is_refused(int count, double score)
+    {
+        using var dense = Planted.Mlp(1, 8);
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Of(dense), method: (_, _) => [.. Enumerable.Repeat(score, count)]));
+        Assert.Contains($"'Rank' gave {count} scores for group 'fc1', which has 8 units", e.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>In each step the method sees zeros where units are gone; whatever it says of these, they do not come back.</summary>
     [Fact]
     public void Steps_ask_anew_with_the_weights_that_are_left()

@@ -40,16 +40,14 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     }
 
     /// <summary>Runs a rule's scoring method on a group.</summary>
-    /// <exception cref="EspalierException">The method is not there, it throws, or it gives something else than one number from 0 on per unit.</exception>
+    /// <exception cref="EspalierException">The method is not there, or it throws.</exception>
     public double[] Score(PruningPlan plan, PruneRule rule, ScoredGroup group)
     {
         string name = $"{plan.Policy}.{rule.ScoreMethod}";
         var found = Policy(plan.Policy)?.GetMethod(rule.ScoreMethod!, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [typeof(ScoredGroup)]);
         if (found is null || !typeof(IEnumerable<double>).IsAssignableFrom(found.ReturnType))
             throw new EspalierException($"{name}: there is no static method of that name from ScoredGroup to IEnumerable<double>, which [Score(Criterion.Method)] calls.");
-        double[] scores = Guarded($"Scoring method {name}", () => ((IEnumerable<double>)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [group], null)!).ToArray());
-        return scores.Length == group.Units && Array.TrueForAll(scores, s => double.IsFinite(s) && s >= 0) ? scores
-            : throw new EspalierException($"{name} gave {scores.Length} scores for group '{group.Name}', which has {group.Units} units and wants one number from 0 on for each.");
+        return Guarded($"Scoring method {name}", () => ((IEnumerable<double>)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [group], null)!).ToArray());
     }
 
     /// <inheritdoc/>

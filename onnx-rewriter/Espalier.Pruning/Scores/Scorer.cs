@@ -70,7 +70,10 @@ public static class Scorer
                 case Criterion.Method:
                     if (method is null)
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {(rule.ScoreMethod is { } name ? $"'{name}'" : "a method of the policy")}, which only the build of a project can call. Give the scores in a file.");
-                    scores[group.Id] = method(rule, ScoredGroups.Of(group, weights));
+                    double[] given = [.. method(rule, ScoredGroups.Of(group, weights))];
+                    if (given.Length != group.Size || !Array.TrueForAll(given, s => double.IsFinite(s) && s >= 0))
+                        throw new EspalierException($"'{rule.ScoreMethod}' gave {given.Length} scores for group '{group.Name}', which has {group.Size} units and wants one number from 0 on for each.");
+                    scores[group.Id] = given;
                     break;
                 case var _ when NeedsStatistics(criterion):
                     if (statistics is null)

@@ -44,7 +44,7 @@ internal static class Spectrum
     }
 
     /// <summary>Diagonal of the root of a symmetric matrix.</summary>
-    internal static double[] RootDiagonal(Matrix<double> gram)
+    private static double[] RootDiagonal(Matrix<double> gram)
     {
         int units = gram.RowCount;
         var eigen = gram.Evd(Symmetricity.Symmetric);
