@@ -26,20 +26,22 @@ public static class GraphWalk
         }
     }
 
-    /// <summary>Names that the graph's outputs need, of values that its nodes' own graphs capture too.</summary>
+    /// <summary>Names that the graph's outputs need, of values that its nodes' own graphs capture too. Nodes may be in any order: not every exporter sorts them, and ONNX Runtime takes them so.</summary>
     public static HashSet<string> Needed(this GraphProto graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
         var needed = graph.Output.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var node in graph.Node.Reverse())
+        var makers = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
+        foreach (var node in graph.Node)
+            foreach (string output in node.Output) makers[output] = node;
+        var (open, seen) = (new Queue<string>(needed), new HashSet<NodeProto>(ReferenceEqualityComparer.Instance));
+        while (open.TryDequeue(out string? name))
         {
-            if (!node.Output.Any(needed.Contains)) continue;
-            foreach (string input in node.Input) needed.Add(input);
-            foreach (var inner in node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
-            {
-                needed.UnionWith(inner.Output.Select(o => o.Name));
-                foreach (var captured in inner.Node) needed.UnionWith(captured.Input);
-            }
+            if (!makers.TryGetValue(name, out var node) || !seen.Add(node)) continue;
+            var inner = node.Subgraphs().SelectMany(g => g.WithSubgraphs()).ToList();
+            foreach (string read in node.Input.Concat(inner.SelectMany(g => g.Output.Select(o => o.Name).Concat(g.Node.SelectMany(n => n.Input)))))
+                // An optional operand that is left out has an empty name.
+                if (read.Length > 0 && needed.Add(read)) open.Enqueue(read);
         }
         return needed;
     }

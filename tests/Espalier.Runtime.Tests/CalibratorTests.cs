@@ -62,6 +62,23 @@ public class CalibratorTests
         Direct.Agree(Direct.Of(samples.SelectMany(s => Direct.Rows(s["x"], 1)).ToList()), stats.Consumers[0], covariance: true);
     }
 
+    /// <summary>Not every exporter sorts the nodes of a file, and ONNX Runtime takes them so.</summary>
+    [Fact]
+    public void The_nodes_of_a_file_may_be_in_any_order()
+    {
+        var g = new GraphBuilder();
+        var h = g.Relu(g.Linear(g.Relu(g.Linear(g.Input("x", "batch", 6), "first", 6, 10)), "second", 10, 8));
+        using var sorted = g.Output(g.Linear(h, "third", 8, 4)).Build();
+        var proto = sorted.Proto.Clone();
+        NodeProto[] nodes = [.. proto.Graph.Node.Reverse()];
+        proto.Graph.Node.Clear();
+        proto.Graph.Node.AddRange(nodes);
+        using var model = sorted.Derive(proto);
+        var samples = Samples(5, "x", 1, 6);
+        Consumer Of(OnnxModel m) => Reader(0, m, "second.weight", ConsumerKind.MatrixProduct, 1, 0, 1);
+        Assert.Equal(Run(sorted, [Of(sorted)], samples, [0]).Consumers[0].Covariance, Run(model, [Of(model)], samples, [0]).Consumers[0].Covariance);
+    }
+
     [Fact]
     public void A_large_mean_does_not_drown_a_small_variance()
     {
