@@ -77,7 +77,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         // Every stage asks for other consumers of the same dense model: its shapes are found once.
         if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
             _denseShapes = Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
-        var (dense, left) = (Sites(analysis.Model, _denseShapes), Sites(slim, Left()));
+        var (dense, left) = (Find(analysis.Model, _denseShapes), Find(slim, Left()));
         // Experts and groups of a convolution are fitted to the dense model's statistics.
         var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
             .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
@@ -93,18 +93,18 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         // Positions are those of the dense model; how many features are left the slim model's weights say.
         Dictionary<string, long[]> Left()
         {
-            var present = slim.Proto.Graph.Node.SelectMany(n => n.Output).Concat(slim.Proto.Graph.Input.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+            var present = GraphFacts.Names(slim);
             var shapes = new Dictionary<string, long[]>(StringComparer.Ordinal);
             foreach (var consumer in wanted)
             {
                 if (!present.Contains(consumer.Activation) || !_denseShapes.TryGetValue(consumer.Activation, out var shape)) continue;
                 shapes[consumer.Activation] = [.. shape];
-                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length) shapes[consumer.Activation][consumer.ActivationAxis] = Espalier.Calibration.Sites.Unknown;
+                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length) shapes[consumer.Activation][consumer.ActivationAxis] = Sites.Unknown;
             }
             return shapes;
         }
 
-        IReadOnlyList<Site> Sites(OnnxModel model, Dictionary<string, long[]> shapes)
+        IReadOnlyList<Site> Find(OnnxModel model, Dictionary<string, long[]> shapes)
         {
             var sites = new Sites(GraphFacts.WeightShapes(model), shapes, _options.PositionsPerSample, []);
             foreach (var consumer in wanted) sites.Add(consumer, false);

@@ -23,7 +23,7 @@ public class ScoreMethodTests
     }
 
     [Fact]
-    public void Groups_that_the_rule_does_not_own_or_keeps_whole_are_not_asked_for()
+    public void Groups_that_stay_whole_are_not_asked_for()
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { Prune = [Rule with { Keep = 1 }] };

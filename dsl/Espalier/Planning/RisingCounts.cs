@@ -9,24 +9,14 @@ namespace Espalier.Planning;
 /// <param name="fraction">Fraction of a population that is wished for at a t.</param>
 internal sealed class RisingCounts(IReadOnlyList<IReadOnlyList<(int Group, int Size)>> populations, Func<double, Dictionary<int, int>> at, Func<double, int, double> fraction)
 {
-    private const int BisectionSteps = 50;
-
     /// <summary>The choice; a choice is taken only after it was evaluated, but for the least.</summary>
     /// <param name="holds">Whether a choice meets the budget.</param>
     public Dictionary<int, int> Most(Func<Dictionary<int, int>, bool> holds)
     {
-        var best = at(1);
-        if (holds(best)) return best;
-        best = at(0);
-        double low = 0, high = 1;
-        for (int step = 0; step < BisectionSteps; step++)
-        {
-            double middle = (low + high) / 2;
-            var choice = at(middle);
-            if (holds(choice)) (best, low) = (choice, middle);
-            else high = middle;
-        }
-        var next = at(high);
+        var all = at(1);
+        if (holds(all)) return all;
+        var (low, high) = Bisection.Of(t => holds(at(t)));
+        var (best, next) = (at(low), at(high));
         int[] rising = [.. Enumerable.Range(0, populations.Count).Where(p => Share(p, next) > Share(p, best)).OrderBy(p => Share(p, next) - fraction(high, p))];
         foreach (int p in rising)
         {

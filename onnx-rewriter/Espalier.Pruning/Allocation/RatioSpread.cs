@@ -6,8 +6,6 @@ namespace Espalier.Pruning;
 /// <summary>A fraction for every population, all of which rise with one number in [0, 1]: at 0 nothing is wished for, at 1 everything.</summary>
 internal sealed class RatioSpread : Spread
 {
-    private const int BisectionSteps = 50;
-
     private readonly Func<double, int, double> _fraction;
     private readonly bool _exact;
 
@@ -55,13 +53,7 @@ internal sealed class RatioSpread : Spread
     {
         if (_exact) return At(ratio);
         var share = ShareOf(cost);
-        double low = 0, high = 1;
-        for (int step = 0; step < BisectionSteps; step++)
-        {
-            double middle = (low + high) / 2;
-            if (share(At(middle)) <= ratio) low = middle;
-            else high = middle;
-        }
+        var (low, high) = Bisection.Of(t => share(At(t)) <= ratio);
         var (below, above) = (At(low), At(high));
         return Math.Abs(share(above) - ratio) < Math.Abs(share(below) - ratio) ? above : below;
     }

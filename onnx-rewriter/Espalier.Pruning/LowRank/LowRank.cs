@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Planning;
 
 namespace Espalier.Pruning;
 
@@ -39,8 +40,6 @@ internal sealed record LowRankSize(int Inputs, int Outputs, double Macs, double 
 /// <summary>Factors weights: which ranks, and the factors. Last of all steps, on what pruning and compensation have left.</summary>
 internal static class LowRank
 {
-    private const int BisectionSteps = 40;
-
     /// <summary>The factors.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="analysis">The dense model.</param>
@@ -153,15 +152,7 @@ internal static class LowRank
             double least = Math.Ceiling(Cost(unit, best) / analysis.Cost.Evaluate(unit) * 1000) / 1000;
             throw new EspalierException(FormattableString.Invariant($"No ranks meet the budget of {fraction} of the dense model's {PlanResolver.CamelCase(unit)}: with rank 1 in all {targets.Count(t => LowRankTargets.IsOpen(t.Rule))} weights it is {least:0.000}. Raise the budget, let a rule take more weights, or prune units too."));
         }
-        double low = 0, high = 1;
-        for (int step = 0; step < BisectionSteps; step++)
-        {
-            double middle = (low + high) / 2;
-            var choice = At(middle);
-            if (Holds(choice)) (best, low) = (choice, middle);
-            else high = middle;
-        }
-        return best;
+        return At(Bisection.Of(t => Holds(At(t))).Holds);
     }
 
     /// <summary>The numbers of what is left of a weight, [inputs, outputs].</summary>

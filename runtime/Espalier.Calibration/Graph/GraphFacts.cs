@@ -30,6 +30,13 @@ internal static class GraphFacts
         return shapes;
     }
 
+    /// <summary>Names of all tensors of the main graph.</summary>
+    public static HashSet<string> Names(OnnxModel model)
+    {
+        var graph = model.Proto.Graph;
+        return graph.Node.SelectMany(n => n.Output).Concat(graph.Input.Select(i => i.Name)).Concat(graph.Initializer.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>Inputs that a caller must give: graph inputs without an initializer.</summary>
     public static IReadOnlyList<ValueInfoProto> Inputs(OnnxModel model)
     {

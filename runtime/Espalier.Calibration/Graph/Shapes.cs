@@ -7,8 +7,7 @@ internal static class Shapes
 {
     public static Dictionary<string, long[]> Of(OnnxModel model, IReadOnlyCollection<string> tensors, IReadOnlyDictionary<string, NamedTensor> sample, CancellationToken cancellation)
     {
-        var known = model.Proto.Graph.Node.SelectMany(n => n.Output).Concat(model.Proto.Graph.Input.Select(i => i.Name))
-            .Concat(model.Proto.Graph.Initializer.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+        var known = GraphFacts.Names(model);
         var wanted = tensors.Where(known.Contains).Order(StringComparer.Ordinal).ToList();
         if (wanted.Count == 0) return [];
         var copy = model.Proto.Clone();
