@@ -32,7 +32,7 @@ public sealed class AxisAnalysis
         foreach (var (group, consumers) in readers) group.Consumers = consumers;
         _products = new(() => [.. Consumers, .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
         Nodes = _inference.Nodes;
-        _cost = new(() => new CostBuilder(byFactor, Groups, Blocks).Build(_inference.State.Records, _builder.Parameters));
+        _cost = new(() => new CostBuilder(byFactor, Groups, Blocks, _builder.Frozen).Build(_inference.State.Records, _builder.Parameters));
         _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
@@ -65,7 +65,7 @@ public sealed class AxisAnalysis
 
     /// <summary>Cost of some of the nodes with the weights that they read, in the sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.</summary>
     public CostModel CostOf(Func<NodeInfo, bool> nodes)
-        => new CostBuilder(Groups.ToDictionary(g => g.Factor), Groups, Blocks).Build(_inference?.State.Records ?? [], _builder?.Parameters ?? [], nodes);
+        => new CostBuilder(Groups.ToDictionary(g => g.Factor), Groups, Blocks, FrozenMarks).Build(_inference?.State.Records ?? [], _builder?.Parameters ?? [], nodes);
 
     /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
     public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());

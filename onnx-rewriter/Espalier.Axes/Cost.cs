@@ -26,6 +26,9 @@ public sealed record Monomial(CostUnit Unit, double Coefficient, ImmutableArray<
 /// <param name="GroupSizes">Dense size per group number.</param>
 public sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArray<int> GroupSizes)
 {
+    /// <summary>Operators whose multiply-accumulates are not known, each with the reason: the figures are without them, or without the axis that is not known.</summary>
+    public ImmutableArray<string> UnknownMacs { get; init; } = [];
+
     /// <summary>Evaluates the cost.</summary>
     /// <param name="unit">What to count.</param>
     /// <param name="size">Size of a group by number; null for the dense model.</param>

@@ -5,9 +5,15 @@ using Espalier.Onnx;
 namespace Espalier.Axes;
 
 /// <summary>Writes the cost of every operator as a product of terms, expanded into monomials in the sizes of prunable groups.</summary>
-internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks)
+internal sealed class CostBuilder(
+    IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks, IReadOnlyDictionary<Factor, Mark> frozen)
 {
+    // One operator's cost: more products of groups than this are not written out.
+    private const int MaxMonomials = 1 << 20;
+
     private readonly Dictionary<Key, Monomial> _monomials = [];
+    private readonly Dictionary<Term, List<(double, int[])>> _expanded = new(ReferenceEqualityComparer.Instance);
+    private readonly SortedDictionary<int, string> _unknown = [];
 
     /// <summary>What like monomials have in common; ordered by unit, sublayer, kind, then groups.</summary>
     private readonly record struct Key(CostUnit Unit, int Sublayer, bool Convolution, ImmutableArray<int> Groups) : IComparable<Key>
@@ -37,8 +43,15 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
             foreach (int node in block.Nodes) sublayerOf[node] = block.Id;
 
         foreach (var record in records.Where(r => nodes is null || nodes(r.Info)))
+        {
+            if (record.Unpriced is { } unpriced) _unknown[record.Info.Ordinal] = unpriced;
             foreach (var product in record.Macs)
-                Add(CostUnit.Macs, 1, product, sublayerOf.GetValueOrDefault(record.Info.Ordinal, -1), record.IsConvolution);
+            {
+                if (Unknown(product) is { } size) _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: {size}");
+                else if (!Add(CostUnit.Macs, 1, product, sublayerOf.GetValueOrDefault(record.Info.Ordinal, -1), record.IsConvolution))
+                    _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: its cost has more than {MaxMonomials} parts, one for every product of groups");
+            }
+        }
         var readers = records.SelectMany(r => r.Inputs.OfType<TensorState>().Distinct().Select(i => (i, r.Info.Ordinal))).ToLookup(p => p.i, p => p.Ordinal);
         var wanted = nodes is null ? null : records.Where(r => nodes(r.Info)).SelectMany(r => r.Inputs).OfType<TensorState>().Select(i => i.Source ?? i).ToHashSet();
         foreach (var tensor in parameters)
@@ -51,16 +64,30 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
             Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
             if (tensor.Data is not null) Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
         }
-        return new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]);
+        return new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]) { UnknownMacs = [.. _unknown.Values] };
+    }
+
+    /// <summary>Why the size of an axis is not known, not even nominally; null where it is.</summary>
+    private string? Unknown(IEnumerable<Term> product)
+    {
+        foreach (var leaf in product.Where(t => t.Nominal is null).SelectMany(t => t.Leaves))
+            if (leaf.Size is null && leaf.Nominal is null)
+                return $"it computes over an axis of unknown size, after {frozen.GetValueOrDefault(leaf)?.Reason ?? "an operator without a rule"}";
+        return null;
     }
 
     /// <summary>Several elements to a byte count as parts of it. What no width is known of (strings, newer types) counts nothing: a number would be made up.</summary>
     private static double ElementBytes(int type) => ElementTypes.Bits((TensorProto.Types.DataType)type) / 8.0;
 
-    private void Add(CostUnit unit, double coefficient, IEnumerable<Term> factors, int sublayer, bool convolution)
+    private bool Add(CostUnit unit, double coefficient, IEnumerable<Term> factors, int sublayer, bool convolution)
     {
         var sum = new List<(double Coefficient, int[] Groups)> { (coefficient, []) };
-        foreach (var factor in factors) sum = Times(sum, Expand(factor));
+        foreach (var factor in factors)
+        {
+            var parts = Expand(factor);
+            if ((long)sum.Count * parts.Count > MaxMonomials) return false;
+            sum = Times(sum, parts);
+        }
         foreach (var (c, ids) in sum)
         {
             if (c == 0) continue;
@@ -69,6 +96,7 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
             var key = new Key(unit, sublayer, convolution, sorted);
             _monomials[key] = _monomials.TryGetValue(key, out var old) ? old with { Coefficient = old.Coefficient + c } : new(unit, c, sorted, sublayer, padded);
         }
+        return true;
     }
 
     private static List<(double, int[])> Times(List<(double, int[])> a, List<(double, int[])> b)
@@ -76,17 +104,14 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
 
     private List<(double, int[])> Expand(Term term)
     {
-        switch (term.Head)
-        {
-            case FactorTerm leaf:
-                return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen ? [(1, [group.Id])] : [(term.NominalSize, [])];
-            case SumTerm sum:
-                // Segments that no group can change are one constant.
-                var parts = sum.Parts.SelectMany(Expand).ToList();
-                return [.. parts.Where(p => p.Item2.Length > 0), (parts.Where(p => p.Item2.Length == 0).Sum(p => p.Item1), [])];
-            case ProductTerm product:
-                return product.Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => Times(a, Expand(p)));
-            default: return [];
-        }
+        var head = term.Head;
+        if (head is FactorTerm leaf)
+            return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen ? [(1, [group.Id])] : [(leaf.Nominal ?? 1, [])];
+        // A definition may be used many times; like products are one.
+        if (_expanded.TryGetValue(head, out var known)) return known;
+        var parts = head is SumTerm sum ? sum.Parts.SelectMany(Expand)
+            : ((ProductTerm)head).Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => a.Count > MaxMonomials ? a : Times(a, Expand(p)));
+        return _expanded[head] = [.. parts.Select(p => (p.Item1, Groups: p.Item2.Order().ToImmutableArray()))
+            .GroupBy(p => string.Join(' ', p.Groups), StringComparer.Ordinal).Select(g => (g.Sum(p => p.Item1), g.First().Groups.ToArray()))];
     }
 }

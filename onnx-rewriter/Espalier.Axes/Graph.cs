@@ -74,8 +74,10 @@ internal enum ZeroRule
     Never,
     /// <summary>f(0) = 0 of the first operand; the others do not matter (Relu, Transpose, Div).</summary>
     First,
-    /// <summary>Zero where every operand that has the position is (Add, Concat).</summary>
+    /// <summary>Zero where every operand is (Add).</summary>
     All,
+    /// <summary>Every operand has positions of its own: zero where each that has the unit is (Concat).</summary>
+    Parts,
     /// <summary>Zero where one operand is (Mul, MatMul).</summary>
     Any,
     /// <summary>Zero where the second operand and the third, if there is one, are (scale and bias of a normalisation).</summary>
@@ -87,9 +89,11 @@ internal enum ZeroRule
 }
 
 /// <summary>A node with its operands, after its rule was applied.</summary>
-internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
+internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs, long opset)
 {
     public NodeInfo Info { get; } = info;
+    /// <summary>Version of the operator set that the node is of.</summary>
+    public long Opset { get; } = opset;
     public TensorState?[] Inputs { get; } = inputs;
     public TensorState[] Outputs { get; set; } = [];
     public ZeroRule Zero { get; set; } = ZeroRule.Never;
@@ -107,6 +111,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs)
     public Contraction? Contraction { get; set; }
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
     public List<Term[]> Macs { get; } = [];
+    /// <summary>Why its multiply-accumulates are not known; null where <see cref="Macs"/> has them, or it has none.</summary>
+    public string? Unpriced { get; set; }
     public bool IsConvolution { get; set; }
     /// <summary>The product is scaled or goes through an activation: nothing can be added to it from outside.</summary>
     public bool IsFused { get; set; }
@@ -159,13 +165,18 @@ internal sealed record SizeUse(NodeInfo Node, int Input, SizeTensor Value, Term?
 /// <summary>An integer attribute that is the size of a term.</summary>
 internal sealed record AttributeUse(NodeInfo Node, string Attribute, int Index, Term Term, Term? From = null);
 
-/// <summary>A constant list of positions that is written anew: the positions, among those of an axis that stay, of what stays of the result.</summary>
-/// <param name="Node">The node that reads it.</param>
+/// <summary>Constant positions that are written anew: the positions, among those of an axis that stay, of what stays of the other side.</summary>
+/// <param name="Node">The node that reads them.</param>
 /// <param name="Input">Index of the operand.</param>
+/// <param name="Lists">One list, or the lists of which a grid of positions is made, one per axis of the operand.</param>
+/// <param name="Order">Per coordinate of a position in a grid, its list; null where the operand is a plain list.</param>
+internal sealed record IndexUse(NodeInfo Node, int Input, IndexList[] Lists, int[]? Order = null);
+
+/// <summary>Positions along an axis.</summary>
 /// <param name="Indices">The list in the dense model.</param>
 /// <param name="Axis">The axis that is indexed.</param>
-/// <param name="Result">The axis of the result, one position for each index.</param>
-internal sealed record IndexUse(NodeInfo Node, int Input, long[] Indices, Term Axis, Term Result);
+/// <param name="Result">The axis on the other side, one position for each index.</param>
+internal sealed record IndexList(long[] Indices, Term Axis, Term Result);
 
 /// <summary>A number that an operator takes from the size of an axis unless an attribute gives it: written down when the axis is pruned.</summary>
 internal sealed record ScaleUse(NodeInfo Node, string Attribute, float Value, Term Term);

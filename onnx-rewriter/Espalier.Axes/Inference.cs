@@ -108,7 +108,8 @@ internal sealed class Inference
     {
         var info = new NodeInfo(_ordinal++, node, scope.Id);
         Nodes.Add(info);
-        var record = new NodeRecord(info, [.. node.Input.Select(name => name.Length == 0 ? null : scope.Find(name) ?? Add(scope, name))]);
+        var record = new NodeRecord(info, [.. node.Input.Select(name => name.Length == 0 ? null : scope.Find(name) ?? Add(scope, name))],
+            _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
         _views.Vectors(record);
         _views.Tables(record);
         State.Records.Add(record);
@@ -118,8 +119,9 @@ internal sealed class Inference
             tensor.Producer = info.Ordinal;
             return tensor;
         })];
-        var context = new NodeContext(State, record, _opsets.GetValueOrDefault(node.Domain == "ai.onnx" ? "" : node.Domain, 1));
+        var context = new NodeContext(State, record);
         Apply(context, scope);
+        Bound(context);
         if (record.Contraction is { } product) MarkProduced(record, product);
         for (int k = 0; k < record.Outputs.Length; k++)
         {
@@ -130,6 +132,27 @@ internal sealed class Inference
             Annotate(output);
         }
         Pin(record);
+    }
+
+    /// <summary>Axes whose terms grow beyond what can be followed stay whole, and count as one.</summary>
+    private void Bound(NodeContext context)
+    {
+        foreach (var output in context.Record.Outputs)
+        {
+            if (output.Terms is not { } terms) continue;
+            if (terms.Length > OnnxLimits.Default.Rank)
+            {
+                context.Barrier($"its result has {terms.Length} axes, and more than {OnnxLimits.Default.Rank} are not followed");
+                return;
+            }
+            for (int k = 0; k < terms.Length; k++)
+            {
+                if (terms[k].Levels <= Term.MaxLevels) continue;
+                const string TooLong = "the structure of this axis is too long to be followed";
+                context.Freeze(terms[k], TooLong);
+                terms[k] = context.Constant(terms[k].Size, TooLong, terms[k].Nominal);
+            }
+        }
     }
 
     /// <summary>The free axes of a weight that is contracted are units of a layer.</summary>
@@ -175,6 +198,8 @@ internal sealed class Inference
             ?? (OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
             : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known");
         context.Barrier(reason);
+        if (OperatorTable.BarrierOf(node.Domain, node.OpType) is null || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
+            context.Record.Unpriced = $"{context.Info}: {reason}";
         foreach (var output in context.Record.Outputs)
         {
             if (!_types.TryGetValue(output.Name, out var type)) continue;

@@ -114,11 +114,13 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         {
             if (context.Input(k + 2)?.Terms is not { } terms) return false;
             // A dynamic axis may be another in every iteration, until the body is seen to give it back.
-            inner[k + 2] = [.. terms.Select(t => t.Size is null ? state.Unifier.Fresh(null, null, t.NominalSize) : t)];
+            inner[k + 2] = [.. terms.Select(t => t.Size is null ? state.Unifier.Fresh(null, null, t.Nominal) : t)];
         }
         int first = state.Records.Count;
         var bodyScope = enter(body, scope, inner);
         if (context.Input(0)?.Value?.Numbers is [var trips] && trips > 1) Repeat(first, state.Unifier.Fresh(trips));
+        else if (context.Input(0)?.Value?.Numbers is null && state.Records.Skip(first).Any(r => r.Macs.Count > 0))
+            context.Record.Unpriced = $"{context.Info}: how often its body runs is known only at run time";
         var links = context.Record.Body = new(state.Records.Count);
         context.FreezeAll(context.Input(0), "a trip count");
         context.FreezeAll(context.Input(1), "a condition");
@@ -189,6 +191,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
     private static void Opaque(NodeContext context, Scope scope, string reason)
     {
         context.Barrier(reason);
+        context.Record.Unpriced = $"{context.Info}: {reason}";
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var graph in context.Node.Subgraphs().SelectMany(g => g.WithSubgraphs()))
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text;
 
 namespace Espalier.Axes;
 
@@ -21,6 +22,8 @@ public sealed class Factor
     internal bool IsProduced { get; set; }
     internal Factor? Parent { get; set; }
     internal Term? Definition { get; set; }
+    /// <summary>Levels of sums and products above it, in all definitions that it is in. Kept of factors that are not refined.</summary>
+    internal int Depth { get; set; }
 
     /// <summary>The representative of everything that was unified with this factor.</summary>
     internal Factor Root
@@ -39,6 +42,9 @@ public sealed class Factor
 /// <remarks>Terms are immutable; what they mean grows more precise as their factors are unified and refined.</remarks>
 public abstract class Term
 {
+    /// <summary>Most segments of one axis, and most levels of sums and products inside each other: what has more is not followed.</summary>
+    internal const int MaxParts = 1 << 14, MaxLevels = 64;
+
     /// <summary>The axis of size 1: the empty product.</summary>
     public static Term One { get; } = new ProductTerm([]);
 
@@ -82,43 +88,44 @@ public abstract class Term
         }
     }
 
-    /// <summary>The size; null where it depends on a dynamic dimension. An empty concatenation has size 0.</summary>
-    public long? Size
+    // A size that is known once does not change.
+    private long? _size;
+
+    /// <summary>
+    /// The size; null where it depends on a dynamic dimension, or is more than 2⁶³. An empty concatenation has size 0.
+    /// </summary>
+    public long? Size => _size ??= SizeWith(false);
+
+    /// <summary>
+    /// The size with every dynamic dimension at its nominal size: what costs are stated for. Null where a dimension has none, because
+    /// nothing says how large it is.
+    /// </summary>
+    internal long? Nominal => _size ?? SizeWith(true);
+
+    private long? SizeWith(bool nominal)
     {
-        get
+        var term = this;
+        while (term is FactorTerm { Factor: var factor })
         {
-            switch (Head)
-            {
-                case FactorTerm leaf: return leaf.Factor.Size;
-                case SumTerm sum:
-                    long total = 0;
-                    foreach (var part in sum.Parts)
-                    {
-                        if (part.Size is not { } size) return null;
-                        total = checked(total + size);
-                    }
-                    return total;
-                case ProductTerm product:
-                    long all = 1;
-                    foreach (var part in product.Parts)
-                    {
-                        if (part.Size is not { } size) return null;
-                        all = checked(all * size);
-                    }
-                    return all;
-                default: return null;
-            }
+            var root = factor.Root;
+            // Also where it is refined: shared parts of a definition would be visited once for every use.
+            if (root.Size is { } known) return known;
+            if (root.Definition is null || (nominal && root.Nominal is not null)) return nominal ? root.Nominal : null;
+            term = root.Definition;
         }
+        var parts = term is SumTerm sum ? sum.Parts : ((ProductTerm)term).Parts;
+        Int128 total = term is SumTerm ? 0 : 1;
+        foreach (var part in parts)
+        {
+            if ((nominal ? part.Nominal : part.Size) is not { } size) return null;
+            total = term is SumTerm ? total + size : total * size;
+            if (total > long.MaxValue) return null;
+        }
+        return (long)total;
     }
 
-    /// <summary>The size with every dynamic dimension at its nominal size: what costs are stated for.</summary>
-    internal long NominalSize => Head switch
-    {
-        FactorTerm leaf => leaf.Factor.Size ?? leaf.Factor.Nominal ?? 1,
-        SumTerm sum => sum.Parts.Sum(p => p.NominalSize),
-        ProductTerm product => product.Parts.Aggregate(1L, (a, p) => a * p.NominalSize),
-        _ => 1,
-    };
+    /// <summary>Levels of sums and products in the term as it is written, definitions of factors aside.</summary>
+    internal virtual int Levels => 0;
 
     /// <summary>True where the term is the axis of size 1, however it is written.</summary>
     internal bool IsOne => Head is ProductTerm { Parts: [] } || Size == 1;
@@ -146,19 +153,21 @@ public abstract class Term
         {
             if (Head is var head && head != this) return head.Leaves;
             if (_leaves is { } known && Array.TrueForAll(known, f => f.Parent is null && f.Definition is null)) return known;
-            var seen = new HashSet<Factor>();
             var leaves = new List<Factor>();
-            Collect(this, seen, leaves);
+            Collect(this, [], new(ReferenceEqualityComparer.Instance), leaves);
             return _leaves = [.. leaves];
 
-            static void Collect(Term term, HashSet<Factor> seen, List<Factor> leaves)
+            // A definition that is used twice has the same leaves.
+            static void Collect(Term term, HashSet<Factor> seen, HashSet<Term> walked, List<Factor> leaves)
             {
-                switch (term.Head)
+                var head = term.Head;
+                if (head is FactorTerm leaf)
                 {
-                    case FactorTerm leaf: if (seen.Add(leaf.Factor)) leaves.Add(leaf.Factor); break;
-                    case SumTerm sum: foreach (var part in sum.Parts) Collect(part, seen, leaves); break;
-                    case ProductTerm product: foreach (var part in product.Parts) Collect(part, seen, leaves); break;
+                    if (seen.Add(leaf.Factor)) leaves.Add(leaf.Factor);
+                    return;
                 }
+                if (term is FactorTerm && !walked.Add(head)) return;
+                foreach (var part in head is SumTerm sum ? sum.Parts : ((ProductTerm)head).Parts) Collect(part, seen, walked, leaves);
             }
         }
     }
@@ -243,21 +252,36 @@ public abstract class Term
     /// <summary>The term in the design's notation, e.g. <c>f3[12]·f4[64]</c>.</summary>
     public override string ToString()
     {
-        return Write(this, false);
+        const int Longest = 400;
+        var text = new StringBuilder();
+        Write(this, false);
+        return text.Length > Longest ? text.ToString(0, Longest) + "…" : text.ToString();
 
-        static string Write(Term term, bool inProduct)
+        void Write(Term term, bool inProduct)
         {
+            if (text.Length > Longest) return;
             switch (term.Head)
             {
                 case FactorTerm { Factor: var f }:
-                    return "f" + f.Id.ToString(CultureInfo.InvariantCulture) + "["
-                        + (f.Size?.ToString(CultureInfo.InvariantCulture) ?? f.DimensionName ?? "?") + "]";
+                    text.Append('f').Append(CultureInfo.InvariantCulture, $"{f.Id}").Append('[')
+                        .Append(f.Size?.ToString(CultureInfo.InvariantCulture) ?? f.DimensionName ?? "?").Append(']');
+                    break;
                 case SumTerm sum:
-                    string text = string.Join(" + ", sum.Parts.Select(p => Write(p, false)));
-                    return inProduct ? $"({text})" : text;
-                case ProductTerm { Parts: [] }: return "1";
-                case ProductTerm product: return string.Join("·", product.Parts.Select(p => Write(p, true)));
-                default: return "?";
+                    if (inProduct) text.Append('(');
+                    Join(sum.Parts, " + ", false);
+                    if (inProduct) text.Append(')');
+                    break;
+                case ProductTerm { Parts: [] }: text.Append('1'); break;
+                case ProductTerm product: Join(product.Parts, "·", true); break;
+            }
+        }
+
+        void Join(ImmutableArray<Term> parts, string between, bool inProduct)
+        {
+            for (int k = 0; k < parts.Length && text.Length <= Longest; k++)
+            {
+                if (k > 0) text.Append(between);
+                Write(parts[k], inProduct);
             }
         }
     }
@@ -271,9 +295,11 @@ internal sealed class FactorTerm(Factor factor) : Term
 internal sealed class SumTerm(ImmutableArray<Term> parts) : Term
 {
     public ImmutableArray<Term> Parts { get; } = parts;
+    internal override int Levels { get; } = 1 + (parts.Max(p => (int?)p.Levels) ?? 0);
 }
 
 internal sealed class ProductTerm(ImmutableArray<Term> parts) : Term
 {
     public ImmutableArray<Term> Parts { get; } = parts;
+    internal override int Levels { get; } = 1 + (parts.Max(p => (int?)p.Levels) ?? 0);
 }

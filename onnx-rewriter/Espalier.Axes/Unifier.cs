@@ -35,6 +35,7 @@ internal sealed class Unifier
         root.DimensionName ??= child.DimensionName;
         root.Nominal ??= child.Nominal;
         root.IsProduced |= child.IsProduced;
+        root.Depth = Math.Max(root.Depth, child.Depth);
         child.Parent = root;
         return true;
     }
@@ -57,13 +58,8 @@ internal sealed class Unifier
             {
                 // One unknown in a product of known size can be solved for; more leave the structure of the axis unknown.
                 if (dynamic.Count != 1 || term.Head is not ProductTerm product) return false;
-                long known = 1;
-                foreach (var part in product.Parts)
-                {
-                    if (part.Size is { } s) known *= s;
-                    else if (part.Head is not FactorTerm) return false;
-                }
-                if (size % known != 0 || product.Parts.Count(p => p.Size is null) != 1) return false;
+                if (product.Parts.Any(p => p.Size is null && p.Head is not FactorTerm) || product.Parts.Count(p => p.Size is null) != 1) return false;
+                if (Term.Product(product.Parts.Where(p => p.Size is not null)).Size is not (> 0 and var known) || size % known != 0) return false;
                 dynamic[0].Size = size / known;
             }
         }
@@ -71,8 +67,35 @@ internal sealed class Unifier
         {
             return true; // A dynamic dimension may be 1 here; it stays what it is elsewhere.
         }
+        if (!Deepen(factor, term)) return false;
+        factor.Nominal = term.Nominal ?? factor.Nominal;
         factor.Definition = term;
         if (factor.IsProduced) MarkProduced(term);
+        return true;
+    }
+
+    /// <summary>
+    /// Notes how deep the leaves of a definition lie. False where sums and products would lie in each other so deep that walks over them
+    /// would no longer be bounded.
+    /// </summary>
+    private static bool Deepen(Factor factor, Term term)
+    {
+        const int MaxDepth = 1000, MaxWalk = 1 << 17;
+        var levels = new Dictionary<Term, int>(ReferenceEqualityComparer.Instance);
+        var deepest = new Dictionary<Factor, int>();
+        var open = new Stack<(Term, int)>([(term, factor.Depth + 1)]);
+        for (int walked = 0; open.TryPop(out var top); walked++)
+        {
+            var (head, depth) = (top.Item1.Head, top.Item2);
+            if (depth > MaxDepth || walked > MaxWalk) return false;
+            if (head is FactorTerm leaf) deepest[leaf.Factor] = Math.Max(deepest.GetValueOrDefault(leaf.Factor), depth);
+            else if (levels.GetValueOrDefault(head) < depth)
+            {
+                levels[head] = depth;
+                foreach (var part in head is SumTerm sum ? sum.Parts : ((ProductTerm)head).Parts) open.Push((part, depth + 1));
+            }
+        }
+        foreach (var (leaf, depth) in deepest) leaf.Depth = Math.Max(leaf.Depth, depth);
         return true;
     }
 
@@ -147,8 +170,7 @@ internal sealed class Unifier
         {
             case FactorTerm leaf:
                 var (first, second) = (Fresh(at), Fresh(size - at));
-                leaf.Factor.Definition = Term.Sum(first, second);
-                return (first, second);
+                return Define(leaf.Factor, Term.Sum(first, second)) ? (first, second) : null;
             case SumTerm sum:
                 long offset = 0;
                 for (int k = 0; k < sum.Parts.Length; k++)
@@ -175,6 +197,25 @@ internal sealed class Unifier
         }
 
         static Term Times(Term major, Term rest) => major.Size == 0 ? Empty : Term.Product(major, rest);
+    }
+
+    /// <summary>The axis as consecutive parts of the given sizes; null where the structure is unknown at a boundary.</summary>
+    public Term[]? Partition(Term term, IReadOnlyList<long> sizes)
+    {
+        // At once, where nothing is known of the axis: one definition, not one inside of the other.
+        if (term.Head is FactorTerm { Factor: { Size: { } size } factor } && sizes.Count > 1 && sizes.All(s => s > 0) && sizes.Sum() == size)
+        {
+            Term[] parts = [.. sizes.Select(s => Fresh(s))];
+            return Define(factor, Term.Sum(parts)) ? parts : null;
+        }
+        var cut = new Term[sizes.Count];
+        var rest = term;
+        for (int k = 0; k < cut.Length; k++)
+        {
+            if (Cut(rest, sizes[k]) is not var (head, tail)) return null;
+            (cut[k], rest) = (head, tail);
+        }
+        return cut;
     }
 
     /// <summary>The axis of size 0.</summary>
@@ -272,7 +313,7 @@ internal sealed class Unifier
         }
 
         static long? Alone(List<Term> parts)
-            => parts.Count(t => t.Size is null) == 1 ? parts.Aggregate(1L, (a, t) => checked(a * (t.Size ?? 1))) : null;
+            => parts.Count(t => t.Size is null) == 1 ? Term.Product(parts.Where(t => t.Size is not null)).Size : null;
 
         static void Drop(List<Term> list, bool last) => list.RemoveAt(last ? list.Count - 1 : 0);
 
@@ -295,9 +336,7 @@ internal sealed class Unifier
         {
             case FactorTerm leaf:
                 var (major, minor) = (Fresh(size / minorSize), Fresh(minorSize));
-                leaf.Factor.Definition = Term.Product(major, minor);
-                if (leaf.Factor.IsProduced) MarkProduced(leaf.Factor.Definition);
-                return (major, minor);
+                return Define(leaf.Factor, Term.Product(major, minor)) ? (major, minor) : null;
             case SumTerm sum:
                 Term? common = null;
                 var majors = new List<Term>();

@@ -95,7 +95,7 @@ internal sealed class ZeroAnalysis
                 if (!operands.Any(o => IsZeroAt(_state, record, o, Term.Of(leaf), null)))
                     _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal, OfMasking: true));
         }
-        foreach (int pole in record.Poles)
+        foreach (int pole in IsOfConstants(record) ? [] : record.Poles)
         {
             if (record.Inputs.ElementAtOrDefault(pole) is not { Point: null } tensor) continue;
             foreach (var leaf in tensor.Zero)
@@ -132,7 +132,7 @@ internal sealed class ZeroAnalysis
 
     /// <summary>A concatenation is zero where each part is.</summary>
     private static bool AreParts(InferenceState state, NodeRecord record, int axis, ZeroPoint? point, ZeroRule rule)
-        => rule == ZeroRule.All && record.Info.Proto is { OpType: "Concat", Domain: "" or "ai.onnx" }
+        => rule == ZeroRule.Parts && record.ZeroOperands is null
             && Enumerable.Range(0, record.Inputs.Length).All(k => record.Inputs[k] is { Terms: { } terms } && axis < terms.Length && IsZeroAt(state, record, k, terms[axis], point));
 
     /// <summary>Whether a result is zero at the removed units of a factor, or of every factor of an axis (false then says nothing).</summary>
@@ -141,15 +141,17 @@ internal sealed class ZeroAnalysis
         bool isFactor = factor.Head is FactorTerm;
         if (isFactor && record.ZeroTerms.Any(t => Has(t, factor)) && (point is null || record.Fill is not null)
             && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || Zero(0))) return true;
+        // Weights divided by their own norm: what has no value where a removed unit is zero is zero, by the definition of masking.
+        if (IsOfConstants(record) && record.Poles.Any(Zero)) return true;
         IEnumerable<int> operands = chosen ?? Enumerable.Range(0, record.Inputs.Length);
         switch (rule)
         {
             case ZeroRule.First: return Zero(0);
             case ZeroRule.Any: return operands.Any(Zero);
-            case ZeroRule.All when record.Info.Proto.OpType is "Concat" or "QLinearConcat":
+            case ZeroRule.Parts:
                 if (!isFactor) return false;
                 // Operands without the factor have no position in its units.
-                return operands.All(k => record.Inputs[k] is not { } part || !Carries(part, factor) || Zero(k));
+                return operands.All(k => record.Inputs.ElementAtOrDefault(k) is not { } part || !Carries(part, factor) || Zero(k));
             case ZeroRule.All:
             case ZeroRule.Affine:
                 return operands.All(k => record.Inputs.ElementAtOrDefault(k) is null || Zero(k));
@@ -176,6 +178,9 @@ internal sealed class ZeroAnalysis
             : ZeroDemands.Moved(record)?.Contains(operand) == true ? moved : null;
         return Equals(tensor.Point, expected);
     }
+
+    /// <summary>Nothing but weights goes in.</summary>
+    private static bool IsOfConstants(NodeRecord record) => record.Poles.Length > 0 && Array.TrueForAll(record.Inputs, i => i is null or { IsConstant: true });
 
     private static bool Carries(TensorState tensor, Term factor) => tensor.Terms?.Any(t => Has(t, factor)) == true;
 

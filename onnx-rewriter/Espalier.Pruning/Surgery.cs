@@ -90,6 +90,8 @@ internal sealed class SlimSizes(Dictionary<Factor, ImmutableArray<int>> kept)
 {
     public long? Size(Factor factor) => kept.TryGetValue(factor, out var units) ? units.Length : factor.Size;
 
+    public bool Prunes(Factor factor) => kept.ContainsKey(factor);
+
     public bool Touches(Term term) => kept.Count > 0 && term.Leaves.Any(kept.ContainsKey);
 
     public int[] KeptIndices(Term term) => term.KeptIndices(f => kept.TryGetValue(f, out var units) ? units : null);

@@ -54,12 +54,19 @@ internal sealed class EditableGraph
 
     public void AddInitializer(int scope, TensorProto tensor) => _scopes[scope].Initializer.Add(tensor);
 
-    /// <summary>Adds a list of integers under a name like the one given; a scalar where the rank is 0.</summary>
+    /// <summary>Adds a list of integers under a name like the one given.</summary>
     /// <returns>Its name.</returns>
-    public string AddLongs(int scope, string stem, long[] values, int rank = 1, TensorProto.Types.DataType type = TensorProto.Types.DataType.Int64)
+    public string AddLongs(int scope, string stem, long[] values, TensorProto.Types.DataType type = TensorProto.Types.DataType.Int64)
+        => AddNumbers(scope, stem, values, [values.Length], type);
+
+    /// <summary>Adds whole numbers of any shape and type.</summary>
+    /// <returns>The tensor's name.</returns>
+    public string AddNumbers(int scope, string stem, long[] values, int[] dims, TensorProto.Types.DataType type)
     {
         string name = FreshName(stem);
-        AddInitializer(scope, Analysis.Model.NewTensor(name, type, rank == 0 ? [] : [values.LongLength], TensorContent.FromLongs(type, values)));
+        var payload = Onnx.ElementTypes.IsInteger(type) ? TensorContent.FromLongs(type, values)
+            : TensorContent.FromFloats(type, [.. values.Select(v => (float)v)]);
+        AddInitializer(scope, Analysis.Model.NewTensor(name, type, [.. dims.Select(d => (long)d)], payload));
         return name;
     }
 

@@ -11,16 +11,31 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         foreach (var uses in graph.Analysis.State!.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
         foreach (var use in graph.Analysis.State.SizeUses) ApplyOperand(use);
-        foreach (var use in graph.Analysis.State.IndexUses.Where(u => slim.Touches(u.Axis))) ApplyIndex(use);
+        foreach (var use in graph.Analysis.State.IndexUses.Where(u => u.Lists.Any(l => slim.Touches(l.Axis)))) ApplyIndex(use);
         foreach (var use in graph.Analysis.State.ScaleUses.Where(u => slim.Touches(u.Term))) ApplyScale(use);
     }
 
     private void ApplyIndex(IndexUse use)
     {
-        var place = slim.KeptIndices(use.Axis).Select((index, k) => (index, k)).ToDictionary(p => (long)p.index, p => (long)p.k);
-        long[] indices = [.. slim.KeptIndices(use.Result).Select(k => place[use.Indices[k]])];
+        var lists = use.Lists.Select(Restated).ToArray();
+        var (positions, dims) = use.Order is { } order ? Grid(lists, order) : (lists[0], [lists[0].Length]);
         var type = (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
-        graph.Node(use.Node.Ordinal).Input[use.Input] = graph.AddLongs(use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index", indices, type: type);
+        graph.Node(use.Node.Ordinal).Input[use.Input] = graph.AddNumbers(
+            use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index", positions, dims, type);
+    }
+
+    private long[] Restated(IndexList list)
+    {
+        var place = slim.KeptIndices(list.Axis).Select((index, k) => (index, k)).ToDictionary(p => (long)p.index, p => (long)p.k);
+        return [.. slim.KeptIndices(list.Result).Select(k => place[list.Indices[k]])];
+    }
+
+    /// <summary>All positions of a grid, each with one coordinate per list.</summary>
+    private static (long[] Positions, int[] Dims) Grid(long[][] lists, int[] order)
+    {
+        IEnumerable<long[]> places = [[]];
+        foreach (var list in lists) places = places.SelectMany(_ => list, (place, p) => (long[])[.. place, p]);
+        return ([.. places.SelectMany(place => order.Select(along => place[along]))], [.. lists.Select(l => l.Length), order.Length]);
     }
 
     private void ApplyScale(ScaleUse use)
@@ -66,7 +81,9 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
             }
             else if (use.Required[k] is { } term)
             {
-                bool moved = slim.Touches(term) || (use.From?[k] is { } axis && slim.Touches(axis)) || before is null || !before.Equals(after);
+                // A value that is computed from nothing that shrinks is right as it was, whatever it is.
+                bool moved = slim.Touches(term) || (use.From?[k] is { } axis && slim.Touches(axis))
+                    || (elements[k]?.Leaves.Any(slim.Prunes) == true && (before is null || !before.Equals(after)));
                 // What pruning does not move is right as the graph computes it, also where the term is only known to have that size.
                 needed[k] = moved ? slim.Of(term) : after;
                 restate |= moved && !needed[k]!.Equals(after);
@@ -93,34 +110,45 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         }
         if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1)) numbers[Array.IndexOf(numbers, null)] = -1;
         string name;
-        if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Rank, type);
+        if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Dims, type);
         else name = Computed(use, needed, computed, numbers, type);
         while (node.Input.Count <= use.Input) node.Input.Add("");
         node.Input[use.Input] = name;
         if (absent && node.OpType == "Split" && node.Attribute.FirstOrDefault(a => a.Name == "num_outputs") is { } count) node.Attribute.Remove(count);
     }
 
-    private string Constant(SizeUse use, long[] values, int rank, DataType type)
-        => graph.AddLongs(use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size", values, rank, type);
+    private string Constant(SizeUse use, long[] values, int[] dims, DataType type)
+        => graph.AddNumbers(use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_size", values, dims, type);
+
+    private string Vector(SizeUse use, params long[] values) => Constant(use, values, [values.Length], DataType.Int64);
 
     /// <summary>Sizes that depend on dynamic dimensions are what the graph computes, where that is still right, and else computed from the shape of an operand.</summary>
     private string Computed(SizeUse use, Polynomial?[] needed, bool[] computed, long?[] numbers, DataType type)
     {
         var parts = new List<string>();
+        string? source = null;
         for (int k = 0; k < needed.Length; k++)
         {
-            if (numbers[k] is { } number) parts.Add(Constant(use, [number], 1, DataType.Int64));
+            if (numbers[k] is { } number) parts.Add(Vector(use, number));
             else if (computed[k])
             {
                 // Right for any size, or in the slim model too: what the graph computes.
-                string index = Constant(use, [k], 1, DataType.Int64);
-                parts.Add(Emit(use, "Gather", [use.Node.Proto.Input[use.Input], index]));
+                source ??= Flat(use, type);
+                parts.Add(Emit(use, "Gather", [source, Vector(use, k)]));
             }
             else parts.Add(Sum(use, needed[k]!));
         }
         string all = parts.Count == 1 ? parts[0] : Emit(use, "Concat", parts, ("axis", 0));
-        if (use.Value.Rank == 0) all = Emit(use, "Reshape", [all, Constant(use, [], 1, DataType.Int64)]);
+        if (use.Value.Rank != 1) all = Emit(use, "Reshape", [all, Vector(use, [.. use.Value.Dims.Select(d => (long)d)])]);
         return type == DataType.Int64 ? all : Emit(use, "Cast", [all], ("to", (long)type));
+    }
+
+    /// <summary>What the graph computes, as a vector of int64.</summary>
+    private string Flat(SizeUse use, DataType type)
+    {
+        string source = use.Node.Proto.Input[use.Input];
+        if (type != DataType.Int64) source = Emit(use, "Cast", [source], ("to", (long)DataType.Int64));
+        return use.Value.Rank == 1 ? source : Emit(use, "Reshape", [source, Vector(use, -1)]);
     }
 
     private string Sum(SizeUse use, Polynomial size)
@@ -130,8 +158,8 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         {
             string? product = null;
             foreach (var factor in factors) product = product is null ? Extent(use, factor) : Emit(use, "Mul", [product, Extent(use, factor)]);
-            if (product is null) product = Constant(use, [coefficient], 1, DataType.Int64);
-            else if (coefficient != 1) product = Emit(use, "Mul", [product, Constant(use, [coefficient], 1, DataType.Int64)]);
+            if (product is null) product = Vector(use, coefficient);
+            else if (coefficient != 1) product = Emit(use, "Mul", [product, Vector(use, coefficient)]);
             sum = sum is null ? product : Emit(use, "Add", [sum, product]);
         }
         return sum!;
@@ -139,16 +167,20 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 
     private string Extent(SizeUse use, Factor factor)
     {
-        var record = graph.Analysis.State!.Records[use.Node.Ordinal];
-        foreach (var tensor in record.Inputs.Concat(graph.Analysis.GraphInputs))
+        var records = graph.Analysis.State!.Records;
+        // An operand of the node, an input of the graph, or whatever was computed before.
+        foreach (var tensor in records[use.Node.Ordinal].Inputs.Concat(graph.Analysis.GraphInputs).Concat(Before(use.Node)))
         {
             if (tensor?.Terms is null || tensor.Value is not null) continue;
             for (int axis = 0; axis < tensor.Terms.Length; axis++)
                 if (tensor.Terms[axis].Leaves is [var leaf] && leaf == factor && tensor.Terms[axis].Size is null && Polynomial.Of(tensor.Terms[axis], f => f.Size).Equals(Polynomial.Variable(factor)))
-                    return Emit(use, "Gather", [Emit(use, "Shape", [tensor.Name]), Constant(use, [axis], 1, DataType.Int64)]);
+                    return Emit(use, "Gather", [Emit(use, "Shape", [tensor.Name]), Vector(use, axis)]);
         }
         throw new EspalierException($"{use.Node}: operand {use.Input} needs the size of a dynamic dimension that no operand of it has; protect the groups whose size is in it.");
     }
+
+    private IEnumerable<TensorState> Before(NodeInfo node)
+        => graph.Analysis.State!.Records.Take(node.Ordinal).Where(r => r.Info.Scope == node.Scope).SelectMany(r => r.Outputs);
 
     private string Emit(SizeUse use, string op, IEnumerable<string> inputs, (string Name, long Value)? attribute = null)
     {

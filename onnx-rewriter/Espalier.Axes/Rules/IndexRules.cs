@@ -83,7 +83,11 @@ internal static class IndexRules
             return;
         }
         var index = context.Input(1)!.Terms!;
-        foreach (var term in x[..(int)depth]) context.Freeze(term, Chosen);
+        context.Record.Zero = ZeroRule.Parts;
+        context.Record.ZeroOperands = [0, 2];
+        if (ScatterGrid(context, x, index, updates, (int)depth)) return;
+        string reason = context.Input(1)!.IsConstant ? "its positions are constants that are listed one by one" : Chosen;
+        foreach (var term in x[..(int)depth]) context.Freeze(term, reason);
         foreach (var term in index) context.Freeze(term, "its elements are written to chosen positions");
         if (updates.Length == index.Length - 1 + x.Length - (int)depth)
         {
@@ -92,8 +96,54 @@ internal static class IndexRules
         }
         else foreach (var term in (Term[])[.. x, .. updates]) context.Freeze(term, "its operands do not fit each other");
         context.Output(0, x);
-        context.Record.Zero = ZeroRule.All;
-        context.Record.ZeroOperands = [0, 2];
+    }
+
+    /// <summary>
+    /// Constant positions that are a grid, one list per axis (what <c>x[:, 4:12] = y</c> becomes): a list of runs is a part of its axis,
+    /// and the updates along it are these units.
+    /// </summary>
+    private static bool ScatterGrid(NodeContext context, Term[] x, Term[] index, Term[] updates, int depth)
+    {
+        if (index.Length - 1 != depth || updates.Length != x.Length || context.Known(1) is not { DependsOnSizes: false } known || known.Numbers is not { } numbers) return false;
+        var lists = new IndexList[depth];
+        var order = new int[depth];
+        for (int axis = 0; axis < depth; axis++)
+        {
+            if (x[axis].Size is not { } size || Along(known, numbers, axis) is not var (along, positions)) return false;
+            long[] places = [.. positions.Select(p => p < 0 ? p + size : p)];
+            if (lists[along] is not null || places.Any(p => p < 0 || p >= size) || places.Distinct().Count() != places.Length) return false;
+            if (SelectRules.Selected(context, x[axis], size, places) is not { } part) return false;
+            (lists[along], order[axis]) = (new(places, x[axis], part), along);
+        }
+        for (int along = 0; along < depth; along++) context.Same(lists[along].Result, updates[along]);
+        for (int k = depth; k < x.Length; k++) context.Same(x[k], updates[k]);
+        context.FreezeAll(context.Input(1), "a list of positions, which is written anew");
+        context.Record.SizeOperands.Add(1);
+        context.State.IndexUses.Add(new(context.Info, 1, lists, order));
+        context.Output(0, x);
+        return true;
+    }
+
+    /// <summary>The axis of the positions that one of their coordinates depends on, with its values; null where it depends on several.</summary>
+    private static (int Along, long[] Positions)? Along(SizeTensor known, long[] numbers, int coordinate)
+    {
+        int depth = known.Dims[^1];
+        if (numbers.Length == 0) return null;
+        var strides = known.Strides;
+        // The axis along which it changes from the first position on; it may be the only one.
+        int along = -1;
+        for (int axis = 0; axis < known.Rank - 1; axis++)
+            if (known.Dims[axis] > 1 && numbers[coordinate] != numbers[strides[axis] + coordinate])
+            {
+                if (along >= 0) return null;
+                along = axis;
+            }
+        if (along < 0) along = coordinate < known.Rank - 1 && known.Dims[coordinate] == 1 ? coordinate : Array.IndexOf(known.Dims[..^1], 1);
+        if (along < 0) return null;
+        long[] positions = [.. Enumerable.Range(0, known.Dims[along]).Select(k => numbers[(k * strides[along]) + coordinate])];
+        for (int k = 0; k < numbers.Length / depth; k++)
+            if (numbers[(k * depth) + coordinate] != positions[k * depth / strides[along] % known.Dims[along]]) return null;
+        return (along, positions);
     }
 
     /// <summary>ONNX TensorScatter: a copy of a cache with a run of positions along one axis replaced.</summary>

@@ -5,9 +5,18 @@ using Espalier.Onnx;
 namespace Espalier.Axes;
 
 /// <summary>What inference collects on its way: marks, uses of sizes, records of nodes.</summary>
-internal sealed class InferenceState(OnnxModel model)
+internal sealed class InferenceState
 {
-    public OnnxModel Model { get; } = model;
+    public InferenceState(OnnxModel model) => (Model, Constants) = (model, new(this));
+
+    /// <summary>Most segments of all concatenations together: a chain of n concatenations has n²/2.</summary>
+    public const int MaxSegments = 1 << 22;
+
+    public OnnxModel Model { get; }
+    /// <summary>Segments of the concatenations so far.</summary>
+    public int Segments { get; set; }
+    /// <summary>Numbers that follow from constants of the file.</summary>
+    public ConstantEvaluator Constants { get; }
     public Unifier Unifier { get; } = new();
     /// <summary>Names that some node or the graph reads.</summary>
     public required HashSet<string> Used { get; init; }
@@ -28,11 +37,11 @@ internal sealed class InferenceState(OnnxModel model)
 }
 
 /// <summary>One node while its rule is applied: its operands and attributes, and the statements that a rule can make.</summary>
-internal sealed class NodeContext(InferenceState state, NodeRecord record, long opset)
+internal sealed class NodeContext(InferenceState state, NodeRecord record)
 {
     public InferenceState State { get; } = state;
     public NodeRecord Record { get; } = record;
-    public long Opset { get; } = opset;
+    public long Opset => Record.Opset;
     public NodeInfo Info => Record.Info;
     public NodeProto Node => Record.Info.Proto;
     public Unifier Unifier => State.Unifier;
@@ -64,7 +73,10 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record, long 
 
     /// <summary>Integers that newer operator sets take as an operand and older ones as an attribute; null where they are absent or unknown.</summary>
     public long[]? AttributeOrInput(string attribute, int input)
-        => Attribute(attribute) is not null ? Ints(attribute) : Input(input)?.Value?.Numbers;
+        => Attribute(attribute) is not null ? Ints(attribute) : Known(input)?.Numbers;
+
+    /// <summary>The elements of an operand that is computed from sizes or constants; null where they are not known.</summary>
+    public SizeTensor? Known(int input) => Input(input) is { } tensor ? tensor.Value ?? State.Constants.Of(tensor) : null;
 
     public void Freeze(Term term, string reason) => State.Frozen.Add(new(term, $"{Info}: {reason}", Node: Info.Ordinal));
 
@@ -115,7 +127,7 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record, long 
     public void Use(int input, Term?[] required, Term?[]? from = null)
     {
         Record.SizeOperands.Add(input);
-        if (Input(input)?.Value is { } value && value.Elements.Length == required.Length)
+        if (Known(input) is { } value && value.Elements.Length == required.Length)
             State.SizeUses.Add(new(Info, input, value, required, From: from));
         else if (Input(input) is not null)
             foreach (var term in required)

@@ -16,8 +16,8 @@ internal static partial class OperatorTable
         Conv | n (g i) x..., (g o) i k..., (g o)? -> n (g o) y... | bind:group=g:1 geometry:conv contract:0,1,2 macs:n,g,o,i,k,y fix:x,k,y zero:contraction
         ConvTranspose | n (g i) x..., (g i) o k..., (g o)? -> n (g o) y... | bind:group=g:1 geometry:deconv contract:0,1,2 macs:n,g,o,i,k,x fix:x,k,y zero:contraction
 
-        DeformConv | n (g i) x..., (g o) i k..., n p u..., (g o)?, n q v...? -> n (g o) y... | when:offset_group=1:1 bind:group=g:1 geometry:conv contract:0,1,3 fused macs:n,g,o,i,k,y fix:x,k,u,v,y,p,q zero:all=1,3
-        DeformConv | n (s c) x..., o (s c) k..., n (s p) u..., o?, n (s q) v...? -> n o y... | when:group=1:1 bind:offset_group=s geometry:conv contract:0,1,3 fused macs:n,o,s,c,k,y fix:x,k,u,v,y,p,q zero:all=1,3
+        DeformConv | n (g i) x..., (g o) i k..., n p u..., (g o)?, n q v...? -> n (g o) y... | when:offset_group=1:1 bind:group=g:1 geometry:deform contract:0,1,3 fused macs:n,g,o,i,k,y fix:x,k,u,v,y,p,q zero:all=1,3
+        DeformConv | n (s c) x..., o (s c) k..., n (s p) u..., o?, n (s q) v...? -> n o y... | when:group=1:1 bind:offset_group=s geometry:deform contract:0,1,3 fused macs:n,o,s,c,k,y fix:x,k,u,v,y,p,q zero:all=1,3
 
         # attention: 3-D operands have their head counts as attributes, 4-D ones as axes; query head v·r + j reads KV head v
         Attention | b s (v r d), b t (v d), b t (v w), ~ b (v r) s m?, b v p d?, b v p w?, b? -> b s (v r w), b v u d, b v u w, b (v r) s u | bind:kv_num_heads=v bind:q_num_heads=v*r role:heads=v role:heads=r role:repeated=r grouped:v*r role:head-dims=d role:value-dims=w sum:d=0 scale:scale=d macs:b,v,r,s,t,d macs:b,v,r,s,t,w fix:s,t,m,p,u zero:all=2,5@0 zero:all=1,4@1 zero:all=2,5@2

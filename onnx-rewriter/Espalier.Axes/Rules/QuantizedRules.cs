@@ -95,7 +95,7 @@ internal static class QuantizedRules
         var terms = first.ToArray();
         terms[axis] = Term.Sum(parts.Select(p => context.Input(p)!.Terms![axis]));
         context.Output(0, terms).ElementType = context.Input(parts[0])!.ElementType;
-        context.Record.Zero = ZeroRule.All;
+        context.Record.Zero = ZeroRule.Parts;
         context.Record.ZeroOperands = [.. parts];
         for (int k = 0; k < context.Inputs.Length; k++)
             if (!parts.Contains(k)) context.FreezeAll(context.Input(k), "a scale or zero point of the whole tensor");

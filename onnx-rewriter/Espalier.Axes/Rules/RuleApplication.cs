@@ -9,6 +9,8 @@ internal sealed class RuleApplication
     private readonly OperatorRule _rule;
     private readonly Dictionary<string, Term> _variables = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<Term>> _packs = new(StringComparer.Ordinal);
+    // Window axes that pass unchanged.
+    private HashSet<Term> _passing = [];
     // Per operand, per axis: the names of its variables; a pack's axes are named "x0", "x1"; those of the broadcast are counted from the right.
     private readonly List<string[]>?[] _names;
 
@@ -78,7 +80,7 @@ internal sealed class RuleApplication
             else Bind(k, pattern, input.Terms!);
         }
         foreach (int k in waiting) Bind(k, PatternOf(_rule, k)!, _context.Inputs[k]!.Terms!);
-        if (_rule.Geometry.Length > 0) Windows.Infer(_context, _rule.Geometry, _packs, "y");
+        if (_rule.Geometry.Length > 0) _passing = Windows.Infer(_context, _rule.Geometry, _packs, "y");
 
         for (int k = 0; k < _context.Record.Outputs.Length; k++)
         {
@@ -311,7 +313,7 @@ internal sealed class RuleApplication
     {
         var record = _context.Record;
         foreach (string name in _rule.Fixed)
-            foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+            foreach (var term in Terms(name).Where(t => !_passing.Contains(t))) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
         foreach (string name in _rule.Whole)
             foreach (var term in Terms(name)) _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
         foreach (string name in _rule.Normalised)
@@ -343,7 +345,7 @@ internal sealed class RuleApplication
         record.ResultZeros = _rule.ResultZeros;
         record.Poles = _rule.Poles;
         record.IsFused = _rule.Fused;
-        record.IsConvolution = _rule.Geometry is "conv" or "deconv";
+        record.IsConvolution = _rule.Geometry is "conv" or "deconv" or "deform";
         if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
     }
 

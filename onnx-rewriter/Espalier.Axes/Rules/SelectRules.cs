@@ -13,14 +13,8 @@ internal static class SelectRules
             long each = (total + count - 1) / count;
             sizes = [.. Enumerable.Range(0, count).Select(k => Math.Min(each, total - (each * k)))];
         }
-        var parts = new Term?[count];
-        var rest = x[axis];
-        for (int k = 0; k < count && sizes?.Length == count; k++)
-        {
-            if (context.Unifier.Cut(rest, sizes[k]) is not var (head, tail)) break;
-            (parts[k], rest) = (head, tail);
-        }
-        if (parts.Any(p => p is null))
+        Term?[]? parts = sizes?.Length == count ? context.Unifier.Partition(x[axis], sizes) : null;
+        if (parts is null)
         {
             context.Freeze(x[axis], "split at boundaries that are not known");
             parts = [.. Enumerable.Range(0, count).Select(k => context.Constant(sizes?.ElementAtOrDefault(k), "split at boundaries that are not known"))];
@@ -30,7 +24,7 @@ internal static class SelectRules
             for (int k = 0; k < count; k++) context.UseAttribute("split", k, parts[k]!);
         }
         else if (context.Input(1) is not null) context.Use(1, parts);
-        else context.State.SizeUses.Add(new(context.Info, 1, new(1, [.. sizes!.Select(n => new SizeValue.Literal(n))]), parts));
+        else context.State.SizeUses.Add(new(context.Info, 1, SizeTensor.Vector([.. sizes!.Select(n => new SizeValue.Literal(n))]), parts));
         for (int k = 0; k < count; k++)
         {
             var terms = x.ToArray();
@@ -46,9 +40,9 @@ internal static class SelectRules
         bool attributes = context.Attribute("starts") is not null;
         var starts = context.AttributeOrInput("starts", 1);
         var ends = context.AttributeOrInput("ends", 2);
-        int count = starts?.Length ?? context.Input(1)?.Value?.Elements.Length ?? -1;
+        int count = starts?.Length ?? context.Known(1)?.Elements.Length ?? -1;
         var axes = context.AttributeOrInput("axes", 3) ?? (context.Input(3) is null && count >= 0 ? [.. Enumerable.Range(0, count).Select(k => (long)k)] : null);
-        var steps = context.Input(4) is null ? null : context.Input(4)!.Value?.Numbers ?? [];
+        var steps = context.Input(4) is null ? null : context.Known(4)?.Numbers ?? [];
         if (axes is null || steps?.Length == 0)
         {
             foreach (var term in x) context.Freeze(term, "sliced along axes that are computed from data");
@@ -64,16 +58,20 @@ internal static class SelectRules
         for (int k = 0; k < axes.Length; k++)
         {
             int axis = NodeContext.Axis(axes[k], x.Length);
-            long? start = starts?[k] ?? context.Input(1)?.Value?.Elements[k]?.Number, end = ends?[k] ?? context.Input(2)?.Value?.Elements[k]?.Number;
+            long? start = starts?[k] ?? context.Known(1)?.Elements[k]?.Number, end = ends?[k] ?? context.Known(2)?.Elements[k]?.Number;
             long step = steps?[k] ?? 1;
             if (step == 1 && start == 0 && end >= int.MaxValue) continue;
             if (x[axis].Size is not { } size || start is null || end is null)
             {
+                // Of a dynamic axis the bounds may be known, and so is then the nominal size of what they leave.
+                long? nominal = x[axis].Nominal is { } all && Bound(1) is { } a && Bound(2) is { } b ? Length(all, a, b, step) : null;
                 context.Freeze(x[axis], "sliced at bounds that are not known");
-                terms[axis] = context.Constant(null, "sliced at bounds that are not known");
+                terms[axis] = context.Constant(null, "sliced at bounds that are not known", nominal);
                 continue;
+
+                long? Bound(int input) => (input == 1 ? start : end) ?? context.Known(input)?.Elements.ElementAtOrDefault(k)?.Nominal;
             }
-            long from = Math.Clamp(start.Value < 0 ? start.Value + size : start.Value, 0, size), to = Math.Clamp(end.Value < 0 ? end.Value + size : end.Value, 0, size);
+            var (from, to) = (Place(start.Value, size), Place(end.Value, size));
             if (step == 1)
             {
                 to = Math.Max(from, to);
@@ -90,7 +88,7 @@ internal static class SelectRules
             }
             else
             {
-                long length = step > 0 ? Math.Max(0, (to - from + step - 1) / step) : Math.Max(0, (from - Math.Max(end.Value < -size ? -1 : to, -1) - step - 1) / -step);
+                long length = Length(size, start.Value, end.Value, step);
                 if (step > 1 && from < step && length == size / step && context.Unifier.SplitMinor(x[axis], step) is var (major, minor))
                 {
                     // Every step-th index: the major part of a product whose minor part is the phase.
@@ -115,6 +113,16 @@ internal static class SelectRules
         }
         context.Output(0, terms);
         context.Record.Zero = ZeroRule.First;
+    }
+
+    private static long Place(long bound, long size) => Math.Clamp(bound < 0 ? bound + size : bound, 0, size);
+
+    /// <summary>How many positions a slice takes of an axis, bounds clamped as ONNX Slice does.</summary>
+    private static long Length(long size, long start, long end, long step)
+    {
+        if (step > 0) return Math.Max(0, (Place(end, size) - Place(start, size) + step - 1) / step);
+        long from = Math.Clamp(start < 0 ? start + size : start, -1, size - 1), to = end < -size ? -1 : Math.Clamp(end < 0 ? end + size : end, -1, size - 1);
+        return step == 0 ? 0 : Math.Max(0, (from - to - step - 1) / -step);
     }
 
     private static void Constant(NodeContext context, Term[] terms, int axis, long? size, string reason)
@@ -146,7 +154,7 @@ internal static class SelectRules
         {
             context.Record.SizeOperands.Add(1);
             context.FreezeAll(context.Input(1), "a list of positions, which is written anew");
-            context.State.IndexUses.Add(new(context.Info, 1, indices, x[axis], part));
+            context.State.IndexUses.Add(new(context.Info, 1, [new(indices, x[axis], part)]));
             context.Output(0, [.. x[..axis], part, .. x[(axis + 1)..]]);
             return;
         }
@@ -159,7 +167,7 @@ internal static class SelectRules
     private static long[]? Indices(NodeContext context, long size)
     {
         if (context.Input(1) is not { Terms.Length: 1 } operand) return null;
-        long[]? indices = operand.Value?.DependsOnSizes == false ? operand.Value.Numbers
+        long[]? indices = context.Known(1) is { DependsOnSizes: false } known ? known.Numbers
             : operand.Data is { } data && data.Dims is [> 0] ? context.State.Model.Content(data).ToLongs() : null;
         return indices?.All(n => n >= -size && n < size) == true ? [.. indices.Select(n => n < 0 ? n + size : n)] : null;
     }
@@ -168,7 +176,7 @@ internal static class SelectRules
     /// What a list of indices selects: a product whose factors change places (a channel shuffle), or a few runs, each a part of the axis.
     /// Null for a list without structure.
     /// </summary>
-    private static Term? Selected(NodeContext context, Term axis, long size, long[] indices)
+    public static Term? Selected(NodeContext context, Term axis, long size, long[] indices)
     {
         if (indices.LongLength == size)
         {
@@ -203,11 +211,14 @@ internal static class SelectRules
         var x = context.Input(0)!.Terms!;
         bool attribute = context.Attribute("pads") is not null;
         var pads = context.AttributeOrInput("pads", 1);
-        var axes = context.Input(3)?.Value?.Numbers ?? (context.Input(3) is null ? [.. Enumerable.Range(0, x.Length).Select(k => (long)k)] : null);
+        var axes = context.Known(3)?.Numbers ?? (context.Input(3) is null ? [.. Enumerable.Range(0, x.Length).Select(k => (long)k)] : null);
         if (pads is null || axes is null || pads.Length != 2 * axes.Length)
         {
-            foreach (var term in x) context.Freeze(term, "padded by amounts that are computed from data");
-            context.Output(0, [.. x.Select(_ => context.Constant(null, "padded by amounts that are computed from data"))]);
+            const string Computed = "padded by amounts that are computed from data";
+            foreach (var term in x) context.Freeze(term, Computed);
+            var amounts = axes?.Length == x.Length ? context.Known(1) : null;
+            context.Output(0, [.. x.Select((t, k) => context.Constant(null, Computed, amounts?.Elements.Length != 2 * x.Length ? null
+                : t.Nominal + amounts.Elements[k]?.Nominal + amounts.Elements[k + x.Length]?.Nominal))]);
             context.Record.Zero = ZeroRule.First;
             return;
         }
@@ -223,7 +234,7 @@ internal static class SelectRules
             if (!zeros || before < 0 || after < 0 || x[axis].Size is not { } size)
             {
                 context.Freeze(x[axis], "padded along this axis");
-                terms[axis] = context.Constant(x[axis].Size + before + after, "padded along this axis");
+                terms[axis] = context.Constant(x[axis].Size + before + after, "padded along this axis", x[axis].Nominal + before + after);
                 continue;
             }
             var parts = new List<Term> { x[axis] };

@@ -60,16 +60,36 @@ internal static class ShapeRules
             for (int k = 0; k < part.Length; k++)
                 if (k != axis) context.Same(parts[0][k], part[k]);
         var terms = parts[0].ToArray();
-        terms[axis] = Term.Sum(parts.Select(p => p[axis]));
+        // Doubled again and again, a concatenation would have as many segments as elements.
+        int segments = parts.Sum(p => p[axis].Head is SumTerm sum ? sum.Parts.Length : 1);
+        if (segments <= Term.MaxParts && (context.State.Segments += segments) <= InferenceState.MaxSegments) terms[axis] = Term.Sum(parts.Select(p => p[axis]));
+        else
+        {
+            string reason = $"its concatenation has {segments} segments, which is too long to be followed";
+            foreach (var part in parts) context.Freeze(part[axis], reason);
+            var sizes = parts.Select(p => p[axis]).ToList();
+            terms[axis] = context.Constant(Total(sizes.Select(t => t.Size)), reason, Total(sizes.Select(t => t.Nominal)));
+        }
         context.Output(0, terms);
-        context.Record.Zero = ZeroRule.All;
+        context.Record.Zero = ZeroRule.Parts;
+    }
+
+    private static long? Total(IEnumerable<long?> sizes)
+    {
+        Int128 total = 0;
+        foreach (long? size in sizes)
+        {
+            if (size is null) return null;
+            total += size.Value;
+        }
+        return total <= long.MaxValue ? (long)total : null;
     }
 
     /// <summary>ONNX Expand: axes of size 1 repeat; the others must agree.</summary>
     public static void Expand(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        if (context.Input(1)?.Value is not { } shape)
+        if (context.Known(1) is not { } shape)
         {
             context.Barrier("its shape is computed from data");
             return;
@@ -86,7 +106,7 @@ internal static class ShapeRules
                 terms[k] = axis;
                 continue;
             }
-            terms[k] = axis.IsOne ? OfSize(context, shape.Elements[element]?.Dense) : axis;
+            terms[k] = axis.IsOne ? OfSize(context, shape.Elements[element]) : axis;
             if (axis.IsOne && !terms[k].IsOne) context.State.Repeated.Add(terms[k]);
             required[element] = terms[k];
         }
@@ -96,20 +116,38 @@ internal static class ShapeRules
     }
 
     /// <summary>An axis of the given size: the dynamic factor itself where the size is one, a fresh factor otherwise.</summary>
-    public static Term OfSize(NodeContext context, Polynomial? size)
+    public static Term OfSize(NodeContext context, SizeValue? size) => OfSize(context, size?.Dense, size?.Nominal);
+
+    private static Term OfSize(NodeContext context, Polynomial? size, long? nominal)
         => size?.Value is { } n ? context.Fresh(n)
             : size?.Monomials is [(1, [var factor])] ? Term.Of(factor)
-            : context.Unifier.Fresh(null, null, size?.Monomials.Sum(m => m.Factors.Aggregate(m.Coefficient, (a, f) => a * Term.Of(f).NominalSize)));
+            : context.Unifier.Fresh(null, null, nominal ?? size?.Nominal);
 
     public static void Tile(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        if (context.Input(1)?.Value?.Numbers is not { } repeats || repeats.Length != x.Length)
+        if (context.Known(1) is not { } repeats || repeats.Elements.Length != x.Length)
         {
             context.Barrier("its repeats are computed");
             return;
         }
-        context.Output(0, [.. x.Select((t, k) => Term.Product(context.Constant(repeats[k], "repeated by a fixed count"), t))]);
+        var terms = new Term[x.Length];
+        var required = new Term?[x.Length];
+        for (int k = 0; k < x.Length; k++)
+        {
+            var count = repeats.Elements[k];
+            if (x[k].IsOne)
+            {
+                // An axis of size 1 that is repeated is expanded: the count follows what it meets.
+                terms[k] = OfSize(context, count);
+                if (terms[k].IsOne) continue;
+                context.State.Repeated.Add(terms[k]);
+                required[k] = terms[k];
+            }
+            else terms[k] = Term.Product(context.Constant(count?.Number, "repeated by a fixed count", count?.Nominal), x[k]);
+        }
+        context.Use(1, required);
+        context.Output(0, terms);
         context.Record.Zero = ZeroRule.First;
     }
 
@@ -117,7 +155,8 @@ internal static class ShapeRules
     public static void Reshape(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        var target = context.Input(1)?.Value ?? (context.Ints("shape") is { } fixedShape ? new SizeTensor(1, [.. fixedShape.Select(n => new SizeValue.Literal(n))]) : null);
+        var target = context.Known(1)
+            ?? (context.Ints("shape") is { } fixedShape ? SizeTensor.Vector([.. fixedShape.Select(n => new SizeValue.Literal(n))]) : null);
         if (target is null)
         {
             // The rank is known where the shape's length is; what its axes are is not.
@@ -213,7 +252,7 @@ internal static class ShapeRules
                 terms[j] = whole;
                 return;
             }
-            for (int k = j; k < b; k++) terms[k] = OfSize(context, sizes[k]);
+            for (int k = j; k < b; k++) terms[k] = OfSize(context, sizes[k], null);
             if (b > j) context.Same(whole, Term.Product(terms[j..b]!));
         }
     }

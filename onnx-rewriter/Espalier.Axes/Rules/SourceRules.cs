@@ -5,6 +5,8 @@ namespace Espalier.Axes;
 /// <summary>Operators that make tensors, or resample them.</summary>
 internal static class SourceRules
 {
+    private const int MostSizes = 64;
+
     public static void Constant(NodeContext context)
     {
         var output = context.Record.Outputs[0];
@@ -43,21 +45,22 @@ internal static class SourceRules
         tensor.IsConstant = tensor.IsParameter = true;
         tensor.ElementType = data.DataType;
         tensor.Terms = [.. data.Dims.Select(d => state.Unifier.Fresh(d))];
-        tensor.Value = ValueRules.OfConstant(state.Model, data);
+        // Longer lists, and matrices, may be data that is sliced; what asks for their numbers finds them (ConstantEvaluator).
+        if (data.Dims.Count <= 1) tensor.Value = ValueRules.OfConstant(state.Model, data, MostSizes);
     }
 
     public static void ConstantOfShape(NodeContext context)
     {
         var output = context.Record.Outputs[0];
         output.ElementType = context.Attribute("value")?.T?.DataType ?? 1;
-        if (context.Input(0)?.Value is not { } shape)
+        if (context.Known(0) is not { } shape)
         {
             if (context.Input(0)?.Terms is [var length] && length.Size is { } rank)
                 context.Output(0, [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "its size is computed from data"))]);
             else context.Output(0, null);
             return;
         }
-        Term[] terms = [.. shape.Elements.Select(e => ShapeRules.OfSize(context, e?.Dense))];
+        Term[] terms = [.. shape.Elements.Select(e => ShapeRules.OfSize(context, e))];
         context.Use(0, terms);
         context.Output(0, terms);
         // With a constant shape this is a weight whose elements are all equal; the masked model masks it like one.
@@ -75,7 +78,7 @@ internal static class SourceRules
 
     public static void Range(NodeContext context)
     {
-        var limit = context.Input(1)?.Value?.Elements[0]?.Dense;
+        var limit = context.Input(1)?.Value?.Elements[0];
         bool whole = context.Input(0)?.Value?.Numbers is [0] && context.Input(2)?.Value?.Numbers is [1];
         var term = whole ? ShapeRules.OfSize(context, limit) : context.Fresh(Count());
         context.Freeze(term, "its positions are counted");
@@ -98,7 +101,7 @@ internal static class SourceRules
         float[]? scales = context.Attribute("scales") is { } a ? [.. a.Floats]
             : context.Input(scaleInput)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null;
         if (scales?.Length == 0) scales = null;
-        var sizes = old ? null : context.Input(3)?.Value;
+        var sizes = old ? null : context.Known(3);
         long[]? listed = context.Ints("axes");
         var terms = new Term[x.Length];
         var required = new Term?[sizes?.Elements.Length ?? 0];
@@ -112,7 +115,7 @@ internal static class SourceRules
             if (element >= 0 && scales is not null && element < scales.Length)
             {
                 same = scales[element] == 1;
-                size = (long)Math.Floor((x[k].Size ?? x[k].NominalSize) * (double)scales[element]);
+                size = x[k].Nominal is { } before ? (long)Math.Floor(before * (double)scales[element]) : null;
             }
             else if (element >= 0 && sizes is not null && element < sizes.Elements.Length && sizes.Elements[element]?.Dense is { } wanted)
             {

@@ -3,19 +3,22 @@ namespace Espalier.Axes;
 /// <summary>Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool, MaxUnpool).</summary>
 internal static class Windows
 {
-    public static void Infer(NodeContext context, string geometry, Dictionary<string, List<Term>> packs, string result)
+    /// <summary>Sets the pack of the result's window axes.</summary>
+    /// <returns>Axes that pass: a window of one position that neither steps nor pads computes every position for itself.</returns>
+    public static HashSet<Term> Infer(NodeContext context, string geometry, Dictionary<string, List<Term>> packs, string result)
     {
         var x = packs.GetValueOrDefault("x") ?? [];
         var axes = new List<Term>();
+        var passing = new HashSet<Term>(ReferenceEqualityComparer.Instance);
         if (geometry == "global")
         {
             packs[result] = [.. x.Select(_ => Term.One)];
-            return;
+            return passing;
         }
         if (geometry == "open" || (geometry == "unpool" && context.Input(2) is not null))
         {
-            packs[result] = [.. x.Select(t => context.Constant(null, "positions of a window", t.NominalSize))];
-            return;
+            packs[result] = [.. x.Select(t => context.Constant(null, "positions of a window", t.Nominal))];
+            return passing;
         }
         var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
         var strides = context.Ints("strides");
@@ -24,12 +27,21 @@ internal static class Windows
         var outputPadding = context.Ints("output_padding");
         var outputShape = context.Ints("output_shape");
         string auto = context.Text("auto_pad", "NOTSET");
+        // What is added to the result (the operand z of fused convolutions) has positions of its own, and offsets move those of a window.
+        bool mayPass = geometry is "conv" or "deconv" or "pool" && !packs.ContainsKey("z") && outputShape is null or [];
         for (int k = 0; k < x.Count; k++)
         {
+            if (mayPass && kernel?[k] == 1 && (strides?[k] ?? 1) == 1 && (auto != "NOTSET" || pads is null || (pads[k] == 0 && pads[k + x.Count] == 0))
+                && (outputPadding?[k] ?? 0) == 0)
+            {
+                passing.Add(x[k]);
+                axes.Add(x[k]);
+                continue;
+            }
             long? size = null;
-            long extentOf = x[k].Size ?? x[k].NominalSize;
+            long? extentOf = x[k].Size ?? x[k].Nominal;
             if (outputShape is not null && outputShape.Length > 0) size = outputShape[outputShape.Length - x.Count + k];
-            else if (kernel is not null && kernel[k] > 0 && extentOf is var n)
+            else if (kernel is not null && kernel[k] > 0 && extentOf is { } n)
             {
                 long stride = strides?[k] ?? 1, extent = ((kernel[k] - 1) * (dilations?[k] ?? 1)) + 1;
                 long pad = auto is "VALID" ? 0 : pads is null ? 0 : pads[k] + pads[k + x.Count];
@@ -38,9 +50,10 @@ internal static class Windows
                     : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
                     : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));
             }
-            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", Math.Max(1, size ?? 1)));
+            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", size is { } positions ? Math.Max(1, positions) : null));
         }
         packs[result] = axes;
+        return passing;
     }
 
     private static long Positions(long room, long stride, bool ceil, long start)
