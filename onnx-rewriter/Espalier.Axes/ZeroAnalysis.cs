@@ -146,7 +146,7 @@ internal sealed class ZeroAnalysis
         {
             case ZeroRule.First: return Zero(0);
             case ZeroRule.Any: return operands.Any(Zero);
-            case ZeroRule.All when record.Info.Proto.OpType is "Concat" or "QLinearConcat":
+            case ZeroRule.All when record.Info.Proto.OpType is "Concat" or "QLinearConcat" or "FeatureVectorizer":
                 if (!isFactor) return false;
                 // Operands without the factor have no position in its units.
                 return operands.All(k => record.Inputs[k] is not { } part || !Carries(part, factor) || Zero(k));

@@ -87,6 +87,21 @@ internal static class CodeRules
         [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
         [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
         [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
+        [(OperatorTable.MachineLearningDomain, "Scaler")]
+            = new(MachineLearningRules.Scaler, true, "the shape passes; features with an offset and a scale each are frozen"),
+        [(OperatorTable.MachineLearningDomain, "Imputer")]
+            = new(MachineLearningRules.Imputer, true, "the shape passes; features with a value each are frozen"),
+        [(OperatorTable.MachineLearningDomain, "FeatureVectorizer")]
+            = new(MachineLearningRules.FeatureVectorizer, true,
+                "the features are a sum, of which the attribute has the sizes; rows agree", All),
+        [(OperatorTable.MachineLearningDomain, "LinearClassifier")]
+            = new(MachineLearningRules.LinearClassifier, true,
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+        [(OperatorTable.MachineLearningDomain, "SVMClassifier")]
+            = new(MachineLearningRules.SupportVectorClassifier, true,
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+        [(OperatorTable.MachineLearningDomain, "ArrayFeatureExtractor")]
+            = new(SelectRules.ArrayFeatureExtractor, true, "as Gather along the last axis; the indices make one axis of any shape", 2),
     };
 
     static CodeRules()

@@ -62,9 +62,11 @@ internal sealed class RuleApplication
     {
         _context.Record.Rule = _rule.Text;
         foreach (var (variable, attribute, index, fallback) in _rule.Constants)
-            _variables[variable] = _context.Constant(Number(attribute, index, fallback) ?? 1, $"its size is the attribute {attribute}");
+            _variables[variable] = _context.Stated(_context.Number(attribute, index, fallback), $"its size is the attribute {attribute}");
+        foreach (var (variable, lists) in _rule.Counts)
+            _variables[variable] = _context.Stated(lists.Sum(_context.Length), $"it has the length of {string.Join(" or ", lists)}");
         foreach (var (attribute, index, variables, fallback) in _rule.Bindings)
-            if (Number(attribute, index, fallback) is > 0 and var size) BindAttribute(attribute, index, variables, size);
+            if (_context.Number(attribute, index, fallback) is > 0 and var size) BindAttribute(attribute, index, variables, size);
 
         // A product of two unknowns waits until other operands have told one of them.
         var waiting = new List<int>();
@@ -95,10 +97,6 @@ internal sealed class RuleApplication
         }
         State();
     }
-
-    private long? Number(string attribute, int index, long? fallback)
-        => index < 0 ? _context.Attribute(attribute) is { HasI: true } a ? a.I : fallback
-            : _context.Ints(attribute) is { } list && index < list.Length ? list[index] : fallback;
 
     /// <summary>The attribute is the size of a product; of its variables all but one must be known.</summary>
     private void BindAttribute(string attribute, int index, string[] variables, long size)
@@ -312,6 +310,8 @@ internal sealed class RuleApplication
         var record = _context.Record;
         foreach (string name in _rule.Fixed)
             foreach (var term in Terms(name)) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+        foreach (string name in _rule.Held)
+            foreach (var term in Terms(name)) _context.Freeze(term, MachineLearningRules.Coefficients);
         foreach (string name in _rule.Whole)
             foreach (var term in Terms(name)) _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
         foreach (string name in _rule.Normalised)
