@@ -2,7 +2,6 @@ using System.Globalization;
 using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Axes.Tests;
 
@@ -23,12 +22,8 @@ public sealed class NetworkTests(ITestOutputHelper output)
     /// <summary>Networks of the repository.</summary>
     public static TheoryData<string> Networks() => [.. Assets.Networks()];
 
-    /// <summary>Real models; one empty name where there are none.</summary>
-    public static TheoryData<string> RealModels()
-    {
-        var found = Models.All(Console.Error.WriteLine);
-        return found.Count == 0 ? [""] : [.. found.Select(f => Path.GetFileName(f))];
-    }
+    /// <summary>Real models.</summary>
+    public static TheoryData<string> RealModels() => [.. Models.Names()];
 
     [Theory]
     [MemberData(nameof(Networks))]
@@ -36,11 +31,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(RealModels))]
-    public void Half_of_every_unit_of_a_real_model(string file)
-    {
-        if (file.Length == 0) Models.All(output.WriteLine);
-        else Half(Path.Combine(Models.Folder!, file), mustPrune: false);
-    }
+    public void Half_of_every_unit_of_a_real_model(string file) => Half(Models.Path(file), mustPrune: false);
 
     private void Half(string path, bool mustPrune)
     {

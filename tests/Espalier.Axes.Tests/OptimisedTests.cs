@@ -3,7 +3,6 @@ using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
-using Xunit.Abstractions;
 
 namespace Espalier.Axes.Tests;
 

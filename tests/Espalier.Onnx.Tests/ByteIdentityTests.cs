@@ -1,52 +1,61 @@
 using Espalier.TestKit;
 using Google.Protobuf;
-using Xunit.Abstractions;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx.Tests;
 
 public class ByteIdentityTests(ITestOutputHelper output)
 {
-    private IEnumerable<string> Files() => Assets.Networks().Select(Assets.Path).Concat(Models.All(output.WriteLine));
+    public static TheoryData<string> Networks => [.. Assets.Networks()];
 
-    [Fact]
-    public void An_untouched_model_is_written_as_it_was_read()
+    public static TheoryData<string> RealModels => [.. Models.Names()];
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void An_untouched_network_is_written_as_it_was_read(string file) => Untouched(Assets.Path(file));
+
+    [Theory]
+    [MemberData(nameof(RealModels))]
+    public void An_untouched_real_model_is_written_as_it_was_read(string file) => Untouched(Models.Path(file));
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void A_small_edit_of_a_network_leaves_everything_else_as_it_was(string file) => Edited(Assets.Path(file));
+
+    [Theory]
+    [MemberData(nameof(RealModels))]
+    public void A_small_edit_of_a_real_model_leaves_everything_else_as_it_was(string file) => Edited(Models.Path(file));
+
+    private void Untouched(string path)
     {
-        foreach (var path in Files())
-        {
-            var file = File.ReadAllBytes(path);
-            using var folder = new TemporaryFolder();
-            using var model = OnnxModel.Open(path);
-            model.Save(folder / "copy.onnx");
-            Same(path, file, File.ReadAllBytes(folder / "copy.onnx"));
-            Assert.Equal(["copy.onnx"], folder.Files());
-            using var clone = model.Derive(model.Proto.Clone());
-            Same(path, file, clone.ToBytes());
-            Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(file)), model.ContentHash());
-            using var parsed = OnnxModel.Parse(file);
-            Same(path, file, parsed.ToBytes());
-            output.WriteLine($"{Path.GetFileName(path)}: {file.Length} bytes");
-        }
+        var file = File.ReadAllBytes(path);
+        using var folder = new TemporaryFolder();
+        using var model = OnnxModel.Open(path);
+        model.Save(folder / "copy.onnx");
+        Same(path, file, File.ReadAllBytes(folder / "copy.onnx"));
+        Assert.Equal(["copy.onnx"], folder.Files());
+        using var clone = model.Derive(model.Proto.Clone());
+        Same(path, file, clone.ToBytes());
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(file)), model.ContentHash());
+        using var parsed = OnnxModel.Parse(file);
+        Same(path, file, parsed.ToBytes());
+        output.WriteLine($"{Path.GetFileName(path)}: {file.Length} bytes");
     }
 
     /// <summary>The same edit made by plain parsing and writing of the whole file, without this library's splicing, must give the same bytes.</summary>
-    [Fact]
-    public void A_small_edit_leaves_everything_else_as_it_was()
+    private static void Edited(string path)
     {
-        foreach (var path in Files())
+        var plain = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
+        using var model = OnnxModel.Open(path);
+        var edited = model.Proto.Clone();
+        foreach (var proto in new[] { plain, edited })
         {
-            var plain = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
-            using var model = OnnxModel.Open(path);
-            var edited = model.Proto.Clone();
-            foreach (var proto in new[] { plain, edited })
-            {
-                proto.ProducerName = "edited";
-                proto.Graph.Node[^1].DocString = new string('x', 300);
-                proto.Graph.Node.RemoveAt(0);
-            }
-            using var derived = model.Derive(edited);
-            Same(path, plain.ToByteArray(), derived.ToBytes());
+            proto.ProducerName = "edited";
+            proto.Graph.Node[^1].DocString = new string('x', 300);
+            proto.Graph.Node.RemoveAt(0);
         }
+        using var derived = model.Derive(edited);
+        Same(path, plain.ToByteArray(), derived.ToBytes());
     }
 
     [Fact]

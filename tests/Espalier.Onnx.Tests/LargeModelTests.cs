@@ -1,5 +1,4 @@
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Onnx.Tests;
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Espalier.TestKit;
 using Google.Protobuf;
-using Xunit.Abstractions;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx.Tests;

@@ -1,6 +1,5 @@
 using Espalier.Evaluation;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Pruning.Tests;
 

@@ -1,7 +1,6 @@
 using Espalier.Calibration;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using RandomInputs = Espalier.Calibration.RandomInputs;
 
@@ -61,19 +60,24 @@ public class ChecksTests(ITestOutputHelper output)
         Assert.InRange(normal.Average(v => v * v), 0.97, 1.03);
     }
 
-    [Fact]
-    public void Every_network_and_every_real_model_runs_on_random_inputs()
+    public static TheoryData<string> Networks => [.. Assets.Networks()];
+
+    public static TheoryData<string> RealModels => [.. Models.Names(slow: false)];
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Every_network_runs_on_random_inputs(string file) => Runs(Assets.Path(file));
+
+    [Theory]
+    [MemberData(nameof(RealModels))]
+    public void Every_real_model_runs_on_random_inputs(string file) => Runs(Models.Path(file));
+
+    private void Runs(string path)
     {
-        var paths = Assets.Networks().Select(Assets.Path).Concat(Models.All(output.WriteLine));
-        foreach (string path in paths)
-        {
-            // The large ones take seconds each; their one input is an image, like that of others here.
-            if (Path.GetFileName(path).StartsWith("light_", StringComparison.Ordinal) && !path.EndsWith("shufflenet.onnx", StringComparison.Ordinal)) continue;
-            using var model = OnnxModel.Open(path);
-            var sizes = RandomInputs.Fit(model);
-            Assert.All(RandomInputs.For(model, 3, sizes), t => Assert.Equal(t.Value.Shape, Enumerable.Range(0, t.Value.Shape.Count).Select(axis => sizes[$"{t.Key}:{axis}"])));
-            output.WriteLine($"{Path.GetFileName(path)}: {string.Join(' ', sizes.Select(s => $"{s.Key}={s.Value}"))}");
-        }
+        using var model = OnnxModel.Open(path);
+        var sizes = RandomInputs.Fit(model);
+        Assert.All(RandomInputs.For(model, 3, sizes), t => Assert.Equal(t.Value.Shape, Enumerable.Range(0, t.Value.Shape.Count).Select(axis => sizes[$"{t.Key}:{axis}"])));
+        output.WriteLine($"{Path.GetFileName(path)}: {string.Join(' ', sizes.Select(s => $"{s.Key}={s.Value}"))}");
     }
 
     [Fact]

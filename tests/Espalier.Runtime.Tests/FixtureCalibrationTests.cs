@@ -3,7 +3,6 @@ using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Runtime.Tests;
 

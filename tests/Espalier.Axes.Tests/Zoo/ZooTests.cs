@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Espalier.Axes.Tests.BruteForce;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Axes.Tests.Zoo;
 

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace VerifyXunit;
 
 /// <summary>
-/// Snapshots with the conventions of Verify.Xunit, whose core package the feed at hand does not serve: a value is compared with
+/// Snapshots with the conventions of Verify.XunitV3, whose core package the feed at hand does not serve: a value is compared with
 /// <c>Class.Method.verified.txt</c> beside the test. With <c>-p:UseVerify=true</c> the real package takes this class's place on the same files.
 /// </summary>
 /// <remarks>
