@@ -17,8 +17,7 @@ public sealed class AxisAnalysis
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
         Model = model = FunctionInliner.Inline(model);
-        _inference = new Inference(model, options);
-        _inference.Run();
+        _inference = Inference.Of(model, options);
         Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface).Find();
         _builder = new GroupBuilder(_inference, Blocks, options.AllowInterface);
         Groups = _builder.Build();

@@ -13,16 +13,35 @@ internal sealed class Inference
     private readonly AxisOptions _options;
     private readonly ReaderViews _views;
     private readonly Subgraphs _subgraphs;
+    private readonly IReadOnlyDictionary<(int Scope, string Name), int> _ranks;
     private int _ordinal, _scopes;
 
-    public Inference(OnnxModel model, AxisOptions options)
+    private Inference(OnnxModel model, AxisOptions options, IReadOnlyDictionary<(int Scope, string Name), int> ranks)
     {
         _model = model;
+        _ranks = ranks;
         _options = options;
         State = new InferenceState(model) { Used = _used };
         _views = new ReaderViews(State);
         _subgraphs = new Subgraphs(State, Enter);
         foreach (var opset in model.Proto.OpsetImport) _opsets[opset.Domain == "ai.onnx" ? "" : opset.Domain] = opset.Version;
+    }
+
+    /// <summary>
+    /// Runs over the model, and once more where an operator without a rule left ranks unknown that the operators behind it prescribe:
+    /// these tensors then have fresh axes, frozen with that operator as the reason.
+    /// </summary>
+    public static Inference Of(OnnxModel model, AxisOptions options)
+    {
+        var first = new Inference(model, options, new Dictionary<(int, string), int>());
+        first.Run();
+        if (!first.State.Records.Any(r => r.Inputs.Any(i => i is { Terms: null, Name.Length: > 0 }))) return first;
+        var declared = first._types.Where(t => t.Value.TensorType?.Shape is not null).ToDictionary(t => t.Key, t => t.Value.TensorType.Shape.Dim.Count, StringComparer.Ordinal);
+        var ranks = RankSolver.Solve(first.State.Records, declared);
+        if (ranks.Count == 0) return first;
+        var second = new Inference(model, options, ranks);
+        second.Run();
+        return second;
     }
 
     public InferenceState State { get; }
@@ -31,7 +50,7 @@ internal sealed class Inference
     public List<TensorState> GraphOutputs { get; } = [];
     public Scope Main { get; private set; } = null!;
 
-    public void Run()
+    private void Run()
     {
         var graph = _model.Proto.Graph;
         CollectUses(graph);
@@ -40,6 +59,7 @@ internal sealed class Inference
         {
             if (Main.Find(output.Name) is not { } tensor) continue;
             GraphOutputs.Add(tensor);
+            Declare(tensor, output.Type);
             foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface", Tensor: output.Name));
         }
         ZeroAnalysis.Run(State);
@@ -49,7 +69,7 @@ internal sealed class Inference
     {
         _views.Count(graph);
         foreach (var output in graph.Output) _used.Add(output.Name);
-        foreach (var info in graph.ValueInfo) _types.TryAdd(info.Name, info.Type);
+        foreach (var info in graph.ValueInfo.Concat(graph.Output)) _types.TryAdd(info.Name, info.Type);
         foreach (var node in graph.Node)
         {
             foreach (string input in node.Input) _used.Add(input);
@@ -73,6 +93,7 @@ internal sealed class Inference
             var tensor = Add(scope, input.Name);
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
             tensor.Terms = inputs is null ? TermsOf(input.Type) : inputs.ElementAtOrDefault(k);
+            Give(tensor, $"graph input '{input.Name}': it states no shape");
             if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
         foreach (var sparse in graph.SparseInitializer)
@@ -122,6 +143,7 @@ internal sealed class Inference
         var context = new NodeContext(State, record);
         Apply(context, scope);
         Bound(context);
+        foreach (var output in record.Outputs) Give(output, output.Unknown ?? $"{info}: the rank of its result is not known");
         if (record.Contraction is { } product) MarkProduced(record, product);
         for (int k = 0; k < record.Outputs.Length; k++)
         {
@@ -132,6 +154,27 @@ internal sealed class Inference
             Annotate(output);
         }
         Pin(record);
+    }
+
+    /// <summary>A tensor of which nothing but the rank is known: fresh axes that stay as they are.</summary>
+    private void Give(TensorState tensor, string reason)
+    {
+        if (tensor.Terms is not null || !_ranks.TryGetValue((tensor.Scope, tensor.Name), out int rank)) return;
+        tensor.Terms = [.. Enumerable.Range(0, rank).Select(_ => State.Unifier.Fresh(null))];
+        foreach (var term in tensor.Terms) State.Frozen.Add(new(term, reason, Node: Math.Max(0, tensor.Producer)));
+    }
+
+    /// <summary>Axes of a result whose size nothing else tells have, in costs, the size that the file declares.</summary>
+    private void Declare(TensorState tensor, TypeProto? type)
+    {
+        if (type?.TensorType?.Shape is not { } shape || tensor.Terms?.Length != shape.Dim.Count) return;
+        for (int k = 0; k < shape.Dim.Count; k++)
+        {
+            if (tensor.Terms[k].Head is not FactorTerm { Factor: { Size: null, Nominal: null } factor }) continue;
+            var dim = shape.Dim[k];
+            if (dim.HasDimValue && dim.DimValue > 0) factor.Nominal = dim.DimValue;
+            else if (dim.HasDimParam && _dimensions.TryGetValue(dim.DimParam, out var named)) factor.Nominal = named.Nominal;
+        }
     }
 
     /// <summary>Axes whose terms grow beyond what can be followed stay whole, and count as one.</summary>

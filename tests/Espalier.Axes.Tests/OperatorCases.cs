@@ -24,6 +24,7 @@ internal static partial class OperatorCases
         QuantizedConvolutions(cases);
         QuantizedFused(cases);
         QuantizedBlocks(cases);
+        MachineLearning(cases);
         return cases;
     });
 

@@ -20,9 +20,10 @@ internal static class OperatorPage
         var text = new StringBuilder("""
             # Operators
 
-            Made from the operator table by `OperatorListTests`; `VERIFY_ACCEPT=1` writes it anew. Every operator of the ONNX standard domain up to
-            operator set 26, the newest that ONNX Runtime 1.31.1 loads, and every operator of com.microsoft has a rule or a reason why it has none.
-            An operator that is not listed is a barrier: it freezes what it touches and names itself.
+            Made from the operator table by `OperatorListTests`; `VERIFY_ACCEPT=1` writes it anew. A rule or a reason why it has
+            none has every operator of the ONNX standard domain up to operator set 26, the newest that ONNX Runtime 1.31.1 loads, of
+            ai.onnx.ml up to operator set 5, and of com.microsoft. An operator that is not listed is a barrier: it freezes what it
+            touches and names itself.
 
             A rule is a line of the table, in the notation of `Espalier.Axes/Rules/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
             that fits operator set, attributes and ranks holds. Rules in code have a sentence instead.

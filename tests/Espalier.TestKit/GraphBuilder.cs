@@ -27,7 +27,7 @@ public sealed class GraphBuilder
     private readonly Random _random;
     private readonly GraphBuilder _root;
     private readonly WeightStorage _storage;
-    private readonly SortedSet<string> _domains = new(StringComparer.Ordinal) { "" };
+    private readonly SortedDictionary<string, int> _domains = new(StringComparer.Ordinal);
     private int _next;
 
     /// <summary>Starts a graph.</summary>
@@ -55,6 +55,34 @@ public sealed class GraphBuilder
     {
         _graph.Input.Add(Info(name, type, dims));
         return name;
+    }
+
+    /// <summary>A graph input that is a map from integers to numbers.</summary>
+    public string MapInput(string name)
+    {
+        _graph.Input.Add(new ValueInfoProto { Name = name, Type = MapOf(DataType.Int64) });
+        return name;
+    }
+
+    /// <summary>A graph output that is a sequence of maps from integers, or from strings, to numbers.</summary>
+    public GraphBuilder MapsOutput(string name, DataType key)
+    {
+        var type = new TypeProto { SequenceType = new TypeProto.Types.Sequence { ElemType = MapOf(key) } };
+        _graph.Output.Add(new ValueInfoProto { Name = name, Type = type });
+        return this;
+    }
+
+    private static TypeProto MapOf(DataType key)
+    {
+        var number = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = new TensorShapeProto() };
+        return new() { MapType = new TypeProto.Types.Map { KeyType = (int)key, ValueType = new TypeProto { TensorType = number } } };
+    }
+
+    /// <summary>Version of a domain other than the default one, which is 1 if nothing is said.</summary>
+    public GraphBuilder Import(string domain, int version)
+    {
+        _root._domains[domain] = version;
+        return this;
     }
 
     /// <summary>A graph output; without dimensions only its type is stated.</summary>
@@ -120,7 +148,7 @@ public sealed class GraphBuilder
         if (op.Split("::") is [var domain, var bare])
         {
             (node.Domain, node.OpType) = (domain, bare);
-            _root._domains.Add(domain);
+            _root._domains.TryAdd(domain, 1);
         }
         else node.OpType = op;
         node.Input.AddRange(inputs);
@@ -153,7 +181,8 @@ public sealed class GraphBuilder
     public OnnxModel Build()
     {
         var model = new ModelProto { IrVersion = _storage == WeightStorage.GraphInput ? 3 : 8, ProducerName = "espalier-tests", Graph = _graph };
-        foreach (var domain in _domains) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = domain.Length == 0 ? Opset : 1 });
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
+        foreach (var (domain, version) in _domains) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         return OnnxModel.Wrap(model);
     }
 
@@ -245,6 +274,10 @@ public sealed class GraphBuilder
             case float[] floats:
                 a.Type = AttributeProto.Types.AttributeType.Floats;
                 a.Floats.AddRange(floats);
+                break;
+            case string[] strings:
+                a.Type = AttributeProto.Types.AttributeType.Strings;
+                a.Strings.AddRange(strings.Select(ByteString.CopyFromUtf8));
                 break;
             case TensorProto t:
                 (a.Type, a.T) = (AttributeProto.Types.AttributeType.Tensor, t);

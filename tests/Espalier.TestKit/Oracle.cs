@@ -178,6 +178,8 @@ public static class Oracle
             var moved = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
             foreach (var (name, value) in inputs)
             {
+                moved[name] = value;
+                if (!value.IsTensor) continue;
                 var info = value.GetTensorTypeAndShape();
                 moved[name] = info.ElementDataType switch
                 {

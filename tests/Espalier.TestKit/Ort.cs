@@ -37,6 +37,7 @@ public static class Ort
 
     private static OutputTensor Read(string name, OrtValue value)
     {
+        if (value.OnnxType == OnnxValueType.ONNX_TYPE_SEQUENCE) return Maps(name, value);
         if (!value.IsTensor) throw new NotSupportedException($"output '{name}' is no tensor");
         var info = value.GetTensorTypeAndShape();
         return info.ElementDataType switch
@@ -48,9 +49,25 @@ public static class Ort
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int32 => new(name, info.Shape, false, Convert<int>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt8 => new(name, info.Shape, false, Convert<byte>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Bool => new(name, info.Shape, false, Convert<bool>(value, v => v ? 1 : 0)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.String =>
+                new(name, info.Shape, false, [.. value.GetStringTensorAsArray().Select(Number)]),
             var other => throw new NotSupportedException($"output '{name}' of type {other}"),
         };
     }
+
+    /// <summary>A sequence of maps, as the matrix of their values in the order of their keys.</summary>
+    private static OutputTensor Maps(string name, OrtValue value)
+    {
+        var rows = new List<(double Key, double Value)[]>();
+        var allocator = OrtAllocator.DefaultInstance;
+        value.ProcessSequence((map, _) => map.ProcessMap(Row, allocator), allocator);
+        return new(name, [rows.Count, rows.FirstOrDefault()?.Length ?? 0], true, [.. rows.SelectMany(r => r.Select(p => p.Value))]);
+
+        void Row(OrtValue keys, OrtValue values) => rows.Add([.. Read(name, keys).Values.Zip(Read(name, values).Values).OrderBy(p => p.First)]);
+    }
+
+    /// <summary>A number that stands for a text: equal texts have equal ones, and the short ones of tests different ones.</summary>
+    private static double Number(string text) => text.Aggregate(0.0, (a, c) => ((a * 31) + c) % (1L << 40));
 
     private static double[] Convert<T>(OrtValue value, Func<T, double> convert) where T : unmanaged
     {

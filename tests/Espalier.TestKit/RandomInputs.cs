@@ -10,7 +10,7 @@ public static class RandomInputs
     /// <summary>Sizes that dynamic dimensions get where the caller names none: 2 on axis 0, 64 on the spatial axes of a rank-4 input, 12 elsewhere.</summary>
     private static long SizeOf(TypeProto.Types.Tensor type, int axis) => axis == 0 ? 2 : type.Shape.Dim.Count == 4 && axis >= 2 ? 64 : 12;
 
-    /// <summary>One tensor per graph input that is no initializer.</summary>
+    /// <summary>One tensor per graph input that is no initializer; a map has the keys 0 to 4.</summary>
     /// <param name="model">The model.</param>
     /// <param name="seed">Seed.</param>
     /// <param name="sizes">Sizes of dynamic dimensions by name.</param>
@@ -23,6 +23,12 @@ public static class RandomInputs
         var inputs = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
         foreach (var input in graph.Input.Where(i => !weights.Contains(i.Name)))
         {
+            if (input.Type.MapType is not null)
+            {
+                inputs[input.Name] = OrtValue.CreateMap<long, float>([.. Enumerable.Range(0, 5).Select(k => (long)k)],
+                    Fill(5, () => (float)Normal(random)));
+                continue;
+            }
             var type = input.Type.TensorType;
             var dims = new long[type.Shape?.Dim.Count ?? 0];
             for (int axis = 0; axis < dims.Length; axis++)

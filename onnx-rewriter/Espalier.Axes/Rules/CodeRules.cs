@@ -5,7 +5,11 @@ namespace Espalier.Axes;
 /// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
 /// <param name="Text">What it says, in one line.</param>
 /// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1);
+internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1)
+{
+    /// <summary>How the ranks of operands and results hang together.</summary>
+    public RankRule Ranks { get; init; }
+}
 
 /// <summary>The operators whose rule is code.</summary>
 internal static class CodeRules
@@ -87,6 +91,21 @@ internal static class CodeRules
         [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
         [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
         [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
+        [(OperatorTable.MachineLearningDomain, "Scaler")]
+            = new(MachineLearningRules.Scaler, true, "the shape passes; features with an offset and a scale each are frozen"),
+        [(OperatorTable.MachineLearningDomain, "Imputer")]
+            = new(MachineLearningRules.Imputer, true, "the shape passes; features with a value each are frozen"),
+        [(OperatorTable.MachineLearningDomain, "FeatureVectorizer")]
+            = new(MachineLearningRules.FeatureVectorizer, true,
+                "the features are a sum, of which the attribute has the sizes; rows agree", All),
+        [(OperatorTable.MachineLearningDomain, "LinearClassifier")]
+            = new(MachineLearningRules.LinearClassifier, true,
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+        [(OperatorTable.MachineLearningDomain, "SVMClassifier")]
+            = new(MachineLearningRules.SupportVectorClassifier, true,
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+        [(OperatorTable.MachineLearningDomain, "ArrayFeatureExtractor")]
+            = new(SelectRules.ArrayFeatureExtractor, true, "as Gather along the last axis; the indices make one axis of any shape", 2),
     };
 
     static CodeRules()
@@ -95,7 +114,24 @@ internal static class CodeRules
             Rules[("", "Reduce" + op)] = new(ReduceRules.Reduce, true, "the reduced axes are summed, the others pass");
         foreach (string op in (string[])["Mean", "Max", "Min", "Prod", "LogSum", "LogSumExp"])
             Rules[("", "Reduce" + op)] = new(ReduceRules.Reduce, true, "the reduced axes are inexact, the others pass");
+        foreach (var (rule, operators) in Ranks)
+            foreach (string op in operators.Split(' ')) Rules[("", op)] = Rules[("", op)] with { Ranks = rule };
     }
+
+    // What is said of ranks, for operands of which nothing else is known.
+    private static readonly (RankRule Rule, string Operators)[] Ranks =
+    [
+        (RankRule.Same, "Softmax LogSoftmax Hardmax LayerNormalization RMSNormalization SimplifiedLayerNormalization MeanVarianceNormalization "
+            + "LpNormalization TopK CumSum CumProd Scatter ScatterElements ScatterND TensorScatter Slice Pad Split Resize Upsample Tile "
+            + "QuantizeLinear DequantizeLinear ReverseSequence CenterCropPad RotaryEmbedding"),
+        (RankRule.AllSame, "Concat GatherElements"),
+        (RankRule.Listed, "Transpose"),
+        (RankRule.Matrix, "Flatten"),
+        (RankRule.More, "Unsqueeze"),
+        (RankRule.Fewer, "Squeeze"),
+        (RankRule.Reduced, "ArgMax ArgMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSum ReduceLogSumExp"),
+        (RankRule.Gathered, "Gather"),
+    ];
 
     /// <summary>Every operator that has a rule in code.</summary>
     public static IEnumerable<KeyValuePair<(string Domain, string Operator), CodeRule>> Entries => Rules;

@@ -60,10 +60,19 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
 
     public long Int(string name, long fallback) => Attribute(name) is { HasI: true } a ? a.I : fallback;
     public long[]? Ints(string name) => Attribute(name) is { } a ? [.. a.Ints] : null;
+
+    /// <summary>An integer attribute (index −1), or one element of a list of integers.</summary>
+    public long? Number(string name, int index, long? fallback)
+        => index < 0 ? Attribute(name) is { HasI: true } a ? a.I : fallback
+            : Ints(name) is { } list && index < list.Length ? list[index] : fallback;
+
+    /// <summary>Length of the list that an attribute is; 0 where it is absent.</summary>
+    public int Length(string name) => Attribute(name) is { } a ? a.Floats.Count + a.Ints.Count + a.Strings.Count : 0;
+
     public string Text(string name, string fallback) => Attribute(name) is { HasS: true } a ? a.S.ToStringUtf8() : fallback;
 
     /// <summary>The attribute as text, for the conditions of the table.</summary>
-    public string AsText(string name, string fallback) => Attribute(name) switch
+    public static string AsText(NodeProto node, string name, string fallback) => node.Attribute.FirstOrDefault(a => a.Name == name) switch
     {
         null => fallback,
         { HasS: true } a => a.S.ToStringUtf8(),
@@ -163,6 +172,9 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
 
     /// <summary>A fresh axis.</summary>
     public Term Fresh(long? size) => Unifier.Fresh(size);
+
+    /// <summary>A fresh axis of a size that an attribute states, which stays as it is. What is no size is not known.</summary>
+    public Term Stated(long? size, string reason) => Constant(size > 0 ? size : null, reason);
 
     /// <summary>A fresh axis that stays as it is.</summary>
     public Term Constant(long? size, string reason, long? nominal = null)

@@ -48,10 +48,21 @@ internal sealed class OperatorRule
     public required string Text { get; init; }
     public required ImmutableArray<OperandPattern> Operands { get; init; }
     public required ImmutableArray<OperandPattern> Results { get; init; }
+
+    /// <summary>The pattern of an operand; null where there is no such operand.</summary>
+    public OperandPattern? PatternOf(int operand) => operand < Operands.Length ? Operands[operand] : Variadic ? Operands[^1] : null;
+
+    /// <summary>Whether operator set and attributes are those of the line.</summary>
+    public bool HoldsFor(NodeRecord record)
+        => record.Opset >= Since && (record.Info.Proto.Domain is not ("" or "ai.onnx") || record.Opset <= Until)
+            && Conditions.TrueForAll(c => c.Values.Contains(NodeContext.AsText(record.Info.Proto, c.Attribute, c.Default)));
+
     /// <summary>Attribute (or one element of it; −1 for the whole) that is the size of a product of variables: re-derived after pruning.</summary>
     public List<(string Attribute, int Index, string[] Variables, long? Default)> Bindings { get; } = [];
     /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
     public List<(string Variable, string Attribute, int Index, long? Default)> Constants { get; } = [];
+    /// <summary>Variable whose size is the length of the one of these attributes that is there.</summary>
+    public List<(string Variable, string[] Attributes)> Counts { get; } = [];
     public List<(string Attribute, string[] Values, string Default)> Conditions { get; } = [];
     public List<(Role Role, string Variable)> Roles { get; } = [];
     public List<string[]> Macs { get; } = [];
@@ -63,6 +74,8 @@ internal sealed class OperatorRule
     public string[] Fixed { get; private set; } = [];
     /// <summary>Axes that the operator takes at one size for several operands, or in steps: dimensions of heads.</summary>
     public string[] Whole { get; private set; } = [];
+    /// <summary>Axes that attributes of the operator have coefficients for.</summary>
+    public string[] Held { get; private set; } = [];
     /// <summary>Axes along which random numbers are drawn.</summary>
     public string[] Drawn { get; private set; } = [];
     /// <summary>A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.</summary>
@@ -161,6 +174,7 @@ internal sealed class OperatorRule
                 Constants.Add((v, name, index, d));
                 break;
             }
+            case "count": { var pair = value.Split('='); Counts.Add((pair[0], pair[1].Split('/'))); break; }
             case "when":
                 var condition = value.Split('=', 2);
                 var expected = condition[1].Split(':', 2);
@@ -182,6 +196,7 @@ internal sealed class OperatorRule
                 if (of.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
                 else (Zero, ZeroOperands) = (kind, operands);
                 break;
+            case "held": Held = value.Split(','); break;
             case "whole": Whole = value.Split(','); break;
             case "draws": Drawn = value.Split(','); break;
             case "pole": Poles = Numbers(value); break;

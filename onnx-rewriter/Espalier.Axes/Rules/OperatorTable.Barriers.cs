@@ -30,11 +30,14 @@ internal static partial class OperatorTable
         the blocks of its numbers are laid out for one execution provider: QuantizeBFP DequantizeBFP QuantizeWithOrder DequantizeWithOrder QOrderedAttention QOrderedGelu QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight MatMulFpQ4
         """;
 
+    private const string MachineLearningReasons = "a sequence of maps has no axes: ZipMap";
+
     /// <summary>
     /// Operators without a rule on purpose: sequences, optional values, text and the like. Everything that they touch stays whole. Where an
     /// operator has a rule all the same, the reason is given for forms that the rule does not fit.
     /// </summary>
     private static readonly Dictionary<(string Domain, string Operator), string> Barriers = Reasons("", StandardReasons).Concat(Reasons("com.microsoft", MicrosoftReasons))
+        .Concat(Reasons(MachineLearningDomain, MachineLearningReasons))
         .ToDictionary(r => (r.Domain, r.Operator), r => r.Reason);
 
     /// <summary>Why an operator has no rule; null where it has one, or is not known.</summary>

@@ -10,7 +10,8 @@ namespace Espalier.Axes;
 /// <remarks>
 /// Patterns: <c>[a + b]</c> is a concatenation, <c>_</c> an operand of which neither elements nor axes matter, <c>-</c> one that must be absent.
 /// Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived (<c>attr[i]</c> one element of a list, <c>v*w</c> a product, <c>v:1</c> its
-/// value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays;
+/// value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays; <c>count:v=attr/attr</c> |v| is the
+/// length of the one of these lists that is there, and stays; <c>held:v</c> attributes hold coefficients of v, so v is frozen;
 /// <c>when:attr=value/value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
 /// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>draws:v,…</c> random numbers are drawn along v: inexact;
 /// <c>top:v=attr</c> the attr largest are chosen over v: inexact, and so many stay;
@@ -47,6 +48,7 @@ internal static partial class OperatorTable
             .Concat(Names(NotZeroPreserving).Select(n => $"{n} | ... -> ..."))
             .Concat(Names(Poles).Select(n => $"{n} | ... -> ... | pole:0"));
         return Parsed("", Lines(Standard).Concat(unary).Concat(Lines(StandardQuantized))).Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()).Concat(Lines(MicrosoftQuantized))))
+            .Concat(Parsed(MachineLearningDomain, Lines(MachineLearning)))
             .ToLookup(r => (r.Item1, r.Item2.Operator), r => r.Item2);
 
         static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines) => lines.Select(l => (domain, OperatorRule.Parse(l)));

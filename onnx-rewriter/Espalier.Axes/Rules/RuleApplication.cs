@@ -32,18 +32,13 @@ internal sealed class RuleApplication
         return false;
     }
 
-    private static OperandPattern? PatternOf(OperatorRule rule, int operand)
-        => operand < rule.Operands.Length ? rule.Operands[operand] : rule.Variadic ? rule.Operands[^1] : null;
-
     private static bool Fits(NodeContext context, OperatorRule rule)
     {
-        if (context.Opset < rule.Since || (context.Node.Domain is "" or "ai.onnx" && context.Opset > rule.Until)) return false;
-        foreach (var (attribute, values, fallback) in rule.Conditions)
-            if (!values.Contains(context.AsText(attribute, fallback))) return false;
+        if (!rule.HoldsFor(context.Record)) return false;
         for (int k = 0; k < Math.Max(rule.Operands.Length, context.Inputs.Length); k++)
         {
             var input = context.Input(k);
-            var pattern = PatternOf(rule, k);
+            var pattern = rule.PatternOf(k);
             if (pattern is null)
             {
                 if (input is not null) return false;
@@ -64,22 +59,24 @@ internal sealed class RuleApplication
     {
         _context.Record.Rule = _rule.Text;
         foreach (var (variable, attribute, index, fallback) in _rule.Constants)
-            _variables[variable] = _context.Constant(Number(attribute, index, fallback) ?? 1, $"its size is the attribute {attribute}");
+            _variables[variable] = _context.Stated(_context.Number(attribute, index, fallback), $"its size is the attribute {attribute}");
+        foreach (var (variable, lists) in _rule.Counts)
+            _variables[variable] = _context.Stated(lists.Sum(_context.Length), $"it has the length of {string.Join(" or ", lists)}");
         foreach (var (attribute, index, variables, fallback) in _rule.Bindings)
-            if (Number(attribute, index, fallback) is > 0 and var size) BindAttribute(attribute, index, variables, size);
+            if (_context.Number(attribute, index, fallback) is > 0 and var size) BindAttribute(attribute, index, variables, size);
 
         // A product of two unknowns waits until other operands have told one of them.
         var waiting = new List<int>();
         for (int k = 0; k < _context.Inputs.Length; k++)
         {
             if (_context.Inputs[k] is not { } input) continue;
-            var pattern = PatternOf(_rule, k)!;
+            var pattern = _rule.PatternOf(k)!;
             if (pattern.Ignored) continue;
             if (pattern.Opaque) _context.FreezeAll(input, $"operand {k} is read as it is");
             else if (pattern.Axes.Any(IsOpen)) waiting.Add(k);
             else Bind(k, pattern, input.Terms!);
         }
-        foreach (int k in waiting) Bind(k, PatternOf(_rule, k)!, _context.Inputs[k]!.Terms!);
+        foreach (int k in waiting) Bind(k, _rule.PatternOf(k)!, _context.Inputs[k]!.Terms!);
         if (_rule.Geometry.Length > 0) _passing = Windows.Infer(_context, _rule.Geometry, _packs, "y");
 
         for (int k = 0; k < _context.Record.Outputs.Length; k++)
@@ -97,10 +94,6 @@ internal sealed class RuleApplication
         }
         State();
     }
-
-    private long? Number(string attribute, int index, long? fallback)
-        => index < 0 ? _context.Attribute(attribute) is { HasI: true } a ? a.I : fallback
-            : _context.Ints(attribute) is { } list && index < list.Length ? list[index] : fallback;
 
     /// <summary>The attribute is the size of a product; of its variables all but one must be known.</summary>
     private void BindAttribute(string attribute, int index, string[] variables, long size)
@@ -314,6 +307,8 @@ internal sealed class RuleApplication
         var record = _context.Record;
         foreach (string name in _rule.Fixed)
             foreach (var term in Terms(name).Where(t => !_passing.Contains(t))) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+        foreach (string name in _rule.Held)
+            foreach (var term in Terms(name)) _context.Freeze(term, MachineLearningRules.Coefficients);
         foreach (string name in _rule.Whole)
             foreach (var term in Terms(name)) _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
         foreach (string name in _rule.Normalised)

@@ -136,39 +136,72 @@ internal static class SelectRules
         var x = context.Input(0)!.Terms!;
         int axis = NodeContext.Axis(context.Int("axis", 0), x.Length);
         context.Record.Zero = ZeroRule.First;
-        if (context.Input(1)?.Value is { } value && value.Numbers is { } index && x[axis].Size is { } size)
+        if (context.Input(1)?.Value is { Rank: 0, Numbers: [var at] } && TakesOne(context, x[axis], at))
         {
-            if (value.Rank == 0)
-            {
-                long at = index[0] < 0 ? index[0] + size : index[0];
-                if (context.Unifier.Cut(x[axis], at + 1) is var (head, _) && context.Unifier.Cut(head, at) is var (before, one))
-                {
-                    foreach (var leaf in one.Leaves) context.Freeze(Term.Of(leaf), "its only unit is taken by index");
-                    context.Use(1, [before]);
-                    context.Output(0, [.. x[..axis], .. x[(axis + 1)..]]);
-                    return;
-                }
-            }
+            context.Output(0, [.. x[..axis], .. x[(axis + 1)..]]);
+            return;
         }
-        if (x[axis].Size is { } length && Indices(context, length) is { } indices && Selected(context, x[axis], length, indices) is { } part)
+        if (Part(context, x[axis]) is { } part)
         {
-            context.Record.SizeOperands.Add(1);
-            context.FreezeAll(context.Input(1), "a list of positions, which is written anew");
-            context.State.IndexUses.Add(new(context.Info, 1, [new(indices, x[axis], part)]));
             context.Output(0, [.. x[..axis], part, .. x[(axis + 1)..]]);
             return;
         }
-        context.Freeze(x[axis], context.Input(1)?.IsConstant == true ? "its positions are listed one by one" : "its positions are chosen by data");
+        context.Freeze(x[axis], Chosen(context));
         if (context.Input(1)?.Terms is { } chosen) context.Output(0, [.. x[..axis], .. chosen, .. x[(axis + 1)..]]);
         else context.Barrier("the rank of its indices is not known");
     }
 
-    /// <summary>A constant vector of indices, counted from the front.</summary>
-    private static long[]? Indices(NodeContext context, long size)
+    private static string Chosen(NodeContext context) => context.Input(1)?.IsConstant == true ? "its positions are listed one by one"
+        : "its positions are chosen by data";
+
+    /// <summary>
+    /// ArrayFeatureExtractor of ai.onnx.ml: Gather along the last axis, of which the indices make one axis whatever their shape is. A
+    /// vector counts as one row.
+    /// </summary>
+    public static void ArrayFeatureExtractor(NodeContext context)
     {
-        if (context.Input(1) is not { Terms.Length: 1 } operand) return null;
+        var x = context.Input(0)!.Terms!;
+        Term[] rows = x.Length == 1 ? [Term.One] : x[..^1];
+        context.Record.Zero = ZeroRule.First;
+        if (context.Input(1)?.Value is { Numbers: [var at] } && TakesOne(context, x[^1], at)) context.Output(0, [.. rows, Term.One]);
+        else if (Part(context, x[^1], flat: true) is { } part) context.Output(0, [.. rows, part]);
+        else
+        {
+            context.Freeze(x[^1], Chosen(context));
+            context.Output(0, [.. rows, context.Input(1)?.Terms is { } chosen ? Term.Product(chosen)
+                : context.Constant(null, Chosen(context))]);
+        }
+    }
+
+    /// <summary>One position of an axis: it stays, and its index moves with what is before it. False where the axis has no boundary
+    /// there.</summary>
+    private static bool TakesOne(NodeContext context, Term axis, long index)
+    {
+        if (axis.Size is not { } size) return false;
+        long at = index < 0 ? index + size : index;
+        if (context.Unifier.Cut(axis, at + 1) is not var (head, _) || context.Unifier.Cut(head, at) is not var (before, one)) return false;
+        foreach (var leaf in one.Leaves) context.Freeze(Term.Of(leaf), "its only unit is taken by index");
+        context.Use(1, [before]);
+        return true;
+    }
+
+    /// <summary>What constant indices select of an axis, where that has a structure: they are written anew.</summary>
+    private static Term? Part(NodeContext context, Term axis, bool flat = false)
+    {
+        if (axis.Size is not { } size || Indices(context, size, flat) is not { } indices
+            || Selected(context, axis, size, indices) is not { } part) return null;
+        context.Record.SizeOperands.Add(1);
+        context.FreezeAll(context.Input(1), "a list of positions, which is written anew");
+        context.State.IndexUses.Add(new(context.Info, 1, [new(indices, axis, part)]));
+        return part;
+    }
+
+    /// <summary>Constant indices, counted from the front: a vector, or (flat) of any shape.</summary>
+    private static long[]? Indices(NodeContext context, long size, bool flat)
+    {
+        if (context.Input(1) is not { Terms: { } axes } operand || (axes.Length != 1 && !flat)) return null;
         long[]? indices = context.Known(1) is { DependsOnSizes: false } known ? known.Numbers
-            : operand.Data is { } data && data.Dims is [> 0] ? context.State.Model.Content(data).ToLongs() : null;
+            : operand.Data is { } data && data.Dims.All(d => d > 0) ? context.State.Model.Content(data).ToLongs() : null;
         return indices?.All(n => n >= -size && n < size) == true ? [.. indices.Select(n => n < 0 ? n + size : n)] : null;
     }
 

@@ -12,6 +12,7 @@ internal static class TableExceptions
             "Pow" => Constants(1) is { } exponents && exponents.All(e => e > 0) && context.Input(1)!.Terms!.All(t => t.IsOne),
             "Clip" => (context.Attribute("min")?.F ?? Constants(1)?[0] ?? (context.Input(1) is null ? 0 : 1)) <= 0
                 && (context.Attribute("max")?.F ?? Constants(2)?[0] ?? (context.Input(2) is null ? 0 : -1)) >= 0,
+            "Binarizer" => (context.Attribute("threshold")?.F ?? 0) >= 0,
             "Shrink" => (context.Attribute("lambd")?.F ?? 0.5f) >= 0,
             // Gates with other activations than the defaults need not be zero at zero.
             "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => context.Attribute("activations") is null,
