@@ -18,8 +18,9 @@ public sealed class AxisAnalysis
     {
         Model = model = FunctionInliner.Inline(model);
         _inference = Inference.Of(model, options);
-        Blocks = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface).Find();
-        _builder = new GroupBuilder(_inference, Blocks, options.AllowInterface);
+        var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
+        Blocks = finder.Find();
+        _builder = new GroupBuilder(_inference, finder.Streams, options.AllowInterface);
         Groups = _builder.Build();
         var byFactor = Groups.ToDictionary(g => g.Factor);
         _dequantizations = new(() => DequantizationFinder.Find(_inference.State));

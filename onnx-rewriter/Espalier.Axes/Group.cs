@@ -116,15 +116,19 @@ public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string A
     public bool HasComputedBias { get; init; }
 }
 
-/// <summary>A region between a residual stream and the Add that returns to it; removing it makes the Add's output the stream itself.</summary>
+/// <summary>What is computed from a residual stream and added to it; without it, the sum is what else is added.</summary>
 /// <param name="Id">Number, in graph order; <see cref="Selection.RemovedBlocks"/> holds these.</param>
 /// <param name="Name">Readable name.</param>
 /// <param name="IsSublayer">True for one Add; false for a whole block of several sublayers.</param>
 /// <param name="Input">Tensor that enters (the stream before).</param>
 /// <param name="Output">Output of the (last) Add (the stream after).</param>
-/// <param name="Nodes">Global ordinals of the nodes of the region, the Adds included.</param>
+/// <param name="Nodes">Global ordinals of the nodes that nothing else needs, those that add included; for a sublayer, that one last.</param>
 /// <param name="Sublayers">For a block: its sublayers' numbers; for a sublayer: itself.</param>
-public sealed record Block(int Id, string Name, bool IsSublayer, string Input, string Output, ImmutableArray<int> Nodes, ImmutableArray<int> Sublayers);
+public sealed record Block(int Id, string Name, bool IsSublayer, string Input, string Output, ImmutableArray<int> Nodes, ImmutableArray<int> Sublayers)
+{
+    /// <summary>For a sublayer: the summand that goes.</summary>
+    public string Branch { get; init; } = "";
+}
 
 /// <summary>A choice of what to keep.</summary>
 /// <param name="Kept">Per group number: kept units, ascending; groups that are absent stay whole.</param>

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Espalier.Axes;
 
 /// <summary>Collects factors into groups: where they occur in weights, what kind they are, and whether they may be removed.</summary>
-internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Block> blocks, bool allowInterface)
+internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<TensorState> streams, bool allowInterface)
 {
     private readonly InferenceState _state = inference.State;
     private readonly Dictionary<Factor, Group> _groups = [];
@@ -102,8 +102,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Bl
     {
         foreach (var (role, term) in _state.Roles) Add(term, role);
         foreach (var term in _state.Repeated) Add(term, Role.Repeated);
-        foreach (var block in blocks.Where(b => b.IsSublayer))
-            foreach (var term in inference.Main.Find(block.Output)?.Terms ?? []) Add(term, Role.Stream);
+        foreach (var stream in streams)
+            foreach (var term in stream.Terms ?? []) Add(term, Role.Stream);
         foreach (var record in _state.Records)
         {
             if (record.Info.Proto.OpType is "Gather" && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)

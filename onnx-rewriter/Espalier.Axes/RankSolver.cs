@@ -122,39 +122,46 @@ internal sealed class RankSolver
             else if (patterns[k] is { Absent: true } || (patterns[k] is not null && Of(tensors[k]) is { } rank && !patterns[k]!.MatchesRank(rank))) return null;
         }
         var packs = new Dictionary<string, int>(StringComparer.Ordinal);
+        // Positions of a feature map, of a kernel and of the result are as many.
+        string? Run(OperandPattern pattern) => Pack(pattern) is { Length: > 0 } run ? rule.Geometry.Length > 0 ? "window" : run : null;
         for (int k = 0; k < tensors.Length; k++)
         {
             // A named run of axes is as long everywhere; those that broadcast are as many as the result's at most.
-            if (patterns[k] is not { } pattern || Pack(pattern) is not { Length: > 0 } name || Of(tensors[k]) is not { } rank) continue;
+            if (patterns[k] is not { } pattern || Run(pattern) is not { } name || Of(tensors[k]) is not { } rank) continue;
             int length = rank - Fixed(pattern);
             if (packs.TryGetValue(name, out int known) && known != length) return null;
             packs[name] = length;
         }
-        var broadcast = Broadcast(record, tensors, patterns);
+        if (!Broadcast(record, tensors, patterns, out var broadcast)) return null;
         return [.. patterns.Select((p, k) => p switch
         {
             null => null,
             { Broadcast: true } => null,
             _ when Pack(p) is not { } pack => p.Axes.Length,
-            _ when Pack(p) is { Length: > 0 } pack => packs.TryGetValue(pack, out int length) ? length + Fixed(p) : (int?)null,
+            _ when Run(p) is { } pack => packs.TryGetValue(pack, out int length) ? length + Fixed(p) : (int?)null,
             _ => broadcast?[k] + Fixed(p),
         })];
     }
 
     /// <summary>Axes in front of every operand and result that broadcast; null where the result's number is not known.</summary>
-    private int?[]? Broadcast(NodeRecord record, TensorState?[] tensors, OperandPattern?[] patterns)
+    /// <returns>False where what is known contradicts the line.</returns>
+    private bool Broadcast(NodeRecord record, TensorState?[] tensors, OperandPattern?[] patterns, out int?[]? leads)
     {
+        leads = null;
         int?[] lead = [.. tensors.Select((t, k) => patterns[k] is { } p && Pack(p) is "" ? Of(t) - Fixed(p) : null)];
         var operands = Enumerable.Range(0, record.Inputs.Length).Where(k => patterns[k] is { } p && Pack(p) is "").ToList();
         int? all = lead.Skip(record.Inputs.Length).FirstOrDefault(l => l is not null);
-        if (operands.Count > 0 && operands.All(k => lead[k] is not null)) all ??= operands.Max(k => lead[k]);
-        if (all is null) return null;
+        bool known = operands.Count > 0 && operands.All(k => lead[k] is not null);
+        if (known) all ??= operands.Max(k => lead[k]);
+        if (all is null) return true;
+        if (operands.Any(k => lead[k] > all) || (known && operands.Max(k => lead[k]) != all)) return false;
         var open = operands.Where(k => lead[k] is null).ToList();
         // The longest operand has as many as the result; where only one can be that, it is.
         bool reached = operands.Any(k => lead[k] == all);
         foreach (int k in open) if (all == 0 || (open.Count == 1 && !reached)) lead[k] = all;
         for (int k = record.Inputs.Length; k < lead.Length; k++) if (patterns[k] is { } p && Pack(p) is "") lead[k] = all;
-        return lead;
+        leads = lead;
+        return true;
     }
 
     private static string? Pack(OperandPattern pattern) => pattern.Axes.OfType<AxisPattern.Pack>().FirstOrDefault()?.Name;

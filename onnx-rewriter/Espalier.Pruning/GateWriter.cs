@@ -58,25 +58,19 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
         graph.AddInitializer(info.Scope, graph.Analysis.Model.NewTensor(indices, TensorProto.Types.DataType.Int64, [map.Length, .. Enumerable.Repeat(1L, inner)],
             TensorContent.FromLongs([.. map.Select(u => u < 0 ? place.Group.Size : (long)u)])));
         graph.InsertBefore(info.Ordinal, EditableGraph.NewNode("Gather", along, along, source, indices));
-        return _made[key] = Cast(info.Ordinal, along, tensor.ElementType, after: false);
+        return _made[key] = Cast(info.Ordinal, along, tensor.ElementType);
     }
 
-    /// <summary>g · output + (1 − g) · input: each of the two exactly where g is 1 and 0.</summary>
+    /// <summary>The summand of a sublayer times its gate, in front of the node that adds it.</summary>
     public void Bypass(Block block, string gate)
     {
         int ordinal = block.Nodes[^1];
         var node = graph.Node(ordinal);
-        int type = graph.Analysis.State!.Records[ordinal].Outputs[0].ElementType;
-        string result = node.Output[0], dense = node.Output[0] = graph.FreshName(result + "_dense");
-        string one = Floats(0, gate + "/one", 1), rest = graph.FreshName(gate + "/rest");
-        After(EditableGraph.NewNode("Sub", rest, rest, one, gate));
-        (gate, rest) = (Cast(ordinal, gate, type, after: true), Cast(ordinal, rest, type, after: true));
-        string kept = graph.FreshName(result + "_kept"), passed = graph.FreshName(result + "_passed");
-        After(EditableGraph.NewNode("Mul", kept, kept, dense, gate));
-        After(EditableGraph.NewNode("Mul", passed, passed, block.Input, rest));
-        After(EditableGraph.NewNode("Add", graph.FreshName(result + "_gate"), result, kept, passed));
-
-        void After(NodeProto inserted) => graph.InsertAfter(ordinal, inserted);
+        var record = graph.Analysis.State!.Records[ordinal];
+        int operand = record.Info.Proto.Input.IndexOf(block.Branch);
+        string gated = graph.FreshName(block.Branch + "_gated");
+        graph.InsertBefore(ordinal, EditableGraph.NewNode("Mul", gated, gated, node.Input[operand], Cast(ordinal, gate, record.Outputs[0].ElementType)));
+        node.Input[operand] = gated;
     }
 
     /// <summary>Inserts what was written. Initializers can be given as inputs from version 4 of the format on, where only those among the inputs are.</summary>
@@ -90,14 +84,13 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
             if (dense.Contains(clone.Graph.Input[k].Name)) clone.Graph.Input.RemoveAt(k);
     }
 
-    private string Cast(int ordinal, string value, int type, bool after)
+    private string Cast(int ordinal, string value, int type)
     {
         if ((TensorProto.Types.DataType)type is Float or TensorProto.Types.DataType.Undefined) return value;
         string cast = graph.FreshName(value + "/cast");
         var node = EditableGraph.NewNode("Cast", cast, cast, value);
         node.Attribute.Add(new AttributeProto { Name = "to", I = type, Type = AttributeProto.Types.AttributeType.Int });
-        if (after) graph.InsertAfter(ordinal, node);
-        else graph.InsertBefore(ordinal, node);
+        graph.InsertBefore(ordinal, node);
         return cast;
     }
 

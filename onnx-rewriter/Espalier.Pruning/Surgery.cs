@@ -71,17 +71,28 @@ public static class Surgery
         return kept;
     }
 
-    /// <summary>Readers of a removed block's output read its input; the nodes between are then dead.</summary>
-    private static void Bypass(IEnumerable<Block> sublayers, EditableGraph graph)
+    /// <summary>
+    /// The summands of removed sublayers go; a sum of one is what is left, a sum of nothing goes itself. What made the summands is then dead.
+    /// </summary>
+    private static void Bypass(IReadOnlyList<Block> sublayers, EditableGraph graph)
     {
+        if (sublayers.Count == 0) return;
+        var branches = sublayers.ToLookup(s => s.Nodes[^1], s => s.Branch);
+        var gone = new HashSet<string>(StringComparer.Ordinal);
         var renamed = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var block in sublayers)
+        foreach (var record in graph.Analysis.State!.Records.Where(r => r.Info.Scope == 0 && r.Info.Proto.OpType is "Add" or "Sum"))
         {
-            string input = block.Input;
-            while (renamed.TryGetValue(input, out var earlier)) input = earlier;
-            renamed[block.Output] = input;
+            var node = graph.Node(record.Info.Ordinal);
+            // By place: surgery may have given this reader copies of its own.
+            var dense = record.Info.Proto.Input;
+            List<string> left = [.. node.Input.Where((_, k) => !gone.Contains(dense[k]) && !branches[record.Info.Ordinal].Contains(dense[k]))];
+            if (left.Count == node.Input.Count) continue;
+            node.Input.Clear();
+            node.Input.Add(left);
+            if (left.Count == 0) gone.Add(record.Info.Proto.Output[0]);
+            else if (left.Count == 1) renamed[node.Output[0]] = renamed.GetValueOrDefault(left[0], left[0]);
         }
-        if (renamed.Count > 0) graph.Rename(renamed);
+        graph.Rename(renamed);
     }
 }
 
