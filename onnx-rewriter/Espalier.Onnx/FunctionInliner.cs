@@ -30,7 +30,8 @@ public static class FunctionInliner
         => model.Functions.FirstOrDefault(f => Key(f.Domain, f.Name, f.Overload) == Key(node.Domain, node.OpType, node.Overload)) is { } function
             ? $"the function {function.Domain}.{function.Name} is stated for another operator set than the model's" : null;
 
-    private static (string, string, string) Key(string domain, string name, string overload) => (domain == "ai.onnx" ? "" : domain, name, overload);
+    /// <summary>What a node must say to call a function.</summary>
+    internal static (string, string, string) Key(string domain, string name, string overload) => (OperatorSchemas.Domain(domain), name, overload);
 
     private sealed class Inliner
     {
@@ -51,7 +52,7 @@ public static class FunctionInliner
         private bool HasSameOperators(FunctionProto function)
             => function.OpsetImport.All(o => _model.OpsetImport.FirstOrDefault(m => Domain(m) == Domain(o)) is not { } own || own.Version == o.Version);
 
-        private static string Domain(OperatorSetIdProto opset) => opset.Domain == "ai.onnx" ? "" : opset.Domain;
+        private static string Domain(OperatorSetIdProto opset) => OperatorSchemas.Domain(opset.Domain);
 
         private void Collect(GraphProto graph)
         {

@@ -38,6 +38,7 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
             ct.ThrowIfCancellationRequested();
             var proto = Parse(skeleton, path);
             store._skeleton = skeleton;
+            GraphCheck.Run(proto, path, ct);
             store.CheckExternal(proto, ct);
             return (store, proto);
         }

@@ -12,6 +12,9 @@ internal sealed class TensorFacts
 
     public int At { get; private set; }
 
+    /// <summary>Where its name is in the file, once that has been seen.</summary>
+    public Range Name { get; private set; }
+
     /// <summary>The data field that has been seen, and whether in the packed form.</summary>
     public DataField Seen { get; private set; }
     private bool _packed;
@@ -22,19 +25,19 @@ internal sealed class TensorFacts
     public void Reset(int at)
     {
         (At, _count, _guard, _overflow, _segment, _rank, _type, _location) = (at, 1, 1, false, false, 0, 0, 0);
-        (Seen, _packed, _amount) = (DataField.None, false, 0);
+        (Seen, _packed, _amount, Name) = (DataField.None, false, 0, default);
     }
 
-    /// <summary>One more dimension; the text says what is wrong with it.</summary>
+    /// <summary>One more dimension; the text says what is wrong with it, as the rest of a sentence on the tensor.</summary>
     public string? AddDim(long dim, int limit)
     {
         if (dim < 0)
         {
-            return $"a tensor has the dimension {dim}";
+            return $"has the dimension {dim}";
         }
         if (++_rank > limit)
         {
-            return $"a tensor has more than {limit} dimensions";
+            return $"has more than {limit} dimensions";
         }
         // Strides are products too: they must fit even when another dimension is 0. The widest element has 16 bytes.
         var (wide, factor) = ((UInt128)(ulong)_guard, (UInt128)(ulong)Math.Max(1, dim));
@@ -44,6 +47,7 @@ internal sealed class TensorFacts
         return null;
     }
 
+    public void SetName(Range name) => Name = name;
     public void SetType(long type) => _type = type;
     public void SetLocation(long location) => _location = location;
     public void SetSegment() => _segment = true;
@@ -57,12 +61,12 @@ internal sealed class TensorFacts
         }
         if (Seen != DataField.None && Seen != field)
         {
-            return "a tensor has elements in two fields";
+            return "has elements in two fields";
         }
         // In pieces the field could not be taken out as a whole. No writer does this.
         if (Seen == field && (packed || _packed))
         {
-            return "a tensor has its elements in several pieces";
+            return "has its elements in several pieces";
         }
         (Seen, _packed, _amount) = (field, packed, _amount + amount);
         return null;
@@ -73,31 +77,31 @@ internal sealed class TensorFacts
     {
         if (_overflow)
         {
-            return "the dimensions of a tensor multiply to more than a file can hold";
+            return "has dimensions that multiply to more than a file can hold";
         }
         var type = (DataType)_type;
         var own = ElementTypes.Field(type);
         if (_type != (int)type || own == DataField.None || _segment || _location == (long)DataLocation.External)
         {
             // An unknown type is left alone; external data are checked when the files are opened.
-            return _location == (long)DataLocation.External && Seen != DataField.None ? "a tensor has elements both here and in another file" : null;
+            return _location == (long)DataLocation.External && Seen != DataField.None ? "has elements both here and in another file" : null;
         }
         if (Seen == DataField.None)
         {
-            return _count == 0 ? null : $"a tensor of {_count} elements has none";
+            return _count == 0 ? null : $"has none of its {_count} elements";
         }
         if (Seen == DataField.Raw)
         {
             var expected = own == DataField.String ? -1 : ElementTypes.Bytes(type, _count);
             return expected == _amount ? null
-                : expected < 0 ? "a string tensor has raw data"
-                : $"a tensor of {_count} elements of type {type} needs {expected} bytes and has {_amount}";
+                : expected < 0 ? "of strings has raw data"
+                : $"of {_count} elements of type {type} needs {expected} bytes and has {_amount}";
         }
         if (Seen != own)
         {
-            return $"a tensor of type {type} has its elements in the field for {Seen}";
+            return $"of type {type} has its elements in the field for {Seen}";
         }
         var entries = own == DataField.String ? _count : ElementTypes.Bytes(type, _count) / ElementTypes.EntryBytes(type);
-        return entries == _amount ? null : $"a tensor of {_count} elements of type {type} needs {entries} entries and has {_amount}";
+        return entries == _amount ? null : $"of {_count} elements of type {type} needs {entries} entries and has {_amount}";
     }
 }

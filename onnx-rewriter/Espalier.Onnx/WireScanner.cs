@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Unicode;
 
 namespace Espalier.Onnx;
@@ -14,6 +15,7 @@ internal ref struct WireScanner
     /// <summary>Google.Protobuf refuses more; and it recurses, as far as we let it.</summary>
     private const int MessageDepth = 100;
     private const string Damaged = "The file is damaged or was cut short; get it again or export the model again.";
+    private const string Stripped = "If its weights were stripped, get the file that has them.";
     private const string TooMuch = "If the model is meant to be like this, open it with higher OnnxLimits.";
 
     private struct Frame
@@ -181,6 +183,10 @@ internal ref struct WireScanner
                 {
                     throw Bad($"{field.Name} of {frame.Message.Name} is not UTF-8", start, "Export the model again with text in UTF-8.");
                 }
+                if (field.Role == FieldRole.TensorName)
+                {
+                    _tensor.SetName(_at..(_at + length));
+                }
                 Spend(32 + (2L * length));
                 break;
             case { Shape: FieldShape.Varint }:
@@ -287,7 +293,7 @@ internal ref struct WireScanner
     {
         if (frame.Message.IsTensor && !_writing)
         {
-            Require(_tensor.Check(), _tensor.At);
+            Require(_tensor.Check(), _tensor.At, _tensor.Seen == DataField.None ? Stripped : Damaged);
         }
         _graphs -= frame.Message.Name == nameof(GraphProto) ? 1 : 0;
         _depth--;
@@ -335,11 +341,13 @@ internal ref struct WireScanner
         }
     }
 
-    private readonly void Require(string? problem, int at)
+    private readonly void Require(string? problem, int at, string advice = Damaged)
     {
         if (problem is not null && !_writing)
         {
-            throw Bad(problem, at, Damaged);
+            // Its name may come after its elements, and then is not known yet.
+            var name = Encoding.UTF8.GetString(_bytes[_tensor.Name]);
+            throw Bad($"{(name.Length > 0 ? $"the tensor '{name}'" : "a tensor")} {problem}", at, advice);
         }
     }
 

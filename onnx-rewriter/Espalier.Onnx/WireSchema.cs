@@ -3,7 +3,7 @@ using Google.Protobuf.Reflection;
 namespace Espalier.Onnx;
 
 /// <summary>What the walk does with a field, beside passing over it.</summary>
-internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorDims, TensorType, TensorLocation, TensorSegment, TensorData }
+internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorName, TensorDims, TensorType, TensorLocation, TensorSegment, TensorData }
 
 /// <summary>How a field's values are stored.</summary>
 internal enum FieldShape { Varint, Fixed32, Fixed64, Bytes, Text, Message }
@@ -84,6 +84,7 @@ internal static class WireSchema
         var role = (message.Name, field.Name) switch
         {
             _ when data != DataField.None => FieldRole.TensorData,
+            (nameof(TensorProto), "name") => FieldRole.TensorName,
             (nameof(TensorProto), "dims") => FieldRole.TensorDims,
             (nameof(TensorProto), "data_type") => FieldRole.TensorType,
             (nameof(TensorProto), "data_location") => FieldRole.TensorLocation,

@@ -52,8 +52,10 @@ public class MalformedTests(ITestOutputHelper output)
         proto.Graph.Node.Add(new NodeProto
         {
             OpType = "Constant", Output = { "c" },
-            Attribute = { new AttributeProto { Name = "value", T = new TensorProto { DataType = (int)DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } } }, new AttributeProto { Name = "k", Ints = { 1, 2 } } },
+            Attribute = { SmallModels.Tensor("value", new TensorProto { DataType = (int)DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } }) },
         });
+        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
+        proto.Graph.Node.Add(SmallModels.Node("own:Any", "c w", "o", SmallModels.Ints("k", 1, 2)));
         return proto.ToByteArray();
     }
 

@@ -27,7 +27,10 @@ public static class Ort
             GraphOptimizationLevel = plain ? GraphOptimizationLevel.ORT_ENABLE_BASIC : GraphOptimizationLevel.ORT_ENABLE_ALL,
         };
         if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
-        using var session = new InferenceSession(model.ToBytes(), options);
+        byte[] bytes = model.ToBytes();
+        using var session = new InferenceSession(bytes, options);
+        // What it takes must open here too.
+        OnnxModel.Parse(bytes).Dispose();
         using var run = new RunOptions();
         var wanted = session.InputMetadata.Keys.Concat(session.OverridableInitializerMetadata.Keys).ToHashSet(StringComparer.Ordinal);
         var given = inputs.Where(i => wanted.Contains(i.Key)).ToDictionary(i => i.Key, i => i.Value);
