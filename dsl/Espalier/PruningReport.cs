@@ -31,11 +31,17 @@ public sealed record PruningReport
     /// <summary>Blocks and sublayers that were removed.</summary>
     public IReadOnlyList<string> Blocks { get; init; } = [];
 
+    /// <summary>Every sublayer that went with them, by the names of its residual stream: what a judge needs who knows no blocks.</summary>
+    public IReadOnlyList<BlockBypass> Bypassed { get; init; } = [];
+
     /// <summary>Weights that became products of two.</summary>
     public IReadOnlyList<FactoredWeight> Factored { get; init; } = [];
 
     /// <summary>What changed of the model's inputs and outputs: caches that shrank, went or were numbered anew. Empty unless the plan allows it.</summary>
     public IReadOnlyList<string> Interface { get; init; } = [];
+
+    /// <summary>Inputs and outputs of the dense model that have another name in the slim one, or are gone from it.</summary>
+    public IReadOnlyList<InterfaceName> Renamed { get; init; } = [];
 
     /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
@@ -86,6 +92,17 @@ public sealed record GroupReport(string Name, string Kind, int Size, int Kept, s
     public IReadOnlyList<string> Chain { get; init; } = [];
 }
 
+/// <summary>One sublayer that is skipped: what read the sum x + f(x) reads x.</summary>
+/// <param name="Name">Name of the sublayer.</param>
+/// <param name="From">The stream before it, x, in the dense model.</param>
+/// <param name="To">The stream after it, x + f(x), in the dense model.</param>
+public sealed record BlockBypass(string Name, string From, string To);
+
+/// <summary>An input or output with another name.</summary>
+/// <param name="Dense">Its name in the dense model.</param>
+/// <param name="Slim">Its name in the slim model; null where it went with its block.</param>
+public sealed record InterfaceName(string Dense, string? Slim);
+
 /// <summary>One weight that became a product of two, with the sizes that pruning left of it.</summary>
 /// <param name="Weight">Name of the weight in the dense model.</param>
 /// <param name="Node">Operators that read it.</param>
@@ -99,7 +116,11 @@ public sealed record GroupReport(string Name, string Kind, int Size, int Kept, s
 /// <param name="ParametersAfter">Parameters of both factors.</param>
 /// <param name="MacsBefore">Multiply-accumulates of one run with the weight.</param>
 /// <param name="MacsAfter">Multiply-accumulates of one run with both factors.</param>
-public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error, long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter);
+public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error, long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter)
+{
+    /// <summary>How far the product is from what is left of the weight: ‖W − AB‖ / ‖W‖, root of the sum of squares; null in reports without it.</summary>
+    public double? Distance { get; init; }
+}
 
 /// <summary>One weight axis that stays whole.</summary>
 /// <param name="Tensor">Name of the weight.</param>

@@ -208,24 +208,28 @@ public abstract class Term
 
     /// <summary>Indices of the axis that stay: the term, evaluated.</summary>
     /// <param name="kept">Kept units of a factor; null where it stays whole.</param>
-    /// <exception cref="InvalidOperationException">The axis is dynamic.</exception>
-    public int[] KeptIndices(Func<Factor, ImmutableArray<int>?> kept)
+    /// <param name="size">Sizes of factors in a run; null for those of the file.</param>
+    /// <exception cref="InvalidOperationException">The axis is dynamic, and no run says how large it is.</exception>
+    public int[] KeptIndices(Func<Factor, ImmutableArray<int>?> kept, Func<Factor, long?>? size = null)
     {
         return Evaluate(this);
+
+        int SizeOf(Term term) => size is null ? StaticSize(term)
+            : checked((int)(Polynomial.Of(term, size).Value ?? throw new InvalidOperationException($"The axis {term} has no size in the run.")));
 
         int[] Evaluate(Term term)
         {
             switch (term.Head)
             {
                 case FactorTerm leaf:
-                    return kept(leaf.Factor) is { } units ? [.. units] : [.. Enumerable.Range(0, StaticSize(leaf))];
+                    return kept(leaf.Factor) is { } units ? [.. units] : [.. Enumerable.Range(0, SizeOf(leaf))];
                 case SumTerm sum:
                     var indices = new List<int>();
                     int offset = 0;
                     foreach (var part in sum.Parts)
                     {
                         foreach (int k in Evaluate(part)) indices.Add(offset + k);
-                        offset += StaticSize(part);
+                        offset += SizeOf(part);
                     }
                     return [.. indices];
                 case ProductTerm product:
@@ -233,11 +237,11 @@ public abstract class Term
                     foreach (var part in product.Parts)
                     {
                         var minor = Evaluate(part);
-                        int size = StaticSize(part), at = 0;
+                        int length = SizeOf(part), at = 0;
                         var both = new int[major.Length * minor.Length];
                         foreach (int i in major)
                             foreach (int j in minor)
-                                both[at++] = i * size + j;
+                                both[at++] = i * length + j;
                         major = both;
                     }
                     return major;

@@ -38,12 +38,47 @@ public static class GraphWalk
         while (open.TryDequeue(out string? name))
         {
             if (!makers.TryGetValue(name, out var node) || !seen.Add(node)) continue;
-            var inner = node.Subgraphs().SelectMany(g => g.WithSubgraphs()).ToList();
-            foreach (string read in node.Input.Concat(inner.SelectMany(g => g.Output.Select(o => o.Name).Concat(g.Node.SelectMany(n => n.Input)))))
-                // An optional operand that is left out has an empty name.
-                if (read.Length > 0 && needed.Add(read)) open.Enqueue(read);
+            foreach (string read in node.Reads())
+                if (needed.Add(read)) open.Enqueue(read);
         }
         return needed;
+    }
+
+    /// <summary>Names that the node reads, those that graphs inside of it read too.</summary>
+    public static IEnumerable<string> Reads(this NodeProto node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        var inner = node.Subgraphs().SelectMany(g => g.WithSubgraphs()).SelectMany(g => g.Output.Select(o => o.Name).Concat(g.Node.SelectMany(n => n.Input)));
+        // An optional operand that is left out has an empty name.
+        return node.Input.Concat(inner).Where(name => name.Length > 0);
+    }
+
+    /// <summary>The graph's nodes, each behind those that make what it reads; where that leaves a choice, as they stand in the file.</summary>
+    public static IReadOnlyList<NodeProto> InOrder(this GraphProto graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        var makers = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int k = 0; k < graph.Node.Count; k++)
+            foreach (string output in graph.Node[k].Output) makers[output] = k;
+        var readers = graph.Node.Select(_ => new List<int>()).ToArray();
+        int[] waits = new int[graph.Node.Count];
+        for (int k = 0; k < graph.Node.Count; k++)
+        {
+            foreach (int maker in graph.Node[k].Reads().Where(makers.ContainsKey).Select(r => makers[r]).Distinct())
+            {
+                readers[maker].Add(k);
+                waits[k]++;
+            }
+        }
+        var ready = new PriorityQueue<int, int>(Enumerable.Range(0, waits.Length).Where(k => waits[k] == 0).Select(k => (k, k)));
+        var order = new List<NodeProto>(waits.Length);
+        while (ready.TryDequeue(out int next, out _))
+        {
+            order.Add(graph.Node[next]);
+            foreach (int reader in readers[next])
+                if (--waits[reader] == 0) ready.Enqueue(reader, reader);
+        }
+        return order;
     }
 
     /// <summary>Removes all other elements of a list.</summary>

@@ -69,7 +69,7 @@ public static class GraphDiffer
         {
             foreach (var tensor in graph.Initializer) Add(scope, tensor.Name, tensor);
             foreach (var node in graph.Node)
-                if (WeightTable.ConstantOf(node) is { } constant) Add(scope, node.Output[0], constant);
+                if (node.ConstantTensor() is { } constant) Add(scope, node.Output[0], constant);
             foreach (var info in graph.Input.Concat(graph.Output))
             {
                 if (info.Type?.TensorType is not { Shape: not null } type || !names.Add(scope + info.Name)) continue;
@@ -143,7 +143,7 @@ public static class GraphDiffer
     }
 
     private static Dictionary<string, string> Attributes(NodeProto node, OnnxModel model)
-        => node.Attribute.Where(x => x.G is null && x.Graphs.Count == 0 && WeightTable.ConstantOf(node) is null)
+        => node.Attribute.Where(x => x.G is null && x.Graphs.Count == 0 && node.ConstantTensor() is null)
             .GroupBy(x => x.Name, StringComparer.Ordinal).ToDictionary(x => x.Key, x => AttributeText.Of(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
 
     private static string? Shown(OnnxModel model, TensorProto tensor)

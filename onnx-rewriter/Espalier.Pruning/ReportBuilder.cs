@@ -29,8 +29,10 @@ internal static class ReportBuilder
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
+            Bypassed = slim.Bypassed,
             Factored = factored,
             Interface = slim.Interface,
+            Renamed = slim.Renamed,
             Notes = [.. notes.Distinct(StringComparer.Ordinal)],
         };
     }
@@ -53,7 +55,10 @@ internal static class ReportBuilder
         var size = factors.Size!;
         long Of(CostUnit unit, int? rank) => (long)Math.Round(size.Cost(unit, rank));
         return new(factors.Target.Weight, factors.Target.Nodes, down, up, size.Inputs, size.Outputs, factors.Rank, factors.Error,
-            Of(CostUnit.Parameters, null), Of(CostUnit.Parameters, factors.Rank), Of(CostUnit.Macs, null), Of(CostUnit.Macs, factors.Rank));
+            Of(CostUnit.Parameters, null), Of(CostUnit.Parameters, factors.Rank), Of(CostUnit.Macs, null), Of(CostUnit.Macs, factors.Rank))
+        {
+            Distance = factors.Distance,
+        };
     }
 
     /// <summary>Of a long chain the two ends: in a deep network thousands of steps lie between a weight and the output that froze it.</summary>

@@ -50,7 +50,13 @@ public static class Surgery
         graph.UpdateShapes(slim);
         face.Close();
         foreach (var (name, gone) in face.Shrunk()) removed[name] = gone;
-        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes, Factored = weights.Factored };
+        return new(analysis.Model.Derive(clone), removed)
+        {
+            Interface = face.Changes,
+            Renamed = face.Names,
+            Bypassed = [.. sublayers.Select(s => new BlockBypass(s.Name, s.Input, s.Output))],
+            Factored = weights.Factored,
+        };
     }
 
     private static Dictionary<Factor, ImmutableArray<int>> Kept(AxisAnalysis analysis, Selection selection)

@@ -17,6 +17,9 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
     /// <summary>What changed, for the report.</summary>
     public List<string> Changes { get; } = [];
 
+    /// <summary>The same by names: what is gone, what is called otherwise.</summary>
+    public List<InterfaceName> Names { get; } = [];
+
     /// <summary>Outputs of removed blocks are given up, so that the blocks are dead; who asked a removed cache for its shape asks another.</summary>
     /// <param name="removed">Sublayers that are bypassed.</param>
     public void Release(IReadOnlyCollection<Block> removed)
@@ -25,7 +28,7 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
         var nodes = removed.SelectMany(b => b.Nodes).ToHashSet();
         var streams = removed.Select(b => b.Output).ToHashSet(StringComparer.Ordinal);
         var lost = graph.Analysis.GraphOutputs.Where(t => nodes.Contains(t.Producer) && !streams.Contains(t.Name)).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (string name in lost) Changes.Add($"output '{name}' is gone with its block");
+        foreach (string name in lost) Lose("output", name);
         graph.RemoveOutputs(lost);
         var askers = new List<(TensorState Input, NodeInfo Shape)>();
         foreach (var input in graph.Analysis.GraphInputs)
@@ -48,7 +51,7 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
     public void Close()
     {
         var gone = graph.RemoveUnreadInputs(_inputs);
-        foreach (string name in gone) Changes.Add($"input '{name}' is gone with its block");
+        foreach (string name in gone) Lose("input", name);
         if (Changes.Count == 0) return;
         var lost = graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Select(t => t.Name).Where(n => !graph.HasInterface(n)).ToList();
         foreach (string template in lost.SelectMany(Templates).Select(t => t.Template).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
@@ -64,7 +67,11 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
                 if (name != left[k].Name) _renamed[left[k].Name] = name;
             }
         }
-        foreach (var (from, to) in _renamed.OrderBy(r => r.Key, StringComparer.Ordinal)) Changes.Add($"'{from}' is now '{to}'");
+        foreach (var (from, to) in _renamed.OrderBy(r => r.Key, StringComparer.Ordinal))
+        {
+            Changes.Add($"'{from}' is now '{to}'");
+            Names.Add(new(from, to));
+        }
         graph.RenameInterface(_renamed);
     }
 
@@ -85,6 +92,12 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
             }
             if (gone.Count > 0) yield return (name, gone);
         }
+    }
+
+    private void Lose(string what, string name)
+    {
+        Changes.Add($"{what} '{name}' is gone with its block");
+        Names.Add(new(name, null));
     }
 
     private bool HasShapeOf(TensorState a, TensorState b) => !_inputs.Contains(a.Name) && a.Terms is { } x && b.Terms is { } y && x.Length == y.Length

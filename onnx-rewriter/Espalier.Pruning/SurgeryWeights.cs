@@ -75,7 +75,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             {
                 var (reader, operand) = view.Reader!.Value;
                 graph.Node(reader.Ordinal).Input[operand] = name;
-                removed[MaskedModel.ReaderKey(tensor.Name, reader.Proto.Output[0])] = gone;
+                removed[SlimModel.ReaderKey(tensor.Name, reader.Proto.Output[0])] = gone;
             }
         }
     }

@@ -27,6 +27,17 @@ public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IRea
     /// <summary>What changed of the graph's inputs and outputs, in words; empty unless that was allowed.</summary>
     public IReadOnlyList<string> Interface { get; init; } = [];
 
+    /// <summary>Sublayers that are skipped, in graph order.</summary>
+    public IReadOnlyList<BlockBypass> Bypassed { get; init; } = [];
+
+    /// <summary>Inputs and outputs with another name, or none.</summary>
+    public IReadOnlyList<InterfaceName> Renamed { get; init; } = [];
+
     /// <summary>By name of a weight that became a product of two: the names of the factors.</summary>
-    internal IReadOnlyDictionary<string, (string Down, string Up)> Factored { get; init; } = new Dictionary<string, (string, string)>();
+    public IReadOnlyDictionary<string, (string Down, string Up)> Factored { get; init; } = new Dictionary<string, (string, string)>();
+
+    /// <summary>The key in <see cref="Removed"/>, and in reports, for a shared vector of which this reader alone lost units.</summary>
+    /// <param name="tensor">The vector.</param>
+    /// <param name="output">First output of the node that reads it.</param>
+    public static string ReaderKey(string tensor, string output) => $"{tensor} -> {output}";
 }

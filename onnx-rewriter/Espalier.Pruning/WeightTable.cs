@@ -35,33 +35,10 @@ internal sealed class WeightTable
             foreach (var node in graph.Node)
             {
                 foreach (string input in node.Input) CountUse(input);
-                if (ConstantOf(node) is { } tensor) _tensors.TryAdd(node.Output[0], tensor);
+                if (node.ConstantTensor() is { } tensor) _tensors.TryAdd(node.Output[0], tensor);
             }
             foreach (var output in graph.Output) CountUse(output.Name);
         }
-    }
-
-    /// <summary>Tensor of a Constant node; null for any other node. Scalars and lists given as plain attributes count as tensors.</summary>
-    public static TensorProto? ConstantOf(NodeProto node)
-    {
-        if (node.OpType != "Constant" || node.Domain is not ("" or "ai.onnx") || node.Output.Count == 0) return null;
-        foreach (var attribute in node.Attribute)
-        {
-            switch (attribute.Name)
-            {
-                case "value":
-                    return attribute.T;
-                case "value_float":
-                    return new TensorProto { DataType = (int)DataType.Float, FloatData = { attribute.F } };
-                case "value_floats":
-                    return new TensorProto { DataType = (int)DataType.Float, Dims = { attribute.Floats.Count }, FloatData = { attribute.Floats } };
-                case "value_int":
-                    return new TensorProto { DataType = (int)DataType.Int64, Int64Data = { attribute.I } };
-                case "value_ints":
-                    return new TensorProto { DataType = (int)DataType.Int64, Dims = { attribute.Ints.Count }, Int64Data = { attribute.Ints } };
-            }
-        }
-        return null;
     }
 
     /// <summary>Names of all weights, ordinal.</summary>

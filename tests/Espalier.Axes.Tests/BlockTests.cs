@@ -1,5 +1,6 @@
 using Espalier.Axes;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.Pruning;
 using Espalier.TestKit;
 
@@ -40,9 +41,9 @@ public sealed class BlockTests
     private static void Same(OnnxModel expected, OnnxModel actual)
     {
         var inputs = RandomInputs.For(expected, 3);
-        var (error, worst) = Oracle.Difference(Ort.Run(expected, inputs), Ort.Run(actual, inputs, strict: true));
+        var (error, worst) = SlimOracle.Difference(Ort.Run(expected, inputs), Ort.Run(actual, inputs, strict: true));
         foreach (var value in inputs.Values) value.Dispose();
-        Assert.True(error <= Oracle.Tolerance, $"{worst} differs by {error}");
+        Assert.True(error <= SlimOracle.Tolerance, $"{worst} differs by {error}");
     }
 
     [Fact]
@@ -81,9 +82,9 @@ public sealed class BlockTests
     {
         using var dense = Transformer().Build();
         var analysis = AxisAnalysis.Of(dense);
-        var picked = Oracle.Pick(analysis, 0.5, 4);
+        var picked = SlimOracle.Pick(analysis, 0.5, 4);
         var sublayer = analysis.Blocks.First(b => b.IsSublayer);
-        var result = Oracle.Check(analysis, picked with { RemovedBlocks = [sublayer.Id] });
+        var result = SlimOracle.Check(analysis, picked with { RemovedBlocks = [sublayer.Id] });
         Assert.True(result.Effect > 1e-3);
         Assert.DoesNotContain(result.Slim.Model.Proto.Graph.Initializer, t => t.Name == "l0.o.weight");
     }

@@ -32,7 +32,7 @@ public sealed class CostTests
         Assert.Equal(Written(model), analysis.Cost.Evaluate(CostUnit.Bytes));
 
         // Eight units stay: then no byte is shared with one that went, and the sum is exact for packed types too.
-        var slim = Surgery.Apply(analysis, Oracle.Pick(analysis, 0.5, 1, n => n == group));
+        var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.5, 1, n => n == group));
         Assert.Equal(Written(slim.Model), analysis.Cost.Evaluate(CostUnit.Bytes, id => id == group.Id ? 8 : analysis.Groups[id].Size));
     }
 

@@ -56,7 +56,7 @@ public sealed class ElementTypeTests
         using var model = Build(Network.Means, DataType.Double, WeightForm.Native, Held.Raw);
         var analysis = AxisAnalysis.Of(model);
         // A factor of float32 would be wrong by 3e-8; what is left is the epsilon, which is a float attribute.
-        Assert.InRange(Oracle.Check(analysis, Oracle.Pick(analysis, 0.7, 1)).Error, 0, 2e-9);
+        Assert.InRange(SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.7, 1)).Error, 0, 2e-9);
     }
 
     [Theory]
@@ -71,7 +71,7 @@ public sealed class ElementTypeTests
         {
             using var model = Build(network, type, WeightForm.Inner, held);
             var check = Expect(RuleCheck.On(model), network, WeightForm.Inner);
-            var slim = Surgery.Apply(check.Analysis, Oracle.Pick(check.Analysis, 0.5, 1)).Model;
+            var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1)).Model;
             OperatorsTests.AssertNoKernel(model, op);
             OperatorsTests.AssertNoKernel(slim, op);
         }
@@ -86,7 +86,7 @@ public sealed class ElementTypeTests
             {
                 using var model = Build(network, type, WeightForm.Inner, Held.Raw);
                 var check = Expect(RuleCheck.On(model), network, WeightForm.Inner);
-                foreach (var refused in (OnnxModel[])[model, Surgery.Apply(check.Analysis, Oracle.Pick(check.Analysis, 0.5, 1)).Model])
+                foreach (var refused in (OnnxModel[])[model, Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1)).Model])
                     Assert.Contains("Type Error", Assert.Throws<OnnxRuntimeException>(() => new InferenceSession(refused.ToBytes())).Message, StringComparison.Ordinal);
             }
     }

@@ -52,7 +52,7 @@ public sealed class InterfaceTests
             .Group("h.1.q.weight", 1, Heads, GroupKind.Heads, ("h.1.o.weight", 0))
             .Group("h.0.v.weight", 1, Dim, GroupKind.ValueDims, ("h.0.o.weight", 0));
         check.IsExact();
-        var slim = Surgery.Apply(check.Analysis, Oracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == GroupKind.Heads));
+        var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == GroupKind.Heads));
         Assert.Contains("input 'past_key_values.1.key' has 2 of 4 on axis 1", slim.Interface);
         Assert.Contains("output 'present.0.value' has 2 of 4 on axis 1", slim.Interface);
         Assert.Equal(2, slim.Model.Proto.Graph.Input.Single(i => i.Name == "past_key_values.1.value").Type.TensorType.Shape.Dim[1].DimValue);
@@ -85,8 +85,8 @@ public sealed class InterfaceTests
     {
         var analysis = AxisAnalysis.Of(Decoder(3).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
-        var selection = Oracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
-        var result = Oracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
+        var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
+        var result = SlimOracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
         Assert.True(result.Effect > 1e-6);
         var graph = result.Slim.Model.Proto.Graph;
         Assert.Equal(["x", "past_key_values.0.key", "past_key_values.0.value", "past_key_values.1.key", "past_key_values.1.value"], graph.Input.Select(i => i.Name));

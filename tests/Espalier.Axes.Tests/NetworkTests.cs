@@ -43,14 +43,14 @@ public sealed class NetworkTests(ITestOutputHelper output)
         {
             var reasons = analysis.Groups.Where(g => g.Exactness != Exactness.Exact).Select(g => $"{g.Name}: {g.Reason}").ToList();
             output.WriteLine($"| {name} | nothing | {string.Join("; ", reasons.Take(5))}");
-            Assert.False(mustPrune, "nothing can be pruned\n" + Oracle.Describe(analysis));
+            Assert.False(mustPrune, "nothing can be pruned\n" + SlimOracle.Describe(analysis));
             Assert.NotEmpty(reasons);
             Assert.All(analysis.Groups.Where(g => g.Exactness == Exactness.Frozen), g => Assert.False(string.IsNullOrEmpty(g.Reason)));
             return;
         }
-        var result = Oracle.Measure(analysis, Oracle.Pick(analysis, 0.5, 1, exact.Contains), 1, Sizes(name));
+        var result = SlimOracle.Measure(analysis, SlimOracle.Pick(analysis, 0.5, 1, exact.Contains), 1, Sizes(name));
         Row(name, exact, result);
-        Assert.True(result.IsExact, Oracle.Describe(result));
+        Assert.True(result.IsExact, SlimOracle.Describe(result));
 
         // With every weight the same number, any selection looks right: such a model is tried with random weights too.
         if (RandomWeights.In(dense, 1) is { } random)
@@ -59,9 +59,9 @@ public sealed class NetworkTests(ITestOutputHelper output)
             {
                 var other = AxisAnalysis.Of(random);
                 Assert.Equal(Sizes(exact), Sizes([.. other.Groups.Where(g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind))]));
-                result = Oracle.Measure(other, Oracle.Pick(other, 0.5, 1, g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind)), 1, Sizes(name));
+                result = SlimOracle.Measure(other, SlimOracle.Pick(other, 0.5, 1, g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind)), 1, Sizes(name));
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} with random weights | | | | {result.Error:g2} (without the removed units: {result.Effect:g2}) |"));
-                Assert.True(result.IsExact, Oracle.Describe(result));
+                Assert.True(result.IsExact, SlimOracle.Describe(result));
             }
         }
         bool constant = dense.Proto.Graph.Node.Any(n => n.OpType == "ConstantOfShape" && n.Input.Count > 0) && result.Effect == 0;
@@ -69,8 +69,8 @@ public sealed class NetworkTests(ITestOutputHelper output)
         if (analysis.Cost.Evaluate(CostUnit.Macs) > 5e9) return;
 
         // Head dimensions and everything else that is called exact must be, too.
-        var everything = Oracle.Measure(analysis, Oracle.Pick(analysis, 0.75, 2), 1, Sizes(name));
-        Assert.True(everything.IsExact, "every exact group, of any kind: " + Oracle.Describe(everything));
+        var everything = SlimOracle.Measure(analysis, SlimOracle.Pick(analysis, 0.75, 2), 1, Sizes(name));
+        Assert.True(everything.IsExact, "every exact group, of any kind: " + SlimOracle.Describe(everything));
     }
 
     private static string Sizes(IReadOnlyList<Group> groups) => string.Join(", ", groups.Select(g => string.Create(CultureInfo.InvariantCulture, $"{g.Kind} {g.Size}")).Order(StringComparer.Ordinal));

@@ -24,10 +24,10 @@ public sealed class OptimisedTests(ITestOutputHelper output)
             var analysis = AxisAnalysis.Of(model);
             var fused = model.Proto.Graph.Node.Where(n => n.Domain == "com.microsoft").GroupBy(n => n.OpType).Select(g => $"{g.Count()} {g.Key}").ToList();
             int exact = analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
-            var result = Oracle.Check(analysis, Oracle.Pick(analysis, 0.5, 3), 3);
+            var result = SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.5, 3), 3);
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {string.Join(", ", fused)}; {exact} of {analysis.Groups.Count} groups are exact; error {result.Error:g2}"));
             Assert.NotEmpty(fused);
-            Assert.True(exact > analysis.Groups.Count / 2 && result.Effect > 1e-2, Oracle.Describe(result));
+            Assert.True(exact > analysis.Groups.Count / 2 && result.Effect > 1e-2, SlimOracle.Describe(result));
         }
         finally
         {

@@ -63,13 +63,13 @@ internal sealed class RuleCheck
     {
         foreach (var (group, tensor, axis) in _expected)
         {
-            var alone = Oracle.Check(_analysis, Oracle.Pick(_analysis, 0.5, 5, g => g == group), 5, _sizes);
+            var alone = SlimOracle.Check(_analysis, SlimOracle.Pick(_analysis, 0.5, 5, g => g == group), 5, _sizes);
             Assert.True(alone.Effect > 1e-6, $"removing half of {group.Name} changes nothing\n{Describe()}");
             AssertLost(alone, group, tensor, axis);
         }
         foreach (var (keep, seed) in ((double, int)[])[(0.5, 1), (0.75, 2), (0, 3)])
         {
-            var all = Oracle.Check(_analysis, Oracle.Pick(_analysis, keep, seed), seed, _sizes);
+            var all = SlimOracle.Check(_analysis, SlimOracle.Pick(_analysis, keep, seed), seed, _sizes);
             foreach (var (group, tensor, axis) in _expected) AssertLost(all, group, tensor, axis);
             if (seed == 1) BruteForce.Claims.Check(_analysis, all.Selection, seed, _sizes);
             if (seed == 2) BruteForce.Perturbation.Check(_analysis, seed, 2, _sizes);
@@ -81,7 +81,7 @@ internal sealed class RuleCheck
         int gone = group.Size - result.Selection.Kept[group.Id].Length;
         if (gone == 0) return;
         Assert.True(result.Slim.Removed.TryGetValue(tensor, out var axes) && axes.TryGetValue(axis, out var indices) && indices.Length >= gone,
-            string.Create(CultureInfo.InvariantCulture, $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{Oracle.Describe(result)}"));
+            string.Create(CultureInfo.InvariantCulture, $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{SlimOracle.Describe(result)}"));
     }
 
     private Group Find(string tensor, int axis, int size, Exactness exactness, GroupKind? kind, params (string Tensor, int Axis)[] with)
@@ -95,5 +95,5 @@ internal sealed class RuleCheck
         return fit!;
     }
 
-    private string Describe() => Oracle.Describe(_analysis);
+    private string Describe() => SlimOracle.Describe(_analysis);
 }

@@ -30,7 +30,7 @@ public sealed class SharedTests
         g.Output(g.Linear(a, "b", 16, 5));
         var check = RuleCheck.On(g).Group("a.weight", 1, 16, GroupKind.Neurons, ("scale", 0), ("b.weight", 0));
         check.IsExact();
-        var slim = Espalier.Pruning.Surgery.Apply(check.Analysis, Oracle.Pick(check.Analysis, 0.5, 1));
+        var slim = Espalier.Pruning.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(8, slim.Model.Proto.Graph.Initializer.Single(t => t.Name == "scale").Dims[0]);
         Assert.Equal(check.Analysis.Model.Proto.Graph.Initializer.Count, slim.Model.Proto.Graph.Initializer.Count);
     }

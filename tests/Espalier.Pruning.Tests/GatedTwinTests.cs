@@ -24,13 +24,13 @@ public sealed class GatedTwinTests
         ImmutableArray<int> blocks = [.. analysis.Blocks.Where(b => b.IsSublayer).Skip(1).Take(1).Select(b => b.Id)];
         var inputs = TestKit.RandomInputs.For(dense, 3, new Dictionary<string, long>());
         var unpruned = Ort.Run(dense, inputs);
-        Assert.True(Oracle.Difference(unpruned, Ort.Run(twin.Model, inputs)).Error < Oracle.Tolerance, "the defaults change the model");
-        foreach (var selection in (Selection[])[Oracle.Pick(analysis, 0.9, 1), Oracle.Pick(analysis, 0.5, 2), Selection.Everything with { RemovedBlocks = blocks }, Oracle.Pick(analysis, 0.9, 3) with { RemovedBlocks = blocks }])
+        Assert.True(SlimOracle.Difference(unpruned, Ort.Run(twin.Model, inputs)).Error < SlimOracle.Tolerance, "the defaults change the model");
+        foreach (var selection in (Selection[])[SlimOracle.Pick(analysis, 0.9, 1), SlimOracle.Pick(analysis, 0.5, 2), Selection.Everything with { RemovedBlocks = blocks }, SlimOracle.Pick(analysis, 0.9, 3) with { RemovedBlocks = blocks }])
         {
             var slim = Ort.Run(Surgery.Apply(analysis, selection).Model, inputs);
-            var (error, worst) = Oracle.Difference(slim, Ort.Run(twin.Model, With(inputs, twin.Settings(selection))));
-            Assert.True(error < Oracle.Tolerance, $"{worst}: {error}");
-            if (selection.Kept.Count > 0) Assert.True(Oracle.Difference(unpruned, slim).Error > 1e-3, "removal cannot be seen");
+            var (error, worst) = SlimOracle.Difference(slim, Ort.Run(twin.Model, With(inputs, twin.Settings(selection))));
+            Assert.True(error < SlimOracle.Tolerance, $"{worst}: {error}");
+            if (selection.Kept.Count > 0) Assert.True(SlimOracle.Difference(unpruned, slim).Error > 1e-3, "removal cannot be seen");
         }
     }
 
@@ -95,7 +95,7 @@ public sealed class GatedTwinTests
         using var twin = GatedTwin.Of(analysis);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [0, 3, 4] }, []);
         var inputs = TestKit.RandomInputs.For(dense, 1, new Dictionary<string, long> { ["batch"] = 5 });
-        Assert.True(Oracle.Difference(Ort.Run(Surgery.Apply(analysis, selection).Model, inputs), Ort.Run(twin.Model, With(inputs, twin.Settings(selection)))).Error < Oracle.Tolerance);
+        Assert.True(SlimOracle.Difference(Ort.Run(Surgery.Apply(analysis, selection).Model, inputs), Ort.Run(twin.Model, With(inputs, twin.Settings(selection)))).Error < SlimOracle.Tolerance);
     }
 
     /// <summary>One session gives for many choices what as many rewritten graphs give.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -95,11 +96,10 @@ public class LowRankTests
     /// <summary>The dense model with the products in place, masked where units went, computes what the slim model computes.</summary>
     private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
-        var (_, products) = FactoredOracle.Of(analysis, slim.Report, slim.Model);
-        Assert.Equal(slim.Report.Factored.Count, products.Weights.Count);
-        var removed = slim.Report.Removed.ToDictionary(r => r.Key, r => (IReadOnlyDictionary<int, int[]>)r.Value.ToDictionary(a => int.Parse(a.Key, System.Globalization.CultureInfo.InvariantCulture), a => a.Value.ToArray()));
-        using var replaced = Surgery.Apply(analysis, Selection.Everything, products).Model;
-        using var masked = MaskedModel.Of(replaced, removed);
+        using var masked = MaskedModel.Of(analysis.Model, Removal.Of(slim.Report), slim.Model);
+        // The factors are as far from the weights as the report says.
+        var distances = MaskedModel.Distances(analysis.Model, Removal.Of(slim.Report), slim.Model);
+        Assert.All(slim.Report.Factored, f => Assert.Equal(f.Distance!.Value, distances[f.Weight], 1e-5));
         var found = OracleComparer.Compare(masked, slim.Model, inputs: samples);
         Assert.True(found.IsExact, $"{found.Error}");
         // And it is another model than the dense one.

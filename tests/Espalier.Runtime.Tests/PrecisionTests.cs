@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.Pruning;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
@@ -33,9 +34,9 @@ public sealed class PrecisionTests
     private static OracleResult Compare(OnnxModel dense, bool wrong)
     {
         var analysis = AxisAnalysis.Of(dense);
-        var slim = Surgery.Apply(analysis, Oracle.Pick(analysis, 0.7, 1));
+        var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 1));
         // Masked are the units that a removal with another seed would take: a slim model of the wrong units.
-        var removed = wrong ? Surgery.Apply(analysis, Oracle.Pick(analysis, 0.7, 2)).Removed : slim.Removed;
+        var removed = wrong ? Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 2)).Removed : slim.Removed;
         using var masked = MaskedModel.Of(dense, removed);
         return OracleComparer.Compare(masked, slim.Model);
     }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests;
@@ -151,7 +152,7 @@ public sealed class TaskLossTests : IDisposable
             foreach (float v in z) sum += Math.Exp(v - max);
             return max + Math.Log(sum) - z[(int)label];
         }
-        static OnnxModel MaskedModel(AxisAnalysis analysis, Group group) => Pruning.MaskedModel.Of(analysis.Model, group.Occurrences
+        static OnnxModel MaskedModel(AxisAnalysis analysis, Group group) => Espalier.Oracle.MaskedModel.Of(analysis.Model, group.Occurrences
             .GroupBy(o => o.Tensor).ToDictionary(o => o.Key, o => (IReadOnlyDictionary<int, int[]>)o.ToDictionary(p => p.Axis, p => p.Term.UnitMap(group.Factor).Select((u, i) => (u, i)).Where(e => e.u >= 0 && e.u % 2 == 0).Select(e => e.i).ToArray())));
     }
 }

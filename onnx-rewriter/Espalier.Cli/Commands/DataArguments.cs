@@ -31,6 +31,9 @@ internal sealed class DataArguments
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All => [_calibrate, _samples, _tokenizer, _mean, _deviation, _labels];
 
+    /// <summary>Those that say what the model is run on, without the right answers.</summary>
+    public IEnumerable<Option> Inputs => [_calibrate, _tokenizer, _mean, _deviation];
+
     /// <summary>What they say.</summary>
     /// <exception cref="UsageException">How data are read, but no data.</exception>
     public CalibrationSource ToSource(ParseResult result)

@@ -1,19 +1,63 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.Pruning;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>The two sides of the oracle: what a report removed, and the dense model with that masked.</summary>
-internal static class Equivalence
+/// <summary>
+/// A model that is to equal the masked dense one: the slim model itself where nothing was compensated and all that went is exact; else
+/// the model that the
+/// same exact removals give without compensation, with the slim model's factors.
+/// </summary>
+/// <param name="Model">That model.</param>
+/// <param name="Removal">What went from the dense one.</param>
+/// <param name="Selection">The same, as a selection.</param>
+internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection Selection) : IDisposable
 {
-    /// <summary>What a report removed, as a selection.</summary>
+    /// <summary>Made for this check; null where it is the slim or the dense model.</summary>
+    private OnnxModel? Own { get; init; }
+
+    /// <summary>Whether <see cref="Model"/> is the slim model.</summary>
+    public bool IsSlim { get; private init; }
+
+    /// <summary>Groups that lost units and of which masking says nothing.</summary>
+    public IReadOnlyList<string> Inexact { get; private init; } = [];
+
+    /// <summary>Whether the plan compensated.</summary>
+    public bool Compensated { get; private init; }
+
+    /// <summary>What is to be judged.</summary>
     /// <param name="analysis">The dense model.</param>
-    /// <param name="report">The report.</param>
-    /// <param name="exactOnly">Leave groups whole whose removal is not equal to masking.</param>
-    /// <exception cref="EspalierException">The report names a group or block that the model does not have.</exception>
-    public static Selection Selection(AxisAnalysis analysis, PruningReport report, bool exactOnly)
+    /// <param name="report">What slimming did.</param>
+    /// <param name="slim">The slim model.</param>
+    /// <exception cref="EspalierException">The report names something that the models do not have.</exception>
+    public static Equivalence Of(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
+    {
+        var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
+        var inexact = report.Groups.Where(g => g.Kept < g.Size && exactness.GetValueOrDefault(g.Name) == Exactness.Inexact).Select(g => g.Name).ToList();
+        bool compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
+        if (inexact.Count == 0 && !compensated) return new(slim, Removal.Of(report), Select(analysis, report, exactOnly: false)) { IsSlim = true };
+        var selection = Select(analysis, report, exactOnly: true);
+        var plain = Surgery.Apply(analysis, selection, StoredFactors.Of(analysis, report, slim));
+        return new(plain.Model, RemovalOf(plain), selection)
+        {
+            Own = plain.Model == analysis.Model ? null : plain.Model, Inexact = inexact, Compensated = compensated,
+        };
+    }
+
+    /// <summary>What surgery says that it did.</summary>
+    private static Removal RemovalOf(SlimModel slim) => new()
+    {
+        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed, Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
+    };
+
+    /// <inheritdoc/>
+    public void Dispose() => Own?.Dispose();
+
+    /// <summary>What a report removed, as a selection.</summary>
+    private static Selection Select(AxisAnalysis analysis, PruningReport report, bool exactOnly)
     {
         var groups = analysis.Groups.ToDictionary(g => g.Name, StringComparer.Ordinal);
         var kept = new SortedDictionary<int, ImmutableArray<int>>();
@@ -25,22 +69,7 @@ internal static class Equivalence
             if (exactOnly && group.Exactness != Exactness.Exact) continue;
             kept[group.Id] = [.. Enumerable.Range(0, group.Size).Except(pruned.RemovedUnits)];
         }
-        return new Selection(kept, Blocks(analysis, report));
+        return new Selection(kept, [.. report.Blocks.Select(name => analysis.Blocks.FirstOrDefault(b => b.Name == name)?.Id
+            ?? throw new EspalierException($"The model has no block '{name}'. Was the report written for this model?"))]);
     }
-
-    /// <summary>The dense model with removed slices zeroed and removed blocks bypassed.</summary>
-    /// <param name="analysis">The dense model.</param>
-    /// <param name="removed">Tensor → axis → removed indices.</param>
-    /// <param name="blocks">Removed blocks.</param>
-    /// <param name="edits">Weights that stand for others: products of factors.</param>
-    public static OnnxModel Masked(AxisAnalysis analysis, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, ImmutableArray<int> blocks, WeightEdits edits)
-    {
-        var stepped = Surgery.Apply(analysis, Axes.Selection.Everything with { RemovedBlocks = blocks.IsDefault ? [] : blocks }, edits).Model;
-        return MaskedModel.Of(stepped, removed, allowMissing: !blocks.IsDefaultOrEmpty);
-    }
-
-    /// <summary>The numbers of the blocks that a report removed.</summary>
-    public static ImmutableArray<int> Blocks(AxisAnalysis analysis, PruningReport report) =>
-        [.. report.Blocks.Select(name => analysis.Blocks.FirstOrDefault(b => b.Name == name)?.Id
-            ?? throw new EspalierException($"The model has no block '{name}'. Was the report written for this model?"))];
 }

@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.Pruning;
 
 namespace Espalier.Cli.Services;
@@ -91,14 +92,16 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (guard.Equivalence)
         {
             progress.Step("checking equivalence");
-            var selection = Equivalence.Selection(analysis, slim.Report, exactOnly: true);
-            var (factors, products) = FactoredOracle.Of(analysis, slim.Report, slim.Model);
-            var plain = Surgery.Apply(analysis, selection, factors);
-            using var masked = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks, products);
-            var found = OracleComparer.Compare(masked, plain.Model, inputs: RandomInputs.Many(masked, EquivalenceRuns, Plan.Seed, Sizes(), Fill), cancellationToken: cancellationToken);
-            if (!found.IsExact)
-                throw new EspalierException(FormattableString.Invariant($"Guard(Equivalence = true): the slim model differs from the masked dense model by {found.Error:g3} relative; at most {found.Tolerance:0e+0} is rounding."));
-            yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Error:g2} relative.");
+            using var equivalence = Equivalence.Of(analysis, slim.Report, slim.Model);
+            if (equivalence.Removal.IsEmpty && !Removal.Of(slim.Report).IsEmpty)
+                throw new EspalierException($"Guard(Equivalence = true) proves nothing: all that was removed is inexact ({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
+            var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);
+            var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);
+            if (found.Verdict == Verdict.Different)
+                throw new EspalierException($"Guard(Equivalence = true): the slim model is not the masked dense one: {found.Reason}.");
+            if (found.Verdict == Verdict.NothingProved)
+                throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another Seed, or Guard(Agreement = …) on data that reaches these units.");
+            yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative.");
         }
         if (guard.Agreement is { } least)
         {

@@ -2,7 +2,8 @@ using System.Globalization;
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Oracle;
+using static System.FormattableString;
 
 namespace Espalier.Cli.Services;
 
@@ -23,67 +24,68 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
     /// <param name="cancellationToken">Stops between runs.</param>
     public VerificationOutcome Run(OnnxModel slim, CancellationToken cancellationToken)
     {
-        var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
-        var inexact = report.Groups.Where(g => g.Kept < g.Size && exactness.GetValueOrDefault(g.Name) == Exactness.Inexact).Select(g => g.Name).ToList();
-        var compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
         var lines = new List<string>();
         progress.Step("masking");
-        var (factors, products) = FactoredOracle.Of(analysis, report, slim);
-        if (report.Factored.Count > 0) lines.Add($"{report.Factored.Count} weights became products of two: on the other side are these products.");
-        if (inexact.Count == 0 && !compensated)
-        {
-            using var masked = Equivalence.Masked(analysis, Removed(report), Equivalence.Blocks(analysis, report), products);
-            progress.Step("running both models");
-            var exact = Judge(OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken), "the slim model", lines);
-            if (report.Factored.Count > 0) Agree(slim, lines, cancellationToken);
-            return exact;
-        }
-
-        if (compensated) lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: the check is of the same model before compensation.");
-        if (inexact.Count > 0) lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", inexact)}): the check is of the same model with those left whole.");
-        var selection = Equivalence.Selection(analysis, report, exactOnly: true);
-        var plain = Surgery.Apply(analysis, selection, factors);
-        using var reference = Equivalence.Masked(analysis, plain.Removed, selection.RemovedBlocks, products);
+        var whole = Removal.Of(report);
+        using var equivalence = Equivalence.Of(analysis, report, slim);
+        if (whole.Factored.Count > 0) lines.Add($"{whole.Factored.Count} weights became products of two: on the other side are these products.");
+        if (WrongFactors(slim, whole).ToList() is { Count: > 0 } wrong)
+            return new(false, [.. lines, .. wrong, "FAILED: the slim model does not have the factors that the report describes."]);
+        if (equivalence.Compensated)
+            lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: the check is of the same model before compensation.");
+        if (equivalence.Inexact.Count > 0)
+            lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", equivalence.Inexact)}): the check is of the same model with those left whole.");
         progress.Step("running both models");
-        var outcome = Judge(OracleComparer.Compare(reference, plain.Model, inputs: inputs, cancellationToken: cancellationToken), "what was removed exactly", lines);
-        Agree(slim, lines, cancellationToken);
-        return outcome;
+        var outcome = equivalence.Removal.IsEmpty && !whole.IsEmpty
+            ? new(false, [.. lines, "PROVED NOTHING: all that was removed is inexact. Compare the slim model with the dense one instead (slim --agreement)."])
+            : Judge(equivalence, lines, cancellationToken);
+        if (equivalence.IsSlim && whole.Factored.Count == 0) return outcome;
+        return outcome with { Lines = [.. outcome.Lines, Agreement(slim, whole, cancellationToken)] };
+    }
+
+    private VerificationOutcome Judge(Equivalence equivalence, List<string> lines, CancellationToken cancellationToken)
+    {
+        var judged = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);
+        var found = judged.Outputs;
+        string what = equivalence.IsSlim ? "the slim model" : "what was removed exactly";
+        var worst = found.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).FirstOrDefault().Key;
+        lines.Add(Invariant($"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most {found.Tolerance:0e+0} is rounding{(found.Tolerance > OracleResult.Rounding ? " in 16 bits" : "")})"));
+        lines.AddRange(found.Notes.Select(n => $"note: {n}"));
+        lines.AddRange(judged.Findings);
+        lines.Add(judged.Verdict switch
+        {
+            Verdict.Different => $"FAILED: {what} is not equal to the masked dense model: {judged.Reason}.",
+            Verdict.NothingProved => $"PROVED NOTHING: {judged.Reason}. Try other inputs: data of the model (--calibrate), another --seed, more --runs, other sizes (--dim) or values (--fill).",
+            _ when found.Error <= found.Tolerance => $"verified: {what} equals the masked dense model.",
+            _ => $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; the notes have the figures.",
+        });
+        return new(judged.Verdict == Verdict.Equal, lines);
+    }
+
+    /// <summary>
+    /// Factors whose product is not as far from the weight as the report says: the masked model is made of the same factors, so running
+    /// it would not show it.
+    /// </summary>
+    private IEnumerable<string> WrongFactors(OnnxModel slim, Removal removal)
+    {
+        if (removal.Factored.Count == 0) yield break;
+        var distances = MaskedModel.Distances(analysis.Model, removal, slim);
+        double tolerance = Precision.Rounding(slim.Proto.Graph);
+        foreach (var f in report.Factored)
+            if (f.Distance is { } said && Math.Abs(distances[f.Weight] - said) > tolerance)
+                yield return Invariant($"weight '{f.Weight}': the product of '{f.Down}' and '{f.Up}' is {distances[f.Weight]:0.0000} of the weight away from it; the report says {said:0.0000}.");
     }
 
     /// <summary>How near the slim model is to the dense one, where it is not meant to be the masked one.</summary>
-    private void Agree(OnnxModel slim, List<string> lines, CancellationToken cancellationToken)
+    private string Agreement(OnnxModel slim, Removal removal, CancellationToken cancellationToken)
     {
         progress.Step("comparing with the dense model");
-        using var dense = MaskedModel.Of(analysis.Model, Interface(analysis.Model, report));
-        var agreement = Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
-        lines.Add(agreement.Top1 is { } top1
-            ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} random inputs: {top1:0.000} (rows whose largest output is the same)")
-            : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} random inputs"));
+        if (removal.Renamed.FirstOrDefault(n => n.Slim is null) is { } gone)
+            return $"The agreement of the slim model with the dense model was not measured: they do not take the same inputs ('{gone.Dense}' is gone).";
+        using var dense = MaskedModel.Of(analysis.Model, MaskedModel.InterfaceOf(analysis.Model, removal));
+        var agreement = Calibration.Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
+        return agreement.Top1 is { } top1
+            ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} inputs: {top1:0.000} (rows whose largest output is the same)")
+            : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} inputs");
     }
-
-    private static VerificationOutcome Judge(OracleResult found, string what, List<string> lines)
-    {
-        var worst = found.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).FirstOrDefault().Key;
-        lines.Add(string.Create(CultureInfo.InvariantCulture, $"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most {found.Tolerance:0e+0} is rounding{(found.Tolerance > OracleResult.Rounding ? " in 16 bits" : "")})"));
-        lines.AddRange(found.Notes.Select(n => $"note: {n}"));
-        lines.Add(!found.IsExact ? $"FAILED: {what} is not equal to the masked dense model."
-            : found.Error <= found.Tolerance ? $"verified: {what} equals the masked dense model."
-            : $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; the notes have the figures.");
-        return new VerificationOutcome(found.IsExact, lines);
-    }
-
-    /// <summary>What inputs and outputs of the graph lost.</summary>
-    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Interface(OnnxModel model, PruningReport report)
-    {
-        var weights = model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
-        var names = model.Proto.Graph.Input.Concat(model.Proto.Graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
-        return Removed(report).Where(r => names.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
-    }
-
-    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Removed(PruningReport report) => report.Removed.ToDictionary(
-        t => t.Key,
-        t => (IReadOnlyDictionary<int, int[]>)t.Value.ToDictionary(
-            a => int.TryParse(a.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var axis) ? axis : throw new MalformedFileException($"The report names axis '{a.Key}' of '{t.Key}'."),
-            a => a.Value.ToArray()),
-        StringComparer.Ordinal);
 }

@@ -16,6 +16,9 @@ internal sealed record LowRankFactors(FactorableWeight Target, int Rank, float[]
 
     /// <summary>Share of the outputs' squares that is lost, as a root; null without data.</summary>
     public double? Error { get; init; }
+
+    /// <summary>‖W − AB‖ / ‖W‖ over what is left of the dense model's weight; null for factors that were read from a file.</summary>
+    public double? Distance { get; init; }
 }
 
 /// <summary>Sizes of one weight in the slim model.</summary>
@@ -76,7 +79,11 @@ internal static class LowRank
             double[]? moment = Moment(target, inputs, statistics, paired);
             if (moment is null && statistics is not null) notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
             var (down, up, error) = LowRankFit.Of(Part(weights, edits, target, inputs, outputs), inputs.Length, outputs.Length, rank, moment);
-            factors.Add(Dense(analysis, target, rank, down, up, inputs, outputs) with { Size = sizes[k], Error = moment is null ? null : error });
+            float[] own = Part(weights, WeightEdits.Nothing, target, inputs, outputs);
+            factors.Add(Dense(analysis, target, rank, down, up, inputs, outputs) with
+            {
+                Size = sizes[k], Error = moment is null ? null : error, Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
+            });
         }
         return factors;
     }
@@ -90,22 +97,6 @@ internal static class LowRank
         for (int r = 0; r < rank; r++)
             for (int o = 0; o < outputs.Length; o++) b[(r * m) + outputs[o]] = up[(r * outputs.Length) + o];
         return new(target, rank, a, b);
-    }
-
-    /// <summary>The product of the factors as the file holds the weight, in the dense layout.</summary>
-    public static float[] Product(AxisAnalysis analysis, LowRankFactors factors)
-    {
-        var (n, m) = Sizes(analysis, factors.Target);
-        bool inputsFirst = factors.Target.Readers[0].ParameterAxis == 0;
-        var product = new float[n * m];
-        for (int i = 0; i < n; i++)
-            for (int o = 0; o < m; o++)
-            {
-                double sum = 0;
-                for (int r = 0; r < factors.Rank; r++) sum += (double)factors.Down[(i * factors.Rank) + r] * factors.Up[(r * m) + o];
-                product[inputsFirst ? (i * m) + o : (o * n) + i] = (float)sum;
-            }
-        return product;
     }
 
     /// <summary>Inputs and outputs of the dense weight.</summary>

@@ -55,6 +55,16 @@ internal static class LowRankFit
         return (a, b, total > 0 ? Math.Sqrt(Math.Max(0, lost) / total) : 0);
     }
 
+    /// <summary>‖M − AB‖ / ‖M‖, roots of the sums of squares; 0 where M is zero.</summary>
+    public static double Distance(float[] m, float[] down, float[] up, int inputs, int outputs)
+    {
+        int rank = down.Length / inputs;
+        var weight = Matrix<double>.Build.Dense(inputs, outputs, (i, o) => m[(i * outputs) + o]);
+        var (a, b) = (Matrix<double>.Build.Dense(inputs, rank, (i, r) => down[(i * rank) + r]), Matrix<double>.Build.Dense(rank, outputs, (r, o) => up[(r * outputs) + o]));
+        double whole = weight.FrobeniusNorm();
+        return whole == 0 ? 0 : (weight - (a * b)).FrobeniusNorm() / whole;
+    }
+
     /// <summary>tr(Dᵀ·G·D).</summary>
     private static double Energy(Matrix<double> d, double[] moment, int inputs, int outputs)
     {

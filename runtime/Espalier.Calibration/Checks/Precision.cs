@@ -4,7 +4,7 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Calibration;
 
 /// <summary>In how many digits a model computes.</summary>
-internal static class Precision
+public static class Precision
 {
     /// <summary>
     /// Largest relative error that is rounding: 1e-4 in float32; four steps of float16 or bfloat16 where some operator reads such numbers and does not only widen

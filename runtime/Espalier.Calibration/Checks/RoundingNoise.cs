@@ -17,7 +17,7 @@ internal static class RoundingNoise
     /// <param name="model">The model.</param>
     /// <param name="session">The same model, open.</param>
     /// <param name="inputs">Its inputs.</param>
-    /// <param name="outputs">What it gave for them.</param>
+    /// <param name="outputs">What it gave for them: the outputs that are asked about.</param>
     /// <param name="tolerance">What counts as a change.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
     /// <returns>Per output the greatest relative change, and how many elements changed by more than <paramref name="tolerance"/>.</returns>
@@ -26,12 +26,13 @@ internal static class RoundingNoise
     {
         var greatest = outputs.Keys.ToDictionary(o => o, _ => 0.0, StringComparer.Ordinal);
         var moved = outputs.ToDictionary(o => o.Key, o => new HashSet<int>(), StringComparer.Ordinal);
+        string[] names = [.. outputs.Keys];
         using var plain = Sessions.Open(model, plain: true);
         var random = new Random(1);
         for (int trial = 0; trial < Trials; trial++)
         {
             List<NamedTensor> changed = [.. inputs.Select(i => i.Values is float[] values ? i with { Values = Array.ConvertAll(values, v => v * (1 + ((random.Next(3) - 1) * Step))) } : i)];
-            var after = (trial % 2 == 0 ? plain : session).Run(changed, cancellationToken);
+            var after = (trial % 2 == 0 ? plain : session).Run(changed, names, cancellationToken);
             foreach (var (name, expected) in outputs)
             {
                 double error = OutputComparison.RelativeError(expected, after[name]);

@@ -14,6 +14,6 @@ public sealed class BruteForceTests
     {
         using var dense = Onnx.OnnxModel.Open(Assets.Path(file));
         var analysis = AxisAnalysis.Of(dense);
-        Assert.True(Claims.Check(analysis, Oracle.Pick(analysis, 0.5, 1), 1) > 5);
+        Assert.True(Claims.Check(analysis, SlimOracle.Pick(analysis, 0.5, 1), 1) > 5);
     }
 }

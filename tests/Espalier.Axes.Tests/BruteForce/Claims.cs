@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Oracle;
 using Espalier.Pruning;
 using Espalier.TestKit;
 
@@ -39,7 +40,7 @@ internal static class Claims
         {
             if (analysis.MainTensor(name)?.Terms is not { } terms) continue;
             bool fits = terms.Length == value.Shape.Length && terms.Zip(value.Shape).All(p => trace.SizeOf(p.First) is not { } size || size == p.Second);
-            Assert.True(fits, $"'{name}' is [{string.Join(", ", terms.Select(t => t.ToString()))}], but was [{string.Join(", ", value.Shape)}]\n{Oracle.Describe(analysis)}");
+            Assert.True(fits, $"'{name}' is [{string.Join(", ", terms.Select(t => t.ToString()))}], but was [{string.Join(", ", value.Shape)}]\n{SlimOracle.Describe(analysis)}");
         }
     }
 
@@ -59,7 +60,7 @@ internal static class Claims
                 compared++;
                 int at = Enumerable.Range(0, value.Values.Length).FirstOrDefault(i => value.Values[i] != 0 && Removed(i, value.Shape, gone!), -1);
                 Assert.True(at < 0, string.Create(CultureInfo.InvariantCulture,
-                    $"'{name}' of {tensor.Producer} is said to be zero at removed units of {group.Name}, but element {at} is {value.Values[Math.Max(at, 0)]:g4}\n{Oracle.Describe(analysis, selection)}"));
+                    $"'{name}' of {tensor.Producer} is said to be zero at removed units of {group.Name}, but element {at} is {value.Values[Math.Max(at, 0)]:g4}\n{SlimOracle.Describe(analysis, selection)}"));
             }
         }
         return compared;

@@ -85,7 +85,7 @@ internal static class Perturbation
                 {
                     if (old.Values[i].Equals(now.Values[i])) continue;
                     Assert.True(here == Reach.Unit && InUnit(i, old.Shape, maps!, unit), string.Create(CultureInfo.InvariantCulture,
-                        $"{place} is unit {unit} of {group.Name}; it changed element {i} of '{output.Name}' by {record.Info}, which is not in it\n{Oracle.Describe(analysis)}"));
+                        $"{place} is unit {unit} of {group.Name}; it changed element {i} of '{output.Name}' by {record.Info}, which is not in it\n{SlimOracle.Describe(analysis)}"));
                 }
             }
         }

@@ -57,15 +57,15 @@ public sealed class RandomGraphTests
             var analysis = AxisAnalysis.Of(model);
             // Whatever the steps did, the tail can be pruned: a conflict must not hurt other factors.
             var tail = analysis.Groups.FirstOrDefault(g => g.Size == 10 && g.Exactness == Exactness.Exact && g.Occurrences.Any(o => o.Tensor == "tail1.weight"));
-            Assert.True(tail is not null, "the tail is not an exact group\n" + Oracle.Describe(analysis));
+            Assert.True(tail is not null, "the tail is not an exact group\n" + SlimOracle.Describe(analysis));
             _exact += analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
             _frozen += analysis.Groups.Count(g => g.Exactness == Exactness.Frozen && !g.Occurrences.Any(o => o.Tensor == "tail2.weight"));
-            var half = Oracle.Pick(analysis, 0.5, seed);
+            var half = SlimOracle.Pick(analysis, 0.5, seed);
             _oracles++;
-            if (Oracle.Check(analysis, half, seed, Sizes).Twin is not null) _twins++;
+            if (SlimOracle.Check(analysis, half, seed, Sizes).Twin is not null) _twins++;
             BruteForce.Claims.Check(analysis, half, seed, Sizes);
             BruteForce.Perturbation.Check(analysis, seed, 2, Sizes);
-            Oracle.Check(analysis, Oracle.Pick(analysis, 0, seed + 1), seed, Sizes);
+            SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0, seed + 1), seed, Sizes);
         }
         catch (Exception e)
         {

@@ -28,7 +28,7 @@ public sealed partial class ZooTests(ITestOutputHelper output)
         int claims = 0;
         foreach (var (keep, seed) in ((double, int)[])[(0.5, 1), (0.75, 2), (0, 3)])
         {
-            var result = Oracle.Check(analysis, Oracle.Pick(analysis, keep, seed), seed, sizes);
+            var result = SlimOracle.Check(analysis, SlimOracle.Pick(analysis, keep, seed), seed, sizes);
             (error, effect) = (Math.Max(error, result.Error), Math.Max(effect, result.Effect));
             if (seed < 3) claims += Claims.Check(analysis, result.Selection, seed, sizes);
         }
@@ -39,8 +39,8 @@ public sealed partial class ZooTests(ITestOutputHelper output)
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {kinds} | {exact:p0} | {all:p0} | {error:g2} |"));
 
         output.WriteLine("stays: " + string.Join(" | ", reasons));
-        Assert.True(kinds == model.Exact, $"exact are {kinds}\nnot {model.Exact}\n{Oracle.Describe(analysis)}");
-        Assert.True(exact >= model.Share, string.Create(CultureInfo.InvariantCulture, $"only {exact:p1} of the parameters are in exact groups\n{Oracle.Describe(analysis)}"));
+        Assert.True(kinds == model.Exact, $"exact are {kinds}\nnot {model.Exact}\n{SlimOracle.Describe(analysis)}");
+        Assert.True(exact >= model.Share, string.Create(CultureInfo.InvariantCulture, $"only {exact:p1} of the parameters are in exact groups\n{SlimOracle.Describe(analysis)}"));
         Assert.Equal(model.Stays.Order(StringComparer.Ordinal), reasons);
         Assert.True(effect > 1e-6, "removing half of everything changes nothing");
         Assert.True(claims >= model.Claims, "hardly a claim of zero was compared");

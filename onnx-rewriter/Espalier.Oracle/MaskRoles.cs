@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Pruning;
+namespace Espalier.Oracle;
 
 /// <summary>Several zero points, one per index or block of some axes of the tensor that they belong to.</summary>
 /// <param name="Values">The zero points.</param>
@@ -13,9 +13,15 @@ internal sealed record MaskFill(long[] Values, long[] Strides, long[] Blocks)
 }
 
 /// <summary>
-/// What "zero" is for the tensors of a model: for integers that are dequantised or multiplied, the zero point of the node that does so, seen
+/// What "zero" is for the tensors of a model: for integers that are dequantised or multiplied, the zero point of the node that does so,
+/// seen
 /// through nodes that only move elements; scales, zero points and divisors are never set to zero.
 /// </summary>
+/// <remarks>
+/// Both lists of operators say what the table of operator rules says too. They are kept apart on purpose: a judge who looks up what the
+/// judged
+/// looked up finds no mistake in it.
+/// </remarks>
 internal sealed class MaskRoles
 {
     /// <summary>Which operands of a node are integers with which scale and zero point; −1 where there is none.</summary>
@@ -50,7 +56,9 @@ internal sealed class MaskRoles
         "DepthToSpace", "SpaceToDepth", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Pad", "Concat", "Max", "Min", "Where", "Resize", "Upsample",
     };
 
-    /// <summary>A zero point as a reader demands it: a number, or the name of a constant with several and how they lie. Null: plain zero.</summary>
+    /// <summary>
+    /// A zero point as a reader demands it: a number, or the name of a constant with several and how they lie. Null: plain zero.
+    /// </summary>
     private sealed record Demand(long? Value, string Points, string Layout, int Axis, long Block);
 
     private static readonly Demand Unknown = new(null, "", "", 0, 0);
@@ -72,7 +80,7 @@ internal sealed class MaskRoles
         {
             foreach (var tensor in inner.Initializer) _constants[tensor.Name] = tensor;
             foreach (var node in inner.Node)
-                if (WeightTable.ConstantOf(node) is { } constant) _constants[node.Output[0]] = constant;
+                if (node.ConstantTensor() is { } constant) _constants[node.Output[0]] = constant;
         }
         while (open.TryPop(out var at))
         {

@@ -1,8 +1,10 @@
 using Espalier.Onnx;
 
-namespace Espalier.Pruning;
+namespace Espalier.Oracle;
 
-/// <summary>The bytes of a tensor with the elements of removed slices set to zero, or to their zero point, while they stream by; nothing is held.</summary>
+/// <summary>
+/// The bytes of a tensor with the elements of removed slices set to zero, or to their zero point, while they stream by; nothing is held.
+/// </summary>
 internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] removed, int elementBits, MaskFill? fill = null) : IPayload
 {
     /// <inheritdoc/>

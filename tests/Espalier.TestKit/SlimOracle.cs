@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Espalier.Axes;
 using Espalier.Onnx;
+using Espalier.Oracle;
 using Espalier.Pruning;
 using Microsoft.ML.OnnxRuntime;
 
@@ -21,17 +22,17 @@ namespace Espalier.TestKit;
 public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst, double? Twin, double Noise = 0)
 {
     /// <summary>Whether the difference is rounding.</summary>
-    public bool IsExact => Error <= Math.Max(Oracle.Tolerance, 2 * Noise);
+    public bool IsExact => Error <= Math.Max(SlimOracle.Tolerance, 2 * Noise);
 
     /// <summary>Whether the gated twin computes what the slim model computes; true where there is none.</summary>
-    public bool IsTwin => Twin is not { } twin || twin <= Math.Max(Oracle.Tolerance, 2 * Noise);
+    public bool IsTwin => Twin is not { } twin || twin <= Math.Max(SlimOracle.Tolerance, 2 * Noise);
 }
 
 /// <summary>
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
 /// inputs and must give the same outputs to rounding.
 /// </summary>
-public static class Oracle
+public static class SlimOracle
 {
     /// <summary>Greatest relative error that counts as rounding in float32.</summary>
     public const double Tolerance = 1e-4;
@@ -76,22 +77,22 @@ public static class Oracle
     {
         var dense = analysis.Model;
         var slim = Apply(analysis, selection);
-        var stepped = selection.RemovedBlocks.IsDefaultOrEmpty ? dense : Apply(analysis, selection with { Kept = Selection.Everything.Kept }).Model;
-        using var masked = MaskedModel.Of(stepped, slim.Removed, allowMissing: stepped != dense);
+        var removal = RemovalOf(slim);
+        using var masked = MaskedModel.Of(dense, removal, slim.Model);
         // Where inputs and outputs shrank, all three models have those of the slim one.
-        var shrunk = stepped.Proto.Graph.Input.Concat(stepped.Proto.Graph.Output).Select(v => v.Name)
-            .Where(n => slim.Removed.ContainsKey(n) && stepped.Proto.Graph.Initializer.All(t => t.Name != n)).Distinct().ToDictionary(n => n, n => slim.Removed[n]);
-        using var before = MaskedModel.Of(stepped, shrunk);
+        using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Of(dense, unmasked, slim.Model) : null;
         var inputs = RandomInputs.For(masked, seed, sizes);
         try
         {
             var expected = Run(masked, inputs, "masked", analysis, selection);
             var actual = Run(slim.Model, inputs, "slim", analysis, selection);
-            var unpruned = Run(before, inputs, "dense", analysis, selection);
+            var unpruned = before is null ? expected : Run(before, inputs, "dense", analysis, selection);
             var (error, worst) = Difference(expected, actual);
             var effect = Difference(unpruned, expected).Error;
-            var twin = slim.Interface.Count + shrunk.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
-            if ((error <= Tolerance && !(twin > Tolerance)) || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst, twin);
+            var twin = slim.Interface.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
+            bool rounded = error <= Tolerance && !(twin > Tolerance);
+            OracleTally.Count(rounded, seen: removal.IsEmpty || effect > 0);
+            if (rounded || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst, twin);
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);
             bool explained = (error <= Tolerance || error <= 2 * noise.Greatest && Beyond(expected, actual).Count() <= 2 * noise.Moved && effect > 10 * error);
@@ -102,6 +103,12 @@ public static class Oracle
             foreach (var value in inputs.Values) value.Dispose();
         }
     }
+
+    /// <summary>What surgery says that it did, for a judge who knows names only.</summary>
+    public static Removal RemovalOf(SlimModel slim) => new()
+    {
+        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed, Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
+    };
 
     private static readonly ConditionalWeakTable<AxisAnalysis, GatedTwin> Twins = [];
 

@@ -1,0 +1,231 @@
+using System.Text.Json.Nodes;
+using Espalier.Cli;
+using Espalier.Cli.Services;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.EndToEnd.Tests;
+
+/// <summary>What <c>verify</c> must refuse: slim models that are wrong in one place, and checks that could not have failed.</summary>
+public sealed partial class CommandLineTests
+{
+    private const int Width = 12;
+
+    /// <summary>Three residual sublayers on one stream.</summary>
+    private string Residual()
+    {
+        var g = new GraphBuilder(seed: 11);
+        var x = g.Linear(g.Input("x", "n", Width), "in", Width, Width);
+        for (int k = 0; k < 3; k++) x = g.Add(x, g.Linear(g.Relu(g.Linear(x, $"up{k}", Width, 20)), $"down{k}", 20, Width));
+        g.Output(g.Rename(g.Linear(x, "head", Width, 5), "y"), "n", 5);
+        g.Build().Save(At("residual.onnx"));
+        return At("residual.onnx");
+    }
+
+    /// <summary>Changes the slim model that lies in <see cref="Out"/>.</summary>
+    private void Spoil(Action<OnnxModel, GraphProto> change)
+    {
+        using var slim = OnnxModel.Parse(File.ReadAllBytes(Out));
+        var copy = slim.Proto.Clone();
+        change(slim, copy.Graph);
+        using var spoilt = slim.Derive(copy);
+        spoilt.Save(Out);
+    }
+
+    private (int Code, string Text) Verify(string dense, params string[] more)
+    {
+        var result = Run(["verify", dense, Out, "--report", At("slim.json"), .. more]);
+        return (result.Code, result.Text + result.Error);
+    }
+
+    private void Slim(string dense, params string[] options)
+    {
+        var result = Run(["slim", dense, "-o", Out, .. options, "--report", At("slim.json")]);
+        Assert.True(result.Code == 0, result.Error);
+    }
+
+    [Fact]
+    public void A_sublayer_skipped_from_the_wrong_tensor_is_named_where_it_starts()
+    {
+        string dense = Residual();
+        Slim(dense, "--drop-sublayers", "1", "--depth-score", "random", "--seed", "2");
+        var bypass = JsonNode.Parse(File.ReadAllText(At("slim.json")))!["bypassed"]![0]!;
+        string from = bypass["from"]!.GetValue<string>(), to = bypass["to"]!.GetValue<string>();
+        var right = Verify(dense);
+        Assert.True(right.Code == 0, right.Text);
+        Assert.Contains("that both models have were compared, and agree", right.Text, StringComparison.Ordinal);
+
+        // What read the stream behind the sublayer reads another tensor of the same shape than the stream before it.
+        HashSet<string> readers;
+        using (var whole = OnnxModel.Open(dense))
+            readers = [.. whole.Proto.Graph.Node.Where(n => n.Input.Contains(to)).SelectMany(n => n.Output)];
+        string first = "";
+        Spoil((_, graph) =>
+        {
+            string other = graph.Node.SelectMany(n => n.Output).First(o => o != from && graph.Node.Any(n => n.Output[0] == o && n.OpType == "Add"));
+            foreach (var node in graph.Node.Where(n => n.Output.Any(readers.Contains)))
+            {
+                if (first.Length == 0) first = node.Output[0];
+                for (int k = 0; k < node.Input.Count; k++) if (node.Input[k] == from) node.Input[k] = other;
+            }
+        });
+        var wrong = Verify(dense);
+        Assert.True(wrong.Code == 1, wrong.Text);
+        Assert.Contains($"FAILED: the slim model is not equal to the masked dense model: the fault starts at tensor '{first}', made by node", wrong.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Surgery and report may agree on what is wrong: that a block is a residual is looked up in the dense file.</summary>
+    [Fact]
+    public void A_report_that_skips_what_is_no_residual_is_refused()
+    {
+        string dense = Residual();
+        Slim(dense, "--drop-sublayers", "1", "--depth-score", "random", "--seed", "2");
+        var report = JsonNode.Parse(File.ReadAllText(At("slim.json")))!;
+        report["bypassed"]![0]!["from"] = "x";
+        File.WriteAllText(At("slim.json"), report.ToJsonString());
+        var refused = Verify(dense);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("is no sum of 'x' and another tensor", refused.Text, StringComparison.Ordinal);
+        report["bypassed"] = new JsonArray();
+        File.WriteAllText(At("slim.json"), report.ToJsonString());
+        Assert.Contains("Slim the model again", Verify(dense).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_factor_with_other_numbers_and_one_in_another_place_are_refused()
+    {
+        var g = new GraphBuilder(seed: 3);
+        var x = g.Input("x", "n", 32);
+        var both = g.Add(g.MatMul(x, g.Weight("a", 32, 32)), g.MatMul(g.Relu(x), g.Weight("b", 32, 32)));
+        g.Output(g.Rename(g.Linear(both, "head", 32, 5), "y"), "n", 5);
+        string dense = At("factors.onnx");
+        g.Build().Save(dense);
+        Slim(dense, "--low-rank", "[ab]=6");
+        var factored = JsonNode.Parse(File.ReadAllText(At("slim.json")))!["factored"]!.AsArray();
+        Assert.Equal(2, factored.Count);
+        string[] down = [.. factored.Select(f => f!["down"]!.GetValue<string>())];
+        var right = Verify(dense);
+        Assert.True(right.Code == 0, right.Text);
+        byte[] good = File.ReadAllBytes(Out);
+
+        Spoil((slim, graph) =>
+        {
+            int k = graph.Initializer.ToList().FindIndex(t => t.Name == down[0]);
+            float[] values = slim.Content(graph.Initializer[k]).ToFloats();
+            values[7] += 0.5f;
+            graph.Initializer[k] = slim.NewTensor(down[0], TensorProto.Types.DataType.Float, graph.Initializer[k].Dims, TensorContent.FromFloats(TensorProto.Types.DataType.Float, values));
+        });
+        var other = Verify(dense);
+        Assert.True(other.Code == 1, other.Text);
+        Assert.Contains($"weight '{factored[0]!["weight"]}': the product of '{down[0]}'", other.Text, StringComparison.Ordinal);
+
+        File.WriteAllBytes(Out, good);
+        Spoil((_, graph) =>
+        {
+            var readers = graph.Node.Where(n => n.Input.Any(down.Contains)).ToList();
+            Assert.Equal(2, readers.Count);
+            foreach (var node in readers)
+                for (int k = 0; k < node.Input.Count; k++) if (Array.IndexOf(down, node.Input[k]) is >= 0 and var at) node.Input[k] = down[1 - at];
+        });
+        var swapped = Verify(dense);
+        Assert.True(swapped.Code == 1, swapped.Text);
+        Assert.Contains("the fault starts at tensor", swapped.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>A layer behind which the outputs are one number.</summary>
+    /// <param name="hidden">What is added to the hidden units before their ReLU.</param>
+    /// <param name="output">What is added to the outputs before theirs.</param>
+    private string Saturated(float hidden, float output)
+    {
+        var g = new GraphBuilder(seed: 6);
+        var h = g.Relu(g.Add(g.Linear(g.Input("x", "n", 8), "up", 8, 32, bias: false), g.Floats("up.shift", [.. Enumerable.Repeat(hidden, 32)], 32)));
+        g.Output(g.Rename(g.Relu(g.Add(g.Linear(h, "down", 32, 5, bias: false), g.Floats("down.shift", [.. Enumerable.Repeat(output, 5)], 5))), "y"), "n", 5);
+        g.Build().Save(At("saturated.onnx"));
+        return At("saturated.onnx");
+    }
+
+    [Fact]
+    public void Outputs_that_are_one_number_whatever_is_masked_prove_nothing()
+    {
+        string dense = Saturated(hidden: -1000, output: 3);
+        Slim(dense, "--neurons", "0.5");
+        var nothing = Verify(dense);
+        Assert.True(nothing.Code == 1, nothing.Text);
+        Assert.Contains("PROVED NOTHING: slices of 3 tensors were masked", nothing.Text, StringComparison.Ordinal);
+        Assert.Contains("--seed", nothing.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("verified", nothing.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>The build asks the same judge.</summary>
+    [Theory]
+    [InlineData(-1000, 3, "Guard(Equivalence = true) proves nothing: slices of 3 tensors were masked")]
+    [InlineData(0, -1000, null)]
+    public void A_guard_that_proves_nothing_is_a_refusal(float hidden, float output, string? refusal)
+    {
+        using var dense = OnnxModel.Open(Saturated(hidden, output));
+        var plan = new PruningPlan { Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true) };
+        using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
+        var job = new SlimJob(dense, Axes.AxisAnalysis.Of(dense), plan, new Dictionary<string, long>(), progress, CancellationToken.None);
+        if (refusal is null) Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal to the masked dense model", StringComparison.Ordinal));
+        else Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Data_on_which_the_units_are_awake_prove_what_random_inputs_do_not()
+    {
+        string dense = Saturated(hidden: -1000, output: 3);
+        Slim(dense, "--neurons", "0.5");
+        byte[] rows = Npy(4, 8, new Random(2));
+        var values = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(rows.AsSpan(rows.Length - (4 * 8 * 4)));
+        for (int i = 0; i < values.Length; i++) values[i] *= 10_000;
+        File.WriteAllBytes(At("far.npy"), rows);
+        var proved = Verify(dense, "--calibrate", At("far.npy"));
+        Assert.True(proved.Code == 0, proved.Text);
+    }
+
+    [Fact]
+    public void Saturated_outputs_are_judged_by_what_is_inside()
+    {
+        string dense = Saturated(hidden: 0, output: -1000);
+        Slim(dense, "--neurons", "0.5");
+        var inside = Verify(dense);
+        Assert.True(inside.Code == 0, inside.Text);
+        Assert.Contains("did not move the outputs", inside.Text, StringComparison.Ordinal);
+
+        // Units in another order than their columns: the outputs are zero all the same.
+        Spoil((slim, graph) =>
+        {
+            int k = graph.Initializer.ToList().FindIndex(t => t.Name == "down.weight");
+            float[] weights = slim.Content(graph.Initializer[k]).ToFloats();
+            weights.AsSpan().Reverse();
+            graph.Initializer[k] = slim.NewTensor("down.weight", TensorProto.Types.DataType.Float, graph.Initializer[k].Dims, TensorContent.FromFloats(TensorProto.Types.DataType.Float, weights));
+        });
+        var wrong = Verify(dense);
+        Assert.True(wrong.Code == 1, wrong.Text);
+        Assert.Contains("the fault starts at tensor", wrong.Text, StringComparison.Ordinal);
+        Assert.Contains("(MatMul)", wrong.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Units_that_are_zero_already_need_not_move_anything()
+    {
+        var g = new GraphBuilder(seed: 6);
+        float[] up = [.. Enumerable.Range(0, 8 * 32).Select(i => i % 2 == 0 ? (float)g.Normal() : 0)], down = [.. Enumerable.Range(0, 32 * 5).Select(i => i / 5 % 2 == 0 ? (float)g.Normal() : 0)];
+        var h = g.Relu(g.MatMul(g.Input("x", "n", 8), g.Floats("up", up, 8, 32)));
+        g.Output(g.Rename(g.MatMul(h, g.Floats("down", down, 32, 5)), "y"), "n", 5);
+        g.Build().Save(At("zeros.onnx"));
+        Slim(At("zeros.onnx"), "--neurons", "0.5", "--score", "l1");
+        var zeros = Verify(At("zeros.onnx"));
+        Assert.True(zeros.Code == 0, zeros.Text);
+        Assert.Contains("is zero in the dense model already", zeros.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_plan_that_removed_nothing_is_verified()
+    {
+        Slim(Model, "--keep", "1");
+        var same = Verify(Model);
+        Assert.True(same.Code == 0, same.Text);
+        Assert.Contains("verified", same.Text, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,181 @@
+using Espalier.Onnx;
+using Espalier.Oracle;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>
+/// The judge's own ways of skipping sublayers and of putting products in the places of weights, against models written out by hand.
+/// </summary>
+public sealed class MaskedBlockTests
+{
+    /// <summary>Two residual sublayers, without those that are left out.</summary>
+    private static OnnxModel Stream(params int[] without)
+    {
+        var g = new GraphBuilder(seed: 4);
+        var x = g.Input("x", 3, 8);
+        for (int k = 0; k < 3; k++)
+        {
+            string w = g.Weight($"w{k}", 8, 8);
+            if (!without.Contains(k)) x = g.Rename(g.Add(x, g.MatMul(x, w)), $"s{k}");
+        }
+        return g.Output(g.Rename(g.Node("Identity", x), "y"), 3, 8).Build();
+    }
+
+    private static void Same(OnnxModel expected, OnnxModel actual)
+    {
+        var inputs = RandomInputs.For(expected, 3);
+        var (error, worst) = SlimOracle.Difference(Ort.Run(expected, inputs), Ort.Run(actual, inputs));
+        foreach (var value in inputs.Values) value.Dispose();
+        Assert.True(error <= 1e-6, $"{worst} differs by {error}");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(0, 1)]
+    [InlineData(1, 2)]
+    [InlineData(0, 1, 2)]
+    public void A_skipped_sublayer_is_the_model_without_it(params int[] gone)
+    {
+        using var dense = Stream();
+        using var masked = MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", k == 0 ? "x" : $"s{k - 1}", $"s{k}"))] });
+        using var expected = Stream(gone);
+        Same(expected, masked);
+    }
+
+    [Theory]
+    [InlineData("x", "s1", "is no sum of 'x'")]
+    [InlineData("s0", "y", "is no sum of 's0'")]
+    [InlineData("s0", "nowhere", "no node of the model makes it")]
+    public void What_is_no_residual_is_refused(string from, string to, string reason)
+    {
+        using var dense = Stream();
+        var refused = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Bypassed = [new("b", from, to)] }));
+        Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A skipped layer with its cache: what read the cache's shape reads that of the one that stays, which closes up.</summary>
+    [Fact]
+    public void Inputs_and_outputs_go_with_their_block_and_the_others_close_up()
+    {
+        static OnnxModel Model(int[] layers)
+        {
+            var g = new GraphBuilder(seed: 4);
+            var x = g.Input("x", "n", 8);
+            float[][] weights = [.. Enumerable.Range(0, 2).Select(_ => Enumerable.Range(0, 64).Select(_ => (float)g.Normal()).ToArray())];
+            for (int k = 0; k < layers.Length; k++)
+            {
+                var now = g.Rename(g.Concat(0, g.Input($"past.{k}", "past", 8), g.MatMul(x, g.Floats($"w{layers[k]}", weights[layers[k]], 8, 8))), $"present.{k}");
+                g.Output(now, "total", 8);
+                x = g.Rename(g.Add(x, g.Node("ReduceSum", [now, g.Longs($"axis{k}", 0)], ("keepdims", 1))), $"s{layers[k]}");
+            }
+            var length = g.Node("Cast", g.Node("Shape", "past.0"), ("to", TensorProto.Types.DataType.Float));
+            return g.Output(g.Rename(g.Add(x, g.Node("ReduceSum", [length, g.Longs("axis", 0)], ("keepdims", 1))), "y"), "n", 8).Build();
+        }
+        using var dense = Model([0, 1]);
+        var removal = new Removal
+        {
+            Bypassed = [new("layer0", "x", "s0")],
+            Renamed = [new("past.0", null), new("present.0", null), new("past.1", "past.0"), new("present.1", "present.0")],
+        };
+        using var masked = MaskedModel.Of(dense, removal);
+        Assert.Equal(["x", "past.0"], masked.Proto.Graph.Input.Select(i => i.Name));
+        using var expected = Model([1]);
+        Same(expected, masked);
+        Assert.Null(MaskedModel.Unmasked(dense, removal));
+        var alone = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, removal with { Bypassed = [] }));
+        Assert.Contains("'past.0' is gone from the slim model", alone.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, bool, bool> Layouts => new()
+    {
+        { "MatMul", false, false }, { "MatMul", false, true }, { "Gemm", false, false }, { "Gemm", true, false }, { "Gemm", true, true }, { "Left", false, false }, { "Left", false, true },
+    };
+
+    /// <summary>
+    /// Every way in which a product takes a weight, with units gone on both sides: the operand is A·B, found by plain loops.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void A_product_stands_in_the_weights_place_whichever_way_round(string op, bool transB, bool turned)
+    {
+        const int inputs = 5, outputs = 7, rank = 2;
+        int[] goneInputs = [1], goneOutputs = [0, 4];
+        var random = new Random(8);
+        float[] Numbers(int n) => [.. Enumerable.Range(0, n).Select(_ => (random.NextSingle() * 2) - 1)];
+        float[] w = Numbers(inputs * outputs), a = Numbers((inputs - 1) * rank), b = Numbers(rank * (outputs - 2));
+        bool outputsFirst = transB || op == "Left", fileOutputsFirst = outputsFirst != turned;
+        float[] Laid(float[] m, int rows, int columns, bool swap) => swap ? [.. Enumerable.Range(0, m.Length).Select(k => m[(k % rows * columns) + (k / rows)])] : m;
+
+        OnnxModel Model(float[] weight)
+        {
+            var g = new GraphBuilder();
+            var x = op == "Left" ? g.Input("x", inputs, 3) : g.Input("x", 3, inputs);
+            string stored = g.Floats("w", Laid(weight, inputs, outputs, fileOutputsFirst), fileOutputsFirst ? [outputs, inputs] : [inputs, outputs]);
+            if (turned) stored = g.Transpose(stored, 1, 0);
+            string y = op switch { "Left" => g.MatMul(stored, x), "Gemm" => g.Node("Gemm", [x, stored], ("transB", transB ? 1 : 0)), _ => g.MatMul(x, stored) };
+            return g.Output(g.Rename(y, "y"), op == "Left" ? outputs : 3, op == "Left" ? 3 : outputs).Build();
+        }
+        var s = new GraphBuilder();
+        s.Floats("down", Laid(a, inputs - 1, rank, op == "Left"), op == "Left" ? [rank, inputs - 1] : [inputs - 1, rank]);
+        s.Floats("up", Laid(b, rank, outputs - 2, outputsFirst), outputsFirst ? [outputs - 2, rank] : [rank, outputs - 2]);
+        using var slim = s.Build();
+
+        var product = new float[inputs * outputs];
+        double far = 0, all = 0;
+        int[] keptInputs = [.. Enumerable.Range(0, inputs).Except(goneInputs)], keptOutputs = [.. Enumerable.Range(0, outputs).Except(goneOutputs)];
+        for (int i = 0; i < keptInputs.Length; i++)
+            for (int o = 0; o < keptOutputs.Length; o++)
+            {
+                int at = (keptInputs[i] * outputs) + keptOutputs[o];
+                product[at] = (float)Enumerable.Range(0, rank).Sum(r => (double)a[(i * rank) + r] * b[(r * keptOutputs.Length) + o]);
+                (far, all) = (far + Math.Pow(w[at] - product[at], 2), all + Math.Pow(w[at], 2));
+            }
+        using var dense = Model(w);
+        var removal = new Removal
+        {
+            Slices = new Dictionary<string, IReadOnlyDictionary<int, int[]>>
+            {
+                ["w"] = new Dictionary<int, int[]> { [fileOutputsFirst ? 1 : 0] = goneInputs, [fileOutputsFirst ? 0 : 1] = goneOutputs },
+            },
+            Factored = [("w", "down", "up")],
+        };
+        using var masked = MaskedModel.Of(dense, removal, slim);
+        using var expected = Model(product);
+        Same(expected, masked);
+        Assert.Equal(Math.Sqrt(far / all), MaskedModel.Distances(dense, removal, slim)["w"], 1e-6);
+    }
+
+    [Fact]
+    public void Factors_that_do_not_fit_are_refused()
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Rename(g.MatMul(g.Input("x", 3, 4), g.Weight("w", 4, 6)), "y"), 3, 6);
+        g.Output(g.Rename(g.Add(g.Weight("added", 4, 6), g.Scalar("one", 1)), "z"), 4, 6);
+        using var dense = g.Build();
+        var s = new GraphBuilder();
+        s.Weight("down", 4, 2);
+        s.Weight("up", 3, 6);
+        s.Weight("other", 2, 5);
+        using var slim = s.Build();
+        string Refusal(string weight, string down, string up)
+            => Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Factored = [(weight, down, up)] }, slim)).Message;
+        Assert.Contains("'down' has rank 2, 'up' has rank 3", Refusal("w", "down", "up"), StringComparison.Ordinal);
+        Assert.Contains("has the shape [2, 5]", Refusal("w", "down", "other"), StringComparison.Ordinal);
+        Assert.Contains("does not have it", Refusal("w", "nowhere", "up"), StringComparison.Ordinal);
+        Assert.Contains("no product of the model reads it", Refusal("nothing", "down", "up"), StringComparison.Ordinal);
+        Assert.Contains("but Add '", Refusal("added", "down", "up"), StringComparison.Ordinal);
+    }
+
+    /// <summary>The judge cannot see the judged.</summary>
+    [Fact]
+    public void The_oracle_refers_to_the_file_format_and_the_plain_values_only()
+    {
+        var seen = typeof(MaskedModel).Assembly.GetReferencedAssemblies().Select(a => a.Name!).Where(n => n.StartsWith("Espalier", StringComparison.Ordinal));
+        Assert.Equal(["Espalier", "Espalier.Onnx"], seen.Order(StringComparer.Ordinal));
+        // And the judged not the judge.
+        Assert.DoesNotContain(typeof(Surgery).Assembly.GetReferencedAssemblies(), a => a.Name == "Espalier.Oracle");
+    }
+}
