@@ -92,11 +92,11 @@ public sealed record GroupReport(string Name, string Kind, int Size, int Kept, s
     public IReadOnlyList<string> Chain { get; init; } = [];
 }
 
-/// <summary>One sublayer that is skipped: what read the sum x + f(x) reads x.</summary>
-/// <param name="Name">Name of the sublayer.</param>
-/// <param name="From">The stream before it, x, in the dense model.</param>
-/// <param name="To">The stream after it, x + f(x), in the dense model.</param>
-public sealed record BlockBypass(string Name, string From, string To);
+/// <summary>A removed sublayer, by names of the dense model: a sum that it was added in, and what is left out of that sum.</summary>
+/// <param name="Name">The sublayer.</param>
+/// <param name="Branch">The summand f(x) that goes.</param>
+/// <param name="Sum">The result of the node that adds it.</param>
+public sealed record BlockBypass(string Name, string Branch, string Sum);
 
 /// <summary>An input or output with another name.</summary>
 /// <param name="Dense">Its name in the dense model.</param>

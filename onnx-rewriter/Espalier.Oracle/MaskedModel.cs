@@ -34,6 +34,8 @@ public static class MaskedModel
         if (removal.Factored.Count > 0)
             new FactorProducts(dense, slim ?? throw new ArgumentNullException(nameof(slim)), removal.Slices).Put(edited.Graph, removal.Factored);
         foreach (var block in removal.Bypassed) Skip(edited.Graph, block);
+        Settle(edited.Graph);
+        if (removal.Slices.Count > 0) new Quotients(dense).Settle(edited.Graph);
         face.Adapt();
         return dense.Derive(edited);
     }
@@ -83,17 +85,35 @@ public static class MaskedModel
         return masks.ChangedSomething;
     }
 
-    /// <summary>The sum x + f(x) becomes x. That it is such a sum is looked up, not believed.</summary>
+    /// <summary>
+    /// A summand goes from its sum; a sum of one is that one, and a sum of nothing goes from the sums that read it in turn. That they are
+    /// sums is looked up, not believed.
+    /// </summary>
     private static void Skip(GraphProto graph, BlockBypass block)
     {
-        var sum = graph.Node.FirstOrDefault(n => n.Output.Contains(block.To))
-            ?? throw new EspalierException($"The report says that '{block.Name}' ends in '{block.To}', but no node of the model makes it. Was it written for this model?");
-        if (sum.OpType is not ("Add" or "Sum") || sum.Domain is not ("" or "ai.onnx") || sum.Input.Count != 2 || !sum.Input.Contains(block.From))
-            throw new EspalierException($"The report says that '{block.Name}' runs from '{block.From}' to '{block.To}', "
-                + $"but '{block.To}' is made by {sum.OpType} '{sum.Name}', which is no sum of '{block.From}' and another tensor: to skip it is not to remove a residual.");
-        sum.OpType = "Identity";
-        sum.Attribute.Clear();
-        sum.Input.Clear();
-        sum.Input.Add(block.From);
+        var open = new Stack<(string Branch, NodeProto Sum)>();
+        open.Push((block.Branch, graph.Node.FirstOrDefault(n => n.Output.Contains(block.Sum))
+            ?? throw new EspalierException($"The report says that '{block.Name}' is added in '{block.Sum}', but no node of the model makes it. "
+                + "Was it written for this model?")));
+        while (open.TryPop(out var at))
+        {
+            var (branch, sum) = at;
+            if (sum.OpType is not ("Add" or "Sum") || sum.Domain is not ("" or "ai.onnx") || !sum.Input.Remove(branch))
+                throw new EspalierException($"The report says that '{block.Name}' is the summand '{branch}' of '{sum.Output[0]}', but that is made by "
+                    + $"{sum.OpType} '{sum.Name}', which does not add it: to leave it out is not to remove a residual.");
+            if (sum.Input.Count > 0) continue;
+            graph.Node.Remove(sum);
+            foreach (var reader in graph.Node.Where(n => n.Input.Contains(sum.Output[0]))) open.Push((sum.Output[0], reader));
+        }
+    }
+
+    /// <summary>A sum of one summand is that one.</summary>
+    private static void Settle(GraphProto graph)
+    {
+        foreach (var sum in graph.Node.Where(n => n.OpType == "Add" && n.Input.Count == 1))
+        {
+            sum.OpType = "Identity";
+            sum.Attribute.Clear();
+        }
     }
 }

@@ -54,7 +54,7 @@ public static class Surgery
         {
             Interface = face.Changes,
             Renamed = face.Names,
-            Bypassed = [.. sublayers.Select(s => new BlockBypass(s.Name, s.Input, s.Output))],
+            Bypassed = [.. sublayers.Select(s => new BlockBypass(s.Name, s.Branch, analysis.Nodes[s.Nodes[^1]].Proto.Output[0]))],
             Factored = weights.Factored,
         };
     }

@@ -17,7 +17,7 @@ public sealed class MaskedBlockTests
         for (int k = 0; k < 3; k++)
         {
             string w = g.Weight($"w{k}", 8, 8);
-            if (!without.Contains(k)) x = g.Rename(g.Add(x, g.MatMul(x, w)), $"s{k}");
+            if (!without.Contains(k)) x = g.Rename(g.Add(x, g.Rename(g.MatMul(x, w), $"f{k}")), $"s{k}");
         }
         return g.Output(g.Rename(g.Node("Identity", x), "y"), 3, 8).Build();
     }
@@ -40,19 +40,19 @@ public sealed class MaskedBlockTests
     public void A_skipped_sublayer_is_the_model_without_it(params int[] gone)
     {
         using var dense = Stream();
-        using var masked = MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", k == 0 ? "x" : $"s{k - 1}", $"s{k}"))] });
+        using var masked = MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", $"f{k}", $"s{k}"))] });
         using var expected = Stream(gone);
         Same(expected, masked);
     }
 
     [Theory]
-    [InlineData("x", "s1", "is no sum of 'x'")]
-    [InlineData("s0", "y", "is no sum of 's0'")]
-    [InlineData("s0", "nowhere", "no node of the model makes it")]
-    public void What_is_no_residual_is_refused(string from, string to, string reason)
+    [InlineData("f0", "s1", "which does not add it")]
+    [InlineData("s2", "y", "which does not add it")]
+    [InlineData("f0", "nowhere", "no node of the model makes it")]
+    public void What_is_no_residual_is_refused(string branch, string sum, string reason)
     {
         using var dense = Stream();
-        var refused = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Bypassed = [new("b", from, to)] }));
+        var refused = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Bypassed = [new("b", branch, sum)] }));
         Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
     }
 
@@ -69,7 +69,8 @@ public sealed class MaskedBlockTests
             {
                 var now = g.Rename(g.Concat(0, g.Input($"past.{k}", "past", 8), g.MatMul(x, g.Floats($"w{layers[k]}", weights[layers[k]], 8, 8))), $"present.{k}");
                 g.Output(now, "total", 8);
-                x = g.Rename(g.Add(x, g.Node("ReduceSum", [now, g.Longs($"axis{k}", 0)], ("keepdims", 1))), $"s{layers[k]}");
+                var branch = g.Rename(g.Node("ReduceSum", [now, g.Longs($"axis{k}", 0)], ("keepdims", 1)), $"f{layers[k]}");
+                x = g.Rename(g.Add(x, branch), $"s{layers[k]}");
             }
             var length = g.Node("Cast", g.Node("Shape", "past.0"), ("to", TensorProto.Types.DataType.Float));
             return g.Output(g.Rename(g.Add(x, g.Node("ReduceSum", [length, g.Longs("axis", 0)], ("keepdims", 1))), "y"), "n", 8).Build();
@@ -77,7 +78,7 @@ public sealed class MaskedBlockTests
         using var dense = Model([0, 1]);
         var removal = new Removal
         {
-            Bypassed = [new("layer0", "x", "s0")],
+            Bypassed = [new("layer0", "f0", "s0")],
             Renamed = [new("past.0", null), new("present.0", null), new("past.1", "past.0"), new("present.1", "present.0")],
         };
         using var masked = MaskedModel.Of(dense, removal);
