@@ -4,9 +4,8 @@ namespace Espalier.Oracle;
 
 /// <summary>
 /// What a slim model is compared with: the dense model with removed slices masked, skipped sublayers skipped, factored weights replaced
-/// by the
-/// product of their factors, and the slim model's inputs and outputs. It is made from names and indices alone and shares no code with
-/// surgery.
+/// by the product of their factors, and the slim model's inputs and outputs. It is made from names and indices alone and shares no code
+/// with surgery.
 /// </summary>
 public static class MaskedModel
 {
@@ -32,7 +31,10 @@ public static class MaskedModel
         var face = new MaskedInterface(edited.Graph, removal);
         new SliceMasks(dense, face.Without(removal.Slices)).Apply(edited.Graph);
         if (removal.Factored.Count > 0)
-            new FactorProducts(dense, slim ?? throw new ArgumentNullException(nameof(slim)), removal.Slices).Put(edited.Graph, removal.Factored);
+        {
+            ArgumentNullException.ThrowIfNull(slim);
+            new FactorProducts(dense, slim, removal.Slices).Put(edited.Graph, removal.Factored);
+        }
         foreach (var block in removal.Bypassed) Skip(edited.Graph, block);
         face.Adapt();
         return dense.Derive(edited);
@@ -40,8 +42,7 @@ public static class MaskedModel
 
     /// <summary>
     /// The part of a removal without which nothing is seen of it: units where some went, else blocks and factors. What is left over makes
-    /// the model in
-    /// which nothing is masked, with the slim model's inputs and outputs.
+    /// the model in which nothing is masked, with the slim model's inputs and outputs.
     /// </summary>
     /// <returns>Null where nothing went, or where inputs went with a block, without which no such model runs.</returns>
     public static Removal? Unmasked(OnnxModel dense, Removal removal)
@@ -49,7 +50,10 @@ public static class MaskedModel
         ArgumentNullException.ThrowIfNull(dense);
         ArgumentNullException.ThrowIfNull(removal);
         var face = new MaskedInterface(dense.Proto.Graph, removal);
-        if (face.Without(removal.Slices).Count > 0) return removal with { Slices = face.Only };
+        // Factors are of what is left of their weights: those stay as they are.
+        var stay = face.Only.Keys.Concat(removal.Factored.Select(f => f.Weight)).ToHashSet(StringComparer.Ordinal);
+        if (removal.Slices.Keys.Any(n => !stay.Contains(n)))
+            return removal with { Slices = removal.Slices.Where(s => stay.Contains(s.Key)).ToDictionary(s => s.Key, s => s.Value) };
         return removal.Bypassed.Count + removal.Factored.Count == 0 || removal.Renamed.Any(n => n.Slim is null) ? null
             : removal with { Bypassed = [], Factored = [] };
     }
@@ -87,10 +91,13 @@ public static class MaskedModel
     private static void Skip(GraphProto graph, BlockBypass block)
     {
         var sum = graph.Node.FirstOrDefault(n => n.Output.Contains(block.To))
-            ?? throw new EspalierException($"The report says that '{block.Name}' ends in '{block.To}', but no node of the model makes it. Was it written for this model?");
-        if (sum.OpType is not ("Add" or "Sum") || sum.Domain is not ("" or "ai.onnx") || sum.Input.Count != 2 || !sum.Input.Contains(block.From))
+            ?? throw new EspalierException($"The report says that '{block.Name}' ends in '{block.To}', but no node of the model makes it. "
+                + "Was it written for this model?");
+        bool isSum = sum.OpType is "Add" or "Sum" && sum.Domain is "" or "ai.onnx";
+        if (!isSum || sum.Input.Count != 2 || !sum.Input.Contains(block.From))
             throw new EspalierException($"The report says that '{block.Name}' runs from '{block.From}' to '{block.To}', "
-                + $"but '{block.To}' is made by {sum.OpType} '{sum.Name}', which is no sum of '{block.From}' and another tensor: to skip it is not to remove a residual.");
+                + $"but '{block.To}' is made by {sum.OpType} '{sum.Name}', which is no sum of '{block.From}' and another tensor: "
+                + "to skip it is not to remove a residual.");
         sum.OpType = "Identity";
         sum.Attribute.Clear();
         sum.Input.Clear();
