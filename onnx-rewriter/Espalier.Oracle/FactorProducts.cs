@@ -5,8 +5,8 @@ namespace Espalier.Oracle;
 
 /// <summary>
 /// Puts A·B in the place of weights that became products of two. Which way round a factor lies follows from the product that reads the
-/// weight in
-/// the dense file, not from what surgery took it for: MatMul and Gemm are looked at, and Transpose, Cast and Identity on the way to them.
+/// weight in the dense file, not from what surgery took it for: MatMul and Gemm are looked at, and Transpose, Cast and Identity on the
+/// way to them.
 /// </summary>
 /// <param name="dense">The dense model.</param>
 /// <param name="slim">The slim model, which has the factors.</param>
@@ -51,7 +51,8 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
                 for (int i = 0; i < product.Inputs.Length; i++)
                     for (int o = 0; o < product.Outputs.Length; o++)
                     {
-                        long at = reader.OutputsFirst ? (product.Outputs[o] * dims[1]) + product.Inputs[i] : (product.Inputs[i] * dims[1]) + product.Outputs[o];
+                        var (input, output) = (product.Inputs[i], product.Outputs[o]);
+                        long at = reader.OutputsFirst ? (output * dims[1]) + input : (input * dims[1]) + output;
                         operand[at] = (float)product.Values[(i * product.Outputs.Length) + o];
                     }
                 var type = (DataType)_factors[down].DataType;
@@ -75,7 +76,8 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
         {
             for (int o = 0; o < product.Outputs.Length; o++)
             {
-                var (row, column) = reader.FileHasOutputsFirst ? (product.Outputs[o], product.Inputs[i]) : (product.Inputs[i], product.Outputs[o]);
+                var (row, column) = reader.FileHasOutputsFirst ? (product.Outputs[o], product.Inputs[i])
+                    : (product.Inputs[i], product.Outputs[o]);
                 double w = weight[(row * tensor.Dims[1]) + column], difference = w - product.Values[(i * product.Outputs.Length) + o];
                 (far, all) = (far + (difference * difference), all + (w * w));
             }
@@ -99,15 +101,12 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
                     if (standard && node.OpType is "Identity" or "Cast") open.Push((node.Output[0], at.Turned));
                     else if (standard && node.OpType == "Transpose") open.Push((node.Output[0], at.Turned != Turns(node)));
                     else if (standard && node.OpType == "MatMul" && k < 2) found.Add(new(node, k, at.Turned, OutputsFirst: k == 0));
-                    else if (standard && node.OpType == "Gemm" && k == 1) found.Add(new(node, k, at.Turned, OutputsFirst: IsSet(node, "transB")));
-                    else
-                        throw new EspalierException($"The report says that '{weight}' was factored, but {node.OpType} '{node.Name}' reads it, "
-                            + "in which no product of two factors takes its place.");
+                    else if (standard && node.OpType == "Gemm" && k == 1) found.Add(new(node, k, at.Turned, IsSet(node, "transB")));
+                    else throw Odd(weight, $"but {node.OpType} '{node.Name}' reads it, in which no product takes its place.");
                 }
             }
         }
-        return found.Count > 0 ? found
-            : throw new EspalierException($"The report says that '{weight}' was factored, but no product of the model reads it. Was it written for this model?");
+        return found.Count > 0 ? found : throw Odd(weight, "but no product of the model reads it. Was it written for this model?");
     }
 
     private static bool Turns(NodeProto transpose)
@@ -122,7 +121,8 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
         // A weight on the left of its activation leaves the first factor on the left of it too.
         var (a, rank) = Factor(weight, down, inputs.Length, ranksFirst: reader.Operand == 0);
         var (b, other) = Factor(weight, up, outputs.Length, ranksFirst: !reader.OutputsFirst);
-        if (rank != other) throw new EspalierException($"The factors of '{weight}' do not fit together: '{down}' has rank {rank}, '{up}' has rank {other}.");
+        if (rank != other)
+            throw Odd(weight, $"but '{down}' has rank {rank}, and '{up}' has rank {other}.");
         var values = new double[(long)inputs.Length * outputs.Length];
         for (int i = 0; i < inputs.Length; i++)
         {
@@ -140,10 +140,10 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
     private (float[] Values, int Rank) Factor(string weight, string name, int units, bool ranksFirst)
     {
         if (!_factors.TryGetValue(name, out var tensor))
-            throw new EspalierException($"The report says that '{name}' is a factor of '{weight}', but the slim model does not have it. Was it written for this model?");
+            throw Odd(weight, $"but the slim model does not have the factor '{name}'. Was it written for this model?");
         if (tensor.Dims.Count != 2 || tensor.Dims[ranksFirst ? 1 : 0] != units)
-            throw new EspalierException($"'{name}' is a factor of '{weight}', of which {units} units are left, but has the shape [{string.Join(", ", tensor.Dims)}]. "
-                + "Was the report written for this model?");
+            throw Odd(weight, $"but of its {units} units the factor '{name}' has [{string.Join(", ", tensor.Dims)}]. "
+                + "Was it written for this model?");
         int rank = (int)tensor.Dims[ranksFirst ? 0 : 1];
         float[] stored = slim.Content(tensor).ToFloats();
         if (ranksFirst) return (stored, rank);
@@ -159,10 +159,12 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
         {
             if ((graph.Initializer.FirstOrDefault(t => t.Name == weight)
                 ?? graph.Node.FirstOrDefault(n => n.Output.Contains(weight))?.ConstantTensor()) is not { } tensor) continue;
-            return tensor.Dims.Count == 2 ? tensor : throw new EspalierException($"The report says that '{weight}' was factored, but it is no matrix.");
+            return tensor.Dims.Count == 2 ? tensor : throw Odd(weight, "but it is no matrix.");
         }
-        throw new EspalierException($"The model has no weight '{weight}', which the report says was factored. Was it written for this model?");
+        throw Odd(weight, "but the model does not have it. Was it written for this model?");
     }
+
+    private static EspalierException Odd(string weight, string but) => new($"The report says that '{weight}' was factored, {but}");
 
     private int[] Left(string weight, int axis)
     {

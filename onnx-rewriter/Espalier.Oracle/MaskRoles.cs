@@ -14,13 +14,11 @@ internal sealed record MaskFill(long[] Values, long[] Strides, long[] Blocks)
 
 /// <summary>
 /// What "zero" is for the tensors of a model: for integers that are dequantised or multiplied, the zero point of the node that does so,
-/// seen
-/// through nodes that only move elements; scales, zero points and divisors are never set to zero.
+/// seen through nodes that only move elements; scales, zero points and divisors are never set to zero.
 /// </summary>
 /// <remarks>
 /// Both lists of operators say what the table of operator rules says too. They are kept apart on purpose: a judge who looks up what the
-/// judged
-/// looked up finds no mistake in it.
+/// judged looked up finds no mistake in it.
 /// </remarks>
 internal sealed class MaskRoles
 {
@@ -52,8 +50,9 @@ internal sealed class MaskRoles
 
     private static readonly HashSet<string> Movers = new(StringComparer.Ordinal)
     {
-        "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "GatherElements", "GatherND", "Expand", "Tile", "Dropout",
-        "DepthToSpace", "SpaceToDepth", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Pad", "Concat", "Max", "Min", "Where", "Resize", "Upsample",
+        "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "GatherElements", "GatherND",
+        "Expand", "Tile", "Dropout", "DepthToSpace", "SpaceToDepth", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Pad", "Concat",
+        "Max", "Min", "Where", "Resize", "Upsample",
     };
 
     /// <summary>
@@ -128,8 +127,10 @@ internal sealed class MaskRoles
         {
             string name = node.Input[k];
             if (name.Length == 0) continue;
-            if (quantized.Any(q => q.Scale == k || q.Point == k) || (standard && k == 1 && node.OpType is "Div" or "Mod")) _unmasked.Add(name);
-            else if (quantized.FirstOrDefault(q => q.Data == k, (Data: -2, Scale: -2, Point: -2)) is (>= 0, _, var point)) Of(name).Add(PointOf(node, k, point));
+            bool divides = standard && k == 1 && node.OpType is "Div" or "Mod";
+            if (divides || quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(name);
+            else if (quantized.FirstOrDefault(q => q.Data == k, (Data: -2, Scale: -2, Point: -2)) is (>= 0, _, var point))
+                Of(name).Add(PointOf(node, k, point));
             else if (standard && Moves(node, k))
             {
                 foreach (string output in node.Output)
@@ -143,8 +144,11 @@ internal sealed class MaskRoles
     }
 
     private static IReadOnlyList<(int Data, int Scale, int Point)> Operands(NodeProto node)
-        => node.OpType == "QLinearConcat" ? [(-1, 0, 1), .. Enumerable.Range(0, Math.Max(0, (node.Input.Count - 2) / 3)).Select(k => (2 + (3 * k), 3 + (3 * k), 4 + (3 * k)))]
-            : Quantized.GetValueOrDefault(node.OpType, []);
+    {
+        if (node.OpType != "QLinearConcat") return Quantized.GetValueOrDefault(node.OpType, []);
+        int parts = Math.Max(0, (node.Input.Count - 2) / 3);
+        return [(-1, 0, 1), .. Enumerable.Range(0, parts).Select(k => (2 + (3 * k), 3 + (3 * k), 4 + (3 * k)))];
+    }
 
     private static bool Moves(NodeProto node, int operand) => Movers.Contains(node.OpType) && node.OpType switch
     {
@@ -161,7 +165,8 @@ internal sealed class MaskRoles
         var type = (TensorProto.Types.DataType)tensor.DataType;
         var content = _model.Content(tensor);
         // Zero points of floating point numbers are zero (ONNX QuantizeLinear).
-        if (!Onnx.ElementTypes.IsInteger(type)) return Onnx.ElementTypes.IsFloat(type) && content.ToFloats().All(v => v == 0) ? null : Unknown;
+        if (!Onnx.ElementTypes.IsInteger(type))
+            return Onnx.ElementTypes.IsFloat(type) && content.ToFloats().All(v => v == 0) ? null : Unknown;
         var values = content.ToLongs();
         if (Array.TrueForAll(values, v => v == 0)) return null;
         if (Array.TrueForAll(values, v => v == values[0])) return new(values[0], "", "", 0, 0);
@@ -180,7 +185,8 @@ internal sealed class MaskRoles
         return new(null, node.Input[point], layout, axis, Int(node, "block_size", 0));
     }
 
-    private static long Int(NodeProto node, string name, long fallback) => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? fallback;
+    private static long Int(NodeProto node, string name, long fallback)
+        => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? fallback;
 
     private HashSet<Demand?> Of(string name) => _demands.TryGetValue(name, out var set) ? set : _demands[name] = [];
 }

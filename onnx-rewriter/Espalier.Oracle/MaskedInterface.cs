@@ -4,10 +4,8 @@ namespace Espalier.Oracle;
 
 /// <summary>
 /// Gives the masked model the slim model's inputs and outputs. Those that went with a block go, and so does what nothing needs any more;
-/// others
-/// get their new names. Where one shrank, an input is spread over the units that the dense model had, of which the removed ones get what
-/// the first
-/// unit gets, for they must not matter; of an output what is left is taken.
+/// others get their new names. Where one shrank, an input is spread over the units that the dense model had, of which the removed ones
+/// get what the first unit gets, for they must not matter; of an output what is left is taken.
 /// </summary>
 internal sealed class MaskedInterface
 {
@@ -23,7 +21,8 @@ internal sealed class MaskedInterface
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var there = graph.Input.Concat(graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (_names.Keys.FirstOrDefault(n => !there.Contains(n)) is { } missing)
-            throw new EspalierException($"The model has no input or output '{missing}', of which the report tells. Was it written for this model?");
+            throw new EspalierException($"The model has no input or output '{missing}', of which the report tells. "
+                + "Was it written for this model?");
         var face = there.Select(n => _names.GetValueOrDefault(n, n)).OfType<string>().ToHashSet(StringComparer.Ordinal);
         _removed = removal.Slices.Where(r => face.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
     }
@@ -33,7 +32,8 @@ internal sealed class MaskedInterface
 
     /// <summary>The slices that are not of inputs and outputs.</summary>
     public Slices Without(Slices slices)
-        => _removed.Count == 0 ? slices : slices.Where(r => !_removed.ContainsKey(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
+        => _removed.Count == 0 ? slices
+            : slices.Where(r => !_removed.ContainsKey(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
 
     /// <summary>Changes the graph.</summary>
     /// <exception cref="EspalierException">An input that is gone is still read, or an output that shrank states no size.</exception>
@@ -63,7 +63,8 @@ internal sealed class MaskedInterface
     private void AskAnother(ValueInfoProto input, List<ValueInfoProto> gone)
     {
         var twin = _graph.Input.FirstOrDefault(i => !gone.Contains(i) && Equals(i.Type, input.Type))
-            ?? throw new EspalierException($"Input '{input.Name}' is gone from the slim model, but its shape is asked for, and no input that stays is stated to have the same.");
+            ?? throw new EspalierException($"Input '{input.Name}' is gone from the slim model, but its shape is asked for, "
+                + "and no input that stays is stated to have the same.");
         foreach (var node in _graph.WithSubgraphs().SelectMany(g => g.Node).Where(n => n.OpType == "Shape" && n.Input.Contains(input.Name)))
             node.Input[0] = twin.Name;
     }
@@ -109,7 +110,7 @@ internal sealed class MaskedInterface
             var (axis, gone) = axes[n];
             var size = output.Type?.TensorType?.Shape?.Dim.ElementAtOrDefault(axis);
             if (size is not { HasDimValue: true })
-                throw new EspalierException($"The graph's output '{output.Name}' states no size for axis {axis}, of which units were removed.");
+                throw new EspalierException($"Output '{output.Name}' states no size for axis {axis}, of which units were removed.");
             var kept = Kept(size.DimValue, gone);
             size.DimValue = kept.Length;
             _graph.Node.Add(Gather(part, part = n == axes.Count - 1 ? output.Name : $"{part}{axis}", axis, [.. kept.Select(k => (long)k)]));
@@ -120,7 +121,8 @@ internal sealed class MaskedInterface
 
     private NodeProto Gather(string from, string to, int axis, long[] indices)
     {
-        var tensor = new TensorProto { Name = to + "_indices", DataType = (int)TensorProto.Types.DataType.Int64, Dims = { indices.LongLength } };
+        var tensor = new TensorProto { Name = to + "_indices", DataType = (int)TensorProto.Types.DataType.Int64 };
+        tensor.Dims.Add(indices.LongLength);
         tensor.Int64Data.AddRange(indices);
         _graph.Initializer.Add(tensor);
         return new NodeProto

@@ -4,9 +4,8 @@ namespace Espalier.Oracle;
 
 /// <summary>
 /// What a slim model is compared with: the dense model with removed slices masked, skipped sublayers skipped, factored weights replaced
-/// by the
-/// product of their factors, and the slim model's inputs and outputs. It is made from names and indices alone and shares no code with
-/// surgery.
+/// by the product of their factors, and the slim model's inputs and outputs. It is made from names and indices alone and shares no code
+/// with surgery.
 /// </summary>
 public static class MaskedModel
 {
@@ -32,7 +31,10 @@ public static class MaskedModel
         var face = new MaskedInterface(edited.Graph, removal);
         new SliceMasks(dense, face.Without(removal.Slices)).Apply(edited.Graph);
         if (removal.Factored.Count > 0)
-            new FactorProducts(dense, slim ?? throw new ArgumentNullException(nameof(slim)), removal.Slices).Put(edited.Graph, removal.Factored);
+        {
+            ArgumentNullException.ThrowIfNull(slim);
+            new FactorProducts(dense, slim, removal.Slices).Put(edited.Graph, removal.Factored);
+        }
         foreach (var block in removal.Bypassed) Skip(edited.Graph, block);
         Settle(edited.Graph);
         if (removal.Slices.Count > 0) new Quotients(dense).Settle(edited.Graph);
@@ -42,8 +44,7 @@ public static class MaskedModel
 
     /// <summary>
     /// The part of a removal without which nothing is seen of it: units where some went, else blocks and factors. What is left over makes
-    /// the model in
-    /// which nothing is masked, with the slim model's inputs and outputs.
+    /// the model in which nothing is masked, with the slim model's inputs and outputs.
     /// </summary>
     /// <returns>Null where nothing went, or where inputs went with a block, without which no such model runs.</returns>
     public static Removal? Unmasked(OnnxModel dense, Removal removal)
@@ -51,7 +52,10 @@ public static class MaskedModel
         ArgumentNullException.ThrowIfNull(dense);
         ArgumentNullException.ThrowIfNull(removal);
         var face = new MaskedInterface(dense.Proto.Graph, removal);
-        if (face.Without(removal.Slices).Count > 0) return removal with { Slices = face.Only };
+        // Factors are of what is left of their weights: those stay as they are.
+        var stay = face.Only.Keys.Concat(removal.Factored.Select(f => f.Weight)).ToHashSet(StringComparer.Ordinal);
+        if (removal.Slices.Keys.Any(n => !stay.Contains(n)))
+            return removal with { Slices = removal.Slices.Where(s => stay.Contains(s.Key)).ToDictionary(s => s.Key, s => s.Value) };
         return removal.Bypassed.Count + removal.Factored.Count == 0 || removal.Renamed.Any(n => n.Slim is null) ? null
             : removal with { Bypassed = [], Factored = [] };
     }

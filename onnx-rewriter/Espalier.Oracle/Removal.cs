@@ -34,8 +34,8 @@ public sealed record Removal
     {
         ArgumentNullException.ThrowIfNull(report);
         if (report.Blocks.Count > 0 && report.Bypassed.Count == 0)
-            throw new EspalierException($"The report says that '{report.Blocks[0]}' was removed, but not from which tensor to which ('bypassed'), "
-                + "so nothing can be judged by it. Slim the model again with this version.");
+            throw new EspalierException($"The report says that '{report.Blocks[0]}' was removed, but not from which tensor to which "
+                + "('bypassed'), so nothing can be judged by it. Slim the model again with this version.");
         return new()
         {
             Slices = report.Removed.ToDictionary(t => t.Key, t => (IReadOnlyDictionary<int, int[]>)t.Value.ToDictionary(

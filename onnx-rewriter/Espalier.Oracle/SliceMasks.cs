@@ -5,8 +5,8 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Oracle;
 
 /// <summary>
-/// Sets removed slices of the weights of a graph to zero, those of quantised weights to their zero point; scales, zero points and divisors
-/// keep their values. Readers of a shared vector that lost units of their own get a copy of it.
+/// Sets removed slices of the weights of a graph to zero, those of quantised weights to their zero point; scales, zero points and
+/// divisors keep their values. Readers of a shared vector that lost units of their own get a copy of it.
 /// </summary>
 /// <param name="dense">The dense model, which has the elements.</param>
 /// <param name="removed">Per tensor: axis → removed indices.</param>
@@ -36,7 +36,8 @@ internal sealed class SliceMasks(OnnxModel dense, Slices removed)
         _roles = new MaskRoles(dense, graph);
         foreach (var inner in graph.WithSubgraphs().ToList()) MaskGraph(inner);
         if (removed.Keys.Where(name => !_found.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } missing)
-            throw new EspalierException($"The model has no tensor '{missing}', but its slices are to be removed. Was the report written for this model?");
+            throw new EspalierException($"The model has no tensor '{missing}', but its slices are to be removed. "
+                + "Was the report written for this model?");
     }
 
     /// <summary>
@@ -94,7 +95,8 @@ internal sealed class SliceMasks(OnnxModel dense, Slices removed)
     {
         var flags = RemovedFlags(name, [.. tensor.Dims], axes);
         var content = dense.Content(tensor);
-        var payload = new MaskedPayload(content.AsPayload(), [.. tensor.Dims], flags, ElementBits(content.Type, name), _roles!.FillOf(name, content.Dims));
+        var (bits, fill) = (ElementBits(content.Type, name), _roles!.FillOf(name, content.Dims));
+        var payload = new MaskedPayload(content.AsPayload(), [.. tensor.Dims], flags, bits, fill);
         _masked.Add((content.AsPayload(), payload));
         var masked = dense.NewTensor(tensor.Name, content.Type, tensor.Dims, payload);
         if (tensor.HasDocString) masked.DocString = tensor.DocString;
@@ -183,8 +185,8 @@ internal sealed class SliceMasks(OnnxModel dense, Slices removed)
         var info = graph.ValueInfo.FirstOrDefault(v => v.Name == name)?.Type?.TensorType;
         if (info?.Shape is { } known && known.Dim.All(d => d.HasDimValue))
             return ([.. known.Dim.Select(d => d.DimValue)], (DataType)info.ElemType);
-        throw new EspalierException($"The tensor '{name}' comes out of {node.OpType} '{node.Name}' with a shape that the file does not state, "
-            + "so its slices cannot be masked.");
+        throw new EspalierException($"The tensor '{name}' comes out of {node.OpType} '{node.Name}' with a shape that the file "
+            + "does not state, so its slices cannot be masked.");
     }
 
     /// <summary>Per axis: which indices are removed; null where none is.</summary>
@@ -200,7 +202,7 @@ internal sealed class SliceMasks(OnnxModel dense, Slices removed)
             foreach (int index in indices)
             {
                 if (index < 0 || index >= flag.Length)
-                    throw new EspalierException($"Axis {axis} of tensor '{name}' has {flag.Length} indices, but index {index} is to be removed.");
+                    throw new EspalierException($"Axis {axis} of tensor '{name}' has {flag.Length} indices, but index {index} is to go.");
                 flag[index] = true;
             }
         }

@@ -16,7 +16,8 @@ public sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadO
     private readonly Dictionary<Factor, long> _sizes = Sizes(analysis, inputs);
 
     private readonly Dictionary<string, DataType> _types = analysis.State!.Records.Where(r => r.Info.Scope == 0).SelectMany(r => r.Outputs)
-        .GroupBy(t => t.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => (DataType)g.First().ElementType, StringComparer.Ordinal);
+        .GroupBy(t => t.Name, StringComparer.Ordinal)
+        .ToDictionary(g => g.Key, g => (DataType)g.First().ElementType, StringComparer.Ordinal);
 
     /// <summary>
     /// Whether a tensor is known to hold numbers that change by rounding only: floating-point ones, or a quantised activation's.
@@ -49,8 +50,11 @@ public sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadO
         long? At(Func<Factor, long?> sizes) => Polynomial.Of(term, sizes).Value;
         var open = term.Leaves.Where(f => Known(f) is null).Distinct().ToList();
         if (open.Count == 0) return At(Known) == size ? Known : null;
-        if (open.Count > 1 || At(f => f == open[0] ? 0 : Known(f)) is not { } least || At(f => f == open[0] ? 1 : Known(f)) is not { } next || next <= least) return null;
-        long only = (size - least) / (next - least);
+        if (open.Count > 1) return null;
+        // The size grows evenly with a factor that occurs once; where it does not, the check below fails.
+        long? least = At(f => f == open[0] ? 0 : Known(f)), step = At(f => f == open[0] ? 1 : Known(f)) - least;
+        if (step is not > 0) return null;
+        long only = (size - least!.Value) / step.Value;
         long? All(Factor f) => f == open[0] ? only : Known(f);
         return At(All) == size ? All : null;
     }
@@ -62,7 +66,8 @@ public sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadO
         {
             if (analysis.TermsOf(name) is not { } terms || terms.Count != shape.Count) continue;
             for (int axis = 0; axis < terms.Count; axis++)
-                if (terms[axis].Leaves is [var factor] && factor.Size is null && Polynomial.Of(terms[axis], _ => 2).Value == 2) sizes.TryAdd(factor, shape[axis]);
+                if (terms[axis].Leaves is [{ Size: null } factor] && Polynomial.Of(terms[axis], _ => 2).Value == 2)
+                    sizes.TryAdd(factor, shape[axis]);
         }
         return sizes;
     }

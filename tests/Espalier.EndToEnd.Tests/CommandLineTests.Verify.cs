@@ -32,6 +32,15 @@ public sealed partial class CommandLineTests
         spoilt.Save(Out);
     }
 
+    private void SpoilWeight(string name, Action<float[]> change) => Spoil((slim, graph) =>
+    {
+        int k = graph.Initializer.ToList().FindIndex(t => t.Name == name);
+        float[] values = slim.Content(graph.Initializer[k]).ToFloats();
+        change(values);
+        var type = (TensorProto.Types.DataType)graph.Initializer[k].DataType;
+        graph.Initializer[k] = slim.NewTensor(name, type, graph.Initializer[k].Dims, TensorContent.FromFloats(type, values));
+    });
+
     private (int Code, string Text) Verify(string dense, params string[] more)
     {
         var result = Run(["verify", dense, Out, "--report", At("slim.json"), .. more]);
@@ -53,7 +62,7 @@ public sealed partial class CommandLineTests
         string from = bypass["from"]!.GetValue<string>(), to = bypass["to"]!.GetValue<string>();
         var right = Verify(dense);
         Assert.True(right.Code == 0, right.Text);
-        Assert.Contains("that both models have were compared, and agree", right.Text, StringComparison.Ordinal);
+        Assert.Contains("that both models have were compared and agree", right.Text, StringComparison.Ordinal);
 
         // What read the stream behind the sublayer reads another tensor of the same shape than the stream before it.
         HashSet<string> readers;
@@ -62,7 +71,7 @@ public sealed partial class CommandLineTests
         string first = "";
         Spoil((_, graph) =>
         {
-            string other = graph.Node.SelectMany(n => n.Output).First(o => o != from && graph.Node.Any(n => n.Output[0] == o && n.OpType == "Add"));
+            string other = graph.Node.Where(n => n.OpType == "Add").Select(n => n.Output[0]).First(o => o != from);
             foreach (var node in graph.Node.Where(n => n.Output.Any(readers.Contains)))
             {
                 if (first.Length == 0) first = node.Output[0];
@@ -71,7 +80,8 @@ public sealed partial class CommandLineTests
         });
         var wrong = Verify(dense);
         Assert.True(wrong.Code == 1, wrong.Text);
-        Assert.Contains($"FAILED: the slim model is not equal to the masked dense model: the fault starts at tensor '{first}', made by node", wrong.Text, StringComparison.Ordinal);
+        Assert.Contains("FAILED: the slim model is not equal to the masked dense model", wrong.Text, StringComparison.Ordinal);
+        Assert.Contains($"the fault starts at tensor '{first}', made by node", wrong.Text, StringComparison.Ordinal);
     }
 
     /// <summary>Surgery and report may agree on what is wrong: that a block is a residual is looked up in the dense file.</summary>
@@ -100,7 +110,7 @@ public sealed partial class CommandLineTests
         g.Output(g.Rename(g.Linear(both, "head", 32, 5), "y"), "n", 5);
         string dense = At("factors.onnx");
         g.Build().Save(dense);
-        Slim(dense, "--low-rank", "[ab]=6");
+        Slim(dense, "--low-rank", "a=6", "--low-rank", "b=6");
         var factored = JsonNode.Parse(File.ReadAllText(At("slim.json")))!["factored"]!.AsArray();
         Assert.Equal(2, factored.Count);
         string[] down = [.. factored.Select(f => f!["down"]!.GetValue<string>())];
@@ -108,13 +118,7 @@ public sealed partial class CommandLineTests
         Assert.True(right.Code == 0, right.Text);
         byte[] good = File.ReadAllBytes(Out);
 
-        Spoil((slim, graph) =>
-        {
-            int k = graph.Initializer.ToList().FindIndex(t => t.Name == down[0]);
-            float[] values = slim.Content(graph.Initializer[k]).ToFloats();
-            values[7] += 0.5f;
-            graph.Initializer[k] = slim.NewTensor(down[0], TensorProto.Types.DataType.Float, graph.Initializer[k].Dims, TensorContent.FromFloats(TensorProto.Types.DataType.Float, values));
-        });
+        SpoilWeight(down[0], values => values[7] += 0.5f);
         var other = Verify(dense);
         Assert.True(other.Code == 1, other.Text);
         Assert.Contains($"weight '{factored[0]!["weight"]}': the product of '{down[0]}'", other.Text, StringComparison.Ordinal);
@@ -124,8 +128,7 @@ public sealed partial class CommandLineTests
         {
             var readers = graph.Node.Where(n => n.Input.Any(down.Contains)).ToList();
             Assert.Equal(2, readers.Count);
-            foreach (var node in readers)
-                for (int k = 0; k < node.Input.Count; k++) if (Array.IndexOf(down, node.Input[k]) is >= 0 and var at) node.Input[k] = down[1 - at];
+            foreach (var node in readers) node.Input[1] = down[1 - Array.IndexOf(down, node.Input[1])];
         });
         var swapped = Verify(dense);
         Assert.True(swapped.Code == 1, swapped.Text);
@@ -138,8 +141,12 @@ public sealed partial class CommandLineTests
     private string Saturated(float hidden, float output)
     {
         var g = new GraphBuilder(seed: 6);
-        var h = g.Relu(g.Add(g.Linear(g.Input("x", "n", 8), "up", 8, 32, bias: false), g.Floats("up.shift", [.. Enumerable.Repeat(hidden, 32)], 32)));
-        g.Output(g.Rename(g.Relu(g.Add(g.Linear(h, "down", 32, 5, bias: false), g.Floats("down.shift", [.. Enumerable.Repeat(output, 5)], 5))), "y"), "n", 5);
+        string Layer(string x, string name, int inputs, int outputs, float shift)
+        {
+            string bias = g.Floats(name + ".shift", [.. Enumerable.Repeat(shift, outputs)], outputs);
+            return g.Relu(g.Add(g.Linear(x, name, inputs, outputs, bias: false), bias));
+        }
+        g.Output(g.Rename(Layer(Layer(g.Input("x", "n", 8), "up", 8, 32, hidden), "down", 32, 5, output), "y"), "n", 5);
         g.Build().Save(At("saturated.onnx"));
         return At("saturated.onnx");
     }
@@ -163,10 +170,14 @@ public sealed partial class CommandLineTests
     public void A_guard_that_proves_nothing_is_a_refusal(float hidden, float output, string? refusal)
     {
         using var dense = OnnxModel.Open(Saturated(hidden, output));
-        var plan = new PruningPlan { Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true) };
+        var plan = new PruningPlan
+        {
+            Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true),
+        };
         using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
         var job = new SlimJob(dense, Axes.AxisAnalysis.Of(dense), plan, new Dictionary<string, long>(), progress, CancellationToken.None);
-        if (refusal is null) Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal to the masked dense model", StringComparison.Ordinal));
+        if (refusal is null)
+            Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal", StringComparison.Ordinal));
         else Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);
     }
 
@@ -193,13 +204,7 @@ public sealed partial class CommandLineTests
         Assert.Contains("did not move the outputs", inside.Text, StringComparison.Ordinal);
 
         // Units in another order than their columns: the outputs are zero all the same.
-        Spoil((slim, graph) =>
-        {
-            int k = graph.Initializer.ToList().FindIndex(t => t.Name == "down.weight");
-            float[] weights = slim.Content(graph.Initializer[k]).ToFloats();
-            weights.AsSpan().Reverse();
-            graph.Initializer[k] = slim.NewTensor("down.weight", TensorProto.Types.DataType.Float, graph.Initializer[k].Dims, TensorContent.FromFloats(TensorProto.Types.DataType.Float, weights));
-        });
+        SpoilWeight("down.weight", Array.Reverse);
         var wrong = Verify(dense);
         Assert.True(wrong.Code == 1, wrong.Text);
         Assert.Contains("the fault starts at tensor", wrong.Text, StringComparison.Ordinal);
@@ -210,7 +215,8 @@ public sealed partial class CommandLineTests
     public void Units_that_are_zero_already_need_not_move_anything()
     {
         var g = new GraphBuilder(seed: 6);
-        float[] up = [.. Enumerable.Range(0, 8 * 32).Select(i => i % 2 == 0 ? (float)g.Normal() : 0)], down = [.. Enumerable.Range(0, 32 * 5).Select(i => i / 5 % 2 == 0 ? (float)g.Normal() : 0)];
+        float[] Numbers(int n, Func<int, int> unit) => [.. Enumerable.Range(0, n).Select(i => unit(i) % 2 == 0 ? (float)g.Normal() : 0)];
+        float[] up = Numbers(8 * 32, i => i % 32), down = Numbers(32 * 5, i => i / 5);
         var h = g.Relu(g.MatMul(g.Input("x", "n", 8), g.Floats("up", up, 8, 32)));
         g.Output(g.Rename(g.MatMul(h, g.Floats("down", down, 32, 5)), "y"), "n", 5);
         g.Build().Save(At("zeros.onnx"));

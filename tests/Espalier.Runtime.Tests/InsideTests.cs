@@ -16,7 +16,8 @@ public sealed class InsideTests
         var x = g.Input("x", 8, 96);
         var h = g.Rename(g.Add(g.Relu(g.MatMul(x, g.Weight("a", 96, 96))), g.Scalar("first", first)), "h");
         string w = g.Weight("b", 96, 16), order = g.Longs("order", [.. Enumerable.Range(0, 96).Select(i => 95L - i)]);
-        string there = g.MatMul(h, w), back = g.MatMul(g.Node("Gather", [h, order], ("axis", 1)), g.Node("Gather", [w, order], ("axis", 0)));
+        string there = g.MatMul(h, w);
+        string back = g.MatMul(g.Node("Gather", [h, order], ("axis", 1)), g.Node("Gather", [w, order], ("axis", 0)));
         // Of one product taken in two orders nothing is left but rounding.
         g.Rename(g.Node("Sub", backwards ? [back, there] : [there, back]), "rounding");
         g.Output(g.Rename(g.Node("Sign", "rounding"), "sign"), 8, 16);
@@ -97,19 +98,26 @@ public sealed class InsideTests
         static OnnxModel Model(int[] units, float change = 0)
         {
             var g = new GraphBuilder(5);
-            float[] up = [.. Enumerable.Range(0, 48).Select(_ => (float)g.Normal())], down = [.. Enumerable.Range(0, 24).Select(_ => (float)g.Normal())];
-            var h = g.Rename(g.MatMul(g.Input("x", 3, 8), g.Floats("up", [.. Enumerable.Range(0, 8).SelectMany(i => units.Select(u => u < 0 ? 0 : up[(i * 6) + u] + change))], 8, units.Length)), "h");
-            return g.Output(g.Rename(g.MatMul(h, g.Floats("down", [.. units.SelectMany(u => Enumerable.Range(0, 4).Select(o => u < 0 ? 0 : down[(u * 4) + o]))], units.Length, 4)), "y"), 3, 4).Build();
+            float[] Numbers(int n) => [.. Enumerable.Range(0, n).Select(_ => (float)g.Normal())];
+            float[] up = Numbers(48), down = Numbers(24);
+            float[] columns = [.. Enumerable.Range(0, 8).SelectMany(i => units.Select(u => u < 0 ? 0 : up[(i * 6) + u] + change))];
+            float[] rows = [.. units.SelectMany(u => Enumerable.Range(0, 4).Select(o => u < 0 ? 0 : down[(u * 4) + o]))];
+            var h = g.Rename(g.MatMul(g.Input("x", 3, 8), g.Floats("up", columns, 8, units.Length)), "h");
+            return g.Output(g.Rename(g.MatMul(h, g.Floats("down", rows, units.Length, 4)), "y"), 3, 4).Build();
         }
         using var masked = Model([0, -1, 2, -1, -1, 5]);
         using var slim = Model([0, 2, 5]);
         using var wrong = Model([0, 2, 5], change: 0.1f);
         var inputs = RandomInputs.Many(masked, 2, 1);
-        var request = new InsideRequest(masked, slim, null, inputs) { Kept = (name, shape) => name == "h" && shape[1] == 6 ? [null, [0, 2, 5]] : null };
+        var request = new InsideRequest(masked, slim, null, inputs)
+        {
+            Kept = (name, shape) => name == "h" && shape[1] == 6 ? [null, [0, 2, 5]] : null,
+        };
         var found = InsideComparer.Compare(request);
         Assert.Equal((2, 2, null), (found.Tensors, found.Compared, found.Fault));
         Assert.Equal("h", InsideComparer.Compare(request with { Slim = wrong }).Fault?.Tensor);
-        Assert.Equal((2, 1), InsideComparer.Compare(request with { Kept = (_, _) => null }) is var blind ? (blind.Tensors, blind.Compared) : default);
+        var blind = InsideComparer.Compare(request with { Kept = (_, _) => null });
+        Assert.Equal((2, 1), (blind.Tensors, blind.Compared));
         Assert.Equal("h", InsideComparer.Compare(request with { Kept = (_, _) => [null, [0, 1, 5]] }).Fault?.Tensor);
     }
 

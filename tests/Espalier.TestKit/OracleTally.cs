@@ -1,33 +1,45 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Espalier.TestKit;
 
 /// <summary>
-/// How often the oracle of this process had to look at a model's own rounding, and how often masking could not be seen at the outputs. At
-/// the end it
-/// stands in <c>oracle.txt</c> beside the tests and on the error stream.
+/// How often the oracle of this process had to look at a model's own rounding, in which tests, and how often masking did not move the outputs.
+/// At the end it stands in <c>oracle.txt</c> beside the tests and on the error stream.
 /// </summary>
 public static class OracleTally
 {
-    private static int _checks, _noise, _unseen;
+    private static readonly ConcurrentBag<string> Doors = [];
+    private static int _checks, _unseen;
 
     static OracleTally() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
     {
         Console.Error.WriteLine(Text);
-        File.WriteAllText(Path.Combine(AppContext.BaseDirectory, "oracle.txt"), Text + Environment.NewLine);
+        File.WriteAllLines(Path.Combine(AppContext.BaseDirectory, "oracle.txt"), [Text, .. Doors.Order(StringComparer.Ordinal)]);
     };
 
     /// <summary>The figures in a line.</summary>
     public static string Text => string.Create(CultureInfo.InvariantCulture,
-        $"oracle: {_checks} checks, {_noise} through the door of rounding noise, {_unseen} in which masking did not move the outputs");
+        $"oracle: {_checks} checks, {Doors.Count} through the door of rounding noise, {_unseen} in which masking did not move the outputs");
 
     /// <summary>Counts a check.</summary>
-    /// <param name="rounded">Whether the difference was within the tolerance; else the door was tried.</param>
     /// <param name="seen">Whether masking moved the outputs.</param>
-    internal static void Count(bool rounded, bool seen)
+    internal static void Count(bool seen)
     {
         Interlocked.Increment(ref _checks);
-        if (!rounded) Interlocked.Increment(ref _noise);
         if (!seen) Interlocked.Increment(ref _unseen);
+    }
+
+    /// <summary>Counts a difference of more than the tolerance, for which the model's own rounding was measured.</summary>
+    /// <param name="error">The difference.</param>
+    /// <param name="where">The output.</param>
+    /// <param name="explained">Whether the model is as far from itself.</param>
+    internal static void Door(double error, string where, bool explained)
+    {
+        // The outermost method of a test project is the test.
+        var test = new StackTrace().GetFrames().Select(f => f.GetMethod()?.DeclaringType).OfType<Type>()
+            .LastOrDefault(t => t.Assembly.GetName().Name!.EndsWith(".Tests", StringComparison.Ordinal));
+        Doors.Add(string.Create(CultureInfo.InvariantCulture, $"{test?.Name}: {error:g2} at {where}{(explained ? "" : ", which rounding does not explain")}"));
     }
 }

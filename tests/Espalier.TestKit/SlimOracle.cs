@@ -91,11 +91,12 @@ public static class SlimOracle
             var effect = Difference(unpruned, expected).Error;
             var twin = slim.Interface.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
             bool rounded = error <= Tolerance && !(twin > Tolerance);
-            OracleTally.Count(rounded, seen: removal.IsEmpty || effect > 0);
+            OracleTally.Count(seen: removal.IsEmpty || effect > 0);
             if (rounded || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst, twin);
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);
             bool explained = (error <= Tolerance || error <= 2 * noise.Greatest && Beyond(expected, actual).Count() <= 2 * noise.Moved && effect > 10 * error);
+            OracleTally.Door(Math.Max(error, twin ?? 0), worst, explained);
             return new OracleResult(analysis, selection, slim, error, effect, worst, twin, explained ? noise.Greatest : 0);
         }
         finally
@@ -107,7 +108,8 @@ public static class SlimOracle
     /// <summary>What surgery says that it did, for a judge who knows names only.</summary>
     public static Removal RemovalOf(SlimModel slim) => new()
     {
-        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed, Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
+        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed,
+        Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
     };
 
     private static readonly ConditionalWeakTable<AxisAnalysis, GatedTwin> Twins = [];

@@ -8,8 +8,7 @@ namespace Espalier.Cli.Services;
 
 /// <summary>
 /// A model that is to equal the masked dense one: the slim model itself where nothing was compensated and all that went is exact; else
-/// the model that the
-/// same exact removals give without compensation, with the slim model's factors.
+/// the model that the same exact removals give without compensation, with the slim model's factors.
 /// </summary>
 /// <param name="Model">That model.</param>
 /// <param name="Removal">What went from the dense one.</param>
@@ -36,9 +35,11 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
     public static Equivalence Of(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
     {
         var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
-        var inexact = report.Groups.Where(g => g.Kept < g.Size && exactness.GetValueOrDefault(g.Name) == Exactness.Inexact).Select(g => g.Name).ToList();
+        var pruned = report.Groups.Where(g => g.Kept < g.Size).Select(g => g.Name);
+        var inexact = pruned.Where(g => exactness.GetValueOrDefault(g) == Exactness.Inexact).ToList();
         bool compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
-        if (inexact.Count == 0 && !compensated) return new(slim, Removal.Of(report), Select(analysis, report, exactOnly: false)) { IsSlim = true };
+        if (inexact.Count == 0 && !compensated)
+            return new(slim, Removal.Of(report), Select(analysis, report, exactOnly: false)) { IsSlim = true };
         var selection = Select(analysis, report, exactOnly: true);
         var plain = Surgery.Apply(analysis, selection, StoredFactors.Of(analysis, report, slim));
         return new(plain.Model, RemovalOf(plain), selection)
@@ -50,7 +51,8 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
     /// <summary>What surgery says that it did.</summary>
     private static Removal RemovalOf(SlimModel slim) => new()
     {
-        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed, Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
+        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed,
+        Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
     };
 
     /// <inheritdoc/>
@@ -65,7 +67,8 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
         foreach (var pruned in report.Groups.Where(g => g.Kept > 0 && g.Kept < g.Size))
         {
             if (!groups.TryGetValue(pruned.Name, out var group) || group.Size != pruned.Size)
-                throw new EspalierException($"The model has no group '{pruned.Name}' of {pruned.Size} units. Was the report written for this model?");
+                throw new EspalierException($"The model has no group '{pruned.Name}' of {pruned.Size} units. "
+                    + "Was the report written for this model?");
             if (exactOnly && group.Exactness != Exactness.Exact) continue;
             kept[group.Id] = [.. Enumerable.Range(0, group.Size).Except(pruned.RemovedUnits)];
         }

@@ -29,8 +29,7 @@ internal sealed record Judgement(Verdict Verdict, OracleResult Outputs, string R
 
 /// <summary>
 /// Compares a slim model with the masked dense one that its removal describes, at the outputs and inside. Terms only say where in a dense
-/// tensor the
-/// slim one's elements stand; what they are to be comes from the masked model, which knows no terms.
+/// tensor the slim one's elements stand; what they are to be comes from the masked model, which knows no terms.
 /// </summary>
 /// <param name="analysis">The dense model.</param>
 /// <param name="inputs">What the models are run on.</param>
@@ -48,25 +47,32 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
         var others = MaskedModel.Unmasked(analysis.Model, removal);
         using var unmasked = others is null ? null : MaskedModel.Of(analysis.Model, others, slim);
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
-        var inside = InsideComparer.Compare(new InsideRequest(masked, slim, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of }, cancellationToken);
+        var request = new InsideRequest(masked, slim, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of };
+        var inside = InsideComparer.Compare(request, cancellationToken);
         var findings = Describe(inside).ToList();
+        Judgement End(Verdict verdict, FormattableString reason) => new(verdict, outputs, Invariant(reason), findings);
         if (inside.Fault is { } fault)
-            return new(Verdict.Different, outputs, Invariant($"the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, which is {fault.Error:0.0e+0} relative from the masked dense model's"), findings);
+            return End(Verdict.Different,
+                $"the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's");
         if (!outputs.IsExact)
         {
             var worst = outputs.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).First();
-            return new(Verdict.Different, outputs, Invariant($"output '{worst.Key}' is {worst.Value:0.0e+0} relative from the masked dense model's"), findings);
+            return End(Verdict.Different, $"output '{worst.Key}' is {worst.Value:0.0e+0} relative from the masked model's");
         }
         bool moved = inside.Moved is not null || (inside.Obstacle is not null && unmasked is not null
             && OracleComparer.Compare(masked, unmasked, inputs: inputs, cancellationToken: cancellationToken).Error > outputs.Tolerance);
         if (unmasked is null || moved || !CouldMove(slim, removal, findings))
         {
-            if (unmasked is null && !removal.IsEmpty) findings.Add("What removal changes could not be measured: inputs went with a block, and the dense model does not run without them.");
+            if (unmasked is null && !removal.IsEmpty)
+                findings.Add("What removal changes was not measured: inputs went with a block, and the dense model needs them.");
             if (moved && inside is { OutputMoved: false, Moved: { } seen })
-                findings.Add($"Removal did not move the outputs on these inputs, so they prove nothing by themselves; it moved the inside, from '{seen.Tensor}' of {seen.Node} on, and there both models agree.");
-            return new(Verdict.Equal, outputs, "it equals the masked dense model", findings);
+                findings.Add("Removal did not move the outputs on these inputs, so they prove nothing by themselves; "
+                    + $"it moved the inside, from '{seen.Tensor}' of {seen.Node} on, and there both models agree.");
+            return End(Verdict.Equal, $"it equals the masked dense model");
         }
-        return new(Verdict.NothingProved, outputs, Invariant($"{Removed(removal)}, but on {outputs.Runs} inputs neither an output moved nor any of {inside.Compared} tensors inside, so that a wrong model would have been equal too"), findings);
+        string nowhere = Invariant($"neither an output moved nor any of {inside.Compared} tensors inside");
+        return End(Verdict.NothingProved,
+            $"{Removed(removal)}, but on {outputs.Runs} inputs {nowhere}, so that a wrong model would have been equal too");
     }
 
     /// <summary>
@@ -80,7 +86,8 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
             findings.Add("Every weight that was masked is zero in the dense model already.");
             return false;
         }
-        if (removal.Bypassed.Count > 0 || removal.Slices.Count > 0 || MaskedModel.Distances(analysis.Model, removal, slim).Values.Any(d => d > OracleResult.Rounding)) return true;
+        if (removal.Bypassed.Count > 0 || removal.Slices.Count > 0) return true;
+        if (MaskedModel.Distances(analysis.Model, removal, slim).Values.Any(d => d > OracleResult.Rounding)) return true;
         findings.Add("The products of the factors equal the weights to rounding.");
         return false;
     }
@@ -88,7 +95,8 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
     private static string Removed(Removal removal)
     {
         var parts = new List<string>();
-        if (removal.Slices.Count > 0) parts.Add(Invariant($"slices of {removal.Slices.Count} tensors were masked ('{removal.Slices.Keys.Order(StringComparer.Ordinal).First()}' among them)"));
+        if (removal.Slices.Keys.Order(StringComparer.Ordinal).FirstOrDefault() is { } first)
+            parts.Add(Invariant($"slices of {removal.Slices.Count} tensors were masked ('{first}' among them)"));
         if (removal.Bypassed.Count > 0) parts.Add($"'{string.Join("', '", removal.Bypassed.Select(b => b.Name))}' was skipped");
         if (removal.Factored.Count > 0) parts.Add(Invariant($"{removal.Factored.Count} weights became products of two"));
         return string.Join(", ", parts);
@@ -97,8 +105,11 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
     private static IEnumerable<string> Describe(InsideResult inside)
     {
         if (inside.Obstacle is { } obstacle) yield return $"note: Nothing was compared inside of the models: {obstacle}";
-        else if (inside.Fault is null) yield return Invariant($"inside: {inside.Compared} of {inside.Tensors} tensors that both models have were compared, and agree.");
-        foreach (var magnifier in inside.Magnifiers)
-            yield return Invariant($"The models agree up to '{magnifier.Tensor}' of {magnifier.Node}, which magnifies rounding: there they differ by {magnifier.Error:0.0e+0} relative, and the masked dense model from itself by {magnifier.Noise / 2:0.0e+0}. What depends on it is not compared inside.");
+        else if (inside.Fault is null)
+            yield return Invariant($"inside: {inside.Compared} of {inside.Tensors} tensors that both models have were compared and agree.");
+        foreach (var m in inside.Magnifiers)
+            yield return Invariant($"The models agree up to '{m.Tensor}' of {m.Node}, which magnifies rounding: there they differ by ")
+                + Invariant($"{m.Error:0.0e+0} relative, and the masked dense model from itself by {m.Noise / 2:0.0e+0}. ")
+                + "What depends on it is not compared inside.";
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
@@ -17,7 +16,8 @@ internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lin
 /// <param name="report">What was removed.</param>
 /// <param name="inputs">What both models are run on.</param>
 /// <param name="progress">Told what goes on.</param>
-internal sealed class Verification(AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, Progress progress)
+internal sealed class Verification(
+    AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, Progress progress)
 {
     /// <summary>Runs the check.</summary>
     /// <param name="slim">The slim model.</param>
@@ -28,16 +28,19 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         progress.Step("masking");
         var whole = Removal.Of(report);
         using var equivalence = Equivalence.Of(analysis, report, slim);
-        if (whole.Factored.Count > 0) lines.Add($"{whole.Factored.Count} weights became products of two: on the other side are these products.");
+        if (whole.Factored.Count > 0)
+            lines.Add($"{whole.Factored.Count} weights became products of two: on the other side are these products.");
         if (WrongFactors(slim, whole).ToList() is { Count: > 0 } wrong)
             return new(false, [.. lines, .. wrong, "FAILED: the slim model does not have the factors that the report describes."]);
         if (equivalence.Compensated)
-            lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: the check is of the same model before compensation.");
+            lines.Add("The plan compensated for what it removed, so the slim model is not meant to equal the masked one: "
+                + "the check is of the same model before compensation.");
         if (equivalence.Inexact.Count > 0)
-            lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", equivalence.Inexact)}): the check is of the same model with those left whole.");
+            lines.Add($"Masking says nothing about inexact groups ({string.Join(", ", equivalence.Inexact)}): "
+                + "the check is of the same model with those left whole.");
         progress.Step("running both models");
         var outcome = equivalence.Removal.IsEmpty && !whole.IsEmpty
-            ? new(false, [.. lines, "PROVED NOTHING: all that was removed is inexact. Compare the slim model with the dense one instead (slim --agreement)."])
+            ? new(false, [.. lines, "PROVED NOTHING: all that was removed is inexact. Compare with the dense model (slim --agreement)."])
             : Judge(equivalence, lines, cancellationToken);
         if (equivalence.IsSlim && whole.Factored.Count == 0) return outcome;
         return outcome with { Lines = [.. outcome.Lines, Agreement(slim, whole, cancellationToken)] };
@@ -49,15 +52,19 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         var found = judged.Outputs;
         string what = equivalence.IsSlim ? "the slim model" : "what was removed exactly";
         var worst = found.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).FirstOrDefault().Key;
-        lines.Add(Invariant($"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' (at most {found.Tolerance:0e+0} is rounding{(found.Tolerance > OracleResult.Rounding ? " in 16 bits" : "")})"));
+        string bits = found.Tolerance > OracleResult.Rounding ? " in 16 bits" : "";
+        lines.Add(Invariant($"greatest relative error over {found.Runs} inputs: {found.Error:0.0e+0} at output '{worst}' ")
+            + Invariant($"(at most {found.Tolerance:0e+0} is rounding{bits})"));
         lines.AddRange(found.Notes.Select(n => $"note: {n}"));
         lines.AddRange(judged.Findings);
         lines.Add(judged.Verdict switch
         {
             Verdict.Different => $"FAILED: {what} is not equal to the masked dense model: {judged.Reason}.",
-            Verdict.NothingProved => $"PROVED NOTHING: {judged.Reason}. Try other inputs: data of the model (--calibrate), another --seed, more --runs, other sizes (--dim) or values (--fill).",
+            Verdict.NothingProved => $"PROVED NOTHING: {judged.Reason}. Try other inputs: data of the model (--calibrate), another --seed, "
+                + "more --runs, other sizes (--dim) or values (--fill).",
             _ when found.Error <= found.Tolerance => $"verified: {what} equals the masked dense model.",
-            _ => $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; the notes have the figures.",
+            _ => $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; "
+                + "the notes have the figures.",
         });
         return new(judged.Verdict == Verdict.Equal, lines);
     }
@@ -73,7 +80,8 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         double tolerance = Precision.Rounding(slim.Proto.Graph);
         foreach (var f in report.Factored)
             if (f.Distance is { } said && Math.Abs(distances[f.Weight] - said) > tolerance)
-                yield return Invariant($"weight '{f.Weight}': the product of '{f.Down}' and '{f.Up}' is {distances[f.Weight]:0.0000} of the weight away from it; the report says {said:0.0000}.");
+                yield return $"weight '{f.Weight}': the product of '{f.Down}' and '{f.Up}' is "
+                    + Invariant($"{distances[f.Weight]:0.0000} of the weight away from it; the report says {said:0.0000}.");
     }
 
     /// <summary>How near the slim model is to the dense one, where it is not meant to be the masked one.</summary>
@@ -81,11 +89,14 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
     {
         progress.Step("comparing with the dense model");
         if (removal.Renamed.FirstOrDefault(n => n.Slim is null) is { } gone)
-            return $"The agreement of the slim model with the dense model was not measured: they do not take the same inputs ('{gone.Dense}' is gone).";
+            return "The agreement of the slim model with the dense model was not measured: they do not take the same inputs "
+                + $"('{gone.Dense}' is gone).";
         using var dense = MaskedModel.Of(analysis.Model, MaskedModel.InterfaceOf(analysis.Model, removal));
         var agreement = Calibration.Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         return agreement.Top1 is { } top1
-            ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} inputs: {top1:0.000} (rows whose largest output is the same)")
-            : string.Create(CultureInfo.InvariantCulture, $"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's on {agreement.Samples} inputs");
+            ? Invariant($"agreement of the slim model with the dense model on {agreement.Samples} inputs: {top1:0.000} ")
+                + "(rows whose largest output is the same)"
+            : Invariant($"the slim model's outputs are within {agreement.MaxRelativeError:0.0e+0} relative of the dense model's ")
+                + Invariant($"on {agreement.Samples} inputs");
     }
 }

@@ -32,7 +32,8 @@ public static class StoredFactors
             int[] inputs = Left(target.Readers[0].ParameterAxis), outputs = Left(target.Readers[0].OutputAxis);
             float[] down = slim.Content(first).ToFloats(), up = slim.Content(second).ToFloats();
             if (down.Length != inputs.Length * factored.Rank || up.Length != factored.Rank * outputs.Length)
-                throw new EspalierException($"'{factored.Down}' and '{factored.Up}' have not the shapes that the report gives. Was it written for these models?");
+                throw new EspalierException($"'{factored.Down}' and '{factored.Up}' have not the shapes that the report gives. "
+                    + "Was it written for these models?");
             if (target.IsLeft) down = Transposed(down, factored.Rank, inputs.Length);
             if (target.Transposed) up = Transposed(up, outputs.Length, factored.Rank);
             all.Add(LowRank.Dense(analysis, target, factored.Rank, down, up, inputs, outputs));
@@ -40,7 +41,8 @@ public static class StoredFactors
             int[] Left(int axis)
             {
                 var whole = Enumerable.Range(0, (int)analysis.TermsOf(factored.Weight)![axis].Size!.Value);
-                var gone = report.Removed.GetValueOrDefault(factored.Weight)?.GetValueOrDefault(axis.ToString(CultureInfo.InvariantCulture));
+                string key = axis.ToString(CultureInfo.InvariantCulture);
+                var gone = report.Removed.GetValueOrDefault(factored.Weight)?.GetValueOrDefault(key);
                 return gone is null ? [.. whole] : [.. whole.Except(gone)];
             }
         }

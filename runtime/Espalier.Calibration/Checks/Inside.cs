@@ -50,7 +50,8 @@ internal sealed class Inside(OnnxModel masked, OnnxModel slim)
     }
 
     /// <summary>Their shapes in a run, by name; only shapes are outputs, so no more memory is taken than by a plain run.</summary>
-    public static IReadOnlyDictionary<string, long[]> Shapes(OnnxModel model, IReadOnlyList<string> tensors, IEnumerable<NamedTensor> inputs, CancellationToken cancellationToken)
+    public static IReadOnlyDictionary<string, long[]> Shapes(
+        OnnxModel model, IReadOnlyList<string> tensors, IEnumerable<NamedTensor> inputs, CancellationToken cancellationToken)
     {
         var copy = model.Proto.Clone();
         copy.Graph.Output.Clear();
@@ -63,7 +64,7 @@ internal sealed class Inside(OnnxModel masked, OnnxModel slim)
         using var derived = model.Derive(copy);
         using var session = Sessions.Open(derived, plain: true);
         var found = session.Run(inputs, cancellationToken);
-        return tensors.Select((name, k) => (name, Shape: (long[])found[$"{Prefix}shape/{k}"].Values)).ToDictionary(t => t.name, t => t.Shape, StringComparer.Ordinal);
+        return tensors.Index().ToDictionary(t => t.Item, t => (long[])found[$"{Prefix}shape/{t.Index}"].Values, StringComparer.Ordinal);
     }
 
     /// <summary>A model whose outputs are these tensors, as the slim model has them.</summary>
@@ -83,7 +84,8 @@ internal sealed class Inside(OnnxModel masked, OnnxModel slim)
             {
                 if (tensors[k].Kept[axis] is not { } kept) continue;
                 string indices = $"{Prefix}{k}/{axis}/kept", part = $"{Prefix}{k}/{axis}";
-                var tensor = new TensorProto { Name = indices, DataType = (int)TensorProto.Types.DataType.Int64, Dims = { kept.LongLength } };
+                var tensor = new TensorProto { Name = indices, DataType = (int)TensorProto.Types.DataType.Int64 };
+                tensor.Dims.Add(kept.LongLength);
                 tensor.Int64Data.AddRange(kept.Select(i => (long)i));
                 copy.Graph.Initializer.Add(tensor);
                 var node = new NodeProto { OpType = "Gather", Name = part, Input = { name, indices }, Output = { part } };

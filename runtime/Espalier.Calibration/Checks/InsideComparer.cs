@@ -14,7 +14,8 @@ public delegate int[]?[]? KeptIndices(string tensor, IReadOnlyList<long> shape);
 /// <param name="Unmasked">The dense model with the same inputs, in which what was masked is not; null where nothing was, or no such model
 /// can be run.</param>
 /// <param name="Inputs">What all of them are run on.</param>
-public sealed record InsideRequest(OnnxModel Masked, OnnxModel Slim, OnnxModel? Unmasked, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs)
+public sealed record InsideRequest(
+    OnnxModel Masked, OnnxModel Slim, OnnxModel? Unmasked, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs)
 {
     /// <summary>Whether a tensor holds numbers that are to agree: floating-point ones, or quantised activations.</summary>
     public Func<string, bool> IsComparable { get; init; } = static _ => true;
@@ -61,8 +62,7 @@ public sealed record InsideResult(int Tensors, int Compared)
 
 /// <summary>
 /// Compares two models inside, tensor by tensor in the order of the graph, in sessions of their own: with more outputs fewer kernels are
-/// fused, so
-/// outputs are compared elsewhere.
+/// fused, so outputs are compared elsewhere.
 /// </summary>
 public static class InsideComparer
 {
@@ -83,7 +83,10 @@ public static class InsideComparer
                 run.Compare(part);
                 if (run.Fault is not null) break;
             }
-            return new(common.Count, run.Compared) { Fault = run.Fault, Magnifiers = run.Magnifiers, Moved = run.Moved, OutputMoved = run.OutputMoved };
+            return new(common.Count, run.Compared)
+            {
+                Fault = run.Fault, Magnifiers = run.Magnifiers, Moved = run.Moved, OutputMoved = run.OutputMoved,
+            };
         }
         catch (EspalierException e)
         {
@@ -91,7 +94,8 @@ public static class InsideComparer
         }
     }
 
-    private static IEnumerable<Inside.Tensor> Aligned(InsideRequest request, List<(string Name, NodeProto Maker)> common, CancellationToken cancellationToken)
+    private static IEnumerable<Inside.Tensor> Aligned(
+        InsideRequest request, List<(string Name, NodeProto Maker)> common, CancellationToken cancellationToken)
     {
         string[] names = [.. common.Select(c => c.Name)];
         var there = Inside.Shapes(request.Masked, names, request.Inputs[0].Values, cancellationToken);
@@ -173,7 +177,8 @@ public static class InsideComparer
         private List<NamedTensor[]> Outputs(OnnxModel model, string[] names)
         {
             using var session = Sessions.Open(model, plain: true);
-            return [.. request.Inputs.Select(sample => session.Run(sample.Values, cancellationToken)).Select(found => names.Select(n => found[n]).ToArray())];
+            var found = request.Inputs.Select(sample => session.Run(sample.Values, cancellationToken));
+            return [.. found.Select(f => names.Select(n => f[n]).ToArray())];
         }
 
         /// <summary>Greatest relative difference of each tensor.</summary>
@@ -187,7 +192,8 @@ public static class InsideComparer
                 for (int s = 0; s < expected.Count; s++)
                 {
                     var found = session.Run(request.Inputs[s].Values, cancellationToken);
-                    for (int k = 0; k < names.Length; k++) greatest[k] = Math.Max(greatest[k], OutputComparison.RelativeError(expected[s][k], found[names[k]]));
+                    for (int k = 0; k < names.Length; k++)
+                        greatest[k] = Math.Max(greatest[k], OutputComparison.RelativeError(expected[s][k], found[names[k]]));
                 }
             }
             return greatest;
@@ -211,7 +217,8 @@ public static class InsideComparer
                     double error = OutputComparison.RelativeError(own, actual);
                     if (error <= _tolerance) continue;
                     var outputs = new Dictionary<string, NamedTensor> { [output] = own };
-                    var (greatest, moved) = RoundingNoise.Measure(model, session, [.. sample.Values], outputs, _tolerance, cancellationToken)[output];
+                    var measured = RoundingNoise.Measure(model, session, [.. sample.Values], outputs, _tolerance, cancellationToken);
+                    var (greatest, moved) = measured[output];
                     if (error > 2 * greatest || OutputComparison.Beyond(own, actual, _tolerance).Count() > 2 * moved) return 0;
                     most = Math.Max(most, 2 * greatest);
                 }
