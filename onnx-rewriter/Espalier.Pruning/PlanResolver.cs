@@ -32,6 +32,7 @@ internal static class PlanResolver
     public static IReadOnlyList<ResolvedRule> Resolve(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
     {
         Validate(plan);
+        CheckCosts(plan, analysis);
         var owner = new Dictionary<int, PruneRule>();
         var resolved = new List<ResolvedRule>();
         foreach (var rule in plan.Prune)
@@ -172,6 +173,15 @@ internal static class PlanResolver
             if (!(value > 0 && value <= 1))
                 throw new EspalierException(FormattableString.Invariant($"The budget of {CamelCase(unit)} is {value}, but must lie in (0, 1]: a fraction of the dense model."));
         }
+    }
+
+    /// <summary>A bound on multiply-accumulates can only be held where they are known.</summary>
+    private static void CheckCosts(PruningPlan plan, AxisAnalysis analysis)
+    {
+        if (plan.Budget is not { } budget || (budget.Macs is null && (budget.Components ?? []).All(c => c.Macs is null))) return;
+        if (analysis.Cost.UnknownMacs is not [var first, ..] unknown) return;
+        throw new EspalierException($"The budget bounds multiply-accumulates, but those of {unknown.Length} operator{(unknown.Length == 1 ? "" : "s")} "
+            + $"are not known: {first}. Bound Parameters or Bytes instead, or give the rules a Keep.");
     }
 
     /// <summary>The bounds of a budget that are set and that the cost model prices: all but the latency.</summary>

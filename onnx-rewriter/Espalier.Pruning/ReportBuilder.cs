@@ -33,7 +33,7 @@ internal static class ReportBuilder
             Factored = factored,
             Interface = slim.Interface,
             Renamed = slim.Renamed,
-            Notes = [.. notes.Distinct(StringComparer.Ordinal)],
+            Notes = [.. notes.Concat(analysis.Cost.UnknownMacs.Select(u => $"multiply-accumulates that the figures lack: {u}")).Distinct(StringComparer.Ordinal)],
         };
     }
 

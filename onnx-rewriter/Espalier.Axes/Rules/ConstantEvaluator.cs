@@ -47,7 +47,7 @@ internal sealed class ConstantEvaluator(InferenceState state)
         int left = Math.Min(MaxElements, MaxTotal - _total);
         if (record is null)
         {
-            if (tensor.Data is { } data) Keep(tensor, ValueRules.OfConstant(state.Model, data, left));
+            if (tensor.Data is { } data) Keep(tensor, ValueRules.OfConstant(state.Model, data, left) ?? ValueRules.OfWhole(state.Model, data));
             return;
         }
         var inputs = record.Inputs.Select(i => i is null ? null : i.Value ?? _known.GetValueOrDefault(i.Source ?? i)).ToList();

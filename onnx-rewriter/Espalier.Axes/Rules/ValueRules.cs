@@ -59,7 +59,7 @@ internal static class ValueRules
         var inputs = context.Inputs.Select(i => i?.Value).ToList();
         bool real = inputs.Exists(i => i?.IsReal == true);
         for (int k = 0; k < inputs.Count; k++)
-            if (inputs[k] is null && context.Inputs[k] is { } operand && (inputs[k] = real ? Whole(context, operand) : null) is null) return null;
+            if (inputs[k] is null && context.Inputs[k] is { } operand && (inputs[k] = real ? context.State.Constants.Of(operand) : null) is null) return null;
         if (node.OpType == "ConstantOfShape") inputs.Add(Fill(context.State.Model, node));
         var results = SizeOperators.Evaluate(node, inputs, SizeTensor.MaxElements);
         if (results is null || results.Any(r => r is null)) return null;
@@ -71,13 +71,13 @@ internal static class ValueRules
     public static SizeTensor? Fill(OnnxModel model, NodeProto node)
         => node.Attribute.FirstOrDefault(a => a.Name == "value")?.T is { } fill && OfConstant(model, fill) is { Elements: [_] } value ? value : null;
 
-    /// <summary>A floating-point constant that is whole, beside sizes that went through a Cast.</summary>
-    private static SizeTensor? Whole(NodeContext context, TensorState operand)
+    /// <summary>The elements of a floating-point constant, where all are whole numbers; null otherwise.</summary>
+    public static SizeTensor? OfWhole(OnnxModel model, TensorProto tensor)
     {
-        if (operand is not { Data: { } data, IsFloating: true } || data.Dims.Any(d => d > SizeTensor.MaxElements)) return null;
-        int[] dims = [.. data.Dims.Select(d => (int)d)];
+        if ((DataType)tensor.DataType is not (DataType.Float or DataType.Double)) return null;
+        int[] dims = [.. tensor.Dims.Select(d => (int)Math.Min(d, int.MaxValue))];
         if (SizeTensor.Count(dims, SizeTensor.MaxElements) is null) return null;
-        var numbers = context.State.Model.Content(data).ToFloats();
+        float[] numbers = model.Content(tensor).ToFloats();
         return numbers.All(n => n == Math.Floor(n) && Math.Abs(n) < 1 << 24) ? new(dims, [.. numbers.Select(n => (SizeValue)new Literal((long)n))], true) : null;
     }
 

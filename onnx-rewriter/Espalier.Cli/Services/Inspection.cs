@@ -22,6 +22,9 @@ namespace Espalier.Cli.Services;
 internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters, long ExactMacs, long PrunableMacs, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
     IReadOnlyList<InspectedGroup> Groups, IReadOnlyList<InspectedBlock> Blocks, IReadOnlyList<InspectedGroup> Frozen)
 {
+    /// <summary>Operators whose multiply-accumulates are not known, each with the reason: the figures lack them.</summary>
+    public IReadOnlyList<string> UnknownMacs { get; init; } = [];
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -57,7 +60,10 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
             [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
             [.. all.Where(g => prunable.Contains(g.Id))],
             [.. analysis.Blocks.Select(b => Measure(analysis, b))],
-            [.. all.Where(g => !prunable.Contains(g.Id))]);
+            [.. all.Where(g => !prunable.Contains(g.Id))])
+        {
+            UnknownMacs = analysis.Cost.UnknownMacs,
+        };
     }
 
     /// <summary>The JSON.</summary>

@@ -6,6 +6,8 @@ namespace Espalier.Cli.Services;
 /// <summary>An inspection as tables.</summary>
 internal static class InspectionTables
 {
+    private const int MostReasons = 5;
+
     /// <summary>Prints the overview, the kinds, the groups, the blocks and the reasons.</summary>
     public static void Write(Terminal terminal, Inspection i)
     {
@@ -15,6 +17,8 @@ internal static class InspectionTables
         terminal.Out.WriteLine($"inputs:  {string.Join(", ", i.Inputs)}");
         terminal.Out.WriteLine($"outputs: {string.Join(", ", i.Outputs)}");
         terminal.Out.WriteLine($"in exact groups: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)} of the parameters, {Figures.Ratio(i.ExactMacs, i.Cost.Macs)} of the MACs; in exact or inexact groups: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)} and {Figures.Ratio(i.PrunableMacs, i.Cost.Macs)}");
+        foreach (string unknown in i.UnknownMacs.Take(MostReasons)) terminal.Out.WriteLine($"MACs not known: {unknown}");
+        if (i.UnknownMacs.Count > MostReasons) terminal.Out.WriteLine($"MACs not known: {i.UnknownMacs.Count - MostReasons} more (--json lists them)");
         terminal.Out.WriteLine();
 
         if (i.Groups.Count > 0)

@@ -34,7 +34,7 @@ internal static class Dense
         },
         new("YOLO", Yolo)
         {
-            Exact = "Channels 18", Share = 0.98, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Conv: the positions along 'x' have a meaning each", "Resize: an operand that is read as it is", "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
+            Exact = "Channels 18", Share = 0.98, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Resize: an operand that is read as it is", "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
             Groups = c => c.Group("c2f.in.weight", 0, 8, GroupKind.Channels, ("c2f.out.weight", 1)).Group("head0.box1.weight", 0, 6, GroupKind.Channels, ("head0.box2.weight", 1)),
         },
         new("Super-resolution (ESPCN)", Espcn)
