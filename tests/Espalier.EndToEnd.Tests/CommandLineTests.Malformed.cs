@@ -14,7 +14,8 @@ public sealed partial class CommandLineTests
     public void A_malformed_graph_ends_in_exit_3_with_its_place_and_nothing_is_written(string file, string where)
     {
         string model = Path.Combine(Assets.Root, "tests/assets/cases/malformed", file + ".onnx");
-        foreach (string[] command in new string[][] { ["slim", model, "-o", Out, "--keep", "0.5", "--report", At("report.json")], ["inspect", model] })
+        foreach (string[] command in new string[][] { ["slim", model, "-o", Out, "--keep", "0.5", "--report", At("report.json")],
+            ["inspect", model] })
         {
             var result = Run(command);
             Assert.True(result.Code == 3, $"{result.Code}: {result.Error}");

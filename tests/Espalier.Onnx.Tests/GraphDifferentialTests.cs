@@ -4,15 +4,20 @@ using Xunit.Abstractions;
 
 namespace Espalier.Onnx.Tests;
 
-/// <summary>Small models with one thing changed: what ONNX Runtime refuses for its structure is refused at opening, what it takes is taken. ESPALIER_ITERATIONS tries more.</summary>
+/// <summary>
+/// Small models with one thing changed: what ONNX Runtime refuses for its structure is refused at opening, what it takes is taken.
+/// ESPALIER_ITERATIONS tries more.
+/// </summary>
 public class GraphDifferentialTests(ITestOutputHelper output)
 {
-    private static readonly int Iterations = int.TryParse(Environment.GetEnvironmentVariable("ESPALIER_ITERATIONS"), CultureInfo.InvariantCulture, out int n) ? n : 3000;
+    private static readonly int Iterations = int.TryParse(Environment.GetEnvironmentVariable("ESPALIER_ITERATIONS"),
+        CultureInfo.InvariantCulture, out int n) ? n : 3000;
 
     // Where ONNX Runtime takes one of two meanings without a word, so that another tool may take the other (onnx-rewriter/README.md).
     private static readonly string[] Stricter =
     [
-        "is defined twice", "(Constant) has", "is imported twice", "of the domain 'ai.onnx', of which no operator set", "in function 'own.Layer'",
+        "is defined twice", "(Constant) has", "is imported twice", "of the domain 'ai.onnx', of which no operator set",
+            "in function 'own.Layer'",
     ];
 
     // Both names of the default domain mean the same; inside of other nodes ONNX Runtime knows only the one that was imported.

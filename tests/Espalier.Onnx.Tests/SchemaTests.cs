@@ -4,12 +4,16 @@ using static Espalier.Onnx.AttributeProto.Types;
 
 namespace Espalier.Onnx.Tests;
 
-/// <summary>The tables of operators against ONNX Runtime: every line is asked for, in the first and in the last operator set for which it stands.</summary>
+/// <summary>
+/// The tables of operators against ONNX Runtime: every line is asked for, in the first and in the last operator set for which it
+/// stands.
+/// </summary>
 public class SchemaTests(ITestOutputHelper output)
 {
     // Other faults may be left in these nodes: tensors of wrong types, graphs that do not fit.
     private static readonly string[] OfSchemas =
-        ["input size", "output size", "allowed output sizes", "marked single", "Unrecognized attribute", "Mismatched attribute type", "Required attribute", "is deprecated", "No Op registered"];
+        ["input size", "output size", "allowed output sizes", "marked single", "Unrecognized attribute", "Mismatched attribute type",
+            "Required attribute", "is deprecated", "No Op registered"];
 
     public static TheoryData<string> Domains() => [.. OperatorSchemas.Domains];
 
@@ -31,7 +35,8 @@ public class SchemaTests(ITestOutputHelper output)
                     {
                         questions++;
                         string? said = Runtime.Refusal(Model(domain, set, node));
-                        if (!(answer is null ? !OfSchemas.Any(s => said?.Contains(s, StringComparison.Ordinal) ?? false) : said?.Contains(answer, StringComparison.Ordinal) ?? false))
+                        if (!(answer is null ? !OfSchemas.Any(s => said?.Contains(s, StringComparison.Ordinal) ?? false)
+                            : said?.Contains(answer, StringComparison.Ordinal) ?? false))
                             wrong.Add($"{name} of set {set}, {question}: {said ?? "taken"}");
                     }
             }
@@ -42,17 +47,20 @@ public class SchemaTests(ITestOutputHelper output)
     }
 
     /// <summary>Nodes with what ONNX Runtime must say of them; null where it may say nothing of the schema.</summary>
-    private static IEnumerable<(string Question, NodeProto Node, string? Answer)> Questions(string domain, string name, OperatorSchema schema)
+    private static IEnumerable<(string Question, NodeProto Node, string? Answer)> Questions(string domain, string name,
+        OperatorSchema schema)
     {
         NodeProto Node(int inputs, int outputs, bool whole = true)
         {
             var node = new NodeProto { OpType = name, Domain = domain, Name = "n" };
             node.Input.AddRange(Enumerable.Range(0, inputs).Select(i => $"x{i}"));
             node.Output.AddRange(Enumerable.Range(0, outputs).Select(i => $"y{i}"));
-            if (whole) node.Attribute.AddRange(schema.Attributes.Where(a => a.Value.IsRequired).Select(a => Attribute(a.Key, a.Value.Kind)));
+            if (whole) node.Attribute.AddRange(schema.Attributes.Where(a => a.Value.IsRequired)
+                .Select(a => Attribute(a.Key, a.Value.Kind)));
             return node;
         }
-        int inputs = schema.Inputs.Least, outputs = schema.Outputs.Count > 1 ? schema.Outputs[0].Most : Math.Max(1, schema.Outputs[0].Least);
+        int inputs = schema.Inputs.Least, outputs = schema.Outputs.Count > 1 ? schema.Outputs[0].Most
+            : Math.Max(1, schema.Outputs[0].Least);
         if (schema.IsDeprecated)
         {
             yield return ("gone", Node(1, 1), "is deprecated");
@@ -64,7 +72,8 @@ public class SchemaTests(ITestOutputHelper output)
                 yield return ($"{more} inputs", Node(more, outputs), null);
         if (schema.Inputs.Most < int.MaxValue) yield return ("an input more", Node(schema.Inputs.Most + 1, outputs), "input size");
         if (inputs > 0) yield return ("an input less", Node(inputs - 1, outputs), "input size");
-        if (schema.Outputs[^1].Most < int.MaxValue) yield return ("an output more", Node(inputs, schema.Outputs[^1].Most + 1), "output size");
+        if (schema.Outputs[^1].Most is var most && most < int.MaxValue)
+            yield return ("an output more", Node(inputs, most + 1), "output size");
         for (int k = 1; k < Math.Min(schema.Outputs[^1].Most, 8); k++)
             yield return ($"{k} outputs", Node(inputs, k), schema.OutputsOf(k) is null ? "output size" : null);
         for (int k = 0; k < Math.Min(inputs, 4); k++)
@@ -76,7 +85,8 @@ public class SchemaTests(ITestOutputHelper output)
         foreach (var (attribute, stated) in schema.Attributes)
         {
             var wrong = Node(inputs, outputs, whole: false);
-            wrong.Attribute.Add(new AttributeProto { Name = attribute, Type = stated.Kind == AttributeType.Strings ? AttributeType.Ints : AttributeType.Strings });
+            wrong.Attribute.Add(new AttributeProto { Name = attribute, Type = stated.Kind == AttributeType.Strings ? AttributeType.Ints
+                : AttributeType.Strings });
             yield return ($"{attribute} of a wrong kind", wrong, "Mismatched attribute type");
             if (!stated.IsRequired) continue;
             var without = Node(inputs, outputs);
@@ -94,7 +104,9 @@ public class SchemaTests(ITestOutputHelper output)
         AttributeType.Int => SmallModels.Int(name, 1),
         AttributeType.String => SmallModels.Text(name, "a"),
         AttributeType.Tensor => SmallModels.Tensor(name, SmallModels.Weight("", 1)),
-        AttributeType.Graph => SmallModels.Graph(name, SmallModels.Body("", "o", SmallModels.Node("Constant", "", "o", SmallModels.Tensor("value", SmallModels.Weight("", 1))))),
+        AttributeType.Graph
+            => SmallModels.Graph(name,
+                SmallModels.Body("", "o", SmallModels.Node("Constant", "", "o", SmallModels.Tensor("value", SmallModels.Weight("", 1))))),
         AttributeType.Ints => SmallModels.Ints(name, 1),
         AttributeType.Floats => new() { Name = name, Type = kind, Floats = { 1 } },
         AttributeType.Strings => new() { Name = name, Type = kind, Strings = { ByteString.CopyFromUtf8("a") } },
@@ -104,7 +116,9 @@ public class SchemaTests(ITestOutputHelper output)
 
     private static ModelProto Model(string domain, int set, NodeProto node)
     {
-        var model = new ModelProto { IrVersion = 8, Graph = new() { Name = "g", Node = { node, SmallModels.Node("Identity", "z", "out") }, Output = { SmallModels.Value("out", 2) } } };
+        var model = new ModelProto { IrVersion = 8,
+            Graph = new() { Name = "g", Node = { node, SmallModels.Node("Identity", "z", "out") },
+                Output = { SmallModels.Value("out", 2) } } };
         model.Graph.Input.AddRange(node.Input.Where(i => i.Length > 0).Append("z").Select(n => SmallModels.Value(n, 2)));
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = domain.Length == 0 ? set : 17 });
         if (domain.Length > 0) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = set });

@@ -29,11 +29,15 @@ internal static class AttributeCheck
         }
         if (attribute.RefAttrName.Length > 0)
         {
-            return isInFunction ? null : $"has the attribute '{attribute.Name}', which refers to the attribute '{attribute.RefAttrName}' of a function and is in none";
+            return isInFunction ? null
+                : $"has the attribute '{attribute.Name}', which refers to the attribute '{attribute.RefAttrName}' of a function "
+                    + "and is in none";
         }
         // A number that is not stored is 0, a list that is not stored is empty; a message that is not stored is nothing.
-        var mustHold = attribute.Type is AttributeType.Tensor or AttributeType.Graph or AttributeType.SparseTensor or AttributeType.TypeProto;
-        return mustHold && held.Count == 0 ? $"has the attribute '{attribute.Name}', which says that it is {Word(attribute.Type)} and holds none" : null;
+        var mustHold = attribute.Type is AttributeType.Tensor or AttributeType.Graph or AttributeType.SparseTensor
+            or AttributeType.TypeProto;
+        return mustHold && held.Count == 0
+            ? $"has the attribute '{attribute.Name}', which says that it is {Word(attribute.Type)} and holds none" : null;
     }
 
     /// <summary>A kind with its article.</summary>

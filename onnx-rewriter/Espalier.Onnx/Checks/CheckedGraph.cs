@@ -1,6 +1,8 @@
 namespace Espalier.Onnx;
 
-/// <summary>Where a name of a graph comes from: the node that makes it, or -1 for what is there before the first node, and its rank, or -1.</summary>
+/// <summary>
+/// Where a name of a graph comes from: the node that makes it, or -1 for what is there before the first node, and its rank, or -1.
+/// </summary>
 internal readonly record struct Definition(int Maker, int Rank);
 
 /// <summary>
@@ -14,11 +16,19 @@ internal sealed class CheckedGraph
     private readonly HashSet<string> _unclear = new(StringComparer.Ordinal);
     private int[]? _order, _position;
 
-    public CheckedGraph(GraphProto graph, CheckedGraph? outer, string place)
-        => (Graph, Nodes, Outputs, Outer, Place, IsInFunction) = (graph, graph.Node, [.. graph.Output.Select(o => o.Name)], outer, place, outer?.IsInFunction ?? false);
+    private readonly NodeProto? _holder;
+    private readonly string? _within;
 
-    public CheckedGraph(FunctionProto function, string place)
-        => (Nodes, Outputs, Place, IsInFunction) = (function.Node, [.. function.Output], place, true);
+    /// <summary>The model's own graph.</summary>
+    public CheckedGraph(GraphProto graph) => (Graph, Nodes, Outputs) = (graph, graph.Node, [.. graph.Output.Select(o => o.Name)]);
+
+    /// <summary>A graph that an attribute of a node holds.</summary>
+    public CheckedGraph(GraphProto graph, CheckedGraph outer, NodeProto holder, string attribute)
+        : this(graph) => (Outer, IsInFunction, _holder, _within) = (outer, outer.IsInFunction, holder, attribute);
+
+    /// <summary>The body of a function.</summary>
+    public CheckedGraph(FunctionProto function)
+        => (Nodes, Outputs, IsInFunction, _within) = (function.Node, [.. function.Output], true, ModelFunctions.Name(function));
 
     /// <summary>Null for the body of a function.</summary>
     public GraphProto? Graph { get; }
@@ -30,8 +40,21 @@ internal sealed class CheckedGraph
     /// <summary>The model's own graph, whose nodes may be in any order.</summary>
     public bool IsMain => Outer is null && !IsInFunction;
 
-    /// <summary>Where it is, as the end of a sentence; empty for the model's own graph.</summary>
-    public string Place { get; }
+    /// <summary>
+    /// Where it is, as the end of a sentence; empty for the model's own graph. Made only when something is wrong: names may be long.
+    /// </summary>
+    public string Place
+    {
+        get
+        {
+            var place = "";
+            for (var graph = this; graph?._within is { } within; graph = graph.Outer)
+            {
+                place += graph._holder is { } holder ? $" in {within} of {NodeText.Of(holder)}" : $" in function '{within}'";
+            }
+            return place;
+        }
+    }
 
     /// <summary>How many nodes have been begun.</summary>
     public int Begun { get; private set; }
@@ -42,7 +65,9 @@ internal sealed class CheckedGraph
     /// <summary>A name that is taken gets another meaning.</summary>
     public void Redefine(string name, Definition definition) => _names[name] = definition;
 
-    /// <summary>The name stands for two initializers. That is a fault where it is read: ONNX Runtime takes the last one, other tools the first.</summary>
+    /// <summary>
+    /// The name stands for two initializers. That is a fault where it is read: ONNX Runtime takes the last one, other tools the first.
+    /// </summary>
     public void MakeUnclear(string name) => _unclear.Add(name);
 
     public bool IsUnclear(string name) => _unclear.Contains(name);

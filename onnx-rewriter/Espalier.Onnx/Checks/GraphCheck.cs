@@ -31,14 +31,13 @@ internal sealed class GraphCheck
         check._functions.RequireEnd();
         foreach (var function in model.Functions)
         {
-            var body = new CheckedGraph(function, $" in function '{ModelFunctions.Name(function)}'");
-            check.All(body, function.Input, OperatorSets.Of(function, check._faults), ct);
+            check.All(new(function), function.Input, OperatorSets.Of(function, check._faults), ct);
         }
         if (!model.HasIrVersion && model.Graph.Node.Any(n => n.Input.Count + n.Output.Count > 0))
         {
             throw check._faults.Of("it does not say of which version of the format it is (ir_version)", "Export the model again.");
         }
-        check.All(new(model.Graph, null, ""), [], OperatorSets.Of(model, check._faults), ct);
+        check.All(new(model.Graph), [], OperatorSets.Of(model, check._faults), ct);
     }
 
     private void All(CheckedGraph root, IEnumerable<string> parameters, OperatorSets sets, CancellationToken ct)
@@ -93,9 +92,8 @@ internal sealed class GraphCheck
         {
             foreach (var inner in attribute.G is null ? attribute.Graphs : [attribute.G, .. attribute.Graphs])
             {
-                var place = $" in {attribute.Name} of {NodeText.Of(node)}{graph.Place}";
-                yield return inner.Name.Length > 0 ? new(inner, graph, place)
-                    : throw _faults.Of($"the graph{place} has no name", Again);
+                var found = new CheckedGraph(inner, graph, node, attribute.Name);
+                yield return inner.Name.Length > 0 ? found : throw _faults.Of($"the graph{found.Place} has no name", Again);
             }
         }
     }
@@ -118,7 +116,8 @@ internal sealed class GraphCheck
     {
         // An initializer may share its name with an input, whose default it is; before IR version 4 it had to.
         var inputs = proto.Input.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var (name, rank) in proto.Initializer.Select(t => (t.Name, t.Dims.Count)).Concat(proto.SparseInitializer.Select(t => (t.Values?.Name ?? "", t.Dims.Count))))
+        foreach (var (name, rank) in proto.Initializer.Select(t => (t.Name, t.Dims.Count))
+            .Concat(proto.SparseInitializer.Select(t => (t.Values?.Name ?? "", t.Dims.Count))))
         {
             if (inputs.Remove(name))
             {
@@ -130,7 +129,8 @@ internal sealed class GraphCheck
             }
             else if (!graph.IsMain && _model.IrVersion < 4)
             {
-                throw _faults.Of($"the initializer '{name}'{graph.Place} is not among the inputs of its graph, as it must be before IR version 4", Again);
+                throw _faults.Of($"the initializer '{name}'{graph.Place} is not among the inputs of its graph",
+                    "Before IR version 4 it must be; export the model again.");
             }
         }
     }
@@ -202,7 +202,8 @@ internal sealed class GraphCheck
                 foreach (var (graph, node, name) in Reads(root, holder))
                 {
                     var found = graph.Find(name, out var definition)
-                        ?? throw _faults.Of($"{NodeText.Of(node)}{graph.Place} reads '{name}', which nothing makes", "Add what makes it, or export the model again.");
+                        ?? throw _faults.Of($"{NodeText.Of(node)}{graph.Place} reads '{name}', which nothing makes",
+                            "Add what makes it, or export the model again.");
                     if (found == root && definition.Maker >= 0)
                     {
                         order.Needs(definition.Maker);
@@ -218,7 +219,8 @@ internal sealed class GraphCheck
         if (order.Sort(out var cycle) is not { } sorted)
         {
             var name = Reads(root, cycle.Node).First(r => r.Graph.Find(r.Name, out var d) == root && d.Maker == cycle.Needed).Name;
-            throw _faults.Of($"{NodeText.Of(root.Nodes[cycle.Node])} reads '{name}', which is computed from its own results: the graph has a cycle", Again);
+            var reader = NodeText.Of(root.Nodes[cycle.Node]);
+            throw _faults.Of($"{reader} reads '{name}', which is computed from its own results: the graph has a cycle", Again);
         }
         root.SetOrder(sorted);
     }

@@ -1,6 +1,9 @@
 namespace Espalier.Onnx;
 
-/// <summary>Whether the graphs inside of a node take and give what the node does, and a constant holds one value: what numbers in a table cannot say.</summary>
+/// <summary>
+/// Whether the graphs inside of a node take and give what the node does, and a constant holds one value: what numbers in a table cannot
+/// say.
+/// </summary>
 internal static class GraphsOfNode
 {
     /// <summary>What is wrong, as the rest of a sentence on the node; null when nothing is.</summary>
@@ -23,7 +26,8 @@ internal static class GraphsOfNode
                 // Up to operator set 8 the first input was the lengths of the sequences.
                 var given = node.Input.Count - (set < 9 ? 1 : 0);
                 var sequences = node.Attribute.FirstOrDefault(a => a.Name == "num_scan_inputs")?.I ?? 0;
-                return sequences < 1 || sequences > given ? $"scans {sequences} of {given} inputs" : Fault(Body(node), given, node.Output.Count);
+                return sequences < 1 || sequences > given ? $"scans {sequences} of {given} inputs"
+                    : Fault(Body(node), given, node.Output.Count);
             default:
                 return null;
         }

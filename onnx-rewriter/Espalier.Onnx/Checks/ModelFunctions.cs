@@ -55,11 +55,13 @@ internal sealed class ModelFunctions
         {
             if (_kinds[number].TryGetValue(attribute.Name, out var kind) && kind != attribute.Type)
             {
-                throw Bad($"gives the attribute '{attribute.Name}' as {AttributeCheck.Word(attribute.Type)}; the function reads it as {AttributeCheck.Word(kind)}");
+                throw Bad($"gives the attribute '{attribute.Name}' as {AttributeCheck.Word(attribute.Type)}; "
+                    + $"the function reads it as {AttributeCheck.Word(kind)}");
             }
         }
         return true;
-        OnnxFormatException Bad(string what) => _faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", "Make the call fit its function, or export the model again.");
+        OnnxFormatException Bad(string what)
+            => _faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", "Make the call fit its function, or export the model again.");
     }
 
     /// <summary>Functions must come to an end; then it is known what each needs.</summary>
@@ -77,7 +79,9 @@ internal sealed class ModelFunctions
         }
         if (order.Sort(out var cycle) is not { } sorted)
         {
-            throw _faults.Of($"the functions '{Name(_functions[cycle.Node])}' and '{Name(_functions[cycle.Needed])}' call each other without end", "Export the model again; ONNX allows no recursion.");
+            throw _faults.Of(
+                $"the functions '{Name(_functions[cycle.Node])}' and '{Name(_functions[cycle.Needed])}' call each other without end",
+                "Export the model again; ONNX allows no recursion.");
         }
         foreach (var number in sorted)
         {
@@ -97,10 +101,12 @@ internal sealed class ModelFunctions
         foreach (var node in function.Node.Where(n => n.Input.Count > 0))
         {
             var called = Number(node);
-            var schema = called is null ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, $" in function '{Name(function)}'")) : null;
+            var schema = called is null
+                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{Name(function)}'")) : null;
             for (var k = 0; k < node.Input.Count; k++)
             {
-                var isNeeded = called is { } other ? _needed[other].Contains(k) : schema is { IsDeprecated: false } && schema.Inputs.IsRequired(k);
+                var isNeeded = called is { } other ? _needed[other].Contains(k) : schema is { IsDeprecated: false }
+                    && schema.Inputs.IsRequired(k);
                 if (isNeeded && numbers.TryGetValue(node.Input[k], out var number))
                 {
                     needed.Add(number);
@@ -111,14 +117,17 @@ internal sealed class ModelFunctions
 
     private static bool IsLeftOut(NodeProto node, int input) => input >= node.Input.Count || node.Input[input].Length == 0;
 
-    private int? Number(NodeProto node) => _numbers.Count > 0 && _numbers.TryGetValue(FunctionInliner.Key(node.Domain, node.OpType, node.Overload), out var number) ? number : null;
+    private int? Number(NodeProto node) => _numbers.Count > 0
+        && _numbers.TryGetValue(FunctionInliner.Key(node.Domain, node.OpType, node.Overload), out var number) ? number : null;
 
-    private static IEnumerable<GraphProto> Inner(FunctionProto function) => function.Node.SelectMany(n => n.Subgraphs()).SelectMany(g => g.WithSubgraphs());
+    private static IEnumerable<GraphProto> Inner(FunctionProto function)
+        => function.Node.SelectMany(n => n.Subgraphs()).SelectMany(g => g.WithSubgraphs());
 
     private static Dictionary<string, AttributeType> Kinds(FunctionProto function)
     {
         var kinds = new Dictionary<string, AttributeType>(StringComparer.Ordinal);
-        foreach (var attribute in function.Node.Concat(Inner(function).SelectMany(g => g.Node)).SelectMany(n => n.Attribute).Where(a => a.RefAttrName.Length > 0))
+        foreach (var attribute in function.Node.Concat(Inner(function).SelectMany(g => g.Node)).SelectMany(n => n.Attribute)
+            .Where(a => a.RefAttrName.Length > 0))
         {
             kinds.TryAdd(attribute.RefAttrName, attribute.Type);
         }

@@ -37,7 +37,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
         {
             if (graph.FindMade(name, out _) is not { } maker)
             {
-                throw Bad(graph, node, $"reads '{name}' before it is made", "Put the nodes of a graph inside of a node, or of a function, in the order in which they run.");
+                throw Bad(graph, node, $"reads '{name}' before it is made",
+                    "Put the nodes of a graph inside of a node, or of a function, in the order in which they run.");
             }
             RequireOneMeaning(maker, name);
         }
@@ -49,7 +50,7 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
         if (Schema(graph, node) is { } schema)
         {
             Operands(graph, node, schema);
-            if (GraphsOfNode.Fault(node, sets.Version(node, graph.Place)) is { } fault)
+            if (GraphsOfNode.Fault(node, sets.Version(node, () => graph.Place)) is { } fault)
             {
                 throw Bad(graph, node, fault, Again);
             }
@@ -65,7 +66,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
             if (!graph.Defines(name))
             {
                 var outer = graph.Outer is not null && graph.Find(name, out _) is not null;
-                throw faults.Of(outer ? $"the output '{name}'{graph.Place} is a tensor of the graph around it" : $"nothing makes the output '{name}'{graph.Place}",
+                throw faults.Of(outer ? $"the output '{name}'{graph.Place} is a tensor of the graph around it"
+                    : $"nothing makes the output '{name}'{graph.Place}",
                     outer ? "Put an Identity between them." : "Add what makes it, or export the model again.");
             }
         }
@@ -74,17 +76,19 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
     /// <summary>Null where the operator is not known: a function of the model, a custom operator, one of a later operator set.</summary>
     private OperatorSchema? Schema(CheckedGraph graph, NodeProto node)
     {
-        var set = sets.Version(node, graph.Place);
+        var set = sets.Version(node, () => graph.Place);
         if (functions.IsOf(node) || OperatorSchemas.Find(node.Domain, node.OpType, set) is not { } schema)
         {
             return null;
         }
         return !schema.IsDeprecated ? schema
-            : throw Bad(graph, node, $"is of an operator that is gone since operator set {schema.Since}; the model imports {set}", "Export the model with the operator that replaced it.");
+            : throw Bad(graph, node, $"is of an operator that is gone since operator set {schema.Since}; the model imports {set}",
+                "Export the model with the operator that replaced it.");
     }
 
     /// <summary>The operator with the set that is imported.</summary>
-    private string Operator(CheckedGraph graph, NodeProto node) => $"{NodeText.Operator(node.Domain, node.OpType)} of operator set {sets.Version(node, graph.Place)}";
+    private string Operator(CheckedGraph graph, NodeProto node)
+        => $"{NodeText.Operator(node.Domain, node.OpType)} of operator set {sets.Version(node, () => graph.Place)}";
 
     private void Attributes(CheckedGraph graph, NodeProto node, OperatorSchema schema, HashSet<string> names)
     {
@@ -100,7 +104,9 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
             }
             else if (stated.Kind != attribute.Type)
             {
-                throw Bad(graph, node, $"has the attribute '{attribute.Name}' as {AttributeCheck.Word(attribute.Type)}; in {Operator(graph, node)} it is {AttributeCheck.Word(stated.Kind)}", Again);
+                throw Bad(graph, node,
+                    $"has the attribute '{attribute.Name}' as {AttributeCheck.Word(attribute.Type)}; "
+                    + $"in {Operator(graph, node)} it is {AttributeCheck.Word(stated.Kind)}", Again);
             }
         }
         foreach (var (name, stated) in schema.Attributes)
@@ -119,7 +125,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
             throw Bad(graph, node, $"has {Number(node.Input.Count, "input")}; {Operator(graph, node)} has {schema.Inputs.Count}", Again);
         }
         var outputs = schema.OutputsOf(node.Output.Count)
-            ?? throw Bad(graph, node, $"has {Number(node.Output.Count, "output")}; {Operator(graph, node)} has {schema.OutputCounts}", Again);
+            ?? throw Bad(graph, node, $"has {Number(node.Output.Count, "output")}; {Operator(graph, node)} has {schema.OutputCounts}",
+                Again);
         for (var k = 0; k < node.Input.Count; k++)
         {
             var (name, operand) = (node.Input[k], schema.Inputs[k]);
@@ -129,7 +136,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
             }
             if (name.Length > 0 && graph.FindMade(name, out var made) is not null && made.Rank >= 0 && !operand.Fits(made.Rank))
             {
-                throw Bad(graph, node, $"reads '{name}' of rank {made.Rank} as input {k}; {Operator(graph, node)} wants {operand.Ranks}", Again);
+                throw Bad(graph, node, $"reads '{name}' of rank {made.Rank} as input {k}; {Operator(graph, node)} wants {operand.Ranks}",
+                    Again);
             }
         }
         for (var k = 0; k < node.Output.Count; k++)
@@ -148,7 +156,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
         {
             if (graph.Outer?.FindMade(name, out _) is { } outer)
             {
-                throw Bad(graph, node, $"makes '{name}', which is already a tensor of the graph around it{outer.Place}", "Give every tensor a name of its own.");
+                throw Bad(graph, node, $"makes '{name}', which is already a tensor of the graph around it{outer.Place}",
+                    "Give every tensor a name of its own.");
             }
         }
     }
@@ -161,7 +170,8 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
         }
     }
 
-    private OnnxFormatException Bad(CheckedGraph graph, NodeProto node, string what, string advice) => faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", advice);
+    private OnnxFormatException Bad(CheckedGraph graph, NodeProto node, string what, string advice)
+        => faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", advice);
 
     private static string Number(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 }

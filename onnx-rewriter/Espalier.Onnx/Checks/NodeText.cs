@@ -27,13 +27,15 @@ internal static class NodeText
     public static bool IsConstant(NodeProto node) => node.OpType == "Constant" && OperatorSchemas.Domain(node.Domain).Length == 0;
 
     /// <summary>A node that reads and makes nothing, which ONNX Runtime drops from the model's own graph.</summary>
-    public static bool IsNothing(CheckedGraph graph, NodeProto node) => graph.Outer is null && node.Input.Count == 0 && node.Output.Count == 0;
+    public static bool IsNothing(CheckedGraph graph, NodeProto node) => graph.Outer is null && node.Input.Count == 0
+        && node.Output.Count == 0;
 
     /// <summary>What defines a name, for one that is defined more than once.</summary>
     public static string Definers(CheckedGraph graph, string name)
     {
         var inputs = graph.Graph?.Input.Count(i => i.Name == name) ?? 0;
-        var initializers = graph.Graph is { } proto ? proto.Initializer.Count(t => t.Name == name) + proto.SparseInitializer.Count(t => t.Values?.Name == name) : 0;
+        var initializers = graph.Graph is { } proto
+            ? proto.Initializer.Count(t => t.Name == name) + proto.SparseInitializer.Count(t => t.Values?.Name == name) : 0;
         List<string> all =
         [
             .. Enumerable.Repeat("an input", inputs), .. Enumerable.Repeat("an initializer", initializers),
@@ -44,5 +46,6 @@ internal static class NodeText
     }
 
     private static string Described(NodeProto node, string name)
-        => node.Name.Length > 0 || node.Output.First(o => o.Length > 0) != name ? Of(node) : $"a node without name ({Operator(node.Domain, node.OpType)})";
+        => node.Name.Length > 0 || node.Output.First(o => o.Length > 0) != name ? Of(node)
+            : $"a node without name ({Operator(node.Domain, node.OpType)})";
 }

@@ -64,7 +64,8 @@ internal static class OperatorSchemas
             return Array.FindLast(Schemas(name), s => s.Since <= set);
         }
 
-        public IEnumerable<(string, OperatorSchema)> All() => _lines.Keys.Order(StringComparer.Ordinal).SelectMany(name => Schemas(name).Select(s => (name, s)));
+        public IEnumerable<(string, OperatorSchema)> All()
+            => _lines.Keys.Order(StringComparer.Ordinal).SelectMany(name => Schemas(name).Select(s => (name, s)));
 
         private OperatorSchema[] Schemas(string name) => _schemas.GetOrAdd(name, n => [.. _lines[n].Select(OperatorSchema.Parse)]);
     }

@@ -5,7 +5,8 @@ internal sealed class OperatorSets
 {
     // Domains of operators that ONNX Runtime brings along; it needs no import of them and takes their newest set.
     private static readonly string[] Known =
-        ["ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training", "com.microsoft", "com.microsoft.experimental", "com.microsoft.nchwc", "com.ms.internal.nhwc"];
+        ["ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training", "com.microsoft", "com.microsoft.experimental",
+            "com.microsoft.nchwc", "com.ms.internal.nhwc"];
 
     private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
     private readonly CheckFaults _faults;
@@ -20,12 +21,14 @@ internal sealed class OperatorSets
             if (!_versions.TryAdd(domain, import.Version) && _versions[domain] != import.Version)
             {
                 // ONNX Runtime takes the last one, other tools the first.
-                throw faults.Of($"the domain '{import.Domain}' is imported twice{place}, as operator set {_versions[domain]} and as {import.Version}",
+                throw faults.Of(
+                    $"the domain '{import.Domain}' is imported twice{place}, as operator set {_versions[domain]} and as {import.Version}",
                     "Leave the import that the nodes were written for.");
             }
             if (import.Version < 1 && OperatorSchemas.Newest(domain) is not null)
             {
-                throw faults.Of($"operator set {import.Version} of the domain '{import.Domain}' is imported{place}, and there is none", "Operator sets count from 1; export the model again.");
+                throw faults.Of($"operator set {import.Version} of the domain '{import.Domain}' is imported{place}, and there is none",
+                    "Operator sets count from 1; export the model again.");
             }
         }
     }
@@ -37,9 +40,9 @@ internal sealed class OperatorSets
 
     /// <summary>The operator set that gives the node its meaning.</summary>
     /// <param name="node">The node.</param>
-    /// <param name="place">Where it is, as the end of a sentence.</param>
+    /// <param name="place">Where it is, as the end of a sentence; asked for only when something is wrong.</param>
     /// <exception cref="OnnxFormatException">Nothing says which.</exception>
-    public long Version(NodeProto node, string place)
+    public long Version(NodeProto node, Func<string> place)
     {
         var domain = OperatorSchemas.Domain(node.Domain);
         if (_versions.TryGetValue(domain, out var version))
@@ -50,7 +53,8 @@ internal sealed class OperatorSets
         {
             return OperatorSchemas.Newest(domain) ?? 1;
         }
-        throw _faults.Of($"{NodeText.Of(node)}{place} is of the domain '{(domain.Length > 0 ? domain : "ai.onnx")}', of which no operator set is imported",
+        var named = domain.Length > 0 ? domain : "ai.onnx";
+        throw _faults.Of($"{NodeText.Of(node)}{place()} is of the domain '{named}', of which no operator set is imported",
             "Import the operator set that the node was written for.");
     }
 }
