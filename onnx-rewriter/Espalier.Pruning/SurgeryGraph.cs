@@ -15,6 +15,8 @@ internal sealed class EditableGraph
     private readonly Dictionary<int, List<NodeProto>> _before = [];
     private readonly Dictionary<int, List<NodeProto>> _after = [];
     private readonly HashSet<string> _liveBefore;
+    // What surgery itself made must be needed too: it may have been made for a branch that then went.
+    private readonly HashSet<string> _fresh = new(StringComparer.Ordinal);
 
     public EditableGraph(AxisAnalysis analysis, ModelProto clone)
     {
@@ -47,6 +49,7 @@ internal sealed class EditableGraph
     {
         string name = stem;
         for (int n = 2; !_names.Add(name); n++) name = $"{stem}_{n}";
+        _fresh.Add(name);
         return name;
     }
 
@@ -117,8 +120,8 @@ internal sealed class EditableGraph
     {
         Insert();
         var live = _model.Graph.Needed();
-        _model.Graph.Node.Keep(n => n.Output.Any(live.Contains) || !n.Output.Any(_liveBefore.Contains));
-        _model.Graph.Initializer.Keep(t => live.Contains(t.Name) || !_liveBefore.Contains(t.Name));
+        _model.Graph.Node.Keep(n => n.Output.Any(live.Contains) || !n.Output.Any(o => _liveBefore.Contains(o) || _fresh.Contains(o)));
+        _model.Graph.Initializer.Keep(t => live.Contains(t.Name) || !(_liveBefore.Contains(t.Name) || _fresh.Contains(t.Name)));
         var initializers = _model.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         // Old files list initializers as inputs too: such an input goes with its initializer.
         var dense = Analysis.Model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
