@@ -1,3 +1,4 @@
+using System.Globalization;
 using Espalier.Onnx;
 
 namespace Espalier.Axes;
@@ -72,7 +73,7 @@ internal sealed class Inference
             if (input.Name.Length == 0 || scope.Tensors.ContainsKey(input.Name)) continue;
             var tensor = Add(scope, input.Name);
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
-            tensor.Terms = inputs is null ? TermsOf(input.Type) : inputs.ElementAtOrDefault(k);
+            tensor.Terms = inputs is null ? TermsOf(input.Type, input.Name) : inputs.ElementAtOrDefault(k);
             if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
         foreach (var sparse in graph.SparseInitializer)
@@ -81,13 +82,16 @@ internal sealed class Inference
         return scope;
     }
 
-    private Term[]? TermsOf(TypeProto? type)
+    /// <param name="type">The type that the file states.</param>
+    /// <param name="input">Name of the graph's input; null where it is none.</param>
+    private Term[]? TermsOf(TypeProto? type, string? input = null)
     {
         if (type?.TensorType?.Shape is not { } shape) return null;
         return [.. shape.Dim.Select((d, axis) =>
         {
             if (d.HasDimValue && d.DimValue > 0) return State.Unifier.Fresh(d.DimValue);
-            long nominal = axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
+            long nominal = input is not null && _options.Dimensions.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{input}:{axis}"), out long own) ? own
+                : axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
             if (!d.HasDimParam || d.DimParam.Length == 0) return State.Unifier.Fresh(null, null, nominal);
             // One name is one size (ONNX IR, "Static tensor shapes").
             if (!_dimensions.TryGetValue(d.DimParam, out var term))

@@ -114,7 +114,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         {
             if (context.Input(k + 2)?.Terms is not { } terms) return false;
             // A dynamic axis may be another in every iteration, until the body is seen to give it back.
-            inner[k + 2] = [.. terms.Select(t => t.Size is null ? state.Unifier.Fresh(null, null, t.NominalSize) : t)];
+            inner[k + 2] = [.. terms.Select(t => t.Size is null ? state.Unifier.Fresh(null, null, t.KnownSize) : t)];
         }
         int first = state.Records.Count;
         var bodyScope = enter(body, scope, inner);

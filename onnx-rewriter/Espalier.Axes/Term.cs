@@ -111,7 +111,10 @@ public abstract class Term
         }
     }
 
-    /// <summary>The size with every dynamic dimension at its nominal size: what costs are stated for.</summary>
+    /// <summary>The size with every dynamic dimension at its nominal size; null where a part of it is known at run time alone.</summary>
+    internal long? KnownSize => Leaves.Any(f => f is { Size: null, Nominal: null }) ? null : NominalSize;
+
+    /// <summary>The size with every dynamic dimension at its nominal size: what costs are stated for. One stands for what is known at run time alone.</summary>
     internal long NominalSize => Head switch
     {
         FactorTerm leaf => leaf.Factor.Size ?? leaf.Factor.Nominal ?? 1,

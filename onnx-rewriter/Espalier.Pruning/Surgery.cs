@@ -50,7 +50,7 @@ public static class Surgery
         graph.UpdateShapes(slim);
         face.Close();
         foreach (var (name, gone) in face.Shrunk()) removed[name] = gone;
-        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes, Factored = weights.Factored };
+        return new(analysis.Model.Derive(clone), removed) { Interface = face.Changes, Renamed = face.Renamed, Factored = weights.Factored, Copies = weights.Copies };
     }
 
     private static Dictionary<Factor, ImmutableArray<int>> Kept(AxisAnalysis analysis, Selection selection)

@@ -99,7 +99,7 @@ internal static class ShapeRules
     public static Term OfSize(NodeContext context, Polynomial? size)
         => size?.Value is { } n ? context.Fresh(n)
             : size?.Monomials is [(1, [var factor])] ? Term.Of(factor)
-            : context.Unifier.Fresh(null, null, size?.Monomials.Sum(m => m.Factors.Aggregate(m.Coefficient, (a, f) => a * Term.Of(f).NominalSize)));
+            : context.Unifier.Fresh(null, null, size?.Monomials.Sum(m => m.Factors.Aggregate((long?)m.Coefficient, (a, f) => a * Term.Of(f).KnownSize) ?? null));
 
     public static void Tile(NodeContext context)
     {

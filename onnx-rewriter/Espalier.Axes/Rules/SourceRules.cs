@@ -112,7 +112,7 @@ internal static class SourceRules
             if (element >= 0 && scales is not null && element < scales.Length)
             {
                 same = scales[element] == 1;
-                size = (long)Math.Floor((x[k].Size ?? x[k].NominalSize) * (double)scales[element]);
+                size = x[k].KnownSize is { } from ? (long)Math.Floor(from * (double)scales[element]) : null;
             }
             else if (element >= 0 && sizes is not null && element < sizes.Elements.Length && sizes.Elements[element]?.Dense is { } wanted)
             {

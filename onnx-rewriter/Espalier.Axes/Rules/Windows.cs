@@ -14,7 +14,7 @@ internal static class Windows
         }
         if (geometry == "open" || (geometry == "unpool" && context.Input(2) is not null))
         {
-            packs[result] = [.. x.Select(t => context.Constant(null, "positions of a window", t.NominalSize))];
+            packs[result] = [.. x.Select(_ => context.Constant(null, "positions of a window"))];
             return;
         }
         var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
@@ -27,9 +27,8 @@ internal static class Windows
         for (int k = 0; k < x.Count; k++)
         {
             long? size = null;
-            long extentOf = x[k].Size ?? x[k].NominalSize;
             if (outputShape is not null && outputShape.Length > 0) size = outputShape[outputShape.Length - x.Count + k];
-            else if (kernel is not null && kernel[k] > 0 && extentOf is var n)
+            else if (kernel is not null && kernel[k] > 0 && x[k].KnownSize is { } n)
             {
                 long stride = strides?[k] ?? 1, extent = ((kernel[k] - 1) * (dilations?[k] ?? 1)) + 1;
                 long pad = auto is "VALID" ? 0 : pads is null ? 0 : pads[k] + pads[k + x.Count];
@@ -38,7 +37,7 @@ internal static class Windows
                     : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
                     : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));
             }
-            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", Math.Max(1, size ?? 1)));
+            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", size is { } positions ? Math.Max(1, positions) : null));
         }
         packs[result] = axes;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.Pruning;
@@ -28,6 +29,48 @@ internal static class Equivalence
         return new Selection(kept, Blocks(analysis, report));
     }
 
+    /// <summary>The same for what a report removed.</summary>
+    /// <param name="analysis">The dense model.</param>
+    /// <param name="report">The report.</param>
+    /// <param name="edits">Weights that stand for others: products of factors.</param>
+    /// <exception cref="EspalierException">The report names what the model does not have.</exception>
+    public static OnnxModel Masked(AxisAnalysis analysis, PruningReport report, WeightEdits edits)
+    {
+        var blocks = Blocks(analysis, report);
+        var stepped = Stepped(analysis, blocks, edits);
+        // Caches of layers behind a removed one are numbered anew.
+        var removed = Removed(analysis, report).ToDictionary(r => stepped.Renamed.GetValueOrDefault(r.Key, r.Key), r => r.Value, StringComparer.Ordinal);
+        return MaskedModel.Of(stepped.Model, removed, allowMissing: !blocks.IsEmpty);
+    }
+
+    private static SlimModel Stepped(AxisAnalysis analysis, ImmutableArray<int> blocks, WeightEdits edits)
+        => Surgery.Apply(analysis, Axes.Selection.Everything with { RemovedBlocks = blocks.IsDefault ? [] : blocks }, edits);
+
+    /// <summary>What a report removed of tensors, and of copies that readers got, as masking takes it.</summary>
+    /// <param name="analysis">The dense model.</param>
+    /// <param name="report">The report.</param>
+    /// <exception cref="MalformedFileException">The report names an axis that is no number.</exception>
+    public static Dictionary<string, IReadOnlyDictionary<int, int[]>> Removed(AxisAnalysis analysis, PruningReport report)
+    {
+        var removed = report.Removed.ToDictionary(t => t.Key, t => ByAxis(t.Key, t.Value), StringComparer.Ordinal);
+        foreach (var copy in report.Copies)
+        {
+            // What came with the body of a function has its own name once the call is inlined.
+            if (copy.Readers.Count == 0) removed[copy.Name] = ByAxis(copy.Name, copy.Removed);
+            foreach (string reader in copy.Readers)
+            {
+                string tensor = analysis.Nodes.FirstOrDefault(n => n.Proto.Output.FirstOrDefault() == reader)?.Proto.Input.FirstOrDefault(i => analysis.NameInFile(i) == copy.Tensor)
+                    ?? throw new EspalierException($"The model has no operator that makes '{reader}' from '{copy.Tensor}'. Was the report written for this model?");
+                removed[MaskedModel.ReaderKey(tensor, reader)] = ByAxis(copy.Name, copy.Removed);
+            }
+        }
+        return removed;
+
+        static IReadOnlyDictionary<int, int[]> ByAxis(string tensor, IReadOnlyDictionary<string, IReadOnlyList<int>> axes) => axes.ToDictionary(
+            a => int.TryParse(a.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var axis) ? axis : throw new MalformedFileException($"The report names axis '{a.Key}' of '{tensor}'."),
+            a => a.Value.ToArray());
+    }
+
     /// <summary>The dense model with removed slices zeroed and removed blocks bypassed.</summary>
     /// <param name="analysis">The dense model.</param>
     /// <param name="removed">Tensor → axis → removed indices.</param>
@@ -35,7 +78,7 @@ internal static class Equivalence
     /// <param name="edits">Weights that stand for others: products of factors.</param>
     public static OnnxModel Masked(AxisAnalysis analysis, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> removed, ImmutableArray<int> blocks, WeightEdits edits)
     {
-        var stepped = Surgery.Apply(analysis, Axes.Selection.Everything with { RemovedBlocks = blocks.IsDefault ? [] : blocks }, edits).Model;
+        var stepped = Stepped(analysis, blocks, edits).Model;
         return MaskedModel.Of(stepped, removed, allowMissing: !blocks.IsDefaultOrEmpty);
     }
 

@@ -25,6 +25,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
+    /// <summary>Name of the file to be written; its length is in the report.</summary>
+    public required string FileName { get; init; }
+
     /// <summary>Calls the policy's own scoring methods; null where there is no policy to call.</summary>
     public ScoreMethod? Method { get; init; }
 
@@ -55,7 +58,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
             slim = slim with { Model = hoisted };
         }
-        return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
+        var report = slim.Report with { After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) }, Notes = [.. slim.Report.Notes, .. notes] };
+        WrittenBudget.Require(Plan, report);
+        return slim with { Report = report };
     }
 
     /// <summary>What statistics and choices use.</summary>

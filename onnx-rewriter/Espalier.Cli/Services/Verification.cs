@@ -32,7 +32,7 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
         if (report.Factored.Count > 0) lines.Add($"{report.Factored.Count} weights became products of two: on the other side are these products.");
         if (inexact.Count == 0 && !compensated)
         {
-            using var masked = Equivalence.Masked(analysis, Removed(report), Equivalence.Blocks(analysis, report), products);
+            using var masked = Equivalence.Masked(analysis, report, products);
             progress.Step("running both models");
             var exact = Judge(OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken), "the slim model", lines);
             if (report.Factored.Count > 0) Agree(slim, lines, cancellationToken);
@@ -54,7 +54,7 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
     private void Agree(OnnxModel slim, List<string> lines, CancellationToken cancellationToken)
     {
         progress.Step("comparing with the dense model");
-        using var dense = MaskedModel.Of(analysis.Model, Interface(analysis.Model, report));
+        using var dense = MaskedModel.Of(analysis.Model, Interface(analysis.Model));
         var agreement = Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         lines.Add(agreement.Top1 is { } top1
             ? string.Create(CultureInfo.InvariantCulture, $"agreement of the slim model with the dense model on {agreement.Samples} random inputs: {top1:0.000} (rows whose largest output is the same)")
@@ -73,17 +73,10 @@ internal sealed class Verification(AxisAnalysis analysis, PruningReport report, 
     }
 
     /// <summary>What inputs and outputs of the graph lost.</summary>
-    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Interface(OnnxModel model, PruningReport report)
+    private Dictionary<string, IReadOnlyDictionary<int, int[]>> Interface(OnnxModel model)
     {
         var weights = model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var names = model.Proto.Graph.Input.Concat(model.Proto.Graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
-        return Removed(report).Where(r => names.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
+        return Equivalence.Removed(analysis, report).Where(r => names.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
     }
-
-    private static Dictionary<string, IReadOnlyDictionary<int, int[]>> Removed(PruningReport report) => report.Removed.ToDictionary(
-        t => t.Key,
-        t => (IReadOnlyDictionary<int, int[]>)t.Value.ToDictionary(
-            a => int.TryParse(a.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var axis) ? axis : throw new MalformedFileException($"The report names axis '{a.Key}' of '{t.Key}'."),
-            a => a.Value.ToArray()),
-        StringComparer.Ordinal);
 }
