@@ -9,18 +9,23 @@ public sealed record PruningReport
     /// <summary>The plan that was carried out.</summary>
     public PruningPlan Plan { get; init; } = new();
 
-    /// <summary>Cost of the dense model.</summary>
+    /// <summary>Cost of the dense file as it lies on the disk.</summary>
     public ModelCost Before { get; init; } = new(0, 0, 0);
 
-    /// <summary>Cost of the slim model.</summary>
+    /// <summary>Cost of the slim file as it is written.</summary>
     public ModelCost After { get; init; } = new(0, 0, 0);
 
     /// <summary>Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that ONNX Runtime's CPU kernels use.</summary>
     public double PredictedTimeRatio { get; init; } = 1;
 
-    /// <summary>For every tensor of the dense model that lost slices (initializer, or output of a Constant node): axis → removed indices, ascending.</summary>
+    /// <summary>
+    /// For every tensor of the dense file that lost slices (initializer, output of a Constant node or of ConstantOfShape, input or output of the graph): axis → removed indices, ascending.
+    /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> Removed { get; init; }
         = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>();
+
+    /// <summary>Copies that readers of a shared tensor got of their own, where they do not keep the same of it.</summary>
+    public IReadOnlyList<TensorCopy> Copies { get; init; } = [];
 
     /// <summary>Every group that could be pruned, with what was kept of it.</summary>
     public IReadOnlyList<GroupReport> Groups { get; init; } = [];
@@ -72,11 +77,23 @@ public sealed record PruningReport
     }
 }
 
-/// <summary>Cost of one model at its nominal dynamic sizes.</summary>
-/// <param name="Parameters">Elements of all weights.</param>
-/// <param name="Macs">Multiply-accumulates of one run.</param>
-/// <param name="Bytes">Bytes of the file, external data included.</param>
+/// <summary>Cost of one file.</summary>
+/// <param name="Parameters">
+/// Elements of all tensors that the file stores (initializers and Constant nodes, those of subgraphs and functions too) if they are floating-point numbers or quantised weights; each once and
+/// as it is stored, so a byte that holds two numbers is one. Shapes, indices, masks and zero points are none, nor is what the graph makes of a shape.
+/// </param>
+/// <param name="Macs">
+/// Multiply-accumulates of one run at the sizes that stand for dynamic dimensions. Every branch of an If counts; the body of a Loop counts as often as a constant says, else once.
+/// </param>
+/// <param name="Bytes">Bytes of the file and of those that its tensors lie in.</param>
 public sealed record ModelCost(long Parameters, long Macs, long Bytes);
+
+/// <summary>A tensor of the slim file that some readers got of their own.</summary>
+/// <param name="Name">Its name in the slim file.</param>
+/// <param name="Tensor">The tensor of the dense file that it is a copy of.</param>
+/// <param name="Readers">First outputs of the dense model's operators that read it; none where it came with the body of a function that took the place of a call.</param>
+/// <param name="Removed">Axis → removed indices, ascending.</param>
+public sealed record TensorCopy(string Name, string Tensor, IReadOnlyList<string> Readers, IReadOnlyDictionary<string, IReadOnlyList<int>> Removed);
 
 /// <summary>One group in the report.</summary>
 /// <param name="Name">Name of the group.</param>

@@ -12,11 +12,15 @@ public sealed class AxisAnalysis
     private readonly Lazy<IReadOnlyList<Consumer>>? _products;
     private readonly Lazy<IReadOnlyDictionary<string, Dequantization>>? _dequantizations;
 
-    internal AxisAnalysis(OnnxModel model) => Model = model;
+    private readonly IReadOnlyDictionary<string, string> _origins = new Dictionary<string, string>();
+
+    internal AxisAnalysis(OnnxModel model) => Model = File = model;
 
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
-        Model = model = FunctionInliner.Inline(model);
+        Options = options;
+        File = model;
+        Model = model = FunctionInliner.Inline(model, out _origins);
         _inference = Inference.Of(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
         Blocks = finder.Find();
@@ -32,13 +36,17 @@ public sealed class AxisAnalysis
         foreach (var (group, consumers) in readers) group.Consumers = consumers;
         _products = new(() => [.. Consumers, .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
         Nodes = _inference.Nodes;
-        _cost = new(() => new CostBuilder(byFactor, Groups, Blocks, _builder.Frozen).Build(_inference.State.Records, _builder.Parameters));
+        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.Of(Model.Proto), File.FileBytes));
         _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
 
     /// <summary>The model; where it has local functions, with their bodies in place of the calls.</summary>
     public OnnxModel Model { get; }
+    /// <summary>The model as it was given: its figures are those of its file.</summary>
+    public OnnxModel File { get; }
+    /// <summary>What the inference was told.</summary>
+    public AxisOptions Options { get; } = new();
     /// <summary>Every factor that occurs in a weight with a static size of at least 2; frozen ones too.</summary>
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
     /// <summary>Products that contract prunable units.</summary>
@@ -63,9 +71,19 @@ public sealed class AxisAnalysis
     internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
     internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
 
-    /// <summary>Cost of some of the nodes with the weights that they read, in the sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.</summary>
-    public CostModel CostOf(Func<NodeInfo, bool> nodes)
-        => new CostBuilder(Groups.ToDictionary(g => g.Factor), Groups, Blocks, FrozenMarks).Build(_inference?.State.Records ?? [], _builder?.Parameters ?? [], nodes);
+    /// <summary>
+    /// Cost of some of the nodes with the weights that they read, or that nodes without activations compute for them, in the sizes of the same groups. A weight that several nodes read counts
+    /// for each set of nodes that has one of them.
+    /// </summary>
+    public CostModel CostOf(Func<NodeInfo, bool> nodes) => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.Of(Model.Proto), nodes);
+
+    /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
+    public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
+
+    /// <summary>Multiply-accumulates of one run at the sizes that stand for dynamic dimensions: of all nodes, each in one branch of an If as in the other, in a body as often as a constant says.</summary>
+    public double Macs => _inference?.State.Records.Sum(r => r.Macs.Sum(p => p.Aggregate(1.0, (product, term) => product * (term.Nominal ?? 1)))) ?? 0;
+
+    private CostBuilder Pricing() => new(Groups.ToDictionary(g => g.Factor), Groups, Blocks, GraphOutputs, FrozenMarks);
 
     /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
     public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
@@ -116,7 +134,10 @@ public sealed class AxisAnalysis
 /// <summary>Settings of the inference.</summary>
 public sealed record AxisOptions
 {
-    /// <summary>Sizes that stand for dynamic dimensions in costs, by the name of the dimension; others: 1 on axis 0, 224 on the other axes of a rank-4 input, 128 elsewhere.</summary>
+    /// <summary>
+    /// Sizes that stand for dynamic dimensions in costs, by the name of the dimension, or as <c>input:axis</c> for one without a name; others: 1 on axis 0, 224 on the other
+    /// axes of a rank-4 input, 128 elsewhere.
+    /// </summary>
     public IReadOnlyDictionary<string, long> Dimensions { get; init; } = new Dictionary<string, long>();
 
     /// <summary>

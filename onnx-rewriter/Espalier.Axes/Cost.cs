@@ -7,9 +7,9 @@ public enum CostUnit
 {
     /// <summary>Multiply-accumulates of one run.</summary>
     Macs,
-    /// <summary>Elements of weights.</summary>
+    /// <summary>Elements of stored parameters, <see cref="StoredParameters"/>.</summary>
     Parameters,
-    /// <summary>Bytes of weights in the file; without those whose elements have no known width, such as strings.</summary>
+    /// <summary>Bytes of the file: of tensors as their axes say, of all else as in the dense file.</summary>
     Bytes,
 }
 

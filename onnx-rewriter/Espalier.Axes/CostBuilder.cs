@@ -6,7 +6,8 @@ namespace Espalier.Axes;
 
 /// <summary>Writes the cost of every operator as a product of terms, expanded into monomials in the sizes of prunable groups.</summary>
 internal sealed class CostBuilder(
-    IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks, IReadOnlyDictionary<Factor, Mark> frozen)
+    IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks, IReadOnlyList<TensorState> outputs,
+    IReadOnlyDictionary<Factor, Mark> frozen)
 {
     // One operator's cost: more products of groups than this are not written out.
     private const int MaxMonomials = 1 << 20;
@@ -34,37 +35,50 @@ internal sealed class CostBuilder(
         }
     }
 
-    /// <summary>The cost of the model, or of some of its nodes with the weights that they read.</summary>
-    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> parameters, Func<NodeInfo, bool>? nodes = null)
+    /// <summary>The cost of a file: its tensors in the sizes of their groups, whatever else it stores as a constant.</summary>
+    /// <param name="records">The nodes.</param>
+    /// <param name="weights">Tensors of the file whose axes are known.</param>
+    /// <param name="stored">What counts as parameters.</param>
+    /// <param name="bytes">Bytes of the file.</param>
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, long bytes)
     {
-        // A node inside nested regions belongs to the smallest.
-        var sublayerOf = new Dictionary<int, int>();
-        foreach (var block in blocks.Where(b => b.IsSublayer).OrderByDescending(b => b.Nodes.Length))
-            foreach (int node in block.Nodes) sublayerOf[node] = block.Id;
+        var owners = new SublayerOwners(records, blocks, outputs);
+        foreach (var record in records) Compute(record, owners);
+        var known = Store(weights, stored, owners, _ => true);
+        foreach (var other in stored.Where(p => p.Data is null || !known.Contains(p.Data))) Constant(CostUnit.Parameters, other.Elements, owners.OfResult(other.Name));
+        Constant(CostUnit.Bytes, bytes - _monomials.Values.Where(m => m.Unit == CostUnit.Bytes).Sum(m => m.Groups.Aggregate(m.Coefficient, (n, g) => n * all[g].Size)), -1);
+        return Result();
+    }
 
-        foreach (var record in records.Where(r => nodes is null || nodes(r.Info)))
+    /// <summary>The cost of some nodes, with the weights that they read or that nodes without activations compute for them.</summary>
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, Func<NodeInfo, bool> nodes)
+    {
+        var owners = new SublayerOwners(records, blocks, outputs);
+        foreach (var record in records.Where(r => nodes(r.Info))) Compute(record, owners);
+        var read = new HashSet<TensorState>();
+        var open = new Stack<TensorState>(records.Where(r => nodes(r.Info)).SelectMany(r => r.Inputs).OfType<TensorState>());
+        while (open.TryPop(out var tensor))
         {
-            if (record.Unpriced is { } unpriced) _unknown[record.Info.Ordinal] = unpriced;
-            foreach (var product in record.Macs)
-            {
-                if (Unknown(product) is { } size) _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: {size}");
-                else if (!Add(CostUnit.Macs, 1, product, sublayerOf.GetValueOrDefault(record.Info.Ordinal, -1), record.IsConvolution))
-                    _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: its cost has more than {MaxMonomials} parts, one for every product of groups");
-            }
+            tensor = tensor.Source ?? tensor;
+            if (!read.Add(tensor) || tensor.IsParameter || !tensor.IsWeight || tensor.Producer < 0) continue;
+            foreach (var input in records[tensor.Producer].Inputs.OfType<TensorState>()) open.Push(input);
         }
-        var readers = records.SelectMany(r => r.Inputs.OfType<TensorState>().Distinct().Select(i => (i, r.Info.Ordinal))).ToLookup(p => p.i, p => p.Ordinal);
-        var wanted = nodes is null ? null : records.Where(r => nodes(r.Info)).SelectMany(r => r.Inputs).OfType<TensorState>().Select(i => i.Source ?? i).ToHashSet();
-        foreach (var tensor in parameters)
+        Store(weights, stored, owners, t => read.Contains(t.Source ?? t));
+        return Result();
+    }
+
+    private CostModel Result()
+        => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]) { UnknownMacs = [.. _unknown.Values] };
+
+    private void Compute(NodeRecord record, SublayerOwners owners)
+    {
+        if (record.Unpriced is { } unpriced) _unknown[record.Info.Ordinal] = unpriced;
+        foreach (var product in record.Macs)
         {
-            if (wanted?.Contains(tensor.Source ?? tensor) == false) continue;
-            // A vector that several nodes read is in the file once.
-            if (tensor.Value is not null || (tensor.Source is { } shared && shared.Views[0] != tensor)) continue;
-            var owners = readers[tensor].Select(o => sublayerOf.GetValueOrDefault(o, -1)).Distinct().ToList();
-            int owner = owners is [var only] && tensor.Source is null ? only : -1;
-            Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
-            if (tensor.Data is not null) Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
+            if (Unknown(product) is { } size) _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: {size}");
+            else if (!Add(CostUnit.Macs, 1, product, owners.Of(record.Info.Ordinal), record.IsConvolution))
+                _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: its cost has more than {MaxMonomials} parts, one for every product of groups");
         }
-        return new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]) { UnknownMacs = [.. _unknown.Values] };
     }
 
     /// <summary>Why the size of an axis is not known, not even nominally; null where it is.</summary>
@@ -74,6 +88,28 @@ internal sealed class CostBuilder(
             if (leaf.Size is null && leaf.Nominal is null)
                 return $"it computes over an axis of unknown size, after {frozen.GetValueOrDefault(leaf)?.Reason ?? "an operator without a rule"}";
         return null;
+    }
+
+    /// <summary>Adds weights in the sizes of their axes.</summary>
+    /// <returns>The tensors of the file that were added.</returns>
+    private HashSet<TensorProto> Store(IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, SublayerOwners owners, Func<TensorState, bool> wanted)
+    {
+        var counted = stored.Select(p => p.Data).OfType<TensorProto>().ToHashSet<TensorProto>(ReferenceEqualityComparer.Instance);
+        var known = new HashSet<TensorProto>(ReferenceEqualityComparer.Instance);
+        foreach (var tensor in weights)
+        {
+            // A vector that several nodes read is in the file once.
+            if (tensor.Data is not { } data || !wanted(tensor) || !known.Add(data)) continue;
+            int owner = owners.Of(tensor.Source ?? tensor);
+            if (counted.Contains(data)) Add(CostUnit.Parameters, 1, tensor.Terms!, owner, false);
+            Add(CostUnit.Bytes, ElementBytes(tensor.ElementType), tensor.Terms!, owner, false);
+        }
+        return known;
+    }
+
+    private void Constant(CostUnit unit, double value, int owner)
+    {
+        if (value != 0) Add(unit, value, [], owner, false);
     }
 
     /// <summary>Several elements to a byte count as parts of it. What no width is known of (strings, newer types) counts nothing: a number would be made up.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Espalier.Onnx;
 
 namespace Espalier.Axes;
@@ -92,7 +93,7 @@ internal sealed class Inference
             if (input.Name.Length == 0 || scope.Tensors.ContainsKey(input.Name)) continue;
             var tensor = Add(scope, input.Name);
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
-            tensor.Terms = inputs is null ? TermsOf(input.Type) : inputs.ElementAtOrDefault(k);
+            tensor.Terms = inputs is null ? TermsOf(input.Type, input.Name) : inputs.ElementAtOrDefault(k);
             Give(tensor, $"graph input '{input.Name}': it states no shape");
             if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
@@ -102,13 +103,16 @@ internal sealed class Inference
         return scope;
     }
 
-    private Term[]? TermsOf(TypeProto? type)
+    /// <param name="type">The type that the file states.</param>
+    /// <param name="input">Name of the graph's input; null where it is none.</param>
+    private Term[]? TermsOf(TypeProto? type, string? input = null)
     {
         if (type?.TensorType?.Shape is not { } shape) return null;
         return [.. shape.Dim.Select((d, axis) =>
         {
             if (d.HasDimValue && d.DimValue > 0) return State.Unifier.Fresh(d.DimValue);
-            long nominal = axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
+            long nominal = input is not null && _options.Dimensions.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{input}:{axis}"), out long own) ? own
+                : axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
             if (!d.HasDimParam || d.DimParam.Length == 0) return State.Unifier.Fresh(null, null, nominal);
             // One name is one size (ONNX IR, "Static tensor shapes").
             if (!_dimensions.TryGetValue(d.DimParam, out var term))
@@ -222,8 +226,11 @@ internal sealed class Inference
         if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
             context.Record.Rule = node.OpType;
-            if (rule.NeedsShape && context.Input(0)?.Terms is null) context.Barrier("the rank of its operand is not known");
-            else if (rule.NeedsShape && node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null)) context.Barrier("the rank of an operand is not known");
+            if (rule.NeedsShape && (context.Input(0)?.Terms is null || (node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null))))
+            {
+                context.Barrier("the rank of an operand is not known");
+                if (rule.Multiplies) context.Record.Unpriced = $"{context.Info}: the rank of an operand is not known";
+            }
             else
             {
                 rule.Apply(context);
@@ -241,7 +248,8 @@ internal sealed class Inference
             ?? (OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
             : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known");
         context.Barrier(reason);
-        if (OperatorTable.BarrierOf(node.Domain, node.OpType) is null || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
+        bool known = OperatorTable.Find(node.Domain, node.OpType).Any() || OperatorTable.BarrierOf(node.Domain, node.OpType) is not null;
+        if (!known || OperatorTable.Find(node.Domain, node.OpType).Any(r => r.Macs.Count > 0) || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
             context.Record.Unpriced = $"{context.Info}: {reason}";
         foreach (var output in context.Record.Outputs)
         {

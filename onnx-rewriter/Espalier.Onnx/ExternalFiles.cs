@@ -16,6 +16,18 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
     private readonly Lock _lock = new();
     private bool _disposed;
 
+    /// <summary>Bytes of all files that were opened, each once.</summary>
+    public long Length
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _files.Values.Sum(f => f.Length);
+            }
+        }
+    }
+
     public static bool IsExternal(TensorProto tensor) => tensor.DataLocation == DataLocation.External;
 
     /// <summary>The elements of a tensor that is stored in another file.</summary>

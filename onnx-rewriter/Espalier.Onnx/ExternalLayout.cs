@@ -20,6 +20,9 @@ internal sealed class ExternalLayout
     /// <summary>The second file: elements by the place where they begin, in order.</summary>
     public List<(long Offset, IPayload Source)> Parts { get; } = [];
 
+    /// <summary>Bytes of the second file.</summary>
+    public long Length => Parts.Count == 0 ? 0 : Parts[^1].Offset + Parts[^1].Source.Length;
+
     /// <summary>The messages with every tensor in the model's own file.</summary>
     public static (ModelProto Proto, PayloadTable Payloads) Inline(ModelProto proto, ModelStore store)
     {

@@ -14,14 +14,22 @@ public static class FunctionInliner
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
     /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
-    public static OnnxModel Inline(OnnxModel model)
+    public static OnnxModel Inline(OnnxModel model) => Inline(model, out _);
+
+    /// <summary>The same, with what the names were inside of the functions.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="origins">By name of a value that came with a call: its name in the function.</param>
+    /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
+    public static OnnxModel Inline(OnnxModel model, out IReadOnlyDictionary<string, string> origins)
     {
+        origins = new Dictionary<string, string>();
         if (model.Proto.Functions.Count == 0) return model;
         var clone = model.Proto.Clone();
         var inliner = new Inliner(clone);
         inliner.Graph(clone.Graph, 0);
         if (inliner.Calls == 0) return model;
         inliner.DropUnused();
+        origins = inliner.Origins;
         return model.Derive(clone);
     }
 
@@ -47,6 +55,8 @@ public static class FunctionInliner
         }
 
         public int Calls { get; private set; }
+
+        public Dictionary<string, string> Origins { get; } = new(StringComparer.Ordinal);
 
         /// <summary>Domains that the model does not import come with the function; those that it does must agree.</summary>
         private bool HasSameOperators(FunctionProto function)
@@ -150,6 +160,8 @@ public static class FunctionInliner
         {
             string stem = $"{prefix}/{name}", fresh = stem;
             for (int n = 2; !_names.Add(fresh); n++) fresh = string.Create(CultureInfo.InvariantCulture, $"{stem}_{n}");
+            // What comes out of a function that this one calls was named anew there already.
+            Origins[fresh] = Origins.GetValueOrDefault(name, name);
             return fresh;
         }
 

@@ -92,7 +92,15 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
     /// <summary>Whether the messages are those that were read: then the file as it was is what to write, however its writer ordered the fields.</summary>
     public bool IsUnchanged(ReadOnlySpan<byte> serialised)
     {
-        if (whole is null || HadExternal)
+        return !HadExternal && IsRead(serialised);
+    }
+
+    /// <summary>Bytes of the files that the messages were read from; null where they are others.</summary>
+    public long? StoredBytes(ModelProto proto) => whole is not null && IsRead(proto.ToByteArray()) ? whole.Length + (external?.Length ?? 0) : null;
+
+    private bool IsRead(ReadOnlySpan<byte> serialised)
+    {
+        if (whole is null)
         {
             return false;
         }

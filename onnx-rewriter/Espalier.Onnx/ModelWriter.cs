@@ -80,22 +80,11 @@ internal sealed class ModelWriter
     public static void Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
     {
         using var output = new OutputFiles();
-        var external = options.ExternalData ?? store.HadExternal;
-        var writer = external ? null : Whole(proto, store, ct);
-        if (writer is { FitsOneFile: false } && options.ExternalData is null)
+        var (writer, layout) = Plan(proto, store, path, options, ct);
+        if (layout?.Parts.Count > 0)
         {
-            writer = null;
-        }
-        if (writer is null)
-        {
-            var sidecar = path + ".data";
-            var layout = ExternalLayout.Create(proto, store, Path.GetFileName(sidecar), options.ExternalThreshold);
-            if (layout.Parts.Count > 0)
-            {
-                using var stream = output.Create(sidecar);
-                layout.WriteTo(stream, ct);
-            }
-            writer = new ModelWriter(layout.Proto, layout.Payloads, null, ct);
+            using var stream = output.Create(Sidecar(path));
+            layout.WriteTo(stream, ct);
         }
         writer.RequireOneFile();
         using (var stream = output.Create(path))
@@ -104,5 +93,26 @@ internal sealed class ModelWriter
         }
         ct.ThrowIfCancellationRequested();
         output.Commit();
+    }
+
+    /// <summary>Bytes of the files that <see cref="Save"/> would write.</summary>
+    public static long LengthOf(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
+    {
+        var (writer, layout) = Plan(proto, store, path, options, ct);
+        return writer.Length + (layout?.Length ?? 0);
+    }
+
+    private static string Sidecar(string path) => path + ".data";
+
+    /// <summary>The main file, and what goes into the one beside it; null without one.</summary>
+    private static (ModelWriter Main, ExternalLayout? Beside) Plan(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
+    {
+        var whole = options.ExternalData ?? store.HadExternal ? null : Whole(proto, store, ct);
+        if (whole is not null && (whole.FitsOneFile || options.ExternalData is not null))
+        {
+            return (whole, null);
+        }
+        var layout = ExternalLayout.Create(proto, store, Path.GetFileName(Sidecar(path)), options.ExternalThreshold);
+        return (new ModelWriter(layout.Proto, layout.Payloads, null, ct), layout);
     }
 }

@@ -142,6 +142,16 @@ public sealed class OnnxModel : IDisposable
     /// <summary>Bytes that <see cref="Save(Stream, CancellationToken)"/> would write, at any size: the model as one file, external data included. Nothing is written.</summary>
     public long ByteLength => ModelWriter.Whole(Proto, _store, default).Length;
 
+    /// <summary>
+    /// Bytes of the model's files, external data included: those that it was opened from, or those that would be written where it is not what they hold.
+    /// </summary>
+    public long FileBytes => _store.StoredBytes(Proto) ?? WrittenBytes();
+
+    /// <summary>Bytes of the files that <see cref="Save(string, OnnxSaveOptions?, CancellationToken)"/> would write by default. Nothing is written.</summary>
+    /// <param name="name">Name of the file, which tensors in the one beside it state; null for that of the file that was opened.</param>
+    public long WrittenBytes(string? name = null)
+        => ModelWriter.LengthOf(Proto, _store, name ?? System.IO.Path.GetFileName(Path) ?? "model.onnx", new(), default);
+
     /// <summary>The model as one array, external data included; for models below 2 GiB.</summary>
     /// <exception cref="NotSupportedException">It is larger.</exception>
     public byte[] ToBytes()

@@ -1,7 +1,5 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Axes;
-using Espalier.Onnx;
 
 namespace Espalier.Pruning;
 
@@ -14,18 +12,15 @@ internal static class ReportBuilder
         double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
         double dense = analysis.Cost.PredictedTime();
         FactoredWeight[] factored = [.. edits.Factors.Select(f => Describe(f, slim))];
-        long savedMacs = factored.Sum(f => f.MacsBefore - f.MacsAfter), savedParameters = factored.Sum(f => f.ParametersBefore - f.ParametersAfter);
-        var after = Cost(analysis.Cost, slim.Model, AddedElements(analysis, selection, edits), Size, gone);
+        long savedMacs = factored.Sum(f => f.MacsBefore - f.MacsAfter);
         return new PruningReport
         {
             Plan = plan,
-            Before = Cost(analysis.Cost, analysis.Model, 0, null, null),
-            After = after with { Macs = after.Macs - savedMacs, Parameters = after.Parameters - savedParameters },
+            Before = FileCost.Before(analysis),
+            After = FileCost.After(analysis, slim.Model),
             PredictedTimeRatio = dense > 0 ? (analysis.Cost.PredictedTime(Size, gone) - savedMacs) / dense : 1,
-            Removed = new SortedDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>(slim.Removed.ToDictionary(
-                t => t.Key,
-                t => (IReadOnlyDictionary<string, IReadOnlyList<int>>)new SortedDictionary<string, IReadOnlyList<int>>(
-                    t.Value.ToDictionary(a => a.Key.ToString(CultureInfo.InvariantCulture), a => (IReadOnlyList<int>)a.Value), StringComparer.Ordinal)), StringComparer.Ordinal),
+            Removed = Removed(analysis, slim),
+            Copies = [.. Copies(analysis, slim)],
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
@@ -36,6 +31,23 @@ internal static class ReportBuilder
             Notes = [.. notes.Concat(analysis.Cost.UnknownMacs.Select(u => $"multiply-accumulates that the figures lack: {u}")).Distinct(StringComparer.Ordinal)],
         };
     }
+
+    /// <summary>What tensors of the dense file lost, by the names that they have there.</summary>
+    private static SortedDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> Removed(AxisAnalysis analysis, SlimModel slim)
+    {
+        var copied = slim.Copies.SelectMany(c => c.Readers.Select(r => SlimModel.ReaderKey(c.Tensor, r))).ToHashSet(StringComparer.Ordinal);
+        var before = slim.Renamed.Where(r => r.Slim is not null).ToDictionary(r => r.Slim!, r => r.Dense, StringComparer.Ordinal);
+        return new(slim.Removed.Where(t => !copied.Contains(t.Key) && analysis.NameInFile(t.Key) == t.Key)
+            .ToDictionary(t => before.GetValueOrDefault(t.Key, t.Key), t => ByAxis(t.Value)), StringComparer.Ordinal);
+    }
+
+    private static IEnumerable<TensorCopy> Copies(AxisAnalysis analysis, SlimModel slim)
+        => slim.Copies.Select(c => new TensorCopy(c.Name, analysis.NameInFile(c.Tensor), c.Readers, ByAxis(c.Removed)))
+            .Concat(slim.Removed.Where(t => analysis.NameInFile(t.Key) != t.Key).Select(t => new TensorCopy(t.Key, analysis.NameInFile(t.Key), [], ByAxis(t.Value))))
+            .OrderBy(c => c.Name, StringComparer.Ordinal);
+
+    private static IReadOnlyDictionary<string, IReadOnlyList<int>> ByAxis(IReadOnlyDictionary<int, int[]> removed) => new SortedDictionary<string, IReadOnlyList<int>>(
+        removed.ToDictionary(a => a.Key.ToString(CultureInfo.InvariantCulture), a => (IReadOnlyList<int>)a.Value), StringComparer.Ordinal);
 
     private static GroupReport Describe(AxisAnalysis analysis, Group group, Selection selection, bool isGone)
     {
@@ -68,17 +80,4 @@ internal static class ReportBuilder
         return chain.Count <= Most ? chain
             : [.. chain.Take(Most / 2), string.Create(CultureInfo.InvariantCulture, $"… {chain.Count - Most} more …"), .. chain.Skip(chain.Count - (Most / 2))];
     }
-
-    /// <summary>Elements of the biases that compensation gave to consumers without one: the cost polynomial does not know them.</summary>
-    private static long AddedElements(AxisAnalysis analysis, Selection selection, WeightEdits edits)
-    {
-        var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
-        return analysis.Consumers.Where(c => edits.AddedBiases.ContainsKey(c.Id))
-            .Sum(c => (long)analysis.TermsOf(c.Parameter)![c.OutputAxis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : null).Length);
-    }
-
-    private static ModelCost Cost(CostModel cost, OnnxModel model, long added, Func<int, double>? size, IReadOnlySet<int>? gone) => new(
-        (long)Math.Round(cost.Evaluate(CostUnit.Parameters, size, gone)) + added,
-        (long)Math.Round(cost.Evaluate(CostUnit.Macs, size, gone)),
-        model.ByteLength);
 }

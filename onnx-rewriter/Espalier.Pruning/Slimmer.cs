@@ -12,6 +12,9 @@ public sealed record SlimResult(OnnxModel Model, PruningReport Report);
 /// <summary>Carries out a plan: rules → groups → scores → allocation → compensation → surgery → report.</summary>
 public static class Slimmer
 {
+    /// <summary>Rounds in which a budget that the written file misses is lowered by what it is missed by.</summary>
+    private const int BudgetRounds = 5;
+
     /// <summary>What a plan decides by, beside the model.</summary>
     /// <param name="Statistics">What calibration measured; null without calibration.</param>
     /// <param name="Probe">Runs models; null without data.</param>
@@ -25,16 +28,44 @@ public static class Slimmer
     /// <param name="statistics">What calibration measured for <see cref="Needs"/>; null where the plan needs none.</param>
     /// <param name="probe">Runs models, for methods that choose by what comes out; null where the plan has none.</param>
     /// <param name="method">Calls the policy's own scoring methods; null where there is no policy to call.</param>
-    /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the budget cannot be reached, or calibration is missing.</exception>
+    /// <exception cref="EspalierException">A rule matches nothing, a number is out of range, the file cannot meet the budget, or calibration is missing.</exception>
     public static SlimResult Run(OnnxModel dense, PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics = null, IModelProbe? probe = null, ScoreMethod? method = null)
     {
         plan = Presets.Complete(plan, hasData: false);
-        if (probe is null && RunsModels(plan))
+        if (probe is null && RunsModels(ForUnits(plan)))
             throw new EspalierException("The plan chooses or fits by what changed models give on calibration data, or by the time that they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and score.");
-        var notes = new List<string>(statistics?.Notes ?? []);
-        var whole = plan;
-        plan = ForUnits(plan);
+        WrittenBudget.Demand(plan, FileCost.Before(analysis));
         var evidence = new Evidence(statistics, probe, method);
+        var asked = plan;
+        EspalierException? missed = null;
+        for (int round = 1; ; round++)
+        {
+            SlimModel slim;
+            PruningReport report;
+            try
+            {
+                (slim, report) = Carry(dense, plan, analysis, evidence);
+            }
+            // No choice meets the lowered bound: what is said is that the stated one is missed.
+            catch (EspalierException) when (missed is not null)
+            {
+                throw missed;
+            }
+            report = report with { Plan = asked };
+            if (WrittenBudget.Misses(asked, analysis, slim, report) is not { Count: > 0 } misses) return new SlimResult(slim.Model, report);
+            missed = WrittenBudget.Refuse(analysis, slim, misses[0]);
+            if (slim.Model != dense) slim.Model.Dispose();
+            if (round == BudgetRounds) throw missed;
+            plan = WrittenBudget.Tightened(plan, misses, round);
+        }
+    }
+
+    /// <summary>Carries a plan out; whether its budget holds is not looked at.</summary>
+    private static (SlimModel Slim, PruningReport Report) Carry(OnnxModel dense, PruningPlan whole, AxisAnalysis analysis, Evidence evidence)
+    {
+        var (statistics, probe, _) = evidence;
+        var notes = new List<string>(statistics?.Notes ?? []);
+        var plan = ForUnits(whole);
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
             ? Iteration.Choose(plan, analysis, evidence, notes) : Choose(plan, analysis, evidence, notes);
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
@@ -42,7 +73,7 @@ public static class Slimmer
         edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Surgery.Apply(analysis, selection, edits);
-        return new SlimResult(slim.Model, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
+        return (slim, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
     }
 
     /// <summary>What calibration must measure before <see cref="Run"/>.</summary>

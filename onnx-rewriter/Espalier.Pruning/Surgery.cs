@@ -56,6 +56,7 @@ public static class Surgery
             Renamed = face.Names,
             Bypassed = [.. sublayers.Select(s => new BlockBypass(s.Name, s.Branch, analysis.Nodes[s.Nodes[^1]].Proto.Output[0]))],
             Factored = weights.Factored,
+            Copies = weights.Copies,
         };
     }
 

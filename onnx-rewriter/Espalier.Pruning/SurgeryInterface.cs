@@ -14,6 +14,9 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
     private readonly Dictionary<string, string> _renamed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _inputs = new(StringComparer.Ordinal);
 
+    /// <summary>Names of the dense model's inputs and outputs that have another now.</summary>
+    public IReadOnlyDictionary<string, string> Renamed => _renamed;
+
     /// <summary>What changed, for the report.</summary>
     public List<string> Changes { get; } = [];
 

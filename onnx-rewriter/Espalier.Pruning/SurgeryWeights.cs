@@ -11,6 +11,9 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
     /// <summary>By name of a weight that became a product of two: the names of the factors.</summary>
     public Dictionary<string, (string Down, string Up)> Factored { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Copies of shared vectors for some of their readers.</summary>
+    public List<SlimCopy> Copies { get; } = [];
+
     public Dictionary<string, IReadOnlyDictionary<int, int[]>> Apply()
     {
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>(StringComparer.Ordinal);
@@ -71,6 +74,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             if (gone.Count == 0) continue;
             string name = graph.FreshName(tensor.Name + "_slim");
             graph.AddInitializer(tensor.Scope, Sliced(tensor, name, kept, values));
+            Copies.Add(new(name, tensor.Name, [.. same.Select(v => v.View.Reader!.Value.Node.Proto.Output[0])], gone));
             foreach (var (view, _) in same)
             {
                 var (reader, operand) = view.Reader!.Value;

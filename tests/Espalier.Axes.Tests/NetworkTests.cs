@@ -51,6 +51,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
         var result = SlimOracle.Measure(analysis, SlimOracle.Pick(analysis, 0.5, 1, exact.Contains), 1, Sizes(name));
         Row(name, exact, result);
         Assert.True(result.IsExact, SlimOracle.Describe(result));
+        Figures.Check(analysis, result.Selection, result.Slim, Sizes(name));
 
         // With every weight the same number, any selection looks right: such a model is tried with random weights too.
         if (RandomWeights.In(dense, 1) is { } random)

@@ -96,9 +96,9 @@ public class LowRankTests
     /// <summary>The dense model with the products in place, masked where units went, computes what the slim model computes.</summary>
     private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
-        using var masked = MaskedModel.Of(analysis.Model, Removal.Of(slim.Report), slim.Model);
+        using var masked = MaskedModel.Of(analysis.Model, Removal.Of(slim.Report, analysis.File), slim.Model);
         // The factors are as far from the weights as the report says.
-        var distances = MaskedModel.Distances(analysis.Model, Removal.Of(slim.Report), slim.Model);
+        var distances = MaskedModel.Distances(analysis.Model, Removal.Of(slim.Report, analysis.File), slim.Model);
         Assert.All(slim.Report.Factored, f => Assert.Equal(f.Distance!.Value, distances[f.Weight], 1e-5));
         var found = OracleComparer.Compare(masked, slim.Model, inputs: samples);
         Assert.True(found.IsExact, $"{found.Error}");

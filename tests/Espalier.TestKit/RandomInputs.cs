@@ -13,15 +13,13 @@ public static class RandomInputs
     /// <summary>One tensor per graph input that is no initializer; a map has the keys 0 to 4.</summary>
     /// <param name="model">The model.</param>
     /// <param name="seed">Seed.</param>
-    /// <param name="sizes">Sizes of dynamic dimensions by name.</param>
+    /// <param name="sizes">Sizes of dynamic dimensions by name, or as <c>input:axis</c>.</param>
     public static Dictionary<string, OrtValue> For(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? sizes = null)
     {
-        var graph = model.Proto.Graph;
-        var weights = graph.Initializer.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
         var random = new Random(seed);
-        var known = new Dictionary<string, long>(sizes ?? new Dictionary<string, long>(), StringComparer.Ordinal);
+        var known = Sizes(model, sizes);
         var inputs = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
-        foreach (var input in graph.Input.Where(i => !weights.Contains(i.Name)))
+        foreach (var input in Inputs(model))
         {
             if (input.Type.MapType is not null)
             {
@@ -30,23 +28,36 @@ public static class RandomInputs
                 continue;
             }
             var type = input.Type.TensorType;
-            var dims = new long[type.Shape?.Dim.Count ?? 0];
-            for (int axis = 0; axis < dims.Length; axis++)
-            {
-                var dim = type.Shape!.Dim[axis];
-                if (dim.HasDimValue && dim.DimValue > 0) dims[axis] = dim.DimValue;
-                else if (dim.HasDimParam && known.TryGetValue(dim.DimParam, out var size)) dims[axis] = size;
-                else if (known.TryGetValue($"{input.Name}:{axis}", out size)) dims[axis] = size;
-                else
-                {
-                    dims[axis] = SizeOf(type, axis);
-                    if (dim.HasDimParam) known[dim.DimParam] = dims[axis];
-                }
-            }
+            long[] dims = [.. (type.Shape?.Dim ?? []).Select((dim, axis) => dim.HasDimValue && dim.DimValue > 0 ? dim.DimValue : known[Key(input, axis)])];
             inputs[input.Name] = Value(random, input.Name, (DataType)type.ElemType, dims, Bound(model, input.Name));
         }
         return inputs;
     }
+
+    /// <summary>Sizes of all dynamic dimensions of the inputs, by name, or as <c>input:axis</c> for one without a name.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="sizes">Those that are given.</param>
+    public static Dictionary<string, long> Sizes(OnnxModel model, IReadOnlyDictionary<string, long>? sizes = null)
+    {
+        var known = new Dictionary<string, long>(sizes ?? new Dictionary<string, long>(), StringComparer.Ordinal);
+        foreach (var input in Inputs(model))
+        {
+            var type = input.Type.TensorType;
+            for (int axis = 0; axis < type.Shape?.Dim.Count; axis++)
+                if (type.Shape.Dim[axis] is not { HasDimValue: true, DimValue: > 0 })
+                    known.TryAdd(Key(input, axis), known.TryGetValue($"{input.Name}:{axis}", out long own) ? own : SizeOf(type, axis));
+        }
+        return known;
+    }
+
+    private static IEnumerable<ValueInfoProto> Inputs(OnnxModel model)
+    {
+        var weights = model.Proto.Graph.Initializer.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
+        return model.Proto.Graph.Input.Where(i => !weights.Contains(i.Name));
+    }
+
+    private static string Key(ValueInfoProto input, int axis)
+        => input.Type.TensorType.Shape.Dim[axis] is { HasDimParam: true, DimParam: { Length: > 0 } name } ? name : $"{input.Name}:{axis}";
 
     /// <summary>Integers stay below the rows of the table that they index; 2 (a mask) where they index none.</summary>
     private static long Bound(OnnxModel model, string input)

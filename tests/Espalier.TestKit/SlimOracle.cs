@@ -69,6 +69,7 @@ public static class SlimOracle
         var result = Measure(analysis, selection, seed, sizes);
         Assert.True(result.IsExact, Describe(result));
         Assert.True(result.IsTwin, $"slim and gated twin differ by {result.Twin}\n{Describe(result)}");
+        Figures.Check(analysis, selection, result.Slim, sizes);
         return result;
     }
 

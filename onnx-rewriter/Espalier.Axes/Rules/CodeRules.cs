@@ -5,7 +5,10 @@ namespace Espalier.Axes;
 /// <param name="NeedsShape">It does nothing without the terms of its first operand.</param>
 /// <param name="Text">What it says, in one line.</param>
 /// <param name="Described">Number of leading operands whose axes it speaks of.</param>
-internal sealed record CodeRule(Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1)
+/// <param name="IsInteger">Which operands are integers that stand for numbers; null for none.</param>
+/// <param name="Multiplies">Whether it costs multiply-accumulates.</param>
+internal sealed record CodeRule(
+    Action<NodeContext> Apply, bool NeedsShape, string Text, int Described = 1, Func<int, bool>? IsInteger = null, bool Multiplies = false)
 {
     /// <summary>How the ranks of operands and results hang together.</summary>
     public RankRule Ranks { get; init; }
@@ -16,12 +19,14 @@ internal static class CodeRules
 {
     private const int All = int.MaxValue;
 
+    private static readonly Func<int, bool> First = k => k == 0, Second = k => k == 1;
+
     private static readonly Dictionary<(string Domain, string Operator), CodeRule> Rules = new()
     {
         [("", "Constant")] = new(SourceRules.Constant, false, "a tensor of the file: every axis is free"),
         [("", "ConstantOfShape")] = new(SourceRules.ConstantOfShape, false, "the axes whose sizes the operand gives; zero everywhere where the value is 0"),
         [("", "Range")] = new(SourceRules.Range, false, "one axis, frozen, because its positions are counted"),
-        [("", "Einsum")] = new(SourceRules.Einsum, true, "every label is an axis; labels that the result lacks are summed", All),
+        [("", "Einsum")] = new(SourceRules.Einsum, true, "every label is an axis; labels that the result lacks are summed", All, Multiplies: true),
         [("", "Resize")] = new(SourceRules.Resize, true, "axes that keep their size pass; the others are frozen"),
         [("", "Upsample")] = new(SourceRules.Resize, true, "axes that keep their size pass; the others are frozen"),
         [("", "Transpose")] = new(ShapeRules.Transpose, true, "the axes in another order"),
@@ -82,15 +87,15 @@ internal static class CodeRules
         [("com.microsoft", "BiasSoftmax")] = new(ReduceRules.Softmax, true, "the shape passes; the axes from `axis` on are inexact"),
         [("", "CumSum")] = new(ReduceRules.CumSum, true, "the shape passes; one axis is frozen"),
         [("", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "the shape passes; scales lie along one axis, or along its whole blocks", 3),
-        [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
+        [("", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3, IsInteger: First),
         [("com.microsoft", "QuantizeLinear")] = new(QuantizedRules.QuantizeLinear, true, "as QuantizeLinear", 3),
-        [("com.microsoft", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3),
-        [("com.microsoft", "QLinearConcat")] = new(QuantizedRules.QLinearConcat, false, "one axis is a sum, the others agree", All),
-        [("com.microsoft", "QLinearSoftmax")] = new(QuantizedRules.QLinearSoftmax, true, "the shape passes; the normalised axes are inexact", 5),
-        [("com.microsoft", "QLinearReduceMean")] = new(QuantizedRules.QLinearReduceMean, true, "the reduced axes are inexact, the others pass", 5),
-        [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All),
-        [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All),
-        [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All),
+        [("com.microsoft", "DequantizeLinear")] = new(QuantizedRules.DequantizeLinear, true, "as QuantizeLinear", 3, IsInteger: First),
+        [("com.microsoft", "QLinearConcat")] = new(QuantizedRules.QLinearConcat, false, "one axis is a sum, the others agree", All, IsInteger: k => k >= 2 && k % 3 == 2),
+        [("com.microsoft", "QLinearSoftmax")] = new(QuantizedRules.QLinearSoftmax, true, "the shape passes; the normalised axes are inexact", 5, IsInteger: First),
+        [("com.microsoft", "QLinearReduceMean")] = new(QuantizedRules.QLinearReduceMean, true, "the reduced axes are inexact, the others pass", 5, IsInteger: First),
+        [("com.microsoft", "MatMulNBits")] = new(BlockQuantizedRules.MatMulNBits, true, "... (b block), n b bytes, (n b), (n b)? -> ... n", All, IsInteger: Second, Multiplies: true),
+        [("com.microsoft", "MatMulBnb4")] = new(BlockQuantizedRules.MatMulBnb4, true, "... (b block), (n b bytes), (n b) -> ... n", All, IsInteger: Second, Multiplies: true),
+        [("com.microsoft", "GatherBlockQuantized")] = new(BlockQuantizedRules.GatherBlockQuantized, true, "the gathered axis is frozen, the quantised axis is whole blocks, the others pass", All, IsInteger: First),
         [(OperatorTable.MachineLearningDomain, "Scaler")]
             = new(MachineLearningRules.Scaler, true, "the shape passes; features with an offset and a scale each are frozen"),
         [(OperatorTable.MachineLearningDomain, "Imputer")]

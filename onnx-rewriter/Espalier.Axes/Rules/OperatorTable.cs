@@ -21,7 +21,8 @@ namespace Espalier.Axes;
 /// <c>contract:l,r[,bias]</c> a product of two operands; <c>fused</c> more follows in the operator, so that no bias can be added to its result;
 /// <c>sum:v=operands</c> v is summed and one of the operands, where there are any, must be zero at
 /// removed units; <c>scale:attr=v</c> where the attribute is absent it is 1/√|v|, written down when v is pruned;
-/// <c>macs:v,…</c> multiply-accumulates; <c>geometry:conv|deform|deconv|pool|unpool|global|open</c> sizes of the result's window axes;
+/// <c>macs:v,…</c> multiply-accumulates, with <c>@attr</c> times an attribute (1 where it is absent), as <c>macs[operand]:v,…</c> only where the operand is there;
+/// <c>length:v=p+q</c> for costs, v is as long as p and q together; <c>geometry:conv|deform|deconv|pool|unpool|global|open</c> sizes of the result's window axes;
 /// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>); <c>packed:operand,scale=attr:default</c> an operand with several elements to a byte, of the width that the attribute says;
 /// <c>role:kind=v</c> what v is; <c>grouped:v*r</c> KV groups and the query heads of each; <c>variadic</c> the last operand repeats.
 /// </remarks>

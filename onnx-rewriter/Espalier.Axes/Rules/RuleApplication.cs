@@ -79,6 +79,12 @@ internal sealed class RuleApplication
         foreach (int k in waiting) Bind(k, _rule.PatternOf(k)!, _context.Inputs[k]!.Terms!);
         if (_rule.Geometry.Length > 0) _passing = Windows.Infer(_context, _rule.Geometry, _packs, "y");
 
+        foreach (var (variable, parts) in _rule.Lengths)
+        {
+            // A past that is not there has no length.
+            long? length = parts.Aggregate((long?)0, (sum, p) => sum + (_variables.TryGetValue(p, out var part) ? part.Nominal : 0));
+            _variables[variable] = _context.Constant(null, "its size is known only at run time", length);
+        }
         for (int k = 0; k < _context.Record.Outputs.Length; k++)
         {
             if (k < _rule.Results.Length && !_rule.Results[k].Opaque)
@@ -299,6 +305,7 @@ internal sealed class RuleApplication
         if (name == "...") return _packs.GetValueOrDefault("") ?? [];
         if (_packs.TryGetValue(name, out var pack)) return pack;
         if (_variables.TryGetValue(name, out var term)) return [term];
+        if (name[0] == '@') return [_context.Fresh(_context.Int(name[1..], 1))];
         return long.TryParse(name, CultureInfo.InvariantCulture, out long number) ? [_context.Fresh(number)] : [];
     }
 
@@ -332,7 +339,8 @@ internal sealed class RuleApplication
         // Of an optional operand that is absent, such as a bias, nothing is demanded.
         foreach (var (name, summed) in _rule.Sums.Where(s => s.Operands.Any(o => _context.Input(o) is not null)))
             foreach (var term in Terms(name)) record.Sums.Add((term, summed));
-        foreach (var product in _rule.Macs) record.Macs.Add([.. product.SelectMany(Terms)]);
+        foreach (var (variables, operand) in _rule.Macs)
+            if (operand < 0 || _context.Input(operand) is not null) record.Macs.Add([.. variables.SelectMany(Terms)]);
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
         record.Quantized.AddRange(_rule.Quantized);

@@ -52,6 +52,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, request.Project);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
+            FileName = Path.GetFileName(files.Model),
             Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
             Method = (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group),
         };

@@ -53,7 +53,7 @@ internal static class SlimCommand
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
             var analysis = AxisAnalysis.Of(dense, axes);
             var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with { AllowInterface = axes.AllowInterface, HoistInitializers = result.GetValue(hoist) };
-            var slim = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken) { Fill = CommonOptions.ToFill(result.GetValue(fill)) }.Run();
+            var slim = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken) { FileName = Path.GetFileName(target), Fill = CommonOptions.ToFill(result.GetValue(fill)) }.Run();
             progress.Step("writing");
             files.Save(slim, dense);
             progress.Dispose();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.Oracle;
@@ -39,7 +40,7 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
         var inexact = pruned.Where(g => exactness.GetValueOrDefault(g) == Exactness.Inexact).ToList();
         bool compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
         if (inexact.Count == 0 && !compensated)
-            return new(slim, Removal.Of(report), Select(analysis, report, exactOnly: false)) { IsSlim = true };
+            return new(slim, Removal.Of(report, analysis.File), Select(analysis, report, exactOnly: false)) { IsSlim = true };
         var selection = Select(analysis, report, exactOnly: true);
         var plain = Surgery.Apply(analysis, selection, StoredFactors.Of(analysis, report, slim));
         return new(plain.Model, RemovalOf(plain), selection)

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Espalier.Axes;
 using Espalier.Onnx;
+using Espalier.Pruning;
 
 namespace Espalier.Cli.Services;
 
@@ -49,14 +50,10 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
             g.Id, g.Name, Camel(g.Kind), g.Size, Camel(g.Exactness), g.Reason, g.MinKeep,
             (long)parameters[g.Id],
             [.. g.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis}")).Distinct()])).ToList();
-        var cost = new ModelCost(
-            (long)analysis.Cost.Evaluate(CostUnit.Parameters),
-            (long)analysis.Cost.Evaluate(CostUnit.Macs),
-            analysis.Model.Path is { } path ? new FileInfo(path).Length : 0);
         return new Inspection(
             System.IO.Path.GetFileName(analysis.Model.Path ?? ""),
             analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 0,
-            analysis.Nodes.Count, cost, In(CostUnit.Parameters, exact), In(CostUnit.Parameters, prunable), In(CostUnit.Macs, exact), In(CostUnit.Macs, prunable),
+            analysis.Nodes.Count, FileCost.Before(analysis), In(CostUnit.Parameters, exact), In(CostUnit.Parameters, prunable), In(CostUnit.Macs, exact), In(CostUnit.Macs, prunable),
             [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
             [.. all.Where(g => prunable.Contains(g.Id))],
             [.. analysis.Blocks.Select(b => Measure(analysis, b))],

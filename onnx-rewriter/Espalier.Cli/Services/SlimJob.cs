@@ -26,6 +26,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
+    /// <summary>Name of the file to be written; its length is in the report.</summary>
+    public required string FileName { get; init; }
+
     /// <summary>Calls the policy's own scoring methods; null where there is no policy to call.</summary>
     public ScoreMethod? Method { get; init; }
 
@@ -56,7 +59,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
             slim = slim with { Model = hoisted };
         }
-        return slim with { Report = slim.Report with { Notes = [.. slim.Report.Notes, .. notes] } };
+        var report = slim.Report with { After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) }, Notes = [.. slim.Report.Notes, .. notes] };
+        WrittenBudget.Require(Plan, report);
+        return slim with { Report = report };
     }
 
     /// <summary>What statistics and choices use.</summary>
@@ -93,7 +98,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         {
             progress.Step("checking equivalence");
             using var equivalence = Equivalence.Of(analysis, slim.Report, slim.Model);
-            if (equivalence.Removal.IsEmpty && !Removal.Of(slim.Report).IsEmpty)
+            if (equivalence.Removal.IsEmpty && !Removal.Of(slim.Report, analysis.File).IsEmpty)
                 throw new EspalierException($"Guard(Equivalence = true) proves nothing: all that was removed is inexact ({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
             var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);
             var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);

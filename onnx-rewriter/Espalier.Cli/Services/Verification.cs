@@ -26,7 +26,7 @@ internal sealed class Verification(
     {
         var lines = new List<string>();
         progress.Step("masking");
-        var whole = Removal.Of(report);
+        var whole = Removal.Of(report, analysis.File);
         using var equivalence = Equivalence.Of(analysis, report, slim);
         if (whole.Factored.Count > 0)
             lines.Add($"{whole.Factored.Count} weights became products of two: on the other side are these products.");

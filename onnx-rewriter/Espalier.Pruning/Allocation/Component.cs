@@ -33,7 +33,8 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost, b
     /// <summary>Whether a group's size changes what the component costs.</summary>
     public bool Has(int group) => Cost.Monomials.Any(m => m.Groups.Contains(group));
 
-    private static bool Matches(string pattern, NodeInfo node) => Glob.Matches(pattern, Name(node)) || Glob.Matches(pattern, Name(node).TrimStart('/'));
+    /// <summary>Whether a pattern names a node.</summary>
+    internal static bool Matches(string pattern, NodeInfo node) => Glob.Matches(pattern, Name(node)) || Glob.Matches(pattern, Name(node).TrimStart('/'));
 
     private static string Name(NodeInfo node) => node.Proto.Name.Length > 0 ? node.Proto.Name : node.Proto.Output.FirstOrDefault() ?? "";
 
