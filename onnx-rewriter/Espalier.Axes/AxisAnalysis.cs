@@ -80,8 +80,8 @@ public sealed class AxisAnalysis
     /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
     public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
 
-    /// <summary>Multiply-accumulates of one run at the sizes that stand for dynamic dimensions: of all nodes, each in one branch of an If as in the other, in a body as often as a constant says.</summary>
-    public double Macs => _inference?.State.Records.Sum(r => r.Macs.Sum(p => p.Aggregate(1.0, (product, term) => product * (term.Nominal ?? 1)))) ?? 0;
+    /// <summary>Multiply-accumulates of one run at the sizes that stand for dynamic dimensions: of all nodes, each in one branch of an If as in the other, in a body as often as a constant says. Without what is computed over axes of unknown size (<see cref="CostModel.UnknownMacs"/>).</summary>
+    public double Macs => _inference?.State.Records.Sum(r => r.Macs.Sum(p => p.Aggregate((double?)1, (product, term) => product * term.Nominal) ?? 0)) ?? 0;
 
     private CostBuilder Pricing() => new(Groups.ToDictionary(g => g.Factor), Groups, Blocks, GraphOutputs, FrozenMarks);
 

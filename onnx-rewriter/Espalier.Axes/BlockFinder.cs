@@ -103,12 +103,15 @@ internal sealed class BlockFinder
         => residual.Region.Concat(residual.Branches.SelectMany(b => b.Nodes)).Concat(residual.Tree.Leaves.Select(l => l.Sum.Info.Ordinal));
 
     /// <summary>What a tensor was before constants were added to it or multiplied with it.</summary>
-    private TensorState Origin(TensorState tensor)
+    private TensorState Origin(TensorState tensor) => Chain(tensor)[^1];
+
+    private List<TensorState> Chain(TensorState tensor)
     {
+        var chain = new List<TensorState> { tensor };
         while (tensor.Producer >= 0 && _state.Records[tensor.Producer] is var record
             && record.Info.Proto is { OpType: "Identity" or "Cast" or "Dropout" or "Add" or "Sub" or "Mul" or "Div", Domain: "" or "ai.onnx" }
-            && record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant).Take(2).ToList() is [var only]) tensor = only;
-        return tensor;
+            && record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant).Take(2).ToList() is [var only]) chain.Add(tensor = only);
+        return chain;
     }
 
     /// <summary>The stream of a sum, and its branches; null where no summand was computed from another.</summary>
@@ -120,7 +123,7 @@ internal sealed class BlockFinder
         {
             if (!SumTree.HaveOneShape(stream, root)) continue;
             var others = tree.Leaves.Where(l => l.Tensor != stream).ToList();
-            if (Region(Origin(stream), others.Select(l => l.Tensor)) is not { Count: > 0 } region) continue;
+            if (Region(Chain(stream), others.Select(l => l.Tensor)) is not { Count: > 0 } region) continue;
             var made = others.Where(l => region.Contains(l.Tensor.Producer)).ToList();
             if (!region.Any(Weighs)) continue;
             Streams.Add(root);
@@ -135,17 +138,19 @@ internal sealed class BlockFinder
         => _state.Records[node].Contraction is { } c && (_state.Records[node].Inputs[c.Left]!.IsConstant || _state.Records[node].Inputs[c.Right]!.IsConstant);
 
     /// <summary>Nodes between a tensor and others, in graph order: those that the others need and that depend on it.</summary>
-    private SortedSet<int> Region(TensorState from, IEnumerable<TensorState> to)
+    /// <param name="from">The tensor, and what it was before.</param>
+    /// <param name="to">The others.</param>
+    private SortedSet<int> Region(List<TensorState> from, IEnumerable<TensorState> to)
     {
+        var inside = new HashSet<TensorState>(from);
         var visited = new SortedSet<int>();
         var open = new Stack<TensorState>(to);
         while (open.TryPop(out var tensor))
         {
-            if (tensor == from || tensor.Producer <= from.Producer || tensor.Scope != 0 || !visited.Add(tensor.Producer)) continue;
+            if (inside.Contains(tensor) || tensor.Producer <= from[^1].Producer || tensor.Scope != 0 || !visited.Add(tensor.Producer)) continue;
             if (--_visits < 0) return [];
             foreach (var input in _state.Records[tensor.Producer].Inputs) if (input is not null) open.Push(input);
         }
-        var inside = new HashSet<TensorState> { from };
         var region = new SortedSet<int>();
         foreach (int k in visited)
         {

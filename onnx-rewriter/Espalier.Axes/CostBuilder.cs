@@ -140,6 +140,8 @@ internal sealed class CostBuilder(
 
     private List<(double, int[])> Expand(Term term)
     {
+        // An axis whose parts have no size of their own, not even nominally, may have one as a whole.
+        if (term is FactorTerm { Factor.Root: { Size: null, Nominal: { } whole, Definition: { } parted } } && parted.Nominal is null) return [(whole, [])];
         var head = term.Head;
         if (head is FactorTerm leaf)
             return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen ? [(1, [group.Id])] : [(leaf.Nominal ?? 1, [])];

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Espalier.Onnx;
 
 namespace Espalier.Axes;
@@ -42,7 +43,7 @@ internal sealed class TensorState(string name, int scope)
     /// <summary>The reader and its operand, for a view.</summary>
     public (NodeInfo Node, int Operand)? Reader { get; init; }
     /// <summary>The views of this tensor.</summary>
-    public List<TensorState> Views { get; } = [];
+    public List<TensorState> Views => field ??= [];
     /// <summary>Factors for whose removed units the tensor is zero in the masked dense model.</summary>
     public ZeroSet Zero { get; set; } = new();
     /// <summary>What "zero" means for a quantised tensor: equal to this zero point; null for plain zero.</summary>
@@ -100,17 +101,17 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs, long opse
     /// <summary>Operands that <see cref="Zero"/> speaks of; null for all.</summary>
     public int[]? ZeroOperands { get; set; }
     /// <summary>Results of which another zero rule holds than of the rest.</summary>
-    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } = new Dictionary<int, (ZeroRule, int[]?)>();
+    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } = ImmutableDictionary<int, (ZeroRule, int[]?)>.Empty;
     /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
     public int[] Poles { get; set; } = [];
     /// <summary>The rule that was applied: a line of the operator table, or the name of a rule in code; null for none.</summary>
     public string? Rule { get; set; }
     /// <summary>Axes that are summed over: the terms, and the operands (by index) of which one must be zero at removed units.</summary>
-    public List<(Term Term, int[] Operands)> Sums { get; } = [];
+    public List<(Term Term, int[] Operands)> Sums => field ??= [];
     /// <summary>The product that the node computes, if it is one.</summary>
     public Contraction? Contraction { get; set; }
     /// <summary>Multiply-accumulates: a sum of products of terms.</summary>
-    public List<Term[]> Macs { get; } = [];
+    public List<Term[]> Macs => field ??= [];
     /// <summary>Why its multiply-accumulates are not known; null where <see cref="Macs"/> has them, or it has none.</summary>
     public string? Unpriced { get; set; }
     public bool IsConvolution { get; set; }
@@ -119,19 +120,19 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs, long opse
     /// <summary>KV groups times the query heads of each, in an operator that computes a whole attention.</summary>
     public Term? Grouped { get; set; }
     /// <summary>Operands whose elements are sizes, re-derived after pruning.</summary>
-    public HashSet<int> SizeOperands { get; } = [];
+    public HashSet<int> SizeOperands => field ??= [];
     /// <summary>What goes into the graphs of the node and comes out of them; null where they are not followed.</summary>
     public BodyLinks? Body { get; set; }
     /// <summary>Axes whose elements are zero whatever the inputs are: constant padding.</summary>
-    public List<Term> ZeroTerms { get; } = [];
+    public List<Term> ZeroTerms => field ??= [];
     /// <summary>What constant padding fills in; NaN where that is not known, null for operators that fill nothing in.</summary>
     public double? Fill { get; set; }
     /// <summary>Whether what the operator fills in is zero against the given zero point.</summary>
     public bool FillKeeps(ZeroPoint? point) => Fill is not { } fill || fill == (point is null ? 0 : point.Value);
     /// <summary>Operands and results that are integers with a scale and a zero point.</summary>
-    public List<QuantizedOperand> Quantized { get; } = [];
+    public List<QuantizedOperand> Quantized => field ??= [];
     /// <summary>Weights with several elements to a byte.</summary>
-    public List<PackedOperand> Packed { get; } = [];
+    public List<PackedOperand> Packed => field ??= [];
 }
 
 /// <summary>How the graphs of a node hang together with its operands and results.</summary>

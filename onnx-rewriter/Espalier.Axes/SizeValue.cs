@@ -6,6 +6,8 @@ internal abstract record SizeValue
     /// <summary>Longest expression: what takes more operations is not known. So an evaluation takes bounded time, and no deep recursion.</summary>
     public const int MaxSteps = 256;
 
+    private const int MostRecomputed = 8;
+
     /// <summary>A number that stands in the file.</summary>
     public sealed record Literal(long Value) : SizeValue;
 
@@ -121,6 +123,8 @@ internal abstract record SizeValue
     {
         get
         {
+            // What is short is computed as fast as it is remembered, and graphs of sizes have many of them.
+            if (Steps <= MostRecomputed) return Evaluate(f => f.Size) is { IsKnown: true } now ? now : null;
             // Known sizes never change; a dynamic factor may be refined or become another's.
             if (_dense is { } known && known.IsCurrent) return known;
             return _dense = Evaluate(f => f.Size) is { IsKnown: true } value ? value : null;

@@ -68,10 +68,22 @@ internal sealed class Unifier
             return true; // A dynamic dimension may be 1 here; it stays what it is elsewhere.
         }
         if (!Deepen(factor, term)) return false;
-        factor.Nominal = term.Nominal ?? factor.Nominal;
+        Settle(factor, term);
         factor.Definition = term;
         if (factor.IsProduced) MarkProduced(term);
         return true;
+    }
+
+    /// <summary>A dynamic axis and its parts have one nominal size: of a product, one part that has none has what the others leave.</summary>
+    private static void Settle(Factor factor, Term term)
+    {
+        if (term.Nominal is null && factor.Nominal is { } all && term.Head is ProductTerm product)
+        {
+            var open = product.Parts.Where(p => p.Nominal is null).ToList();
+            if (open is [{ Head: FactorTerm { Factor: var part } }] && Term.Product(product.Parts.Where(p => p != open[0])).Nominal is > 0 and var known)
+                part.Nominal = Math.Max(1, all / known);
+        }
+        factor.Nominal = term.Nominal ?? factor.Nominal;
     }
 
     /// <summary>

@@ -8,17 +8,25 @@ namespace Espalier.Axes;
 /// </summary>
 internal sealed class ZeroSet : IEnumerable<Factor>
 {
-    private readonly HashSet<Term> _axes = new(ReferenceEqualityComparer.Instance);
-    private readonly HashSet<Factor> _factors = [];
+    private static readonly HashSet<Term> NoAxes = new(ReferenceEqualityComparer.Instance);
+    private static readonly HashSet<Factor> NoFactors = [];
+
+    // Most tensors of a graph of sizes have neither.
+    private HashSet<Term> _axes = NoAxes;
+    private HashSet<Factor> _factors = NoFactors;
 
     /// <summary>Whether there is any.</summary>
     public bool IsEmpty => _axes.Count == 0 && _factors.Count == 0;
 
+    private HashSet<Term> Axes => _axes == NoAxes ? _axes = new(ReferenceEqualityComparer.Instance) : _axes;
+
+    private HashSet<Factor> Factors => _factors == NoFactors ? _factors = [] : _factors;
+
     /// <summary>Adds every factor of the term.</summary>
     public void Add(Term term)
     {
-        if (term.Head is FactorTerm leaf) _factors.Add(leaf.Factor);
-        else _axes.Add(term.Head);
+        if (term.Head is FactorTerm leaf) Factors.Add(leaf.Factor);
+        else Axes.Add(term.Head);
     }
 
     /// <summary>Whether the factor is in it.</summary>
@@ -32,8 +40,8 @@ internal sealed class ZeroSet : IEnumerable<Factor>
     {
         if (_axes.All(other._axes.Contains) && _factors.All(other.Contains)) return this;
         var both = new ZeroSet();
-        foreach (var axis in _axes.Where(other._axes.Contains)) both._axes.Add(axis);
-        foreach (var factor in this.Where(other.Contains)) both._factors.Add(factor);
+        foreach (var axis in _axes.Where(other._axes.Contains)) both.Axes.Add(axis);
+        foreach (var factor in this.Where(other.Contains)) both.Factors.Add(factor);
         return both;
     }
 

@@ -120,12 +120,25 @@ internal sealed class EditableGraph
     {
         Insert();
         var live = _model.Graph.Needed();
+        AddReadByUnused(live);
         _model.Graph.Node.Keep(n => n.Output.Any(live.Contains) || !n.Output.Any(o => _liveBefore.Contains(o) || _fresh.Contains(o)));
         _model.Graph.Initializer.Keep(t => live.Contains(t.Name) || !(_liveBefore.Contains(t.Name) || _fresh.Contains(t.Name)));
         var initializers = _model.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         // Old files list initializers as inputs too: such an input goes with its initializer.
         var dense = Analysis.Model.Proto.Graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         _model.Graph.Input.Keep(i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
+    }
+
+    /// <summary>What surgery made for nodes that were unused before, and stay, stays with them.</summary>
+    private void AddReadByUnused(HashSet<string> live)
+    {
+        var fresh = _model.Graph.Node.Where(n => n.Output.Any(_fresh.Contains)).SelectMany(n => n.Output.Select(o => (o, n))).ToDictionary(p => p.o, p => p.n, StringComparer.Ordinal);
+        var open = new Stack<string>(_model.Graph.Node.Where(n => !n.Output.Any(o => live.Contains(o) || _liveBefore.Contains(o) || _fresh.Contains(o))).SelectMany(n => n.Input));
+        while (open.TryPop(out string? name))
+        {
+            if (!_fresh.Contains(name) || !live.Add(name) || !fresh.TryGetValue(name, out var maker)) continue;
+            foreach (string input in maker.Input) open.Push(input);
+        }
     }
 
     public bool HasInterface(string name) => _model.Graph.Input.Concat(_model.Graph.Output).Any(v => v.Name == name);

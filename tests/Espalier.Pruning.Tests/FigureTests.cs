@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Calibration;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using Xunit.Abstractions;
 
 namespace Espalier.Pruning.Tests;
 
@@ -20,13 +19,19 @@ public class FigureTests(ITestOutputHelper output)
         _ => [],
     };
 
-    public static TheoryData<string> Networks => [.. Assets.Networks().Select(Assets.Path), .. Models.All(Console.Error.WriteLine)];
+    public static TheoryData<string, bool> Networks()
+    {
+        var networks = new TheoryData<string, bool>();
+        foreach (string name in Assets.Networks()) networks.Add(name, false);
+        foreach (string name in Models.Names(slow: false)) networks.Add(name, true);
+        return networks;
+    }
 
     [Theory]
     [MemberData(nameof(Networks))]
-    public void Half_of_every_unit_of_a_network(string path)
+    public void Half_of_every_unit_of_a_network(string name, bool isReal)
     {
-        using var dense = OnnxModel.Open(path);
+        using var dense = OnnxModel.Open(isReal ? Models.Path(name) : Assets.Path(name));
         Agrees(dense, analysis => Halved(analysis));
     }
 

@@ -49,7 +49,7 @@ public static class Figures
         var report = ReportBuilder.Build(new PruningPlan(), sized, selection, slim, WeightEdits.Nothing, []);
         var pair = Compare(sized.File, slim.Model, report, known);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. sized.Cost.UnknownMacs] };
-        Assert.True(pair.Agree, $"the report does not say what the files hold: parameters, MACs and bytes before and after: {pair}\n{Differing(sized, pair.Counted.Before)}{Oracle.Describe(analysis, selection)}");
+        Assert.True(pair.Agree, $"the report does not say what the files hold: parameters, MACs and bytes before and after: {pair}\n{Differing(sized, pair.Counted.Before)}{SlimOracle.Describe(analysis, selection)}");
         Polynomial(sized, pair.Said.Before);
     }
 

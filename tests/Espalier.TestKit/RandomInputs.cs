@@ -43,7 +43,7 @@ public static class RandomInputs
         foreach (var input in Inputs(model))
         {
             var type = input.Type.TensorType;
-            for (int axis = 0; axis < type.Shape?.Dim.Count; axis++)
+            for (int axis = 0; axis < type?.Shape?.Dim.Count; axis++)
                 if (type.Shape.Dim[axis] is not { HasDimValue: true, DimValue: > 0 })
                     known.TryAdd(Key(input, axis), known.TryGetValue($"{input.Name}:{axis}", out long own) ? own : SizeOf(type, axis));
         }

@@ -17,7 +17,7 @@ internal static class Windows
         }
         if (geometry == "open" || (geometry == "unpool" && context.Input(2) is not null))
         {
-            packs[result] = [.. x.Select(t => context.Constant(null, "positions of a window", t.Nominal))];
+            packs[result] = [.. x.Select(_ => context.Constant(null, "positions of a window"))];
             return passing;
         }
         var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();

@@ -22,6 +22,9 @@ public static class MacFormulas
         ["Attention"] = n => n.Node.Domain == "com.microsoft" ? Projected(n, 4) : Separate(n), ["QAttention"] = n => Projected(n, 8),
         ["PackedAttention"] = n => Projected(n, -1), ["DecoderMaskedSelfAttention"] = n => Projected(n, 4),
         ["MultiHeadAttention"] = n => MultiHead(n, 6), ["DecoderMaskedMultiHeadAttention"] = n => MultiHead(n, 5), ["GroupQueryAttention"] = Grouped, ["LinearAttention"] = Linear, ["MoE"] = n => Experts(n, 2, 4, 6, 8),
+        ["LinearRegressor"] = n => Rows(n) * Count(n, "coefficients"), ["LinearClassifier"] = n => Rows(n) * Count(n, "coefficients"),
+        ["SVMRegressor"] = n => Vectors(n, Int(n, "n_supports", 0), 1),
+        ["SVMClassifier"] = n => Vectors(n, Sum(n, "vectors_per_class"), Math.Max(Count(n, "classlabels_ints"), Count(n, "classlabels_strings")) - 1),
         ["QMoE"] = n => Experts(n, 2, 5, 8, (int)Int(n, "expert_weight_bits", 4)),
     };
 
@@ -38,6 +41,17 @@ public static class MacFormulas
     private static long[]? Optional(TracedNode n, int operand) => operand >= 0 && operand < n.Inputs.Count ? n.Inputs[operand] : null;
 
     private static double Size(long[]? shape) => shape?.Aggregate(1.0, (a, d) => a * d) ?? throw new InvalidOperationException("a result without a shape");
+
+    private static double Rows(TracedNode n) => In(n, 0).Length == 1 ? 1 : In(n, 0)[0];
+
+    private static int Count(TracedNode n, string list)
+        => n.Node.Attribute.FirstOrDefault(a => a.Name == list) is { } a ? a.Floats.Count + a.Ints.Count + a.Strings.Count : 0;
+
+    private static long Sum(TracedNode n, string list) => n.Node.Attribute.FirstOrDefault(a => a.Name == list)?.Ints.Sum() ?? 0;
+
+    /// <summary>Rows against support vectors and their weights; without vectors the coefficients are those of linear models.</summary>
+    private static double Vectors(TracedNode n, long vectors, long models)
+        => Rows(n) * (vectors == 0 ? Count(n, "coefficients") : (vectors * In(n, 0)[^1]) + (vectors * models));
 
     /// <summary>Every element of the result sums as many products as the contracted axis is long.</summary>
     private static double MatMul(TracedNode n)
