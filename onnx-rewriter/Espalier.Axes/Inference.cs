@@ -98,7 +98,7 @@ internal sealed class Inference
             if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
         foreach (var sparse in graph.SparseInitializer)
-            if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name);
+            if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name).Unknown = $"'{name}', a sparse initializer, whose axes are not followed: store it as a dense one";
         foreach (var node in graph.Node) Visit(node, scope);
         return scope;
     }

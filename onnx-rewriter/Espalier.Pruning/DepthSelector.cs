@@ -57,12 +57,15 @@ internal static class DepthSelector
             string kind = PlanResolver.CamelCase(rule.Axis);
             if (count < rule.AtMost) notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {kind} could be removed; the others are protected or already gone.");
             if (rule.AtMost is null && !Holds() && !plan.Prune.Any(r => r.Keep is null))
-                throw new EspalierException($"{PlanResolver.Describe(rule)}: without any of its {kind} the model still costs more than the budget allows. Raise the budget, or prune units too.");
+                throw new EspalierException($"{PlanResolver.Describe(rule)}: without any of its {kind} the model still costs more than the budget allows{Left()}. Raise the budget, or prune units too.");
         }
         return new([.. removed], measured is { } last && last.Removed == removed.Count && removed.Count > 0 ? last.Time : null);
 
         // What costs arithmetic alone is looked at first: a measurement takes half a second.
         bool Holds() => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost)) && (plan.Budget?.Latency is not { } latency || Time() <= latency);
+
+        // Of what arithmetic prices: what is left, and what was asked for.
+        string Left() => string.Concat(PlanResolver.Limits(plan.Budget).Select(l => FormattableString.Invariant($", {analysis.Cost.Evaluate(l.Unit, null, gone) / analysis.Cost.Evaluate(l.Unit):0.000} of its {PlanResolver.CamelCase(l.Unit)} where {l.Fraction:0.###} are asked for")));
 
         double Time()
         {

@@ -156,6 +156,7 @@ public static class Slimmer
             Sensitivity = probe is not null && AllocationEvidence.NeedsSensitivity(plan.Allocate!.Value) ? ZerothOrder.Measure(analysis, candidates.Select(c => c.Group), probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss) : null,
             BlockChange = AllocationEvidence.NeedsBlocks(plan.Allocate!.Value) && statistics is not null ? BlockSimilarity.Change(analysis, candidates.Select(c => c.Group), statistics, AllocationEvidence.NeedsAngles(plan.Allocate.Value)) : null,
             Components = components,
+            Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value) ? Magnitudes.Of(analysis, candidates.Select(c => c.Group)) : null,
         };
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);

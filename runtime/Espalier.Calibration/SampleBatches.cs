@@ -18,21 +18,15 @@ internal sealed class SampleBatches
     }
 
     /// <summary>
-    /// Axis 0 of every input is dynamic and has one name in all of them: then rows of it are independent samples. A single input of
+    /// Axis 0 of every input is its batch axis and has one name in all of them: then rows of it are independent samples. A single input of
     /// rank 1 is taken for a sequence.
     /// </summary>
     private static bool HasBatchAxis(OnnxModel model)
     {
-        string? name = null;
         var inputs = GraphFacts.Inputs(model);
-        foreach (var input in inputs)
-        {
-            if (input.Type?.TensorType?.Shape is not { Dim.Count: >= 2 } shape || shape.Dim[0].HasDimValue) return false;
-            string symbol = shape.Dim[0].HasDimParam ? shape.Dim[0].DimParam : "";
-            if (inputs.Count > 1 && (symbol.Length == 0 || (name is not null && name != symbol))) return false;
-            name = symbol;
-        }
-        return inputs.Count > 0;
+        if (inputs.Count == 0 || inputs.Any(i => i.Type?.TensorType?.Shape is not { Dim.Count: >= 2 }) || BatchAxes.Of(inputs).Values.Any(axis => axis != 0)) return false;
+        var names = inputs.Select(i => i.Type.TensorType.Shape.Dim[0].DimParam).Distinct(StringComparer.Ordinal).ToList();
+        return inputs.Count == 1 || (names.Count == 1 && names[0].Length > 0);
     }
 
     /// <summary>Batches, in the order in which they fill up.</summary>

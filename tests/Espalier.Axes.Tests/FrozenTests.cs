@@ -124,4 +124,21 @@ public sealed class FrozenTests
         g.Output(g.Conv(g.Relu(g.Conv(y, "c", 12, 12, 1, group: 4)), "d", 12, 5));
         RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).IsExact();
     }
+
+    [Fact]
+    public void A_sparse_initializer_is_named_where_its_axes_are_not_known()
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.MatMul(g.Linear(g.Input("x", "n", 6), "a", 6, 8), "w")), "b", 8, 4));
+        using var dense = g.Build();
+        var proto = dense.Proto.Clone();
+        proto.Graph.SparseInitializer.Add(new SparseTensorProto
+        {
+            Dims = { 8, 8 },
+            Values = new TensorProto { Name = "w", DataType = (int)TensorProto.Types.DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } },
+            Indices = new TensorProto { DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 2 }, Int64Data = { 3, 9 } },
+        });
+        using var model = dense.Derive(proto);
+        RuleCheck.On(model).Frozen("a.weight", 1, "'w', a sparse initializer, whose axes are not followed").Frozen("b.weight", 0, "'w', a sparse initializer");
+    }
 }

@@ -25,6 +25,14 @@ internal static partial class OperatorCases
         foreach (int opset in (int[])[7, 11]) cases.Of("Split", opset, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("split", new[] { 12, 12 })) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
         foreach (int opset in (int[])[10, 11, 13]) cases.Of("Slice", opset, g => g.EndRows(g.Slice(g.Rows(16), 1, 2, 14), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
         foreach (int opset in (int[])[7, 9]) cases.Of("Slice", opset, g => g.EndRows(g.Node("Slice", g.Rows(16), ("starts", new[] { 2 }), ("ends", new[] { 14 }), ("axes", new[] { 1 })), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        // Bounds that count from the end move with the four units behind them, which can go too.
+        foreach (int opset in (int[])[9, 13])
+            cases.Of("Slice", opset, g =>
+            {
+                string y = g.Rows(16);
+                g.Output(g.Linear(y, "c", 16, 3));
+                g.EndRows(opset < 10 ? g.Node("Slice", y, ("starts", new[] { -9 }), ("ends", new[] { -4 }), ("axes", new[] { 1 })) : g.Slice(y, 1, -9, -4), width: 5);
+            }, "from the end").Group("a.weight", 1, 7, ("c.weight", 0)).Group("a.weight", 1, 5, ("b.weight", 0), ("c.weight", 0)).Group("a.weight", 1, 4, ("c.weight", 0));
         foreach (int opset in (int[])[11, 13, 18, 19, 21, 23, 24, 25]) cases.Of("Pad", opset, g => g.EndRows(g.Add(g.Node("Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), g.Linear("x", "c", 6, Width)), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0), ("c.weight", 1));
         foreach (int opset in (int[])[7, 10]) cases.Of("Pad", opset, g => g.EndRows(g.Node("Pad", g.Rows(8), ("pads", new[] { 0, 1, 0, 3 })), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));
         cases.Of("Pad", 18, g => g.End(g.Node("Pad", [g.Image(), g.Longs(1, 1, 2, 2), "", g.Longs(2, 3)], ("mode", "edge"))), "of positions").PassesChannels();

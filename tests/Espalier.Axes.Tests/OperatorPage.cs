@@ -28,13 +28,16 @@ internal static class OperatorPage
             A rule is a line of the table, in the notation of `Espalier.Axes/Rules/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
             that fits operator set, attributes and ranks holds. Rules in code have a sentence instead.
 
+            Every rule is carried out in small graphs, and the slim model is compared with the masked one in ONNX Runtime. Where that has no kernel for the processor the rule *never ran*, or not in
+            the operator sets and forms that are named: of these it is only known that the dense and the slim model pass ONNX Runtime's own checks of shapes.
+
             """).AppendLine();
         foreach (var domain in operators.GroupBy(o => o.Domain))
         {
             text.Append("## ").AppendLine(domain.Key.Length == 0 ? "ai.onnx" : domain.Key).AppendLine();
             text.AppendLine("| operator | since | rule |").AppendLine("|---|---|---|");
             foreach (var (_, op, since) in domain)
-                text.Append(CultureInfo.InvariantCulture, $"| {op} | {string.Join(", ", since)} | {Rule(domain.Key, op)} |").AppendLine();
+                text.Append(CultureInfo.InvariantCulture, $"| {op} | {string.Join(", ", since)} | {Rule(domain.Key, op)}{NeverRan(domain.Key, op)} |").AppendLine();
             text.AppendLine();
         }
         return text.ToString().ReplaceLineEndings("\n").TrimEnd('\n') + "\n";
@@ -46,5 +49,13 @@ internal static class OperatorPage
         if (CodeRules.Find(domain, op) is { } code) return code.Text;
         var lines = OperatorTable.Find(domain, op).Select(r => $"`{r.Text[(r.Text.IndexOf('|') + 1)..].Trim().Replace("|", "\\|", StringComparison.Ordinal)}`").ToList();
         return lines.Count > 0 ? string.Join("<br>", lines) : "no rule: " + OperatorTable.BarrierOf(domain, op);
+    }
+
+    /// <summary>The cases that have no kernel, as operator set and form; without them where none has one.</summary>
+    private static string NeverRan(string domain, string op)
+    {
+        var cases = OperatorCases.All.Where(c => c.Operator == (domain.Length == 0 ? op : $"{domain}::{op}")).ToList();
+        var silent = cases.Where(c => c.HasNoKernel).Select(c => c.Name[(c.Operator.Length + 1)..]).Order(StringComparer.Ordinal).ToList();
+        return silent.Count == 0 ? "" : silent.Count == cases.Count ? "<br>*never ran*" : $"<br>*never ran*: {string.Join(", ", silent)}";
     }
 }

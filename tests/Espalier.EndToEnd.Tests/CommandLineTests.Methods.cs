@@ -45,7 +45,7 @@ public sealed partial class CommandLineTests
         var x = g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 8);
         g.Output(g.Linear(g.Relu(g.Linear(x, "c", 8, 64)), "d", 64, 5));
         g.Build().Save(At("small.onnx"));
-        File.WriteAllBytes(At("x.npy"), Npy(32, 8, new Random(1)));
+        File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 32, 8));
         string[] options = [.. preset is null ? [] : new[] { "--preset", preset }, .. data is null ? [] : new[] { "--calibrate", At("x.npy") }];
         var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--report", At("small.json"), .. options]);
         Assert.True(slim.Code == 0, slim.Error);
@@ -110,7 +110,7 @@ public sealed partial class CommandLineTests
         var g = new GraphBuilder();
         g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
         g.Build().Save(At("small.onnx"));
-        File.WriteAllBytes(At("x.npy"), Npy(32, 8, new Random(1)));
+        File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 32, 8));
         var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--preset", preset, "--calibrate", At("x.npy"), "--samples", "20", "--agreement", "0.01", "--report", At("small.json"), .. word is null ? Array.Empty<string>() : ["--inputs", word]]);
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));

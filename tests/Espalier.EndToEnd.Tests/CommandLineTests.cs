@@ -175,7 +175,7 @@ public sealed partial class CommandLineTests : IDisposable
     {
         var random = new Random(4);
         var data = At("data.npy");
-        File.WriteAllBytes(data, Npy(40, 8, random));
+        File.WriteAllBytes(data, Npy(random, 40, 8));
         string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--metric", word];
         var loose = Run([.. slim, "--agreement", "0.01"]);
         Assert.True(loose.Code == 0, loose.Error);
@@ -198,7 +198,7 @@ public sealed partial class CommandLineTests : IDisposable
     public void A_guard_by_the_loss_reads_labels()
     {
         var (data, labels) = (At("data.npy"), At("labels.txt"));
-        File.WriteAllBytes(data, Npy(40, 8, new Random(4)));
+        File.WriteAllBytes(data, Npy(new Random(4), 40, 8));
         File.WriteAllLines(labels, Enumerable.Range(0, 40).Select(i => (i % 2).ToString(System.Globalization.CultureInfo.InvariantCulture)));
         string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "output-divergence", "--divergence", "task-loss", "--compensate", "none", "--calibrate", data, "--metric", "task-loss", "--agreement", "0.001"];
         var done = Run([.. slim, "--labels", labels]);
@@ -216,20 +216,11 @@ public sealed partial class CommandLineTests : IDisposable
     public void A_guard_on_few_samples_says_that_they_are_the_statistics_own()
     {
         var data = At("data.npy");
-        File.WriteAllBytes(data, Npy(7, 8, new Random(4)));
+        File.WriteAllBytes(data, Npy(new Random(4), 7, 8));
         var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--agreement", "0.01");
         Assert.True(slim.Code == 0, slim.Error);
         Assert.Contains("by Top1 on 7 samples", slim.Text, StringComparison.Ordinal);
         Assert.Contains("of fewer than 8 none are held out", slim.Text, StringComparison.Ordinal);
-    }
-
-    /// <summary>Rows of normal numbers as NumPy writes them.</summary>
-    private static byte[] Npy(int rows, int columns, Random random)
-    {
-        var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}".PadRight(117) + "\n";
-        var values = new float[rows * columns];
-        for (var i = 0; i < values.Length; i++) values[i] = (float)((random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
-        return [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. System.Text.Encoding.ASCII.GetBytes(header), .. System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values)];
     }
 
     [Fact]

@@ -224,13 +224,16 @@ public class ExpertTests
         Assert.True(Planted.Error(dense, model) < Lossless);
     }
 
-    /// <summary>On a trained mixture merging is never worse than plain removal, in nats per character.</summary>
+    /// <summary>
+    /// The trained mixture with every second expert replaced by a copy of its neighbour, changed by a tenth: half of the experts go, every one into its
+    /// twin, and the text that is left is likelier, in nats per character, than where they are only removed.
+    /// </summary>
     [Theory]
-    [InlineData(Criterion.RouterUse)]
     [InlineData(Criterion.RouterSimilarity)]
-    public void On_the_trained_mixture_merging_is_not_worse_than_removal(Criterion score)
+    public void On_a_trained_mixture_with_twins_merging_is_better_than_removal(Criterion score)
     {
-        using var dense = OnnxModel.Open(Assets.Path("moe.onnx"));
+        using var trained = OnnxModel.Open(Assets.Path("moe.onnx"));
+        using var dense = Twins(trained, 0.1);
         var analysis = AxisAnalysis.Of(dense);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense, new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
         var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense, new DataOptions { Samples = 16, Vocabulary = Assets.Path("moe-alphabet.json") });
@@ -238,23 +241,51 @@ public class ExpertTests
         {
             var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
             var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null);
-            // No two experts of it are alike.
-            Assert.Equal(with == With.Merge ? 4 : 0, report.Notes.Count(n => n.StartsWith("4 of the 4 removed units", StringComparison.Ordinal)));
-            using var session = Sessions.Open(slim);
-            return test.Average(s =>
-            {
-                var ids = (long[])s["input_ids"].Values;
-                var logits = (float[])session.Run(s.Values)["logits"].Values;
-                int size = logits.Length / ids.Length;
-                return Enumerable.Range(0, ids.Length - 1).Average(t =>
-                {
-                    var row = logits.AsSpan(t * size, size).ToArray();
-                    double most = row.Max();
-                    return most + Math.Log(row.Sum(v => Math.Exp(v - most))) - row[ids[t + 1]];
-                });
-            });
+            // Of each pair one went, and nothing was left unmerged.
+            foreach (var group in report.Groups.Where(g => g.Kept < g.Size))
+                Assert.Equal(Enumerable.Range(0, group.Size / 2), group.RemovedUnits.Select(e => e / 2).Order());
+            Assert.DoesNotContain(report.Notes, n => n.Contains("not merged", StringComparison.Ordinal));
+            return Likelihood(slim, test);
         }
-        double merged = Nats(With.Merge), plain = Nats(With.None);
-        Assert.InRange(merged, 0.5, plain + 1e-6);
+        double merged = Nats(With.Merge), plain = Nats(With.None), whole = Likelihood(dense, test);
+        Assert.True(merged - whole < 0.5 * (plain - whole), $"dense {whole:f4}, merged {merged:f4}, removed {plain:f4}");
+    }
+
+    /// <summary>The model with experts 1, 3, 5 … of every mixture made copies of those before them, each weight off by a part of itself.</summary>
+    private static OnnxModel Twins(OnnxModel model, double change)
+    {
+        var analysis = AxisAnalysis.Of(model);
+        var random = new Random(4);
+        var proto = model.Proto.Clone();
+        foreach (var place in analysis.Groups.Where(g => g.Kind == GroupKind.Experts).SelectMany(g => g.Occurrences))
+        {
+            var tensor = proto.Graph.Initializer.Single(t => t.Name == place.Tensor);
+            float[] values = model.Content(tensor).ToFloats();
+            int experts = (int)tensor.Dims[place.Axis], inner = (int)tensor.Dims.Skip(place.Axis + 1).Aggregate(1L, (a, b) => a * b);
+            for (int i = 0; i < values.Length; i++)
+                if (i / inner % experts % 2 == 1) values[i] = (float)(values[i - inner] * (1 + (change * Data.Normals(random, 1).Single())));
+            tensor.ClearRawData();
+            tensor.FloatData.Clear();
+            tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values));
+        }
+        return model.Derive(proto);
+    }
+
+    /// <summary>Mean of −ln p of the next character.</summary>
+    private static double Likelihood(OnnxModel model, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> text)
+    {
+        using var session = Sessions.Open(model);
+        return text.Average(s =>
+        {
+            var ids = (long[])s["input_ids"].Values;
+            var logits = (float[])session.Run(s.Values)["logits"].Values;
+            int size = logits.Length / ids.Length;
+            return Enumerable.Range(0, ids.Length - 1).Average(t =>
+            {
+                var row = logits.AsSpan(t * size, size).ToArray();
+                double most = row.Max();
+                return most + Math.Log(row.Sum(v => Math.Exp(v - most))) - row[ids[t + 1]];
+            });
+        });
     }
 }

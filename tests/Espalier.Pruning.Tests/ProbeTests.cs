@@ -202,6 +202,28 @@ public sealed class ProbeTests
         Assert.True(Planted.Error(dense, Slim(dense, plan with { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.75 }] }, Planted.Inputs, out _, 2000).Model) > 1e-2);
     }
 
+    /// <summary>
+    /// Neurons 0 and 1 are equal and read with weights ±1, so that together they give nothing; neuron 2 is read with a tenth. What reads one of the two makes up for it by its weight of the other,
+    /// which is 0 then: both go without loss. By the weights as they were the second would cost more than neuron 2 does.
+    /// </summary>
+    [Fact]
+    public void Optimal_brain_scores_by_the_weights_that_are_left()
+    {
+        using var dense = Planted.Mlp(1, 8, (w, b) =>
+        {
+            for (int i = 0; i < Planted.Inputs; i++) w[(i * 8) + 1] = w[i * 8];
+            b[1] = b[0];
+        });
+        var tensor = dense.Proto.Graph.Initializer.Single(t => t.Name == "fc2.weight");
+        float[] read = dense.Content(tensor).ToFloats();
+        for (int o = 0; o < 3; o++) (read[o], read[3 + o], read[6 + o]) = (1, -1, 0.1f);
+        tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(read));
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares) with { Keep = 0.75 }] };
+        var slim = Slim(dense, plan, Planted.Inputs, out _, 2000);
+        Assert.Equal([0, 1], slim.Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+        Assert.True(Planted.Error(dense, slim.Model) < 1e-4);
+    }
+
     /// <summary>The score of a unit alone is half of the squared error that its removal costs after a refit, over the output's variance.</summary>
     [Fact]
     public void Optimal_brain_scores_equal_the_error_of_a_refit()

@@ -117,7 +117,7 @@ public sealed class DataTests : IDisposable
     [InlineData("order.npy", "Fortran order")]
     [InlineData("huge.npy", "too large")]
     [InlineData("claim.npy", "cut short")]
-    [InlineData("shape.npy", "samples of [2]; the input 'x' wants [batch,3]")]
+    [InlineData("shape.npy", "'x' came as [3,2], which does not fit; it is taken as [n,batch,3] or [n,3], n samples.")]
     [InlineData("broken.npz", "cannot be read")]
     [InlineData("name.npz", "has no array 'x'; it has y")]
     [InlineData("cut-ubyte", "cut short")]

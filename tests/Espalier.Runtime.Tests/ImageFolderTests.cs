@@ -141,6 +141,21 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Contains(reason, e.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A model that takes two images at once gets pairs, and every pair the labels of both; the fifth image has no partner.</summary>
+    [Fact]
+    public void A_fixed_batch_takes_several_images_as_one_sample()
+    {
+        for (byte k = 0; k < 5; k++) Write($"{k}.png", Png(1, 1, 0, [(byte)(k * 51)]));
+        using var model = Model(2, 1, 1, 1);
+        var samples = CalibrationData.Read(_folder, model);
+        Assert.Equal([2, 1, 1, 1], samples[0]["image"].Shape);
+        Assert.Equal([0, 0.2f, 0.4f, 0.6f], samples.SelectMany(s => (float[])s["image"].Values), new Within(1e-6f));
+        string labels = Path.Combine(Directory.CreateTempSubdirectory("espalier-labels-").FullName, "labels.txt");
+        File.WriteAllText(labels, "10\n11\n12\n13\n14\n");
+        Assert.Equal([[10, 11], [12, 13]], CalibrationLabels.Read(_folder, model, samples.Count, new DataOptions { Labels = labels })!);
+        Directory.Delete(Path.GetDirectoryName(labels)!, recursive: true);
+    }
+
     [Fact]
     public void Models_and_numbers_that_images_do_not_fit_are_refused()
     {
@@ -148,7 +163,7 @@ public sealed class ImageFolderTests : IDisposable
         string Refusal(OnnxModel model, DataOptions? options = null) => Assert.Throws<EspalierException>(() => CalibrationData.Read(_folder, model, options)).Message;
         Assert.Contains("has not the form", Refusal(Model("b", 8)), StringComparison.Ordinal);
         Assert.Contains("has not the form", Refusal(Model("b", 4, 8, 8)), StringComparison.Ordinal);
-        Assert.Contains("takes 4 at once", Refusal(Model(4, 3, 8, 8)), StringComparison.Ordinal);
+        Assert.Contains("has 1 image; the input 'image' takes 4 at once", Refusal(Model(4, 3, 8, 8)), StringComparison.Ordinal);
         Assert.Contains("The mean of images has 2 numbers; the input 'image' has 3 channels", Refusal(Model("b", 3, 8, 8), new DataOptions { Mean = [1, 2] }), StringComparison.Ordinal);
         Assert.Contains("numbers above 0", Refusal(Model("b", 3, 8, 8), new DataOptions { Deviation = [0] }), StringComparison.Ordinal);
         Assert.Contains("takes bytes", Refusal(Model(DataType.Uint8, 1, 3, 8, 8), new DataOptions { Mean = [0.5] }), StringComparison.Ordinal);

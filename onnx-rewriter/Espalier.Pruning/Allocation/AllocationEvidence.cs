@@ -24,6 +24,9 @@ public sealed record AllocationEvidence
     /// <summary>Parts of the model with bounds of their own.</summary>
     internal IReadOnlyList<Component> Components { get; init; } = [];
 
+    /// <summary>What stands in the way of a budget that no choice meets.</summary>
+    internal Obstacles? Obstacles { get; init; }
+
     /// <summary>Whether an allocation reads <see cref="Sensitivity"/>.</summary>
     public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
 

@@ -53,7 +53,7 @@ public static class Allocator
         var caps = Caps();
         for (int round = 1; ; round++)
         {
-            var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency);
+            var bounds = new Bounds(plan.Budget, cost, counts, removedSublayers, table, latency) { Obstacles = evidence.Obstacles };
             bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(Cut(wished));
             double Excess(IReadOnlyDictionary<int, int> wished) => bounds.Excess(Cut(wished));
             var choice = !bounds.Hold(Spread.Least(open)) ? Smallest(bounds) : Cut(allocation switch

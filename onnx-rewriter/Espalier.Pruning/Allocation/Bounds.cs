@@ -19,6 +19,9 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
     /// <summary>The part of the model that is bounded; null for the whole.</summary>
     public string? Component { get; init; }
 
+    /// <summary>Says what stands in the way in the whole model; null for a part of it.</summary>
+    public Obstacles? Obstacles { get; init; }
+
     /// <summary>Whether a choice meets all of them.</summary>
     public bool Hold(IReadOnlyDictionary<int, int> choice) => Excess(choice) <= Rounding;
 
@@ -39,19 +42,22 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
     /// <param name="time">Its time as measured; null where latency is not bounded.</param>
     public EspalierException OutOfReach(IReadOnlyDictionary<int, int> least, int open, double? time)
     {
-        string way = open == 0
-            ? "every rule has a Keep of its own, so nothing is left for the budget to decide; leave Keep out of a rule or raise the budget"
-            : "raise the budget, lower MinKeep or RoundTo, or let rules cover more groups";
+        string way = open > 0 ? "To reach it, raise the budget, lower MinKeep or RoundTo, or let rules cover more groups"
+            : decided.Count > 0 ? "To reach it, leave Keep out of a rule or raise the budget: every rule has a Keep of its own, so nothing is left for the budget to decide"
+            : "There is nothing that these rules may prune";
+        string Way(CostUnit unit, double fraction)
+            => Obstacles is null ? $"{way}." : $"{way}. {Obstacles.Describe(unit, cost, g => Size(least, g), fraction * cost.Evaluate(unit), removedSublayers)}";
         foreach (var (unit, fraction, dense) in _limits)
         {
             if (Cost(unit, least) > fraction * dense * Rounding)
                 return new EspalierException(FormattableString.Invariant(
-                    $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}{(Component is null ? "" : $" in component '{Component}'")}: the least they can reach is {Cost(unit, least) / dense:0.000}. To reach it, {way}."));
+                    $"No choice under these rules meets the budget of {fraction:0.###} of the dense model's {PlanResolver.CamelCase(unit)}{(Component is null ? "" : $" in component '{Component}'")}: the least they can reach is {Cost(unit, least) / dense:0.000}. {Way(unit, fraction)}"));
         }
         return new EspalierException(FormattableString.Invariant(
-            $"No choice under these rules meets the budget of {budget.Latency:0.###} of the dense model's time: by what was measured on this machine the least they can reach is {time:0.000}. To reach it, {way}; a busy machine measures too much."));
+            $"No choice under these rules meets the budget of {budget.Latency:0.######} of the dense model's time: by what was measured on this machine the least they can reach is {time:0.000}. A busy machine measures too much. {Way(CostUnit.Macs, budget.Latency!.Value)}"));
     }
 
-    private double Cost(CostUnit unit, IReadOnlyDictionary<int, int> choice)
-        => cost.Evaluate(unit, g => choice.TryGetValue(g, out int n) || decided.TryGetValue(g, out n) ? n : cost.GroupSizes[g], removedSublayers);
+    private double Cost(CostUnit unit, IReadOnlyDictionary<int, int> choice) => cost.Evaluate(unit, g => Size(choice, g), removedSublayers);
+
+    private double Size(IReadOnlyDictionary<int, int> choice, int group) => choice.TryGetValue(group, out int n) || decided.TryGetValue(group, out n) ? n : cost.GroupSizes[group];
 }

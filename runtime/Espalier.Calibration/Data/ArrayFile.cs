@@ -1,5 +1,16 @@
 namespace Espalier.Calibration;
 
+/// <summary>Elements of an array: runs of neighbours at a distance.</summary>
+/// <param name="Start">The first.</param>
+/// <param name="Run">Neighbours in a run.</param>
+/// <param name="Stride">From the start of a run to that of the next.</param>
+/// <param name="Count">Elements in all.</param>
+internal readonly record struct ArrayPart(long Start, long Run, long Stride, long Count)
+{
+    /// <summary>Place of an element of the part in the array.</summary>
+    public long At(long i) => Start + (i / Run * Stride) + (i % Run);
+}
+
 /// <summary>One array of a file, row-major.</summary>
 /// <param name="Path">Where it came from, for messages.</param>
 /// <param name="Shape">Size of every axis.</param>
@@ -16,15 +27,15 @@ public sealed record ArrayFile(string Path, long[] Shape, Array Values)
 
     /// <summary>Part of the array as a tensor of the wanted type.</summary>
     /// <exception cref="EspalierException">The type is not to be had, or a number does not fit it.</exception>
-    internal NamedTensor Slice(string name, long start, long count, long[] shape, string elementType)
+    internal NamedTensor Slice(string name, ArrayPart part, long[] shape, string elementType)
     {
-        if (start + count > Values.LongLength) throw new EspalierException($"'{Path}' has too few elements for '{name}'.");
+        if (part.Count > 0 && part.At(part.Count - 1) >= Values.LongLength) throw new EspalierException($"'{Path}' has too few elements for '{name}'.");
         Array values = elementType switch
         {
             "float32" => Convert(v => (float)v),
             "float64" => Convert(v => v),
             "float16" => Convert(v => (Half)v),
-            "int64" when Values is long[] longs => longs.AsSpan((int)start, (int)count).ToArray(),
+            "int64" when Values is long[] longs => Pick(i => longs[i]),
             "int64" => Convert(v => (long)Whole(v, long.MinValue, long.MaxValue)),
             "int32" => Convert(v => (int)Whole(v, int.MinValue, int.MaxValue)),
             "int16" => Convert(v => (short)Whole(v, short.MinValue, short.MaxValue)),
@@ -35,11 +46,13 @@ public sealed record ArrayFile(string Path, long[] Shape, Array Values)
         };
         return new NamedTensor(name, elementType, shape, values);
 
-        T[] Convert<T>(Func<double, T> to)
+        T[] Convert<T>(Func<double, T> to) => Pick(i => to(Number(i)));
+
+        T[] Pick<T>(Func<long, T> at)
         {
-            var converted = new T[count];
-            for (int i = 0; i < converted.Length; i++) converted[i] = to(Number(start + i));
-            return converted;
+            var picked = new T[part.Count];
+            for (int i = 0; i < picked.Length; i++) picked[i] = at(part.At(i));
+            return picked;
         }
 
         double Whole(double v, double least, double most) => v == Math.Floor(v) && v >= least && v <= most

@@ -34,7 +34,7 @@ public sealed record DataOptions
 /// </summary>
 public static class CalibrationData
 {
-    /// <summary>Reads samples, each with a batch axis of 1.</summary>
+    /// <summary>Reads samples, each as the model takes it; a dynamic batch axis is 1.</summary>
     /// <param name="path">File or folder.</param>
     /// <param name="model">The model that the samples are for: it says names, types and shapes.</param>
     /// <param name="options">How.</param>
@@ -51,17 +51,17 @@ public static class CalibrationData
             {
                 if (ImageFolder.Files(path) is { Count: > 0 } images && !Directory.EnumerateFiles(path, "*.npy").Any())
                     return ImageFolder.Read(path, images, Only(inputs, path), options);
-                return Arrays(path, inputs, Folder(path, inputs), options.Samples);
+                return SampleArrays.Cut(path, inputs, Folder(path, inputs), options.Samples);
             }
             if (options.Mean is not null || options.Deviation is not null) throw new EspalierException($"A mean and a deviation go with a folder of images; '{path}' is none.");
             if (!File.Exists(path)) throw new EspalierException($"There are no calibration data at '{path}' (looked for {Path.GetFullPath(path)}).");
             string name = Path.GetFileName(path);
             if (name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)) name = name[..^3];
             string extension = Path.GetExtension(name).ToLowerInvariant();
-            if (extension == ".npy") return Arrays(path, inputs, new Dictionary<string, ArrayFile> { [Only(inputs, path).Name] = Npy.Read(path) }, options.Samples);
-            if (extension == ".npz") return Arrays(path, inputs, Npy.ReadArchive(path), options.Samples);
+            if (extension == ".npy") return SampleArrays.Cut(path, inputs, new Dictionary<string, ArrayFile> { [Only(inputs, path).Name] = Npy.Read(path) }, options.Samples);
+            if (extension == ".npz") return SampleArrays.Cut(path, inputs, Npy.ReadArchive(path), options.Samples);
             if (extension is ".idx" || name.EndsWith("ubyte", StringComparison.Ordinal))
-                return Arrays(path, inputs, new Dictionary<string, ArrayFile> { [Only(inputs, path).Name] = Idx.Read(path).Scaled(1 / 255.0) }, options.Samples);
+                return SampleArrays.Cut(path, inputs, new Dictionary<string, ArrayFile> { [Only(inputs, path).Name] = Idx.Read(path).Scaled(1 / 255.0) }, options.Samples);
             if (extension is ".txt" or ".tsv") return Text.Read(path, model, inputs, options);
             throw new EspalierException($"'{path}' is of no kind that calibration reads: .npy, .npz, a folder of .npy files or of images (.png, .jpg, .bmp), idx images (*-ubyte, .gz), .txt or .tsv.");
         }
@@ -86,66 +86,6 @@ public static class CalibrationData
             files[input.Name] = Npy.Read(file);
         }
         return files;
-    }
-
-    /// <summary>Cuts arrays along axis 0 into samples and gives each the input's type and shape.</summary>
-    private static List<IReadOnlyDictionary<string, NamedTensor>> Arrays(string path, IReadOnlyList<ValueInfoProto> inputs, IReadOnlyDictionary<string, ArrayFile> arrays, int most)
-    {
-        long? count = null;
-        var cuts = new Dictionary<string, (ArrayFile Array, long[] Shape, bool Whole)>(StringComparer.Ordinal);
-        foreach (var input in inputs)
-        {
-            if (!arrays.TryGetValue(input.Name, out var array))
-                throw new EspalierException($"'{path}' has no array '{input.Name}'; it has {string.Join(", ", arrays.Keys.Order(StringComparer.Ordinal))}, and the model wants {Names(inputs)}.");
-            var dims = input.Type?.TensorType?.Shape?.Dim;
-            // A scalar is the same in every sample.
-            bool whole = array.Shape.Length == 0 || dims is { Count: 0 };
-            cuts[input.Name] = (array, whole ? (dims is { Count: 0 } ? [] : array.Shape) : Fit(array, input), whole);
-            if (whole) continue;
-            if (count is { } n && n != array.Shape[0])
-                throw new EspalierException($"'{array.Path}' has {array.Shape[0]} samples for '{input.Name}', other inputs have {n}.");
-            count = array.Shape[0];
-        }
-        if (count is null or 0) throw new EspalierException($"'{path}' has no samples.");
-        var samples = new List<IReadOnlyDictionary<string, NamedTensor>>();
-        for (long i = 0; i < Math.Min(count.Value, most); i++)
-        {
-            var sample = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
-            foreach (var input in inputs)
-            {
-                var (array, shape, whole) = cuts[input.Name];
-                long size = shape.Aggregate(1L, (a, b) => checked(a * b));
-                sample[input.Name] = array.Slice(input.Name, whole ? 0 : i * size, size, shape, GraphFacts.ElementName(input.Type!.TensorType.ElemType));
-            }
-            samples.Add(sample);
-        }
-        return samples;
-    }
-
-    /// <summary>The shape of one sample: the file's own with 1 in front, or the model's where only axes of one element are missing.</summary>
-    private static long[] Fit(ArrayFile array, ValueInfoProto input)
-    {
-        long[] own = [1, .. array.Shape.Skip(1)];
-        var dims = input.Type?.TensorType?.Shape?.Dim;
-        if (dims is null) return own;
-        if (Matches(own)) return own;
-        // [samples, 28, 28] for [batch, 1, 28, 28]: the axes of one element are put where the model has them.
-        var squeezed = own.Skip(1).Where(d => d != 1).ToList();
-        var shape = new long[dims.Count];
-        int next = 0;
-        for (int axis = 0; axis < shape.Length; axis++)
-            shape[axis] = axis == 0 || (dims[axis].HasDimValue && dims[axis].DimValue == 1) ? 1 : next < squeezed.Count ? squeezed[next++] : 1;
-        if (next == squeezed.Count && Matches(shape)) return shape;
-        throw new EspalierException($"'{array.Path}' has samples of [{string.Join(',', own.Skip(1))}]; the input '{input.Name}' wants "
-            + $"[{string.Join(',', dims.Select(d => d.HasDimValue ? d.DimValue.ToString(System.Globalization.CultureInfo.InvariantCulture) : d.HasDimParam ? d.DimParam : "?"))}].");
-
-        bool Matches(long[] candidate)
-        {
-            if (candidate.Length != dims.Count) return false;
-            for (int i = 0; i < candidate.Length; i++)
-                if (dims[i].HasDimValue && dims[i].DimValue > 0 && dims[i].DimValue != candidate[i]) return false;
-            return true;
-        }
     }
 
     private static string Names(IReadOnlyList<ValueInfoProto> inputs) => string.Join(", ", inputs.Select(i => $"'{i.Name}'"));

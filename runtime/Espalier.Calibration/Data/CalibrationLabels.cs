@@ -26,7 +26,7 @@ public static class CalibrationLabels
         {
             var labels = file is not null ? Of(file) : path is null || GraphFacts.Inputs(model).Any(i => i.Name == Name) ? null : Within(path);
             if (labels is null) return null;
-            var chosen = Images(path) is { } images ? Spread(labels, images, samples, file!) : labels;
+            var chosen = Images(path) is { } images ? Spread(labels, images, (samples, ImageFolder.Each(GraphFacts.Inputs(model)[0])), file!) : labels;
             return chosen.Count >= samples ? [.. chosen.Take(samples)]
                 : throw new EspalierException($"'{file ?? path}' has {chosen.Count} labels for {samples} samples. Give a label for every sample, in their order.");
         }
@@ -63,7 +63,7 @@ public static class CalibrationLabels
     {
         if (array.Shape.Length == 0) throw new EspalierException($"'{array.Path}' is one number, not one label per sample.");
         long size = array.Shape.Skip(1).Aggregate(1L, (a, b) => a * b);
-        return [.. Enumerable.Range(0, (int)array.Shape[0]).Select(i => (long[])array.Slice(Name, i * size, size, [size], "int64").Values)];
+        return [.. Enumerable.Range(0, (int)array.Shape[0]).Select(i => (long[])array.Slice(Name, new ArrayPart(i * size, size, 0, size), [size], "int64").Values)];
     }
 
     private static long? First(string line)
@@ -71,8 +71,8 @@ public static class CalibrationLabels
 
     private static int? Images(string? path) => path is not null && Directory.Exists(path) && !Directory.EnumerateFiles(path, "*.npy").Any() && ImageFolder.Files(path) is { Count: > 0 } files ? files.Count : null;
 
-    /// <summary>Of a folder of images every n-th is a sample: so every n-th label is one.</summary>
-    private static IReadOnlyList<long[]> Spread(IReadOnlyList<long[]> labels, int images, int samples, string file) => labels.Count == images
-        ? [.. Enumerable.Range(0, samples).Select(i => labels[ImageFolder.Place(i, samples, images)])]
+    /// <summary>Of a folder of images every n-th is read, and so is every n-th label; a sample of several images has as many.</summary>
+    private static IReadOnlyList<long[]> Spread(IReadOnlyList<long[]> labels, int images, (int Samples, int Each) read, string file) => labels.Count == images
+        ? [.. Enumerable.Range(0, read.Samples * read.Each).Select(i => labels[ImageFolder.Place(i, read.Samples * read.Each, images)]).Chunk(read.Each).Select(own => own.SelectMany(l => l).ToArray())]
         : throw new EspalierException($"'{file}' has {labels.Count} labels for {images} images. Give a label for every image, in the order of their paths.");
 }

@@ -27,11 +27,15 @@ internal static class ImageFolder
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Read(string folder, IReadOnlyList<string> files, ValueInfoProto input, DataOptions options)
     {
         var form = Form.Of(input, folder, options);
-        int count = Math.Min(files.Count, options.Samples);
-        return [.. Enumerable.Range(0, count).Select(i => form.Sample(files[Place(i, count, files.Count)]))];
+        int each = Each(input), count = Math.Min(files.Count / each, options.Samples);
+        if (count == 0) throw new EspalierException($"'{folder}' has {files.Count} image{(files.Count == 1 ? "" : "s")}; the input '{input.Name}' takes {each} at once.");
+        return [.. Enumerable.Range(0, count).Select(i => form.Sample([.. Enumerable.Range(i * each, each).Select(k => files[Place(k, count * each, files.Count)])]))];
     }
 
-    /// <summary>Which of the images is the i-th of <paramref name="count"/> samples.</summary>
+    /// <summary>Images in a sample: as many as a model takes whose batch axis is fixed, else one.</summary>
+    public static int Each(ValueInfoProto input) => input.Type?.TensorType?.Shape is { Dim: [{ HasDimValue: true, DimValue: > 1 and < 1 << 14 } batch, ..] } ? (int)batch.DimValue : 1;
+
+    /// <summary>Which of the images is the i-th of <paramref name="count"/> that are read.</summary>
     public static int Place(int i, int count, int images) => (int)((long)i * images / count);
 
     /// <summary>What the input wants.</summary>
@@ -45,8 +49,6 @@ internal static class ImageFolder
             if (dims is not { Count: 4 } || !(Colours(1) || Colours(3)) || type is not ("float32" or "float64" or "float16" or "uint8"))
                 throw new EspalierException($"'{folder}' has images, for which the input '{input.Name}' has not the form: [batch, channels, height, width] or [batch, height, width, channels] "
                     + "with 1 or 3 channels, of floating-point numbers or uint8. Give arrays (.npy) instead.");
-            if (dims[0] is { HasDimValue: true, DimValue: > 1 })
-                throw new EspalierException($"'{folder}' has single images; the input '{input.Name}' takes {dims[0].DimValue} at once. Give arrays (.npy) of that shape.");
             bool last = !Colours(1);
             int channels = (int)dims[last ? 3 : 1].DimValue;
             double[] PerChannel(IReadOnlyList<double>? given, double otherwise, string what) => given switch
@@ -71,7 +73,14 @@ internal static class ImageFolder
             }
         }
 
-        public IReadOnlyDictionary<string, NamedTensor> Sample(string path)
+        public IReadOnlyDictionary<string, NamedTensor> Sample(IReadOnlyList<string> paths)
+        {
+            double[] values = [.. paths.SelectMany(Values)];
+            long[] shape = ChannelsLast ? [paths.Count, Height, Width, Channels] : [paths.Count, Channels, Height, Width];
+            return new Dictionary<string, NamedTensor>(StringComparer.Ordinal) { [Name] = new ArrayFile(paths[0], shape, values).Slice(Name, new ArrayPart(0, values.Length, 0, values.Length), shape, Type) };
+        }
+
+        private double[] Values(string path)
         {
             byte[] pixels = Resampling.Cover(Decode(path, Channels, out int width, out int height), width, height, Channels, Width, Height);
             int area = Width * Height;
@@ -82,8 +91,7 @@ internal static class ImageFolder
                 double value = Type == "uint8" ? pixels[at] : ((pixels[at] / 255.0) - Mean[c]) / Deviation[c];
                 values[ChannelsLast ? at : (c * area) + (at / Channels)] = value;
             }
-            long[] shape = ChannelsLast ? [1, Height, Width, Channels] : [1, Channels, Height, Width];
-            return new Dictionary<string, NamedTensor>(StringComparer.Ordinal) { [Name] = new ArrayFile(path, shape, values).Slice(Name, 0, values.Length, shape, Type) };
+            return values;
         }
     }
 
