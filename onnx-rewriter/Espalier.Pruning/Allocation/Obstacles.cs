@@ -59,7 +59,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         ? (analysis.State?.Records ?? []).SelectMany(r => r.Macs).Select(product => (Size(product), (IEnumerable<Term>)product))
         : analysis.Parameters.Where(t => t.Terms is not null).Select(t => (Size(t.Terms!), (IEnumerable<Term>)t.Terms!));
 
-    private static double Size(IEnumerable<Term> terms) => terms.Aggregate(1.0, (product, term) => product * term.NominalSize);
+    private static double Size(IEnumerable<Term> terms) => terms.Aggregate(1.0, (product, term) => product * (term.Nominal ?? 1));
 
     private string Why(Group group) => group.Exactness switch
     {
