@@ -10,9 +10,10 @@ namespace Espalier.Axes;
 public sealed record StoredParameter(string Name, TensorProto? Data, long Elements);
 
 /// <summary>
-/// The parameters of a file: the elements of all tensors that it stores (initializers and Constant nodes; those of subgraphs and functions too), if they are floating-point numbers or
-/// quantised weights, each once. A quantised weight is what an operator reads, maybe through others that only move elements, as integers that stand for numbers; integers of eight bits
-/// and less are one too where they are cast to numbers. Their zero points are none, nor are shapes, indices and masks. What the graph makes of a shape is not stored.
+/// The parameters of a file: the elements of all tensors that it stores (initializers and Constant nodes; those of subgraphs and functions
+/// too), if they are floating-point numbers or quantised weights, each once. A quantised weight is what an operator reads, maybe through
+/// others that only move elements, as integers that stand for numbers, or multiplies; integers of eight bits and less are one too where
+/// they are cast to numbers. Their zero points are none, nor are shapes, indices and masks. What the graph makes of a shape is not stored.
 /// </summary>
 public static class StoredParameters
 {
@@ -53,53 +54,6 @@ public static class StoredParameters
     }
 }
 
-/// <summary>A graph or the body of a function, with what makes each of its values.</summary>
-internal sealed class ValueScope
-{
-    private readonly Dictionary<string, NodeProto> _makers = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _given = new(StringComparer.Ordinal);
-
-    public ValueScope(ValueScope? outer, NodeProto? holder, GraphProto graph)
-        : this(outer, holder, graph, graph.Node, [.. graph.Input.Select(i => i.Name)], [.. graph.Output.Select(o => o.Name)])
-    {
-        _given.UnionWith(graph.Initializer.Select(t => t.Name));
-        _given.UnionWith(graph.SparseInitializer.Select(s => s.Values?.Name ?? ""));
-    }
-
-    public ValueScope(FunctionProto function) : this(null, null, null, function.Node, function.Input, function.Output)
-    {
-    }
-
-    private ValueScope(ValueScope? outer, NodeProto? holder, GraphProto? graph, IReadOnlyList<NodeProto> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs)
-    {
-        (Outer, Holder, Graph, Nodes, Inputs, Outputs) = (outer, holder, graph, nodes, inputs, outputs);
-        _given.UnionWith(inputs);
-        foreach (var node in nodes)
-            foreach (string output in node.Output) _makers[output] = node;
-    }
-
-    public ValueScope? Outer { get; }
-
-    /// <summary>The node that holds the graph; null for the main graph and for functions.</summary>
-    public NodeProto? Holder { get; }
-
-    public GraphProto? Graph { get; }
-    public IReadOnlyList<NodeProto> Nodes { get; }
-    public IReadOnlyList<string> Inputs { get; }
-    public IReadOnlyList<string> Outputs { get; }
-
-    /// <summary>The node that makes a value of this scope; null for what is given to it.</summary>
-    public NodeProto? Maker(string name) => _makers.GetValueOrDefault(name);
-
-    /// <summary>The scope whose value a name is here.</summary>
-    public ValueScope? Owner(string name)
-    {
-        var scope = this;
-        while (scope is not null && !scope._makers.ContainsKey(name) && !scope._given.Contains(name)) scope = scope.Outer;
-        return scope;
-    }
-}
-
 /// <summary>Which values are integers that stand for numbers, followed backwards from the operators that read them so.</summary>
 internal sealed class QuantizedValues
 {
@@ -110,7 +64,8 @@ internal sealed class QuantizedValues
 
     private static readonly HashSet<string> MovedFirst = new(StringComparer.Ordinal)
     {
-        "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Gather", "GatherElements", "GatherND", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth",
+        "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Gather",
+        "GatherElements", "GatherND", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth",
     };
 
     private readonly Dictionary<(string, string), ValueScope> _functions = [];
@@ -130,14 +85,16 @@ internal sealed class QuantizedValues
                     list.Add((scope, node));
                 }
         Follow(_read, (node, operand) => QuantizedOperands.Holds(node, operand));
-        Follow(_cast, (node, operand) => node.OpType == "Cast" && operand == 0 && ElementTypes.IsFloat((DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0)));
+        Follow(_cast, (node, operand) => node.OpType == "Cast" && operand == 0
+            && ElementTypes.IsFloat((DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0)));
     }
 
     /// <summary>Functions, then the graphs, outer before inner.</summary>
     public List<ValueScope> Scopes { get; } = [];
 
     /// <summary>Whether a stored tensor is a quantised weight.</summary>
-    public bool Has(ValueScope scope, string name, DataType type) => _read.Contains((scope, name)) || (ElementTypes.Bits(type) <= 8 && _cast.Contains((scope, name)));
+    public bool Has(ValueScope scope, string name, DataType type)
+        => _read.Contains((scope, name)) || (ElementTypes.Bits(type) <= 8 && _cast.Contains((scope, name)));
 
     private void Enter(ValueScope root)
     {
@@ -175,18 +132,23 @@ internal sealed class QuantizedValues
             if (name.Length > 0 && scope.Owner(name) is { } owner && marked.Add((owner, name))) open.Enqueue((owner, name));
         }
 
+        void MarkAt(ValueScope scope, IReadOnlyList<string> names, int at)
+        {
+            if (at < names.Count) Mark(scope, names[at]);
+        }
+
         void Through(ValueScope scope, NodeProto node, int output)
         {
             for (int k = 0; k < node.Input.Count; k++) if (Moves(node, k)) Mark(scope, node.Input[k]);
-            if (_functions.TryGetValue((node.Domain, node.OpType), out var called) && output < called.Outputs.Count) Mark(called, called.Outputs[output]);
+            if (_functions.TryGetValue((node.Domain, node.OpType), out var called)) MarkAt(called, called.Outputs, output);
             if (node.OpType != "If") return;
-            foreach (var branch in _bodies.GetValueOrDefault(node) ?? []) if (output < branch.Outputs.Count) Mark(branch, branch.Outputs[output]);
+            foreach (var branch in _bodies.GetValueOrDefault(node) ?? []) MarkAt(branch, branch.Outputs, output);
         }
 
         void Outwards(ValueScope scope, int input)
         {
-            foreach (var (caller, call) in _calls.GetValueOrDefault(scope) ?? []) if (input < call.Input.Count) Mark(caller, call.Input[input]);
-            if (scope is { Holder: { OpType: "Loop" or "Scan" } holder, Outer: { } outer } && input < holder.Input.Count) Mark(outer, holder.Input[input]);
+            foreach (var (caller, call) in _calls.GetValueOrDefault(scope) ?? []) MarkAt(caller, call.Input, input);
+            if (scope is { Holder: { OpType: "Loop" or "Scan" } holder, Outer: { } outer }) MarkAt(outer, holder.Input, input);
         }
     }
 

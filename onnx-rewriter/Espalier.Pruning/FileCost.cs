@@ -3,12 +3,15 @@ using Espalier.Onnx;
 
 namespace Espalier.Pruning;
 
-/// <summary>What files cost: parameters and bytes as they are stored, multiply-accumulates as the inference over the written graph finds them.</summary>
+/// <summary>
+/// What files cost: parameters and bytes as they are stored, multiply-accumulates as the inference over the written graph finds them.
+/// </summary>
 public static class FileCost
 {
     /// <summary>Of the dense file as it lies on the disk.</summary>
     /// <param name="analysis">The inference over it.</param>
-    public static ModelCost Before(AxisAnalysis analysis) => new(Parameters(analysis.File), (long)Math.Round(analysis.Macs), analysis.File.FileBytes);
+    public static ModelCost Before(AxisAnalysis analysis)
+        => new(Parameters(analysis.File), (long)Math.Round(analysis.Macs), analysis.File.FileBytes);
 
     /// <summary>Of a model made from it, as it will be written.</summary>
     /// <param name="dense">The inference over the dense model, whose dynamic dimensions have the same sizes.</param>

@@ -10,8 +10,8 @@ namespace Espalier.Pruning;
 internal sealed record BudgetMiss(CostUnit Unit, double Fraction, double Ratio, string? Component);
 
 /// <summary>
-/// Whether the slim file meets the budget, by its own figures: the polynomial that a choice is made by cannot know what surgery and compensation add (copies of shared vectors, biases,
-/// bodies of functions).
+/// Whether the slim file meets the budget, by its own figures: the polynomial that a choice is made by cannot know what surgery and
+/// compensation add (copies of shared vectors, biases, bodies of functions).
 /// </summary>
 public static class WrittenBudget
 {
@@ -55,11 +55,15 @@ public static class WrittenBudget
         if (Misses(plan.Budget, report) is [var miss, ..]) throw new EspalierException(Say(miss) + " Raise the budget.");
     }
 
-    /// <summary>The plan with every missed bound lowered by what it was missed by, and by one, four and sixteen per cent more from the second round on: what is added to a file is not cut with it.</summary>
+    /// <summary>
+    /// The plan with every missed bound lowered by what it was missed by, and by one, four and sixteen per cent more from the second
+    /// round on: what is added to a file is not cut with it.
+    /// </summary>
     internal static PruningPlan Tightened(PruningPlan plan, IReadOnlyList<BudgetMiss> misses, int round)
     {
         double more = round == 1 ? 0 : 0.01 * Math.Pow(4, round - 2);
-        double? Lower(double? bound, CostUnit unit, string? component) => misses.FirstOrDefault(m => m.Unit == unit && m.Component == component) is { } miss
+        double? Lower(double? bound, CostUnit unit, string? component)
+            => misses.FirstOrDefault(m => m.Unit == unit && m.Component == component) is { } miss
             ? bound * (1 - more) * miss.Fraction / miss.Ratio : bound;
         var budget = plan.Budget!;
         return plan with
@@ -83,20 +87,27 @@ public static class WrittenBudget
     {
         const int Most = 5;
         var before = StoredParameters.Of(analysis.Model.Proto).Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
-        var added = StoredParameters.Of(slim.Model.Proto).Where(p => !before.Contains(p.Name)).OrderByDescending(p => p.Elements).ThenBy(p => p.Name, StringComparer.Ordinal).ToList();
+        var tensors = StoredParameters.Of(slim.Model.Proto).Where(p => !before.Contains(p.Name))
+            .OrderByDescending(p => p.Elements).ThenBy(p => p.Name, StringComparer.Ordinal).ToList();
         var nodes = analysis.Nodes.Select(n => n.Proto.Output.FirstOrDefault()).ToHashSet();
-        var operators = slim.Model.Proto.Graph.Node.Where(n => n.OpType != "Constant" && !nodes.Contains(n.Output.FirstOrDefault())).Select(n => $"{n.OpType} '{n.Name}'").ToList();
-        var what = added.Select(p => FormattableString.Invariant($"'{p.Name}' ({p.Elements} elements)")).Concat(operators).ToList();
-        return new(Say(miss) + (what.Count == 0 ? "" : $" What it has and the dense model has not: {string.Join(", ", what.Take(Most))}{(what.Count > Most ? $" and {what.Count - Most} more" : "")}.")
-            + " Raise the budget, or compensate without new biases.");
+        var operators = slim.Model.Proto.Graph.Node.Where(n => n.OpType != "Constant" && !nodes.Contains(n.Output.FirstOrDefault()))
+            .Select(n => $"{n.OpType} '{n.Name}'").ToList();
+        var what = tensors.Select(p => FormattableString.Invariant($"'{p.Name}' ({p.Elements} elements)")).Concat(operators).ToList();
+        string more = what.Count > Most ? FormattableString.Invariant($" and {what.Count - Most} more") : "";
+        string added = what.Count == 0 ? "" : $" What it has and the dense model has not: {string.Join(", ", what.Take(Most))}{more}.";
+        return new($"{Say(miss)}{added} Raise the budget, or compensate without new biases.");
     }
 
     private static List<BudgetMiss> Misses(Budget? budget, PruningReport report)
         => [.. PlanResolver.Limits(budget).Where(l => Of(report.After, l.Unit) > l.Fraction * Of(report.Before, l.Unit) * Rounding)
             .Select(l => new BudgetMiss(l.Unit, l.Fraction, (double)Of(report.After, l.Unit) / Of(report.Before, l.Unit), null))];
 
-    private static string Say(BudgetMiss miss) => FormattableString.Invariant(
-        $"The slim file does not meet the budget of {miss.Fraction:0.######} of the dense model's {PlanResolver.CamelCase(miss.Unit)}{(miss.Component is null ? "" : $" in component '{miss.Component}'")}: it has {miss.Ratio:0.######}.");
+    private static string Say(BudgetMiss miss)
+    {
+        string of = PlanResolver.CamelCase(miss.Unit) + (miss.Component is null ? "" : $" in component '{miss.Component}'");
+        return FormattableString.Invariant(
+            $"The slim file does not meet the budget of {miss.Fraction:0.######} of the dense model's {of}: it has {miss.Ratio:0.######}.");
+    }
 
     private static long Of(ModelCost cost, CostUnit unit) => unit switch
     {

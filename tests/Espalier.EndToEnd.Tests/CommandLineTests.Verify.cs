@@ -175,7 +175,7 @@ public sealed partial class CommandLineTests
             Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true),
         };
         using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
-        var job = new SlimJob(dense, Axes.AxisAnalysis.Of(dense), plan, new Dictionary<string, long>(), progress, CancellationToken.None);
+        var job = new SlimJob(dense, Axes.AxisAnalysis.Of(dense), plan, new Dictionary<string, long>(), progress, CancellationToken.None) { FileName = "slim.onnx" };
         if (refusal is null)
             Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal", StringComparison.Ordinal));
         else Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);
@@ -186,7 +186,7 @@ public sealed partial class CommandLineTests
     {
         string dense = Saturated(hidden: -1000, output: 3);
         Slim(dense, "--neurons", "0.5");
-        byte[] rows = Npy(4, 8, new Random(2));
+        byte[] rows = Npy(new Random(2), 4, 8);
         var values = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(rows.AsSpan(rows.Length - (4 * 8 * 4)));
         for (int i = 0; i < values.Length; i++) values[i] *= 10_000;
         File.WriteAllBytes(At("far.npy"), rows);

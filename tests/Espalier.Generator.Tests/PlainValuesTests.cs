@@ -19,6 +19,7 @@ public class PlainValuesTests
         After = new(500_000, 9_000_000, 2_000_100),
         PredictedTimeRatio = 0.48,
         Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
+        Copies = [new("bias_slim", "bias", ["up_y", "down_y"], new Dictionary<string, IReadOnlyList<int>> { ["0"] = [2, 5] })],
         Groups = [new("kv", "keyValueGroups", 4, 2, "exact", ["k.weight:1", "v.weight:1"], [1, 3]), new("whole", "neurons", 8, 8, "exact", ["w:0"], [])],
         Frozen = [new("fc.weight", 1, "graph output 'logits'")],
         Blocks = ["encoder.3.attention"],

@@ -1,6 +1,5 @@
 using Espalier.TestKit;
 using Google.Protobuf;
-using Xunit.Abstractions;
 using static Espalier.Onnx.AttributeProto.Types;
 using static Espalier.Onnx.Tests.SmallModels;
 

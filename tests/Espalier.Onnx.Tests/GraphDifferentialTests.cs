@@ -1,6 +1,5 @@
 using System.Globalization;
 using Google.Protobuf;
-using Xunit.Abstractions;
 
 namespace Espalier.Onnx.Tests;
 

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Xunit.Abstractions;
 using static Espalier.Onnx.AttributeProto.Types;
 
 namespace Espalier.Onnx.Tests;

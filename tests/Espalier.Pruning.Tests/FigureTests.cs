@@ -13,7 +13,8 @@ public class FigureTests(ITestOutputHelper output)
     /// <summary>Sizes that a model's inputs must agree on, where the defaults do not.</summary>
     private static Dictionary<string, long> Sizes(string name) => name switch
     {
-        "silero_vad" or "silero_vad_op18_ifless" => new() { ["input:0"] = 1, ["input:1"] = 576, ["state:1"] = 1, ["batch"] = 1, ["sequence"] = 576 },
+        "silero_vad" or "silero_vad_op18_ifless"
+            => new() { ["input:0"] = 1, ["input:1"] = 576, ["state:1"] = 1, ["batch"] = 1, ["sequence"] = 576 },
         "tiny-random-gpt2-fp32_past" => new() { ["past_seq_len"] = 4, ["seq_len"] = 6, ["total_seq_len"] = 10 },
         "ch_ppocr_mobile_v2.0_cls_infer" => new() { ["p2o.DynamicDimension.1"] = 48, ["p2o.DynamicDimension.2"] = 192 },
         _ => [],
@@ -35,7 +36,9 @@ public class FigureTests(ITestOutputHelper output)
         Agrees(dense, analysis => Halved(analysis));
     }
 
-    /// <summary>Weights behind Transpose, in functions that are called twice, and tied: what only a removed part reads goes with it.</summary>
+    /// <summary>
+    /// Weights behind Transpose, in functions that are called twice, and tied: what only a removed part reads goes with it.
+    /// </summary>
     [Fact]
     public void A_block_takes_all_that_only_it_reads_along()
     {
@@ -43,7 +46,11 @@ public class FigureTests(ITestOutputHelper output)
         var left = new List<long>();
         foreach (var block in AxisAnalysis.Of(dense).Blocks)
         {
-            var report = Agrees(dense, _ => new PruningPlan { Drop = [new DropRule { Axis = block.IsSublayer ? Axis.Sublayers : Axis.Blocks, Pattern = block.Name, AtMost = 1, Score = Criterion.Random }] });
+            var report =
+                Agrees(dense,
+                    _ => new PruningPlan { Drop =
+                        [new DropRule { Axis = block.IsSublayer ? Axis.Sublayers
+                            : Axis.Blocks, Pattern = block.Name, AtMost = 1, Score = Criterion.Random }] });
             Assert.Equal([block.Name], report.Blocks);
             Assert.Equal(17013, report.Before.Parameters);
             left.Add(report.After.Parameters);
@@ -66,7 +73,10 @@ public class FigureTests(ITestOutputHelper output)
     public void New_biases_of_compensation()
     {
         using var dense = Planted.Mlp(1, 16, outputBias: false);
-        var report = Agrees(dense, _ => new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = With.Bias }] },
+        var report =
+            Agrees(dense,
+                _ => new PruningPlan { Prune =
+                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = With.Bias }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, Planted.Inputs)));
         Assert.Equal((Planted.Inputs * 8) + 8 + (8 * 3) + 3, report.After.Parameters);
     }
@@ -81,14 +91,18 @@ public class FigureTests(ITestOutputHelper output)
         Assert.NotEmpty(report.Factored);
     }
 
-    /// <summary>Each call of a function gets the function's constants, which the dense file holds once; in one call they are sliced, in the other not.</summary>
+    /// <summary>
+    /// Each call of a function gets the function's constants, which the dense file holds once; in one call they are sliced, in the other
+    /// not.
+    /// </summary>
     [Fact]
     public void Functions_that_are_inlined()
     {
         using var dense = TwoCalls();
         var report = Agrees(dense, Halved);
         Assert.Equal((6 * 16) + 16 + (16 * 16) + (16 * 5), report.Before.Parameters);
-        Assert.True(report.Copies.Count > 0 && report.Copies.All(c => c.Tensor == "shift" && c.Readers.Count == 0), string.Join(", ", report.Copies));
+        Assert.True(report.Copies.Count > 0
+            && report.Copies.All(c => c.Tensor == "shift" && c.Readers.Count == 0), string.Join(", ", report.Copies));
         Names(dense, report);
     }
 
@@ -103,7 +117,8 @@ public class FigureTests(ITestOutputHelper output)
         Assert.All(report.Copies, c => Assert.Equal(8, c.Removed["0"].Count));
         Names(dense, report);
         Assert.Equal(report.ToString(), ReportJson.Parse(ReportJson.Serialize(report)).ToString());
-        Assert.Equal(report.Copies.SelectMany(c => c.Readers), ReportJson.Parse(ReportJson.Serialize(report)).Copies.SelectMany(c => c.Readers));
+        Assert.Equal(report.Copies
+            .SelectMany(c => c.Readers), ReportJson.Parse(ReportJson.Serialize(report)).Copies.SelectMany(c => c.Readers));
     }
 
     [Fact]
@@ -125,7 +140,10 @@ public class FigureTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Choices are priced without the biases that compensation adds and without copies of what layers share: the bound is lowered until the file meets it.</summary>
+    /// <summary>
+    /// Choices are priced without the biases that compensation adds and without copies of what layers share: the bound is lowered until
+    /// the file meets it.
+    /// </summary>
     [Theory]
     [InlineData(0.9, 1, 1)]
     [InlineData(1, 0.6, 1)]
@@ -134,9 +152,13 @@ public class FigureTests(ITestOutputHelper output)
     public void A_budget_is_met_by_the_file(double macs, double parameters, double bytes)
     {
         using var dense = SharedBias();
-        var report = Agrees(dense, _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes), Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] },
+        var report =
+            Agrees(dense,
+                _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes),
+                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, 6)));
-        Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());
+        Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters
+            && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());
         Assert.Equal(macs, report.Plan.Budget!.Macs);
     }
 
@@ -145,9 +167,11 @@ public class FigureTests(ITestOutputHelper output)
     {
         // With all but one unit gone, three copies of the bias are left where the dense file has one of two elements.
         using var dense = SharedBias(hidden: 2);
-        var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6), Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] };
+        var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
+            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] };
         var analysis = AxisAnalysis.Of(dense);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
+            plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
         Assert.Matches(@"does not meet the budget of 0\.6 of the dense model's parameters: it has 0\.\d+\. What it has and the dense model has not: '.+' \(\d+ elements\)", e.Message);
     }
 
@@ -158,12 +182,15 @@ public class FigureTests(ITestOutputHelper output)
         string Made(params long[] dims) => g.Node("ConstantOfShape", g.Longs(dims));
         g.Output(g.MatMul(g.Relu(g.MatMul(g.Input("x", "batch", 6), Made(6, 16))), Made(16, 4)), "batch", 4);
         using var dense = g.Build();
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] }, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
+            new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] },
+                AxisAnalysis.Of(dense)));
         Assert.Contains("the file stores no parameters", e.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Carries a plan out, writes the model and compares the report with what another counter finds in both files.</summary>
-    private PruningReport Agrees(OnnxModel dense, Func<AxisAnalysis, PruningPlan> plan, Func<AxisAnalysis, CalibrationStatistics>? calibrate = null)
+    private PruningReport Agrees(OnnxModel dense, Func<AxisAnalysis,
+        PruningPlan> plan, Func<AxisAnalysis, CalibrationStatistics>? calibrate = null)
     {
         string name = Path.GetFileNameWithoutExtension(dense.Path) ?? "";
         var sizes = Espalier.TestKit.RandomInputs.Sizes(dense, Sizes(name));
@@ -179,13 +206,16 @@ public class FigureTests(ITestOutputHelper output)
 
     private static PruningPlan Halved(AxisAnalysis analysis) => new()
     {
-        Prune = [.. Units.Where(a => analysis.Groups.Any(g => PlanResolver.KindsOf(a).Contains(g.Kind) && g.Exactness == Exactness.Exact)).Select(a => new PruneRule { Name = a.ToString(), Axis = a, Keep = 0.5, RoundTo = 1 })],
+        Prune = [.. Units.Where(a => analysis.Groups.Any(g => PlanResolver.KindsOf(a).Contains(g.Kind) && g.Exactness == Exactness.Exact))
+            .Select(a => new PruneRule { Name = a.ToString(), Axis = a, Keep = 0.5, RoundTo = 1 })],
     };
 
     /// <summary>What the report says was removed is in the dense file.</summary>
     private static void Names(OnnxModel dense, PruningReport report)
     {
-        var names = dense.Proto.Graph.Initializer.Select(t => t.Name).Concat(dense.Proto.Graph.Node.Concat(dense.Proto.Functions.SelectMany(f => f.Node)).SelectMany(n => n.Output)).ToHashSet(StringComparer.Ordinal);
+        var names = dense.Proto.Graph.Initializer.Select(t => t.Name)
+            .Concat(dense.Proto.Graph.Node.Concat(dense.Proto.Functions.SelectMany(f => f.Node)).SelectMany(n => n.Output))
+                .ToHashSet(StringComparer.Ordinal);
         Assert.Subset(names, report.Removed.Keys.Concat(report.Copies.Select(c => c.Tensor)).ToHashSet(StringComparer.Ordinal));
     }
 
@@ -204,14 +234,16 @@ public class FigureTests(ITestOutputHelper output)
     private static OnnxModel TwoCalls()
     {
         var g = new GraphBuilder();
-        string Layer(string x, string name, int inputs, int outputs) => g.Node("local::Shifted", g.MatMul(x, g.Weight(name, inputs, outputs)));
+        string Layer(string x, string name, int inputs, int outputs)
+            => g.Node("local::Shifted", g.MatMul(x, g.Weight(name, inputs, outputs)));
         string y = Layer(Layer(g.Input("x", "batch", 6), "a", 6, 16), "b", 16, 16);
         g.Output(g.Rename(g.MatMul(y, g.Weight("c", 16, 5)), "y"), "batch", 5);
         var model = g.Build().Proto.Clone();
         var shifted = new FunctionProto { Domain = "local", Name = "Shifted", Input = { "x" }, Output = { "y" } };
         shifted.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         var shift = GraphBuilder.Tensor("", TensorProto.Types.DataType.Float, [16], new byte[64]);
-        shifted.Node.Add(new NodeProto { OpType = "Constant", Output = { "shift" }, Attribute = { new AttributeProto { Name = "value", T = shift, Type = AttributeProto.Types.AttributeType.Tensor } } });
+        shifted.Node.Add(new NodeProto { OpType = "Constant", Output = { "shift" },
+            Attribute = { new AttributeProto { Name = "value", T = shift, Type = AttributeProto.Types.AttributeType.Tensor } } });
         shifted.Node.Add(new NodeProto { OpType = "Add", Input = { "x", "shift" }, Output = { "s" } });
         shifted.Node.Add(new NodeProto { OpType = "Relu", Input = { "s" }, Output = { "y" } });
         model.Functions.Add(shifted);

@@ -10,8 +10,12 @@ namespace Espalier.TestKit;
 /// <summary>A report's figures beside those of the files, which <see cref="FileCounter"/> counts.</summary>
 /// <param name="Said">What the report says of the dense and of the slim file.</param>
 /// <param name="Counted">What they hold.</param>
-/// <param name="Uncounted">Branches that do not run on these inputs, and operators of which the inference does not know it: then multiply-accumulates cannot be compared.</param>
-public sealed record FigurePair((ModelCost Before, ModelCost After) Said, (FileFigures Before, FileFigures After) Counted, IReadOnlyList<string> Uncounted)
+/// <param name="Uncounted">
+/// Branches that do not run on these inputs, and operators of which the inference does not know it: then multiply-accumulates cannot be
+/// compared.
+/// </param>
+public sealed record FigurePair((ModelCost Before, ModelCost After) Said,
+    (FileFigures Before, FileFigures After) Counted, IReadOnlyList<string> Uncounted)
 {
     /// <summary>Whether all six agree; of multiply-accumulates only where all could be counted.</summary>
     public bool Agree => Equal(Said.Before, Counted.Before) && Equal(Said.After, Counted.After);
@@ -22,8 +26,10 @@ public sealed record FigurePair((ModelCost Before, ModelCost After) Said, (FileF
     /// <summary>A row of a table.</summary>
     public override string ToString()
     {
-        return string.Join(" | ", Pair(Said.Before.Parameters, Counted.Before.Parameters), Pair(Said.After.Parameters, Counted.After.Parameters),
-            Pair(Said.Before.Macs, Counted.Before.Macs), Pair(Said.After.Macs, Counted.After.Macs), Pair(Said.Before.Bytes, Counted.Before.Bytes), Pair(Said.After.Bytes, Counted.After.Bytes))
+        return string.Join(" | ", Pair(Said.Before.Parameters, Counted.Before.Parameters),
+            Pair(Said.After.Parameters, Counted.After.Parameters),
+            Pair(Said.Before.Macs, Counted.Before.Macs), Pair(Said.After.Macs, Counted.After.Macs),
+                Pair(Said.Before.Bytes, Counted.Before.Bytes), Pair(Said.After.Bytes, Counted.After.Bytes))
             + string.Concat(Uncounted.Select(u => $" | {u}"));
 
         static string Pair(long said, long counted)
@@ -49,7 +55,8 @@ public static class Figures
         var report = ReportBuilder.Build(new PruningPlan(), sized, selection, slim, WeightEdits.Nothing, []);
         var pair = Compare(sized.File, slim.Model, report, known);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. sized.Cost.UnknownMacs] };
-        Assert.True(pair.Agree, $"the report does not say what the files hold: parameters, MACs and bytes before and after: {pair}\n{Differing(sized, pair.Counted.Before)}{SlimOracle.Describe(analysis, selection)}");
+        Assert.True(pair.Agree, $"the report does not say what the files hold: parameters, MACs and bytes before and after: {pair}\n"
+            + Differing(sized, pair.Counted.Before) + SlimOracle.Describe(analysis, selection));
         Polynomial(sized, pair.Said.Before);
     }
 
@@ -59,7 +66,8 @@ public static class Figures
     /// <param name="report">The report.</param>
     /// <param name="sizes">Sizes of all dynamic dimensions: those of the report.</param>
     /// <param name="path">Where the dense model was opened; null to write it.</param>
-    public static FigurePair Compare(OnnxModel dense, OnnxModel slim, PruningReport report, IReadOnlyDictionary<string, long> sizes, string? path = null)
+    public static FigurePair Compare(OnnxModel dense, OnnxModel slim,
+        PruningReport report, IReadOnlyDictionary<string, long> sizes, string? path = null)
     {
         string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         Directory.CreateDirectory(folder);
@@ -84,7 +92,8 @@ public static class Figures
             : known[key] = FileCounter.Count(write(), Inputs(dense, sizes));
     }
 
-    private static Func<IReadOnlyDictionary<string, OrtValue>> Inputs(OnnxModel model, IReadOnlyDictionary<string, long> sizes) => () => RandomInputs.For(model, 1, sizes);
+    private static Func<IReadOnlyDictionary<string, OrtValue>> Inputs(OnnxModel model, IReadOnlyDictionary<string, long> sizes)
+        => () => RandomInputs.For(model, 1, sizes);
 
     private static string Write(OnnxModel model, string folder)
     {
@@ -96,10 +105,16 @@ public static class Figures
 
     /// <summary>Operators of which the dense model's cost is another than what was counted, for a failing test.</summary>
     public static string Differing(AxisAnalysis analysis, FileFigures counted)
-        => string.Concat(analysis.Nodes.Select(n => (Node: n, Said: analysis.CostOf(o => o.Ordinal == n.Ordinal).Evaluate(CostUnit.Macs), Counted: counted.ByNode.GetValueOrDefault(n.Proto.Output.FirstOrDefault() ?? "")))
-            .Where(n => n.Said != n.Counted).Take(12).Select(n => FormattableString.Invariant($"  {n.Node}: {n.Said} MACs said, {n.Counted} counted\n")));
+        => string.Concat(analysis.Nodes
+            .Select(n => (Node: n, Said: analysis.CostOf(o => o.Ordinal == n.Ordinal).Evaluate(CostUnit.Macs),
+                Counted: counted.ByNode.GetValueOrDefault(n.Proto.Output.FirstOrDefault() ?? "")))
+            .Where(n => n.Said != n.Counted).Take(12)
+                .Select(n => FormattableString.Invariant($"  {n.Node}: {n.Said} MACs said, {n.Counted} counted\n")));
 
-    /// <summary>Plans are priced by the polynomial, which says of the whole model what the report says; bodies of functions are in it once for every call.</summary>
+    /// <summary>
+    /// Plans are priced by the polynomial, which says of the whole model what the report says; bodies of functions are in it once for
+    /// every call.
+    /// </summary>
     private static void Polynomial(AxisAnalysis analysis, ModelCost before)
     {
         Assert.Equal(before.Bytes, analysis.Cost.Evaluate(CostUnit.Bytes), 1e-6);

@@ -68,7 +68,7 @@ internal sealed class OperatorRule
     /// <summary>Products of variables, each with the operand without which it is not computed; −1 for none.</summary>
     public List<(string[] Variables, int Operand)> Macs { get; } = [];
     /// <summary>Variables that are as long as others together, where those are there.</summary>
-    public List<(string Variable, string[] Parts)> Lengths { get; } = [];
+    public Dictionary<string, string[]> Lengths { get; } = [];
     public List<(string Variable, int[] Operands)> Sums { get; } = [];
     public List<QuantizedOperand> Quantized { get; } = [];
     /// <summary>Packed operands with their scales, and the attribute that says how wide an element is.</summary>
@@ -186,7 +186,7 @@ internal sealed class OperatorRule
             case "role": { var pair = value.Split('='); Roles.Add((Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
             case "macs": Macs.Add((value.Split(','), -1)); break;
             case var optional when optional.StartsWith("macs[", StringComparison.Ordinal): Macs.Add((value.Split(','), int.Parse(optional[5..^1], CultureInfo.InvariantCulture))); break;
-            case "length": { var pair = value.Split('='); Lengths.Add((pair[0], pair[1].Split('+'))); break; }
+            case "length": { var pair = value.Split('='); Lengths.Add(pair[0], pair[1].Split('+')); break; }
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
             case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
             case "packed": { var (scales, bits, width) = Assignment(value); var pair = scales.Split(','); Packed.Add((int.Parse(pair[0], CultureInfo.InvariantCulture), int.Parse(pair[1], CultureInfo.InvariantCulture), bits, width ?? 8)); break; }

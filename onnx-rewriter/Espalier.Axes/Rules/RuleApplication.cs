@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Espalier.Axes;
 
 /// <summary>Applies one line of the operator table to one node.</summary>
-internal sealed class RuleApplication
+internal sealed partial class RuleApplication
 {
     private readonly NodeContext _context;
     private readonly OperatorRule _rule;
@@ -79,12 +79,6 @@ internal sealed class RuleApplication
         foreach (int k in waiting) Bind(k, _rule.PatternOf(k)!, _context.Inputs[k]!.Terms!);
         if (_rule.Geometry.Length > 0) _passing = Windows.Infer(_context, _rule.Geometry, _packs, "y");
 
-        foreach (var (variable, parts) in _rule.Lengths)
-        {
-            // A past that is not there has no length.
-            long? length = parts.Aggregate((long?)0, (sum, p) => sum + (_variables.TryGetValue(p, out var part) ? part.Nominal : 0));
-            _variables[variable] = _context.Constant(null, "its size is known only at run time", length);
-        }
         for (int k = 0; k < _context.Record.Outputs.Length; k++)
         {
             if (k < _rule.Results.Length && !_rule.Results[k].Opaque)
@@ -289,7 +283,7 @@ internal sealed class RuleApplication
             switch (axis)
             {
                 case AxisPattern.Variable { Name: var name }:
-                    if (!_variables.TryGetValue(name, out var term)) _variables[name] = term = _context.Constant(null, "its size is known only at run time");
+                    if (!_variables.TryGetValue(name, out var term)) _variables[name] = term = _context.Constant(null, "its size is known only at run time", Together(name));
                     return term;
                 case AxisPattern.Number { Size: var size }: return _context.Constant(size, "the positions of this axis have a meaning each");
                 case AxisPattern.Product product: return Term.Product(product.Parts.Select(Build));
@@ -306,6 +300,7 @@ internal sealed class RuleApplication
         if (_packs.TryGetValue(name, out var pack)) return pack;
         if (_variables.TryGetValue(name, out var term)) return [term];
         if (name[0] == '@') return [_context.Fresh(_context.Int(name[1..], 1))];
+        if (_rule.Lengths.ContainsKey(name)) return [_context.Unifier.Fresh(null, null, Together(name))];
         return long.TryParse(name, CultureInfo.InvariantCulture, out long number) ? [_context.Fresh(number)] : [];
     }
 
@@ -352,53 +347,7 @@ internal sealed class RuleApplication
         if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
     }
 
-    private Contraction Contract(int[] operands)
-    {
-        var (left, right) = (Variables(_names[operands[0]]!, _context.Input(operands[0])!.Terms!), Variables(_names[operands[1]]!, _context.Input(operands[1])!.Terms!));
-        var result = new Dictionary<string, int>(StringComparer.Ordinal);
-        var pattern = _rule.Results[0];
-        int axis = 0;
-        foreach (var part in pattern.Axes)
-        {
-            if (part is AxisPattern.Pack pack)
-            {
-                int count = _packs.GetValueOrDefault(pack.Name)?.Count ?? 0;
-                for (int k = 0; k < count; k++)
-                    result[pack.Name.Length == 0 ? Broadcasting(count - 1 - k) : pack.Name + k.ToString(CultureInfo.InvariantCulture)] = axis++;
-            }
-            else
-            {
-                foreach (string name in Names(part)) result[name] = axis;
-                axis++;
-            }
-        }
-        var axes = new List<(Term, int, int, int)>();
-        foreach (string name in left.Keys.Concat(right.Keys).Concat(result.Keys).Distinct())
-        {
-            int l = left.GetValueOrDefault(name, -1), r = right.GetValueOrDefault(name, -1), o = result.GetValueOrDefault(name, -1);
-            if (TermOf(name) is not { IsOne: false } term) continue;
-            axes.Add((term, l, r, o));
-            if (o < 0 && l >= 0 && r >= 0) _context.Record.Sums.Add((term, [operands[0], operands[1]]));
-        }
-        return new(operands[0], operands[1], operands.Length > 2 && _context.Input(operands[2]) is not null ? operands[2] : -1, axes);
-
-        static Dictionary<string, int> Variables(List<string[]> names, Term[] terms)
-        {
-            var map = new Dictionary<string, int>(StringComparer.Ordinal);
-            for (int k = 0; k < names.Count; k++)
-                if (!terms[k].IsOne) foreach (string name in names[k]) map[name] = k;
-            return map;
-        }
-
-        Term? TermOf(string name)
-        {
-            if (_variables.TryGetValue(name, out var term)) return term;
-            int digits = name.Length;
-            while (digits > 0 && char.IsAsciiDigit(name[digits - 1])) digits--;
-            if (digits == name.Length || !int.TryParse(name[digits..], CultureInfo.InvariantCulture, out int index)) return null;
-            if (name.StartsWith("...", StringComparison.Ordinal))
-                return _packs.TryGetValue("", out var broadcast) && index < broadcast.Count ? broadcast[^(index + 1)] : null;
-            return _packs.TryGetValue(name[..digits], out var pack) && index < pack.Count ? pack[index] : null;
-        }
-    }
+    /// <summary>The length of a variable that others make up together; a past that is not there has none. Null where it is not known.</summary>
+    private long? Together(string name) => _rule.Lengths.GetValueOrDefault(name)?
+        .Aggregate((long?)0, (sum, p) => sum + (_variables.TryGetValue(p, out var part) ? part.Nominal : 0));
 }

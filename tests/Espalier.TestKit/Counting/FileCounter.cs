@@ -15,7 +15,8 @@ public sealed record FileFigures(long Parameters, long Macs, long Bytes, IReadOn
 }
 
 /// <summary>
-/// Counts what a report must say, from the file alone: the messages, and the shapes that ONNX Runtime gives them. It knows no terms and shares no code with the rewriter.
+/// Counts what a report must say, from the file alone: the messages, and the shapes that ONNX Runtime gives them. It knows no terms and
+/// shares no code with the rewriter.
 /// </summary>
 public static class FileCounter
 {
@@ -26,16 +27,20 @@ public static class FileCounter
     {
         var model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var others = External(model.Graph).Select(t => t.ExternalData.First(e => e.Key == "location").Value).Distinct(StringComparer.Ordinal).Select(f => Path.Combine(folder, f)).ToList();
+        var others = External(model.Graph)
+            .Select(t => t.ExternalData.First(e => e.Key == "location").Value).Distinct(StringComparer.Ordinal)
+                .Select(f => Path.Combine(folder, f)).ToList();
         long parameters = ParameterCount.Of(model).Sum(t => t.Elements);
         Inline(model.Graph, folder);
         var given = inputs();
         try
         {
             var trace = ShapeTrace.Of(model, given);
-            return new(parameters, (long)Math.Round(trace.Nodes.Sum(MacFormulas.Of)), new FileInfo(path).Length + others.Sum(f => new FileInfo(f).Length), trace.Uncounted)
+            return new(parameters, (long)Math.Round(trace.Nodes.Sum(MacFormulas.Of)), new FileInfo(path).Length
+                + others.Sum(f => new FileInfo(f).Length), trace.Uncounted)
             {
-                ByNode = trace.Nodes.Where(n => n.Node.Output.Count > 0).GroupBy(n => n.Node.Output[0]).ToDictionary(g => g.Key, g => g.Sum(MacFormulas.Of), StringComparer.Ordinal),
+                ByNode = trace.Nodes.Where(n => n.Node.Output.Count > 0).GroupBy(n => n.Node.Output[0])
+                    .ToDictionary(g => g.Key, g => g.Sum(MacFormulas.Of), StringComparer.Ordinal),
             };
         }
         finally
@@ -45,7 +50,9 @@ public static class FileCounter
     }
 
     private static IEnumerable<TensorProto> External(GraphProto graph)
-        => graph.WithSubgraphs().SelectMany(g => g.Initializer.Concat(g.Node.SelectMany(n => n.Attribute).Select(a => a.T).OfType<TensorProto>())).Where(t => t.DataLocation == TensorProto.Types.DataLocation.External);
+        => graph.WithSubgraphs()
+            .SelectMany(g => g.Initializer.Concat(g.Node.SelectMany(n => n.Attribute).Select(a => a.T).OfType<TensorProto>()))
+                .Where(t => t.DataLocation == TensorProto.Types.DataLocation.External);
 
     /// <summary>Brings tensors of other files in, so that the model runs from memory.</summary>
     private static void Inline(GraphProto graph, string folder)
@@ -55,7 +62,9 @@ public static class FileCounter
             string Entry(string key, string absent) => tensor.ExternalData.FirstOrDefault(e => e.Key == key)?.Value ?? absent;
             using var file = File.OpenRead(Path.Combine(folder, Entry("location", "")));
             file.Position = long.Parse(Entry("offset", "0"), System.Globalization.CultureInfo.InvariantCulture);
-            var bytes = new byte[long.Parse(Entry("length", (file.Length - file.Position).ToString(System.Globalization.CultureInfo.InvariantCulture)), System.Globalization.CultureInfo.InvariantCulture)];
+            var bytes = new byte[long.Parse(Entry("length",
+                (file.Length - file.Position).ToString(System.Globalization.CultureInfo.InvariantCulture)),
+                    System.Globalization.CultureInfo.InvariantCulture)];
             file.ReadExactly(bytes);
             tensor.RawData = Google.Protobuf.ByteString.CopyFrom(bytes);
             tensor.ClearDataLocation();

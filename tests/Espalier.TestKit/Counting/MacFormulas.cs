@@ -3,7 +3,8 @@ using Espalier.Onnx;
 namespace Espalier.TestKit.Counting;
 
 /// <summary>
-/// Multiply-accumulates of one operator from the shapes of its run, by its specification (ONNX operators; ONNX Runtime, docs/ContribOperators.md). Operators without a formula multiply element
+/// Multiply-accumulates of one operator from the shapes of its run, by its specification (ONNX operators; ONNX Runtime,
+/// docs/ContribOperators.md). Operators without a formula multiply element
 /// by element at most and count nothing.
 /// </summary>
 public static class MacFormulas
@@ -12,16 +13,21 @@ public static class MacFormulas
 
     private static readonly Dictionary<string, Formula> Formulas = new(StringComparer.Ordinal)
     {
-        ["MatMul"] = MatMul, ["MatMulInteger"] = MatMul, ["MatMulInteger16"] = MatMul, ["QLinearMatMul"] = MatMul, ["MatMulIntegerToFloat"] = MatMul,
-        ["DynamicQuantizeMatMul"] = MatMul, ["GemmFastGelu"] = MatMul, ["FusedMatMul"] = MatMul, ["FusedMatMulActivation"] = MatMul, ["TransposeMatMul"] = MatMul,
+        ["MatMul"] = MatMul, ["MatMulInteger"] = MatMul, ["MatMulInteger16"] = MatMul,
+            ["QLinearMatMul"] = MatMul, ["MatMulIntegerToFloat"] = MatMul,
+        ["DynamicQuantizeMatMul"] = MatMul, ["GemmFastGelu"] = MatMul,
+            ["FusedMatMul"] = MatMul, ["FusedMatMulActivation"] = MatMul, ["TransposeMatMul"] = MatMul,
         ["Gemm"] = Gemm, ["FusedGemm"] = Gemm, ["QGemm"] = Gemm, ["CDist"] = n => Size(n.Outputs[0]) * In(n, 0)[^1],
         ["MatMulNBits"] = n => Size(n.Outputs[0]) * Int(n, "K", 0), ["MatMulBnb4"] = n => Size(n.Outputs[0]) * Int(n, "K", 0),
-        ["Conv"] = n => Window(n, 1), ["FusedConv"] = n => Window(n, 1), ["NhwcFusedConv"] = n => Window(n, 1), ["ConvInteger"] = n => Window(n, 1), ["DeformConv"] = n => Window(n, 1),
-        ["QLinearConv"] = n => Window(n, 3), ["CausalConvWithState"] = n => Window(n, 1), ["ConvTranspose"] = Spread, ["ConvTransposeWithDynamicPads"] = Spread,
+        ["Conv"] = n => Window(n, 1), ["FusedConv"] = n => Window(n, 1), ["NhwcFusedConv"] = n
+            => Window(n, 1), ["ConvInteger"] = n => Window(n, 1), ["DeformConv"] = n => Window(n, 1),
+        ["QLinearConv"] = n => Window(n, 3), ["CausalConvWithState"] = n
+            => Window(n, 1), ["ConvTranspose"] = Spread, ["ConvTransposeWithDynamicPads"] = Spread,
         ["Einsum"] = Einsum, ["LSTM"] = Recurrent, ["GRU"] = Recurrent, ["RNN"] = Recurrent, ["DynamicQuantizeLSTM"] = Recurrent,
         ["Attention"] = n => n.Node.Domain == "com.microsoft" ? Projected(n, 4) : Separate(n), ["QAttention"] = n => Projected(n, 8),
         ["PackedAttention"] = n => Projected(n, -1), ["DecoderMaskedSelfAttention"] = n => Projected(n, 4),
-        ["MultiHeadAttention"] = n => MultiHead(n, 6), ["DecoderMaskedMultiHeadAttention"] = n => MultiHead(n, 5), ["GroupQueryAttention"] = Grouped, ["LinearAttention"] = Linear, ["MoE"] = n => Experts(n, 2, 4, 6, 8),
+        ["MultiHeadAttention"] = n => MultiHead(n, 6), ["DecoderMaskedMultiHeadAttention"] = n
+            => MultiHead(n, 5), ["GroupQueryAttention"] = Grouped, ["LinearAttention"] = Linear, ["MoE"] = n => Experts(n, 2, 4, 6, 8),
         ["LinearRegressor"] = n => Rows(n) * Count(n, "coefficients"), ["LinearClassifier"] = n => Rows(n) * Count(n, "coefficients"),
         ["SVMRegressor"] = n => Vectors(n, Int(n, "n_supports", 0), 1),
         ["SVMClassifier"] = n => Vectors(n, Sum(n, "vectors_per_class"), Math.Max(Count(n, "classlabels_ints"), Count(n, "classlabels_strings")) - 1),
@@ -36,11 +42,13 @@ public static class MacFormulas
 
     private static long Int(TracedNode n, string name, long absent) => n.Node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? absent;
 
-    private static long[] In(TracedNode n, int operand) => n.Inputs[operand] ?? throw new InvalidOperationException($"{n.Node.OpType} '{n.Node.Name}' ran without operand {operand}.");
+    private static long[] In(TracedNode n, int operand)
+        => n.Inputs[operand] ?? throw new InvalidOperationException($"{n.Node.OpType} '{n.Node.Name}' ran without operand {operand}.");
 
     private static long[]? Optional(TracedNode n, int operand) => operand >= 0 && operand < n.Inputs.Count ? n.Inputs[operand] : null;
 
-    private static double Size(long[]? shape) => shape?.Aggregate(1.0, (a, d) => a * d) ?? throw new InvalidOperationException("a result without a shape");
+    private static double Size(long[]? shape)
+        => shape?.Aggregate(1.0, (a, d) => a * d) ?? throw new InvalidOperationException("a result without a shape");
 
     private static double Rows(TracedNode n) => In(n, 0).Length == 1 ? 1 : In(n, 0)[0];
 
@@ -66,18 +74,23 @@ public static class MacFormulas
     /// <summary>A weight [outputs, inputs of a group, window…]: every element of the result sums over one output's part of it.</summary>
     private static double Window(TracedNode n, int weight) => Size(n.Outputs[0]) * Size(In(n, weight)[1..]);
 
-    /// <summary>A weight [inputs, outputs of a group, window…]: every element of the operand goes out through one input's part of it.</summary>
+    /// <summary>
+    /// A weight [inputs, outputs of a group, window…]: every element of the operand goes out through one input's part of it.
+    /// </summary>
     private static double Spread(TracedNode n) => Size(In(n, 0)) * Size(In(n, 1)[1..]);
 
     /// <summary>Every label runs over its size; axes under an ellipsis broadcast.</summary>
     private static double Einsum(TracedNode n)
     {
-        string[] operands = n.Node.Attribute.First(a => a.Name == "equation").S.ToStringUtf8().Replace(" ", "", StringComparison.Ordinal).Split("->")[0].Split(',');
+        string[] operands =
+            n.Node.Attribute.First(a => a.Name == "equation").S.ToStringUtf8().Replace(" ",
+                "", StringComparison.Ordinal).Split("->")[0].Split(',');
         var sizes = new Dictionary<string, long>(StringComparer.Ordinal);
         for (int k = 0; k < operands.Length; k++)
         {
             var shape = In(n, k);
-            int dots = operands[k].IndexOf("...", StringComparison.Ordinal), rest = shape.Length - operands[k].Replace("...", "", StringComparison.Ordinal).Length;
+            int dots = operands[k].IndexOf("...", StringComparison.Ordinal),
+                rest = shape.Length - operands[k].Replace("...", "", StringComparison.Ordinal).Length;
             var labels = new List<string>();
             for (int c = 0; c < operands[k].Length; c++)
             {
@@ -88,7 +101,8 @@ public static class MacFormulas
                 }
                 else labels.Add(operands[k][c].ToString());
             }
-            for (int axis = 0; axis < shape.Length; axis++) sizes[labels[axis]] = Math.Max(shape[axis], sizes.GetValueOrDefault(labels[axis], 1));
+            for (int axis = 0; axis < shape.Length; axis++) sizes[labels[axis]] =
+                Math.Max(shape[axis], sizes.GetValueOrDefault(labels[axis], 1));
         }
         return sizes.Values.Aggregate(1.0, (a, s) => a * s);
     }
@@ -106,7 +120,10 @@ public static class MacFormulas
         return (double)q[0] * heads * q[^2] * (k[^2] + past) * (dim + values);
     }
 
-    /// <summary>com.microsoft Attention and its kin: a packed projection of queries, keys and values, then scores and values. A token sees the sequence and the past; packed tokens have no rows of which that is known.</summary>
+    /// <summary>
+    /// com.microsoft Attention and its kin: a packed projection of queries, keys and values, then scores and values. A token sees the
+    /// sequence and the past; packed tokens have no rows of which that is known.
+    /// </summary>
     private static double Projected(TracedNode n, int past)
     {
         var (x, w) = (In(n, 0), In(n, 1));
@@ -117,7 +134,9 @@ public static class MacFormulas
         return projection + (tokens * (x[1] + (Optional(n, past)?[3] ?? 0)) * (queries + values));
     }
 
-    /// <summary>com.microsoft MultiHeadAttention: separate, packed (b, s, h, 3, d) or with keys and values packed (b, t, h, 2, d).</summary>
+    /// <summary>
+    /// com.microsoft MultiHeadAttention: separate, packed (b, s, h, 3, d) or with keys and values packed (b, t, h, 2, d).
+    /// </summary>
     private static double MultiHead(TracedNode n, int past)
     {
         var q = In(n, 0);
@@ -136,7 +155,10 @@ public static class MacFormulas
         return q[0] * q[1] * ((Optional(n, 1)?[1] ?? q[1]) + (Optional(n, 3)?[2] ?? 0)) * 2 * width;
     }
 
-    /// <summary>com.microsoft LinearAttention: in every step each head of keys and values adds their outer product to its state, and each query reads it.</summary>
+    /// <summary>
+    /// com.microsoft LinearAttention: in every step each head of keys and values adds their outer product to its state, and each query
+    /// reads it.
+    /// </summary>
     private static double Linear(TracedNode n)
     {
         var (q, k, v) = (In(n, 0), In(n, 1), In(n, 2));

@@ -9,7 +9,8 @@ namespace Espalier.TestKit.Counting;
 public sealed record StoredTensor(string Name, long Elements);
 
 /// <summary>
-/// The parameters of a file, by its messages alone: floating-point initializers and constants of all graphs and functions, and integers that some operator
+/// The parameters of a file, by its messages alone: floating-point initializers and constants of all graphs and functions, and integers
+/// that some operator
 /// takes for quantised numbers. Integers are followed forwards, from where they are stored to who reads them.
 /// </summary>
 public static class ParameterCount
@@ -17,9 +18,11 @@ public static class ParameterCount
     /// <summary>Operands that are quantised numbers, by operator; from the operators' specifications.</summary>
     private static readonly Dictionary<string, int[]> Quantised = new(StringComparer.Ordinal)
     {
-        ["DequantizeLinear"] = [0], ["MatMul"] = [0, 1], ["Gemm"] = [0, 1, 2], ["FusedMatMul"] = [0, 1], ["MatMulInteger"] = [0, 1], ["MatMulInteger16"] = [0, 1], ["ConvInteger"] = [0, 1],
+        ["DequantizeLinear"] = [0], ["MatMul"] = [0, 1], ["Gemm"] = [0, 1, 2], ["FusedMatMul"] = [0, 1],
+            ["MatMulInteger"] = [0, 1], ["MatMulInteger16"] = [0, 1], ["ConvInteger"] = [0, 1],
         ["QLinearMatMul"] = [0, 3], ["QLinearConv"] = [0, 3, 8], ["QGemm"] = [0, 3, 6], ["QAttention"] = [0, 1], ["QMoE"] = [2, 5, 8],
-        ["MatMulIntegerToFloat"] = [0, 1], ["DynamicQuantizeMatMul"] = [1], ["DynamicQuantizeLSTM"] = [1, 2], ["QEmbedLayerNormalization"] = [2, 3, 4, 5, 6],
+        ["MatMulIntegerToFloat"] = [0, 1], ["DynamicQuantizeMatMul"] = [1],
+            ["DynamicQuantizeLSTM"] = [1, 2], ["QEmbedLayerNormalization"] = [2, 3, 4, 5, 6],
         ["QLinearAdd"] = [0, 3], ["QLinearMul"] = [0, 3], ["QLinearWhere"] = [1, 4], ["QLinearSigmoid"] = [0], ["QLinearLeakyRelu"] = [0],
         ["QLinearAveragePool"] = [0], ["QLinearGlobalAveragePool"] = [0], ["QLinearSoftmax"] = [0], ["QLinearReduceMean"] = [0],
         ["MatMulNBits"] = [1], ["MatMulBnb4"] = [1], ["GatherBlockQuantized"] = [0],
@@ -28,8 +31,10 @@ public static class ParameterCount
     /// <summary>Operators that only move elements, with the operands that they move; none listed means all.</summary>
     internal static readonly Dictionary<string, int[]> Moving = new(StringComparer.Ordinal)
     {
-        ["Identity"] = [0], ["Reshape"] = [0], ["Transpose"] = [0], ["Squeeze"] = [0], ["Unsqueeze"] = [0], ["Flatten"] = [0], ["Slice"] = [0], ["Gather"] = [0],
-        ["GatherElements"] = [0], ["GatherND"] = [0], ["Split"] = [0], ["Expand"] = [0], ["Tile"] = [0], ["Pad"] = [0], ["DepthToSpace"] = [0],
+        ["Identity"] = [0], ["Reshape"] = [0], ["Transpose"] = [0], ["Squeeze"] = [0],
+            ["Unsqueeze"] = [0], ["Flatten"] = [0], ["Slice"] = [0], ["Gather"] = [0],
+        ["GatherElements"] = [0], ["GatherND"] = [0], ["Split"] = [0],
+            ["Expand"] = [0], ["Tile"] = [0], ["Pad"] = [0], ["DepthToSpace"] = [0],
         ["SpaceToDepth"] = [0], ["Where"] = [1, 2], ["Concat"] = [],
     };
 
@@ -41,13 +46,15 @@ public static class ParameterCount
         foreach (var scope in readers.Scopes)
         {
             foreach (var tensor in scope.Initializers) Count(scope, tensor.Name, tensor.DataType, tensor.Dims);
-            foreach (var sparse in scope.Sparse.Where(s => s.Values is not null)) Count(scope, sparse.Values.Name, sparse.Values.DataType, sparse.Values.Dims);
+            foreach (var sparse in scope.Sparse
+                .Where(s => s.Values is not null)) Count(scope, sparse.Values.Name, sparse.Values.DataType, sparse.Values.Dims);
             foreach (var node in scope.Nodes.Where(n => n is { OpType: "Constant", Domain: "" or "ai.onnx" }))
             {
                 foreach (var a in node.Attribute)
                 {
                     if (a is { Name: "value", T: { } tensor }) Count(scope, node.Output[0], tensor.DataType, tensor.Dims);
-                    else if (a is { Name: "sparse_value", SparseTensor.Values: { } values }) Count(scope, node.Output[0], values.DataType, values.Dims);
+                    else if (a is { Name: "sparse_value", SparseTensor.Values: { } values }) Count(scope,
+                        node.Output[0], values.DataType, values.Dims);
                     else if (a.Name == "value_float") Count(scope, node.Output[0], (int)DataType.Float, []);
                     else if (a.Name == "value_floats") Count(scope, node.Output[0], (int)DataType.Float, [a.Floats.Count]);
                 }
@@ -57,11 +64,13 @@ public static class ParameterCount
 
         void Count(Scope scope, string name, int type, IEnumerable<long> dims)
         {
-            if (IsReal((DataType)type) || IsQuantised(readers, scope, name, (DataType)type)) counted.Add(new(name, dims.Aggregate(1L, (a, d) => a * d)));
+            if (IsReal((DataType)type)
+                || IsQuantised(readers, scope, name, (DataType)type)) counted.Add(new(name, dims.Aggregate(1L, (a, d) => a * d)));
         }
     }
 
-    private static bool IsReal(DataType type) => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz
+    private static bool IsReal(DataType type)
+        => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz
         or DataType.Float8E5M2 or DataType.Float8E5M2Fnuz or DataType.Float8E8M0 or DataType.Float4E2M1;
 
     private static bool IsQuantised(Readers readers, Scope scope, string name, DataType type)
@@ -73,11 +82,13 @@ public static class ParameterCount
         {
             foreach (var (reader, node, operand) in readers.Of(value.Scope, value.Name))
             {
-                if (Quantised.GetValueOrDefault(node.OpType)?.Contains(operand) == true || (node.OpType == "QLinearConcat" && operand >= 2 && operand % 3 == 2)) return true;
+                if (Quantised.GetValueOrDefault(node.OpType)?.Contains(operand) == true
+                    || (node.OpType == "QLinearConcat" && operand >= 2 && operand % 3 == 2)) return true;
                 var to = node.OpType == "Cast" ? (DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0) : 0;
                 // Integers of eight bits and less that become numbers to compute with were such numbers before.
                 if (isSmall && IsReal(to)) return true;
-                bool moves = to is DataType.Int8 or DataType.Uint8 or DataType.Int32 or DataType.Int64 || (Moving.GetValueOrDefault(node.OpType) is { } moved && (moved.Length == 0 || moved.Contains(operand)));
+                bool moves = to is DataType.Int8 or DataType.Uint8 or DataType.Int32 or DataType.Int64
+                    || (Moving.GetValueOrDefault(node.OpType) is { } moved && (moved.Length == 0 || moved.Contains(operand)));
                 foreach (var next in moves ? node.Output.Select(o => (reader, o)) : []) if (seen.Add(next)) open.Enqueue(next);
                 foreach (var next in readers.Into(reader, node, operand)) if (seen.Add(next)) open.Enqueue(next);
             }
@@ -87,7 +98,8 @@ public static class ParameterCount
     }
 
     /// <summary>A graph or the body of a function.</summary>
-    private sealed record Scope(Scope? Outer, NodeProto? Holder, IReadOnlyList<NodeProto> Nodes, IReadOnlyList<TensorProto> Initializers, IReadOnlyList<SparseTensorProto> Sparse,
+    private sealed record Scope(Scope? Outer, NodeProto? Holder, IReadOnlyList<NodeProto> Nodes,
+        IReadOnlyList<TensorProto> Initializers, IReadOnlyList<SparseTensorProto> Sparse,
         IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs)
     {
         private readonly HashSet<string> _own = [.. Inputs, .. Initializers.Select(t => t.Name), .. Nodes.SelectMany(n => n.Output)];
@@ -110,19 +122,23 @@ public static class ParameterCount
         public Readers(ModelProto model)
         {
             foreach (var f in model.Functions) _functions[(f.Domain, f.Name)] = Enter(new(null, null, f.Node, [], [], f.Input, f.Output));
-            Enter(new(null, null, model.Graph.Node, model.Graph.Initializer, model.Graph.SparseInitializer, Names(model.Graph.Input), Names(model.Graph.Output)));
+            Enter(new(null, null, model.Graph.Node, model.Graph.Initializer,
+                model.Graph.SparseInitializer, Names(model.Graph.Input), Names(model.Graph.Output)));
         }
 
         public List<Scope> Scopes { get; } = [];
 
-        public IEnumerable<(Scope Scope, NodeProto Node, int Operand)> Of(Scope scope, string name) => _readers.GetValueOrDefault((scope, name)) ?? [];
+        public IEnumerable<(Scope Scope, NodeProto Node, int Operand)> Of(Scope scope, string name)
+            => _readers.GetValueOrDefault((scope, name)) ?? [];
 
         /// <summary>What an operand is called inside of the function that is called, or of the loop's body.</summary>
         public IEnumerable<(Scope, string)> Into(Scope scope, NodeProto node, int operand)
         {
-            if (_functions.TryGetValue((node.Domain, node.OpType), out var function) && operand < function.Inputs.Count) yield return (function, function.Inputs[operand]);
+            if (_functions.TryGetValue((node.Domain, node.OpType), out var function)
+                && operand < function.Inputs.Count) yield return (function, function.Inputs[operand]);
             if (node.OpType is not ("Loop" or "Scan")) yield break;
-            foreach (var body in Scopes.Where(s => ReferenceEquals(s.Holder, node) && operand < s.Inputs.Count)) yield return (body, body.Inputs[operand]);
+            foreach (var body in Scopes
+                .Where(s => ReferenceEquals(s.Holder, node) && operand < s.Inputs.Count)) yield return (body, body.Inputs[operand]);
         }
 
         /// <summary>What the result of a branch, or of a function, is called outside.</summary>
@@ -131,7 +147,9 @@ public static class ParameterCount
             int at = scope.Outputs.ToList().IndexOf(name);
             if (at < 0) yield break;
             if (scope is { Holder.OpType: "If", Outer: { } outer }) yield return (outer, scope.Holder.Output[at]);
-            foreach (var (caller, node) in _calls.Where(c => _functions.GetValueOrDefault((c.Node.Domain, c.Node.OpType)) == scope && at < c.Node.Output.Count)) yield return (caller, node.Output[at]);
+            foreach (var (caller, node) in _calls
+                .Where(c => _functions.GetValueOrDefault((c.Node.Domain, c.Node.OpType)) == scope
+                    && at < c.Node.Output.Count)) yield return (caller, node.Output[at]);
         }
 
         private static List<string> Names(IEnumerable<ValueInfoProto> values) => [.. values.Select(v => v.Name)];
@@ -149,7 +167,8 @@ public static class ParameterCount
                     list.Add((scope, node, k));
                 }
                 foreach (var graph in node.Attribute.SelectMany(a => a.G is null ? [.. a.Graphs] : new[] { a.G }))
-                    Enter(new(scope, node, graph.Node, graph.Initializer, graph.SparseInitializer, Names(graph.Input), Names(graph.Output)));
+                    Enter(new(scope, node, graph.Node, graph.Initializer,
+                        graph.SparseInitializer, Names(graph.Input), Names(graph.Output)));
             }
             return scope;
         }

@@ -12,7 +12,8 @@ namespace Espalier.TestKit.Counting;
 public sealed record TracedNode(NodeProto Node, IReadOnlyList<long[]?> Inputs, IReadOnlyList<long[]?> Outputs, double Times);
 
 /// <summary>
-/// The shapes of a run in ONNX Runtime, of every node in every graph and function. Both branches of an If run and count, because none is the model's own; the body of a Loop
+/// The shapes of a run in ONNX Runtime, of every node in every graph and function. Both branches of an If run and count, because none is
+/// the model's own; the body of a Loop
 /// counts as often as a constant of the file says, else once, with the shapes of its first iteration; that of a Scan once for every step.
 /// </summary>
 public sealed class ShapeTrace
@@ -36,13 +37,16 @@ public sealed class ShapeTrace
     /// <summary>Every node as it ran.</summary>
     public IReadOnlyList<TracedNode> Nodes => _nodes;
 
-    /// <summary>Branches that do not run on what the graph around them gives, as one that is made for another rank or sampling rate.</summary>
+    /// <summary>
+    /// Branches that do not run on what the graph around them gives, as one that is made for another rank or sampling rate.
+    /// </summary>
     public IReadOnlyList<string> Uncounted => _uncounted;
 
     /// <summary>What is known by name while a graph runs.</summary>
     private sealed class Frame(Frame? outer, GraphProto graph, IReadOnlyDictionary<string, OrtValue> feeds)
     {
-        private readonly Dictionary<string, TensorProto> _initializers = graph.Initializer.Concat(graph.Node.Where(n => n.OpType == "Constant").Select(Value).OfType<TensorProto>())
+        private readonly Dictionary<string, TensorProto> _initializers = graph.Initializer
+            .Concat(graph.Node.Where(n => n.OpType == "Constant").Select(Value).OfType<TensorProto>())
             .GroupBy(t => t.Name).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
 
         /// <summary>What a Constant node gives, under its name.</summary>
@@ -52,9 +56,11 @@ public sealed class ShapeTrace
             {
                 { T: { } tensor } => tensor.Clone(),
                 { Name: "value_float" } a => new TensorProto { DataType = (int)DataType.Float, FloatData = { a.F } },
-                { Name: "value_floats" } a => new TensorProto { DataType = (int)DataType.Float, FloatData = { a.Floats }, Dims = { a.Floats.Count } },
+                { Name: "value_floats" } a
+                    => new TensorProto { DataType = (int)DataType.Float, FloatData = { a.Floats }, Dims = { a.Floats.Count } },
                 { Name: "value_int" } a => new TensorProto { DataType = (int)DataType.Int64, Int64Data = { a.I } },
-                { Name: "value_ints" } a => new TensorProto { DataType = (int)DataType.Int64, Int64Data = { a.Ints }, Dims = { a.Ints.Count } },
+                { Name: "value_ints" } a
+                    => new TensorProto { DataType = (int)DataType.Int64, Int64Data = { a.Ints }, Dims = { a.Ints.Count } },
                 _ => null,
             };
             if (value is not null) value.Name = constant.Output[0];
@@ -65,17 +71,23 @@ public sealed class ShapeTrace
 
         public Dictionary<string, OrtValue> Results { get; } = new(StringComparer.Ordinal);
 
-        public OrtValue? Value(string name) => Results.GetValueOrDefault(name) ?? feeds.GetValueOrDefault(name) ?? (_initializers.ContainsKey(name) ? null : outer?.Value(name));
+        public OrtValue? Value(string name)
+            => Results.GetValueOrDefault(name) ?? feeds.GetValueOrDefault(name)
+                ?? (_initializers.ContainsKey(name) ? null : outer?.Value(name));
 
-        public TensorProto? Initializer(string name) => _initializers.GetValueOrDefault(name) ?? (Results.ContainsKey(name) || feeds.ContainsKey(name) ? null : outer?.Initializer(name));
+        public TensorProto? Initializer(string name)
+            => _initializers.GetValueOrDefault(name)
+                ?? (Results.ContainsKey(name) || feeds.ContainsKey(name) ? null : outer?.Initializer(name));
 
         public long[]? Shape(string name)
-            => name.Length == 0 ? null : Value(name) is { } value ? (value.IsTensor ? value.GetTensorTypeAndShape().Shape : null) : Initializer(name) is { } tensor ? [.. tensor.Dims] : null;
+            => name.Length == 0 ? null : Value(name) is { } value ? (value.IsTensor ? value.GetTensorTypeAndShape().Shape : null)
+                : Initializer(name) is { } tensor ? [.. tensor.Dims] : null;
 
         /// <summary>The number of a constant of the file; null where the name is none.</summary>
         public long? Constant(string name)
         {
-            if (Initializer(name) is { } tensor) return tensor.Int64Data.Count > 0 ? tensor.Int64Data[0] : BitConverter.ToInt64(tensor.RawData.Span);
+            if (Initializer(name) is { } tensor) return tensor.Int64Data.Count > 0
+                ? tensor.Int64Data[0] : BitConverter.ToInt64(tensor.RawData.Span);
             return null;
         }
     }
@@ -131,7 +143,9 @@ public sealed class ShapeTrace
                     axis = axis < 0 ? axis + shape.Count : axis;
                     if (k == states) times *= shape[axis];
                     shape.RemoveAt(axis);
-                    feeds[body.Input[k].Name] = Own(OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Given(node.Input[k]).GetTensorTypeAndShape().ElementDataType, [.. shape]));
+                    feeds[body.Input[k].Name] =
+                        Own(OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance,
+                            Given(node.Input[k]).GetTensorTypeAndShape().ElementDataType, [.. shape]));
                 }
             }
             Run(body, new Frame(frame, body, feeds), times);
@@ -192,7 +206,8 @@ public sealed class ShapeTrace
         {
             string name = node.Attribute[k].Name, reference = node.Attribute[k].RefAttrName;
             if (reference is not { Length: > 0 }) continue;
-            var value = (call.Attribute.FirstOrDefault(a => a.Name == reference) ?? function.AttributeProto.FirstOrDefault(a => a.Name == reference))?.Clone();
+            var value = (call.Attribute.FirstOrDefault(a => a.Name == reference)
+                ?? function.AttributeProto.FirstOrDefault(a => a.Name == reference))?.Clone();
             node.Attribute.RemoveAt(k);
             if (value is null) continue;
             value.Name = name;
@@ -207,12 +222,14 @@ public sealed class ShapeTrace
         var model = _model.Clone();
         var clone = model.Graph = graph.Clone();
         foreach (var function in model.Functions)
-            foreach (var opset in function.OpsetImport.Where(o => model.OpsetImport.All(m => m.Domain != o.Domain))) model.OpsetImport.Add(opset);
+            foreach (var opset in function.OpsetImport
+                .Where(o => model.OpsetImport.All(m => m.Domain != o.Domain))) model.OpsetImport.Add(opset);
         // Sizes that a body states hold for all of its iterations; only the first runs here.
         if (graph != _model.Graph) clone.ValueInfo.Clear();
         clone.Input.Clear();
         clone.Input.AddRange(graph.Input.Select(i => frame.Feeds.TryGetValue(i.Name, out var feed) && feed.IsTensor ? Described(i.Name, feed) : i.Clone()));
-        var known = clone.Input.Select(i => i.Name).Concat(clone.Initializer.Select(t => t.Name)).Concat(clone.SparseInitializer.Select(s => s.Values.Name)).ToHashSet(StringComparer.Ordinal);
+        var known = clone.Input.Select(i => i.Name).Concat(clone.Initializer.Select(t => t.Name))
+            .Concat(clone.SparseInitializer.Select(s => s.Values.Name)).ToHashSet(StringComparer.Ordinal);
         foreach (string name in Free(graph).Where(n => !known.Contains(n)).Distinct().ToList())
         {
             if (frame.Value(name) is { } value) clone.Input.Add(Described(name, value));
@@ -220,12 +237,18 @@ public sealed class ShapeTrace
         }
         var types = graph.Output.ToDictionary(o => o.Name, o => o, StringComparer.Ordinal);
         clone.Output.Clear();
-        clone.Output.AddRange(outputs.Select(o => graph == _model.Graph && types.TryGetValue(o, out var typed) ? typed.Clone() : new ValueInfoProto { Name = o }));
-        using var options = new SessionOptions { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL };
+        clone.Output.AddRange(outputs
+            .Select(o => graph == _model.Graph && types.TryGetValue(o, out var typed) ? typed.Clone() : new ValueInfoProto { Name = o }));
+        using var options =
+            new SessionOptions { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL };
         return new InferenceSession(Google.Protobuf.MessageExtensions.ToByteArray(model), options);
     }
 
-    /// <summary>What the nodes compute. Constants state their shapes themselves; numbers of a few bits, which ONNX Runtime's binding does not hand out, are weights on their way to a node that widens them.</summary>
+    /// <summary>
+    /// What the nodes compute. Constants state their shapes themselves; numbers of a few bits, which ONNX Runtime's binding does not hand
+    /// out, are weights on their way to a node that widens them.
+    /// </summary>
     private static List<string> Shown(GraphProto graph)
     {
         var narrow = graph.Initializer.Where(t => IsNarrow(t.DataType)).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
@@ -234,7 +257,8 @@ public sealed class ShapeTrace
         {
             bool hides = node.OpType == "Constant" ? node.Attribute.Any(a => a.T is not null && IsNarrow(a.T.DataType))
                 : node.OpType == "QuantizeLinear" ? node.Input.Count > 2 && narrow.Contains(node.Input[2])
-                : node.OpType == "Cast" ? IsNarrow(node.Attribute.First(a => a.Name == "to").I) : ParameterCount.Moving.ContainsKey(node.OpType) && narrow.Contains(node.Input[0]);
+                : node.OpType == "Cast" ? IsNarrow(node.Attribute.First(a => a.Name == "to").I)
+                    : ParameterCount.Moving.ContainsKey(node.OpType) && narrow.Contains(node.Input[0]);
             foreach (string output in node.Output.Where(o => o.Length > 0))
             {
                 if (hides) narrow.Add(output);
@@ -251,16 +275,24 @@ public sealed class ShapeTrace
         var info = value.GetTensorTypeAndShape();
         var shape = new TensorShapeProto();
         shape.Dim.AddRange(info.Shape.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
-        return new() { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)(DataType)(int)info.ElementDataType, Shape = shape } } };
+        return new() { Name = name,
+            Type = new TypeProto { TensorType =
+                new TypeProto.Types.Tensor { ElemType = (int)(DataType)(int)info.ElementDataType, Shape = shape } } };
     }
 
     /// <summary>Names that a graph reads and that nothing in it makes.</summary>
     private static IEnumerable<string> Free(GraphProto graph)
     {
-        var own = graph.Node.SelectMany(n => n.Output).Concat(graph.Initializer.Select(t => t.Name)).Concat(graph.Input.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
-        return graph.Node.SelectMany(n => n.Input.Concat(n.Attribute.SelectMany(a => a.G is null ? [] : Free(a.G).Concat(a.G.Output.Select(o => o.Name).Where(o => !Makes(a.G, o))))))
+        var own = graph.Node.SelectMany(n => n.Output).Concat(graph.Initializer.Select(t => t.Name))
+            .Concat(graph.Input.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+        return graph.Node
+            .SelectMany(n => n.Input
+                .Concat(n.Attribute
+                    .SelectMany(a => a.G is null ? [] : Free(a.G).Concat(a.G.Output.Select(o => o.Name).Where(o => !Makes(a.G, o))))))
             .Where(n => n.Length > 0 && !own.Contains(n));
 
-        static bool Makes(GraphProto inner, string name) => inner.Node.Any(n => n.Output.Contains(name)) || inner.Initializer.Any(t => t.Name == name) || inner.Input.Any(i => i.Name == name);
+        static bool Makes(GraphProto inner, string name)
+            => inner.Node.Any(n => n.Output.Contains(name))
+                || inner.Initializer.Any(t => t.Name == name) || inner.Input.Any(i => i.Name == name);
     }
 }
