@@ -105,10 +105,10 @@ internal static class CodeRules
                 "the features are a sum, of which the attribute has the sizes; rows agree", All),
         [(OperatorTable.MachineLearningDomain, "LinearClassifier")]
             = new(MachineLearningRules.LinearClassifier, true,
-                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes", Multiplies: true),
         [(OperatorTable.MachineLearningDomain, "SVMClassifier")]
             = new(MachineLearningRules.SupportVectorClassifier, true,
-                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes"),
+                "n c -> n, n e; rows pass; features are frozen, because their coefficients are attributes", Multiplies: true),
         [(OperatorTable.MachineLearningDomain, "ArrayFeatureExtractor")]
             = new(SelectRules.ArrayFeatureExtractor, true, "as Gather along the last axis; the indices make one axis of any shape", 2),
     };

@@ -87,7 +87,11 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     /// <summary>The elements of an operand that is computed from sizes or constants; null where they are not known.</summary>
     public SizeTensor? Known(int input) => Input(input) is { } tensor ? tensor.Value ?? State.Constants.Of(tensor) : null;
 
-    public void Freeze(Term term, string reason) => State.Frozen.Add(new(term, $"{Info}: {reason}", Node: Info.Ordinal));
+    public void Freeze(Term term, string reason)
+    {
+        // The axis of size 1 has no units.
+        if (term is not ProductTerm { Parts: [] }) State.Frozen.Add(new(term, $"{Info}: {reason}", Node: Info.Ordinal));
+    }
 
     public void FreezeAll(TensorState? tensor, string reason)
     {
