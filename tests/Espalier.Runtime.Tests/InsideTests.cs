@@ -64,10 +64,11 @@ public sealed class InsideTests
         using var slim = Network(backwards: true);
         var found = Compare(masked, slim);
         Assert.Null(found.Fault);
-        // Below the floor of a relative error the difference itself is none; its sign is.
+        // The difference is where it begins, and not the sign that is taken of it.
         var magnifier = Assert.Single(found.Magnifiers);
-        Assert.Equal("sign", magnifier.Tensor);
-        Assert.Contains("(Sign)", magnifier.Node, StringComparison.Ordinal);
+        Assert.Equal("rounding", magnifier.Tensor);
+        Assert.Contains("(Sub)", magnifier.Node, StringComparison.Ordinal);
+        Assert.InRange(magnifier.Error, 1e-4, magnifier.Noise);
         using var wrong = Network(second: 0.5f, backwards: true);
         Assert.Equal("y", Compare(masked, wrong).Fault?.Tensor);
     }
