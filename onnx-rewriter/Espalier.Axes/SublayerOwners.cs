@@ -23,9 +23,10 @@ internal sealed class SublayerOwners
         foreach (var output in graphOutputs) _tensors[output.Source ?? output] = None;
         _nodes = new int[records.Count];
         Array.Fill(_nodes, Unread);
-        // A node inside nested regions belongs to the smallest.
+        // A node inside nested regions belongs to the smallest. The sum stays: what else is added goes on through it.
         foreach (var block in blocks.Where(b => b.IsSublayer).OrderByDescending(b => b.Nodes.Length))
-            foreach (int node in block.Nodes) _nodes[node] = block.Id;
+            foreach (int node in block.Nodes[..^1]) _nodes[node] = block.Id;
+        foreach (var block in blocks.Where(b => b.IsSublayer)) _nodes[block.Nodes[^1]] = None;
         // Readers come after what they read.
         for (int k = records.Count - 1; k >= 0; k--)
         {
