@@ -2,7 +2,8 @@ namespace Espalier.Mutations;
 
 /// <summary>
 /// Reads lists of mutations. A list is lines of text: <c>file path</c> says what the next ones change; <c>cases Op …</c>,
-/// <c>classes Project Class …</c> and <c>all Project</c> say which tests to run, in this order (a new <c>file</c> begins anew);
+/// <c>classes Project Class … !Class.Method</c> (all but that), <c>methods Project Class.Method …</c> and <c>all Project</c> say which tests
+/// to run, in this order (a new <c>file</c> begins anew);
 /// <c>before⟦old⟧after ⇒ new</c> is a mutation (<c>start of the line…before⟦old⟧after</c>, where before and after are not enough); <c>equivalent: why</c> behind one explains why it survives; <c>#</c> is a comment.
 /// Before the tests that are listed, a line of the operator table is tried on the cases of its own operator.
 /// </summary>
@@ -32,7 +33,8 @@ internal static class MutationList
                         if (!File.Exists(Path.Combine(root, file))) throw Wrong($"there is no file {file}");
                         break;
                     case "cases": stages.Add(Cases(words[1..])); break;
-                    case "classes": stages.Add(new(words[1], [.. words[2..].SelectMany(c => (string[])["-class", "*." + c])])); break;
+                    case "classes": stages.Add(new(words[1], [.. words[2..].SelectMany(Class)])); break;
+                    case "methods": stages.Add(new(words[1], [.. words[2..].SelectMany(m => (string[])["-method", "*." + m])])); break;
                     case "all": stages.Add(new(words[1], [])); break;
                     case "equivalent:" when all.Count > 0: all[^1] = all[^1] with { Equivalent = line["equivalent:".Length..].Trim() }; break;
                     default: all.Add(Parse(line) ?? throw Wrong($"'{line}' is no mutation")); break;
@@ -53,6 +55,8 @@ internal static class MutationList
         }
         return all;
     }
+
+    private static string[] Class(string word) => word[0] == '!' ? ["-method-", "*." + word[1..]] : ["-class", "*." + word];
 
     /// <summary>The cases of operators, of whatever domain.</summary>
     private static Stage Cases(IEnumerable<string> operators)

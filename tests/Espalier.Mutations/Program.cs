@@ -8,14 +8,15 @@ using Espalier.Mutations;
 var check = new Option<bool>("--check") { Description = "Only see whether every mutation still fits the sources." };
 var only = new Option<string?>("--only") { Description = "Numbers to try, such as 3,17-20. Default: all." };
 var work = new Option<string?>("--work") { Description = "Folder for the copy of the repository, which then stays. Default: a temporary one, which is deleted." };
-var command = new RootCommand("Mutation testing of the operator table, code rules, surgery, scores and compensation.") { check, only, work };
+var quick = new Option<bool>("--quick") { Description = "Leave out the stages that run whole test projects: what survives then may yet be killed by them." };
+var command = new RootCommand("Mutation testing of the operator table, code rules, surgery, scores and compensation.") { check, only, work, quick };
 command.SetAction(parsed =>
 {
     string root = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
     string folder = parsed.GetValue(work) ?? Path.Combine(Path.GetTempPath(), "espalier-mutations-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
     try
     {
-        return Run(root, Path.GetFullPath(folder), parsed.GetValue(check), Numbers(parsed.GetValue(only)));
+        return Run(root, Path.GetFullPath(folder), parsed.GetValue(check), parsed.GetValue(quick), Numbers(parsed.GetValue(only)));
     }
     catch (Exception e) when (e is InvalidOperationException or FormatException or IOException)
     {
@@ -29,7 +30,7 @@ command.SetAction(parsed =>
 });
 return command.Parse(args).Invoke();
 
-static int Run(string root, string folder, bool check, Func<int, bool> wanted)
+static int Run(string root, string folder, bool check, bool quick, Func<int, bool> wanted)
 {
     var mutations = MutationList.Read(Path.Combine(AppContext.BaseDirectory, "Mutations"), root);
     // All of them are written, so that a number means the same in every build.
@@ -46,7 +47,7 @@ static int Run(string root, string folder, bool check, Func<int, bool> wanted)
     }
     var copy = new WorkingCopy(root, folder);
     copy.Fill(sources);
-    var tried = mutations.Where(m => wanted(m.Number)).ToList();
+    var tried = mutations.Where(m => wanted(m.Number)).Select(m => quick ? m with { Stages = [.. m.Stages.Where(s => s.Arguments.Count > 0)] } : m).ToList();
     Console.WriteLine($"{tried.Count} of {mutations.Count} mutations; building {folder} …");
     if (copy.Build(tried.SelectMany(m => m.Stages).Select(s => s.Project).Distinct(StringComparer.Ordinal)) is { Length: > 0 } errors)
     {

@@ -41,11 +41,14 @@ internal sealed partial class Trials(WorkingCopy copy)
     {
         var start = new ProcessStartInfo(copy.Program(stage.Project), ["-noLogo", "-noColor", "-stopOnFail", "-preEnumerateTheories", .. stage.Arguments])
         {
+            // No terminal: a run in the background would be stopped for setting it up.
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment[Schemata.Variable] = mutation.ToString(CultureInfo.InvariantCulture);
         using var run = Process.Start(start)!;
+        run.StandardInput.Close();
         var output = new StringBuilder();
         run.OutputDataReceived += (_, line) => { lock (output) output.AppendLine(line.Data); };
         run.ErrorDataReceived += (_, line) => { lock (output) output.AppendLine(line.Data); };
