@@ -6,8 +6,9 @@ namespace Espalier.Axes.Tests;
 
 /// <summary>
 /// What a small file could demand: each is read in bounded memory, without recursion that a file could deepen, and what is too long to be
-/// followed is frozen with that reason.
+/// followed is frozen with that reason. They run while no other test does: what is held is measured on the heap that all tests share.
 /// </summary>
+[Collection(Alone.Name)]
 public sealed class BoundTests
 {
     /// <summary>Ten times the file and 64 MB.</summary>
@@ -114,4 +115,11 @@ public sealed class BoundTests
         g.Output(y);
         Within(g);
     }
+}
+
+/// <summary>Tests that measure the process, and so run one at a time, after all others.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class Alone
+{
+    public const string Name = "alone";
 }
