@@ -64,6 +64,11 @@ public sealed class AxisAnalysis
     /// <summary>Every weight axis of size 2 or more of which no unit can be removed, with operator and reason.</summary>
     public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; internal set; } = [];
 
+    /// <summary>
+    /// What became of every parameter of the file, in the order of the file: the elements sum up to its parameters.
+    /// </summary>
+    public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.Of(this);
+
     internal InferenceState? State => _inference?.State;
     internal IEnumerable<TensorState> GraphInputs => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
     internal IReadOnlyList<TensorState> GraphOutputs => _inference?.GraphOutputs ?? [];

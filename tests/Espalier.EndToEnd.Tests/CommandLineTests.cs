@@ -257,7 +257,13 @@ public sealed partial class CommandLineTests : IDisposable
         var groups = parsed.RootElement.GetProperty("groups").EnumerateArray().ToList();
         Assert.Contains(groups, g => g.GetProperty("kind").GetString() == "neurons" && g.GetProperty("size").GetInt32() == 32);
         var prunable = parsed.RootElement.GetProperty("prunableParameters").GetInt64();
-        Assert.InRange(prunable, 1, parsed.RootElement.GetProperty("cost").GetProperty("parameters").GetInt64());
+        long parameters = parsed.RootElement.GetProperty("cost").GetProperty("parameters").GetInt64();
+        Assert.InRange(prunable, 1, parameters);
+
+        Assert.Contains("Weights of which nothing can be removed", tables.Text, StringComparison.Ordinal);
+        var weights = parsed.RootElement.GetProperty("weights").EnumerateArray().ToList();
+        Assert.Equal(parameters, weights.Sum(w => w.GetProperty("parameters").GetInt64()));
+        Assert.Contains(weights, w => w.GetProperty("standing").GetString() == "frozen" && w.GetProperty("reason").GetString()!.Length > 0);
     }
 
     [Fact]

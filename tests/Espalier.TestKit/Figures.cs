@@ -58,6 +58,7 @@ public static class Figures
         Assert.True(pair.Agree, $"the report does not say what the files hold: parameters, MACs and bytes before and after: {pair}\n"
             + Differing(sized, pair.Counted.Before) + SlimOracle.Describe(analysis, selection));
         Polynomial(sized, pair.Said.Before);
+        Account(sized, pair.Counted.Before.Parameters);
     }
 
     /// <summary>What a report says and what the files hold.</summary>
@@ -120,5 +121,19 @@ public static class Figures
         Assert.Equal(before.Bytes, analysis.Cost.Evaluate(CostUnit.Bytes), 1e-6);
         Assert.Equal(before.Macs, analysis.Cost.Evaluate(CostUnit.Macs), 1e-9 * (1 + before.Macs));
         if (analysis.File == analysis.Model) Assert.Equal(before.Parameters, analysis.Cost.Evaluate(CostUnit.Parameters), 1e-6);
+    }
+
+    /// <summary>Every weight is in exactly one class, and together they are what the file holds.</summary>
+    private static void Account(AxisAnalysis analysis, long parameters)
+    {
+        Assert.Equal(parameters, analysis.Weights.Sum(w => w.Elements));
+        var removable = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen)
+            .SelectMany(g => g.Occurrences.Select(o => (Tensor: analysis.NameInFile(o.Tensor), g.Id))).ToLookup(o => o.Tensor, o => o.Id);
+        foreach (var weight in analysis.Weights)
+        {
+            Assert.Equal(removable[weight.Tensor].Distinct().Order(), weight.Groups);
+            Assert.Equal(weight.Groups.Length > 0, weight.Standing == WeightStanding.Grouped);
+            Assert.Equal(weight.Standing == WeightStanding.Grouped, string.IsNullOrEmpty(weight.Reason));
+        }
     }
 }

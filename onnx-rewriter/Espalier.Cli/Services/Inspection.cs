@@ -25,6 +25,8 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
 {
     /// <summary>Operators whose multiply-accumulates are not known, each with the reason: the figures lack them.</summary>
     public IReadOnlyList<string> UnknownMacs { get; init; } = [];
+    /// <summary>What became of every parameter: these sum up to the parameters of the file.</summary>
+    public IReadOnlyList<InspectedWeight> Weights { get; init; } = [];
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -60,6 +62,7 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
             [.. all.Where(g => !prunable.Contains(g.Id))])
         {
             UnknownMacs = analysis.Cost.UnknownMacs,
+            Weights = [.. analysis.Weights.Select(w => new InspectedWeight(w.Tensor, w.Elements, Camel(w.Standing), w.Groups, w.Reason))],
         };
     }
 
@@ -106,3 +109,11 @@ internal sealed record InspectedGroup(int Id, string Name, string Kind, int Size
 /// <param name="Parameters">Parameters that its removal saves.</param>
 /// <param name="Macs">Multiply-accumulates that its removal saves.</param>
 internal sealed record InspectedBlock(int Id, string Name, string Kind, int Nodes, long Parameters, long Macs);
+
+/// <summary>One stored tensor.</summary>
+/// <param name="Name">Name in the file.</param>
+/// <param name="Parameters">Its elements.</param>
+/// <param name="Standing">grouped, frozen, or unrelated: no weight of a product.</param>
+/// <param name="Groups">Groups of which it holds units.</param>
+/// <param name="Reason">Why nothing of it can be removed; null where something can.</param>
+internal sealed record InspectedWeight(string Name, long Parameters, string Standing, IReadOnlyList<int> Groups, string? Reason);

@@ -45,7 +45,28 @@ internal static class InspectionTables
             foreach (var g in i.Frozen) Row(frozen, g.Name, Text(g.Size), Text(g.Members.Count), g.Reason ?? "");
             console.Write(frozen);
         }
+        Outside(console, i);
         terminal.Out.WriteLine("'espalier why MODEL TENSOR:AXIS' explains one axis.");
+    }
+
+    /// <summary>Weights of which nothing can be removed, by reason: with those in groups they are all parameters of the file.</summary>
+    private static void Outside(IAnsiConsole console, Inspection i)
+    {
+        var outside = i.Weights.Where(w => w.Reason is not null).GroupBy(w => (w.Standing, w.Reason))
+            .Select(g => (g.Key.Reason, g.Key.Standing, Count: g.Count(), Parameters: g.Sum(w => w.Parameters)))
+            .OrderBy(g => g.Standing, StringComparer.Ordinal).ThenByDescending(g => g.Parameters).ToList();
+        if (outside.Count == 0) return;
+        var table = Table("Weights of which nothing can be removed", "what", "weights", "parameters", "share", "reason");
+        foreach (var g in outside.Take(MostReasons)) Row(g.Standing == "frozen" ? "frozen" : "no weight of a product", g.Count, g.Parameters, g.Reason!);
+        if (outside.Count > MostReasons)
+        {
+            var rest = outside[MostReasons..];
+            Row("others", rest.Sum(g => g.Count), rest.Sum(g => g.Parameters), $"{rest.Count} more reasons (--json lists them)");
+        }
+        console.Write(table);
+
+        void Row(string what, int weights, long parameters, string reason)
+            => InspectionTables.Row(table, what, Text(weights), Figures.Short(parameters), Figures.Ratio(parameters, i.Cost.Parameters), reason);
     }
 
     private static Table Table(string title, params string[] columns)
@@ -54,7 +75,7 @@ internal static class InspectionTables
         foreach (var column in columns)
         {
             var added = new TableColumn(column);
-            table.AddColumn(column is "units" or "parameters" or "share" or "weight axes" or "nodes" or "MACs" or "share of MACs" ? added.RightAligned().NoWrap() : added);
+            table.AddColumn(column is "units" or "parameters" or "share" or "weights" or "weight axes" or "nodes" or "MACs" or "share of MACs" ? added.RightAligned().NoWrap() : added);
         }
         return table;
     }
