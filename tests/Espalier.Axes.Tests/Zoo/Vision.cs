@@ -7,11 +7,9 @@ internal static class Vision
 {
     public static IReadOnlyList<ZooModel> Models { get; } =
     [
-        new("Swin", Swin)
-        {
-            Exact = "Neurons 4, Heads 4, HeadDims 4", Share = 0.77, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one", "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, GroupKind.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
-        },
+        SwinModel("Swin", WindowBatch.Kept),
+        SwinModel("Swin, batch by a division", WindowBatch.Divided),
+        SwinModel("Swin, batch by a division of floats", WindowBatch.DividedFloats),
         new("MaxViT", MaxVit)
         {
             Exact = "Channels 3, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one", "LayerNormalization: a statistic runs over this axis"],
@@ -39,6 +37,24 @@ internal static class Vision
         },
     ];
 
+    /// <summary>Where the windows' way back takes the batch from: the size before, or the number of windows, as window_reverse does.</summary>
+    private enum WindowBatch
+    {
+        Kept, Divided, DividedFloats,
+    }
+
+    private static ZooModel SwinModel(string name, WindowBatch batch) => new(name, () => Swin(batch))
+    {
+        Exact = "Neurons 4, Heads 4, HeadDims 4",
+        Share = 0.77,
+        Stays =
+        [
+            .. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one",
+            "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index",
+        ],
+        Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, GroupKind.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
+    };
+
     /// <summary>Constant indices of the relative positions of a square window, as Swin's buffer has them.</summary>
     private static long[] RelativePositions(int window)
     {
@@ -49,7 +65,7 @@ internal static class Vision
         return index;
     }
 
-    private static GraphBuilder Swin()
+    private static GraphBuilder Swin(WindowBatch batch)
     {
         const int window = 4, tokens = window * window;
         var g = new GraphBuilder(51);
@@ -99,6 +115,12 @@ internal static class Vision
             }
             y = g.Transpose(g.MatMul(g.Softmax(attention), g.Select(qkv, 0, 2)), 0, 2, 1, 3);
             y = g.Linear(g.View(y, g.Dim(y, 0), tokens, width), $"{name}.proj", width, width);
+            if (batch == WindowBatch.Divided) b = g.Node("Div", [g.Dim(y, 0), g.Int(n * n)]);
+            if (batch == WindowBatch.DividedFloats)
+            {
+                var windows = g.Node("Cast", g.Dim(y, 0), ("to", 1L));
+                b = g.Node("Cast", g.Node("Div", [windows, g.Number(n * n)]), ("to", 7L));
+            }
             y = g.Transpose(g.View(y, b, n, n, window, window, width), 0, 1, 3, 2, 4, 5);
             y = g.View(y, b, side, side, width);
             return shift > 0 ? g.Roll(g.Roll(y, 1, shift), 2, shift) : y;
