@@ -2,7 +2,8 @@ using System.Diagnostics;
 using BenchmarkDotNet.Running;
 using Espalier.Benchmarks;
 
-// `memory` prints peak memory and times of one pass, `chain` the inference's time per node; anything else goes to BenchmarkDotNet.
+// `memory` prints peak memory and times of one pass, `chain` the inference's time per node, `bounds` what
+// small files that demand much take; anything else goes to BenchmarkDotNet.
 if (args is ["memory", ..])
 {
     OnePass.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 1024);
@@ -11,6 +12,11 @@ if (args is ["memory", ..])
 if (args is ["chain"])
 {
     Chains.Print();
+    return;
+}
+if (args is ["bounds"])
+{
+    Bounds.Print();
     return;
 }
 BenchmarkSwitcher.FromAssembly(typeof(LargeModelBenchmark).Assembly).Run(args);
