@@ -14,11 +14,15 @@ internal sealed class BlockFinder
     private readonly bool _allowInterface;
     // Nodes that the searches may visit together: a sum of everything before it, again and again, would take the square of the graph.
     private long _visits;
+    // By node, the last search that visited it, and the last that found it between its tensors.
+    private readonly int[] _visited, _between;
+    private int _search;
 
     public BlockFinder(InferenceState state, IEnumerable<TensorState> graphOutputs, bool allowInterface)
     {
         (_state, _results, _allowInterface) = (state, [.. graphOutputs], allowInterface);
         _visits = (64L * state.Records.Count) + (1 << 16);
+        (_visited, _between) = (new int[state.Records.Count], new int[state.Records.Count]);
         foreach (var record in state.Records)
             foreach (var input in record.Inputs)
                 if (input is not null)
@@ -32,7 +36,7 @@ internal sealed class BlockFinder
     public List<TensorState> Streams { get; } = [];
 
     /// <summary>A sum with a stream in it.</summary>
-    private sealed record Residual(SumTree Tree, TensorState Stream, SortedSet<int> Region)
+    private sealed record Residual(SumTree Tree, TensorState Stream, List<int> Region)
     {
         public List<Branch> Branches { get; } = [];
     }
@@ -124,7 +128,7 @@ internal sealed class BlockFinder
             if (!SumTree.HaveOneShape(stream, root)) continue;
             var others = tree.Leaves.Where(l => l.Tensor != stream).ToList();
             if (Region(Chain(stream), others.Select(l => l.Tensor)) is not { Count: > 0 } region) continue;
-            var made = others.Where(l => region.Contains(l.Tensor.Producer)).ToList();
+            var made = others.Where(l => IsBetween(l.Tensor.Producer)).ToList();
             if (!region.Any(Weighs)) continue;
             Streams.Add(root);
             var residual = new Residual(tree, stream, region);
@@ -140,27 +144,34 @@ internal sealed class BlockFinder
     /// <summary>Nodes between a tensor and others, in graph order: those that the others need and that depend on it.</summary>
     /// <param name="from">The tensor, and what it was before.</param>
     /// <param name="to">The others.</param>
-    private SortedSet<int> Region(List<TensorState> from, IEnumerable<TensorState> to)
+    private List<int> Region(List<TensorState> from, IEnumerable<TensorState> to)
     {
-        var inside = new HashSet<TensorState>(from);
-        var visited = new SortedSet<int>();
+        _search++;
+        var start = from.ToHashSet();
+        var visited = new List<int>();
         var open = new Stack<TensorState>(to);
         while (open.TryPop(out var tensor))
         {
-            if (inside.Contains(tensor) || tensor.Producer <= from[^1].Producer || tensor.Scope != 0 || !visited.Add(tensor.Producer)) continue;
+            int node = tensor.Producer;
+            if (node <= from[^1].Producer || tensor.Scope != 0 || _visited[node] == _search || start.Contains(tensor)) continue;
             if (--_visits < 0) return [];
-            foreach (var input in _state.Records[tensor.Producer].Inputs) if (input is not null) open.Push(input);
+            _visited[node] = _search;
+            visited.Add(node);
+            foreach (var input in _state.Records[node].Inputs) if (input is not null) open.Push(input);
         }
-        var region = new SortedSet<int>();
+        visited.Sort();
+        var region = new List<int>();
         foreach (int k in visited)
         {
-            var record = _state.Records[k];
-            if (!record.Inputs.Any(i => i is not null && inside.Contains(i))) continue;
+            if (!Array.Exists(_state.Records[k].Inputs, i => i is not null && (IsBetween(i.Producer) || start.Contains(i)))) continue;
             region.Add(k);
-            inside.UnionWith(record.Outputs);
+            _between[k] = _search;
         }
         return region;
     }
+
+    /// <summary>Whether the last search found a node.</summary>
+    private bool IsBetween(int node) => node >= 0 && _between[node] == _search;
 
     /// <summary>Gives every node of the region to the branch that alone needs it.</summary>
     private void Branches(Residual residual, List<(TensorState Tensor, NodeRecord Sum)> made)
@@ -168,7 +179,7 @@ internal sealed class BlockFinder
         const int None = -1, Shared = -2;
         var owner = new Dictionary<int, int>();
         var rejected = new HashSet<int>();
-        foreach (int k in residual.Region.Reverse())
+        foreach (int k in residual.Region.AsEnumerable().Reverse())
         {
             int own = None;
             bool escapes = false;
