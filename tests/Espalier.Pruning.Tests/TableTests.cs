@@ -3,7 +3,10 @@ using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
-/// <summary>The table of all presets (tests/Espalier.Evaluation) in short: two networks, one budget, one draw of calibration data, few test images.</summary>
+/// <summary>
+/// The table of all presets (tests/Espalier.Evaluation) in short: two networks, one budget, one draw of calibration data, few
+/// test images, and of the presets those that come near the best one on either network there, with plain magnitude.
+/// </summary>
 public sealed class TableTests(ITestOutputHelper output)
 {
     private const int Images = 500;
@@ -11,18 +14,24 @@ public sealed class TableTests(ITestOutputHelper output)
     /// <summary>Half of a percentage point on so few images is one standard error of a difference.</summary>
     private const double Noise = 0.01;
 
+    private static readonly Preset[] Presets =
+    [
+        Preset.Best, Preset.Magnitude, Preset.GlobalMagnitude, Preset.Obspa, Preset.Fasp, Preset.Cfsp, Preset.EcoFlap,
+        Preset.ZipLm, Preset.FinerCut,
+    ];
+
     [Theory]
     [InlineData("mobilenet")]
     [InlineData("vit")]
-    public void The_default_reaches_its_goal_and_no_other_method_is_better(string network)
+    public void The_default_reaches_its_goal_and_no_method_that_comes_near_is_better(string network)
     {
         var task = Espalier.Evaluation.Task.All(Assets.Root, Images).Single(t => t.Name == network);
         double dense = Measurement.Run(task, Preset.Magnitude, [1], 1).Single().Score;
-        var rows = Enum.GetValues<Preset>().Select(p => Measurement.Run(task, p, [0.5], 1).Single()).ToList();
+        var rows = Presets.Select(p => Measurement.Run(task, p, [0.5], 1).Single()).ToList();
         foreach (var row in rows) output.WriteLine(row.ToText());
         double best = rows.Single(r => r.Preset == Preset.Best).Score;
         Assert.True(best >= Espalier.Evaluation.Task.Goal(network) * dense, $"{best} of {dense}");
-        Assert.All(rows.Where(r => !double.IsNaN(r.Score)), r => Assert.True(best >= r.Score - Noise, $"{r.Preset} {r.Score}, Best {best}"));
-        Assert.All(rows.Where(r => !double.IsNaN(r.Score)), r => Assert.InRange(r.Macs, 0.1, 0.5));
+        Assert.All(rows, r => Assert.True(best >= r.Score - Noise, $"{r.Preset} {r.Score}, Best {best}"));
+        Assert.All(rows, r => Assert.InRange(r.Macs, 0.1, 0.5));
     }
 }
