@@ -59,16 +59,16 @@ public sealed class OutputFiles : IDisposable
         var (backups, placed) = (new List<(string Backup, string Target)>(), new List<string>());
         try
         {
-            foreach (var (temporary, target, named) in _files)
+            // Copies: the files themselves must not be missing for a moment. The last needs none, since nothing can fail after it.
+            foreach (var (_, target, _) in _files.SkipLast(1).Where(f => !f.NamedAfterContent && File.Exists(f.Target)))
+            {
+                string backup = Temporary(target, Path.GetRandomFileName());
+                backups.Add((backup, target));
+                File.Copy(target, backup);
+            }
+            foreach (var (temporary, target, _) in _files)
             {
                 bool there = File.Exists(target);
-                if (there && !named && target != _files[^1].Target)
-                {
-                    // A copy: the file itself must not be missing for a moment.
-                    string backup = Temporary(target, Path.GetRandomFileName());
-                    backups.Add((backup, target));
-                    File.Copy(target, backup);
-                }
                 Rename(temporary, target);
                 if (!there) placed.Add(target);
             }
