@@ -136,4 +136,45 @@ public class ComponentTests
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "stem"), 0.1, 0.6);
     }
+
+    /// <summary>What compensation adds counts for the component that it is added in: the bound is lowered until the file meets it.</summary>
+    [Fact]
+    public void A_bound_of_a_component_is_met_by_the_file()
+    {
+        const int units = 16;
+        var g = new GraphBuilder(4);
+        string x = g.Input("x", "batch", Width);
+        foreach (string name in new[] { "left", "right" })
+            x = g.Relu(g.MatMul(g.Relu(g.MatMul(x, g.Weight($"{name}.a", Width, units))), g.Weight($"{name}.b", units, Width)));
+        g.Output(g.Rename(g.MatMul(x, g.Weight("head.l", Width, 4)), "y"), "batch", 4);
+        using var dense = g.Build();
+        string scope = "left";
+        foreach (var node in dense.Proto.Graph.Node)
+        {
+            scope = node.Input.Select(i => i.Split('.')[0]).FirstOrDefault(i => i is "left" or "right" or "head") ?? scope;
+            node.Name = $"/{scope}/{node.Name}";
+        }
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan
+        {
+            Budget = new Budget { Components = [new("/left/*", Parameters: 0.5)] },
+            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }],
+        };
+        var (slim, _) = Slimmer.Run(dense, plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, Width)));
+        Assert.True(slim.Proto.Graph.Initializer.Count > dense.Proto.Graph.Initializer.Count, "compensation added a bias");
+        Assert.InRange(Share(analysis, slim, "left", CostUnit.Parameters), 0.3, 0.5);
+    }
+
+    /// <summary>Only the bound that was missed is lowered, and by what it was missed by; later rounds lower it by more.</summary>
+    [Fact]
+    public void A_missed_bound_is_lowered_alone()
+    {
+        var plan = new PruningPlan { Budget = new Budget(Macs: 0.9, Parameters: 0.8) { Components = [new("a", Parameters: 0.6), new("b", Parameters: 0.6)] } };
+        var miss = new BudgetMiss(CostUnit.Parameters, 0.6, 0.75, "a");
+        var lowered = WrittenBudget.Tightened(plan, [miss], round: 1).Budget!;
+        Assert.Equal((0.9, 0.8), (lowered.Macs!.Value, lowered.Parameters!.Value));
+        Assert.Equal([0.48, 0.6], lowered.Components!.Select(c => Math.Round(c.Parameters!.Value, 12)));
+        Assert.Equal(0.48 * 0.96, WrittenBudget.Tightened(plan, [miss], round: 3).Budget!.Components![0].Parameters!.Value, 1e-12);
+        Assert.Equal(0.8 * 0.8, WrittenBudget.Tightened(plan, [new BudgetMiss(CostUnit.Parameters, 0.8, 1, null)], round: 1).Budget!.Parameters!.Value, 1e-12);
+    }
 }
