@@ -10,8 +10,7 @@ namespace Espalier.Adversaries;
 /// </summary>
 internal sealed class BuildKills
 {
-    private static readonly string[] Keeps = ["0.5", "0.25"];
-
+    private readonly string[] _keeps;
     private readonly Workspace _app;
     private readonly Random _random;
     private readonly Dictionary<string, byte[]>[] _whole;
@@ -19,18 +18,18 @@ internal sealed class BuildKills
     /// <summary>Restores, and builds each variant without a kill.</summary>
     /// <param name="feed">The packages.</param>
     /// <param name="seed">Of the moments.</param>
-    public BuildKills(PackedFeed feed, int seed)
+    /// <param name="keeps">What a policy keeps, in turn; of one alone the outputs are always gone before.</param>
+    public BuildKills(PackedFeed feed, int seed, params string[] keeps)
     {
-        _random = new Random(seed);
+        (_random, _keeps) = (new Random(seed), keeps);
         _app = PolicyProject.Write(new Workspace(feed, "Killed"));
-        _app.Run("restore", "-nologo").Succeeds();
-        _whole = [.. Keeps.Select((_, v) =>
+        _whole = [.. keeps.Select((_, v) =>
         {
-            PolicyProject.Policy(_app, Keeps[v]);
-            Build().Succeeds();
+            PolicyProject.Policy(_app, keeps[v]);
+            Build(restore: v == 0).Succeeds();
             return Files();
         })];
-        if (_whole[0].Keys.Except(_whole[1].Keys).Any() || _whole[0].Count < 8) throw new InvalidOperationException("the builds did not write their files");
+        if (_whole[0].Keys.Except(_whole[^1].Keys).Any() || _whole[0].Count < 8) throw new InvalidOperationException("the builds did not write their files");
     }
 
     /// <summary>What was found.</summary>
@@ -40,13 +39,13 @@ internal sealed class BuildKills
     public void Run(int kills, TimeSpan longest)
     {
         var watch = Stopwatch.StartNew();
-        int before = Keeps.Length - 1;
+        int before = _keeps.Length - 1;
         for (int k = 0; k < kills && watch.Elapsed < longest; k++)
         {
-            int now = 1 - before;
-            bool absent = k % 3 == 2;
+            int now = (before + 1) % _keeps.Length;
+            bool absent = k % 3 == 2 || now == before;
             if (absent) foreach (string folder in Folders.Where(Directory.Exists)) Directory.Delete(folder, recursive: true);
-            PolicyProject.Policy(_app, Keeps[now]);
+            if (now != before) PolicyProject.Policy(_app, _keeps[now]);
             var fate = Victim.Run(Dotnet.Start(_app.Folder, Arguments), _random.NextDouble() * Found.Usual, folder: _app.Folder);
             Judge(absent ? null : before, now, fate, k);
             // As it left them; another time stamp of the policy would be another build.
@@ -76,10 +75,10 @@ internal sealed class BuildKills
 
     private void Wrong(int kill, string what) => Found.Wrong.Add(string.Create(CultureInfo.InvariantCulture, $"build, kill {kill}: {what}"));
 
-    private DotnetText Build()
+    private DotnetText Build(bool restore = false)
     {
         var watch = Stopwatch.StartNew();
-        var built = Dotnet.Run(_app.Folder, Arguments);
+        var built = Dotnet.Run(_app.Folder, restore ? Arguments[..^1] : Arguments);
         Found.Add(watch.Elapsed.TotalSeconds);
         return built;
     }

@@ -21,7 +21,7 @@ slim.SetAction(parsed => InFolder(folder =>
 var build = new Command("kill-build", "Kills dotnet build of a project with a policy.") { kills, seed, minutes };
 build.SetAction(parsed => WithFeed(feed =>
 {
-    var all = new BuildKills(feed, parsed.GetValue(seed));
+    var all = new BuildKills(feed, parsed.GetValue(seed), "0.5", "0.25");
     all.Run(parsed.GetValue(kills), TimeSpan.FromMinutes(parsed.GetValue(minutes)));
     return Say(["dotnet build"], [all.Found]);
 }));

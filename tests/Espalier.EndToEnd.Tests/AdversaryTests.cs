@@ -3,34 +3,38 @@ using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests;
 
-/// <summary>The adversaries in short; <c>tests/Espalier.Adversaries</c> runs them for long.</summary>
-[Collection(PackedCollection.Name)]
-public sealed class AdversaryTests(PackedFeed feed)
+/// <summary>The adversary of slim in short; <c>tests/Espalier.Adversaries</c> runs it for long.</summary>
+public sealed class SlimAdversaryTests
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Slim_may_be_killed_at_any_moment(bool external)
+    [InlineData(false, 4)]
+    [InlineData(true, 6)]
+    public void Slim_may_be_killed_at_any_moment(bool external, int times)
     {
         string folder = Directory.CreateTempSubdirectory("espalier kills ").FullName;
         try
         {
             var kills = new SlimKills(folder, external, seed: 3, width: 192, runs: 1);
-            kills.Run(5);
+            kills.Run(times);
             Assert.Empty(kills.Found.Wrong);
             Assert.True(kills.Found.Killed > 0, "every run had ended before its moment");
-            Assert.Equal(5, kills.Found.Old + kills.Found.New + kills.Found.Absent);
+            Assert.Equal(times, kills.Found.Old + kills.Found.New + kills.Found.Absent);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
     }
+}
 
+/// <summary>The adversaries of builds in short.</summary>
+[Collection(PackedCollection.Name)]
+public sealed class BuildAdversaryTests(PackedFeed feed)
+{
     [Fact]
     public void A_build_may_be_killed_at_any_moment()
     {
-        var kills = new BuildKills(feed, seed: 5);
+        var kills = new BuildKills(feed, seed: 5, "0.5");
         kills.Run(1, TimeSpan.FromMinutes(1));
         Assert.Empty(kills.Found.Wrong);
         Assert.Equal(1, kills.Found.Killed + kills.Found.TooLate);
