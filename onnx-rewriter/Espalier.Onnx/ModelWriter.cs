@@ -6,8 +6,8 @@ namespace Espalier.Onnx;
 public sealed record OnnxSaveOptions
 {
     /// <summary>
-    /// Whether large initializers go to a second file, named like the model with a hash of its content and <c>.data</c> appended. Null: when
-    /// the model had such files, or when it would be larger than the 2 GiB that protobuf can read.
+    /// Whether large initializers go to a second file, named like the model with a hash of its content and <c>.data</c>
+    /// appended. Null: when the model had such files, or when it would be larger than the 2 GiB that protobuf can read.
     /// </summary>
     public bool? ExternalData { get; init; }
 
@@ -76,9 +76,12 @@ internal sealed class ModelWriter
         _plan.Emit(_skeleton, stream.Write, splice => stream.WritePayload(_payloads[splice.Token].Source));
     }
 
-    /// <summary>Writes a model to a path, with a second file where it needs one; all of it, and what else is to appear with it, or nothing.</summary>
+    /// <summary>
+    /// Writes a model to a path, with a second file where it needs one; all of it, and what else is to appear with it, or nothing.
+    /// </summary>
     /// <returns>Names of the files, the model's own first.</returns>
-    public static IReadOnlyList<string> Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, OutputFiles output, CancellationToken ct)
+    public static IReadOnlyList<string> Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options,
+        OutputFiles output, CancellationToken ct)
     {
         var (folder, name) = (Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path));
         var before = OutputFiles.Beside(folder, f => IsSidecar(f, name));

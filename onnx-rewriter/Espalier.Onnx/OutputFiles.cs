@@ -3,18 +3,18 @@ using System.Text;
 namespace Espalier.Onnx;
 
 /// <summary>
-/// Files that appear together or not at all. They are written under other names in the same directory and renamed at the end; what was there
-/// before stays until then, and comes back when a rename fails.
+/// Files that appear together or not at all. They are written under other names in the same directory and renamed at the
+/// end; what was there before stays until then, and comes back when a rename fails.
 /// </summary>
 /// <remarks>
-/// A rename puts the whole new file in the place of the whole old one, so that a process may be killed at any moment: no file is ever
-/// missing or half. What such a process leaves has a name that begins with a dot and ends with <c>.tmp</c>; it is in nobody's way, and the
-/// next one that writes the same file removes it after <see cref="Stale"/>.
+/// A rename puts the whole new file in the place of the whole old one, so that a process may be killed at any moment: no
+/// file is ever missing or half. What such a process leaves has a name that begins with a dot and ends with <c>.tmp</c>; it
+/// is in nobody's way, and the next one that writes the same file removes it after <see cref="Stale"/>.
 /// The disk is not flushed: a power cut right after is for the build to repeat.
 /// </remarks>
 public sealed class OutputFiles : IDisposable
 {
-    /// <summary>From this age on a file that was not given its name belongs to nobody any more: another process would have ended by then.</summary>
+    /// <summary>From this age on a file that was not given its name belongs to nobody: who wrote it has ended by then.</summary>
     public static readonly TimeSpan Stale = TimeSpan.FromHours(1);
 
     private const string Extension = ".tmp";
@@ -88,7 +88,8 @@ public sealed class OutputFiles : IDisposable
     private static void RemoveStale(string folder, string temporary)
     {
         string start = temporary[..(temporary.Length - EndLength + 1)];
-        foreach (string left in Beside(folder, f => f.Length == temporary.Length && f.StartsWith(start, StringComparison.Ordinal) && f.EndsWith(Extension, StringComparison.Ordinal)))
+        foreach (string left in Beside(folder, f => f.Length == temporary.Length && f.StartsWith(start, StringComparison.Ordinal)
+            && f.EndsWith(Extension, StringComparison.Ordinal)))
             if (DateTime.UtcNow - File.GetLastWriteTimeUtc(left) > Stale) DeleteQuietly(left);
     }
 
@@ -97,7 +98,8 @@ public sealed class OutputFiles : IDisposable
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions { AttributesToSkip = 0 }).Where(f => wanted(Path.GetFileName(f)))];
+            return [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions { AttributesToSkip = 0 })
+                .Where(f => wanted(Path.GetFileName(f)))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -29,7 +29,8 @@ internal sealed class BuildKills
             Build(restore: v == 0).Succeeds();
             return Files();
         })];
-        if (_whole[0].Keys.Except(_whole[^1].Keys).Any() || _whole[0].Count < 8) throw new InvalidOperationException("the builds did not write their files");
+        if (_whole[0].Keys.Except(_whole[^1].Keys).Any() || _whole[0].Count < 8)
+            throw new InvalidOperationException("the builds did not write their files");
     }
 
     /// <summary>What was found.</summary>
@@ -50,8 +51,7 @@ internal sealed class BuildKills
             Judge(absent ? null : before, now, fate, k);
             // As it left them; another time stamp of the policy would be another build.
             if (Build() is { Code: not 0 } next) Wrong(k, $"the next build fails: {next.Text}");
-            else if (Files() is var files && _whole[now].Keys.Union(files.Keys).FirstOrDefault(n => !_whole[now].TryGetValue(n, out byte[]? want)
-                || !files.TryGetValue(n, out byte[]? there) || !there.AsSpan().SequenceEqual(want)) is { } wrong) Wrong(k, $"after the next build '{wrong}' is wrong");
+            else if (PolicyProject.Difference(_whole[now], Files()) is { } wrong) Wrong(k, $"after the next build '{wrong}' is wrong");
             before = now;
         }
     }
@@ -73,7 +73,8 @@ internal sealed class BuildKills
         if (leftovers > 0) (Found.Littered, Found.Leftovers) = (Found.Littered + 1, Found.Leftovers + leftovers);
     }
 
-    private void Wrong(int kill, string what) => Found.Wrong.Add(string.Create(CultureInfo.InvariantCulture, $"build, kill {kill}: {what}"));
+    private void Wrong(int kill, string what)
+        => Found.Wrong.Add(string.Create(CultureInfo.InvariantCulture, $"build, kill {kill}: {what}"));
 
     private DotnetText Build(bool restore = false)
     {

@@ -55,9 +55,11 @@ internal sealed class Kills
     }
 
     /// <summary>Head of the table.</summary>
-    public const string Head = "| case | killed | too late | old | new | absent | report of another run | kills with leftovers | leftovers | wrong | usual |\n|---|---|---|---|---|---|---|---|---|---|---|";
+    public const string Head = "| case | killed | too late | old | new | absent | report of another run | kills with leftovers | leftovers "
+        + "| wrong | usual |\n|---|---|---|---|---|---|---|---|---|---|---|";
 
     /// <summary>A row of the table.</summary>
     public string Row(string name) => string.Create(CultureInfo.InvariantCulture,
-        $"| {name} | {Killed} | {TooLate} | {Old} | {New} | {Absent} | {Mixed} | {Littered} | {Leftovers} | {Wrong.Count} | {Usual:0.00} s |");
+        $"| {name} | {Killed} | {TooLate} | {Old} | {New} | {Absent} | {Mixed} | {Littered} | {Leftovers} "
+        + $"| {Wrong.Count} | {Usual:0.00} s |");
 }

@@ -14,7 +14,7 @@ internal static class PolicyProject
     /// <summary>Writes project, model and a first policy.</summary>
     public static Workspace Write(Workspace app, string properties = "<OutputType>Library</OutputType>")
     {
-        app.Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""", properties: properties + "<Deterministic>true</Deterministic>")
+        app.Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""", properties: properties)
             .Write("Class.cs", "namespace App; public static class Other { }");
         return Policy(app, "0.5");
     }
@@ -35,9 +35,18 @@ internal static class PolicyProject
 
     /// <summary>Manifests, slim models, reports and diffs, in obj and in bin, by name.</summary>
     public static Dictionary<string, byte[]> Files(Workspace app)
-        => new[] { ("obj", app.Made("")), ("bin", app.Output("espalier")) }.Where(f => Directory.Exists(f.Item2))
-            .SelectMany(f => Directory.EnumerateFiles(f.Item2, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true })
-                .Select(path => (Name: f.Item1 + "/" + Path.GetRelativePath(f.Item2, path).Replace('\\', '/'), Path: path)))
-            .Where(f => !Bookkeeping.Contains(Path.GetFileName(f.Path)) && !f.Name.EndsWith(".request", StringComparison.Ordinal) && !f.Name.EndsWith(".stamp", StringComparison.Ordinal))
-            .ToDictionary(f => f.Name, f => File.ReadAllBytes(f.Path), StringComparer.Ordinal);
+    {
+        var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        var all = new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true };
+        foreach (var (root, folder) in new[] { ("obj", app.Made("")), ("bin", app.Output("espalier")) }.Where(f => Directory.Exists(f.Item2)))
+            foreach (string path in Directory.EnumerateFiles(folder, "*", all))
+                if (!Bookkeeping.Contains(Path.GetFileName(path)) && Path.GetExtension(path) is not (".request" or ".stamp"))
+                    files[root + "/" + Path.GetRelativePath(folder, path).Replace('\\', '/')] = File.ReadAllBytes(path);
+        return files;
+    }
+
+    /// <summary>A file that one has and the other has not, or has otherwise; null where both are the same.</summary>
+    public static string? Difference(Dictionary<string, byte[]> wanted, Dictionary<string, byte[]> there)
+        => wanted.Keys.Union(there.Keys).FirstOrDefault(n => !wanted.TryGetValue(n, out byte[]? want)
+            || !there.TryGetValue(n, out byte[]? found) || !found.AsSpan().SequenceEqual(want));
 }

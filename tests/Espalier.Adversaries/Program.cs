@@ -14,8 +14,9 @@ var rounds = new Option<int>("--rounds") { Description = "How often.", DefaultVa
 var slim = new Command("kill-slim", "Kills espalier slim; half of the kills with external data.") { kills, seed };
 slim.SetAction(parsed => InFolder(folder =>
 {
-    var cases = new[] { false, true }.Select(external => new SlimKills(folder, external, parsed.GetValue(seed) + (external ? 1 : 0), width: 768, runs: 5)).ToList();
-    foreach (var each in cases) each.Run(parsed.GetValue(kills) / cases.Count);
+    int first = parsed.GetValue(seed);
+    SlimKills[] cases = [new(folder, external: false, first, width: 768, runs: 5), new(folder, external: true, first + 1, width: 768, runs: 5)];
+    foreach (var each in cases) each.Run(parsed.GetValue(kills) / cases.Length);
     return Say(["one file", "external data"], [.. cases.Select(c => c.Found)]);
 }));
 var build = new Command("kill-build", "Kills dotnet build of a project with a policy.") { kills, seed, minutes };
@@ -38,7 +39,8 @@ together.SetAction(parsed => WithFeed(feed =>
             var (wrong, others) = solution.Run(parsed.GetValue(builds), whole);
             faults += wrong.Count;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {(whole ? "whole builds" : "Espalier's targets")} | {k + 1} | {parsed.GetValue(builds)} | {wrong.Count} | {others.Count} | {watch.Elapsed.TotalSeconds:0} |"));
+                $"| {(whole ? "whole builds" : "Espalier's targets")} | {k + 1} | {parsed.GetValue(builds)} | {wrong.Count} | {others.Count} "
+                + $"| {watch.Elapsed.TotalSeconds:0} |"));
             foreach (string line in wrong.Concat(others).Distinct()) Console.Error.WriteLine(line);
         }
     return faults > 0 ? 1 : 0;

@@ -26,7 +26,8 @@ internal sealed class SlimKills
     /// <param name="runs">How often each variant runs to learn what is usual.</param>
     public SlimKills(string root, bool external, int seed, int width, int runs)
     {
-        (_folder, _external, _random) = (Directory.CreateDirectory(Path.Combine(root, external ? "external" : "one file")).FullName, external, new Random(seed));
+        (_external, _random) = (external, new Random(seed));
+        _folder = Directory.CreateDirectory(Path.Combine(root, external ? "external" : "one file")).FullName;
         LargeModel.Write(Path.Combine(_folder, "dense.onnx"), layers: 4, width: width, external: external);
         Directory.CreateDirectory(Output);
         _whole = [.. Keeps.Select((_, v) =>
@@ -36,7 +37,8 @@ internal sealed class SlimKills
             return Files();
         })];
         Clear();
-        if (external && _whole.Any(w => w.Count != 4)) throw new InvalidOperationException("a model with external data was written without");
+        if (external && _whole.Any(w => w.Count != 4))
+            throw new InvalidOperationException("a model with external data was written without");
     }
 
     /// <summary>What was found.</summary>
@@ -83,12 +85,15 @@ internal sealed class SlimKills
         else Found.Wrong.Add(Invariant($"kill {kill}: the model is neither the old nor the new one, with {bytes.Length} bytes"));
         if (model is { } variant)
             foreach (var (name, data) in _whole[variant].Where(f => f.Key != Model && !Texts.Contains(f.Key)))
-                if (!left.TryGetValue(name, out byte[]? there) || !Same(there, data)) Found.Wrong.Add(Invariant($"kill {kill}: {name}, which the model names, is not what it was"));
-        var of = Texts.Select(t => !left.TryGetValue(t, out byte[]? text) ? null : Same(text, _whole[now][t]) ? now : before is { } b && Same(text, _whole[b][t]) ? b : (int?)-1).ToList();
+                if (!left.TryGetValue(name, out byte[]? there) || !Same(there, data))
+                    Found.Wrong.Add(Invariant($"kill {kill}: {name}, which the model names, is not what it was"));
+        var of = Texts.Select(t => !left.TryGetValue(t, out byte[]? text) ? null : Same(text, _whole[now][t]) ? now
+            : before is { } b && Same(text, _whole[b][t]) ? b : (int?)-1).ToList();
         if (of.Contains(-1)) Found.Wrong.Add(Invariant($"kill {kill}: a report or diff is neither the old nor the new one"));
         else if (before is not null && of.Contains(null)) Found.Wrong.Add(Invariant($"kill {kill}: a report or diff of before is gone"));
         else if (of.Exists(o => o != model)) Found.Mixed++;
-        int leftovers = left.Keys.Count(name => IsTemporary(name) || !Texts.Append(Model).Contains(name) && (model is null || !_whole[model.Value].ContainsKey(name))) - _young;
+        int leftovers = left.Keys.Count(name => IsTemporary(name)
+            || (!Texts.Append(Model).Contains(name) && (model is null || !_whole[model.Value].ContainsKey(name)))) - _young;
         if (leftovers > 0) (Found.Littered, Found.Leftovers) = (Found.Littered + 1, Found.Leftovers + leftovers);
         _young = left.Keys.Count(IsTemporary);
     }
@@ -114,8 +119,8 @@ internal sealed class SlimKills
     private System.Diagnostics.ProcessStartInfo Start(int variant)
     {
         string tool = Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0", Tool);
-        return Dotnet.Start(_folder, "exec", tool, "slim", "dense.onnx", "-o", Path.Combine("out", Model), "--keep", Keeps[variant], "--score", "l1",
-            "--report", Path.Combine("out", Report), "--diff", Path.Combine("out", Diff));
+        return Dotnet.Start(_folder, "exec", tool, "slim", "dense.onnx", "-o", Path.Combine("out", Model),
+            "--keep", Keeps[variant], "--score", "l1", "--report", Path.Combine("out", Report), "--diff", Path.Combine("out", Diff));
     }
 
     private void Live(int variant)
@@ -127,7 +132,8 @@ internal sealed class SlimKills
     }
 
     private Dictionary<string, byte[]> Files()
-        => Directory.EnumerateFiles(Output, "*", Everything).ToDictionary(f => Path.GetFileName(f), f => IsTemporary(Path.GetFileName(f)) ? [] : File.ReadAllBytes(f), StringComparer.Ordinal);
+        => Directory.EnumerateFiles(Output, "*", Everything)
+            .ToDictionary(f => Path.GetFileName(f), f => IsTemporary(Path.GetFileName(f)) ? [] : File.ReadAllBytes(f), StringComparer.Ordinal);
 
     /// <summary>What is there and should not be, or the other way round; temporary files of earlier kills may be.</summary>
     private string? Difference(int variant)
@@ -146,5 +152,6 @@ internal sealed class SlimKills
 
     private static bool Same(byte[] a, byte[] b) => a.AsSpan().SequenceEqual(b);
 
-    private string Invariant(FormattableString text) => (_external ? "external data, " : "one file, ") + text.ToString(CultureInfo.InvariantCulture);
+    private string Invariant(FormattableString text)
+        => (_external ? "external data, " : "one file, ") + text.ToString(CultureInfo.InvariantCulture);
 }

@@ -49,19 +49,21 @@ internal static class Victim
             return;
         }
         for (var watch = Stopwatch.StartNew(); Workers(folder) is { Count: > 0 } left; Thread.Sleep(Look))
-            if (watch.Elapsed > Patience) throw new InvalidOperationException($"the processes {string.Join(", ", left)} outlive the one that started them");
+            if (watch.Elapsed > Patience)
+                throw new InvalidOperationException($"the processes {string.Join(", ", left)} outlive the one that started them");
     }
 
     private static List<string> Workers(string folder)
-        => [.. Directory.EnumerateDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int id)
-            && id != Environment.ProcessId && WorksIn(p, folder))];
+        => [.. Directory.EnumerateDirectories("/proc").Where(p => WorksIn(p, folder)
+            && int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id != Environment.ProcessId)];
 
     private static bool WorksIn(string process, string folder)
     {
         try
         {
             return File.ReadAllText(process + "/cmdline").Contains(folder, StringComparison.Ordinal)
-                || Directory.ResolveLinkTarget(process + "/cwd", returnFinalTarget: false)?.FullName.StartsWith(folder, StringComparison.Ordinal) == true;
+                || Directory.ResolveLinkTarget(process + "/cwd", returnFinalTarget: false) is { } place
+                    && place.FullName.StartsWith(folder, StringComparison.Ordinal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

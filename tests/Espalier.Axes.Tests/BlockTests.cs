@@ -110,14 +110,18 @@ public sealed class BlockTests
 
     private const int Width = 12;
 
-    private static string Mlp(GraphBuilder g, string x, string name) => g.Linear(g.Relu(g.Linear(x, name + ".up", Width, 20)), name + ".down", 20, Width);
+    private static string Mlp(GraphBuilder g, string x, string name)
+        => g.Linear(g.Relu(g.Linear(x, name + ".up", Width, 20)), name + ".down", 20, Width);
 
     private static List<Block> Sublayers(AxisAnalysis analysis) => [.. analysis.Blocks.Where(b => b.IsSublayer)];
 
     private static IEnumerable<string> Readers(AxisAnalysis analysis, Block block, string weight)
         => block.Nodes.Select(n => analysis.Nodes[n].Proto).Where(n => n.Input.Contains(weight)).Select(n => n.OpType);
 
-    /// <summary>A sum of another shape is no part of the sum around it: each is a residual by itself, and one that would change the shape is none.</summary>
+    /// <summary>
+    /// A sum of another shape is no part of the sum around it: each is a residual by itself, and one that would change the shape
+    /// is none.
+    /// </summary>
     [Fact]
     public void Sums_of_one_shape_are_sums_of_their_own()
     {
@@ -125,7 +129,7 @@ public sealed class BlockTests
         string u = g.Linear(g.Input("u", "b", 1, Width), "in", Width, Width), y = g.Input("y", "b", "s", Width);
         g.Output(g.Linear(g.Add(g.Add(u, Mlp(g, u, "f")), y), "head", Width, 5));
         var analysis = AxisAnalysis.Of(g.Build());
-        Assert.Equal("f.down.weight", Assert.Single(Sublayers(analysis)).Nodes.SelectMany(n => analysis.Nodes[n].Proto.Input).Single(i => i == "f.down.weight"));
+        Assert.Equal(["MatMul"], Readers(analysis, Assert.Single(Sublayers(analysis)), "f.down.weight"));
         SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [Sublayers(analysis)[0].Id] });
 
         g = new GraphBuilder(7);
@@ -175,12 +179,15 @@ public sealed class BlockTests
             b.Input("row", Width);
             b.Output(b.Node("Tanh", "row"));
         });
-        string f = g.Linear(g.Nodes("Scan", 1, [g.Linear(x, "up", Width, Width)], ("body", body), ("num_scan_inputs", 1))[0], "down", Width, Width);
-        g.Output(g.Linear(g.Add(x, f), "head", Width, 5));
+        string f = g.Node("Scan", [g.Linear(x, "up", Width, Width)], ("body", body), ("num_scan_inputs", 1));
+        g.Output(g.Linear(g.Add(x, g.Linear(f, "down", Width, Width)), "head", Width, 5));
         Assert.Empty(AxisAnalysis.Of(g.Build()).Blocks);
     }
 
-    /// <summary>A norm that two branches read is in neither; the chain that makes a weight of one is in that one; each says where its stream begins and ends.</summary>
+    /// <summary>
+    /// A norm that two branches read is in neither; the chain that makes a weight of one is in that one; each says where its stream
+    /// begins and ends.
+    /// </summary>
     [Fact]
     public void Nodes_belong_to_the_branch_that_alone_needs_them()
     {
@@ -204,7 +211,8 @@ public sealed class BlockTests
     public void A_block_is_of_one_stream()
     {
         var g = new GraphBuilder(7);
-        string x = g.Linear(g.Input("x", "b", "s", Width), "in", Width, Width), other = g.Linear(g.Input("z", "b", Width), "other", Width, Width);
+        string x = g.Linear(g.Input("x", "b", "s", Width), "in", Width, Width);
+        string other = g.Linear(g.Input("z", "b", Width), "other", Width, Width);
         string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), 2, 6);
         x = g.Add(x, g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), Width), "o", Width, Width));
         other = g.Add(other, Mlp(g, other, "f"));
@@ -212,7 +220,8 @@ public sealed class BlockTests
         g.Output(g.Linear(x, "head", Width, 5)).Output(g.Linear(other, "second", Width, 5));
         var analysis = AxisAnalysis.Of(g.Build());
         Assert.Equal(3, Sublayers(analysis).Count);
-        Assert.DoesNotContain(analysis.Blocks.Where(b => !b.IsSublayer), b => Readers(analysis, b, "o.weight").Any() && Readers(analysis, b, "f.up.weight").Any());
+        Assert.DoesNotContain(analysis.Blocks.Where(b => !b.IsSublayer),
+            b => Readers(analysis, b, "o.weight").Any() && Readers(analysis, b, "f.up.weight").Any());
         foreach (var block in analysis.Blocks) SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [block.Id] });
     }
 }

@@ -12,7 +12,8 @@ internal static partial class OperatorCases
     {
         cases.Of("MatMul", 13, g => g.EndRows(g.Node("MatMul", [g.Tokens(), g.Weight("w", Width, Width)]), zero: true)).Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, Width, ("b.weight", 0));
         cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.Rows(), g.Weight("w", Width))), "by a vector").Group("a.weight", 1, Width, ("w", 0));
-        cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", Width, 6), g.Input("x", 6)), zero: true), "of a weight with a vector").Group("w", 0, Width, ("b.weight", 0));
+        cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", Width, 6), g.Input("x", 6)), zero: true), "of a weight with a vector")
+            .Group("w", 0, Width, ("b.weight", 0));
         cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", 6), g.MatMul(g.Weight("l", 6, 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)))), "of a vector")
             .Group("w", 0, 6, ("l", 0)).Passes();
         cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.MatMul(g.Weight("l", 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)), g.Weight("w", Width))), "of two vectors").Group("a.weight", 1, Width, ("w", 0));
@@ -60,8 +61,8 @@ internal static partial class OperatorCases
     private static void NeverZero(List<OperatorCase> cases)
     {
         const string Form = "with a part that is never zero", Reason = "ReduceSum";
-        cases.Of("BatchNormalization", 15, g => g.End(g.Node("BatchNormalization",
-            [g.Image(), g.Positive("s", Channels), g.Sigmoid(g.Weight("t", Channels)), g.Weight("m", Channels), g.Positive("v", Channels)]), zero: true), Form)
+        cases.Of("BatchNormalization", 15, g => g.End(g.Node("BatchNormalization", [g.Image(), g.Positive("s", Channels),
+            g.Sigmoid(g.Weight("t", Channels)), g.Weight("m", Channels), g.Positive("v", Channels)]), zero: true), Form)
             .Inexact("a.weight", 0, Channels, Reason);
         cases.Of("DeformConv", 22, g => g.End(g.Node("DeformConv",
             [g.Image(), g.Weight("c", Channels, Channels, 3, 3), g.Conv("x", "offset", 3, 18), g.Sigmoid(g.Weight("bias", Channels))],

@@ -20,7 +20,8 @@ public sealed class RankTests
         ["a mean that drops its axes"] = ((g, z) => Image(g, g.Node("ReduceMean", [z], ("axes", (long[])[2]), ("keepdims", 0))), null),
         ["a sum with a vector in front of a convolution"] = ((g, z) => Image(g, g.Add(z, g.Weight("b", 7))), 4),
         ["a sum with as many axes as the convolution reads"] = ((g, z) => Image(g, g.Add(z, g.Weight("b", 1, 3, 1, 1))), null),
-        ["attention, whose operands have three axes or four"] = ((g, z) => g.Node("Attention", [z, z, z], ("q_num_heads", 2), ("kv_num_heads", 2)), null),
+        ["attention, whose operands have three axes or four"] =
+            ((g, z) => g.Node("Attention", [z, z, z], ("q_num_heads", 2), ("kv_num_heads", 2)), null),
     };
 
     /// <summary>Names of the cases.</summary>

@@ -19,7 +19,8 @@ public sealed class SizeOperatorTests
         ["Slice forwards over two, with a rest"] = (g => Sliced(g, Counted(g, 2, 7), 1, 0, 7, 2), false),
         ["Gather from the end"] = (g => g.Node("Gather", [Counted(g, 3, 4), g.Longs("at", [-1, 0, -2], [3])], ("axis", 1)), false),
         ["Tile of a matrix"] = (g => g.Node("Tile", [Counted(g, 2, 3), g.Longs(2, 3)]), false),
-        ["Split with a rest"] = (g => g.Node("Concat", [.. g.Nodes("Split", 2, [Counted(g, 5)], ("num_outputs", 2)).Reverse()], ("axis", 0)), false),
+        ["Split with a rest"] =
+            (g => g.Node("Concat", [.. g.Nodes("Split", 2, [Counted(g, 5)], ("num_outputs", 2)).Reverse()], ("axis", 0)), false),
         ["NonZero of a matrix"] = (g => g.Node("NonZero", g.Longs("sparse", [0, 1, 2, 0, 0, 3], [2, 3])), false),
         ["ReduceSum over the first axis"] = (g => g.Node("ReduceSum", [Counted(g, 2, 3), g.Longs(0)], ("keepdims", 0)), false),
         ["ReduceProd over the first axis, kept"] = (g => g.Node("ReduceProd", [Counted(g, 2, 3), g.Longs(0)], ("keepdims", 1)), false),
@@ -107,7 +108,8 @@ public sealed class SizeOperatorTests
         var g = new GraphBuilder(5, opset: 18);
         string x = g.Conv(g.Input("x", "batch", 3, 6, 6), "c1", 3, 8);
         // Along the second axis: 0 0 1 1 0 0 1 1. Along the first the numbers would be others, and as many.
-        string table = g.Longs("table", [.. Enumerable.Range(0, 72).Select(n => n is 3 or 4 or 7 or 8 ? 1L : n is > 8 and < 18 ? 2L : 0L)], [8, 9]);
+        string table = g.Longs("table",
+            [.. Enumerable.Range(0, 72).Select(n => n is 3 or 4 or 7 or 8 ? 1L : n is > 8 and < 18 ? 2L : 0L)], [8, 9]);
         string axis = unknown ? g.Node("Pow", [g.Longs(1), g.Longs(2)]) : g.Longs(1);
         string row = g.Node("Gather", [g.Node("Slice", [table, g.Longs(1), g.Longs(9), axis]), g.Longs("row", [0], [])], ("axis", 0));
         string count = g.Node("Gather", [g.Longs("sizes", [8, 1], [2, 1]), g.Longs("first", [0], [])], ("axis", 0));
@@ -125,7 +127,8 @@ public sealed class SizeOperatorTests
     private static string Sliced(GraphBuilder g, string x, int axis, long start, long end, long step)
         => g.Node("Slice", [x, g.Longs(start), g.Longs(end), g.Longs(axis), g.Longs(step)]);
 
-    private static string Halved(GraphBuilder g) => g.Node("Div", [g.Node("Cast", g.Longs(6, 8, 2), ("to", (int)DataType.Float)), g.Floats("two", [2], 1)]);
+    private static string Halved(GraphBuilder g)
+        => g.Node("Div", [g.Node("Cast", g.Longs(6, 8, 2), ("to", (int)DataType.Float)), g.Floats("two", [2], 1)]);
 
     private static string Whole(GraphBuilder g, string x) => g.Node("Cast", x, ("to", (int)DataType.Int64));
 }

@@ -57,7 +57,8 @@ public sealed class BuildTests(PackedFeed feed)
         Assert.Equal(stampTime, Time(app.Made("build.stamp")));
         Assert.Equal(assemblyTime, Time(app.Output("App.dll")));
 
-        // A build that was killed while it copied: half a file, newer than the whole one. What it left in obj goes with the next one that has work.
+        // A build that was killed while it copied: half a file, newer than the whole one. What it left in obj goes with the next
+        // one that has work.
         var (copy, whole) = (app.Output("espalier/App.SlimTiny.onnx"), File.ReadAllBytes(app.Made("App.SlimTiny.onnx")));
         File.WriteAllBytes(copy, whole[..(whole.Length / 2)]);
         string left = app.Made(".App.SlimTiny.onnx.abcdefgh.ijk.tmp");

@@ -139,7 +139,8 @@ public class SaveTests
         using var folder = new TemporaryFolder();
         LargeModel.Write(folder / "source.onnx", layers: 2, width: 200);
         using var model = OnnxModel.Open(folder / "source.onnx");
-        string[] left = [".m.onnx.abcdefgh.ijk.tmp", ".m.onnx.data.abcdefgh.ijk.tmp", ".m.onnx.bcdefghi.jkl.tmp", ".other.onnx.abcdefgh.ijk.tmp", ".m.onnx.tmp"];
+        string[] left = [".m.onnx.abcdefgh.ijk.tmp", ".m.onnx.data.abcdefgh.ijk.tmp", ".m.onnx.bcdefghi.jkl.tmp",
+            ".other.onnx.abcdefgh.ijk.tmp", ".m.onnx.tmp"];
         foreach (string file in left)
         {
             File.WriteAllText(folder / file, "half");

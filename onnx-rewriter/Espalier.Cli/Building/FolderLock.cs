@@ -10,17 +10,21 @@ internal static class FolderLock
     /// means nothing.</summary>
     public const string FileName = "build.lock";
 
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50), Silence = TimeSpan.FromSeconds(10), LongestCompilation = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50), Silence = TimeSpan.FromSeconds(10),
+        LongestCompilation = TimeSpan.FromMinutes(2);
 
     /// <summary>Waits until no other process has the folder.</summary>
     /// <returns>Ends the lock.</returns>
     public static IDisposable Enter(string folder, Terminal terminal, CancellationToken cancellationToken)
-        => Wait(() => new FileStream(Path.Combine(folder, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0), waited =>
+    {
+        string path = Path.Combine(folder, FileName);
+        return Wait(() => new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0), waited =>
         {
             if (waited == Silence) terminal.Error.WriteLine($"espalier: waiting for another build that writes to {folder}");
             if (cancellationToken.WaitHandle.WaitOne(Step)) cancellationToken.ThrowIfCancellationRequested();
             return true;
         });
+    }
 
     /// <summary>Opens a file that the compiler of another build may be writing, once it is whole.</summary>
     /// <exception cref="IOException">It is not for minutes, or it is not there.</exception>

@@ -43,7 +43,8 @@ internal sealed class SlimFiles : IEnumerable<string>
     public IReadOnlyList<string> Save(SlimResult slim, OnnxModel dense)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(Model))!);
-        foreach (string beside in new[] { Report, Diff, DiffText }.OfType<string>()) Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(beside))!);
+        foreach (string beside in new[] { Report, Diff, DiffText }.OfType<string>())
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(beside))!);
         using var output = new OutputFiles();
         if (Report is not null) output.Add(Report, ReportJson.Serialize(slim.Report));
         if (Diff is not null || DiffText is not null)
