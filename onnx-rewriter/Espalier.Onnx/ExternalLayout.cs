@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx;
@@ -8,6 +10,11 @@ internal sealed class ExternalLayout
 {
     /// <summary>Every tensor begins at a multiple of this: what Windows maps at; the format asks for it.</summary>
     public const int Alignment = 64 * 1024;
+
+    /// <summary>In the place of a hash that is not known yet: the length of the main file depends on it only by its own.</summary>
+    public const string NoHash = "0000000000000000";
+
+    private readonly List<StringStringEntryProto> _locations = [];
 
     private ExternalLayout(ModelProto proto, PayloadTable payloads) => (Proto, Payloads) = (proto, payloads);
 
@@ -74,12 +81,12 @@ internal sealed class ExternalLayout
                 places.Add(key, offset);
                 layout.Parts.Add((offset, source));
             }
-            Externalise(tensor, fileName, offset, source.Length);
+            layout.Externalise(tensor, fileName, offset, source.Length);
         }
         return layout;
     }
 
-    private static void Externalise(TensorProto tensor, string fileName, long offset, long length)
+    private void Externalise(TensorProto tensor, string fileName, long offset, long length)
     {
         tensor.ClearRawData();
         tensor.FloatData.Clear();
@@ -89,19 +96,34 @@ internal sealed class ExternalLayout
         tensor.Uint64Data.Clear();
         tensor.DataLocation = DataLocation.External;
         tensor.ExternalData.Clear();
-        tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = fileName });
+        _locations.Add(new StringStringEntryProto { Key = "location", Value = fileName });
+        tensor.ExternalData.Add(_locations[^1]);
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = offset.ToString(CultureInfo.InvariantCulture) });
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = length.ToString(CultureInfo.InvariantCulture) });
     }
 
-    /// <summary>Writes the second file. Between the parts are holes, which take no room on disks that know them.</summary>
-    public void WriteTo(FileStream file, CancellationToken ct)
+    /// <summary>Says what the second file is called.</summary>
+    public void Place(string fileName)
     {
+        foreach (var location in _locations) location.Value = fileName;
+    }
+
+    /// <summary>Writes the second file. Between the parts are holes, which take no room on disks that know them.</summary>
+    /// <returns>A hash of what is in it.</returns>
+    public string WriteTo(FileStream file, CancellationToken ct)
+    {
+        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> at = stackalloc byte[sizeof(long)];
         foreach (var (offset, source) in Parts)
         {
             file.Position = offset;
-            using var stream = new CheckedStream(file, ct);
-            stream.WritePayload(source);
+            using var part = SHA256.Create();
+            using (var hashed = new CryptoStream(file, part, CryptoStreamMode.Write, leaveOpen: true))
+            using (var stream = new CheckedStream(hashed, ct)) stream.WritePayload(source);
+            BinaryPrimitives.WriteInt64LittleEndian(at, offset);
+            whole.AppendData(at);
+            whole.AppendData(part.Hash!);
         }
+        return Convert.ToHexStringLower(whole.GetHashAndReset())[..NoHash.Length];
     }
 }

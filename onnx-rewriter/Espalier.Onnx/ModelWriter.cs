@@ -6,8 +6,8 @@ namespace Espalier.Onnx;
 public sealed record OnnxSaveOptions
 {
     /// <summary>
-    /// Whether large initializers go to a second file, named like the model with <c>.data</c> appended. Null: when the model had such files,
-    /// or when it would be larger than the 2 GiB that protobuf can read.
+    /// Whether large initializers go to a second file, named like the model with a hash of its content and <c>.data</c>
+    /// appended. Null: when the model had such files, or when it would be larger than the 2 GiB that protobuf can read.
     /// </summary>
     public bool? ExternalData { get; init; }
 
@@ -76,23 +76,36 @@ internal sealed class ModelWriter
         _plan.Emit(_skeleton, stream.Write, splice => stream.WritePayload(_payloads[splice.Token].Source));
     }
 
-    /// <summary>Writes a model to a path, with a second file where it needs one; all of it or nothing.</summary>
-    public static void Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
+    /// <summary>
+    /// Writes a model to a path, with a second file where it needs one; all of it, and what else is to appear with it, or nothing.
+    /// </summary>
+    /// <returns>Names of the files, the model's own first.</returns>
+    public static IReadOnlyList<string> Save(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options,
+        OutputFiles output, CancellationToken ct)
     {
-        using var output = new OutputFiles();
+        var (folder, name) = (Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path));
+        var before = OutputFiles.Beside(folder, f => IsSidecar(f, name));
         var (writer, layout) = Plan(proto, store, path, options, ct);
+        writer.RequireOneFile();
+        var written = new List<string> { name };
         if (layout?.Parts.Count > 0)
         {
-            using var stream = output.Create(Sidecar(path));
-            layout.WriteTo(stream, ct);
+            string hash;
+            using (var stream = output.Create(path + DataExtension)) hash = layout.WriteTo(stream, ct);
+            written.Add(Sidecar(name, hash));
+            output.NameAfterContent(Path.Combine(folder, written[1]));
+            layout.Place(written[1]);
+            writer = new ModelWriter(layout.Proto, layout.Payloads, null, ct);
         }
-        writer.RequireOneFile();
         using (var stream = output.Create(path))
         {
             writer.WriteTo(stream, ct);
         }
         ct.ThrowIfCancellationRequested();
         output.Commit();
+        // What the main file named until now; no file of that name says what else is in the folder.
+        foreach (string left in before.Where(f => !written.Contains(Path.GetFileName(f)))) OutputFiles.DeleteQuietly(left);
+        return written;
     }
 
     /// <summary>Bytes of the files that <see cref="Save"/> would write.</summary>
@@ -102,7 +115,18 @@ internal sealed class ModelWriter
         return writer.Length + (layout?.Length ?? 0);
     }
 
-    private static string Sidecar(string path) => path + ".data";
+    private const string DataExtension = ".data";
+
+    /// <summary>
+    /// The second file's name says what is in it, so that it can be there before the main file that goes with it and beside the one that
+    /// goes with another: the main file's rename changes both at once.
+    /// </summary>
+    private static string Sidecar(string name, string hash) => $"{name}.{hash}{DataExtension}";
+
+    private static bool IsSidecar(string file, string name)
+        => file.Length == Sidecar(name, ExternalLayout.NoHash).Length && file.StartsWith(name + ".", StringComparison.Ordinal)
+            && file.EndsWith(DataExtension, StringComparison.Ordinal)
+            && file.AsSpan(name.Length + 1, ExternalLayout.NoHash.Length).ContainsAnyExcept("0123456789abcdef") is false;
 
     /// <summary>The main file, and what goes into the one beside it; null without one.</summary>
     private static (ModelWriter Main, ExternalLayout? Beside) Plan(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
@@ -112,7 +136,7 @@ internal sealed class ModelWriter
         {
             return (whole, null);
         }
-        var layout = ExternalLayout.Create(proto, store, Path.GetFileName(Sidecar(path)), options.ExternalThreshold);
+        var layout = ExternalLayout.Create(proto, store, Sidecar(Path.GetFileName(path), ExternalLayout.NoHash), options.ExternalThreshold);
         return (new ModelWriter(layout.Proto, layout.Payloads, null, ct), layout);
     }
 }

@@ -126,13 +126,26 @@ public sealed class OnnxModel : IDisposable
     /// Writes the model, whole or not at all. One that has not been changed is written byte for byte as it was read. The path may be the one
     /// that the model was opened from (Windows may refuse to replace an open file).
     /// </summary>
-    /// <param name="path">The file; external data go to a file of this name with <c>.data</c> appended.</param>
+    /// <param name="path">The file; external data go to a file of this name with a hash of them and <c>.data</c> appended.</param>
     /// <param name="options">Where the weights go; null for the defaults.</param>
     /// <param name="ct">Ends the work; nothing is left behind.</param>
+    /// <returns>Names of the files that were written, the model's own first.</returns>
     /// <exception cref="NotSupportedException">The model does not fit one file and <see cref="OnnxSaveOptions.ExternalData"/> is false.</exception>
     /// <exception cref="IOException">The file cannot be written or replaced.</exception>
-    public void Save(string path, OnnxSaveOptions? options = null, CancellationToken ct = default)
-        => ModelWriter.Save(Proto, _store, path, options ?? new(), ct);
+    public IReadOnlyList<string> Save(string path, OnnxSaveOptions? options = null, CancellationToken ct = default)
+    {
+        using var output = new OutputFiles();
+        return Save(output, path, options, ct);
+    }
+
+    /// <summary>Writes the model together with other files, which get their names right before it.</summary>
+    /// <param name="output">The other files; it is committed.</param>
+    /// <inheritdoc cref="Save(string, OnnxSaveOptions?, CancellationToken)"/>
+    /// <param name="path"/>
+    /// <param name="options"/>
+    /// <param name="ct"/>
+    public IReadOnlyList<string> Save(OutputFiles output, string path, OnnxSaveOptions? options = null, CancellationToken ct = default)
+        => ModelWriter.Save(Proto, _store, path, options ?? new(), output, ct);
 
     /// <summary>Writes the model as one file, external data included.</summary>
     /// <exception cref="NotSupportedException">It does not fit one file.</exception>

@@ -107,4 +107,121 @@ public sealed class BlockTests
             Same(silenced, Surgery.Apply(analysis, new Selection(Selection.Everything.Kept, [sublayer.Id])).Model);
         }
     }
+
+    private const int Width = 12;
+
+    private static string Mlp(GraphBuilder g, string x, string name)
+        => g.Linear(g.Relu(g.Linear(x, name + ".up", Width, 20)), name + ".down", 20, Width);
+
+    private static List<Block> Sublayers(AxisAnalysis analysis) => [.. analysis.Blocks.Where(b => b.IsSublayer)];
+
+    private static IEnumerable<string> Readers(AxisAnalysis analysis, Block block, string weight)
+        => block.Nodes.Select(n => analysis.Nodes[n].Proto).Where(n => n.Input.Contains(weight)).Select(n => n.OpType);
+
+    /// <summary>
+    /// A sum of another shape is no part of the sum around it: each is a residual by itself, and one that would change the shape
+    /// is none.
+    /// </summary>
+    [Fact]
+    public void Sums_of_one_shape_are_sums_of_their_own()
+    {
+        var g = new GraphBuilder(7);
+        string u = g.Linear(g.Input("u", "b", 1, Width), "in", Width, Width), y = g.Input("y", "b", "s", Width);
+        g.Output(g.Linear(g.Add(g.Add(u, Mlp(g, u, "f")), y), "head", Width, 5));
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal(["MatMul"], Readers(analysis, Assert.Single(Sublayers(analysis)), "f.down.weight"));
+        SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [Sublayers(analysis)[0].Id] });
+
+        g = new GraphBuilder(7);
+        u = g.Linear(g.Input("u", "b", 1, Width), "in", Width, Width);
+        g.Output(g.Linear(g.Add(u, Mlp(g, g.Add(u, g.Input("y", "b", "s", Width)), "f")), "head", Width, 5));
+        Assert.Empty(AxisAnalysis.Of(g.Build()).Blocks);
+    }
+
+    /// <summary>A sum that the graph gives is a stream of its own: what is added to it afterwards was not computed from it.</summary>
+    [Fact]
+    public void A_sum_that_is_a_result_ends_its_tree()
+    {
+        var g = new GraphBuilder(7);
+        string x = g.Linear(g.Input("x", "b", Width), "in", Width, Width), first = g.Add(x, Mlp(g, x, "f"));
+        g.Output(g.Rename(first, "first"), "b", Width).Output(g.Rename(g.Add("first", Mlp(g, x, "g")), "second"), "b", Width);
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal("first", Assert.Single(Sublayers(analysis)).Output);
+        SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [Sublayers(analysis)[0].Id] });
+    }
+
+    /// <summary>x + relu(x) is no residual of a layer, and relu(x) beside one is no sublayer.</summary>
+    [Fact]
+    public void What_has_no_weights_is_no_sublayer()
+    {
+        var g = new GraphBuilder(7);
+        string x = g.Linear(g.Input("x", "b", Width), "in", Width, Width);
+        g.Output(g.Linear(g.Add(x, g.Relu(x)), "head", Width, 5));
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Empty(analysis.Blocks);
+        Assert.DoesNotContain(analysis.Groups, k => k.Kind == GroupKind.Width);
+
+        g = new GraphBuilder(7);
+        x = g.Linear(g.Input("x", "b", Width), "in", Width, Width);
+        g.Output(g.Linear(g.Add(g.Add(x, Mlp(g, x, "f")), g.Relu(x)), "head", Width, 5));
+        analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal(["MatMul"], Readers(analysis, Assert.Single(Sublayers(analysis)), "f.up.weight"));
+    }
+
+    /// <summary>What lies in another graph reads by name what it wants: such a branch stays.</summary>
+    [Fact]
+    public void A_branch_with_a_graph_in_it_stays()
+    {
+        var g = new GraphBuilder(7);
+        string x = g.Linear(g.Input("x", 4, Width), "in", Width, Width);
+        var body = g.Subgraph(b =>
+        {
+            b.Input("row", Width);
+            b.Output(b.Node("Tanh", "row"));
+        });
+        string f = g.Node("Scan", [g.Linear(x, "up", Width, Width)], ("body", body), ("num_scan_inputs", 1));
+        g.Output(g.Linear(g.Add(x, g.Linear(f, "down", Width, Width)), "head", Width, 5));
+        Assert.Empty(AxisAnalysis.Of(g.Build()).Blocks);
+    }
+
+    /// <summary>
+    /// A norm that two branches read is in neither; the chain that makes a weight of one is in that one; each says where its stream
+    /// begins and ends.
+    /// </summary>
+    [Fact]
+    public void Nodes_belong_to_the_branch_that_alone_needs_them()
+    {
+        var g = new GraphBuilder(7);
+        string x = g.Linear(g.Input("x", "b", Width), "in", Width, Width), n = g.LayerNorm(x, "n", Width);
+        string turned = g.Transpose(g.Node("Mul", [g.Weight("stored", 20, Width), g.Scalar("scale", 0.5f)]), 1, 0);
+        string f = g.Linear(g.Relu(g.MatMul(n, turned)), "f.down", 20, Width), first = g.Add(x, f);
+        string last = g.Add(first, Mlp(g, n, "g"));
+        g.Output(g.Linear(last, "head", Width, 5));
+        var analysis = AxisAnalysis.Of(g.Build());
+        var sublayers = Sublayers(analysis);
+        Assert.Equal([(x, first), (first, last)], sublayers.Select(s => (s.Input, s.Output)));
+        Assert.Equal(["Mul"], Readers(analysis, sublayers[0], "stored"));
+        Assert.Empty(sublayers[0].Nodes.Intersect(sublayers[1].Nodes));
+        Assert.All(sublayers, s => Assert.DoesNotContain(s.Nodes, k => analysis.Nodes[k].Proto.Output.Contains(n)));
+        foreach (var block in analysis.Blocks) SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [block.Id] });
+    }
+
+    /// <summary>Attention takes along the sums that follow on its own stream, and not those of another.</summary>
+    [Fact]
+    public void A_block_is_of_one_stream()
+    {
+        var g = new GraphBuilder(7);
+        string x = g.Linear(g.Input("x", "b", "s", Width), "in", Width, Width);
+        string other = g.Linear(g.Input("z", "b", Width), "other", Width, Width);
+        string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), 2, 6);
+        x = g.Add(x, g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), Width), "o", Width, Width));
+        other = g.Add(other, Mlp(g, other, "f"));
+        x = g.Add(x, Mlp(g, x, "g"));
+        g.Output(g.Linear(x, "head", Width, 5)).Output(g.Linear(other, "second", Width, 5));
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal(3, Sublayers(analysis).Count);
+        Assert.DoesNotContain(analysis.Blocks.Where(b => !b.IsSublayer),
+            b => Readers(analysis, b, "o.weight").Any() && Readers(analysis, b, "f.up.weight").Any());
+        foreach (var block in analysis.Blocks) SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [block.Id] });
+    }
 }

@@ -12,6 +12,8 @@ internal static partial class OperatorCases
     {
         cases.Of("MatMul", 13, g => g.EndRows(g.Node("MatMul", [g.Tokens(), g.Weight("w", Width, Width)]), zero: true)).Group("a.weight", 1, Width, ("w", 0)).Group("w", 1, Width, ("b.weight", 0));
         cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.Rows(), g.Weight("w", Width))), "by a vector").Group("a.weight", 1, Width, ("w", 0));
+        cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", Width, 6), g.Input("x", 6)), zero: true), "of a weight with a vector")
+            .Group("w", 0, Width, ("b.weight", 0));
         cases.Of("MatMul", 13, g => g.EndRows(g.MatMul(g.Weight("w", 6), g.MatMul(g.Weight("l", 6, 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)))), "of a vector")
             .Group("w", 0, 6, ("l", 0)).Passes();
         cases.Of("MatMul", 13, g => g.Output(g.MatMul(g.MatMul(g.Weight("l", 2), g.Linear(g.Input("x", 2, 6), "a", 6, Width)), g.Weight("w", Width))), "of two vectors").Group("a.weight", 1, Width, ("w", 0));
@@ -53,6 +55,32 @@ internal static partial class OperatorCases
             cases.Of(op, opset, g => Recurrent(g, op, gates, 0)).Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).Group("a.weight", 1, Width, ("w", 2));
             if (opset >= 14) cases.Of(op, opset, g => Recurrent(g, op, gates, 1), "batch first").Group("w", 1, Width, ("r", 1), ("r", 2), ("bias", 1), ("b.weight", 0)).NoKernel();
         }
+    }
+
+    /// <summary>What is not zero at a removed unit although an operand is: another one is not, and a sum over the units shows it.</summary>
+    private static void NeverZero(List<OperatorCase> cases)
+    {
+        const string Form = "with a part that is never zero", Reason = "ReduceSum";
+        cases.Of("BatchNormalization", 15, g => g.End(g.Node("BatchNormalization", [g.Image(), g.Positive("s", Channels),
+            g.Sigmoid(g.Weight("t", Channels)), g.Weight("m", Channels), g.Positive("v", Channels)]), zero: true), Form)
+            .Inexact("a.weight", 0, Channels, Reason);
+        cases.Of("DeformConv", 22, g => g.End(g.Node("DeformConv",
+            [g.Image(), g.Weight("c", Channels, Channels, 3, 3), g.Conv("x", "offset", 3, 18), g.Sigmoid(g.Weight("bias", Channels))],
+            ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 })), zero: true), Form).Inexact("c", 0, Channels, Reason);
+        cases.Of("LSTM", 22, g => g.EndRows(g.Squeeze(g.Nodes("LSTM", 2,
+            [g.Tokens(), g.Weight("w", 1, 4 * Width, Width), g.Weight("r", 1, 4 * Width, Width), g.Sigmoid(g.Weight("bias", 1, 8 * Width))],
+            ("hidden_size", Width))[0], 1), zero: true), Form).Inexact("w", 1, Width, Reason);
+        foreach (string part in (string[])["values", "keys"])
+            cases.Of("Attention", 24, g =>
+            {
+                const int heads = 2, dim = 4, value = 5;
+                var x = g.Input("x", 2, Length, 6);
+                string Project(string name, int size) => g.SplitHeads(g.Linear(x, name, 6, heads * size), heads, size);
+                string Part(string tensor, bool never) => never ? g.Sigmoid(tensor) : tensor;
+                var y = g.Nodes("Attention", 3, [Project("q", dim), Part(Project("k", dim), part == "keys"), Project("v", value), "",
+                    g.Weight("past.k", 2, heads, 3, dim), Part(g.Weight("past.v", 2, heads, 3, value), part == "values")]);
+                g.Output(g.Sum(part == "keys" ? y[1] : y[0], 3));
+            }, $"{part} {Form}").Inexact(part == "keys" ? "k.weight" : "v.weight", 1, part == "keys" ? 4 : 5, Reason);
     }
 
     private static void Recurrent(GraphBuilder g, string op, int gates, int layout)

@@ -13,6 +13,7 @@ internal static partial class OperatorCases
         var cases = new List<OperatorCase>();
         Elementwise(cases);
         Products(cases);
+        NeverZero(cases);
         Shapes(cases);
         Positions(cases);
         Statistics(cases);

@@ -110,4 +110,16 @@ public sealed class WeightTests
         g.Output(g.Linear(g.Relu(g.Linear(x, "up", 6, 16)), "down", 16, 6), "batch", "sequence", 6);
         RuleCheck.On(g).Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0)).Frozen("down.weight", 1, "output").IsExact();
     }
+
+    /// <summary>The third operand of a Gemm is the bias of its weight, which compensation moves.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_Gemm_has_its_bias(bool transposed)
+    {
+        var g = new GraphBuilder(3);
+        g.Output(g.Gemm(g.Relu(g.Gemm(g.Input("x", "n", 6), "a", 6, 12, transposed)), "b", 12, 4, transposed));
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal("b.bias", analysis.Consumers.Single(c => c.Parameter == "b.weight").Bias);
+    }
 }

@@ -1,3 +1,5 @@
+using Espalier.TestKit;
+
 namespace Espalier.EndToEnd.Tests;
 
 /// <summary>One project that is built again and again, as in a day's work: each step says what must and what must not be done.</summary>
@@ -55,11 +57,21 @@ public sealed class BuildTests(PackedFeed feed)
         Assert.Equal(stampTime, Time(app.Made("build.stamp")));
         Assert.Equal(assemblyTime, Time(app.Output("App.dll")));
 
+        // A build that was killed while it copied: half a file, newer than the whole one. What it left in obj goes with the next
+        // one that has work.
+        var (copy, whole) = (app.Output("espalier/App.SlimTiny.onnx"), File.ReadAllBytes(app.Made("App.SlimTiny.onnx")));
+        File.WriteAllBytes(copy, whole[..(whole.Length / 2)]);
+        string left = app.Made(".App.SlimTiny.onnx.abcdefgh.ijk.tmp");
+        File.WriteAllBytes(left, whole[..(whole.Length / 2)]);
+        app.Build("--no-restore").Succeeds();
+        Assert.Equal(whole, File.ReadAllBytes(copy));
+
         // Other code, and the policy two lines further down: the assembly is new, the plan is not.
         app.Write("Program.cs", Program + "\nConsole.WriteLine(\"edited\");\n").Write("Policy.cs", "// A comment.\n\n" + Policy);
         app.Build("--no-restore").Succeeds();
         Assert.NotEqual(assemblyTime, Time(app.Output("App.dll")));
         Assert.NotEqual(stampTime, Time(app.Made("build.stamp")));
+        Assert.False(File.Exists(left), "what a killed build left");
         Assert.Equal(modelTime, Time(app.Made("App.SlimTiny.onnx")));
 
         // Another ratio.

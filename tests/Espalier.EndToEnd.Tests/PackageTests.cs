@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json;
+using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests;
 
@@ -31,7 +32,7 @@ public sealed class PackageTests(PackedFeed feed)
     {
         const string folder = "tools/net10.0/any/";
         using var archive = ZipFile.OpenRead(Package("Espalier.Build."));
-        using var list = JsonDocument.Parse(File.ReadAllText(Path.Combine(PackedFeed.RepositoryRoot, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0", "Espalier.Cli.deps.json")));
+        using var list = JsonDocument.Parse(File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0", "Espalier.Cli.deps.json")));
         string[] wanted = [.. list.RootElement.GetProperty("targets").EnumerateObject().SelectMany(t => t.Value.EnumerateObject())
             .SelectMany(l => l.Value.TryGetProperty("runtime", out var files) ? files.EnumerateObject().Select(f => Path.GetFileName(f.Name)) : []).Distinct().Order(StringComparer.Ordinal)];
         Assert.Contains("StbImageSharp.dll", wanted);

@@ -49,7 +49,8 @@ internal static class MutationList
                 if (open < 0 || close < open || arrow < close || file.Length == 0) return null;
                 string after = line[(close + 1)..arrow];
                 var parsed = new Mutation(all.Count + 1, file, line[..open], line[(open + 1)..close], after.TrimEnd(), line[(arrow + 1)..].Trim(), [], null);
-                string own = parsed.IsText && line.Contains(" | ", StringComparison.Ordinal) ? line[..line.IndexOf(" | ", StringComparison.Ordinal)] : "";
+                int bar = line.IndexOf(" |", StringComparison.Ordinal);
+                string own = parsed.IsText && bar > 0 ? line[..bar] : "";
                 return parsed with { Stages = own.Length > 0 ? [Cases([own.Replace("⟦", "", StringComparison.Ordinal)]), .. stages] : [.. stages] };
             }
         }

@@ -19,10 +19,12 @@ public class ExternalDataTests
             Assert.Equal(one.Content(a).ToFloats(), two.Content(b).ToFloats());
         }
 
-        two.Save(folder / "again.onnx");
-        Assert.Equal(["again.onnx", "again.onnx.data", "one.onnx", "two.onnx", "two.onnx.weights"], folder.Files());
+        var written = two.Save(folder / "again.onnx");
+        Assert.Equal(["again.onnx"], written.Take(1));
+        Assert.Matches(@"^again\.onnx\.[0-9a-f]{16}\.data$", Assert.Single(written.Skip(1)));
+        Assert.Equal([.. written.Order(StringComparer.Ordinal), "one.onnx", "two.onnx", "two.onnx.weights"], folder.Files());
         using var again = OnnxModel.Open(folder / "again.onnx");
-        AssertExternal(again, "again.onnx.data", one);
+        AssertExternal(again, written[1], one);
 
         // On request to one file and back to two.
         again.Save(folder / "single.onnx", new() { ExternalData = false });
@@ -30,10 +32,10 @@ public class ExternalDataTests
         Assert.DoesNotContain(single.Proto.Graph.Initializer, t => t.ExternalData.Count > 0);
         Assert.Equal(one.Proto.Graph.Initializer.Select(t => Hash(one, t)), single.Proto.Graph.Initializer.Select(t => Hash(single, t)));
         Assert.Equal(single.ContentHash(), again.ContentHash());
-        single.Save(folder / "split.onnx", new() { ExternalData = true });
+        string data = single.Save(folder / "split.onnx", new() { ExternalData = true })[1];
         using var split = OnnxModel.Open(folder / "split.onnx");
-        AssertExternal(split, "split.onnx.data", one);
-        Assert.False(File.Exists(folder / "single.onnx.data"));
+        AssertExternal(split, data, one);
+        Assert.DoesNotContain(folder.Files(), f => f.StartsWith("single.onnx.", StringComparison.Ordinal));
     }
 
     private static void AssertExternal(OnnxModel model, string file, OnnxModel expected)
@@ -95,8 +97,7 @@ public class ExternalDataTests
         proto.Graph.Initializer.Add(proto.Graph.Initializer[0].Clone());
         File.WriteAllBytes(folder / "m.onnx", proto.ToByteArray());
         using var model = OnnxModel.Open(folder / "m.onnx");
-        model.Save(folder / "n.onnx");
-        Assert.Equal(200_000, new FileInfo(folder / "n.onnx.data").Length);
+        Assert.Equal(200_000, new FileInfo(folder / model.Save(folder / "n.onnx")[1]).Length);
     }
 
     private static ModelProto Model(params (string Key, string Value)[] entries)

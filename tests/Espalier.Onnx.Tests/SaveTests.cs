@@ -83,10 +83,71 @@ public class SaveTests
         Directory.CreateDirectory(folder / "m.onnx");
         Assert.ThrowsAny<IOException>(() => model.Save(folder / "m.onnx", new() { ExternalData = true }));
         Assert.Equal(["source.onnx"], folder.Files());
-        File.WriteAllText(folder / "m.onnx.data", "old");
-        Assert.ThrowsAny<IOException>(() => model.Save(folder / "m.onnx", new() { ExternalData = true }));
-        Assert.Equal(["m.onnx.data", "source.onnx"], folder.Files());
-        Assert.Equal("old", File.ReadAllText(folder / "m.onnx.data"));
+        // What would have appeared with it, and what the file of before named, stay as they were.
+        const string earlier = "m.onnx.0123456789abcdef.data";
+        File.WriteAllText(folder / earlier, "old");
+        File.WriteAllText(folder / "report", "old");
+        using var beside = new OutputFiles();
+        beside.Add(folder / "report", "new");
+        beside.Add(folder / "other", "new");
+        Assert.ThrowsAny<IOException>(() => model.Save(beside, folder / "m.onnx", new() { ExternalData = true }));
+        beside.Dispose();
+        Assert.Equal([earlier, "report", "source.onnx"], folder.Files());
+        Assert.Equal(["old", "old"], new[] { earlier, "report" }.Select(f => File.ReadAllText(folder / f)));
+    }
+
+    /// <summary>A process may be killed between any two steps: whoever looks in between finds a whole model, and its weights.</summary>
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task At_every_moment_there_is_the_old_model_or_the_new_one(bool external)
+    {
+        using var folder = new TemporaryFolder();
+        LargeModel.Write(folder / "source.onnx", layers: 2, width: 200);
+        using var model = OnnxModel.Open(folder / "source.onnx");
+        using var slim = ExternalDataTests.Slim(model, [.. Enumerable.Range(0, 100)]);
+        var options = new OnnxSaveOptions { ExternalData = external };
+        string path = folder / "m.onnx";
+        var whole = new List<(byte[] Main, IReadOnlyList<string> Files)>();
+        foreach (var each in new[] { slim, model })
+        {
+            var files = each.Save(path, options);
+            whole.Add((File.ReadAllBytes(path), files));
+        }
+        bool done = false;
+        var looks = Task.Run(() =>
+        {
+            int seen = 0;
+            for (; !Volatile.Read(ref done); seen++)
+            {
+                byte[] main = File.ReadAllBytes(path);
+                Assert.Contains(whole, w => main.AsSpan().SequenceEqual(w.Main));
+            }
+            return seen;
+        });
+        for (int k = 0; k < 100 && !looks.IsCompleted; k++)
+        {
+            (k % 2 == 0 ? slim : model).Save(path, options);
+            Assert.Equal([.. whole[k % 2].Files.Append("source.onnx").Order(StringComparer.Ordinal)], folder.Files());
+        }
+        Volatile.Write(ref done, true);
+        Assert.True(await looks > 10);
+    }
+
+    [Fact]
+    public void What_a_killed_process_left_goes_when_it_is_old_and_is_in_nobodys_way_before()
+    {
+        using var folder = new TemporaryFolder();
+        LargeModel.Write(folder / "source.onnx", layers: 2, width: 200);
+        using var model = OnnxModel.Open(folder / "source.onnx");
+        string[] left = [".m.onnx.abcdefgh.ijk.tmp", ".m.onnx.data.abcdefgh.ijk.tmp", ".m.onnx.bcdefghi.jkl.tmp",
+            ".other.onnx.abcdefgh.ijk.tmp", ".m.onnx.tmp"];
+        foreach (string file in left)
+        {
+            File.WriteAllText(folder / file, "half");
+            if (file != left[2]) File.SetLastWriteTimeUtc(folder / file, DateTime.UtcNow - OutputFiles.Stale - TimeSpan.FromMinutes(1));
+        }
+        var written = model.Save(folder / "m.onnx", new() { ExternalData = true });
+        Assert.Equal([.. left[2..].Concat(written).Append("source.onnx").Order(StringComparer.Ordinal)], folder.Files());
     }
 
     [Fact]

@@ -136,4 +136,48 @@ public class ComponentTests
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "stem"), 0.1, 0.6);
     }
+
+    /// <summary>
+    /// A choice is priced without the copies of what layers share, which a component's file has: its bound is lowered until that is met.
+    /// </summary>
+    [Fact]
+    public void A_bound_of_a_component_is_met_by_the_file()
+    {
+        const int units = 16;
+        var g = new GraphBuilder(4);
+        string bias = g.Weight("bias", units), x = g.Input("x", "batch", Width);
+        foreach (string name in new[] { "a", "b", "c" }) x = g.Relu(g.Add(g.MatMul(x, g.Weight(name, name == "a" ? Width : units, units)), bias));
+        g.Output(g.Rename(g.MatMul(x, g.Weight("d", units, 4)), "y"), "batch", 4);
+        using var dense = g.Build();
+        foreach (var node in dense.Proto.Graph.Node) node.Name = $"/left/{node.Name}";
+        var analysis = AxisAnalysis.Of(dense);
+        for (double bound = 0.3; bound < 0.9; bound += 0.05)
+        {
+            var plan = new PruningPlan
+            {
+                Budget = new Budget { Components = [new("/left/*", Parameters: bound)] },
+                Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Score = Criterion.L2 }],
+            };
+            var (slim, report) = Slimmer.Run(dense, plan, analysis);
+            Assert.InRange(report.After.Parameters, 1, bound * report.Before.Parameters);
+            slim.Dispose();
+        }
+    }
+
+    /// <summary>Only the bound that was missed is lowered, and by what it was missed by; later rounds lower it by more.</summary>
+    [Fact]
+    public void A_missed_bound_is_lowered_alone()
+    {
+        var plan = new PruningPlan
+        {
+            Budget = new Budget(Macs: 0.9, Parameters: 0.8) { Components = [new("a", Parameters: 0.6), new("b", Parameters: 0.6)] },
+        };
+        var miss = new BudgetMiss(CostUnit.Parameters, 0.6, 0.75, "a");
+        var lowered = WrittenBudget.Tightened(plan, [miss], round: 1).Budget!;
+        Assert.Equal((0.9, 0.8), (lowered.Macs!.Value, lowered.Parameters!.Value));
+        Assert.Equal([0.48, 0.6], lowered.Components!.Select(c => Math.Round(c.Parameters!.Value, 12)));
+        Assert.Equal(0.48 * 0.96, WrittenBudget.Tightened(plan, [miss], round: 3).Budget!.Components![0].Parameters!.Value, 1e-12);
+        var whole = WrittenBudget.Tightened(plan, [new BudgetMiss(CostUnit.Parameters, 0.8, 1, null)], round: 1).Budget!;
+        Assert.Equal(0.8 * 0.8, whole.Parameters!.Value, 1e-12);
+    }
 }

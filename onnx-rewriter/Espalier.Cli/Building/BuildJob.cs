@@ -15,6 +15,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     public int Run(CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(_output);
+        using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
         var written = new List<string>();
@@ -68,7 +69,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
 
     private static IEnumerable<string> Copied(string stampFile) => File.ReadLines(stampFile).Skip(1).Where(l => l.Length > 0);
 
-    /// <summary>The list that the targets copy from; what no policy makes any more is removed.</summary>
+    /// <summary>The list that the targets copy from; what no policy makes any more is removed, and what a killed build left.</summary>
     private void WriteList(List<string> written)
     {
         var known = written.ToHashSet(StringComparer.Ordinal);
@@ -76,7 +77,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         foreach (var file in Directory.EnumerateFiles(_output))
         {
             var name = Path.GetFileName(file);
-            if (!known.Contains(name) && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension) && name is not ("build.request" or "build.stamp" or "outputs.txt"))
+            if (!known.Contains(name) && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension)
+                && name is not ("build.request" or "build.stamp" or "outputs.txt" or FolderLock.FileName))
                 File.Delete(file);
         }
         AtomicFile.WriteAllText(Path.Combine(_output, "outputs.txt"), string.Concat(written.Select(f => f + "\n")));

@@ -32,7 +32,7 @@ internal sealed class CodeClosure
     /// <param name="hash">The hash.</param>
     public static void Append(string assembly, string policy, IncrementalHash hash)
     {
-        using var file = new PEReader(File.OpenRead(assembly));
+        using var file = new PEReader(FolderLock.OpenRead(assembly));
         var closure = new CodeClosure(file, hash);
         foreach (var handle in closure._metadata.TypeDefinitions)
         {

@@ -10,7 +10,7 @@ internal static class PlanReader
     /// <param name="assembly">Path of the assembly.</param>
     public static IReadOnlyList<PruningPlan> Read(string assembly)
     {
-        using var file = new PEReader(File.OpenRead(assembly));
+        using var file = new PEReader(FolderLock.OpenRead(assembly));
         var metadata = file.GetMetadataReader();
         var entries = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var handle in metadata.GetAssemblyDefinition().GetCustomAttributes())

@@ -22,7 +22,7 @@ internal static class Stamp
         void Content(string path)
         {
             Text(Path.GetFileName(path));
-            using var stream = File.OpenRead(path);
+            using var stream = FolderLock.OpenRead(path);
             hash.AppendData(SHA256.HashData(stream));
         }
 

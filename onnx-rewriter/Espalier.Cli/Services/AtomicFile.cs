@@ -1,3 +1,5 @@
+using Espalier.Onnx;
+
 namespace Espalier.Cli.Services;
 
 /// <summary>Files that appear whole or not at all.</summary>
@@ -6,19 +8,10 @@ internal static class AtomicFile
     /// <summary>Writes a text as UTF-8 without a byte order mark.</summary>
     public static void WriteAllText(string path, string text)
     {
-        var full = Path.GetFullPath(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        var temporary = full + "." + Path.GetRandomFileName() + ".tmp";
-        try
-        {
-            File.WriteAllText(temporary, text);
-            File.Move(temporary, full, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        using var output = new OutputFiles();
+        output.Add(path, text);
+        output.Commit();
     }
 
     /// <summary>Writes a text unless the file has it already, and in either case gives it the present time: build tools compare times.</summary>

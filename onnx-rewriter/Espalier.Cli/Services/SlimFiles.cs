@@ -4,7 +4,10 @@ using Espalier.Pruning;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>The files that slimming leaves, and how they are written: the model last, so that a model never stands beside another's report.</summary>
+/// <summary>
+/// The files that slimming leaves, and how they are written: all are there under other names before the first gets its own, and the model
+/// is the last, so that no failure leaves a model beside another's report.
+/// </summary>
 internal sealed class SlimFiles : IEnumerable<string>
 {
     /// <summary>Extension of the diff for people.</summary>
@@ -40,16 +43,17 @@ internal sealed class SlimFiles : IEnumerable<string>
     public IReadOnlyList<string> Save(SlimResult slim, OnnxModel dense)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(Model))!);
-        if (Report is not null) AtomicFile.WriteAllText(Report, ReportJson.Serialize(slim.Report));
+        foreach (string beside in new[] { Report, Diff, DiffText }.OfType<string>())
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(beside))!);
+        using var output = new OutputFiles();
+        if (Report is not null) output.Add(Report, ReportJson.Serialize(slim.Report));
         if (Diff is not null || DiffText is not null)
         {
             var diff = GraphDiffer.Diff(dense, slim.Model);
-            if (Diff is not null) AtomicFile.WriteAllText(Diff, DiffJson.Serialize(diff));
-            if (DiffText is not null) AtomicFile.WriteAllText(DiffText, diff.ToString());
+            if (Diff is not null) output.Add(Diff, DiffJson.Serialize(diff));
+            if (DiffText is not null) output.Add(DiffText, diff.ToString());
         }
-        slim.Model.Save(Model);
-        var data = Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(Model))!, Path.GetFileName(Model) + "?data").Select(Path.GetFileName);
-        return [Path.GetFileName(Model), .. data!, .. new[] { Report, Diff }.OfType<string>().Select(f => Path.GetFileName(f))];
+        return [.. slim.Model.Save(output, Model), .. new[] { Report, Diff }.OfType<string>().Select(f => Path.GetFileName(f))];
     }
 
     /// <inheritdoc/>

@@ -1,7 +1,6 @@
 using Espalier.Onnx;
-using Espalier.TestKit;
 
-namespace Espalier.EndToEnd.Tests;
+namespace Espalier.TestKit;
 
 /// <summary>A clean project that uses the packages, as a user would write it.</summary>
 public sealed class Workspace
@@ -85,32 +84,4 @@ public sealed class Workspace
 
     /// <summary>Runs a dotnet command in the folder.</summary>
     public DotnetText Run(params string[] arguments) => Dotnet.Run(Folder, arguments);
-}
-
-/// <summary>What a command of a workspace printed.</summary>
-/// <param name="Code">Exit code.</param>
-/// <param name="Text">Both streams.</param>
-/// <param name="Command">The arguments.</param>
-public sealed record DotnetText(int Code, string Text, string Command)
-{
-    /// <summary>Fails with the output where the command failed.</summary>
-    public DotnetText Succeeds()
-    {
-        Assert.True(Code == 0, $"'dotnet {Command}' failed with {Code}:\n{Text}");
-        return this;
-    }
-
-    /// <summary>Fails with the output where the command succeeded.</summary>
-    public DotnetText Fails()
-    {
-        Assert.True(Code != 0, $"'dotnet {Command}' should have failed:\n{Text}");
-        return this;
-    }
-
-    /// <summary>Fails where the output lacks a text.</summary>
-    public DotnetText Says(string text)
-    {
-        Assert.True(Text.Contains(text, StringComparison.Ordinal), $"'dotnet {Command}' does not say '{text}':\n{Text}");
-        return this;
-    }
 }
