@@ -1,0 +1,1 @@
+Console.WriteLine(Espalier.Axes.Tests.OperatorCases.All.Count);
