@@ -40,7 +40,7 @@ public static class GrowthMutations
     {
         if (other.Graph.Node.Count == 0) return false;
         var added = GraphMutations.Pick(random, other.Graph.Node).Clone();
-        var weights = other.Graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var weights = other.Graph.Initializer.DistinctBy(t => t.Name).ToDictionary(t => t.Name, StringComparer.Ordinal);
         var names = GraphMutations.Names(model);
         string prefix = $"s{model.Graph.Node.Count}.";
         for (int k = 0; k < added.Input.Count; k++)

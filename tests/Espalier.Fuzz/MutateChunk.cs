@@ -1,0 +1,49 @@
+using Espalier.TestKit;
+
+namespace Espalier.Fuzz;
+
+/// <summary>Some of the changed files, in a process of their own. Each follows from its number alone.</summary>
+internal static class MutateChunk
+{
+    /// <summary>Of so many slimmed files one is compared with its masked model.</summary>
+    private const int JudgedOneOf = 500;
+
+    private static readonly TimeSpan MostForOne = TimeSpan.FromSeconds(120);
+
+    public static int Run(int from, int to, int seed, string findingsFolder, string state)
+    {
+        using var inWork = new InWork(state);
+        inWork.Watch(MostForOne);
+        var (seeds, tally, findings) = (Seeds.Real(), new Tally(), new Findings(findingsFolder));
+        var judged = Path.Combine(state, "judge");
+        for (int index = from; index < to; index++)
+        {
+            inWork.Index = index;
+            var mutation = Mutation(seeds, seed, index);
+            if (mutation.Bytes.Length == 0) continue;
+            var passed = Passage.Check(mutation.Bytes);
+            tally.Count(mutation.Kind, passed);
+            if (passed.Ending == Ending.Finding) findings.Add(passed, $"{index}: {mutation.What}", mutation.Bytes);
+            if (passed.Ending == Ending.Slimmed && index % JudgedOneOf == 0) FuzzCommand.Add(judged, mutation.Bytes);
+            if (index % 1000 == 999) tally.Write(Path.Combine(state, "tally.json"));
+        }
+        tally.Write(Path.Combine(state, "tally.json"));
+        return 0;
+    }
+
+    /// <summary>The changed file of a number. A file is drawn the more often, the less work it is.</summary>
+    public static Mutation Mutation(IReadOnlyList<MutationSeed> seeds, int seed, int index)
+    {
+        var random = new Random(unchecked((seed * 1_000_003) + index));
+        return Mutator.Apply(random, Pick(random, seeds), Pick(random, seeds));
+    }
+
+    private static MutationSeed Pick(Random random, IReadOnlyList<MutationSeed> seeds)
+    {
+        static double Weight(MutationSeed s) => 1 / (10.0 + (s.Proto?.Graph.Node.Count ?? 0) + (s.Bytes.Length / 20_000.0));
+        double left = random.NextDouble() * seeds.Sum(Weight);
+        foreach (var seed in seeds)
+            if ((left -= Weight(seed)) < 0) return seed;
+        return seeds[^1];
+    }
+}

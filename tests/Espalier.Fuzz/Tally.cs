@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text.Json;
+using Espalier.TestKit;
+
+namespace Espalier.Fuzz;
+
+/// <summary>How files ended, by what was done to them.</summary>
+internal sealed class Tally
+{
+    /// <summary>Endings of one kind of change.</summary>
+    public sealed class Row
+    {
+        /// <summary>How many ended in each way, in the order of <see cref="Ending"/>.</summary>
+        public long[] Endings { get; set; } = new long[5];
+
+        /// <summary>Longest processor time, in milliseconds.</summary>
+        public double Longest { get; set; }
+
+        /// <summary>Most bytes held; where they were not measured those allocated, which are more.</summary>
+        public long Most { get; set; }
+
+        public void Add(Row other)
+        {
+            for (int k = 0; k < Endings.Length; k++) Endings[k] += other.Endings[k];
+            (Longest, Most) = (Math.Max(Longest, other.Longest), Math.Max(Most, other.Most));
+        }
+    }
+
+    /// <summary>The rows.</summary>
+    public SortedDictionary<string, Row> Rows { get; set; } = new(StringComparer.Ordinal);
+
+    /// <summary>How many in all.</summary>
+    public long Total => Rows.Values.Sum(r => r.Endings.Sum());
+
+    public void Count(string kind, Passed passed)
+    {
+        var row = new Row { Longest = passed.Time.TotalMilliseconds, Most = passed.Held ?? passed.Allocated };
+        row.Endings[(int)passed.Ending]++;
+        Add(kind, row);
+    }
+
+    public void Add(Tally other)
+    {
+        foreach (var (kind, row) in other.Rows) Add(kind, row);
+    }
+
+    public static Tally Read(string path) => File.Exists(path) ? JsonSerializer.Deserialize<Tally>(File.ReadAllText(path))! : new();
+
+    public void Write(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this));
+
+    /// <summary>The table.</summary>
+    public string Table()
+    {
+        var all = new Row();
+        foreach (var row in Rows.Values) all.Add(row);
+        var lines = new List<string> { "| change | slimmed | nothing exact to remove | refused at opening | refused later | findings | longest, ms | most memory, MB |", "|---|---|---|---|---|---|---|---|" };
+        foreach (var (kind, row) in Rows.Append(new("all", all)))
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"| {kind} | {string.Join(" | ", row.Endings)} | {row.Longest:0} | {row.Most / 1e6:0.0} |"));
+        return string.Join('\n', lines);
+    }
+
+    private void Add(string kind, Row row)
+    {
+        if (!Rows.TryGetValue(kind, out var own)) Rows[kind] = own = new Row();
+        own.Add(row);
+    }
+}

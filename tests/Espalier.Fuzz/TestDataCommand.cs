@@ -1,0 +1,2 @@
+namespace Espalier.Fuzz;
+internal static class TestDataCommand { public static int Run(string folder) => 2; }
