@@ -30,6 +30,11 @@ var testdata = new Command("testdata", "A folder of single operators and small m
 testdata.SetAction(r => TestDataCommand.Run(r.GetRequiredValue(folder)));
 root.Add(testdata);
 
+var files = new Argument<string[]>("files");
+var check = new Command("check", "How single files end, with the exception.") { files };
+check.SetAction(r => CheckCommand.Run(r.GetRequiredValue(files)));
+root.Add(check);
+
 var arguments = new Argument<string[]>("arguments");
 var inner = new Command("inner") { arguments };
 inner.Hidden = true;

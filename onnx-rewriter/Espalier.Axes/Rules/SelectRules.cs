@@ -298,6 +298,6 @@ internal static class SelectRules
     {
         if (context.Attribute("value") is { } value) return value.F;
         if (context.Input(2) is not { } fill) return 0;
-        return fill.Data is { } data && context.State.Model.Content(data).ToFloats() is [var v] ? v : double.NaN;
+        return context.Floats(fill.Data) is [var v] ? v : double.NaN;
     }
 }

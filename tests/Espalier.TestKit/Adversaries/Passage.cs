@@ -42,7 +42,7 @@ public sealed record Passed(Ending Ending, string Stage, Exception? Exception, T
     public long? Held { get; init; }
 
     /// <summary>Type and place of the exception, or the bound: equal ones are the same finding.</summary>
-    public string Key => Exception is null ? $"{Bound ?? Ending.ToString()} in {Stage}" : string.Join(" < ", [Exception.GetType().Name, .. Frames(Exception)]);
+    public string Key => Bound is not null || Exception is null ? $"{Bound ?? Ending.ToString()} in {Stage}" : string.Join(" < ", [$"{Exception.GetType().Name} in {Stage}", .. Frames(Exception)]);
 
     private static IEnumerable<string> Frames(Exception e)
         => new StackTrace(e).GetFrames().Select(f => f.GetMethod()).Where(m => m?.DeclaringType?.FullName?.StartsWith("Espalier.", StringComparison.Ordinal) == true
@@ -67,6 +67,21 @@ public static class Passage
     /// <summary>Bytes that may be held while a file is worked on: ten times the file, and 64 MB.</summary>
     public static long MostHeld(long length) => (10 * length) + (64L << 20);
 
+    /// <summary>The same with eight kilobytes for each node, once functions stand where they are called: its messages, terms and records, of both models.</summary>
+    private static long MostHeldOf(byte[] bytes)
+    {
+        try
+        {
+            using var model = OnnxModel.Parse(bytes);
+            using var whole = FunctionInliner.Inline(model);
+            return MostHeld(bytes.Length) + (8192L * whole.Proto.Graph.WithSubgraphs().Sum(g => g.Node.Count));
+        }
+        catch (OnnxFormatException)
+        {
+            return MostHeld(bytes.Length);
+        }
+    }
+
     /// <summary>The way, on a thread of its own, against the bounds. One that seems to break them goes again, warm and measured.</summary>
     public static Passed Check(byte[] bytes)
     {
@@ -78,7 +93,7 @@ public static class Passage
         if (passed.Allocated <= MostHeld(bytes.Length)) return passed;
         long held = Held(bytes);
         passed = passed with { Held = held };
-        return held > MostHeld(bytes.Length) ? passed with { Ending = Ending.Finding, Bound = "memory" } : passed;
+        return held > MostHeldOf(bytes) ? passed with { Ending = Ending.Finding, Bound = "memory" } : passed;
     }
 
     private static T OnThread<T>(Func<T> run)
