@@ -101,6 +101,11 @@ internal sealed class Inference
         foreach (var sparse in graph.SparseInitializer)
             if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name).Unknown = $"'{name}', a sparse initializer, whose axes are not followed: store it as a dense one";
         foreach (var node in graph.Node) Visit(node, scope);
+        // No operand restates what a graph gives as it is.
+        foreach (var output in graph.Output)
+            foreach (var element in scope.Find(output.Name)?.Value?.Elements ?? [])
+                foreach (var leaf in element?.Leaves ?? [])
+                    State.Frozen.Add(new(Term.Of(leaf), $"{(outer is null ? "graph output" : "result of a body")} '{output.Name}': its size is in what is given", Node: Math.Max(0, scope.Find(output.Name)!.Producer), Tensor: output.Name));
         return scope;
     }
 

@@ -24,7 +24,7 @@ internal static class OfWeights
             // Whatever it is, it is an exception of a file that opened, and is listed with all others.
             catch (Exception e)
             {
-                return [("DIFFERENT", e.Message)];
+                return [("DIFFERENT", e.ToString())];
             }
         }
     }
