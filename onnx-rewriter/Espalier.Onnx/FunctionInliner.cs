@@ -14,13 +14,13 @@ public static class FunctionInliner
 
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
+    /// <exception cref="OnnxFormatException">Functions call each other without end, or their nodes do not fit what a call gives them.</exception>
     public static OnnxModel Inline(OnnxModel model) => Inline(model, out _);
 
     /// <summary>The same, with what the names were inside of the functions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="origins">By name of a value that came with a call: its name in the function.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
+    /// <exception cref="OnnxFormatException">Functions call each other without end, or their nodes do not fit what a call gives them.</exception>
     public static OnnxModel Inline(OnnxModel model, out IReadOnlyDictionary<string, string> origins)
     {
         origins = new Dictionary<string, string>();
@@ -30,6 +30,8 @@ public static class FunctionInliner
         inliner.Graph(clone.Graph, 0);
         if (inliner.Calls == 0) return model;
         inliner.DropUnused();
+        // What nodes of a function are given is known only where it is called: operands of a rank that an operator does not take, say.
+        GraphCheck.Run(clone, model.Path, default);
         origins = inliner.Origins;
         return model.Derive(clone);
     }

@@ -55,8 +55,19 @@ internal sealed class EditableGraph
 
     public bool IsOutput(TensorState tensor) => _scopes[tensor.Scope].Output.Any(o => o.Name == tensor.Name);
 
-    // Before IR version 4 an initializer of a body must be an input of it, which the node that holds the body would have to give.
-    public void AddInitializer(int scope, TensorProto tensor) => _scopes[_model.IrVersion < 4 ? 0 : scope].Initializer.Add(tensor);
+    /// <summary>Adds a constant to a graph. Before IR version 4 an initializer of a body would have to be an input of it: there it is a node.</summary>
+    public void AddInitializer(int scope, TensorProto tensor)
+    {
+        if (scope == 0 || _model.IrVersion >= 4)
+        {
+            _scopes[scope].Initializer.Add(tensor);
+            return;
+        }
+        var node = NewNode("Constant", tensor.Name, tensor.Name);
+        tensor.ClearName();
+        node.Attribute.Add(new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor });
+        _scopes[scope].Node.Insert(0, node);
+    }
 
     /// <summary>Adds a list of integers under a name like the one given.</summary>
     /// <returns>Its name.</returns>

@@ -31,8 +31,8 @@ internal static class FuzzCommand
                 var errors = Child.Errors(child);
                 while (!child.WaitForExit(1000)) judge.Work(TimeSpan.FromSeconds(10));
                 if (child.ExitCode != 0) findings.Add($"process ended with {child.ExitCode}: {First(errors.ToString())}", errors.ToString(), inWork.Bytes);
-                tally.Add(Tally.Read(Path.Combine(state, "tally.json")));
-                File.Delete(Path.Combine(state, "tally.json"));
+                tally.Add(Tally.Read(Path.Combine(state, MutateChunk.TallyFile)));
+                File.Delete(Path.Combine(state, MutateChunk.TallyFile));
             }
             judge.Work(TimeSpan.FromMinutes(5));
             Console.WriteLine(tally.Table());

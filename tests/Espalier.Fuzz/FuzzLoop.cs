@@ -47,11 +47,11 @@ internal static class FuzzLoop
             if (passed.Ending == Ending.Slimmed && random.Next(JudgedOneOf) == 0) FuzzCommand.Add(judged, mutation.Bytes);
             if (watch.Elapsed - shown < Between) continue;
             shown = watch.Elapsed;
-            tally.Write(Path.Combine(state, "tally.json"));
+            tally.Write(Path.Combine(state, MutateChunk.TallyFile));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{shown.TotalMinutes:0.0} min: {tally.Total} files, {tally.Total / shown.TotalSeconds:0} a second, {entries.Count} of them new, {coverage.Edges} edges, {findings.Count} findings"));
         }
-        tally.Write(Path.Combine(state, "tally.json"));
+        tally.Write(Path.Combine(state, MutateChunk.TallyFile));
         return 0;
     }
 

@@ -10,12 +10,14 @@ internal static class MutateChunk
 
     private static readonly TimeSpan MostForOne = TimeSpan.FromSeconds(120);
 
-    public static int Run(int from, int to, int seed, string findingsFolder, string state)
+    /// <summary>Name of the file with the endings so far: a file that ends the process takes those since the last thousand with it.</summary>
+    public const string TallyFile = "tally.json";
+
+    public static int Run(int from, int to, int seed, string findingsFolder, string state, string judged)
     {
         using var inWork = new InWork(state);
         inWork.Watch(MostForOne);
         var (seeds, tally, findings) = (Seeds.Real(), new Tally(), new Findings(findingsFolder));
-        var judged = Path.Combine(state, "judge");
         for (int index = from; index < to; index++)
         {
             inWork.Index = index;
@@ -25,9 +27,9 @@ internal static class MutateChunk
             tally.Count(mutation.Kind, passed);
             if (passed.Ending == Ending.Finding) findings.Add(passed, $"{index}: {mutation.What}", mutation.Bytes);
             if (passed.Ending == Ending.Slimmed && index % JudgedOneOf == 0) FuzzCommand.Add(judged, mutation.Bytes);
-            if (index % 1000 == 999) tally.Write(Path.Combine(state, "tally.json"));
+            if (index % 1000 == 999) tally.Write(Path.Combine(state, TallyFile));
         }
-        tally.Write(Path.Combine(state, "tally.json"));
+        tally.Write(Path.Combine(state, TallyFile));
         return 0;
     }
 

@@ -21,8 +21,9 @@ fuzz.SetAction(r => FuzzCommand.Run(TimeSpan.FromMinutes(r.GetValue(minutes)), r
 root.Add(fuzz);
 
 var count = new Option<int>("--count") { Description = "How many changed files.", DefaultValueFactory = _ => 1_000_000 };
-var mutate = new Command("mutate", "Real files with seeded changes.") { count, seed, findings };
-mutate.SetAction(r => MutateCommand.Run(r.GetValue(count), r.GetValue(seed), r.GetRequiredValue(findings)));
+var jobs = new Option<int>("--jobs") { Description = "How many processes at once.", DefaultValueFactory = _ => 1 };
+var mutate = new Command("mutate", "Real files with seeded changes.") { count, seed, jobs, findings };
+mutate.SetAction(r => MutateCommand.Run(r.GetValue(count), r.GetValue(seed), r.GetValue(jobs), r.GetRequiredValue(findings)));
 root.Add(mutate);
 
 var folder = new Argument<string>("folder");
@@ -42,7 +43,8 @@ inner.SetAction(r => r.GetRequiredValue(arguments) switch
 {
     ["loop", var seconds, var at, var grown, var found, var state] =>
         FuzzLoop.Run(TimeSpan.FromSeconds(Numbers.Parse(seconds)), Numbers.Parse(at), grown, found, state),
-    ["chunk", var from, var to, var at, var found, var state] => MutateChunk.Run(Numbers.Parse(from), Numbers.Parse(to), Numbers.Parse(at), found, state),
+    ["chunk", var from, var to, var at, var found, var state, var judged] =>
+        MutateChunk.Run(Numbers.Parse(from), Numbers.Parse(to), Numbers.Parse(at), found, state, judged),
     ["judge"] => Judge.Serve(),
     _ => 2,
 });
