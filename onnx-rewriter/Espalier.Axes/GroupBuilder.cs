@@ -100,13 +100,17 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
                 Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name", Tensor: tensor.Name));
     }
 
-    /// <summary>Weights of which no part can be taken: of a type whose bytes are not known, or with longer axes than any has elements.</summary>
+    /// <summary>
+    /// Weights of which no part can be taken: of a type whose bytes are not known, or with longer axes than
+    /// any has elements.
+    /// </summary>
     private void FreezeUnknown()
     {
         foreach (var tensor in Parameters)
         {
             var type = (DataType)tensor.ElementType;
-            string? reason = tensor.Data is not null && type != DataType.String && Onnx.ElementTypes.Bits(type) == 0 ? "its elements are of a type that is not known"
+            string? reason = tensor.Data is not null && type != DataType.String && Onnx.ElementTypes.Bits(type) == 0
+                ? "its elements are of a type that is not known"
                 : tensor.Terms!.Any(t => t.Size > int.MaxValue) ? "it has more positions than can be told apart" : null;
             if (reason is null) continue;
             foreach (var leaf in tensor.Terms!.SelectMany(t => t.Leaves))
@@ -122,7 +126,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
             foreach (var term in stream.Terms ?? []) Add(term, Role.Stream);
         foreach (var record in _state.Records)
         {
-            if (record is { Rule: not null, Info.Proto.OpType: "Gather" } && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
+            if (record is { Rule: not null, Info.Proto.OpType: "Gather" }
+                && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
                 Add(rows[NodeAxis(record)], Role.Rows);
             if (record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);

@@ -105,7 +105,9 @@ internal sealed class Inference
         foreach (var output in graph.Output)
             foreach (var element in scope.Find(output.Name)?.Value?.Elements ?? [])
                 foreach (var leaf in element?.Leaves ?? [])
-                    State.Frozen.Add(new(Term.Of(leaf), $"{(outer is null ? "graph output" : "result of a body")} '{output.Name}': its size is in what is given", Node: Math.Max(0, scope.Find(output.Name)!.Producer), Tensor: output.Name));
+                    State.Frozen.Add(new(Term.Of(leaf),
+                        $"{(outer is null ? "graph output" : "result of a body")} '{output.Name}': its size is in what is given",
+                        Node: Math.Max(0, scope.Find(output.Name)!.Producer), Tensor: output.Name));
         return scope;
     }
 
@@ -174,7 +176,10 @@ internal sealed class Inference
         Pin(record);
     }
 
-    /// <summary>What the rule had said before it saw that operands and attributes do not fit is taken back; what it called one axis stays one.</summary>
+    /// <summary>
+    /// What the rule had said before it saw that operands and attributes do not fit is taken back; what it
+    /// called one axis stays one.
+    /// </summary>
     private NodeContext Misfit(NodeContext context, string reason)
     {
         var info = context.Info;
@@ -278,14 +283,19 @@ internal sealed class Inference
         NothingKnown(context, reason);
     }
 
-    /// <summary>The node is a barrier: what the file states of its results is believed as far as their ranks, and its cost is not known.</summary>
+    /// <summary>
+    /// The node is a barrier: what the file states of its results is believed as far as their ranks, and its
+    /// cost is not known.
+    /// </summary>
     private void NothingKnown(NodeContext context, string reason)
     {
         var node = context.Node;
         context.Barrier(reason);
         var code = CodeRules.Find(node.Domain, node.OpType);
-        bool known = code is not null || OperatorTable.Find(node.Domain, node.OpType).Any() || OperatorTable.BarrierOf(node.Domain, node.OpType) is not null;
-        if (!known || code?.Multiplies == true || OperatorTable.Find(node.Domain, node.OpType).Any(r => r.Macs.Count > 0) || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
+        bool known = code is not null || OperatorTable.Find(node.Domain, node.OpType).Any()
+            || OperatorTable.BarrierOf(node.Domain, node.OpType) is not null;
+        if (!known || code?.Multiplies == true || OperatorTable.Find(node.Domain, node.OpType).Any(r => r.Macs.Count > 0)
+            || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
             context.Record.Unpriced = $"{context.Info}: {reason}";
         foreach (var output in context.Record.Outputs)
         {

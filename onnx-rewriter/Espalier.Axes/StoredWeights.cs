@@ -13,7 +13,8 @@ internal sealed class StoredWeights(InferenceState state, Lazy<IReadOnlyDictiona
         var tensor = operand;
         while (!tensor.IsParameter)
         {
-            if (tensor.Producer < 0 || state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record || record.Outputs[0] != tensor || record.Rule is null) return null;
+            if (tensor.Producer < 0 || state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record
+                || record.Outputs[0] != tensor || record.Rule is null) return null;
             switch (record.Info.Proto.OpType)
             {
                 case "Cast" or "Identity" or "QuantizeLinear" or "DequantizeLinear":

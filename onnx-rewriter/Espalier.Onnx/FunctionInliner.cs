@@ -8,19 +8,24 @@ namespace Espalier.Onnx;
 /// </summary>
 public static class FunctionInliner
 {
-    // The specification forbids recursion; a file may still hold it. Calls of calls may double with every function, so that a few kilobytes
-    // would become gigabytes: their nodes are counted, and real models of some hundred layers stay far below.
+    // The specification forbids recursion; a file may still hold it. Calls of calls may double with every
+    // function, so that a few kilobytes would become gigabytes: their nodes are counted, and real models of
+    // some hundred layers stay far below.
     private const int MostNodes = 100_000, Deepest = 64;
 
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end, or their nodes do not fit what a call gives them.</exception>
+    /// <exception cref="OnnxFormatException">
+    /// Functions call each other without end, or their nodes do not fit what a call gives them.
+    /// </exception>
     public static OnnxModel Inline(OnnxModel model) => Inline(model, out _);
 
     /// <summary>The same, with what the names were inside of the functions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="origins">By name of a value that came with a call: its name in the function.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end, or their nodes do not fit what a call gives them.</exception>
+    /// <exception cref="OnnxFormatException">
+    /// Functions call each other without end, or their nodes do not fit what a call gives them.
+    /// </exception>
     public static OnnxModel Inline(OnnxModel model, out IReadOnlyDictionary<string, string> origins)
     {
         origins = new Dictionary<string, string>();
@@ -120,7 +125,8 @@ public static class FunctionInliner
         {
             Calls++;
             if (depth > Deepest || (_nodes += function.Node.Count) > MostNodes)
-                throw new OnnxFormatException(depth > Deepest ? $"its functions call each other without end at '{function.Domain}.{function.Name}'"
+                throw new OnnxFormatException(depth > Deepest
+                    ? $"its functions call each other without end at '{function.Domain}.{function.Name}'"
                     : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'", "Export the model again.");
             foreach (var opset in function.OpsetImport)
                 if (_model.OpsetImport.All(m => Domain(m) != Domain(opset))) _model.OpsetImport.Add(opset.Clone());

@@ -55,7 +55,10 @@ internal sealed class EditableGraph
 
     public bool IsOutput(TensorState tensor) => _scopes[tensor.Scope].Output.Any(o => o.Name == tensor.Name);
 
-    /// <summary>Adds a constant to a graph. Before IR version 4 an initializer of a body would have to be an input of it: there it is a node.</summary>
+    /// <summary>
+    /// Adds a constant to a graph. Before IR version 4 an initializer of a body would have to be an input of
+    /// it: there it is a node.
+    /// </summary>
     public void AddInitializer(int scope, TensorProto tensor)
     {
         if (scope == 0 || _model.IrVersion >= 4)
@@ -141,11 +144,16 @@ internal sealed class EditableGraph
         _model.Graph.Input.Keep(i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
     }
 
-    /// <summary>What nodes read that were unused before, and stay, stays with them: surgery made it, or nothing else reads it any more.</summary>
+    /// <summary>
+    /// What nodes read that were unused before, and stay, stays with them: surgery made it, or nothing else
+    /// reads it any more.
+    /// </summary>
     private void AddReadByUnused(HashSet<string> live)
     {
-        var makers = _model.Graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (o, n))).ToDictionary(p => p.o, p => p.n, StringComparer.Ordinal);
-        var open = new Stack<string>(_model.Graph.Node.Where(n => !n.Output.Any(o => live.Contains(o) || _liveBefore.Contains(o) || _fresh.Contains(o))).SelectMany(n => n.Reads()));
+        var makers = _model.Graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (o, n)))
+            .ToDictionary(p => p.o, p => p.n, StringComparer.Ordinal);
+        bool Stays(NodeProto n) => !n.Output.Any(o => live.Contains(o) || _liveBefore.Contains(o) || _fresh.Contains(o));
+        var open = new Stack<string>(_model.Graph.Node.Where(Stays).SelectMany(n => n.Reads()));
         while (open.TryPop(out string? name))
         {
             if (!live.Add(name) || !makers.TryGetValue(name, out var maker)) continue;

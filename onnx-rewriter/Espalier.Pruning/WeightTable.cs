@@ -56,7 +56,10 @@ internal sealed class WeightTable
         return shape;
     }
 
-    /// <summary>The unit of each index of a weight's axis, counted in elements as <see cref="Shape"/> counts them; −1 for those in none.</summary>
+    /// <summary>
+    /// The unit of each index of a weight's axis, counted in elements as <see cref="Shape"/> counts them; −1
+    /// for those in none.
+    /// </summary>
     public int[] UnitsOf(Occurrence place, Factor factor)
     {
         int[] units = place.Term.UnitMap(factor);
@@ -93,7 +96,8 @@ internal sealed class WeightTable
         foreach (var (axis, indices) in _pruned.Removed.GetValueOrDefault(name) ?? new Dictionary<int, int[]>())
         {
             // What was removed is counted as the file holds it: several elements may be packed into one.
-            int inner = shape[(axis + 1)..].Aggregate(1, (a, b) => a * b) * (shape[axis] / (int)_tensors[name].Dims[axis]), step = inner * (int)_tensors[name].Dims[axis];
+            int stored = (int)_tensors[name].Dims[axis];
+            int inner = shape[(axis + 1)..].Aggregate(1, (a, b) => a * b) * (shape[axis] / Math.Max(1, stored)), step = inner * stored;
             foreach (int index in indices)
                 for (int at = index * inner; at < numbers.Length; at += step) numbers.AsSpan(at, inner).Clear();
         }
@@ -133,7 +137,9 @@ internal sealed class WeightTable
     {
         if (!_dequantizations.TryGetValue(name, out var meaning)) return null;
         if (_dequantizers.TryGetValue(name, out var known)) return known;
-        return _dequantizers[name] = new Dequantizer(_model.Content(_tensors[name]), Content(meaning.Scale), Content(meaning.ZeroPoint), meaning);
+        var made = new Dequantizer(_model.Content(_tensors[name]), Content(meaning.Scale), Content(meaning.ZeroPoint), meaning);
+        return _dequantizers[name] = made.Fits ? made
+            : throw new EspalierException($"Weight '{name}' has scales or zero points that do not fit its shape. Export the model again.");
 
         TensorContent? Content(string? weight) => weight is null ? null : _model.Content(_tensors[weight]);
     }

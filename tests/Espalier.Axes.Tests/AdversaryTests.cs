@@ -7,8 +7,8 @@ using Google.Protobuf;
 namespace Espalier.Axes.Tests;
 
 /// <summary>
-/// Changed models from opening to the slim file, in bounded time and memory: each ends well, or in one typed refusal. ESPALIER_ITERATIONS tries
-/// more; tests/Espalier.Fuzz goes on for hours.
+/// Changed models from opening to the slim file, in bounded time and memory: each ends well, or in one typed
+/// refusal. ESPALIER_ITERATIONS tries more; tests/Espalier.Fuzz goes on for hours.
 /// </summary>
 [Collection(Alone.Name)]
 public sealed class AdversaryTests(ITestOutputHelper output)
@@ -31,7 +31,8 @@ public sealed class AdversaryTests(ITestOutputHelper output)
             if (mutation.Bytes.Length == 0) continue;
             var passed = Passage.Check(mutation.Bytes);
             counts[(int)passed.Ending]++;
-            if (passed.Ending == Ending.Finding) findings.TryAdd(passed.Key, $"seed {seed}, {mutation.What}: {passed.Bound} {passed.Exception}");
+            if (passed.Ending == Ending.Finding) findings.TryAdd(passed.Key,
+                $"seed {seed}, {mutation.What}: {passed.Bound} {passed.Exception}");
         }
         output.WriteLine(string.Join(", ", counts.Select((c, k) => $"{(Ending)k} {c}")));
         Assert.True(findings.Count == 0, string.Join("\n\n", findings.Values));
@@ -58,11 +59,15 @@ public sealed class AdversaryTests(ITestOutputHelper output)
             using var model = c.Build();
             return (c.Name, Passed: Passage.Check(model.ToBytes()));
         }).ToList();
-        Assert.Empty(endings.Where(e => e.Passed.Ending is not (Ending.Slimmed or Ending.NothingExact)).Select(e => $"{e.Name}: {e.Passed.Key}\n{e.Passed.Exception}"));
+        Assert.Empty(endings.Where(e => e.Passed.Ending is not (Ending.Slimmed or Ending.NothingExact))
+            .Select(e => $"{e.Name}: {e.Passed.Key}\n{e.Passed.Exception}"));
         Assert.True(endings.Count(e => e.Passed.Ending == Ending.Slimmed) > endings.Count / 2);
     }
 
-    /// <summary>Attributes and operands that no runtime would take: the node is a barrier, and the reason says what does not fit.</summary>
+    /// <summary>
+    /// Attributes and operands that no runtime would take: the node is a barrier, and the reason says what
+    /// does not fit.
+    /// </summary>
     [Theory]
     [InlineData("perm of two", "has 2 elements and not 3")]
     [InlineData("perm twice", "no order of the axes")]
@@ -122,7 +127,8 @@ public sealed class AdversaryTests(ITestOutputHelper output)
         if (form == "branch")
         {
             GraphProto Body(string name) => SmallModels.Body("", name, SmallModels.Node("Shape", x, name));
-            g.Output(g.Node("If", [g.Initializer(GraphBuilder.Tensor("c", TensorProto.Types.DataType.Bool, [], [1]))], ("then_branch", Body("t")), ("else_branch", Body("e"))));
+            g.Output(g.Node("If", [g.Initializer(GraphBuilder.Tensor("c", TensorProto.Types.DataType.Bool, [], [1]))],
+                ("then_branch", Body("t")), ("else_branch", Body("e"))));
         }
         else g.Output(g.Node(form, x));
         RuleCheck.On(g).Frozen("a.weight", 1, "its size is in what is given");

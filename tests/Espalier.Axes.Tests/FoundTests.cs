@@ -20,7 +20,10 @@ public sealed class FoundTests
         }
     }
 
-    /// <summary>A node that nothing reads stays, and so does what it reads, when pruning has no other use for that any more.</summary>
+    /// <summary>
+    /// A node that nothing reads stays, and so does what it reads, when pruning has no other use for that any
+    /// more.
+    /// </summary>
     [Fact]
     public void What_an_unused_node_reads_stays_with_it()
     {
@@ -33,14 +36,18 @@ public sealed class FoundTests
         RuleCheck.On(g).Group("a.weight", 1, 12, null, ("b.weight", 0)).IsExact();
     }
 
-    /// <summary>Sizes in bodies are restated by initializers, which before IR version 4 a body cannot have.</summary>
+    /// <summary>
+    /// Sizes in bodies are restated by initializers, which before IR version 4 a body cannot have.
+    /// </summary>
     [Fact]
     public void Before_IR_version_4_what_surgery_adds_to_a_body_is_a_node()
     {
         var g = new GraphBuilder(5, 12);
         var x = g.Linear(g.Input("x", 2, 3, 6), "a", 6, 12);
-        GraphProto Branch(string name) => Body("", name, Node("Constant", "", name + "_shape", Tensor("value", Longs("", 6, 12))), Node("Reshape", $"{x} {name}_shape", name));
-        var y = g.Node("If", [g.Initializer(GraphBuilder.Tensor("c", DataType.Bool, [], [1]))], ("then_branch", Branch("t")), ("else_branch", Branch("e")));
+        GraphProto Branch(string name) => Body("", name, Node("Constant", "", name + "_shape", Tensor("value", Longs("", 6, 12))),
+            Node("Reshape", $"{x} {name}_shape", name));
+        var y = g.Node("If", [g.Initializer(GraphBuilder.Tensor("c", DataType.Bool, [], [1]))], ("then_branch", Branch("t")),
+            ("else_branch", Branch("e")));
         g.Output(g.Linear(y, "b", 12, 4));
         using var model = Reopened(g.Build(), m => m.IrVersion = 3);
         Assert.NotEqual(0, SlimOracle.Check(model).Effect);
@@ -56,7 +63,9 @@ public sealed class FoundTests
         Assert.NotEmpty(AxisAnalysis.Of(model).Nodes);
     }
 
-    /// <summary>30 functions of a few bytes each, of which every one calls the next twice, would be 2³⁰ nodes.</summary>
+    /// <summary>
+    /// 30 functions of a few bytes each, of which every one calls the next twice, would be 2³⁰ nodes.
+    /// </summary>
     [Fact]
     public void Functions_that_double_are_refused_before_they_are_gigabytes()
     {
@@ -65,13 +74,15 @@ public sealed class FoundTests
         for (int k = 0; k < 30; k++)
         {
             string next = k < 29 ? $"own:F{k + 1}" : "Relu";
-            model.Functions.Add(new FunctionProto { Name = $"F{k}", Domain = "own", Input = { "i" }, Output = { "o" }, OpsetImport = { model.OpsetImport },
+            model.Functions.Add(new FunctionProto { Name = $"F{k}", Domain = "own", Input = { "i" }, Output = { "o" },
+                OpsetImport = { model.OpsetImport },
                 Node = { Node(next, "i", "m"), Node(next, "m", "o") } });
         }
         model.Graph.Node.Add(Node("own:F0", "y", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("more than 100000 nodes", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Of(opened)).Message, StringComparison.Ordinal);
+        Assert.Contains("more than 100000 nodes", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Of(opened)).Message,
+            StringComparison.Ordinal);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 300L << 20);
     }
 
@@ -81,7 +92,8 @@ public sealed class FoundTests
     {
         var model = Dense();
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
-        model.Functions.Add(new FunctionProto { Name = "F", Domain = "own", Input = { "i", "w" }, Output = { "o" }, OpsetImport = { model.OpsetImport }, Node = { Node("Conv", "i w", "o") } });
+        model.Functions.Add(new FunctionProto { Name = "F", Domain = "own", Input = { "i", "w" }, Output = { "o" }, OpsetImport =
+            { model.OpsetImport }, Node = { Node("Conv", "i w", "o") } });
         model.Graph.Node.Add(Node("own:F", "y w1", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
         Assert.Contains("of rank 2", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Of(opened)).Message, StringComparison.Ordinal);
@@ -93,7 +105,8 @@ public sealed class FoundTests
     public void Weights_of_which_no_part_can_be_taken_stay(string form, string reason)
     {
         var model = Dense();
-        model.Graph.Initializer[2] = form == "type" ? new TensorProto { Name = "w2", DataType = 77, Dims = { 16, 4 }, RawData = ByteString.CopyFrom(new byte[64]) }
+        model.Graph.Initializer[2] = form == "type" ? new TensorProto { Name = "w2", DataType = 77, Dims = { 16, 4 }, RawData =
+            ByteString.CopyFrom(new byte[64]) }
             : new TensorProto { Name = "w2", DataType = (int)DataType.Float, Dims = { 16, 0, 1L << 40 } };
         if (form == "axis") model.Graph.Node[^1] = Node("MatMul", "s w2", "y");
         using var opened = OnnxModel.Parse(model.ToByteArray());
@@ -104,12 +117,16 @@ public sealed class FoundTests
     public void An_axis_of_no_positions_can_be_reshaped()
     {
         var g = new GraphBuilder(5, 14);
-        g.Output(g.Node("Reshape", [g.Initializer(GraphBuilder.Tensor("w", DataType.Float, [0, 3, 4], [])), g.Longs("to", 3, 4, 0)], ("allowzero", 1)));
+        g.Output(g.Node("Reshape", [g.Initializer(GraphBuilder.Tensor("w", DataType.Float, [0, 3, 4], [])),
+            g.Longs("to", 3, 4, 0)], ("allowzero", 1)));
         using var model = g.Build();
         SlimOracle.Check(model);
     }
 
-    /// <summary>What is left of a mean is multiplied by a number, and the product of operator set 6 does not repeat it.</summary>
+    /// <summary>
+    /// What is left of a mean is multiplied by a number, and the product of operator set 6 does not repeat
+    /// it.
+    /// </summary>
     [Theory]
     [InlineData(6, false)]
     [InlineData(7, true)]

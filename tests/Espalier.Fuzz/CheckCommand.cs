@@ -12,9 +12,12 @@ internal static class CheckCommand
         {
             var passed = Passage.Check(File.ReadAllBytes(file));
             if (passed.Ending == Ending.Finding) bad++;
-            Console.WriteLine(FormattableString.Invariant($"{file}: {passed.Ending} in {passed.Stage}, {passed.Time.TotalMilliseconds:0} ms, {passed.Allocated / 1e6:0.0} MB allocated"));
-            if (passed.Exception is not null) Console.WriteLine(passed.Ending == Ending.Finding ? passed.Exception : "  " + passed.Exception.Message);
-            else if (passed.Bound is not null) Console.WriteLine($"  the bound of {passed.Bound} does not hold: {passed.Held >> 20} MB held");
+            Console.WriteLine($"{file}: {passed.Ending} in {passed.Stage}, "
+                + FormattableString.Invariant($"{passed.Time.TotalMilliseconds:0} ms, {passed.Allocated / 1e6:0.0} MB allocated"));
+            if (passed.Exception is not null) Console.WriteLine(passed.Ending == Ending.Finding ? passed.Exception
+                : "  " + passed.Exception.Message);
+            else if (passed.Bound is not null)
+                Console.WriteLine($"  the bound of {passed.Bound} does not hold: {passed.Held >> 20} MB held");
         }
         return bad == 0 ? 0 : 1;
     }

@@ -3,10 +3,15 @@ using System.Text;
 
 namespace Espalier.Fuzz;
 
-/// <summary>This program, started again: a file may end the process that works on it, and must not end the one that counts.</summary>
+/// <summary>
+/// This program, started again: a file may end the process that works on it, and must not end the one that
+/// counts.
+/// </summary>
 internal static class Child
 {
-    /// <summary>Most managed memory of a child: a file that demands more ends in an exception, not with the machine.</summary>
+    /// <summary>
+    /// Most managed memory of a child: a file that demands more ends in an exception, not with the machine.
+    /// </summary>
     private const string HeapLimit = "0x80000000";
 
     /// <summary>Most address space of a child that runs models, in KB.</summary>
@@ -22,7 +27,8 @@ internal static class Child
     public static Process Start(string folder, bool runsModels, params string[] arguments)
     {
         var program = Path.Combine(folder, "Espalier.Fuzz" + (OperatingSystem.IsWindows() ? ".exe" : ""));
-        var start = new ProcessStartInfo(program) { RedirectStandardInput = runsModels, RedirectStandardOutput = runsModels, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program) { RedirectStandardInput = runsModels, RedirectStandardOutput = runsModels,
+            RedirectStandardError = true };
         if (runsModels && File.Exists("/bin/sh"))
         {
             start.FileName = "/bin/sh";

@@ -3,7 +3,9 @@ using SharpFuzz.Common;
 
 namespace Espalier.Fuzz;
 
-/// <summary>What the instrumented assemblies say of a run: which branches followed which others, and about how often.</summary>
+/// <summary>
+/// What the instrumented assemblies say of a run: which branches followed which others, and about how often.
+/// </summary>
 internal sealed unsafe class Coverage
 {
     private const int Size = 1 << 16;

@@ -4,7 +4,10 @@ using Espalier.TestKit;
 
 namespace Espalier.Fuzz;
 
-/// <summary>What was found: for each kind a file, made smaller, and how it ends. Equal types at equal places are one finding.</summary>
+/// <summary>
+/// What was found: for each kind a file, made smaller, and how it ends. Equal types at equal places are one
+/// finding.
+/// </summary>
 internal sealed class Findings
 {
     private static readonly TimeSpan MostShrinking = TimeSpan.FromSeconds(10);
@@ -20,7 +23,8 @@ internal sealed class Findings
     public void Add(Passed passed, string what, byte[] bytes)
     {
         if (IsKnown(passed.Key)) return;
-        Write(passed.Key, $"{what}\n\n{passed.Stage}, {passed.Time.TotalMilliseconds:0} ms, {passed.Allocated >> 20} MB allocated, {passed.Held >> 20} MB held\n{passed.Exception}", bytes);
+        string figures = $"{passed.Time.TotalMilliseconds:0} ms, {passed.Allocated >> 20} MB allocated, {passed.Held >> 20} MB held";
+        Write(passed.Key, $"{what}\n\n{passed.Stage}, {figures}\n{passed.Exception}", bytes);
         var smaller = Shrinking.Of(bytes, passed.Key, MostShrinking);
         if (smaller.Length < bytes.Length) File.WriteAllBytes(Name(passed.Key) + ".onnx", smaller);
     }

@@ -4,7 +4,10 @@ using SharpFuzz;
 
 namespace Espalier.Fuzz;
 
-/// <summary>The fuzzer from outside: instruments a copy of the program, starts it, and starts it again where a file ended it.</summary>
+/// <summary>
+/// The fuzzer from outside: instruments a copy of the program, starts it, and starts it again where a file
+/// ended it.
+/// </summary>
 internal static class FuzzCommand
 {
     private static readonly string[] Instrumented = ["Espalier.Onnx.dll", "Espalier.Axes.dll", "Espalier.Pruning.dll"];
@@ -27,10 +30,12 @@ internal static class FuzzCommand
             {
                 int seconds = (int)Math.Ceiling((end - DateTime.UtcNow).TotalSeconds);
                 using var child = Child.Start(Path.Combine(work, "program"), runsModels: false,
-                    "loop", Numbers.Text(seconds), Numbers.Text(seed + round), Path.GetFullPath(corpus), Path.GetFullPath(findingsFolder), state);
+                    "loop", Numbers.Text(seconds), Numbers.Text(seed + round), Path.GetFullPath(corpus),
+                        Path.GetFullPath(findingsFolder), state);
                 var errors = Child.Errors(child);
                 while (!child.WaitForExit(1000)) judge.Work(TimeSpan.FromSeconds(10));
-                if (child.ExitCode != 0) findings.Add($"process ended with {child.ExitCode}: {First(errors.ToString())}", errors.ToString(), inWork.Bytes);
+                if (child.ExitCode != 0) findings.Add($"process ended with {child.ExitCode}: {First(errors.ToString())}",
+                    errors.ToString(), inWork.Bytes);
                 tally.Add(Tally.Read(Path.Combine(state, MutateChunk.TallyFile)));
                 File.Delete(Path.Combine(state, MutateChunk.TallyFile));
             }
@@ -38,7 +43,9 @@ internal static class FuzzCommand
             Console.WriteLine(tally.Table());
             double minutes = (DateTime.UtcNow - start).TotalMinutes;
             int files = Directory.EnumerateFiles(corpus).Count();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{tally.Total} files in {minutes:0} minutes; {files} files in the corpus; {judge.Text}; {findings.Count} kinds of finding in {findingsFolder}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{tally.Total} files in {minutes:0} minutes; {files} files in the corpus; {judge.Text}; ")
+                + $"{findings.Count} kinds of finding in {findingsFolder}");
             return findings.Count == 0 ? 0 : 1;
         }
         finally
@@ -55,7 +62,9 @@ internal static class FuzzCommand
     }
 
     /// <summary>What ended the process, without what differs from file to file.</summary>
-    internal static string First(string errors) => string.Join(" < ", errors.Split('\n').Where(l => l.Contains("Espalier", StringComparison.Ordinal) || l.Contains("overflow", StringComparison.OrdinalIgnoreCase)).Select(l => l.Trim()).Take(3));
+    internal static string First(string errors) => string.Join(" < ", errors.Split('\n')
+        .Where(l => l.Contains("Espalier", StringComparison.Ordinal) || l.Contains("overflow", StringComparison.OrdinalIgnoreCase))
+        .Select(l => l.Trim()).Take(3));
 
     private static void Instrument(string folder)
     {
@@ -65,6 +74,7 @@ internal static class FuzzCommand
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }
         // Messages are made from the format's description and have no decisions of ours.
-        foreach (var name in Instrumented) Fuzzer.Instrument(Path.Combine(folder, name), type => !type.Contains("Proto", StringComparison.Ordinal), Options.Value);
+        foreach (var name in Instrumented) Fuzzer.Instrument(Path.Combine(folder, name), type
+            => !type.Contains("Proto", StringComparison.Ordinal), Options.Value);
     }
 }

@@ -4,7 +4,10 @@ using Espalier.TestKit;
 
 namespace Espalier.Fuzz;
 
-/// <summary>The fuzzer itself, in the instrumented copy: changes files of the corpus and keeps what reaches something new.</summary>
+/// <summary>
+/// The fuzzer itself, in the instrumented copy: changes files of the corpus and keeps what reaches something
+/// new.
+/// </summary>
 internal static class FuzzLoop
 {
     /// <summary>Larger files reach nothing that smaller ones do not.</summary>
@@ -49,13 +52,16 @@ internal static class FuzzLoop
             shown = watch.Elapsed;
             tally.Write(Path.Combine(state, MutateChunk.TallyFile));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{shown.TotalMinutes:0.0} min: {tally.Total} files, {tally.Total / shown.TotalSeconds:0} a second, {entries.Count} of them new, {coverage.Edges} edges, {findings.Count} findings"));
+                $"{shown.TotalMinutes:0.0} min: {tally.Total} files, {tally.Total / shown.TotalSeconds:0} a second, ")
+                + $"{entries.Count} of them new, {coverage.Edges} edges, {findings.Count} findings");
         }
         tally.Write(Path.Combine(state, MutateChunk.TallyFile));
         return 0;
     }
 
-    /// <summary>Half of the time one of those that were found last; of two that are drawn the quicker.</summary>
+    /// <summary>
+    /// Half of the time one of those that were found last; of two that are drawn the quicker.
+    /// </summary>
     private static Entry Pick(Random random, List<Entry> entries)
     {
         int from = random.Next(2) == 0 ? 0 : entries.Count * 4 / 5;

@@ -7,7 +7,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Espalier.Fuzz;
 
 /// <summary>
-/// The oracle on some of the files that could be slimmed, in a process of its own: ONNX Runtime may end it, where a file is wrong enough.
+/// The oracle on some of the files that could be slimmed, in a process of its own: ONNX Runtime may end it,
+/// where a file is wrong enough.
 /// </summary>
 internal sealed class Judge(string folder, Findings findings) : IDisposable
 {
@@ -21,7 +22,8 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
     public string Folder { get; } = Directory.CreateDirectory(folder).FullName;
 
     /// <summary>What it said, and how often.</summary>
-    public string Text => _verdicts.Count == 0 ? "oracle: nothing" : "oracle: " + string.Join(", ", _verdicts.Select(v => $"{v.Value} {v.Key}"));
+    public string Text => _verdicts.Count == 0 ? "oracle: nothing"
+        : "oracle: " + string.Join(", ", _verdicts.Select(v => $"{v.Value} {v.Key}"));
 
     /// <summary>Judges what waits.</summary>
     public void Work(TimeSpan most)
@@ -33,7 +35,8 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
             string verdict = Ask(file);
             string kind = verdict.Split(':')[0];
             _verdicts[kind] = _verdicts.GetValueOrDefault(kind) + 1;
-            if (kind is "different" or "failed") findings.Add($"{kind} {Place(verdict)}", verdict.Replace('\r', '\n'), File.ReadAllBytes(file));
+            if (kind is "different" or "failed") findings.Add($"{kind} {Place(verdict)}", verdict.Replace('\r', '\n'),
+                File.ReadAllBytes(file));
             File.Delete(file);
         }
     }
@@ -57,7 +60,8 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
             }
             bool hung = !line.IsCompleted;
             Dispose();
-            return phase == "dense" ? "not run: ONNX Runtime does not come back" : $"failed: the process {(hung ? "does not come back" : "is gone")} while {phase} is compared";
+            return phase == "dense" ? "not run: ONNX Runtime does not come back"
+                : $"failed: the process {(hung ? "does not come back" : "is gone")} while {phase} is compared";
         }
     }
 
@@ -104,18 +108,22 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
         {
             var known = RandomInputs.Sizes(dense);
             foreach (var input in dense.Proto.Graph.Input)
-                if (input.Type?.TensorType?.Shape?.Dim.Aggregate(1.0, (a, d) => a * (d.HasDimValue ? Math.Max(1, d.DimValue) : 64)) > MostElements) return "not run: an input is too large";
+                if (input.Type?.TensorType?.Shape?.Dim.Aggregate(1.0, (a, d)
+                    => a * (d.HasDimValue ? Math.Max(1, d.DimValue) : 64)) > MostElements) return "not run: an input is too large";
             var inputs = RandomInputs.For(dense, 1);
             Ort.Run(dense, inputs);
             foreach (var value in inputs.Values) value.Dispose();
         }
-        catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or OverflowException or KeyNotFoundException or NullReferenceException or IndexOutOfRangeException or ArgumentException)
+        // Inputs of a model that contradicts itself cannot always be made.
+        catch (Exception e) when (e is OnnxRuntimeException or NotSupportedException or OverflowException or ArgumentException
+            or KeyNotFoundException or NullReferenceException or IndexOutOfRangeException)
         {
             return "not run: " + e.Message;
         }
         Console.WriteLine("at slim");
         var analysis = AxisAnalysis.Of(dense);
         var result = SlimOracle.Measure(analysis, SlimOracle.Pick(analysis, 0.5, 1), mayMagnify: true);
-        return result.IsExact && result.IsTwin ? result.Effect > 0 ? "equal" : "equal and not seen" : $"different: {SlimOracle.Describe(result)}";
+        return result.IsExact && result.IsTwin ? result.Effect > 0 ? "equal" : "equal and not seen"
+            : $"different: {SlimOracle.Describe(result)}";
     }
 }

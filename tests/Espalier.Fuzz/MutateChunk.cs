@@ -2,7 +2,9 @@ using Espalier.TestKit;
 
 namespace Espalier.Fuzz;
 
-/// <summary>Some of the changed files, in a process of their own. Each follows from its number alone.</summary>
+/// <summary>
+/// Some of the changed files, in a process of their own. Each follows from its number alone.
+/// </summary>
 internal static class MutateChunk
 {
     /// <summary>Of so many slimmed files one is compared with its masked model.</summary>
@@ -10,7 +12,10 @@ internal static class MutateChunk
 
     private static readonly TimeSpan MostForOne = TimeSpan.FromSeconds(120);
 
-    /// <summary>Name of the file with the endings so far: a file that ends the process takes those since the last thousand with it.</summary>
+    /// <summary>
+    /// Name of the file with the endings so far: a file that ends the process takes those since the last
+    /// thousand with it.
+    /// </summary>
     public const string TallyFile = "tally.json";
 
     public static int Run(int from, int to, int seed, string findingsFolder, string state, string judged)
@@ -42,7 +47,8 @@ internal static class MutateChunk
 
     private static MutationSeed Pick(Random random, IReadOnlyList<MutationSeed> seeds)
     {
-        static double Weight(MutationSeed s) => 1 / (10.0 + (s.Proto?.Graph.Node.Count ?? 0) + (s.Bytes.Length / 20_000.0));
+        // Milliseconds, about: every file gets as much time as every other.
+        static double Weight(MutationSeed s) => 1 / (0.3 + ((s.Proto?.Graph.Node.Count ?? 0) * 0.1) + (s.Bytes.Length * 3e-6));
         double left = random.NextDouble() * seeds.Sum(Weight);
         foreach (var seed in seeds)
             if ((left -= Weight(seed)) < 0) return seed;

@@ -31,12 +31,15 @@ internal sealed class MutateCommand(int count, int seed, string findingsFolder, 
     private int Run(int jobs)
     {
         using var judge = new Judge(Path.Combine(state, "judge"), _findings);
-        var workers = Enumerable.Range(0, Math.Max(1, jobs)).Select(k => new Thread(() => Work(Path.Combine(state, Numbers.Text(k)), judge.Folder))).ToList();
+        var workers = Enumerable.Range(0, Math.Max(1, jobs))
+            .Select(k => new Thread(() => Work(Path.Combine(state, Numbers.Text(k)), judge.Folder))).ToList();
         foreach (var worker in workers) worker.Start();
         while (workers.Exists(w => !w.Join(1000))) judge.Work(TimeSpan.FromSeconds(10));
         judge.Work(TimeSpan.FromMinutes(10));
         Console.WriteLine(_tally.Table());
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_tally.Total} changed files in {_watch.Elapsed.TotalMinutes:0} minutes; {judge.Text}; {_findings.Count} kinds of finding in {findingsFolder}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{_tally.Total} changed files in {_watch.Elapsed.TotalMinutes:0} minutes; {judge.Text}; ")
+            + $"{_findings.Count} kinds of finding in {findingsFolder}");
         return _findings.Count == 0 ? 0 : 1;
     }
 
@@ -48,12 +51,15 @@ internal sealed class MutateCommand(int count, int seed, string findingsFolder, 
             int from = Interlocked.Add(ref _next, Chunk) - Chunk, to = Math.Min(count, from + Chunk);
             if (from >= count) return;
             while (from < to) from = Part(from, to, folder, judged, inWork);
-            lock (_lock) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_watch.Elapsed.TotalMinutes:0.0} min: {_tally.Total} of {count}, {_findings.Count} findings"));
+            lock (_lock) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{_watch.Elapsed.TotalMinutes:0.0} min: {_tally.Total} of {count}, {_findings.Count} findings"));
         }
     }
 
     /// <summary>A process that works on a chunk, or on what is left of it.</summary>
-    /// <returns>The first number that was not reached: behind the file that ended the process, where one did.</returns>
+    /// <returns>
+    /// The first number that was not reached: behind the file that ended the process, where one did.
+    /// </returns>
     private int Part(int from, int to, string folder, string judged, InWork inWork)
     {
         using var child = Child.Start(AppContext.BaseDirectory, runsModels: false,
@@ -67,7 +73,8 @@ internal sealed class MutateCommand(int count, int seed, string findingsFolder, 
             File.Delete(tally);
             if (child.ExitCode == 0) return to;
             var mutation = MutateChunk.Mutation(Seeds.Real(), seed, inWork.Index);
-            _findings.Add($"process ended with {child.ExitCode}: {FuzzCommand.First(errors.ToString())}", $"{inWork.Index}: {mutation.What}\n{errors}", mutation.Bytes);
+            _findings.Add($"process ended with {child.ExitCode}: {FuzzCommand.First(errors.ToString())}",
+                $"{inWork.Index}: {mutation.What}\n{errors}", mutation.Bytes);
             return inWork.Index + 1;
         }
     }

@@ -8,10 +8,15 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Fuzz;
 
-/// <summary>A model whose inputs become weights, so that there is something of a single operator that could go.</summary>
+/// <summary>
+/// A model whose inputs become weights, so that there is something of a single operator that could go.
+/// </summary>
 internal static class OfWeights
 {
-    /// <summary>Half of everything exact removed, and compared with the masked model. Nothing for a file that does not open.</summary>
+    /// <summary>
+    /// Half of everything exact removed, and compared with the masked model. Nothing for a file that does not
+    /// open.
+    /// </summary>
     public static IEnumerable<(string Kind, string What)> Slimmed(string path)
     {
         if (Of(path) is not { } model) return [];
@@ -54,14 +59,20 @@ internal static class OfWeights
     {
         if (analysis.Groups.FirstOrDefault(g => g.Exactness != Exactness.Exact)?.Reason is { Length: > 0 } group) return Kind(group);
         if (analysis.Frozen.FirstOrDefault().Reason is { Length: > 0 } axis) return Kind(axis);
-        return analysis.Groups.Count > 0 ? "so few units that all must stay" : analysis.Model.Proto.Graph.Initializer.All(t => t.Dims.All(d => d < 2)) ? "no axis has two positions" : "NO REASON";
+        return analysis.Groups.Count > 0 ? "so few units that all must stay"
+            : analysis.Model.Proto.Graph.Initializer.All(t => t.Dims.All(d => d < 2)) ? "no axis has two positions" : "NO REASON";
 
         // What is behind the node's name.
-        static string Kind(string reason) => reason.StartsWith("graph output", StringComparison.Ordinal) ? "graph output: its shape is the model's interface"
-            : reason.IndexOf(": ", StringComparison.Ordinal) is >= 0 and var at ? new([.. reason[(at + 2)..].Where(c => !char.IsAsciiDigit(c))]) : reason;
+        static string Kind(string reason) => reason.StartsWith("graph output", StringComparison.Ordinal)
+            ? "graph output: its shape is the model's interface"
+            : reason.IndexOf(": ", StringComparison.Ordinal) is >= 0 and var at
+                ? new([.. reason[(at + 2)..].Where(c => !char.IsAsciiDigit(c))]) : reason;
     }
 
-    /// <summary>The model with its data, or seeded random numbers, in the place of its inputs; null where it does not open.</summary>
+    /// <summary>
+    /// The model with its data, or seeded random numbers, in the place of its inputs; null where it does not
+    /// open.
+    /// </summary>
     private static OnnxModel? Of(string path)
     {
         try
@@ -87,12 +98,14 @@ internal static class OfWeights
 
     private static TensorProto? Data(string path, int input, TypeProto.Types.Tensor type)
     {
-        var file = Path.Combine(Path.GetDirectoryName(path)!, "test_data_set_0", string.Create(CultureInfo.InvariantCulture, $"input_{input}.pb"));
+        var file = Path.Combine(Path.GetDirectoryName(path)!, "test_data_set_0",
+            string.Create(CultureInfo.InvariantCulture, $"input_{input}.pb"));
         if (File.Exists(file)) return TensorProto.Parser.ParseFrom(File.ReadAllBytes(file));
         long[] dims = [.. type.Shape.Dim.Select(d => d.HasDimValue ? d.DimValue : 2)];
         var random = new Random(input);
         var numbers = new float[dims.Aggregate(1L, (a, d) => a * d)];
         for (int k = 0; k < numbers.Length; k++) numbers[k] = (2 * random.NextSingle()) - 1;
-        return (DataType)type.ElemType == DataType.Float ? GraphBuilder.Tensor("", DataType.Float, dims, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(numbers).ToArray()) : null;
+        return (DataType)type.ElemType == DataType.Float ? GraphBuilder.Tensor("", DataType.Float, dims,
+            System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(numbers).ToArray()) : null;
     }
 }

@@ -17,7 +17,8 @@ var corpus = new Option<string>("--corpus")
     DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "corpus"),
 };
 var fuzz = new Command("fuzz", "Files that are changed towards what no file reached before.") { minutes, seed, corpus, findings };
-fuzz.SetAction(r => FuzzCommand.Run(TimeSpan.FromMinutes(r.GetValue(minutes)), r.GetValue(seed), r.GetRequiredValue(corpus), r.GetRequiredValue(findings)));
+fuzz.SetAction(r => FuzzCommand.Run(TimeSpan.FromMinutes(r.GetValue(minutes)), r.GetValue(seed), r.GetRequiredValue(corpus),
+    r.GetRequiredValue(findings)));
 root.Add(fuzz);
 
 var count = new Option<int>("--count") { Description = "How many changed files.", DefaultValueFactory = _ => 1_000_000 };
@@ -27,7 +28,8 @@ mutate.SetAction(r => MutateCommand.Run(r.GetValue(count), r.GetValue(seed), r.G
 root.Add(mutate);
 
 var folder = new Argument<string>("folder");
-var testdata = new Command("testdata", "A folder of single operators and small models: saved untouched, slimmed, and compared.") { folder };
+var testdata = new Command("testdata",
+    "A folder of single operators and small models: saved untouched, slimmed, and compared.") { folder };
 testdata.SetAction(r => TestDataCommand.Run(r.GetRequiredValue(folder)));
 root.Add(testdata);
 

@@ -9,7 +9,10 @@ internal static class Seeds
 {
     private const long Small = 100_000;
 
-    /// <summary>Small ones: the cases of every operator, models that say what no builder would, structures and malformed files.</summary>
+    /// <summary>
+    /// Small ones: the cases of every operator, models that say what no builder would, structures and
+    /// malformed files.
+    /// </summary>
     public static IEnumerable<(string Name, byte[] Bytes)> ForFuzzing()
     {
         foreach (var @case in OperatorCases.All)
@@ -22,7 +25,10 @@ internal static class Seeds
         if (Models.Folder is { } real) foreach (var seed in MutationSeed.In(real, Small)) yield return (seed.Name, seed.Bytes);
     }
 
-    /// <summary>Real files: the networks of the repository, its cases, and the models outside of it where there are any.</summary>
+    /// <summary>
+    /// Real files: the networks of the repository, its cases, and the models outside of it where there are
+    /// any.
+    /// </summary>
     public static List<MutationSeed> Real() =>
     [
         .. Assets.Networks().Select(n => MutationSeed.Of(n, File.ReadAllBytes(Assets.Path(n)))),

@@ -31,7 +31,8 @@ internal static class Shrinking
         do
         {
             smaller = false;
-            foreach (var list in (Func<ModelProto, IList>[])[m => m.Graph.Node, m => m.Graph.ValueInfo, m => m.Functions, m => m.Graph.Initializer, m => m.Graph.Input, m => m.Graph.Output, m => m.MetadataProps])
+            foreach (var list in (Func<ModelProto, IList>[])[m => m.Graph.Node, m => m.Graph.ValueInfo, m => m.Functions, m
+                => m.Graph.Initializer, m => m.Graph.Input, m => m.Graph.Output, m => m.MetadataProps])
             {
                 for (int size = Math.Max(1, list(model).Count / 2); ; size /= 2)
                 {

@@ -53,9 +53,12 @@ internal sealed class Tally
     {
         var all = new Row();
         foreach (var row in Rows.Values) all.Add(row);
-        var lines = new List<string> { "| change | slimmed | nothing exact to remove | refused at opening | refused later | findings | longest, ms | most memory, MB |", "|---|---|---|---|---|---|---|---|" };
+        string[] columns =
+            ["change", "slimmed", "nothing exact to remove", "refused at opening", "refused later", "findings", "longest, ms", "most memory, MB"];
+        List<string> lines = [$"| {string.Join(" | ", columns)} |", $"|{string.Concat(columns.Select(_ => "---|"))}"];
         foreach (var (kind, row) in Rows.Append(new("all", all)))
-            lines.Add(string.Create(CultureInfo.InvariantCulture, $"| {kind} | {string.Join(" | ", row.Endings)} | {row.Longest:0} | {row.Most / 1e6:0.0} |"));
+            lines.Add(string.Create(CultureInfo.InvariantCulture,
+                $"| {kind} | {string.Join(" | ", row.Endings)} | {row.Longest:0} | {row.Most / 1e6:0.0} |"));
         return string.Join('\n', lines);
     }
 

@@ -5,14 +5,16 @@ using Microsoft.ML.OnnxRuntime;
 namespace Espalier.Fuzz;
 
 /// <summary>
-/// A folder of models of single operators with data, as ONNX has them for its backends (Debian: <c>libonnx-testdata</c>): each is saved as it
+/// A folder of models of single operators with data, as ONNX has them for its backends (Debian:
+/// <c>libonnx-testdata</c>): each is saved as it
 /// was; then its inputs become weights, and half of everything exact goes.
 /// </summary>
 internal static class TestDataCommand
 {
     private static readonly string[] Columns =
     [
-        "same bytes", "refused, as by ONNX Runtime", "REFUSED", "OTHER BYTES", "slim = masked", "slim = masked, not seen", "nothing to remove", "not run by ONNX Runtime", "DIFFERENT",
+        "same bytes", "refused, as by ONNX Runtime", "REFUSED", "OTHER BYTES", "slim = masked", "slim = masked, not seen",
+            "nothing to remove", "not run by ONNX Runtime", "DIFFERENT",
     ];
 
     /// <summary>Endings that must not be.</summary>
@@ -36,9 +38,11 @@ internal static class TestDataCommand
             }
         }
         foreach (var line in lines.Order(StringComparer.Ordinal)) Console.WriteLine(line);
-        foreach (var (reason, count) in reasons.OrderByDescending(r => r.Value)) Console.WriteLine($"nothing to remove, {count} times: {reason}");
+        foreach (var (reason, count) in reasons.OrderByDescending(r
+            => r.Value)) Console.WriteLine($"nothing to remove, {count} times: {reason}");
         Console.WriteLine($"| folder | {string.Join(" | ", Columns)} |\n|---|{string.Concat(Columns.Select(_ => "---|"))}");
-        foreach (var (row, counts) in table) Console.WriteLine($"| {row} | {string.Join(" | ", Columns.Select(c => counts.GetValueOrDefault(c)))} |");
+        foreach (var (row, counts) in table)
+            Console.WriteLine($"| {row} | {string.Join(" | ", Columns.Select(c => counts.GetValueOrDefault(c)))} |");
         return table.Values.Any(counts => Bad.Any(counts.ContainsKey)) ? 1 : 0;
     }
 

@@ -100,7 +100,8 @@ public class MalformedTests(ITestOutputHelper output)
             {
                 var bytes = ByteMutations.Apply(random, original, structure).Bytes;
                 if (bytes.Length == original.Length)
-                    for (var more = random.Next(3); more > 0; more--) bytes = ByteMutations.Apply(random, bytes, bytes.Length == original.Length ? structure : null).Bytes;
+                    for (var more = random.Next(3); more > 0; more--) bytes =
+                        ByteMutations.Apply(random, bytes, bytes.Length == original.Length ? structure : null).Bytes;
                 var before = GC.GetAllocatedBytesForCurrentThread();
                 refused += Use(bytes) ? 0 : 1;
                 total++;

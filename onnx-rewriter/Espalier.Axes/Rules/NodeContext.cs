@@ -38,7 +38,8 @@ internal sealed class InferenceState
 }
 
 /// <summary>
-/// Attributes and operands of a node do not fit each other: no runtime would run it, or the ranks that the file states are not the true ones.
+/// Attributes and operands of a node do not fit each other: no runtime would run it, or the ranks that the
+/// file states are not the true ones.
 /// The node is then one of which nothing is known, with this as the reason.
 /// </summary>
 internal sealed class MisfitException(string reason) : Exception(reason);
@@ -189,17 +190,24 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     {
         var distinct = new HashSet<int>();
         foreach (long axis in axes)
-            if (!distinct.Add(Axis(axis, rank))) throw new MisfitException(string.Create(CultureInfo.InvariantCulture, $"it names the axis {axis} twice"));
+            if (!distinct.Add(Axis(axis, rank))) throw new MisfitException(string.Create(CultureInfo.InvariantCulture,
+                $"it names the axis {axis} twice"));
         return distinct;
     }
 
-    /// <summary>A list that an attribute holds, which has this many elements where it is there and not empty.</summary>
+    /// <summary>
+    /// A list that an attribute holds, which has this many elements where it is there and not empty.
+    /// </summary>
     /// <exception cref="MisfitException">It has more or fewer.</exception>
     public long[]? Ints(string name, int length) => Ints(name) is not { Length: > 0 } list ? null : list.Length == length ? list
-        : throw new MisfitException(string.Create(CultureInfo.InvariantCulture, $"its attribute {name} has {list.Length} elements and not {length}"));
+        : throw new MisfitException(string.Create(CultureInfo.InvariantCulture,
+            $"its attribute {name} has {list.Length} elements and not {length}"));
 
-    /// <summary>The numbers of a tensor of the file; null where it has none (strings, types that are not known).</summary>
-    public float[]? Floats(TensorProto? tensor) => tensor is not null && (ElementTypes.IsFloat((DataType)tensor.DataType) || ElementTypes.IsInteger((DataType)tensor.DataType))
+    /// <summary>
+    /// The numbers of a tensor of the file; null where it has none (strings, types that are not known).
+    /// </summary>
+    public float[]? Floats(TensorProto? tensor) => tensor is not null
+        && (ElementTypes.IsFloat((DataType)tensor.DataType) || ElementTypes.IsInteger((DataType)tensor.DataType))
         ? State.Model.Content(tensor).ToFloats() : null;
 
     /// <summary>A fresh axis.</summary>

@@ -81,7 +81,8 @@ internal static class ReduceRules
     public static void MeanVariance(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        foreach (int axis in NodeContext.Axes(context.Ints("axes") ?? [0, 2, 3], x.Length)) context.Inexact(x[axis], "a statistic runs over this axis");
+        foreach (int axis in NodeContext.Axes(context.Ints("axes") ?? [0, 2, 3], x.Length))
+            context.Inexact(x[axis], "a statistic runs over this axis");
         // What does not vary has no standard deviation to be divided by.
         context.Record.Poles = [0];
         context.Output(0, x);

@@ -49,7 +49,9 @@ internal static class SelectRules
             context.Output(0, [.. x.Select(_ => context.Constant(null, "sliced along axes that are computed from data"))]);
             return;
         }
-        if (NodeContext.Axes(axes, x.Length).Count != count || (ends?.Length ?? context.Known(2)?.Elements.Length ?? count) != count || (steps?.Length ?? count) != count || steps?.Contains(0) == true)
+        if (NodeContext.Axes(axes, x.Length).Count != count
+            || (ends?.Length ?? context.Known(2)?.Elements.Length ?? count) != count || (steps?.Length ?? count) != count
+            || steps?.Contains(0) == true)
             throw new MisfitException("its bounds, axes and steps are not of one length, or it steps by 0");
         var terms = x.ToArray();
         var first = new Term?[axes.Length];

@@ -9,7 +9,8 @@ internal static class ShapeRules
     {
         var x = context.Input(0)!.Terms!;
         var order = context.Ints("perm", x.Length) ?? [.. Enumerable.Range(0, x.Length).Reverse().Select(k => (long)k)];
-        if (order.Distinct().Count(k => k >= 0 && k < x.Length) < x.Length) throw new MisfitException("its attribute perm is no order of the axes");
+        if (order.Distinct().Count(k => k >= 0 && k < x.Length) < x.Length)
+            throw new MisfitException("its attribute perm is no order of the axes");
         context.Output(0, [.. order.Select(k => x[k])]);
         context.Record.Zero = ZeroRule.First;
     }

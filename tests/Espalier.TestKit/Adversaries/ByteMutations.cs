@@ -5,9 +5,12 @@ namespace Espalier.TestKit;
 /// <summary>Damage to the bytes of a file.</summary>
 public static class ByteMutations
 {
-    private static readonly string[] Kinds = ["a bit", "a byte", "bytes of ones", "bytes copied over others", "bytes less", "bytes twice", "a length", "the end cut off", "bytes of another file"];
+    private static readonly string[] Kinds = ["a bit", "a byte", "bytes of ones", "bytes copied over others", "bytes less",
+        "bytes twice", "a length", "the end cut off", "bytes of another file"];
 
-    /// <summary>Where the structure is: all bytes but those of large weights, of which any bits are weights.</summary>
+    /// <summary>
+    /// Where the structure is: all bytes but those of large weights, of which any bits are weights.
+    /// </summary>
     public static int[] Structure(ReadOnlySpan<byte> bytes)
     {
         var result = new List<int>();
@@ -24,7 +27,9 @@ public static class ByteMutations
     /// <summary>The bytes with one thing changed, and what was done.</summary>
     /// <param name="random">What is drawn from.</param>
     /// <param name="bytes">The file; it is not changed.</param>
-    /// <param name="structure">Where it may be changed, see <see cref="Structure"/>; null for anywhere.</param>
+    /// <param name="structure">
+    /// Where it may be changed, see <see cref="Structure"/>; null for anywhere.
+    /// </param>
     /// <param name="other">Another file, which gives bytes.</param>
     public static (string What, byte[] Bytes) Apply(Random random, byte[] bytes, int[]? structure = null, byte[]? other = null)
     {
@@ -38,7 +43,8 @@ public static class ByteMutations
         if (kind is 8)
         {
             int from = random.Next(other!.Length), length = Math.Min(random.Next(1, 64), other.Length - from);
-            return (Kinds[kind], [.. bytes.AsSpan(0, at), .. other.AsSpan(from, length), .. bytes.AsSpan(random.Next(2) == 0 ? at : Math.Min(bytes.Length, at + length))]);
+            return (Kinds[kind], [.. bytes.AsSpan(0, at), .. other.AsSpan(from, length),
+                .. bytes.AsSpan(random.Next(2) == 0 ? at : Math.Min(bytes.Length, at + length))]);
         }
         var changed = (byte[])bytes.Clone();
         switch (kind)

@@ -6,17 +6,20 @@ using static Espalier.Onnx.TensorProto.Types;
 namespace Espalier.TestKit;
 
 /// <summary>
-/// Changes of what stands in a model rather than of how it hangs together: values of attributes, dimensions, element types, bytes of weights,
+/// Changes of what stands in a model rather than of how it hangs together: values of attributes, dimensions,
+/// element types, bytes of weights,
 /// stated shapes. What makes models larger is in <see cref="GrowthMutations"/>.
 /// </summary>
 public static class ContentMutations
 {
     private static readonly long[] Numbers =
-        [-1, 0, 1, 2, 3, 5, 64, 1 << 16, int.MaxValue, int.MinValue, 1L << 31, 1L << 32, long.MaxValue, long.MinValue, long.MaxValue / 2 + 1];
+        [-1, 0, 1, 2, 3, 5, 64, 1 << 16, int.MaxValue, int.MinValue, 1L << 31, 1L << 32, long.MaxValue, long.MinValue,
+            long.MaxValue / 2 + 1];
 
     private static readonly string[] Texts =
     [
-        "", "a", "SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET", "DCR", "CRD", "edge", "reflect", "linear", "bidirectional", "tf_crop_and_resize",
+        "", "a", "SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET", "DCR", "CRD", "edge", "reflect", "linear", "bidirectional",
+            "tf_crop_and_resize",
         "ij,jk->ik", "bij,bjk->bik", "...i,ij->...j", "ii->i", "ij->", "->", ",", "i j , j k", "iij,jk->kki", "BNSH", "\u00e9\u4e2d",
     ];
 
@@ -33,7 +36,8 @@ public static class ContentMutations
         ("a weight of another size", (r, m) => Weight(r, m, t => Fit(r, t, t.Dims.Count == 0 ? [1] : Changed(r, t.Dims)))),
         ("a dimension of a weight without its elements", (r, m) => Weight(r, m, t => Dims(r, t))),
         ("a weight with axes in another order", (r, m) => Weight(r, m, t => Fit(r, t, [.. t.Dims.Reverse()]))),
-        ("a weight of no elements", (r, m) => Weight(r, m, t => Fit(r, t, [.. t.Dims.Select((d, k) => k == 0 ? 0 : d).DefaultIfEmpty(0)]))),
+        ("a weight of no elements", (r, m) => Weight(r, m, t
+            => Fit(r, t, [.. t.Dims.Select((d, k) => k == 0 ? 0 : d).DefaultIfEmpty(0)]))),
         ("a weight of one element", (r, m) => Weight(r, m, t => Fit(r, t, r.Next(2) == 0 ? [] : [.. t.Dims.Select(_ => 1L)]))),
         ("an element type without its elements", (r, m) => Weight(r, m, t => t.DataType = r.Next(-1, 30))),
         ("a weight of another element type", (r, m) => Weight(r, m, t => { t.DataType = r.Next(1, 27); Fit(r, t, [.. t.Dims]); })),
@@ -56,7 +60,9 @@ public static class ContentMutations
         ("a sparse initializer", (r, m) => Sparse(r, m)),
     ];
 
-    /// <summary>Changes the model and says what was done; null where the change that was drawn does not apply to it.</summary>
+    /// <summary>
+    /// Changes the model and says what was done; null where the change that was drawn does not apply to it.
+    /// </summary>
     public static string? Apply(Random random, ModelProto model)
     {
         var (name, change) = List[random.Next(List.Length)];
@@ -127,7 +133,10 @@ public static class ContentMutations
         return changed;
     }
 
-    /// <summary>Gives the tensor these dimensions and as many bytes as they need, its own over and over; not more than a megabyte.</summary>
+    /// <summary>
+    /// Gives the tensor these dimensions and as many bytes as they need, its own over and over; not more than
+    /// a megabyte.
+    /// </summary>
     private static void Fit(Random random, TensorProto tensor, long[] dims)
     {
         long count = dims.Aggregate(1L, (a, d) => Math.Min(1L << 40, a * Math.Clamp(d, 0, 1 << 20)));
@@ -214,9 +223,11 @@ public static class ContentMutations
     {
         if (random.Next(3) > 0) Clear(tensor);
         tensor.DataLocation = TensorProto.Types.DataLocation.External;
-        (string, string)[] entries = [("location", GraphMutations.Pick(random, ["weights.bin", "../x", "/etc/hostname", "", "a/b", "C:\\x"])),
+        (string, string)[] entries = [("location", GraphMutations.Pick(random,
+            ["weights.bin", "../x", "/etc/hostname", "", "a/b", "C:\\x"])),
             ("offset", Number(random, 0).ToString(System.Globalization.CultureInfo.InvariantCulture)), ("length", "x"), ("mine", "1")];
-        foreach (var (key, value) in entries.Take(random.Next(entries.Length + 1))) tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+        foreach (var (key, value) in entries.Take(random.Next(entries.Length + 1)))
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
     }
 
     private static bool ToInput(Random random, ModelProto model)
@@ -237,7 +248,8 @@ public static class ContentMutations
     {
         if (model.Graph.Input.Count == 0) return false;
         var input = GraphMutations.Pick(random, model.Graph.Input);
-        if (input.Type?.TensorType is not { Shape: { } shape } type || model.Graph.Initializer.Any(t => t.Name == input.Name)) return false;
+        if (input.Type?.TensorType is not { Shape: { } shape } type
+            || model.Graph.Initializer.Any(t => t.Name == input.Name)) return false;
         var tensor = new TensorProto { Name = input.Name, DataType = type.ElemType };
         Fit(random, tensor, [.. shape.Dim.Select(d => d.HasDimValue && d.DimValue > 0 ? d.DimValue : 2)]);
         model.Graph.Input.Remove(input);
@@ -255,7 +267,8 @@ public static class ContentMutations
     private static void Rank(Random random, TensorShapeProto shape)
     {
         if (random.Next(3) == 0) shape.Dim.RemoveAt(random.Next(shape.Dim.Count));
-        else for (int more = random.Next(8) == 0 ? 80 : 1; more > 0; more--) shape.Dim.Insert(random.Next(shape.Dim.Count + 1), Dimension(random));
+        else for (int more = random.Next(8) == 0 ? 80 : 1; more > 0; more--) shape.Dim.Insert(random.Next(shape.Dim.Count + 1),
+            Dimension(random));
     }
 
     private static TypeProto NoTensor(Random random, TypeProto type) => random.Next(4) switch
@@ -307,7 +320,8 @@ public static class ContentMutations
     private static bool Weight(Random random, ModelProto model, Action<TensorProto> change, Func<TensorProto, bool>? which = null)
     {
         var all = model.Graph.WithSubgraphs().SelectMany(g => g.Initializer)
-            .Concat(GraphMutations.Bodies(model).SelectMany(b => b).SelectMany(n => n.Attribute).Where(a => a.T is not null).Select(a => a.T))
+            .Concat(GraphMutations.Bodies(model).SelectMany(b => b).SelectMany(n => n.Attribute).Where(a => a.T is not null)
+                .Select(a => a.T))
             .Where(t => which is null || which(t)).ToList();
         if (all.Count == 0) return false;
         change(GraphMutations.Pick(random, all));
@@ -316,7 +330,8 @@ public static class ContentMutations
 
     private static bool Value(Random random, ModelProto model, Action<ValueInfoProto, TensorShapeProto> change)
     {
-        var all = model.Graph.WithSubgraphs().SelectMany(g => g.Input.Concat(g.Output)).Where(v => v.Type?.TensorType?.Shape?.Dim.Count > 0).ToList();
+        var all = model.Graph.WithSubgraphs().SelectMany(g => g.Input.Concat(g.Output))
+            .Where(v => v.Type?.TensorType?.Shape?.Dim.Count > 0).ToList();
         if (all.Count == 0) return false;
         var value = GraphMutations.Pick(random, all);
         change(value, value.Type.TensorType.Shape);

@@ -13,7 +13,8 @@ public static class GrowthMutations
         ("attributes of another model", Attributes),
         ("a long chain", (r, m, _) => Chain(r, m, r.Next(4) == 0 ? 3000 : r.Next(2, 40))),
         ("a node of many operands", (r, m, _) => Wide(r, m)),
-        ("a node of many outputs", (r, m, _) => Node(r, m, n => n.Output.AddRange(Enumerable.Range(0, r.Next(2, 2000)).Select(k => $"{n.Output.FirstOrDefault()}.{k}")))),
+        ("a node of many outputs", (r, m, _) => Node(r, m, n
+            => n.Output.AddRange(Enumerable.Range(0, r.Next(2, 2000)).Select(k => $"{n.Output.FirstOrDefault()}.{k}")))),
         ("a tensor with itself, over and over", (r, m, _) => Doubled(r, m)),
         ("a long name", (r, m, _) => Node(r, m, n => n.Name = new string('n', r.Next(2) == 0 ? 300 : 70_000))),
         ("a node inside of a branch", (r, m, _) => Nest(r, m, 1)),
@@ -24,7 +25,9 @@ public static class GrowthMutations
         ("a shape from a shape", (r, m, _) => Reshaped(r, m)),
     ];
 
-    /// <summary>Changes the model and says what was done; null where the change that was drawn does not apply to it.</summary>
+    /// <summary>
+    /// Changes the model and says what was done; null where the change that was drawn does not apply to it.
+    /// </summary>
     /// <param name="random">What is drawn from.</param>
     /// <param name="model">The model.</param>
     /// <param name="other">Another model, which gives parts; it is not changed.</param>
@@ -35,7 +38,10 @@ public static class GrowthMutations
         return change(random, model, other) ? name : null;
     }
 
-    /// <summary>A node of the other model stands behind one of this one's tensors; a reader of that tensor gets what it makes.</summary>
+    /// <summary>
+    /// A node of the other model stands behind one of this one's tensors; a reader of that tensor gets what
+    /// it makes.
+    /// </summary>
     private static bool Splice(Random random, ModelProto model, ModelProto other)
     {
         if (other.Graph.Node.Count == 0) return false;
@@ -56,12 +62,16 @@ public static class GrowthMutations
         }
         for (int k = 0; k < added.Output.Count; k++) if (added.Output[k].Length > 0) added.Output[k] = prefix + added.Output[k];
         added.Name = prefix + added.Name;
-        foreach (var set in other.OpsetImport.Where(s => model.OpsetImport.All(own => own.Domain != s.Domain))) model.OpsetImport.Add(set.Clone());
+        foreach (var set in other.OpsetImport.Where(s => model.OpsetImport.All(own
+            => own.Domain != s.Domain))) model.OpsetImport.Add(set.Clone());
         Insert(random, model, added, added.Input.FirstOrDefault(n => names.Contains(n)));
         return true;
     }
 
-    /// <summary>The node comes in front of a reader of the tensor, which reads it instead; at the end where there is none.</summary>
+    /// <summary>
+    /// The node comes in front of a reader of the tensor, which reads it instead; at the end where there is
+    /// none.
+    /// </summary>
     private static void Insert(Random random, ModelProto model, NodeProto added, string? tensor)
     {
         var nodes = model.Graph.Node;
@@ -99,7 +109,8 @@ public static class GrowthMutations
     private static bool Chain(Random random, ModelProto model, int length)
     {
         var tensor = GraphMutations.Pick(random, GraphMutations.Names(model));
-        string op = GraphMutations.Pick(random, ["Relu", "Add", "Identity", "Transpose", "Concat", "MatMul", "Shape", "Softmax", "Unsqueeze"]);
+        string op = GraphMutations.Pick(random, ["Relu", "Add", "Identity", "Transpose", "Concat", "MatMul", "Shape", "Softmax",
+            "Unsqueeze"]);
         var reader = model.Graph.Node.FirstOrDefault(n => n.Input.Contains(tensor));
         string from = tensor;
         int at = reader is null ? model.Graph.Node.Count : model.Graph.Node.IndexOf(reader);
@@ -119,7 +130,8 @@ public static class GrowthMutations
     private static bool Wide(Random random, ModelProto model) => Node(random, model, n =>
     {
         var names = GraphMutations.Names(model);
-        for (int k = random.Next(3, 1500); k > 0; k--) n.Input.Add(n.Input.Count > 0 && random.Next(4) > 0 ? n.Input[0] : GraphMutations.Pick(random, names));
+        for (int k = random.Next(3, 1500); k > 0; k--) n.Input.Add(n.Input.Count > 0 && random.Next(4) > 0 ? n.Input[0]
+            : GraphMutations.Pick(random, names));
     });
 
     private static bool Doubled(Random random, ModelProto model)
@@ -145,7 +157,8 @@ public static class GrowthMutations
         int at = random.Next(model.Graph.Node.Count);
         var node = model.Graph.Node[at];
         if (node.Output.Count == 0) return false;
-        var condition = new TensorProto { Name = $"condition.{at}", DataType = (int)TensorProto.Types.DataType.Bool, RawData = Google.Protobuf.ByteString.CopyFrom(1) };
+        var condition = new TensorProto { Name = $"condition.{at}", DataType = (int)TensorProto.Types.DataType.Bool, RawData =
+            Google.Protobuf.ByteString.CopyFrom(1) };
         if (model.Graph.Initializer.All(t => t.Name != condition.Name)) model.Graph.Initializer.Add(condition);
         for (int level = 0; level < depth; level++)
         {
@@ -197,7 +210,8 @@ public static class GrowthMutations
         model.Functions.Add(body);
         (n.OpType, n.Domain) = (body.Name, body.Domain);
         n.Attribute.Clear();
-        if (model.OpsetImport.All(s => s.Domain != body.Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain = body.Domain, Version = 1 });
+        if (model.OpsetImport.All(s => s.Domain != body.Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain =
+            body.Domain, Version = 1 });
     });
 
     /// <summary>Functions of which each calls the next one twice, or the last one the first.</summary>
@@ -231,7 +245,8 @@ public static class GrowthMutations
         var quantize = SmallModels.Node("QuantizeLinear", "", $"{id}.q");
         quantize.Input.Add([tensor, scale.Name]);
         var back = SmallModels.Node("DequantizeLinear", $"{id}.q {id}.scale", $"{id}.d");
-        if (random.Next(2) == 0) foreach (var node in (NodeProto[])[quantize, back]) node.Attribute.Add(SmallModels.Int("axis", random.Next(-2, 3)));
+        if (random.Next(2) == 0) foreach (var node in (NodeProto[])[quantize, back]) node.Attribute.Add(SmallModels.Int("axis",
+            random.Next(-2, 3)));
         Insert(random, model, back, tensor);
         model.Graph.Node.Insert(model.Graph.Node.IndexOf(back), quantize);
         return true;
@@ -244,7 +259,8 @@ public static class GrowthMutations
         string id = $"r{model.Graph.Node.Count}";
         var shape = SmallModels.Node("Shape", "", $"{id}.s");
         shape.Input.Add(random.Next(3) > 0 ? tensor : GraphMutations.Pick(random, names));
-        var reshape = SmallModels.Node(GraphMutations.Pick(random, ["Reshape", "Expand", "Tile", "ConstantOfShape", "Slice", "Gather"]), "", $"{id}.o");
+        var reshape = SmallModels.Node(GraphMutations.Pick(random,
+            ["Reshape", "Expand", "Tile", "ConstantOfShape", "Slice", "Gather"]), "", $"{id}.o");
         reshape.Input.Add([tensor, $"{id}.s"]);
         if (reshape.OpType == "ConstantOfShape") reshape.Input.RemoveAt(0);
         Insert(random, model, reshape, tensor);

@@ -34,9 +34,12 @@ public sealed class MutationSeed
         }
     }
 
-    /// <summary>Every file of a folder and below with at most this many bytes, in the order of their names.</summary>
+    /// <summary>
+    /// Every file of a folder and below with at most this many bytes, in the order of their names.
+    /// </summary>
     public static IEnumerable<MutationSeed> In(string folder, long most)
-        => Directory.EnumerateFiles(folder, "*.onnx", SearchOption.AllDirectories).Where(f => new FileInfo(f).Length <= most).Order(StringComparer.Ordinal)
+        => Directory.EnumerateFiles(folder, "*.onnx", SearchOption.AllDirectories).Where(f => new FileInfo(f).Length <= most)
+            .Order(StringComparer.Ordinal)
             .Select(f => Of(Path.GetRelativePath(folder, f), File.ReadAllBytes(f)));
 }
 
@@ -70,7 +73,8 @@ public static class Mutator
             while (made.Count < wanted && bytes.Length > 0)
             {
                 // After a first change the places of the seed's structure are no longer those of these bytes, and weights are hit too.
-                (string what, bytes) = ByteMutations.Apply(random, bytes, made.Count == 0 ? seed.Structure : null, other.Bytes.Length > 0 ? other.Bytes : null);
+                (string what, bytes) = ByteMutations.Apply(random, bytes, made.Count == 0 ? seed.Structure : null,
+                    other.Bytes.Length > 0 ? other.Bytes : null);
                 made.Add("bytes: " + what);
             }
         }

@@ -23,7 +23,9 @@ public enum Ending
     /// <summary>It opened, and a typed refusal came afterwards.</summary>
     RefusedLater,
 
-    /// <summary>An exception of no type that a user may see, a bound that does not hold, or a file that is wrong.</summary>
+    /// <summary>
+    /// An exception of no type that a user may see, a bound that does not hold, or a file that is wrong.
+    /// </summary>
     Finding,
 }
 
@@ -38,36 +40,48 @@ public sealed record Passed(Ending Ending, string Stage, Exception? Exception, T
     /// <summary>The bound that does not hold; null where all do.</summary>
     public string? Bound { get; init; }
 
-    /// <summary>Most bytes that were held; null where as little was allocated that it need not be measured.</summary>
+    /// <summary>
+    /// Most bytes that were held; null where as little was allocated that it need not be measured.
+    /// </summary>
     public long? Held { get; init; }
 
     /// <summary>Type and place of the exception, or the bound: equal ones are the same finding.</summary>
-    public string Key => Bound is not null || Exception is null ? $"{Bound ?? Ending.ToString()} in {Stage}" : string.Join(" < ", [$"{Exception.GetType().Name} in {Stage}", .. Frames(Exception)]);
+    public string Key => Bound is not null || Exception is null ? $"{Bound ?? Ending.ToString()} in {Stage}"
+        : string.Join(" < ", [$"{Exception.GetType().Name} in {Stage}", .. Frames(Exception)]);
 
     private static IEnumerable<string> Frames(Exception e)
-        => new StackTrace(e).GetFrames().Select(f => f.GetMethod()).Where(m => m?.DeclaringType?.FullName?.StartsWith("Espalier.", StringComparison.Ordinal) == true
+        => new StackTrace(e).GetFrames().Select(f => f.GetMethod())
+            .Where(m => m?.DeclaringType?.FullName?.StartsWith("Espalier.", StringComparison.Ordinal) == true
             && m.DeclaringType.Assembly != typeof(Passed).Assembly).Select(m => $"{m!.DeclaringType!.Name}.{m.Name}").Take(4);
 }
 
 /// <summary>
-/// What a user's file goes through: opening, inference, the figures of <c>inspect</c>, half of everything exact removed by the weights alone,
-/// writing, and opening of what was written. It ends well, or in one exception that the command line turns into a message.
+/// What a user's file goes through: opening, inference, the figures of <c>inspect</c>, half of everything
+/// exact removed by the weights alone,
+/// writing, and opening of what was written. It ends well, or in one exception that the command line turns
+/// into a message.
 /// </summary>
 public static class Passage
 {
     private static readonly Axis[] Axes =
-        [Axis.Channels, Axis.Neurons, Axis.KeyValueGroups, Axis.Heads, Axis.Experts, Axis.HiddenState, Axis.HeadDims, Axis.ValueDims, Axis.Width];
+        [Axis.Channels, Axis.Neurons, Axis.KeyValueGroups, Axis.Heads, Axis.Experts, Axis.HiddenState, Axis.HeadDims,
+            Axis.ValueDims, Axis.Width];
 
     /// <summary>Stack of the thread: what Windows gives a main thread, and less than others do.</summary>
     private const int Stack = 1 << 20;
 
-    /// <summary>Processor time that a file may take: two seconds, and as many for each megabyte above the first.</summary>
+    /// <summary>
+    /// Processor time that a file may take: two seconds, and as many for each megabyte above the first.
+    /// </summary>
     public static TimeSpan MostTime(long length) => TimeSpan.FromSeconds(2 * Math.Max(1, length / 1e6));
 
     /// <summary>Bytes that may be held while a file is worked on: ten times the file, and 64 MB.</summary>
     public static long MostHeld(long length) => (10 * length) + (64L << 20);
 
-    /// <summary>The same with eight kilobytes for each node, once functions stand where they are called: its messages, terms and records, of both models.</summary>
+    /// <summary>
+    /// The same with eight kilobytes for each node, once functions stand where they are called: its messages,
+    /// terms and records, of both models.
+    /// </summary>
     private static long MostHeldOf(byte[] bytes)
     {
         try
@@ -82,7 +96,10 @@ public static class Passage
         }
     }
 
-    /// <summary>The way, on a thread of its own, against the bounds. One that seems to break them goes again, warm and measured.</summary>
+    /// <summary>
+    /// The way, on a thread of its own, against the bounds. One that seems to break them goes again, warm and
+    /// measured.
+    /// </summary>
     public static Passed Check(byte[] bytes)
     {
         var passed = OnThread(() => Run(bytes));
@@ -105,7 +122,10 @@ public static class Passage
         return result;
     }
 
-    /// <summary>Most bytes that are held at once while a file goes its way, found by collecting again and again beside it.</summary>
+    /// <summary>
+    /// Most bytes that are held at once while a file goes its way, found by collecting again and again beside
+    /// it.
+    /// </summary>
     private static long Held(byte[] bytes)
     {
         long before = GC.GetTotalMemory(true), most = 0;
@@ -183,9 +203,11 @@ public static class Passage
         Prune =
         [
             .. Axes.Select(axis => (Axis: axis, Groups: PlanResolver.KindsOf(axis) is { Count: > 0 } kinds
-                ? analysis.Groups.Where(g => g.Kind == kinds[0] && g.Exactness == Exactness.Exact).Select(g => g.Name).ToImmutableArray() : []))
+                ? analysis.Groups.Where(g => g.Kind == kinds[0] && g.Exactness == Exactness.Exact).Select(g => g.Name)
+                    .ToImmutableArray() : []))
                 .Where(rule => rule.Groups.Length > 0)
-                .Select(rule => new PruneRule { Name = $"half of {rule.Axis}", Axis = rule.Axis, Groups = rule.Groups, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = With.None }),
+                .Select(rule => new PruneRule { Name = $"half of {rule.Axis}", Axis = rule.Axis, Groups = rule.Groups, Keep = 0.5,
+                    RoundTo = 1, Score = Criterion.L2, Compensate = With.None }),
         ],
     };
 }
@@ -196,7 +218,8 @@ internal static partial class Processor
     private const int ThreadClock = 3, ThreadClockOfMac = 16;
 
     /// <summary>Processor time of this thread; elapsed time where the system does not say it.</summary>
-    public static TimeSpan Time => !OperatingSystem.IsWindows() && clock_gettime(OperatingSystem.IsMacOS() ? ThreadClockOfMac : ThreadClock, out var time) == 0
+    public static TimeSpan Time => !OperatingSystem.IsWindows()
+        && clock_gettime(OperatingSystem.IsMacOS() ? ThreadClockOfMac : ThreadClock, out var time) == 0
         ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromTicks(time.Nanoseconds / 100)
         : Stopwatch.GetElapsedTime(0);
 
