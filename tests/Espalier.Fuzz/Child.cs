@@ -36,6 +36,10 @@ internal static class Child
         }
         foreach (var argument in (string[])["inner", .. arguments]) start.ArgumentList.Add(argument);
         start.Environment["DOTNET_GCHeapHardLimit"] = runsModels ? "0x40000000" : HeapLimit;
+        // Files of some megabytes come and go: without these the collector would be half of the work.
+        start.Environment["DOTNET_GCRetainVM"] = "1";
+        start.Environment["DOTNET_GCgen0size"] = "0x1000000";
+        start.Environment["DOTNET_GCLOHThreshold"] = "0x800000";
         return Process.Start(start) ?? throw new InvalidOperationException($"{program} does not start.");
     }
 

@@ -48,7 +48,7 @@ internal static class MutateChunk
     private static MutationSeed Pick(Random random, IReadOnlyList<MutationSeed> seeds)
     {
         // Milliseconds, about: every file gets as much time as every other.
-        static double Weight(MutationSeed s) => 1 / (0.3 + ((s.Proto?.Graph.Node.Count ?? 0) * 0.1) + (s.Bytes.Length * 3e-6));
+        static double Weight(MutationSeed s) => 1 / (0.3 + (Math.Max(0, s.Nodes) * 0.1) + (s.Bytes.Length * 3e-6));
         double left = random.NextDouble() * seeds.Sum(Weight);
         foreach (var seed in seeds)
             if ((left -= Weight(seed)) < 0) return seed;

@@ -51,8 +51,12 @@ internal sealed class MutateCommand(int count, int seed, string findingsFolder, 
             int from = Interlocked.Add(ref _next, Chunk) - Chunk, to = Math.Min(count, from + Chunk);
             if (from >= count) return;
             while (from < to) from = Part(from, to, folder, judged, inWork);
-            lock (_lock) Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{_watch.Elapsed.TotalMinutes:0.0} min: {_tally.Total} of {count}, {_findings.Count} findings"));
+            lock (_lock)
+            {
+                File.WriteAllText(Path.Combine(findingsFolder, "table.md"), _tally.Table());
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{_watch.Elapsed.TotalMinutes:0.0} min: {_tally.Total} of {count}, {_findings.Count} findings"));
+            }
         }
     }
 

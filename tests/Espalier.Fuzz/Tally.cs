@@ -16,13 +16,16 @@ internal sealed class Tally
         /// <summary>Longest processor time, in milliseconds.</summary>
         public double Longest { get; set; }
 
+        /// <summary>Processor time of all together, in milliseconds.</summary>
+        public double Time { get; set; }
+
         /// <summary>Most bytes held; where they were not measured those allocated, which are more.</summary>
         public long Most { get; set; }
 
         public void Add(Row other)
         {
             for (int k = 0; k < Endings.Length; k++) Endings[k] += other.Endings[k];
-            (Longest, Most) = (Math.Max(Longest, other.Longest), Math.Max(Most, other.Most));
+            (Longest, Time, Most) = (Math.Max(Longest, other.Longest), Time + other.Time, Math.Max(Most, other.Most));
         }
     }
 
@@ -34,7 +37,8 @@ internal sealed class Tally
 
     public void Count(string kind, Passed passed)
     {
-        var row = new Row { Longest = passed.Time.TotalMilliseconds, Most = passed.Held ?? passed.Allocated };
+        double time = passed.Time.TotalMilliseconds;
+        var row = new Row { Longest = time, Time = time, Most = passed.Held };
         row.Endings[(int)passed.Ending]++;
         Add(kind, row);
     }

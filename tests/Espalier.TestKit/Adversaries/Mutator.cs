@@ -6,7 +6,7 @@ namespace Espalier.TestKit;
 /// <summary>A model that is changed.</summary>
 public sealed class MutationSeed
 {
-    private MutationSeed(string name, byte[] bytes, ModelProto? proto) => (Name, Bytes, Proto) = (name, bytes, proto);
+    private MutationSeed(string name, byte[] bytes) => (Name, Bytes) = (name, bytes);
 
     /// <summary>Where it comes from.</summary>
     public string Name { get; }
@@ -14,8 +14,11 @@ public sealed class MutationSeed
     /// <summary>The file.</summary>
     public byte[] Bytes { get; }
 
-    /// <summary>Its messages; null where it is no model, so that only its bytes can change.</summary>
-    public ModelProto? Proto { get; }
+    /// <summary>Nodes of its main graph; −1 where it is no model, so that only its bytes can change.</summary>
+    public int Nodes { get; private init; } = -1;
+
+    /// <summary>Its messages, made anew: thousands of models as objects would be most of the collector's work.</summary>
+    public ModelProto Messages => ModelProto.Parser.ParseFrom(Bytes);
 
     /// <summary>Where its structure is: bytes of large weights are left out.</summary>
     public int[]? Structure { get; private init; }
@@ -26,11 +29,11 @@ public sealed class MutationSeed
         try
         {
             var proto = ModelProto.Parser.ParseFrom(bytes);
-            return new(name, bytes, proto.Graph is null ? null : proto) { Structure = ByteMutations.Structure(bytes) };
+            return new(name, bytes) { Nodes = proto.Graph?.Node.Count ?? -1, Structure = ByteMutations.Structure(bytes) };
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or OnnxFormatException)
         {
-            return new(name, bytes, null);
+            return new(name, bytes);
         }
     }
 
@@ -61,11 +64,12 @@ public static class Mutator
         int draw = random.Next(10), wanted = draw < 7 ? 1 : draw < 9 ? 2 : random.Next(3, 5);
         var made = new List<string>();
         var bytes = seed.Bytes;
-        if (seed.Proto is not null && random.Next(4) > 0)
+        if (seed.Nodes >= 0 && random.Next(4) > 0)
         {
-            var model = seed.Proto.Clone();
+            var model = seed.Messages;
+            var parts = new Lazy<ModelProto>(() => other.Nodes >= 0 ? other.Messages : seed.Messages);
             for (int attempt = 0; attempt < 40 && made.Count < wanted; attempt++)
-                if (Change(random, model, other.Proto ?? seed.Proto) is { } change) made.Add(change);
+                if (Change(random, model, parts) is { } change) made.Add(change);
             bytes = model.ToByteArray();
         }
         else
@@ -81,10 +85,10 @@ public static class Mutator
         return new(made.Count == 1 ? made[0] : made.Count == 0 ? "nothing" : "several changes", string.Join("; ", made), bytes);
     }
 
-    private static string? Change(Random random, ModelProto model, ModelProto other) => random.Next(5) switch
+    private static string? Change(Random random, ModelProto model, Lazy<ModelProto> other) => random.Next(5) switch
     {
         0 or 1 => GraphMutations.Apply(random, model),
         2 or 3 => ContentMutations.Apply(random, model),
-        _ => GrowthMutations.Apply(random, model, other),
+        _ => GrowthMutations.Apply(random, model, other.Value),
     };
 }

@@ -40,10 +40,8 @@ public sealed record Passed(Ending Ending, string Stage, Exception? Exception, T
     /// <summary>The bound that does not hold; null where all do.</summary>
     public string? Bound { get; init; }
 
-    /// <summary>
-    /// Most bytes that were held; null where as little was allocated that it need not be measured.
-    /// </summary>
-    public long? Held { get; init; }
+    /// <summary>Most bytes that were held, or held and garbage where that is below the bound.</summary>
+    public long Held { get; init; }
 
     /// <summary>Type and place of the exception, or the bound: equal ones are the same finding.</summary>
     public string Key => Bound is not null || Exception is null ? $"{Bound ?? Ending.ToString()} in {Stage}"
@@ -102,41 +100,33 @@ public static class Passage
     /// </summary>
     public static Passed Check(byte[] bytes)
     {
-        var passed = OnThread(() => Run(bytes));
+        var (passed, most) = Watched(bytes, collects: false);
         if (passed.Ending == Ending.Finding) return passed;
-        for (int again = 0; again < 2 && passed.Time > MostTime(bytes.Length); again++)
-            passed = OnThread(() => Run(bytes));
+        for (int again = 0; again < 2 && passed.Time > MostTime(bytes.Length); again++) (passed, _) = Watched(bytes, collects: false);
         if (passed.Time > MostTime(bytes.Length)) return passed with { Ending = Ending.Finding, Bound = "time" };
-        if (passed.Allocated <= MostHeld(bytes.Length)) return passed;
-        long held = Held(bytes);
-        passed = passed with { Held = held };
-        return held > MostHeldOf(bytes) ? passed with { Ending = Ending.Finding, Bound = "memory" } : passed;
-    }
-
-    private static T OnThread<T>(Func<T> run)
-    {
-        T result = default!;
-        var thread = new Thread(() => result = run(), Stack);
-        thread.Start();
-        thread.Join();
-        return result;
+        if (Math.Min(most, passed.Allocated) <= MostHeld(bytes.Length)) return passed with { Held = Math.Min(most, passed.Allocated) };
+        (_, most) = Watched(bytes, collects: true);
+        passed = passed with { Held = most };
+        return most > MostHeldOf(bytes) ? passed with { Ending = Ending.Finding, Bound = "memory" } : passed;
     }
 
     /// <summary>
-    /// Most bytes that are held at once while a file goes its way, found by collecting again and again beside
-    /// it.
+    /// The way, and most bytes that were held at once, seen from beside: with what is garbage already, or
+    /// collected again and again.
     /// </summary>
-    private static long Held(byte[] bytes)
+    private static (Passed Passed, long Most) Watched(byte[] bytes, bool collects)
     {
-        long before = GC.GetTotalMemory(true), most = 0;
-        var thread = new Thread(() => Run(bytes), Stack);
+        Passed passed = null!;
+        long before = GC.GetTotalMemory(collects), most = 0;
+        var thread = new Thread(() => passed = Run(bytes), Stack);
         thread.Start();
         while (!thread.Join(1))
         {
-            GC.Collect();
+            if (collects) GC.Collect();
             most = Math.Max(most, GC.GetTotalMemory(false) - before);
         }
-        return most;
+        // What is over before anybody looked has allocated no more than it did.
+        return (passed, most == 0 ? passed.Allocated : most);
     }
 
     private static Passed Run(byte[] bytes)
