@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes;
 
@@ -26,6 +27,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
             foreach (var tensor in record.Inputs.Concat(record.Outputs))
                 if (tensor is { IsParameter: true, Terms: not null } && !tensor.Views.Exists(v => v.IsParameter) && seen.Add(tensor)) Parameters.Add(tensor);
         FreezeAmbiguousNames();
+        FreezeUnknown();
         var axes = new HashSet<Term>(ReferenceEqualityComparer.Instance);
         foreach (var tensor in Parameters.Where(p => p.Value is null))
             foreach (var term in tensor.Terms!)
@@ -33,7 +35,7 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
                 // Along a chain of concatenations many weights have the same long axis.
                 if (!axes.Add(term.Head)) continue;
                 foreach (var leaf in term.Leaves)
-                    if (leaf.Size >= 2 && !_groups.ContainsKey(leaf))
+                    if (leaf.Size is >= 2 and <= int.MaxValue && !_groups.ContainsKey(leaf))
                     {
                         _groups[leaf] = new Group(_groups.Count, leaf);
                         _firstWeight[leaf] = tensor.Name;
@@ -98,6 +100,24 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
                 Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name", Tensor: tensor.Name));
     }
 
+    /// <summary>
+    /// Weights of which no part can be taken: of a type whose bytes are not known, or with longer axes than
+    /// any has elements.
+    /// </summary>
+    private void FreezeUnknown()
+    {
+        foreach (var tensor in Parameters)
+        {
+            var type = (DataType)tensor.ElementType;
+            string? reason = tensor.Data is not null && type != DataType.String && Onnx.ElementTypes.Bits(type) == 0
+                ? "its elements are of a type that is not known"
+                : tensor.Terms!.Any(t => t.Size > int.MaxValue) ? "it has more positions than can be told apart" : null;
+            if (reason is null) continue;
+            foreach (var leaf in tensor.Terms!.SelectMany(t => t.Leaves))
+                Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': {reason}", Tensor: tensor.Name));
+        }
+    }
+
     private void CollectRoles()
     {
         foreach (var (role, term) in _state.Roles) Add(term, role);
@@ -106,7 +126,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
             foreach (var term in stream.Terms ?? []) Add(term, Role.Stream);
         foreach (var record in _state.Records)
         {
-            if (record.Info.Proto.OpType is "Gather" && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
+            if (record is { Rule: not null, Info.Proto.OpType: "Gather" }
+                && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
                 Add(rows[NodeAxis(record)], Role.Rows);
             if (record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);

@@ -70,7 +70,8 @@ internal sealed class Inference
     {
         _views.Count(graph);
         foreach (var output in graph.Output) _used.Add(output.Name);
-        foreach (var info in graph.ValueInfo.Concat(graph.Output)) _types.TryAdd(info.Name, info.Type);
+        foreach (var info in graph.ValueInfo.Concat(graph.Output))
+            if (info.Type is not null) _types.TryAdd(info.Name, info.Type);
         foreach (var node in graph.Node)
         {
             foreach (string input in node.Input) _used.Add(input);
@@ -100,6 +101,13 @@ internal sealed class Inference
         foreach (var sparse in graph.SparseInitializer)
             if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name).Unknown = $"'{name}', a sparse initializer, whose axes are not followed: store it as a dense one";
         foreach (var node in graph.Node) Visit(node, scope);
+        // No operand restates what a graph gives as it is.
+        foreach (var output in graph.Output)
+            foreach (var element in scope.Find(output.Name)?.Value?.Elements ?? [])
+                foreach (var leaf in element?.Leaves ?? [])
+                    State.Frozen.Add(new(Term.Of(leaf),
+                        $"{(outer is null ? "graph output" : "result of a body")} '{output.Name}': its size is in what is given",
+                        Node: Math.Max(0, scope.Find(output.Name)!.Producer), Tensor: output.Name));
         return scope;
     }
 
@@ -145,7 +153,15 @@ internal sealed class Inference
             return tensor;
         })];
         var context = new NodeContext(State, record);
-        Apply(context, scope);
+        try
+        {
+            Apply(context, scope);
+        }
+        catch (MisfitException e)
+        {
+            context = Misfit(context, e.Message);
+            record = context.Record;
+        }
         Bound(context);
         foreach (var output in record.Outputs) Give(output, output.Unknown ?? $"{info}: the rank of its result is not known");
         if (record.Contraction is { } product) MarkProduced(record, product);
@@ -158,6 +174,23 @@ internal sealed class Inference
             Annotate(output);
         }
         Pin(record);
+    }
+
+    /// <summary>
+    /// What the rule had said before it saw that operands and attributes do not fit is taken back; what it
+    /// called one axis stays one.
+    /// </summary>
+    private NodeContext Misfit(NodeContext context, string reason)
+    {
+        var info = context.Info;
+        State.SizeUses.RemoveAll(u => u.Node == info);
+        State.AttributeUses.RemoveAll(u => u.Node == info);
+        State.ScaleUses.RemoveAll(u => u.Node == info);
+        State.IndexUses.RemoveAll(u => u.Node == info);
+        State.Means.RemoveAll(u => u.Node == info);
+        context = new(State, State.Records[info.Ordinal] = new(info, context.Inputs, context.Opset) { Outputs = context.Record.Outputs });
+        NothingKnown(context, reason);
+        return context;
     }
 
     /// <summary>A tensor of which nothing but the rank is known: fresh axes that stay as they are.</summary>
@@ -247,9 +280,22 @@ internal sealed class Inference
         string reason = OperatorTable.BarrierOf(node.Domain, node.OpType) ?? FunctionInliner.WhyNot(_model.Proto, node)
             ?? (OperatorTable.Find(node.Domain, node.OpType).Any() ? "no line of the operator table fits its operands"
             : $"the operator {(node.Domain.Length > 0 ? node.Domain + "." : "")}{node.OpType} is not known");
+        NothingKnown(context, reason);
+    }
+
+    /// <summary>
+    /// The node is a barrier: what the file states of its results is believed as far as their ranks, and its
+    /// cost is not known.
+    /// </summary>
+    private void NothingKnown(NodeContext context, string reason)
+    {
+        var node = context.Node;
         context.Barrier(reason);
-        bool known = OperatorTable.Find(node.Domain, node.OpType).Any() || OperatorTable.BarrierOf(node.Domain, node.OpType) is not null;
-        if (!known || OperatorTable.Find(node.Domain, node.OpType).Any(r => r.Macs.Count > 0) || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
+        var code = CodeRules.Find(node.Domain, node.OpType);
+        bool known = code is not null || OperatorTable.Find(node.Domain, node.OpType).Any()
+            || OperatorTable.BarrierOf(node.Domain, node.OpType) is not null;
+        if (!known || code?.Multiplies == true || OperatorTable.Find(node.Domain, node.OpType).Any(r => r.Macs.Count > 0)
+            || context.Inputs.Any(i => i is { IsParameter: true, Terms.Length: > 1 }))
             context.Record.Unpriced = $"{context.Info}: {reason}";
         foreach (var output in context.Record.Outputs)
         {

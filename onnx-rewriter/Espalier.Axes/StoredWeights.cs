@@ -13,13 +13,14 @@ internal sealed class StoredWeights(InferenceState state, Lazy<IReadOnlyDictiona
         var tensor = operand;
         while (!tensor.IsParameter)
         {
-            if (tensor.Producer < 0 || state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record || record.Outputs[0] != tensor) return null;
+            if (tensor.Producer < 0 || state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record
+                || record.Outputs[0] != tensor || record.Rule is null) return null;
             switch (record.Info.Proto.OpType)
             {
                 case "Cast" or "Identity" or "QuantizeLinear" or "DequantizeLinear":
                     break;
                 case "Transpose" when record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "perm")?.Ints is var order:
-                    axes = [.. axes.Select(a => order is null ? axes.Length - 1 - a : (int)order[a])];
+                    axes = [.. axes.Select(a => order is null or { Count: 0 } ? axes.Length - 1 - a : (int)order[a])];
                     break;
                 default:
                     return null;

@@ -19,7 +19,15 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         else
         {
             int first = state.Records.Count;
-            bool holds = context.Node.OpType == "Scan" ? Scan(context, scope) : Loop(context, scope);
+            bool holds;
+            try
+            {
+                holds = context.Node.OpType == "Scan" ? Scan(context, scope) : Loop(context, scope);
+            }
+            catch (MisfitException)
+            {
+                holds = false;
+            }
             if (!holds)
             {
                 context.Record.Body = null;

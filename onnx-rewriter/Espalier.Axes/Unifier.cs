@@ -316,7 +316,7 @@ internal sealed class Unifier
 
         bool Split(List<Term> large, Term whole, long size, List<Term> small, Term part)
         {
-            if (whole.Size!.Value % size != 0) return false;
+            if (size == 0 || whole.Size!.Value % size != 0) return false;
             if (SplitMinor(whole, last ? size : whole.Size!.Value / size) is not var (major, minor)) return false;
             if (!Unify(last ? minor : major, part)) return false;
             large[last ? large.Count - 1 : 0] = last ? major : minor;

@@ -8,18 +8,24 @@ namespace Espalier.Onnx;
 /// </summary>
 public static class FunctionInliner
 {
-    // The specification forbids recursion; a file may still hold it.
-    private const int MostCalls = 100_000, Deepest = 64;
+    // The specification forbids recursion; a file may still hold it. Calls of calls may double with every
+    // function, so that a few kilobytes would become gigabytes: their nodes are counted, and real models of
+    // some hundred layers stay far below.
+    private const int MostNodes = 100_000, Deepest = 64;
 
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
+    /// <exception cref="OnnxFormatException">
+    /// Functions call each other without end, or their nodes do not fit what a call gives them.
+    /// </exception>
     public static OnnxModel Inline(OnnxModel model) => Inline(model, out _);
 
     /// <summary>The same, with what the names were inside of the functions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="origins">By name of a value that came with a call: its name in the function.</param>
-    /// <exception cref="OnnxFormatException">Functions call each other without end.</exception>
+    /// <exception cref="OnnxFormatException">
+    /// Functions call each other without end, or their nodes do not fit what a call gives them.
+    /// </exception>
     public static OnnxModel Inline(OnnxModel model, out IReadOnlyDictionary<string, string> origins)
     {
         origins = new Dictionary<string, string>();
@@ -29,6 +35,8 @@ public static class FunctionInliner
         inliner.Graph(clone.Graph, 0);
         if (inliner.Calls == 0) return model;
         inliner.DropUnused();
+        // What nodes of a function are given is known only where it is called: operands of a rank that an operator does not take, say.
+        GraphCheck.Run(clone, model.Path, default);
         origins = inliner.Origins;
         return model.Derive(clone);
     }
@@ -55,6 +63,8 @@ public static class FunctionInliner
         }
 
         public int Calls { get; private set; }
+
+        private int _nodes;
 
         public Dictionary<string, string> Origins { get; } = new(StringComparer.Ordinal);
 
@@ -113,7 +123,11 @@ public static class FunctionInliner
 
         private List<NodeProto> Body(NodeProto call, FunctionProto function, int depth)
         {
-            if (depth > Deepest || ++Calls > MostCalls) throw new OnnxFormatException($"its functions call each other without end at '{function.Domain}.{function.Name}'", "Export the model again.");
+            Calls++;
+            if (depth > Deepest || (_nodes += function.Node.Count) > MostNodes)
+                throw new OnnxFormatException(depth > Deepest
+                    ? $"its functions call each other without end at '{function.Domain}.{function.Name}'"
+                    : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'", "Export the model again.");
             foreach (var opset in function.OpsetImport)
                 if (_model.OpsetImport.All(m => Domain(m) != Domain(opset))) _model.OpsetImport.Add(opset.Clone());
             string prefix = call.Name.Length > 0 ? call.Name : call.Output.FirstOrDefault(o => o.Length > 0) ?? function.Name;

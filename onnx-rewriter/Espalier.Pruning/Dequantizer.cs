@@ -27,7 +27,15 @@ internal sealed class Dequantizer
         if (_bits > 0) LeadingAxes();
         else Along(scale is { Count: > 1 } ? scale : point, meaning);
         _points = point is null ? [_bits > 0 ? 1 << (_bits - 1) : 0] : _bits > 0 ? Unpacked(point) : point.ToFloats();
+        long last = 0;
+        for (int axis = 0; axis < _dims.Length; axis++) last += (_dims[axis] - 1) / _blocks[axis] * _strides[axis];
+        Fits = Count == 0 || (Has(_scales) && Has(_points));
+
+        bool Has(float[] entries) => entries.Length == 1 || last < entries.Length;
     }
+
+    /// <summary>Whether there are a scale and a zero point for every element.</summary>
+    public bool Fits { get; }
 
     /// <summary>Number of elements.</summary>
     public long Count { get; }
@@ -137,7 +145,9 @@ internal sealed class Dequantizer
     private float[] Unpacked(TensorContent point)
     {
         if (point.Count == _scales.Length) return point.ToFloats();
+        if (Count == 0 || _dims.Length == 0 || _scales.Length % _dims[0] != 0) return [];
         int perByte = 8 / _bits, rows = (int)_dims[0], blocks = _scales.Length / rows, perRow = (blocks + perByte - 1) / perByte;
+        if ((long)rows * perRow > point.ByteLength) return [];
         var bytes = new byte[point.ByteLength];
         point.ReadBytes(0, bytes);
         var points = new float[_scales.Length];

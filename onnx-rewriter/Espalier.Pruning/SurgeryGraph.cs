@@ -55,7 +55,22 @@ internal sealed class EditableGraph
 
     public bool IsOutput(TensorState tensor) => _scopes[tensor.Scope].Output.Any(o => o.Name == tensor.Name);
 
-    public void AddInitializer(int scope, TensorProto tensor) => _scopes[scope].Initializer.Add(tensor);
+    /// <summary>
+    /// Adds a constant to a graph. Before IR version 4 an initializer of a body would have to be an input of
+    /// it: there it is a node.
+    /// </summary>
+    public void AddInitializer(int scope, TensorProto tensor)
+    {
+        if (scope == 0 || _model.IrVersion >= 4)
+        {
+            _scopes[scope].Initializer.Add(tensor);
+            return;
+        }
+        var node = NewNode("Constant", tensor.Name, tensor.Name);
+        tensor.ClearName();
+        node.Attribute.Add(new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor });
+        _scopes[scope].Node.Insert(0, node);
+    }
 
     /// <summary>Adds a list of integers under a name like the one given.</summary>
     /// <returns>Its name.</returns>
@@ -129,15 +144,20 @@ internal sealed class EditableGraph
         _model.Graph.Input.Keep(i => !dense.Contains(i.Name) || initializers.Contains(i.Name));
     }
 
-    /// <summary>What surgery made for nodes that were unused before, and stay, stays with them.</summary>
+    /// <summary>
+    /// What nodes read that were unused before, and stay, stays with them: surgery made it, or nothing else
+    /// reads it any more.
+    /// </summary>
     private void AddReadByUnused(HashSet<string> live)
     {
-        var fresh = _model.Graph.Node.Where(n => n.Output.Any(_fresh.Contains)).SelectMany(n => n.Output.Select(o => (o, n))).ToDictionary(p => p.o, p => p.n, StringComparer.Ordinal);
-        var open = new Stack<string>(_model.Graph.Node.Where(n => !n.Output.Any(o => live.Contains(o) || _liveBefore.Contains(o) || _fresh.Contains(o))).SelectMany(n => n.Input));
+        var makers = _model.Graph.Node.SelectMany(n => n.Output.Where(o => o.Length > 0).Select(o => (o, n)))
+            .ToDictionary(p => p.o, p => p.n, StringComparer.Ordinal);
+        bool Stays(NodeProto n) => !n.Output.Any(o => live.Contains(o) || _liveBefore.Contains(o) || _fresh.Contains(o));
+        var open = new Stack<string>(_model.Graph.Node.Where(Stays).SelectMany(n => n.Reads()));
         while (open.TryPop(out string? name))
         {
-            if (!_fresh.Contains(name) || !live.Add(name) || !fresh.TryGetValue(name, out var maker)) continue;
-            foreach (string input in maker.Input) open.Push(input);
+            if (!live.Add(name) || !makers.TryGetValue(name, out var maker)) continue;
+            foreach (string input in maker.Reads()) open.Push(input);
         }
     }
 

@@ -56,6 +56,17 @@ internal sealed class WeightTable
         return shape;
     }
 
+    /// <summary>
+    /// The unit of each index of a weight's axis, counted in elements as <see cref="Shape"/> counts them; −1
+    /// for those in none.
+    /// </summary>
+    public int[] UnitsOf(Occurrence place, Factor factor)
+    {
+        int[] units = place.Term.UnitMap(factor);
+        int size = Shape(place.Tensor)![place.Axis], perIndex = size / Math.Max(1, units.Length);
+        return size == units.Length ? units : [.. Enumerable.Range(0, size).Select(i => units[i / perIndex])];
+    }
+
     /// <summary>Whether the weight holds numbers of which a norm may be taken: floating-point ones, or integers with a scale. What is itself a scale or zero point does not.</summary>
     public bool IsMeasurable(string name) => !_scales.Contains(name) && (_dequantizations.ContainsKey(name)
         || (_tensors.TryGetValue(name, out var tensor) && Onnx.ElementTypes.IsFloat((DataType)tensor.DataType)));
@@ -84,7 +95,9 @@ internal sealed class WeightTable
         int[] shape = Shape(name)!;
         foreach (var (axis, indices) in _pruned.Removed.GetValueOrDefault(name) ?? new Dictionary<int, int[]>())
         {
-            int inner = shape[(axis + 1)..].Aggregate(1, (a, b) => a * b), step = inner * shape[axis];
+            // What was removed is counted as the file holds it: several elements may be packed into one.
+            int stored = (int)_tensors[name].Dims[axis];
+            int inner = shape[(axis + 1)..].Aggregate(1, (a, b) => a * b) * (shape[axis] / Math.Max(1, stored)), step = inner * stored;
             foreach (int index in indices)
                 for (int at = index * inner; at < numbers.Length; at += step) numbers.AsSpan(at, inner).Clear();
         }
@@ -124,7 +137,9 @@ internal sealed class WeightTable
     {
         if (!_dequantizations.TryGetValue(name, out var meaning)) return null;
         if (_dequantizers.TryGetValue(name, out var known)) return known;
-        return _dequantizers[name] = new Dequantizer(_model.Content(_tensors[name]), Content(meaning.Scale), Content(meaning.ZeroPoint), meaning);
+        var made = new Dequantizer(_model.Content(_tensors[name]), Content(meaning.Scale), Content(meaning.ZeroPoint), meaning);
+        return _dequantizers[name] = made.Fits ? made
+            : throw new EspalierException($"Weight '{name}' has scales or zero points that do not fit its shape. Export the model again.");
 
         TensorContent? Content(string? weight) => weight is null ? null : _model.Content(_tensors[weight]);
     }

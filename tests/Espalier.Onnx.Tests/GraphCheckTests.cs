@@ -1,7 +1,7 @@
 using Espalier.TestKit;
 using Google.Protobuf;
 using static Espalier.Onnx.AttributeProto.Types;
-using static Espalier.Onnx.Tests.SmallModels;
+using static Espalier.TestKit.SmallModels;
 
 namespace Espalier.Onnx.Tests;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.TestKit;
 using Google.Protobuf;
 
 namespace Espalier.Onnx.Tests;

@@ -94,23 +94,14 @@ public class MalformedTests(ITestOutputHelper output)
         foreach (var (name, original, runs) in sources)
         {
             // The weights are most of a file and any bits are weights: damage is done where the structure is.
-            var structure = Structure(original);
+            var structure = ByteMutations.Structure(original);
             var random = new Random(11);
             for (var run = 0; run < runs; run++)
             {
-                var bytes = (byte[])original.Clone();
-                for (var hits = random.Next(1, 4); hits > 0; hits--)
-                {
-                    var at = structure[random.Next(structure.Length)];
-                    switch (random.Next(5))
-                    {
-                        case 0: bytes[at] ^= (byte)(1 << random.Next(8)); break;
-                        case 1: bytes[at] = (byte)random.Next(256); break;
-                        case 2: bytes[at] = 0xFF; break;
-                        case 3: bytes.AsSpan(at, Math.Min(random.Next(1, 9), bytes.Length - at)).Fill(0xFF); break;
-                        default: bytes.AsSpan(at, Math.Min(8, bytes.Length - at)).CopyTo(bytes.AsSpan(structure[random.Next(structure.Length)] is var to && to + 8 <= bytes.Length ? to : 0)); break;
-                    }
-                }
+                var bytes = ByteMutations.Apply(random, original, structure).Bytes;
+                if (bytes.Length == original.Length)
+                    for (var more = random.Next(3); more > 0; more--) bytes =
+                        ByteMutations.Apply(random, bytes, bytes.Length == original.Length ? structure : null).Bytes;
                 var before = GC.GetAllocatedBytesForCurrentThread();
                 refused += Use(bytes) ? 0 : 1;
                 total++;
@@ -120,20 +111,6 @@ public class MalformedTests(ITestOutputHelper output)
         }
         output.WriteLine($"{refused} of {total} refused");
         Assert.InRange(refused, total / 4, total - 1);
-    }
-
-    private static int[] Structure(byte[] bytes)
-    {
-        var splices = WireScanner.FindPayloads(bytes, OnnxLimits.Default, null, default).Splices;
-        var result = new List<int>();
-        var at = 0;
-        foreach (var splice in splices)
-        {
-            result.AddRange(Enumerable.Range(at, splice.ContentAt - at));
-            at = splice.ContentAt + splice.ContentLength;
-        }
-        result.AddRange(Enumerable.Range(at, bytes.Length - at));
-        return [.. result];
     }
 
     private static byte[] Field(int number, params byte[] content)

@@ -50,6 +50,13 @@ public static class Ort
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 => new(name, info.Shape, true, Convert<Float16>(value, v => (float)v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int64 => new(name, info.Shape, false, Convert<long>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int32 => new(name, info.Shape, false, Convert<int>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int16 => new(name, info.Shape, false, Convert<short>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int8 => new(name, info.Shape, false, Convert<sbyte>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt64 => new(name, info.Shape, false, Convert<ulong>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt32 => new(name, info.Shape, false, Convert<uint>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt16 => new(name, info.Shape, false, Convert<ushort>(value, v => v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.BFloat16
+                => new(name, info.Shape, true, Convert<BFloat16>(value, v => (float)v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.UInt8 => new(name, info.Shape, false, Convert<byte>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Bool => new(name, info.Shape, false, Convert<bool>(value, v => v ? 1 : 0)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.String =>

@@ -27,7 +27,7 @@ public static class RandomInputs
                     Fill(5, () => (float)Normal(random)));
                 continue;
             }
-            var type = input.Type.TensorType;
+            if (input.Type.TensorType is not { } type) throw new NotSupportedException($"input '{input.Name}' is neither a tensor nor a map");
             long[] dims = [.. (type.Shape?.Dim ?? []).Select((dim, axis) => dim.HasDimValue && dim.DimValue > 0 ? dim.DimValue : known[Key(input, axis)])];
             inputs[input.Name] = Value(random, input.Name, (DataType)type.ElemType, dims, Bound(model, input.Name));
         }
@@ -42,7 +42,7 @@ public static class RandomInputs
         var known = new Dictionary<string, long>(sizes ?? new Dictionary<string, long>(), StringComparer.Ordinal);
         foreach (var input in Inputs(model))
         {
-            var type = input.Type.TensorType;
+            var type = input.Type?.TensorType;
             for (int axis = 0; axis < type?.Shape?.Dim.Count; axis++)
                 if (type.Shape.Dim[axis] is not { HasDimValue: true, DimValue: > 0 })
                     known.TryAdd(Key(input, axis), known.TryGetValue($"{input.Name}:{axis}", out long own) ? own : SizeOf(type, axis));

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Espalier.Onnx;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes;
 
@@ -35,6 +36,13 @@ internal sealed class InferenceState
     /// <summary>Means over axes that may be pruned.</summary>
     public List<MeanUse> Means { get; } = [];
 }
+
+/// <summary>
+/// Attributes and operands of a node do not fit each other: no runtime would run it, or the ranks that the
+/// file states are not the true ones.
+/// The node is then one of which nothing is known, with this as the reason.
+/// </summary>
+internal sealed class MisfitException(string reason) : Exception(reason);
 
 /// <summary>One node while its rule is applied: its operands and attributes, and the statements that a rule can make.</summary>
 internal sealed class NodeContext(InferenceState state, NodeRecord record)
@@ -172,7 +180,35 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     }
 
     /// <summary>An axis index from the end or the front, as ONNX counts.</summary>
-    public static int Axis(long axis, int rank) => checked((int)(axis < 0 ? axis + rank : axis));
+    /// <exception cref="MisfitException">There is none of this index.</exception>
+    public static int Axis(long axis, int rank) => axis >= -rank && axis < rank ? (int)(axis < 0 ? axis + rank : axis)
+        : throw new MisfitException(string.Create(CultureInfo.InvariantCulture, $"it names the axis {axis} of an operand of {rank} axes"));
+
+    /// <summary>The same for several, of which none may be there twice.</summary>
+    /// <exception cref="MisfitException">There is none of an index, or it is there twice.</exception>
+    public static HashSet<int> Axes(IEnumerable<long> axes, int rank)
+    {
+        var distinct = new HashSet<int>();
+        foreach (long axis in axes)
+            if (!distinct.Add(Axis(axis, rank))) throw new MisfitException(string.Create(CultureInfo.InvariantCulture,
+                $"it names the axis {axis} twice"));
+        return distinct;
+    }
+
+    /// <summary>
+    /// A list that an attribute holds, which has this many elements where it is there and not empty.
+    /// </summary>
+    /// <exception cref="MisfitException">It has more or fewer.</exception>
+    public long[]? Ints(string name, int length) => Ints(name) is not { Length: > 0 } list ? null : list.Length == length ? list
+        : throw new MisfitException(string.Create(CultureInfo.InvariantCulture,
+            $"its attribute {name} has {list.Length} elements and not {length}"));
+
+    /// <summary>
+    /// The numbers of a tensor of the file; null where it has none (strings, types that are not known).
+    /// </summary>
+    public float[]? Floats(TensorProto? tensor) => tensor is not null
+        && (ElementTypes.IsFloat((DataType)tensor.DataType) || ElementTypes.IsInteger((DataType)tensor.DataType))
+        ? State.Model.Content(tensor).ToFloats() : null;
 
     /// <summary>A fresh axis.</summary>
     public Term Fresh(long? size) => Unifier.Fresh(size);

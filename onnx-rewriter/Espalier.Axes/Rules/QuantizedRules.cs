@@ -30,7 +30,9 @@ internal static class QuantizedRules
         context.Output(0, x);
         context.Record.Zero = ZeroRule.First;
         long block = context.Int("block_size", 0);
-        int axis = x.Length == 0 ? 0 : NodeContext.Axis(context.Int("axis", 1), x.Length);
+        // One scale for all lies along no axis, and the attribute may then say what it likes.
+        long stated = context.Int("axis", 1);
+        int axis = stated >= -x.Length && stated < x.Length ? NodeContext.Axis(stated, x.Length) : x.Length;
         for (int k = 1; k <= 2; k++)
         {
             if (context.Input(k) is not { } operand) continue;

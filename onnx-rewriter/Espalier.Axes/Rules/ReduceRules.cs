@@ -35,7 +35,10 @@ internal static class ReduceRules
     /// <param name="scale">For a root mean square: the operand that the result is multiplied by, and whose copy takes the factor.</param>
     public static void Mean(NodeContext context, Term[] terms, int scale = -1)
     {
-        if (context.Input(0)?.IsFloating == true) context.State.Means.Add(new(context.Info, terms, scale));
+        // Before operator set 7 a product with one number needs attributes of its own, and ONNX Runtime has no kernel for it.
+        if (context.Node.Domain is "" or "ai.onnx" && context.Opset < 7)
+            foreach (var term in terms) context.Inexact(term, "a mean of an operator set before 7 runs over this axis");
+        else if (context.Input(0)?.IsFloating == true) context.State.Means.Add(new(context.Info, terms, scale));
         else foreach (var term in terms) context.Inexact(term, "a mean of integers runs over this axis");
     }
 
@@ -78,7 +81,8 @@ internal static class ReduceRules
     public static void MeanVariance(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        foreach (long axis in context.Ints("axes") ?? [0, 2, 3]) context.Inexact(x[NodeContext.Axis(axis, x.Length)], "a statistic runs over this axis");
+        foreach (int axis in NodeContext.Axes(context.Ints("axes") ?? [0, 2, 3], x.Length))
+            context.Inexact(x[axis], "a statistic runs over this axis");
         // What does not vary has no standard deviation to be divided by.
         context.Record.Poles = [0];
         context.Output(0, x);

@@ -49,6 +49,10 @@ internal static class SelectRules
             context.Output(0, [.. x.Select(_ => context.Constant(null, "sliced along axes that are computed from data"))]);
             return;
         }
+        if (NodeContext.Axes(axes, x.Length).Count != count
+            || (ends?.Length ?? context.Known(2)?.Elements.Length ?? count) != count || (steps?.Length ?? count) != count
+            || steps?.Contains(0) == true)
+            throw new MisfitException("its bounds, axes and steps are not of one length, or it steps by 0");
         var terms = x.ToArray();
         var first = new Term?[axes.Length];
         var last = new Term?[axes.Length];
@@ -298,6 +302,6 @@ internal static class SelectRules
     {
         if (context.Attribute("value") is { } value) return value.F;
         if (context.Input(2) is not { } fill) return 0;
-        return fill.Data is { } data && context.State.Model.Content(data).ToFloats() is [var v] ? v : double.NaN;
+        return context.Floats(fill.Data) is [var v] ? v : double.NaN;
     }
 }

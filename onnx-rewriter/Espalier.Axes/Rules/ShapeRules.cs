@@ -1,3 +1,5 @@
+using Espalier.Onnx;
+
 namespace Espalier.Axes;
 
 /// <summary>Operators that only regroup, permute, repeat or join axes.</summary>
@@ -6,7 +8,9 @@ internal static class ShapeRules
     public static void Transpose(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        var order = context.Ints("perm") ?? [.. Enumerable.Range(0, x.Length).Reverse().Select(k => (long)k)];
+        var order = context.Ints("perm", x.Length) ?? [.. Enumerable.Range(0, x.Length).Reverse().Select(k => (long)k)];
+        if (order.Distinct().Count(k => k >= 0 && k < x.Length) < x.Length)
+            throw new MisfitException("its attribute perm is no order of the axes");
         context.Output(0, [.. order.Select(k => x[k])]);
         context.Record.Zero = ZeroRule.First;
     }
@@ -14,7 +18,8 @@ internal static class ShapeRules
     public static void Flatten(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        int axis = NodeContext.Axis(context.Int("axis", 1), x.Length);
+        long given = context.Int("axis", 1);
+        int axis = given == x.Length ? x.Length : NodeContext.Axis(given, x.Length);
         context.Output(0, [Term.Product(x[..axis]), Term.Product(x[axis..])]);
         context.Record.Zero = ZeroRule.First;
     }
@@ -22,12 +27,13 @@ internal static class ShapeRules
     public static void Squeeze(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        var axes = context.AttributeOrInput("axes", 1)?.Select(a => NodeContext.Axis(a, x.Length)).ToHashSet();
+        var axes = context.AttributeOrInput("axes", 1) is { } listed ? NodeContext.Axes(listed, x.Length) : null;
         if (axes is null && context.Input(1) is not null)
         {
             context.Barrier("its axes are computed");
             return;
         }
+        if (axes?.Any(a => x[a].Size > 1) == true) throw new MisfitException("it takes away an axis that has more than one position");
         context.Output(0, [.. x.Where((t, k) => axes is null ? !t.IsOne : !axes.Contains(k))]);
         context.Record.Zero = ZeroRule.First;
     }
@@ -41,7 +47,7 @@ internal static class ShapeRules
             return;
         }
         int rank = x.Length + axes.Length;
-        var at = axes.Select(a => NodeContext.Axis(a, rank)).ToHashSet();
+        var at = NodeContext.Axes(axes, rank);
         var rest = new Queue<Term>(x);
         context.Output(0, [.. Enumerable.Range(0, rank).Select(k => at.Contains(k) ? Term.One : rest.Dequeue())]);
         context.Record.Zero = ZeroRule.First;
@@ -161,7 +167,7 @@ internal static class ShapeRules
         {
             // The rank is known where the shape's length is; what its axes are is not.
             foreach (var term in x) context.Freeze(term, "reshaped to a shape that is computed from data");
-            if (context.Input(1)?.Terms is [var length] && length.Size is { } rank)
+            if (context.Input(1)?.Terms is [var length] && length.Size is { } rank && rank <= OnnxLimits.Default.Rank)
                 context.Output(0, [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "reshaped to a shape that is computed from data"))]);
             else context.Output(0, null);
             return;

@@ -55,7 +55,7 @@ internal static class SourceRules
         output.ElementType = context.Attribute("value")?.T?.DataType ?? 1;
         if (context.Known(0) is not { } shape)
         {
-            if (context.Input(0)?.Terms is [var length] && length.Size is { } rank)
+            if (context.Input(0)?.Terms is [var length] && length.Size is { } rank && rank <= OnnxLimits.Default.Rank)
                 context.Output(0, [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "its size is computed from data"))]);
             else context.Output(0, null);
             return;
@@ -65,7 +65,7 @@ internal static class SourceRules
         context.Output(0, terms);
         // With a constant shape this is a weight whose elements are all equal; the masked model masks it like one.
         output.IsConstant = output.IsParameter = context.Input(0)!.IsConstant;
-        if (context.Attribute("value")?.T is not { } fill || context.State.Model.Content(fill).ToFloats().All(v => v == 0))
+        if (context.Attribute("value")?.T is not { } fill || context.Floats(fill)?.All(v => v == 0) == true)
             context.Record.ZeroTerms.AddRange(terms);
     }
 
@@ -87,7 +87,7 @@ internal static class SourceRules
         // Constants of any type: max(⌈(limit − start) / delta⌉, 0).
         long? Count()
         {
-            var numbers = Enumerable.Range(0, 3).Select(k => context.Input(k)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null).ToArray();
+            var numbers = Enumerable.Range(0, 3).Select(k => context.Floats(context.Input(k)?.Data)).ToArray();
             return numbers is [[var start], [var end], [var delta]] && delta != 0 ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta)) : null;
         }
     }
@@ -99,7 +99,7 @@ internal static class SourceRules
         bool old = context.Node.OpType == "Upsample" || context.Opset < 11;
         int scaleInput = old ? 1 : 2;
         float[]? scales = context.Attribute("scales") is { } a ? [.. a.Floats]
-            : context.Input(scaleInput)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null;
+            : context.Floats(context.Input(scaleInput)?.Data);
         if (scales?.Length == 0) scales = null;
         var sizes = old ? null : context.Known(3);
         long[]? listed = context.Ints("axes");

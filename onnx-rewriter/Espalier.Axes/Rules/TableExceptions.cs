@@ -67,7 +67,7 @@ internal static class TableExceptions
 
         static bool IsFalse(TensorState? tensor) => tensor?.Value?.Numbers is [0];
 
-        float[]? Constants(int input) => context.Input(input)?.Data is { } data ? context.State.Model.Content(data).ToFloats() : null;
+        float[]? Constants(int input) => context.Floats(context.Input(input)?.Data);
     }
 
     /// <summary>Whether an activation that ONNX Runtime fuses into products is 0 at 0; null for one that is not known to be element-wise.</summary>

@@ -20,12 +20,17 @@ internal static class Windows
             packs[result] = [.. x.Select(_ => context.Constant(null, "positions of a window"))];
             return passing;
         }
-        var kernel = context.Ints("kernel_shape") ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
-        var strides = context.Ints("strides");
-        var dilations = context.Ints("dilations");
-        var pads = context.Ints("pads");
-        var outputPadding = context.Ints("output_padding");
+        var kernel = context.Ints("kernel_shape", x.Count) ?? packs.GetValueOrDefault("k")?.Select(k => k.Size ?? -1).ToArray();
+        if (kernel is not null && kernel.Length != x.Count) throw new MisfitException("its kernel has not the rank of its operand");
+        var strides = context.Ints("strides", x.Count);
+        var dilations = context.Ints("dilations", x.Count);
+        if (strides?.Any(s => s <= 0) == true || dilations?.Any(d => d <= 0) == true)
+            throw new MisfitException("its steps are no positive numbers");
+        var pads = context.Ints("pads", 2 * x.Count);
+        var outputPadding = context.Ints("output_padding", x.Count);
         var outputShape = context.Ints("output_shape");
+        if (outputShape is { Length: > 0 } && outputShape.Length < x.Count)
+            throw new MisfitException("its attribute output_shape is shorter than its operand");
         string auto = context.Text("auto_pad", "NOTSET");
         // What is added to the result (the operand z of fused convolutions) has positions of its own, and offsets move those of a window.
         bool mayPass = geometry is "conv" or "deconv" or "pool" && !packs.ContainsKey("z") && outputShape is null or [];

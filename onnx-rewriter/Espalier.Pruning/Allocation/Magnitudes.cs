@@ -25,7 +25,7 @@ internal static class Magnitudes
                 slices.Add(block, first);
                 rootSlices.Add(block, first);
             });
-            int[] unitOf = place.Term.UnitMap(group.Factor);
+            int[] unitOf = weights.UnitsOf(place, group.Factor);
             for (int i = 0; i < unitOf.Length; i++)
             {
                 if (unitOf[i] < 0) continue;

@@ -22,8 +22,7 @@ internal sealed class RouterRows
         for (int e = 0; e < rows.Length; e++) rows[e] = [];
         foreach (var place in Weights(analysis, group, places).Where(p => weights.IsMeasurable(p.Tensor)))
         {
-            int[] unitOf = place.Term.UnitMap(group.Factor), shape = weights.Shape(place.Tensor)!;
-            if (unitOf.Length != shape[place.Axis]) continue;
+            int[] unitOf = weights.UnitsOf(place, group.Factor), shape = weights.Shape(place.Tensor)!;
             float[] elements = weights.Floats(place.Tensor);
             int inner = shape[(place.Axis + 1)..].Aggregate(1, (a, b) => a * b);
             for (int i = 0; i < elements.Length; i++)

@@ -28,7 +28,7 @@ internal sealed class UnitRows
         _inner = shape[(place.Axis + 1)..].Aggregate(1, (a, b) => checked(a * b));
         _innerStep = Math.Clamp(budget / _size, 1, Math.Max(1, _inner));
         _outerStep = _innerStep < _inner ? 1 : (int)Math.Clamp(budget / ((long)_size * Math.Max(1, _inner)), 1, Math.Max(1, _outer));
-        int[] unitOf = place.Term.UnitMap(group.Factor);
+        int[] unitOf = weights.UnitsOf(place, group.Factor);
         var filled = new int[group.Size];
         _slots = [.. unitOf.Select(u => (u, u < 0 ? 0 : filled[u]++))];
         _width = filled.Max() * _outerStep * _innerStep;

@@ -42,7 +42,7 @@ internal static class WeightNorms
             foreach (var (norm, occurrence, sums) in measured)
             {
                 double[] slices = sums.Values;
-                int[] unitOf = occurrence.Term.UnitMap(norm.Group.Factor);
+                int[] unitOf = weights.UnitsOf(occurrence, norm.Group.Factor);
                 var own = new double[norm.Group.Size];
                 for (int i = 0; i < slices.Length; i++)
                     if (unitOf[i] >= 0) own[unitOf[i]] += slices[i];

@@ -1,11 +1,12 @@
+using Espalier.Onnx;
 using Google.Protobuf;
 using static Espalier.Onnx.AttributeProto.Types;
 using static Espalier.Onnx.TensorProto.Types;
 
-namespace Espalier.Onnx.Tests;
+namespace Espalier.TestKit;
 
 /// <summary>Small models as messages, which may say what no builder would. Names are parted by spaces; <c>_</c> is the empty one.</summary>
-internal static class SmallModels
+public static class SmallModels
 {
     /// <summary>The models that the tests change: each is taken by ONNX Runtime.</summary>
     public static IReadOnlyDictionary<string, Func<ModelProto>> All { get; } = new Dictionary<string, Func<ModelProto>>

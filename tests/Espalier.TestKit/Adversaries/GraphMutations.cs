@@ -1,10 +1,11 @@
+using Espalier.Onnx;
 using Google.Protobuf.Collections;
 using static Espalier.Onnx.AttributeProto.Types;
 
-namespace Espalier.Onnx.Tests;
+namespace Espalier.TestKit;
 
 /// <summary>Changes of one thing in a model, some of which leave it a model.</summary>
-internal static class GraphMutations
+public static class GraphMutations
 {
     private static readonly string[] Operators =
         ["Relu", "Add", "Gemm", "Conv", "Concat", "Split", "Identity", "Upsample", "Sum", "Constant", "If", "Dropout"];
@@ -58,19 +59,21 @@ internal static class GraphMutations
         ("another IR version", (r, m) => Change(m, x => x.IrVersion = r.Next(1, 16))),
     ];
 
-    /// <summary>The model with one change, and what was done; null where the change does not apply to it.</summary>
+    /// <summary>Changes the model and says what was done; null where the change that was drawn does not apply to it.</summary>
     public static string? Apply(Random random, ModelProto model)
     {
+        // What earlier changes emptied has nothing left to change.
+        if (model.OpsetImport.Count == 0 || Names(model).Count == 0) return null;
         var (name, change) = List[random.Next(List.Length)];
         return change(random, model) ? name : null;
     }
 
-    private static T Pick<T>(Random random, IList<T> list) => list[random.Next(list.Count)];
+    internal static T Pick<T>(Random random, IList<T> list) => list[random.Next(list.Count)];
 
-    private static List<RepeatedField<NodeProto>> Bodies(ModelProto model)
+    internal static List<RepeatedField<NodeProto>> Bodies(ModelProto model)
         => [.. model.Graph.WithSubgraphs().Select(g => g.Node), .. model.Functions.Select(f => f.Node)];
 
-    private static List<string> Names(ModelProto model)
+    internal static List<string> Names(ModelProto model)
         => [.. model.Graph.WithSubgraphs().SelectMany(g => g.Input.Select(i => i.Name).Concat(g.Initializer.Select(t => t.Name))),
             .. Bodies(model).SelectMany(b => b).SelectMany(n => n.Output).Where(o => o.Length > 0)];
 
