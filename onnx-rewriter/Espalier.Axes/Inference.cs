@@ -183,14 +183,22 @@ internal sealed class Inference
     private NodeContext Misfit(NodeContext context, string reason)
     {
         var info = context.Info;
-        State.SizeUses.RemoveAll(u => u.Node == info);
-        State.AttributeUses.RemoveAll(u => u.Node == info);
-        State.ScaleUses.RemoveAll(u => u.Node == info);
-        State.IndexUses.RemoveAll(u => u.Node == info);
-        State.Means.RemoveAll(u => u.Node == info);
+        TakeBack(State.SizeUses, u => u.Node);
+        TakeBack(State.AttributeUses, u => u.Node);
+        TakeBack(State.ScaleUses, u => u.Node);
+        TakeBack(State.IndexUses, u => u.Node);
+        TakeBack(State.Means, u => u.Node);
         context = new(State, State.Records[info.Ordinal] = new(info, context.Inputs, context.Opset) { Outputs = context.Record.Outputs });
         NothingKnown(context, reason);
         return context;
+
+        // The node is the last that said anything.
+        void TakeBack<T>(List<T> said, Func<T, NodeInfo> node)
+        {
+            int first = said.Count;
+            while (first > 0 && node(said[first - 1]) == info) first--;
+            said.RemoveRange(first, said.Count - first);
+        }
     }
 
     /// <summary>A tensor of which nothing but the rank is known: fresh axes that stay as they are.</summary>
