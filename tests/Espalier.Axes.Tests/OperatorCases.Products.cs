@@ -75,6 +75,13 @@ internal static partial class OperatorCases
             .Frozen("a.weight", 1, "MaxPool");
         cases.Of("GlobalAveragePool", 22, g => g.Output(g.Node("GlobalAveragePool", [g.Tokens()])), "along units")
             .Frozen("a.weight", 1, "GlobalAveragePool");
+        // Rows that a weight makes, where other operators find samples.
+        static string Made(GraphBuilder g) => g.MatMul(g.Weight("rows", 5, 6), g.Input("x", 6, 4));
+        cases.Of("Det", 22, g => g.Output(g.Node("Det", g.MatMul(Made(g), g.Weight("columns", 4, 5)))), "of units").Frozen("rows", 0, "Det");
+        cases.Of("SoftmaxCrossEntropyLoss", 13, g => g.Output(g.Node("SoftmaxCrossEntropyLoss", [Made(g), g.Longs(0, 1, 3, 2, 1)])), "of units")
+            .Inexact("rows", 0, 5, "statistic");
+        cases.Of("Multinomial", 21, g => g.Output(g.MatMul(g.Transpose(g.Cast(g.Node("Multinomial", Made(g), ("sample_size", 3), ("seed", 1f)),
+            DataType.Float), 1, 0), g.Weight("b", 5, 2))), "of units").Inexact("rows", 0, 5, "random");
         cases.Of("Trilu", 14, g => g.EndRows(g.Node("Trilu", [g.Tokens()]))).Frozen("a.weight", 1, "Trilu");
         cases.Of("DepthToSpace", 13, g => g.Output(g.Gemm(g.Flatten(g.Node("DepthToSpace", g.Image(4 * Channels), ("blocksize", 2), ("mode", "CRD"))),
             "fc", Channels * 144, 5)), "CRD whose positions are read one by one").Group("a.weight", 0, Channels, ("fc.weight", 1));
