@@ -11,12 +11,16 @@ var minutes = new Option<double>("--minutes") { Description = "The longest.", De
 var builds = new Option<int>("--builds") { Description = "How many at once.", DefaultValueFactory = _ => 8 };
 var rounds = new Option<int>("--rounds") { Description = "How often.", DefaultValueFactory = _ => 3 };
 
-var slim = new Command("kill-slim", "Kills espalier slim; half of the kills with external data.") { kills, seed };
+var slim = new Command("kill-slim", "Kills espalier slim; half of the kills with external data.") { kills, seed, minutes };
 slim.SetAction(parsed => InFolder(folder =>
 {
     int first = parsed.GetValue(seed);
     SlimKills[] cases = [new(folder, external: false, first, width: 768, runs: 5), new(folder, external: true, first + 1, width: 768, runs: 5)];
-    foreach (var each in cases) each.Run(parsed.GetValue(kills) / cases.Length);
+    var watch = Stopwatch.StartNew();
+    const int Step = 20;
+    for (int left = parsed.GetValue(kills) / cases.Length; left > 0 && watch.Elapsed.TotalMinutes < parsed.GetValue(minutes); left -= Step)
+        foreach (var each in cases) each.Run(Math.Min(Step, left));
+    foreach (var each in cases) each.Clean();
     return Say(["one file", "external data"], [.. cases.Select(c => c.Found)]);
 }));
 var build = new Command("kill-build", "Kills dotnet build of a project with a policy.") { kills, seed, minutes };

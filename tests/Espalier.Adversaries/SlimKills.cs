@@ -17,6 +17,11 @@ internal sealed class SlimKills
     private readonly bool _external;
     private readonly Random _random;
     private readonly Dictionary<string, byte[]>[] _whole;
+    // The next kill, and what was written last.
+    private int _next;
+    private int? _before;
+    // Temporary files of earlier kills, which stay for an hour.
+    private int _young;
 
     /// <summary>Runs each variant without a kill, for its files and its duration.</summary>
     /// <param name="root">Gets a folder.</param>
@@ -46,27 +51,27 @@ internal sealed class SlimKills
 
     private string Output => Path.Combine(_folder, "out");
 
-    /// <summary>Kills that often.</summary>
+    /// <summary>Kills that often, more than before.</summary>
     public void Run(int kills)
     {
-        int? before = null;
-        for (int k = 0; k < kills; k++)
+        int last = _next + kills;
+        for (; _next < last; _next++)
         {
+            int k = _next;
             // Every second one begins with nothing there.
             if (k / 2 % 2 == 1)
             {
                 Clear(keepLeftovers: true);
-                before = null;
+                _before = null;
             }
-            int now = before is { } last ? 1 - last : k % Keeps.Length;
+            int now = _before is { } variant ? 1 - variant : k % Keeps.Length;
             var fate = k % 2 == 0 ? Victim.Run(Start(now), _random.NextDouble() * Found.Usual)
                 : Victim.Run(Start(now), _random.NextDouble() * Found.Writing, IsWriting);
-            Judge(before, now, fate, k);
+            Judge(_before, now, fate, k);
             Live(now);
             if (Difference(now) is { } wrong) Found.Wrong.Add(Invariant($"kill {k}: the next run is wrong: {wrong}"));
-            before = now;
+            _before = now;
         }
-        Clean(before ?? 0);
     }
 
     private void Judge(int? before, int now, Victim.Fate fate, int kill)
@@ -98,15 +103,12 @@ internal sealed class SlimKills
         _young = left.Keys.Count(IsTemporary);
     }
 
-    // Temporary files of earlier kills, which stay for an hour.
-    private int _young;
-
-    /// <summary>What kills left goes with the first run after an hour.</summary>
-    private void Clean(int variant)
+    /// <summary>The last run: what kills left goes with the first one after an hour.</summary>
+    public void Clean()
     {
         foreach (string file in Directory.EnumerateFiles(Output, "*", Everything).Where(f => IsTemporary(Path.GetFileName(f))))
             File.SetLastWriteTimeUtc(file, DateTime.UtcNow - TimeSpan.FromHours(2));
-        Live(variant);
+        Live(_before ?? 0);
         foreach (string name in Files().Keys.Where(IsTemporary)) Found.Wrong.Add($"{name} is left for good");
     }
 

@@ -70,17 +70,34 @@ internal static partial class OperatorCases
         cases.Of("LSTM", 22, g => g.EndRows(g.Squeeze(g.Nodes("LSTM", 2,
             [g.Tokens(), g.Weight("w", 1, 4 * Width, Width), g.Weight("r", 1, 4 * Width, Width), g.Sigmoid(g.Weight("bias", 1, 8 * Width))],
             ("hidden_size", Width))[0], 1), zero: true), Form).Inexact("w", 1, Width, Reason);
-        foreach (string part in (string[])["values", "keys"])
+        // Positions along which a pool looks, where a product makes them.
+        cases.Of("MaxPool", 12, g => g.Output(g.Node("MaxPool", [g.Tokens()], ("kernel_shape", new[] { 2 }))), "along units")
+            .Frozen("a.weight", 1, "MaxPool");
+        cases.Of("GlobalAveragePool", 22, g => g.Output(g.Node("GlobalAveragePool", [g.Tokens()])), "along units")
+            .Frozen("a.weight", 1, "GlobalAveragePool");
+        // Rows that a weight makes, where other operators find samples.
+        static string Made(GraphBuilder g) => g.MatMul(g.Weight("rows", 5, 6), g.Input("x", 6, 4));
+        cases.Of("Det", 22, g => g.Output(g.Node("Det", g.MatMul(Made(g), g.Weight("columns", 4, 5)))), "of units").Frozen("rows", 0, "Det");
+        cases.Of("SoftmaxCrossEntropyLoss", 13, g => g.Output(g.Node("SoftmaxCrossEntropyLoss", [Made(g), g.Longs(0, 1, 3, 2, 1)])), "of units")
+            .Inexact("rows", 0, 5, "statistic");
+        cases.Of("Multinomial", 21, g => g.Output(g.MatMul(g.Transpose(g.Cast(g.Node("Multinomial", Made(g), ("sample_size", 3), ("seed", 1f)),
+            DataType.Float), 1, 0), g.Weight("b", 5, 2))), "of units").Inexact("rows", 0, 5, "random");
+        cases.Of("Trilu", 14, g => g.EndRows(g.Node("Trilu", [g.Tokens()]))).Frozen("a.weight", 1, "Trilu");
+        cases.Of("DepthToSpace", 13, g => g.Output(g.Gemm(g.Flatten(g.Node("DepthToSpace", g.Image(4 * Channels), ("blocksize", 2), ("mode", "CRD"))),
+            "fc", Channels * 144, 5)), "CRD whose positions are read one by one").Group("a.weight", 0, Channels, ("fc.weight", 1));
+        foreach (var (part, flat) in ((string, bool)[])[("values", false), ("keys", false), ("values", true)])
             cases.Of("Attention", 24, g =>
             {
                 const int heads = 2, dim = 4, value = 5;
                 var x = g.Input("x", 2, Length, 6);
-                string Project(string name, int size) => g.SplitHeads(g.Linear(x, name, 6, heads * size), heads, size);
+                string Project(string name, int size)
+                    => g.Linear(x, name, 6, heads * size) is var y && flat ? y : g.SplitHeads(y, heads, size);
                 string Part(string tensor, bool never) => never ? g.Sigmoid(tensor) : tensor;
                 var y = g.Nodes("Attention", 3, [Project("q", dim), Part(Project("k", dim), part == "keys"), Project("v", value), "",
-                    g.Weight("past.k", 2, heads, 3, dim), Part(g.Weight("past.v", 2, heads, 3, value), part == "values")]);
-                g.Output(g.Sum(part == "keys" ? y[1] : y[0], 3));
-            }, $"{part} {Form}").Inexact(part == "keys" ? "k.weight" : "v.weight", 1, part == "keys" ? 4 : 5, Reason);
+                    g.Weight("past.k", 2, heads, 3, dim), Part(g.Weight("past.v", 2, heads, 3, value), part == "values")],
+                    flat ? [("q_num_heads", heads), ("kv_num_heads", heads)] : []);
+                g.Output(g.Sum(part == "keys" ? y[1] : flat ? g.Reshape(y[0], 2, Length, heads, value) : y[0], 3));
+            }, $"{(flat ? "flat " : "")}{part} {Form}").Inexact(part == "keys" ? "k.weight" : "v.weight", 1, part == "keys" ? 4 : 5, Reason);
     }
 
     private static void Recurrent(GraphBuilder g, string op, int gates, int layout)

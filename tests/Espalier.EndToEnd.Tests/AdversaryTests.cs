@@ -16,6 +16,7 @@ public sealed class SlimAdversaryTests
         {
             var kills = new SlimKills(folder, external, seed: 3, width: 192, runs: 1);
             kills.Run(times);
+            kills.Clean();
             Assert.Empty(kills.Found.Wrong);
             Assert.True(kills.Found.Killed > 0, "every run had ended before its moment");
             Assert.Equal(times, kills.Found.Old + kills.Found.New + kills.Found.Absent);

@@ -42,9 +42,9 @@ internal static class FolderLock
             {
                 return open();
             }
-            catch (IOException e) when (IsHeld(e) && goOn(waited))
+            catch (IOException e) when (IsHeld(e))
             {
-                // Another process has it.
+                if (!goOn(waited)) throw;
             }
         }
     }
