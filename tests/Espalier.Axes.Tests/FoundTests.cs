@@ -123,6 +123,17 @@ public sealed class FoundTests
         SlimOracle.Check(model);
     }
 
+    [Fact]
+    public void A_size_below_zero_is_none_and_no_axes_are_no_change()
+    {
+        var g = new GraphBuilder(5);
+        var shape = g.Node("Unsqueeze", [g.Node("Unsqueeze", [g.Longs("size", [-3], []), g.Longs("none", [], [0])]), g.Longs("first", 0)]);
+        var made = g.Node("ConstantOfShape", shape);
+        g.Output(g.Node("Slice", [made, g.Longs("from", 1), g.Longs("to", 2), g.Longs("axes", 0)]));
+        using var model = g.Build();
+        Assert.DoesNotContain(AxisAnalysis.Of(model).Groups, group => group.Exactness == Exactness.Exact);
+    }
+
     /// <summary>
     /// What is left of a mean is multiplied by a number, and the product of operator set 6 does not repeat
     /// it.
