@@ -11,7 +11,7 @@ internal sealed class InferenceState
     public InferenceState(OnnxModel model) => (Model, Constants) = (model, new(this));
 
     /// <summary>Most segments of all concatenations together: a chain of n concatenations has n²/2.</summary>
-    public const int MaxSegments = 1 << 22;
+    public const int MaxSegments = 1 << 20;
 
     public OnnxModel Model { get; }
     /// <summary>Segments of the concatenations so far.</summary>
