@@ -135,6 +135,7 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
 
     public TensorState Output(int index, Term[]? terms, SizeTensor? value = null)
     {
+        if (index >= Record.Outputs.Length) throw new MisfitException("it gives nothing");
         var output = Record.Outputs[index];
         output.Terms = terms;
         output.Value = value;
