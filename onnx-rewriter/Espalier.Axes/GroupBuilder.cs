@@ -127,7 +127,8 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
         foreach (var record in _state.Records)
         {
             if (record is { Rule: not null, Info.Proto.OpType: "Gather" }
-                && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && NodeAxis(record) is var axis && axis >= 0 && axis < rows.Length)
+                && record.Inputs[0] is { IsParameter: true, Terms: { } rows }
+                && NodeAxis(record) is var axis && axis >= 0 && axis < rows.Length)
                 Add(rows[axis], Role.Rows);
             if (record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);

@@ -127,7 +127,8 @@ public static class FunctionInliner
             if (depth > Deepest || (_nodes += function.Node.Count) > MostNodes)
                 throw new OnnxFormatException(depth > Deepest
                     ? $"its functions call each other without end at '{function.Domain}.{function.Name}'"
-                    : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'", "Export the model again.");
+                    : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'",
+                    "Export the model again.");
             foreach (var opset in function.OpsetImport)
                 if (_model.OpsetImport.All(m => Domain(m) != Domain(opset))) _model.OpsetImport.Add(opset.Clone());
             string prefix = call.Name.Length > 0 ? call.Name : call.Output.FirstOrDefault(o => o.Length > 0) ?? function.Name;

@@ -142,7 +142,8 @@ public sealed class FoundTests
         var g = new GraphBuilder(5, form == "scale" ? 23 : 21);
         var x = g.Linear(g.Input("x", 2, 6), "a", 6, 12);
         g.Output(form == "scale" ? g.Linear(g.Node("RMSNormalization", [x, g.Longs("s", new long[12], [12])]), "b", 12, 4)
-            : g.Node("com.microsoft::GatherBlockQuantized", [g.Weight("w", 16, 32), g.Longs("i", 0, 1), g.Weight("s", 16, 2)], ("block_size", 0)));
+            : g.Node("com.microsoft::GatherBlockQuantized", [g.Weight("w", 16, 32), g.Longs("i", 0, 1), g.Weight("s", 16, 2)],
+                ("block_size", 0)));
         using var model = g.Build();
         string all = SlimOracle.Describe(AxisAnalysis.Of(model)) + string.Join('\n', AxisAnalysis.Of(model).Frozen);
         Assert.Contains(reason, all, StringComparison.Ordinal);

@@ -49,7 +49,8 @@ internal static class OfWeights
         var analysis = AxisAnalysis.Of(model);
         var selection = SlimOracle.Pick(analysis, 0.5, 1);
         if (selection.Kept.All(k => k.Value.Length == analysis.Groups[k.Key].Size))
-            return Why(analysis) is { } why ? ("nothing to remove", why) : ("NO REASON", string.Join(", ", model.Proto.Graph.Node.Select(n => n.OpType)));
+            return Why(analysis) is { } why ? ("nothing to remove", why)
+                : ("NO REASON", string.Join(", ", model.Proto.Graph.Node.Select(n => n.OpType)));
         var result = SlimOracle.Measure(analysis, selection);
         if (result.IsExact && result.IsTwin) return (result.Effect > 0 ? "slim = masked" : "slim = masked, not seen", "");
         return ("DIFFERENT", SlimOracle.Describe(result));
