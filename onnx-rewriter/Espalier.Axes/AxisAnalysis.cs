@@ -109,7 +109,7 @@ public sealed class AxisAnalysis
 
     /// <summary>The chain of <see cref="ChainOf(string, Factor)"/> for the reason that <see cref="Frozen"/> gives of this axis.</summary>
     public IReadOnlyList<string> ChainOf(string tensor, int axis)
-        => Find(tensor)?.Terms?[axis].Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
+        => Find(tensor)?.Terms?.ElementAtOrDefault(axis)?.Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
 
     /// <summary>Why a factor is frozen or inexact, in words; null where it is exact.</summary>
     public string? ReasonOf(Factor factor) => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;

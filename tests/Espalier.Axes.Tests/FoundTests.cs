@@ -64,6 +64,28 @@ public sealed class FoundTests
     }
 
     /// <summary>
+    /// Two branches may call two weights of different rank by one name; the chain of reasons finds one of them.
+    /// </summary>
+    [Fact]
+    public void One_name_of_two_weights_of_different_rank_has_a_chain_or_none()
+    {
+        using var model = Reopened(OnnxModel.Parse(Branches().ToByteArray()), m =>
+        {
+            long[][] shapes = [[8], [8, 8]];
+            foreach (var (graph, dims) in m.Graph.WithSubgraphs().Skip(1).Zip(shapes))
+            {
+                graph.Node.Insert(0, Node("Constant", "", "same", Tensor("value", Weight("", dims))));
+                graph.Node.Add(Node("Add", $"{graph.Output[0].Name} same", "sum"));
+                graph.Output[0].Name = "sum";
+            }
+        });
+        var analysis = AxisAnalysis.Of(model);
+        var axes = analysis.Frozen.Where(f => f.Tensor == "same").ToList();
+        Assert.Contains(axes, f => f.Axis == 1);
+        foreach (var (tensor, axis, _) in axes) analysis.ChainOf(tensor, axis);
+    }
+
+    /// <summary>
     /// 30 functions of a few bytes each, of which every one calls the next twice, would be 2³⁰ nodes.
     /// </summary>
     [Fact]
