@@ -20,7 +20,7 @@ public sealed class AxisAnalysis
     {
         Options = options;
         File = model;
-        Model = model = FunctionInliner.Inline(model, out _origins);
+        Model = model = Ordered(FunctionInliner.Inline(model, out _origins));
         _inference = Inference.Of(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
         Blocks = finder.Find();
@@ -41,7 +41,27 @@ public sealed class AxisAnalysis
         Frozen = [.. FrozenAxes(byFactor)];
     }
 
-    /// <summary>The model; where it has local functions, with their bodies in place of the calls.</summary>
+    /// <summary>
+    /// A file may have the nodes of its own graph in any order; whoever walks over them must meet a maker before
+    /// its readers.
+    /// </summary>
+    private static OnnxModel Ordered(OnnxModel model)
+    {
+        var order = model.Proto.Graph.InOrder();
+        // Nodes in a circle, which no file has that was opened, are in no order.
+        if (order.Count < model.Proto.Graph.Node.Count || order.Zip(model.Proto.Graph.Node).All(p => ReferenceEquals(p.First, p.Second)))
+            return model;
+        var clone = model.Proto.Clone();
+        var nodes = clone.Graph.InOrder();
+        clone.Graph.Node.Clear();
+        clone.Graph.Node.AddRange(nodes);
+        return model.Derive(clone);
+    }
+
+    /// <summary>
+    /// The model; where it has local functions, with their bodies in place of the calls, and with its nodes in an
+    /// order in which they can run.
+    /// </summary>
     public OnnxModel Model { get; }
     /// <summary>The model as it was given: its figures are those of its file.</summary>
     public OnnxModel File { get; }
@@ -114,7 +134,7 @@ public sealed class AxisAnalysis
 
     /// <summary>The chain of <see cref="ChainOf(string, Factor)"/> for the reason that <see cref="Frozen"/> gives of this axis.</summary>
     public IReadOnlyList<string> ChainOf(string tensor, int axis)
-        => Find(tensor)?.Terms?[axis].Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
+        => Find(tensor)?.Terms?.ElementAtOrDefault(axis)?.Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
 
     /// <summary>Why a factor is frozen or inexact, in words; null where it is exact.</summary>
     public string? ReasonOf(Factor factor) => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;

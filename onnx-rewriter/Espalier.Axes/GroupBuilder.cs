@@ -127,8 +127,9 @@ internal sealed partial class GroupBuilder(Inference inference, IReadOnlyList<Te
         foreach (var record in _state.Records)
         {
             if (record is { Rule: not null, Info.Proto.OpType: "Gather" }
-                && record.Inputs[0] is { IsParameter: true, Terms: { } rows } && rows.Length > 0)
-                Add(rows[NodeAxis(record)], Role.Rows);
+                && record.Inputs[0] is { IsParameter: true, Terms: { } rows }
+                && NodeAxis(record) is var axis && axis >= 0 && axis < rows.Length)
+                Add(rows[axis], Role.Rows);
             if (record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
             int rank = record.Outputs[0].Terms?.Length ?? 0;

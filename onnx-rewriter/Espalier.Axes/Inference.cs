@@ -264,6 +264,11 @@ internal sealed class Inference
             _subgraphs.Apply(context, scope);
             return;
         }
+        if (context.Record.Outputs.Length == 0)
+        {
+            context.Barrier("it gives nothing");
+            return;
+        }
         if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
             context.Record.Rule = node.OpType;

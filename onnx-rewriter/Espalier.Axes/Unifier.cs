@@ -11,7 +11,8 @@ internal sealed class Unifier
 
     /// <summary>A new factor of the given size; the axis of size 1 has none.</summary>
     public Term Fresh(long? size, string? dimension = null, long? nominal = null)
-        => size == 1 ? Term.One : Term.Of(new Factor(_next++, size) { DimensionName = dimension, Nominal = nominal });
+        // What a file states below zero is no size.
+        => size == 1 ? Term.One : Term.Of(new Factor(_next++, size < 0 ? null : size) { DimensionName = dimension, Nominal = nominal });
 
     /// <summary>States that two axes are one. False where they have no common refinement: then the caller freezes both.</summary>
     public bool Unify(Term a, Term b)

@@ -11,7 +11,7 @@ public static class FunctionInliner
     // The specification forbids recursion; a file may still hold it. Calls of calls may double with every
     // function, so that a few kilobytes would become gigabytes: their nodes are counted, and real models of
     // some hundred layers stay far below.
-    private const int MostNodes = 100_000, Deepest = 64;
+    private const int MostNodes = 50_000, Deepest = 64;
 
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
@@ -127,7 +127,8 @@ public static class FunctionInliner
             if (depth > Deepest || (_nodes += function.Node.Count) > MostNodes)
                 throw new OnnxFormatException(depth > Deepest
                     ? $"its functions call each other without end at '{function.Domain}.{function.Name}'"
-                    : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'", "Export the model again.");
+                    : $"its functions, called by each other, make more than {MostNodes} nodes at '{function.Domain}.{function.Name}'",
+                    "Export the model again.");
             foreach (var opset in function.OpsetImport)
                 if (_model.OpsetImport.All(m => Domain(m) != Domain(opset))) _model.OpsetImport.Add(opset.Clone());
             string prefix = call.Name.Length > 0 ? call.Name : call.Output.FirstOrDefault(o => o.Length > 0) ?? function.Name;

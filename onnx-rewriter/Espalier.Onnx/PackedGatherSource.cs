@@ -25,6 +25,10 @@ internal sealed class PackedGatherSource : ByteSource
 
     public override void Read(long offset, Span<byte> destination)
     {
+        if (_count == 0)
+        {
+            return;
+        }
         var perByte = 8 / _bits;
         var mask = (1 << _bits) - 1;
         Span<byte> window = stackalloc byte[Window];

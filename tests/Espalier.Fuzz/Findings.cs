@@ -25,6 +25,8 @@ internal sealed class Findings
         if (IsKnown(passed.Key)) return;
         string figures = $"{passed.Time.TotalMilliseconds:0} ms, {passed.Allocated >> 20} MB allocated, {passed.Held >> 20} MB held";
         Write(passed.Key, $"{what}\n\n{passed.Stage}, {figures}\n{passed.Exception}", bytes);
+        // What takes long or much would take it again and again.
+        if (passed.Bound is not null) return;
         var smaller = Shrinking.Of(bytes, passed.Key, MostShrinking);
         if (smaller.Length < bytes.Length) File.WriteAllBytes(Name(passed.Key) + ".onnx", smaller);
     }

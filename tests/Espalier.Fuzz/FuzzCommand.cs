@@ -58,7 +58,10 @@ internal static class FuzzCommand
     public static void Add(string corpus, byte[] bytes)
     {
         var path = Path.Combine(corpus, Convert.ToHexStringLower(SHA256.HashData(bytes))[..16] + ".onnx");
-        if (!File.Exists(path)) File.WriteAllBytes(path, bytes);
+        if (File.Exists(path)) return;
+        // Whoever waits for it finds it whole.
+        File.WriteAllBytes(path + ".part", bytes);
+        File.Move(path + ".part", path, overwrite: true);
     }
 
     /// <summary>What ended the process, without what differs from file to file.</summary>

@@ -11,7 +11,7 @@ namespace Espalier.Fuzz;
 internal static class FuzzLoop
 {
     /// <summary>Larger files reach nothing that smaller ones do not.</summary>
-    private const int MostBytes = 200_000;
+    private const int MostBytes = 60_000;
 
     /// <summary>Of so many slimmed files one is compared with its masked model.</summary>
     private const int JudgedOneOf = 200;

@@ -12,6 +12,9 @@ namespace Espalier.Fuzz;
 /// </summary>
 internal sealed class Judge(string folder, Findings findings) : IDisposable
 {
+    /// <summary>In the place of line breaks: a verdict is one line.</summary>
+    private const char Break = '\u00b6';
+
     private const long MostElements = 1 << 20;
     private static readonly TimeSpan MostWaiting = TimeSpan.FromSeconds(60);
 
@@ -35,14 +38,14 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
             string verdict = Ask(file);
             string kind = verdict.Split(':')[0];
             _verdicts[kind] = _verdicts.GetValueOrDefault(kind) + 1;
-            if (kind is "different" or "failed") findings.Add($"{kind} {Place(verdict)}", verdict.Replace('\r', '\n'),
+            if (kind is "different" or "failed") findings.Add($"{kind} {Place(verdict)}", verdict.Replace(Break, '\n'),
                 File.ReadAllBytes(file));
             File.Delete(file);
         }
     }
 
     /// <summary>The lines of a verdict that say where it is, without the numbers.</summary>
-    private static string Place(string verdict) => new([.. verdict.Take(160).Where(c => !char.IsAsciiDigit(c) && c != '\r')]);
+    private static string Place(string verdict) => new([.. verdict.Take(160).Where(c => !char.IsAsciiDigit(c) && c != Break)]);
 
     private string Ask(string file)
     {
@@ -96,7 +99,7 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
             {
                 verdict = $"failed: {e.GetType().Name} {e.Message}";
             }
-            Console.WriteLine(verdict.Replace('\n', '\r'));
+            Console.WriteLine(verdict.ReplaceLineEndings(Break.ToString()));
         }
         return 0;
     }

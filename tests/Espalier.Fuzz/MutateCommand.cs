@@ -7,7 +7,7 @@ namespace Espalier.Fuzz;
 /// <summary>Seeded changes of real files, in chunks of a process each.</summary>
 internal sealed class MutateCommand(int count, int seed, string findingsFolder, string state)
 {
-    private const int Chunk = 25_000;
+    private const int Chunk = 10_000;
 
     private readonly Lock _lock = new();
     private readonly Findings _findings = new(findingsFolder);

@@ -48,19 +48,24 @@ internal static class OfWeights
         }
         var analysis = AxisAnalysis.Of(model);
         var selection = SlimOracle.Pick(analysis, 0.5, 1);
-        if (selection.Kept.All(k => k.Value.Length == analysis.Groups[k.Key].Size)) return ("nothing to remove", Why(analysis));
+        if (selection.Kept.All(k => k.Value.Length == analysis.Groups[k.Key].Size))
+            return Why(analysis) is { } why ? ("nothing to remove", why)
+                : ("NO REASON", string.Join(", ", model.Proto.Graph.Node.Select(n => n.OpType)));
         var result = SlimOracle.Measure(analysis, selection);
         if (result.IsExact && result.IsTwin) return (result.Effect > 0 ? "slim = masked" : "slim = masked, not seen", "");
         return ("DIFFERENT", SlimOracle.Describe(result));
     }
 
     /// <summary>The first reason, without the names of this model.</summary>
-    private static string Why(AxisAnalysis analysis)
+    private static string? Why(AxisAnalysis analysis)
     {
         if (analysis.Groups.FirstOrDefault(g => g.Exactness != Exactness.Exact)?.Reason is { Length: > 0 } group) return Kind(group);
         if (analysis.Frozen.FirstOrDefault().Reason is { Length: > 0 } axis) return Kind(axis);
         return analysis.Groups.Count > 0 ? "so few units that all must stay"
-            : analysis.Model.Proto.Graph.Initializer.All(t => t.Dims.All(d => d < 2)) ? "no axis has two positions" : "NO REASON";
+            : analysis.Model.Proto.Graph.Initializer.All(t => t.Dims.All(d => d < 2)) ? "no axis has two positions"
+            : analysis.Model.Proto.Graph.Initializer.All(t => t.Dims.All(d => d < 2)
+                || (t.Dims.Count == 1 && (DataType)t.DataType is DataType.Int64 or DataType.Int32))
+                ? "vectors of integers are numbers, and no weights" : null;
 
         // What is behind the node's name.
         static string Kind(string reason) => reason.StartsWith("graph output", StringComparison.Ordinal)

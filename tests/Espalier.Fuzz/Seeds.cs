@@ -7,7 +7,7 @@ namespace Espalier.Fuzz;
 /// <summary>Files to begin with.</summary>
 internal static class Seeds
 {
-    private const long Small = 100_000;
+    private const long Small = 60_000;
 
     /// <summary>
     /// Small ones: the cases of every operator, models that say what no builder would, structures and

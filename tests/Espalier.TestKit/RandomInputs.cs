@@ -27,7 +27,8 @@ public static class RandomInputs
                     Fill(5, () => (float)Normal(random)));
                 continue;
             }
-            if (input.Type.TensorType is not { } type) throw new NotSupportedException($"input '{input.Name}' is neither a tensor nor a map");
+            if (input.Type.TensorType is not { } type)
+                throw new NotSupportedException($"input '{input.Name}' is neither a tensor nor a map");
             long[] dims = [.. (type.Shape?.Dim ?? []).Select((dim, axis) => dim.HasDimValue && dim.DimValue > 0 ? dim.DimValue : known[Key(input, axis)])];
             inputs[input.Name] = Value(random, input.Name, (DataType)type.ElemType, dims, Bound(model, input.Name));
         }

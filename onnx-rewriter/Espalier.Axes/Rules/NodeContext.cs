@@ -11,7 +11,7 @@ internal sealed class InferenceState
     public InferenceState(OnnxModel model) => (Model, Constants) = (model, new(this));
 
     /// <summary>Most segments of all concatenations together: a chain of n concatenations has n²/2.</summary>
-    public const int MaxSegments = 1 << 22;
+    public const int MaxSegments = 1 << 20;
 
     public OnnxModel Model { get; }
     /// <summary>Segments of the concatenations so far.</summary>
@@ -135,6 +135,7 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
 
     public TensorState Output(int index, Term[]? terms, SizeTensor? value = null)
     {
+        if (index >= Record.Outputs.Length) throw new MisfitException("it gives nothing");
         var output = Record.Outputs[index];
         output.Terms = terms;
         output.Value = value;

@@ -62,6 +62,7 @@ internal static class QuantizedRules
     /// <summary>The axis is whole blocks, each with one entry on the other axis; the positions inside a block stay.</summary>
     public static void Blocks(NodeContext context, Term axis, long block, Term entries)
     {
+        if (block <= 0) throw new MisfitException("its blocks have no elements");
         if (axis.Size is { } size && size % block == 0 && size / block == entries.Size && (block == 1 || context.Unifier.SplitMinor(axis, block) is not null))
         {
             if (block == 1)

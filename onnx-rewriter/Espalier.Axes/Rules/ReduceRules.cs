@@ -38,7 +38,8 @@ internal static class ReduceRules
         // Before operator set 7 a product with one number needs attributes of its own, and ONNX Runtime has no kernel for it.
         if (context.Node.Domain is "" or "ai.onnx" && context.Opset < 7)
             foreach (var term in terms) context.Inexact(term, "a mean of an operator set before 7 runs over this axis");
-        else if (context.Input(0)?.IsFloating == true) context.State.Means.Add(new(context.Info, terms, scale));
+        else if (context.Input(0)?.IsFloating == true && (scale < 0 || context.Input(scale)?.IsFloating != false))
+            context.State.Means.Add(new(context.Info, terms, scale));
         else foreach (var term in terms) context.Inexact(term, "a mean of integers runs over this axis");
     }
 

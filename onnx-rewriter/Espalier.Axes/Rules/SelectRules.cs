@@ -1,3 +1,6 @@
+using Espalier.Onnx;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
+
 namespace Espalier.Axes;
 
 /// <summary>Operators that take parts of an axis, or add some: a boundary refines the factors that it cuts.</summary>
@@ -205,7 +208,8 @@ internal static class SelectRules
     {
         if (context.Input(1) is not { Terms: { } axes } operand || (axes.Length != 1 && !flat)) return null;
         long[]? indices = context.Known(1) is { DependsOnSizes: false } known ? known.Numbers
-            : operand.Data is { } data && data.Dims.All(d => d > 0) ? context.State.Model.Content(data).ToLongs() : null;
+            : operand.Data is { } data && data.Dims.All(d => d > 0) && ElementTypes.IsInteger((DataType)data.DataType)
+                ? context.State.Model.Content(data).ToLongs() : null;
         return indices?.All(n => n >= -size && n < size) == true ? [.. indices.Select(n => n < 0 ? n + size : n)] : null;
     }
 

@@ -89,7 +89,7 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
         int rank = x.Rank + axes.Length;
         var at = axes.Select(a => Axis(a, rank)).ToHashSet();
         var rest = new Queue<int>(x.Dims);
-        return at.Count != axes.Length || at.Min() < 0 || at.Max() >= rank ? null
+        return at.Count != axes.Length || at.Any(a => a < 0 || a >= rank) ? null
             : x.As([.. Enumerable.Range(0, rank).Select(k => at.Contains(k) ? 1 : rest.Dequeue())]);
     }
 

@@ -167,6 +167,7 @@ internal static class SourceRules
                 var axis = context.Input(k)!.Terms![j];
                 labels[operands[k][j]] = labels.TryGetValue(operands[k][j], out var known) ? context.Broadcast(known, axis) : axis;
             }
+        if (!result.All(labels.ContainsKey)) throw new MisfitException("its result has a label that no operand has");
         foreach (char label in labels.Keys.Where(l => !result.Contains(l)))
             context.Record.Sums.Add((labels[label], [.. Enumerable.Range(0, operands.Length).Where(k => operands[k].Contains(label))]));
         if (operands.Length == 2)

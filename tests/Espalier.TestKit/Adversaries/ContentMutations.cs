@@ -291,9 +291,10 @@ public static class ContentMutations
 
     private static bool Sparse(Random random, ModelProto model)
     {
+        var names = GraphMutations.Names(model);
         var sparse = new SparseTensorProto
         {
-            Values = SmallModels.Weight(random.Next(2) == 0 ? "sparse" : GraphMutations.Pick(random, GraphMutations.Names(model)), 2),
+            Values = SmallModels.Weight(names.Count == 0 || random.Next(2) == 0 ? "sparse" : GraphMutations.Pick(random, names), 2),
             Indices = SmallModels.Longs("", 0, random.Next(-1, 9)),
         };
         for (int k = random.Next(4); k > 0; k--) sparse.Dims.Add(Number(random, 4));

@@ -120,7 +120,7 @@ public static class Passage
         long before = GC.GetTotalMemory(collects), most = 0;
         var thread = new Thread(() => passed = Run(bytes), Stack);
         thread.Start();
-        while (!thread.Join(1))
+        while (!thread.Join(collects ? 20 : 1))
         {
             if (collects) GC.Collect();
             most = Math.Max(most, GC.GetTotalMemory(false) - before);
