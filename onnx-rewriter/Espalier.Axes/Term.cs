@@ -43,7 +43,7 @@ public sealed class Factor
 public abstract class Term
 {
     /// <summary>Most segments of one axis, and most levels of sums and products inside each other: what has more is not followed.</summary>
-    internal const int MaxParts = 1 << 14, MaxLevels = 64;
+    internal const int MaxParts = 1 << 12, MaxLevels = 64;
 
     /// <summary>The axis of size 1: the empty product.</summary>
     public static Term One { get; } = new ProductTerm([]);
