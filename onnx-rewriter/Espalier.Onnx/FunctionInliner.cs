@@ -11,7 +11,7 @@ public static class FunctionInliner
     // The specification forbids recursion; a file may still hold it. Calls of calls may double with every
     // function, so that a few kilobytes would become gigabytes: their nodes are counted, and real models of
     // some hundred layers stay far below.
-    private const int MostNodes = 50_000, Deepest = 64;
+    private const int MostNodes = 30_000, Deepest = 64;
 
     /// <summary>The model without calls of functions, or the model itself where there are none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>
