@@ -44,5 +44,6 @@ internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRe
     /// <summary>Whether two tensors have axes of the same sizes.</summary>
     public static bool HaveOneShape(TensorState a, TensorState b)
         => a.Terms is { } x && b.Terms is { } y && x.Length == y.Length
-            && x.Zip(y).All(p => Polynomial.Of(p.First, f => f.Size).Equals(Polynomial.Of(p.Second, f => f.Size)));
+            && x.Zip(y).All(p => p.First.Head == p.Second.Head
+                || Polynomial.Of(p.First, f => f.Size).Equals(Polynomial.Of(p.Second, f => f.Size)));
 }

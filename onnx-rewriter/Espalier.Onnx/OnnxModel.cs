@@ -83,6 +83,11 @@ public sealed class OnnxModel : IDisposable
         return new(edited, Path, _store.AddOwner());
     }
 
+    /// <summary>Checks the graph as opening a file does: an edited one may have become none.</summary>
+    /// <param name="ct">Ends the check.</param>
+    /// <exception cref="OnnxFormatException">What is wrong, and where.</exception>
+    public void Check(CancellationToken ct = default) => GraphCheck.Run(Proto, null, ct);
+
     /// <summary>A new tensor whose bytes come from <paramref name="payload"/> when the model, or one derived from it, is written.</summary>
     /// <param name="name">Its name; empty for one in an attribute.</param>
     /// <param name="type">Its element type.</param>

@@ -73,7 +73,22 @@ public static class Slimmer
         edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Surgery.Apply(analysis, selection, edits);
+        Check(slim);
         return (slim, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
+    }
+
+    /// <summary>What nobody could open is not written. The dense model of such a one cannot run: what it computes was believed.</summary>
+    private static void Check(SlimModel slim)
+    {
+        try
+        {
+            slim.Model.Check();
+        }
+        catch (OnnxFormatException e)
+        {
+            throw new EspalierException($"The slim model would be no model: {e.What}. "
+                + "Run the dense model first; if ONNX Runtime takes it, this is a fault of the tool.", e);
+        }
     }
 
     /// <summary>What calibration must measure before <see cref="Run"/>.</summary>

@@ -210,4 +210,29 @@ public sealed class FoundTests
         using var model = g.Build();
         Assert.Equal(exact ? Exactness.Exact : Exactness.Inexact, AxisAnalysis.Of(model).Groups.Single(k => k.Size == 8).Exactness);
     }
+
+    [Theory]
+    [InlineData("Clip", 1)]
+    [InlineData("Clip", 2)]
+    public void A_bound_without_a_number_keeps_no_zeros(string op, int operand)
+    {
+        var g = new GraphBuilder(5);
+        string[] inputs = [g.Linear(g.Input("x", 2, 6), "a", 6, 12), "", ""];
+        inputs[operand] = g.Floats("bound", [], 0);
+        g.Output(g.Linear(g.Node(op, inputs), "b", 12, 4));
+        using var model = g.Build();
+        Assert.NotEmpty(AxisAnalysis.Of(model).Groups);
+    }
+
+    [Fact]
+    public void Truth_values_are_no_sizes()
+    {
+        var g = new GraphBuilder(5);
+        var x = g.Linear(g.Input("x", 2, 6), "a", 6, 12);
+        var shape = g.Node("Equal", [g.Node("Shape", x), g.Longs("two", 2, 2)]);
+        g.Output(g.Node("Reshape", [x, shape]));
+        using var model = g.Build();
+        Assert.Contains(AxisAnalysis.Of(model).Frozen,
+            f => f is { Tensor: "a.weight", Axis: 1 } && f.Reason.Contains("holds no integers", StringComparison.Ordinal));
+    }
 }

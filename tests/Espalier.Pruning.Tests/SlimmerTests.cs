@@ -19,6 +19,20 @@ public class SlimmerTests
         Assert.Equal(1, report.PredictedTimeRatio);
     }
 
+    /// <summary>The dense model cannot run: a convolution with sizes for its weight, which pruning writes down.</summary>
+    [Fact]
+    public void What_could_not_be_opened_is_not_written()
+    {
+        var g = new GraphBuilder(5);
+        var x = g.Linear(g.Input("x", 2, 6), "a", 6, 12);
+        g.Output(g.Linear(x, "b", 12, 4));
+        g.Output(g.Node("Conv", [g.Input("image", 1, 1, 8), g.Node("Shape", x)]));
+        using var dense = g.Build();
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1 }] };
+        var refused = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, AxisAnalysis.Of(dense)));
+        Assert.Contains("wants rank 3 or more", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_report_says_what_was_removed_and_what_it_costs()
     {

@@ -148,6 +148,8 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     /// <param name="from">Axes that an element counts from the end of, so that it moves with them.</param>
     public void Use(int input, Term?[] required, Term?[]? from = null)
     {
+        if (Input(input)?.ElementType is (int)DataType.Bool or (int)DataType.Float)
+            throw new MisfitException(string.Create(CultureInfo.InvariantCulture, $"operand {input} holds no integers, and sizes are wanted"));
         Record.SizeOperands.Add(input);
         if (Known(input) is { } value && value.Elements.Length == required.Length)
             State.SizeUses.Add(new(Info, input, value, required, From: from));

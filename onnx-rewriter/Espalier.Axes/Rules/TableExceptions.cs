@@ -10,8 +10,8 @@ internal static class TableExceptions
         {
             // 0 to the power 0 is 1: an exponent per unit is itself zero at removed units.
             "Pow" => Constants(1) is { } exponents && exponents.All(e => e > 0) && context.Input(1)!.Terms!.All(t => t.IsOne),
-            "Clip" => (context.Attribute("min")?.F ?? Constants(1)?[0] ?? (context.Input(1) is null ? 0 : 1)) <= 0
-                && (context.Attribute("max")?.F ?? Constants(2)?[0] ?? (context.Input(2) is null ? 0 : -1)) >= 0,
+            "Clip" => (context.Attribute("min")?.F ?? Number(1) ?? (context.Input(1) is null ? 0 : 1)) <= 0
+                && (context.Attribute("max")?.F ?? Number(2) ?? (context.Input(2) is null ? 0 : -1)) >= 0,
             "Binarizer" => (context.Attribute("threshold")?.F ?? 0) >= 0,
             "Shrink" => (context.Attribute("lambd")?.F ?? 0.5f) >= 0,
             // Gates with other activations than the defaults need not be zero at zero.
@@ -66,6 +66,8 @@ internal static class TableExceptions
         }
 
         static bool IsFalse(TensorState? tensor) => tensor?.Value?.Numbers is [0];
+
+        float? Number(int input) => Constants(input) is [var first, ..] ? first : null;
 
         float[]? Constants(int input) => context.Floats(context.Input(input)?.Data);
     }
