@@ -72,17 +72,17 @@ public static class Slimmer
         if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
         edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
-            ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Surgery.Apply(analysis, selection, edits);
-        Check(slim);
+            ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Checked(Surgery.Apply(analysis, selection, edits));
         return (slim, ReportBuilder.Build(whole, analysis, selection, slim, edits, notes));
     }
 
     /// <summary>What nobody could open is not written. The dense model of such a one cannot run: what it computes was believed.</summary>
-    private static void Check(SlimModel slim)
+    private static SlimModel Checked(SlimModel slim)
     {
         try
         {
             slim.Model.Check();
+            return slim;
         }
         catch (OnnxFormatException e)
         {
