@@ -23,7 +23,8 @@ internal sealed record Mutation(int Number, string File, string Before, string O
 /// <summary>Some tests of one project.</summary>
 /// <param name="Project">Name of the test project.</param>
 /// <param name="Arguments">Filters of its runner; none for all of its tests.</param>
-internal sealed record Stage(string Project, IReadOnlyList<string> Arguments)
+/// <param name="MayBeEmpty">Whether it is passed over where no test is like that.</param>
+internal sealed record Stage(string Project, IReadOnlyList<string> Arguments, bool MayBeEmpty = false)
 {
     /// <summary>The same as one string, for comparing and showing.</summary>
     public string Key { get; } = string.Join(' ', [Project, .. Arguments]);

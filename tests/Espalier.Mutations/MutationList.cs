@@ -51,7 +51,9 @@ internal static class MutationList
                 var parsed = new Mutation(all.Count + 1, file, line[..open], line[(open + 1)..close], after.TrimEnd(), line[(arrow + 1)..].Trim(), [], null);
                 int bar = line.IndexOf(" |", StringComparison.Ordinal);
                 string own = parsed.IsText && bar > 0 ? line[..bar] : "";
-                return parsed with { Stages = own.Length > 0 ? [Cases([own.Replace("⟦", "", StringComparison.Ordinal)]), .. stages] : [.. stages] };
+                return parsed with { Stages = own.Length > 0
+                    ? [Cases([own.Replace("⟦", "", StringComparison.Ordinal)]) with { MayBeEmpty = true }, .. stages]
+                    : [.. stages] };
             }
         }
         return all;

@@ -22,17 +22,19 @@ internal sealed partial class Trials(WorkingCopy copy)
         foreach (var stage in mutation.Stages)
         {
             if (!_unmutated.TryGetValue(stage.Key, out var usual)) _unmutated[stage.Key] = usual = Usual(stage);
+            if (usual == TimeSpan.Zero) continue;
             if (Run(stage, mutation.Number, (usual * Patience) + Grace).Failure is { } failure) return failure;
         }
         return null;
     }
 
-    /// <summary>How long a stage takes with no mutation, where all of its tests must pass.</summary>
+    /// <summary>How long a stage takes with no mutation, where all of its tests must pass; zero if it has none and may.</summary>
     private TimeSpan Usual(Stage stage)
     {
         var watch = Stopwatch.StartNew();
         var (failure, tests) = Run(stage, 0, TimeSpan.FromHours(2));
         if (failure is not null) throw new InvalidOperationException($"without a mutation too, '{stage.Key}' fails: {failure}");
+        if (tests == 0 && stage.MayBeEmpty) return TimeSpan.Zero;
         if (tests == 0) throw new InvalidOperationException($"'{stage.Key}' has no test");
         return watch.Elapsed;
     }

@@ -46,7 +46,7 @@ internal static class BlockQuantizedRules
         // The product is zero where the scales are: they stand for the weight.
         var axes = new List<(Term, int, int, int)> { (blocks, a.Length - 1, 1, -1), (rows, -1, 0, a.Length - 1) };
         for (int axis = 0; axis < a.Length - 1; axis++) axes.Add((a[axis], axis, -1, axis));
-        record.Contraction = new(0, 1, context.Input(bias) is null ? -1 : bias, [.. axes.Where(x => !x.Item1.IsOne)]);
+        record.Contraction = new(0, 1, context.Input(bias) is null ? -1 : bias, [.. axes.Where(x => !x.Item1.IsOne || x.Item4 >= 0)]);
         record.Zero = ZeroRule.Scaled;
     }
 

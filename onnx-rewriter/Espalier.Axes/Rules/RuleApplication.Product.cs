@@ -29,7 +29,8 @@ internal sealed partial class RuleApplication
         foreach (string name in left.Keys.Concat(right.Keys).Concat(result.Keys).Distinct())
         {
             int l = left.GetValueOrDefault(name, -1), r = right.GetValueOrDefault(name, -1), o = result.GetValueOrDefault(name, -1);
-            if (TermOf(name) is not { IsOne: false } term) continue;
+            // Size one: a product may give a single number, so that axis counts where only one operand has it; elsewhere it is broadcast, or no sum.
+            if (TermOf(name) is not { } term || (term.IsOne && (o < 0 || l >= 0 == r >= 0))) continue;
             axes.Add((term, l, r, o));
             if (o < 0 && l >= 0 && r >= 0) _context.Record.Sums.Add((term, [operands[0], operands[1]]));
         }
@@ -39,7 +40,8 @@ internal sealed partial class RuleApplication
         {
             var map = new Dictionary<string, int>(StringComparer.Ordinal);
             for (int k = 0; k < names.Count; k++)
-                if (!terms[k].IsOne) foreach (string name in names[k]) map[name] = k;
+                foreach (string name in names[k])
+                    if (!terms[k].IsOne || !char.IsAsciiDigit(name[^1])) map[name] = k;
             return map;
         }
 
