@@ -42,6 +42,24 @@ public class WeightScoreTests
         Assert.Equal((1 + 1.4) / 2, result[1], 1e-12);
     }
 
+    /// <summary>A unit whose removal helps is worth nothing; the others keep their distance to it.</summary>
+    [Fact]
+    public void Scores_below_zero_are_raised_together()
+    {
+        Assert.Equal([0.75, 0, 2.5], Aggregation.Lift([0.25, -0.5, 2]));
+        Assert.Equal([0.25, 0.5, 2], Aggregation.Lift([0.25, 0.5, 2]));
+    }
+
+    /// <summary>A unit is two rows of what reads it: Σ|w| of 1 + 2, 3 + 4 and 5 + 6, beside 1 for each in what makes it.</summary>
+    [Fact]
+    public void All_slices_of_a_unit_count()
+    {
+        var g = new GraphBuilder();
+        string h = g.Relu(g.Node("Conv", [g.Input("x", "batch", 1, 2, 1), g.Floats("w1", [1, -1, 1], 3, 1, 1, 1)]));
+        g.Output(g.Rename(g.MatMul(g.Node("Flatten", [h]), g.Floats("w2", [1, 2, -3, 4, 5, -6], 6, 1)), "y"), "batch", 1);
+        AssertScores([1 + (3 / 7.0), 2, 1 + (11 / 7.0)], Of(g.Build(), new() { Score = Criterion.L1 }));
+    }
+
     [Fact]
     public void A_unit_that_is_zero_in_one_weight_has_the_product_zero()
     {

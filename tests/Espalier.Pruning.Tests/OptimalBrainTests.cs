@@ -1,0 +1,109 @@
+using Espalier.Axes;
+using Espalier.Calibration;
+using Espalier.Onnx;
+using Espalier.TestKit;
+using MathNet.Numerics.LinearAlgebra;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>Scores of the optimal brain surgeon against refits of every choice that it makes.</summary>
+public sealed class OptimalBrainTests
+{
+    /// <summary>
+    /// Units go one by one, the cheapest first, each at what the best refit without it and those before it loses more than without those alone. Every reader counts by the share of its own output; of a
+    /// unit that costs less than one before it the score is that one's.
+    /// </summary>
+    [Theory]
+    [InlineData("product")]
+    [InlineData("two readers")]
+    [InlineData("convolution")]
+    [InlineData("groups")]
+    public void Every_score_is_what_the_best_refit_loses(string form)
+    {
+        int sinking = 0;
+        for (int seed = 0; seed < 12; seed++)
+        {
+            using var dense = Build(form, seed);
+            var analysis = AxisAnalysis.Of(dense);
+            var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+            var rows = form is "product" or "two readers" ? Planted.Rows(seed, 300, Planted.Inputs) : Planted.Rows(seed, 8, 2, 8, 8);
+            var statistics = Planted.Calibrate(analysis, rows);
+            var weights = new WeightTable(analysis);
+            var readers = group.Consumers.SelectMany(c => Readers(group, c, statistics, weights)).ToList();
+            Assert.Equal(form is "two readers" or "groups" ? 2 : 1, readers.Count);
+            var scores = OptimalBrain.Of(group, statistics, weights)!;
+            // At most 16 units: one goes in each round.
+            var gone = new List<int>();
+            double reached = 0;
+            while (gone.Count < group.Size)
+            {
+                double[] costs = [.. Enumerable.Range(0, group.Size).Select(u => gone.Contains(u) ? double.MaxValue : readers.Sum(r => r.Lost([.. gone, u]) - r.Lost(gone)))];
+                int least = Array.IndexOf(costs, costs.Min());
+                if (costs[least] < reached * 0.999) sinking++;
+                reached = Math.Max(reached, costs[least]);
+                Assert.Equal(reached, scores[least], 1e-6 + (1e-4 * reached));
+                gone.Add(least);
+            }
+        }
+        if (form is "product" or "two readers") Assert.True(sinking > 0);
+    }
+
+    private static OnnxModel Build(string form, int seed)
+    {
+        if (form is "convolution" or "groups") return Planted.Cnn(seed, 4, group: form == "groups" ? 2 : 1);
+        if (form == "product") return Planted.Mlp(seed, 8);
+        var g = new GraphBuilder(seed);
+        string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 8));
+        g.Output(g.Rename(g.Linear(h, "one", 8, 3), "y"), "batch", 3);
+        return g.Output(g.Rename(g.MatMul(h, g.Floats("other", [.. Planted.Floats(new Random(seed), 8 * 2).Select(v => 30 * v)], 8, 2)), "z"), "batch", 2).Build();
+    }
+
+    private static IEnumerable<Refitted> Readers(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
+    {
+        var matrix = ConsumerMatrix.Of(consumer, weights.Shape(consumer.Parameter)!)!;
+        int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
+        for (int b = 0; b < matrix.Batches; b++)
+        {
+            var (covariance, count) = ReaderMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
+            int batch = b;
+            yield return new(Matrix<double>.Build.Dense(matrix.Features, matrix.Features, covariance), count,
+                Matrix<double>.Build.DenseOfRowMajor(matrix.Outputs, matrix.Features, matrix.Matrix(weights.Floats(consumer.Parameter), b)),
+                [.. Enumerable.Range(0, matrix.Features).Select(f => unitOf[unitOf.Length == matrix.Inputs ? f / matrix.Window : matrix.ContractedIndex(batch, f)])], matrix.Batches);
+        }
+    }
+
+    /// <summary>One matrix W with the covariance C of what it reads.</summary>
+    private sealed record Refitted(Matrix<double> C, long Count, Matrix<double> W, int[] UnitOf, int Batches)
+    {
+        /// <summary>tr((W − W')H(W − W')ᵀ) for the best W' on what is left, over tr(WCWᵀ), with the ridge in H.</summary>
+        public double Lost(IReadOnlyCollection<int> gone)
+        {
+            int n = C.RowCount;
+            double ridge = LeastSquares.Damping * Math.Min(1, (double)n / Count) * C.Trace() / n;
+            var h = C + (ridge * Matrix<double>.Build.DenseIdentity(n));
+            int[] left = [.. Enumerable.Range(0, n).Where(f => !gone.Contains(UnitOf[f]))];
+            double all = (W * h * W.Transpose()).Trace();
+            double total = (W * C * W.Transpose()).Trace() * Batches;
+            if (left.Length == 0) return all / total;
+            var inner = Matrix<double>.Build.Dense(left.Length, left.Length, (i, j) => h[left[i], left[j]]);
+            var cross = Matrix<double>.Build.Dense(n, left.Length, (i, j) => h[i, left[j]]);
+            var reached = W * cross * inner.Inverse() * cross.Transpose() * W.Transpose();
+            return (all - reached.Trace()) / total;
+        }
+    }
+
+    /// <summary>Of twenty units two go in a round, both at what each costs alone.</summary>
+    [Fact]
+    public void Units_of_one_round_cost_what_each_does_alone()
+    {
+        using var dense = Planted.Mlp(3, 20);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
+        var statistics = Planted.Calibrate(analysis, Planted.Rows(3, 300, Planted.Inputs));
+        var weights = new WeightTable(analysis);
+        var reader = Assert.Single(Readers(group, group.Consumers[0], statistics, weights));
+        double[] scores = OptimalBrain.Of(group, statistics, weights)!;
+        var first = Enumerable.Range(0, 20).Select(u => (Unit: u, Cost: reader.Lost([u]))).OrderBy(u => u.Cost).Take(2).ToList();
+        Assert.All(first, u => Assert.Equal(u.Cost, scores[u.Unit], 1e-4 * u.Cost));
+    }
+}
