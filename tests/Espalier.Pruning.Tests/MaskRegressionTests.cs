@@ -44,6 +44,7 @@ public class MaskRegressionTests
         double[] Joined(IReadOnlyDictionary<int, double[]> scores) => [.. groups.SelectMany(g => scores[g.Id])];
         double[] By(Criterion criterion, int draw = 0) => Joined(GateScores.Of(analysis, groups.ToDictionary(g => g.Id, _ => criterion), probe, draw));
         double[] removal = By(Criterion.OutputDivergence), regression = By(Criterion.MaskRegression);
+        Assert.All(regression, v => Assert.True(v >= 0));
         double norm = Spearman(Joined(Scorer.Score(analysis, groups.ToDictionary(g => g.Id, _ => new PruneRule { Score = Criterion.L2 }), null)), removal), own = Spearman(regression, removal);
         Assert.True(own > 0.8 && own > norm + 0.15, $"{own:0.000} by masks, {norm:0.000} by norms");
         Assert.Equal(regression, By(Criterion.MaskRegression));

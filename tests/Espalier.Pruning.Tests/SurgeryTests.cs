@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using Espalier.Axes;
+using Espalier.Onnx;
+using Espalier.TestKit;
+
+namespace Espalier.Pruning.Tests;
+
+/// <summary>What surgery refuses, and what it leaves of a file beside the weights.</summary>
+public sealed class SurgeryTests
+{
+    private static Selection Keep(Group group, params int[] units) => new(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. units] }, []);
+
+    [Fact]
+    public void A_group_does_not_go_whole()
+    {
+        using var dense = Planted.Mlp(1, 8);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact);
+        string message = Assert.Throws<EspalierException>(() => Surgery.Apply(analysis, Keep(group))).Message;
+        Assert.Equal($"Group '{group.Name}' must keep at least 1 of its 8 units; the selection keeps 0.", message);
+    }
+
+    [Fact]
+    public void A_frozen_group_stays()
+    {
+        using var dense = Planted.Mlp(1, 8);
+        var analysis = AxisAnalysis.Of(dense);
+        var frozen = analysis.Groups.First(g => g.Exactness == Exactness.Frozen && g.Size > 1);
+        string message = Assert.Throws<EspalierException>(() => Surgery.Apply(analysis, Keep(frozen, 0))).Message;
+        Assert.Equal($"Group '{frozen.Name}' cannot be pruned. {frozen.Reason}", message);
+    }
+
+    [Theory]
+    [InlineData(2, 2)]
+    [InlineData(3, 1)]
+    [InlineData(-1, 1)]
+    [InlineData(1, 8)]
+    public void Kept_units_ascend(int first, int second)
+    {
+        using var dense = Planted.Mlp(1, 8);
+        var analysis = AxisAnalysis.Of(dense);
+        var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact);
+        Assert.Throws<ArgumentException>(() => Surgery.Apply(analysis, Keep(group, first, second)));
+    }
+
+    /// <summary>A residual network of two sublayers.</summary>
+    private static GraphBuilder Residual(WeightStorage storage)
+    {
+        var g = new GraphBuilder(3, storage: storage);
+        string x = g.Linear(g.Input("x", "batch", Planted.Inputs), "in", Planted.Inputs, 8);
+        for (int l = 0; l < 2; l++) x = g.Add(x, g.Linear(g.Relu(g.Linear(x, $"up{l}", 8, 12)), $"down{l}", 12, 8));
+        g.Output(g.Rename(g.Linear(x, "out", 8, 3), "y"), "batch", 3);
+        return g;
+    }
+
+    /// <summary>What a removed block read goes with it, from the inputs of old files too; what nothing read before is none of its business.</summary>
+    [Theory]
+    [InlineData(WeightStorage.Initializer)]
+    [InlineData(WeightStorage.GraphInput)]
+    public void Only_what_the_edits_left_unused_goes(WeightStorage storage)
+    {
+        var g = Residual(storage);
+        g.Rename(g.Relu(g.MatMul("x", g.Weight("idle", Planted.Inputs, 2))), "nobody");
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var block = analysis.Blocks.First(b => b.Nodes.Any(n => analysis.Nodes[n].Proto.Input.Contains("up0.weight")));
+        using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [block.Id])).Model;
+        string[] gone = ["up0.weight", "up0.bias", "down0.weight", "down0.bias"];
+        var graph = slim.Proto.Graph;
+        Assert.Equal(dense.Proto.Graph.Initializer.Select(t => t.Name).Except(gone), graph.Initializer.Select(t => t.Name));
+        Assert.Equal(dense.Proto.Graph.Input.Select(t => t.Name).Except(gone), graph.Input.Select(t => t.Name));
+        Assert.Contains(graph.Node, n => n.Output.Contains("nobody"));
+        Assert.DoesNotContain(graph.Node, n => n.Input.Intersect(gone).Any());
+    }
+}
