@@ -92,7 +92,6 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
             computed[k] = needed[k] is null || needed[k]!.Equals(after);
         }
         bool absent = graph.Node(use.Node.Ordinal).Input.ElementAtOrDefault(use.Input) is null or "";
-        if (absent && use.Required.Any(t => t is not null && slim.Touches(t))) restate = true;
         if (restate) Write(use, needed, computed, absent);
     }
 

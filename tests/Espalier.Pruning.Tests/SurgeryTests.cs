@@ -72,4 +72,43 @@ public sealed class SurgeryTests
         Assert.Contains(graph.Node, n => n.Output.Contains("nobody"));
         Assert.DoesNotContain(graph.Node, n => n.Input.Intersect(gone).Any());
     }
+
+    /// <summary>Where a removed unit is no zero for another reason, a mean is that of what is left.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_mean_over_inexact_units_is_not_corrected(bool inexact)
+    {
+        var g = new GraphBuilder(3);
+        string y = g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 8);
+        string mean = g.Node("ReduceMean", y, ("axes", new[] { 1 }), ("keepdims", 1));
+        string z = g.Mul(y, mean);
+        if (inexact) z = g.Mul(z, g.Softmax(y, 1));
+        g.Output(g.Rename(g.Linear(z, "down", 8, 3), "y"), "batch", 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var group = analysis.Groups.Single(g => g.Exactness == (inexact ? Exactness.Inexact : Exactness.Exact));
+        using var slim = Surgery.Apply(analysis, Keep(group, 0, 1, 4, 5, 6)).Model;
+        Assert.Equal(dense.Proto.Graph.Node.Count + (inexact ? 0 : 1), slim.Proto.Graph.Node.Count);
+    }
+
+    /// <summary>A shape that was computed and is restated copies what is dynamic by zeros: no nodes are added for it, and those that made it go.</summary>
+    [Fact]
+    public void A_restated_shape_copies_dynamic_axes()
+    {
+        var g = new GraphBuilder(3);
+        string y = g.Linear(g.Input("x", "batch", "length", Planted.Inputs), "up", Planted.Inputs, 8);
+        string shape = g.Node("Shape", [y]);
+        string batch = g.Node("Gather", [shape, g.Longs(0)]), length = g.Node("Gather", [shape, g.Longs(1)]);
+        string split = g.Node("Reshape", [y, g.Node("Concat", [batch, length, g.Longs(4, 2)], ("axis", 0L))]);
+        string back = g.Node("Reshape", [g.Relu(split), g.Longs(0, 0, 8)]);
+        g.Output(g.Rename(g.Linear(back, "down", 8, 3), "y"), "batch", "length", 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact && g.Size == 4);
+        using var slim = Surgery.Apply(analysis, Keep(group, 0, 2, 3)).Model;
+        var reshape = slim.Proto.Graph.Node.First(n => n.OpType == "Reshape");
+        Assert.Equal([0, 0, 3, 2], slim.Content(slim.Proto.Graph.Initializer.Single(t => t.Name == reshape.Input[1])).ToLongs());
+        Assert.DoesNotContain(slim.Proto.Graph.Node, n => n.OpType is "Shape" or "Gather" or "Concat");
+    }
 }
