@@ -63,7 +63,18 @@ internal sealed class ConsumerFinder
         var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
         string? bias = own is not null ? _stored.Of(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
         return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
-            stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias) { HasComputedBias = own is not null && bias is null };
+            stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias)
+        {
+            HasComputedBias = own is not null && bias is null,
+            BiasScale = BiasScale(record.Info.Proto),
+        };
+    }
+
+    /// <summary>α·A·B + β·C, as Gemm has it and those that only have α.</summary>
+    private static double BiasScale(NodeProto node)
+    {
+        double alpha = node.Attribute.FirstOrDefault(a => a.Name == "alpha")?.F ?? 1, beta = node.Attribute.FirstOrDefault(a => a.Name == "beta")?.F ?? 1;
+        return beta == 0 ? 0 : alpha / beta;
     }
 
     /// <summary>The constant of an Add that is the only reader of the product, one element per output channel.</summary>

@@ -114,6 +114,9 @@ public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string A
 {
     /// <summary>The node adds something that is no weight of the file: it can be given no bias.</summary>
     public bool HasComputedBias { get; init; }
+
+    /// <summary>What the bias has to change by where the product W·x is to change by one: α/β of a Gemm, 1 of most; 0 where the bias does not count.</summary>
+    public double BiasScale { get; init; } = 1;
 }
 
 /// <summary>What is computed from a residual stream and added to it; without it, the sum is what else is added.</summary>

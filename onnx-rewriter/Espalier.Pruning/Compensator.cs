@@ -251,7 +251,7 @@ public sealed class Compensator
     private bool TakesBias(Consumer consumer, ConsumerMatrix matrix)
     {
         int channels = matrix.Batches * matrix.Outputs;
-        if (consumer.HasComputedBias) return false;
+        if (consumer.HasComputedBias || consumer.BiasScale == 0) return false;
         // A layer that loses nothing keeps its nodes.
         if (consumer.Bias is not { } bias) return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
@@ -262,6 +262,7 @@ public sealed class Compensator
     private void AddToBias(Consumer consumer, ConsumerMatrix matrix, double[] added)
     {
         if (Array.TrueForAll(added, v => v == 0)) return;
+        added = Array.ConvertAll(added, v => v * consumer.BiasScale);
         if (consumer.Bias is not { } bias)
         {
             _added[consumer.Id] = Array.ConvertAll(added, v => (float)v);

@@ -62,7 +62,7 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
             // Only the number in which the names differ counts layers.
             var all = Numbered(graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Select(t => t.Name), template);
             var left = all.Where(n => graph.HasInterface(n.Name)).OrderBy(n => n.Number).ToList();
-            if (all.Count < 2 || left.Count == 0) continue;
+            if (left.Count == 0) continue;
             long first = all.Min(n => n.Number);
             for (int k = 0; k < left.Count; k++)
             {

@@ -13,18 +13,18 @@ public sealed class InterfaceTests
     private static readonly (string, long)[] Sizes = [("batch", 2), ("sequence", 3), ("past", 4), ("total", 7)];
 
     /// <summary>A decoder with a cache per layer; positions start behind what layer 0 has in its cache.</summary>
-    private static GraphBuilder Decoder(int layers)
+    private static GraphBuilder Decoder(int layers, int first = 0)
     {
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", "sequence", Width);
         var caches = new List<string>();
-        for (int n = 0; n < layers; n++)
+        for (int n = first; n < first + layers; n++)
             foreach (string part in (string[])["key", "value"]) caches.Add(g.Input($"past_key_values.{n}.{part}", "batch", Heads, "past", Dim));
         var past = g.Node("Gather", [g.Node("Shape", caches[0]), g.Longs("two", [2], [])]);
         var length = g.Node("Gather", [g.Node("Shape", x), g.Longs("one", [1], [])]);
         var positions = g.Node("Range", [past, g.Add(past, length), g.Longs("step", [1], [])]);
         x = g.Add(x, g.Node("Gather", [g.Weight("positions", 32, Width), positions]));
-        for (int n = 0; n < layers; n++)
+        for (int n = first; n < first + layers; n++)
         {
             string Project(string name) => g.SplitHeads(g.Linear(x, $"h.{n}.{name}", Width, Heads * Dim), Heads, Dim);
             string Append(string part, string now)
@@ -78,21 +78,24 @@ public sealed class InterfaceTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void Layers_that_go_take_their_caches_along_and_the_others_close_up(int layer)
+    [InlineData(0, 0)]
+    [InlineData(0, 1)]
+    [InlineData(0, 2)]
+    [InlineData(1, 0)]
+    [InlineData(1, 2)]
+    public void Layers_that_go_take_their_caches_along_and_the_others_close_up(int first, int layer)
     {
-        var analysis = AxisAnalysis.Of(Decoder(3).Build(), new AxisOptions { AllowInterface = true });
+        var analysis = AxisAnalysis.Of(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
         var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
         var result = SlimOracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
         Assert.True(result.Effect > 1e-6);
         var graph = result.Slim.Model.Proto.Graph;
-        Assert.Equal(["x", "past_key_values.0.key", "past_key_values.0.value", "past_key_values.1.key", "past_key_values.1.value"], graph.Input.Select(i => i.Name));
-        Assert.Equal(["present.0.key", "present.0.value", "present.1.key", "present.1.value"], graph.Output.Select(o => o.Name).Where(n => n.StartsWith("present", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
-        Assert.Contains($"output 'present.{layer}.key' is gone with its block", result.Slim.Interface);
-        Assert.Equal(layer < 2, result.Slim.Interface.Contains("'past_key_values.2.key' is now 'past_key_values.1.key'"));
+        string[] Names(string stem, params int[] layers) => [.. layers.SelectMany(l => (string[])[$"{stem}.{l}.key", $"{stem}.{l}.value"])];
+        Assert.Equal(["x", .. Names("past_key_values", first, first + 1)], graph.Input.Select(i => i.Name));
+        Assert.Equal(Names("present", first, first + 1), graph.Output.Select(o => o.Name).Where(n => n.StartsWith("present", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Contains($"output 'present.{first + layer}.key' is gone with its block", result.Slim.Interface);
+        Assert.Equal(layer < 2, result.Slim.Interface.Contains($"'past_key_values.{first + 2}.key' is now 'past_key_values.{first + 1}.key'"));
     }
 
     [Fact]

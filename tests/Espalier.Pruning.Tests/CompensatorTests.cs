@@ -161,4 +161,35 @@ public sealed class CompensatorTests
         Assert.Contains("within the range of the weight's integers a refit has a larger error", Assert.Single(notes), StringComparison.Ordinal);
         Assert.Equal(Planted.Without(analysis, statistics, With.Bias, 2).ToBytes(), slim.ToBytes());
     }
+
+    /// <summary>A Gemm scales its product and its bias; means are kept all the same, and a bias that it had not becomes its own. One that counts for nothing cannot help.</summary>
+    [Theory]
+    [InlineData(1, 1, true)]
+    [InlineData(1, 1, false)]
+    [InlineData(2, 0.5f, true)]
+    [InlineData(2, 0.5f, false)]
+    [InlineData(-3, 0, true)]
+    public void A_gemm_keeps_its_mean(float alpha, float beta, bool bias)
+    {
+        var g = new GraphBuilder(4);
+        string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 8));
+        string[] inputs = [h, g.Weight("down", 8, 3)];
+        if (bias) inputs = [.. inputs, g.Weight("shift", 3)];
+        g.Output(g.Rename(g.Node("Gemm", inputs, ("alpha", alpha), ("beta", beta)), "y"), "batch", 3);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Of(dense);
+        foreach (var method in new[] { With.Bias, With.LeastSquares, With.Affine })
+        {
+            var notes = new List<string>();
+            using var slim = Planted.Without(analysis, Planted.Calibrate(analysis, Samples), method, notes, 0, 3, 5);
+            Assert.Equal(beta == 0 && method == With.Bias, notes.Exists(n => n.Contains("no bias of its own", StringComparison.Ordinal)));
+            Assert.Equal(dense.Proto.Graph.Node.Count, slim.Proto.Graph.Node.Count);
+            double[] Means(OnnxModel model)
+            {
+                using var session = Sessions.Open(model);
+                return [.. ((float[])session.Run(Samples.Values)["y"].Values).Select((v, i) => (v, i)).GroupBy(p => p.i % 3).OrderBy(c => c.Key).Select(c => c.Average(p => (double)p.v))];
+            }
+            if (beta != 0) Assert.All(Means(dense).Zip(Means(slim)), p => Assert.Equal(p.First, p.Second, 1e-4));
+        }
+    }
 }

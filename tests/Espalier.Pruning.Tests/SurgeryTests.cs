@@ -111,4 +111,16 @@ public sealed class SurgeryTests
         Assert.Equal([0, 0, 3, 2], slim.Content(slim.Proto.Graph.Initializer.Single(t => t.Name == reshape.Input[1])).ToLongs());
         Assert.DoesNotContain(slim.Proto.Graph.Node, n => n.OpType is "Shape" or "Gather" or "Concat");
     }
+
+    [Fact]
+    public void A_sliced_weight_keeps_its_description()
+    {
+        using var plain = Planted.Mlp(1, 8);
+        var proto = plain.Proto.Clone();
+        proto.Graph.Initializer.Single(t => t.Name == "fc1.weight").DocString = "the first";
+        using var dense = OnnxModel.Wrap(proto);
+        var analysis = AxisAnalysis.Of(dense);
+        using var slim = Surgery.Apply(analysis, Keep(analysis.Groups.Single(g => g.Exactness == Exactness.Exact), 1, 2)).Model;
+        Assert.Equal("the first", slim.Proto.Graph.Initializer.Single(t => t.Name == "fc1.weight").DocString);
+    }
 }

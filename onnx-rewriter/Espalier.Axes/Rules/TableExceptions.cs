@@ -26,9 +26,6 @@ internal static class TableExceptions
             case "Pow" when !(Constants(1)?.All(e => e >= 0) ?? false):
                 record.Poles = [0];
                 break;
-            case "Gemm" or "FusedGemm" or "FusedMatMul" or "TransposeMatMul" when (context.Attribute("alpha")?.F ?? 1) != 1 || (context.Attribute("beta")?.F ?? 1) != 1:
-                record.IsFused = true;
-                break;
             // An activation could be a Softmax, which runs over an axis.
             case "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" when ActivationKeepsZero(context) is null:
                 foreach (var input in context.Inputs) context.FreezeAll(input, $"the activation {context.Text("activation", "")} is not known");
