@@ -62,8 +62,9 @@ internal static partial class OperatorCases
             }, activation).Group("a.weight", 0, Channels, ("c", 1)).Group("c", 0, Channels, ("c.bias", 0), ("z.weight", 0), ("b.weight", 1));
         cases.Of(Ms + "FusedConv", 17, g =>
         {
-            string[] operands = [g.Image(), g.Weight("c", Channels, Channels, 1, 1), g.Weight("c.bias", Channels), g.Sigmoid(g.Conv("x", "z", 3, Channels, k: 1))];
-            g.End(g.Node(Ms + "FusedConv", operands, ("activation", "Relu")), zero: true);
+            string[] product = [g.Image(), g.Weight("c", Channels, Channels, 1, 1), g.Weight("c.bias", Channels)];
+            string summand = g.Sigmoid(g.Conv("x", "z", 3, Channels, k: 1));
+            g.End(g.Node(Ms + "FusedConv", [.. product, summand], ("activation", "Relu")), zero: true);
         }, "of a summand that is not zero").Inexact("c", 0, Channels, "ReduceSum").Group("a.weight", 0, Channels, ("c", 1));
         cases.Of(Ms + "NhwcFusedConv", 17, g =>
         {
@@ -84,13 +85,17 @@ internal static partial class OperatorCases
             g.Output(g.Sum(y[1], 1));
         }).Passes().Group("a.weight", 1, Width, ("c", 0), ("past", 1));
         cases.Of(Ms + "CDist", 17, g => g.Output(g.Node(Ms + "CDist", [g.Rows(), g.Linear(g.Input("z", 3, 6), "c", 6, Width)], ("metric", "sqeuclidean")))).Group("a.weight", 1, Width, ("c.weight", 1));
-        cases.Of(Ms + "CDist", 17, g => g.Output(g.Node(Ms + "CDist", [g.Sigmoid(g.Rows()), g.Linear(g.Input("z", 3, 6), "c", 6, Width)], ("metric", "sqeuclidean"))),
-            "of rows that are not zero").Inexact("a.weight", 1, Width, "CDist");
+        cases.Of(Ms + "CDist", 17, g =>
+        {
+            var other = g.Linear(g.Input("z", 3, 6), "c", 6, Width);
+            g.Output(g.Node(Ms + "CDist", [g.Sigmoid(g.Rows()), other], ("metric", "sqeuclidean")));
+        }, "of rows that are not zero").Inexact("a.weight", 1, Width, "CDist");
         cases.Of(Ms + "MoE", 17, g =>
         {
             var x = g.Linear(g.Input("x", 5, 6), "a", 6, 8);
-            string[] experts = [g.Weight("fc1", 4, 6, 8), g.Weight("fc1.bias", 4, 6), g.Weight("fc2", 4, 8, 6), g.Sigmoid(g.Weight("fc2.bias", 4, 8))];
-            g.EndRows(g.Node(Ms + "MoE", [x, g.Linear(x, "router", 8, 4, bias: false), .. experts], ("k", 2)), zero: true, width: 8);
+            string router = g.Linear(x, "router", 8, 4, bias: false), bias = g.Sigmoid(g.Weight("fc2.bias", 4, 8));
+            string[] experts = [g.Weight("fc1", 4, 6, 8), g.Weight("fc1.bias", 4, 6), g.Weight("fc2", 4, 8, 6), bias];
+            g.EndRows(g.Node(Ms + "MoE", [x, router, .. experts], ("k", 2)), zero: true, width: 8);
         }, "with a bias that is not zero").Inexact("a.weight", 1, 8, "ReduceSum").Group("fc1", 1, 6, ("fc1.bias", 1), ("fc2", 2));
         foreach (string activation in (string[])["relu", "gelu", "silu", "identity", "swiglu 0", "swiglu 1", "swiglu 2"])
         {

@@ -165,9 +165,12 @@ internal static partial class OperatorCases
             string Product(long zero) => g.Mul(g.Cast(g.Node("MatMulInteger", [q[0], "w", q[2], Zero(g, zero)]), DataType.Float), q[1]);
             g.Output(g.Linear(g.Relu(g.Add(Product(120), Product(90))), "b", 10, 4));
         }, "of one weight with two zero points").Inexact("w", 1, 10, "zero point");
-        cases.Of(Ms + "DynamicQuantizeMatMul", 17, g => g.Output(g.Node(Ms + "DynamicQuantizeMatMul",
-            [g.Sigmoid(g.Rows()), IntegerWeight(g, "b", DataType.Int8, true, Surroundings.Width, 8), Scales(g, "b", false, 8), Zeros(g, "b", DataType.Int8, false, true, 8)])),
-            "of units that are not zero, which its range counts").Inexact("a.weight", 1, Surroundings.Width, "DynamicQuantizeMatMul");
+        cases.Of(Ms + "DynamicQuantizeMatMul", 17, g =>
+        {
+            string w = IntegerWeight(g, "b", DataType.Int8, true, Surroundings.Width, 8);
+            string[] operands = [g.Sigmoid(g.Rows()), w, Scales(g, "b", false, 8), Zeros(g, "b", DataType.Int8, false, true, 8)];
+            g.Output(g.Node(Ms + "DynamicQuantizeMatMul", operands));
+        }, "of units that are not zero, which its range counts").Inexact("a.weight", 1, Surroundings.Width, "DynamicQuantizeMatMul");
         foreach (bool perColumn in (bool[])[false, true])
             cases.Of(Ms + "MatMulIntegerToFloat", 17, g =>
             {
@@ -236,7 +239,8 @@ internal static partial class OperatorCases
         {
             var x = Quantize(g, g.Input("x", "batch", 6), Middle);
             var b = g.Node(Ms + "QLinearSigmoid", [QLinearMatMul(g, x, Middle, "b", 6, 10, Other), .. Code(g, Other), .. Code(g, Unit)]);
-            var y = g.Node(Ms + "QLinearAdd", [QLinearMatMul(g, x, Middle, "a", 6, 10, Other), .. Code(g, Other), b, .. Code(g, Unit), .. Code(g, Sum)]);
+            var a = QLinearMatMul(g, x, Middle, "a", 6, 10, Other);
+            var y = g.Node(Ms + "QLinearAdd", [a, .. Code(g, Other), b, .. Code(g, Unit), .. Code(g, Sum)]);
             g.Output(g.Sum(Dequantize(g, y, Sum), 1));
         }, "of what is not zero").Inexact("a.weight", 1, 10, "ReduceSum");
         cases.Of(Ms + "QLinearWhere", 17, g =>

@@ -123,7 +123,9 @@ public sealed class WeightTests
         Assert.Equal("b.bias", analysis.Consumers.Single(c => c.Parameter == "b.weight").Bias);
     }
 
-    /// <summary>What an activation follows in the operator itself, or lies in another layout than statistics are taken of, is left alone.</summary>
+    /// <summary>
+    /// What the operator has an activation behind, and no place for a bias, is left alone, and so is a layout that statistics do not know.
+    /// </summary>
     [Theory]
     [InlineData("FusedGemm", 0)]
     [InlineData("FusedConv", 1)]

@@ -119,7 +119,8 @@ public sealed class MaskedModelTests
             _ => x,
         };
         var y = g.Node("Div", [g.Add(g.Input("x", 3, 4), Moved(plain)), Moved(divisor)]);
-        g.Output(g.Node("QuantizeLinear", [y, Moved(scale), g.Integers("zeros", DataType.Uint8, [0, 0, 0, 0], 4)], ("axis", 1)), DataType.Uint8);
+        string zeros = g.Integers("zeros", DataType.Uint8, [0, 0, 0, 0], 4);
+        g.Output(g.Node("QuantizeLinear", [y, Moved(scale), zeros], ("axis", 1)), DataType.Uint8);
         using var dense = g.Build();
         string[] names = [divisor, scale, plain];
         using var masked = MaskedModel.Of(dense, names.ToDictionary(n => n, n => Removed(n, (0, [1, 3]))[n]));
@@ -143,10 +144,14 @@ public sealed class MaskedModelTests
         var g = new GraphBuilder(opset: 13);
         long[] points = operand == 0 ? [10, 20, 30] : [10, 20, 30, 40, 50];
         var values = Enumerable.Range(0, 15).Select(k => (byte)(100 + k)).ToArray();
-        string w = g.Initializer(GraphBuilder.Tensor("w", DataType.Uint8, [3, 5], values)), zero = g.Integers("points", DataType.Uint8, points, points.Length);
-        string x = g.Input("x", DataType.Uint8, operand == 0 ? [5, 4] : [4, 3]), one = g.Integers("one", DataType.Uint8, [1]), scale = g.Scalar("scale", 1);
-        string[] left = operand == 0 ? [w, scale, zero] : [x, scale, one], right = operand == 0 ? [x, scale, one] : [w, scale, zero];
-        g.Output(op == "MatMulInteger" ? g.Node(op, [left[0], right[0], left[2], right[2]]) : g.Node(op, [.. left, .. right, scale, one]), DataType.Uint8);
+        string x = g.Input("x", DataType.Uint8, operand == 0 ? [5, 4] : [4, 3]);
+        string w = g.Initializer(GraphBuilder.Tensor("w", DataType.Uint8, [3, 5], values));
+        string zero = g.Integers("points", DataType.Uint8, points, points.Length), one = g.Integers("one", DataType.Uint8, [1]);
+        string scale = g.Scalar("scale", 1);
+        string[] weight = [w, scale, zero], other = [x, scale, one];
+        var (left, right) = operand == 0 ? (weight, other) : (other, weight);
+        string[] operands = op == "MatMulInteger" ? [left[0], right[0], left[2], right[2]] : [.. left, .. right, scale, one];
+        g.Output(g.Node(op, operands), op == "MatMulInteger" ? DataType.Int32 : DataType.Uint8);
         using var dense = g.Build();
         using var masked = MaskedModel.Of(dense, Removed("w", (0, [1]), (1, [0, 4])));
         var expected = values.Select((v, i) => i / 5 == 1 || i % 5 is 0 or 4 ? (byte)points[operand == 0 ? i / 5 : i % 5] : v);
