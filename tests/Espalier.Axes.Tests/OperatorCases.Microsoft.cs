@@ -15,6 +15,8 @@ internal static partial class OperatorCases
         // activations with a bias
         cases.Of(Ms + "FastGelu", 17, g => g.EndRows(g.Node(Ms + "FastGelu", [g.Rows(), g.Weight("c", Width)]), zero: true), "bias").Passes().Group("a.weight", 1, Width, ("c", 0));
         cases.Of(Ms + "BiasGelu", 17, g => g.EndRows(g.Node(Ms + "BiasGelu", [g.Rows(), g.Weight("c", Width)]), zero: true)).Passes().Group("a.weight", 1, Width, ("c", 0));
+        cases.Of(Ms + "BiasGelu", 17, g => g.EndRows(g.Node(Ms + "BiasGelu", [g.Rows(), g.Sigmoid(g.Weight("c", Width))]), zero: true),
+            "of a bias that is not zero").Inexact("a.weight", 1, Width, "ReduceSum");
         cases.Of(Ms + "BiasSplitGelu", 17, g => g.EndRows(g.Node(Ms + "BiasSplitGelu", [g.Tokens(2 * Width), g.Weight("c", 2 * Width)]), zero: true)).Group("a.weight", 1, Width, ("c", 0), ("b.weight", 0)).NoKernel();
         cases.Of(Ms + "BiasAdd", 17, g => g.EndRows(g.Node(Ms + "BiasAdd", [g.Tokens(), g.Weight("c", Width), g.Linear("x", "d", 6, Width)]), zero: true)).Passes().Group("a.weight", 1, Width, ("c", 0), ("d.weight", 1)).NoKernel();
         cases.Of(Ms + "GatedAdd", 17, g => g.EndRows(g.Node(Ms + "GatedAdd", [g.Tokens(), g.Linear("x", "c", 6, Width), g.Linear("x", "d", 6, 1)]), zero: true)).Passes().Group("a.weight", 1, Width, ("c.weight", 1));
@@ -58,6 +60,12 @@ internal static partial class OperatorCases
                 g.End(g.Node(Ms + "FusedConv", [x, g.Weight("c", Channels, Channels, 3, 3), g.Weight("c.bias", Channels), g.Conv("x", "z", 3, Channels, k: 1)],
                     [("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }), ("activation", activation), .. parameters]), zero);
             }, activation).Group("a.weight", 0, Channels, ("c", 1)).Group("c", 0, Channels, ("c.bias", 0), ("z.weight", 0), ("b.weight", 1));
+        cases.Of(Ms + "FusedConv", 17, g =>
+        {
+            string[] product = [g.Image(), g.Weight("c", Channels, Channels, 1, 1), g.Weight("c.bias", Channels)];
+            string summand = g.Sigmoid(g.Conv("x", "z", 3, Channels, k: 1));
+            g.End(g.Node(Ms + "FusedConv", [.. product, summand], ("activation", "Relu")), zero: true);
+        }, "of a summand that is not zero").Inexact("c", 0, Channels, "ReduceSum").Group("a.weight", 0, Channels, ("c", 1));
         cases.Of(Ms + "NhwcFusedConv", 17, g =>
         {
             var x = g.Transpose(g.Image(), 0, 2, 3, 1);
@@ -77,6 +85,18 @@ internal static partial class OperatorCases
             g.Output(g.Sum(y[1], 1));
         }).Passes().Group("a.weight", 1, Width, ("c", 0), ("past", 1));
         cases.Of(Ms + "CDist", 17, g => g.Output(g.Node(Ms + "CDist", [g.Rows(), g.Linear(g.Input("z", 3, 6), "c", 6, Width)], ("metric", "sqeuclidean")))).Group("a.weight", 1, Width, ("c.weight", 1));
+        cases.Of(Ms + "CDist", 17, g =>
+        {
+            var other = g.Linear(g.Input("z", 3, 6), "c", 6, Width);
+            g.Output(g.Node(Ms + "CDist", [g.Sigmoid(g.Rows()), other], ("metric", "sqeuclidean")));
+        }, "of rows that are not zero").Inexact("a.weight", 1, Width, "CDist");
+        cases.Of(Ms + "MoE", 17, g =>
+        {
+            var x = g.Linear(g.Input("x", 5, 6), "a", 6, 8);
+            string router = g.Linear(x, "router", 8, 4, bias: false), bias = g.Sigmoid(g.Weight("fc2.bias", 4, 8));
+            string[] experts = [g.Weight("fc1", 4, 6, 8), g.Weight("fc1.bias", 4, 6), g.Weight("fc2", 4, 8, 6), bias];
+            g.EndRows(g.Node(Ms + "MoE", [x, router, .. experts], ("k", 2)), zero: true, width: 8);
+        }, "with a bias that is not zero").Inexact("a.weight", 1, 8, "ReduceSum").Group("fc1", 1, 6, ("fc1.bias", 1), ("fc2", 2));
         foreach (string activation in (string[])["relu", "gelu", "silu", "identity", "swiglu 0", "swiglu 1", "swiglu 2"])
         {
             var added = cases.Of(Ms + "MoE", 17, g =>
@@ -102,6 +122,19 @@ internal static partial class OperatorCases
             g.EndRows(g.Linear(g.Relu(g.Linear(y[0], "e", Width, 10)), "f", 10, Width));
             g.Output(g.Sum(y[3], -1));
         }).Inexact("a.weight", 1, Width, "statistic").Group("e.weight", 1, 10, ("f.weight", 0)).Group("f.weight", 1, Width, ("b.weight", 0));
+        // Heads that lie in front of the normalised axis: the bias is added to those that went too.
+        cases.Of(Ms + "SkipLayerNormalization", 17, g =>
+        {
+            g.Input("x", Length, 6);
+            string Heads(string name) => g.Reshape(g.Linear("x", name, 6, 3 * Channels), Length, 3, Channels);
+            string[] operands = [Heads("a"), Heads("c"), g.Positive("n", Channels), g.Weight("n.bias", Channels), g.Weight("d", Channels)];
+            g.EndRows(g.Sum(g.Nodes(Ms + "SkipLayerNormalization", 4, operands)[3], 1), width: Channels);
+        }, "with a bias over heads").Inexact("a.weight", 1, 3, "ReduceSum");
+        cases.Of(Ms + "SkipSimplifiedLayerNormalization", 17, g =>
+        {
+            string[] operands = [g.Tokens(), g.Linear("x", "c", 6, Width), g.Positive("n", Width), g.Sigmoid(g.Weight("d", Width))];
+            g.EndRows(g.Node(Ms + "SkipSimplifiedLayerNormalization", operands), zero: true);
+        }, "with a bias that is not zero").Inexact("a.weight", 1, Width, "SkipSimplifiedLayerNormalization");
         cases.Of(Ms + "SkipSimplifiedLayerNormalization", 17, g =>
         {
             var y = g.Nodes(Ms + "SkipSimplifiedLayerNormalization", 4, [g.Tokens(), g.Linear("x", "c", 6, Width), g.Positive("n", Width), g.Weight("d", Width)]);
@@ -125,6 +158,15 @@ internal static partial class OperatorCases
                     var y = g.Node(Ms + op, operands, ("groups", 4), ("activation", 1), ("channels_last", last));
                     g.End(last == 1 ? g.Transpose(y, 0, 3, 1, 2) : y, zero: true, channels: 32);
                 }, last == 1 ? "channels last" : "channels first").Group("a.weight", 0, 4, ("n", 0), ("b.weight", 1)).Inexact("a.weight", 0, 8, "statistic").NoKernel();
+        foreach (int last in (int[])[1, 0])
+            cases.Of(Ms + "SkipGroupNorm", 17, g =>
+            {
+                string[] images = [g.Image(32), g.Conv("x", "skip", 3, 32, k: 1)];
+                if (last == 1) images = [.. images.Select(i => g.Transpose(i, 0, 2, 3, 1))];
+                string[] operands = [images[0], g.Positive("n", 32), g.Sigmoid(g.Weight("n.bias", 32)), images[1]];
+                var y = g.Node(Ms + "SkipGroupNorm", operands, ("groups", 4), ("activation", 0), ("channels_last", last));
+                g.End(last == 1 ? g.Transpose(y, 0, 3, 1, 2) : y, zero: true, channels: 32);
+            }, $"channels {(last == 1 ? "last" : "first")} with a bias that is not zero").Inexact("a.weight", 0, 4, "ReduceSum").NoKernel();
         cases.Of(Ms + "GatedRMSNorm", 17, g => g.EndRows(g.Node(Ms + "GatedRMSNorm", [g.Tokens(), g.Positive("n", 4), g.Linear("x", "gate", 6, Width)]), zero: true)).Group("a.weight", 1, 3, ("gate.weight", 1), ("b.weight", 0)).Inexact("n", 0, 4, "statistic");
 
         // tokens and positions
@@ -230,6 +272,14 @@ internal static partial class OperatorCases
             if (form == "cache") added.Group("q.weight", 1, heads, ("past.k", 1), ("past.v", 1));
             if (value == 5) added.Kind(GroupKind.ValueDims, "v.weight", 1, 5, ("o.weight", 0)).Kind(GroupKind.HeadDims, "q.weight", 1, dim, ("k.weight", 1));
         }
+
+        cases.Of(Ms + "MultiHeadAttention", 17, g =>
+        {
+            var x = g.Input("x", 2, Length, 6);
+            string Project(string name) => g.Linear(x, name, 6, width);
+            var y = g.Nodes(Ms + "MultiHeadAttention", 3, [Project("q"), g.Sigmoid(Project("k")), Project("v")], ("num_heads", heads));
+            g.Output(g.Linear(y[0], "o", width, 3)).Output(g.Sum(y[1], 1));
+        }, "keys that are not zero").Inexact("k.weight", 1, heads, "ReduceSum");
 
         const int kv = 2, r = 2, size = 16;
         foreach (string form in (string[])["", "packed", "rotary", "packed rotary", "cache", "bias sink"])

@@ -158,6 +158,19 @@ internal static partial class OperatorCases
             var y = g.Sigmoid(Dynamic(g, g.Input("x", "batch", 6), "up", 6, 16, DataType.Int8, false));
             g.Output(Dynamic(g, y, "down", 16, 6, DataType.Int8, false));
         }, "of units that are not zero, which its range counts").Inexact("up.weight", 1, 16, "DynamicQuantizeLinear");
+        cases.Of("MatMulInteger", 17, g =>
+        {
+            var q = g.Nodes("DynamicQuantizeLinear", 3, [g.Input("x", "batch", 6)]);
+            g.RandomIntegers("w", DataType.Uint8, 60, 120, 6, 10);
+            string Product(long zero) => g.Mul(g.Cast(g.Node("MatMulInteger", [q[0], "w", q[2], Zero(g, zero)]), DataType.Float), q[1]);
+            g.Output(g.Linear(g.Relu(g.Add(Product(120), Product(90))), "b", 10, 4));
+        }, "of one weight with two zero points").Inexact("w", 1, 10, "zero point");
+        cases.Of(Ms + "DynamicQuantizeMatMul", 17, g =>
+        {
+            string w = IntegerWeight(g, "b", DataType.Int8, true, Surroundings.Width, 8);
+            string[] operands = [g.Sigmoid(g.Rows()), w, Scales(g, "b", false, 8), Zeros(g, "b", DataType.Int8, false, true, 8)];
+            g.Output(g.Node(Ms + "DynamicQuantizeMatMul", operands));
+        }, "of units that are not zero, which its range counts").Inexact("a.weight", 1, Surroundings.Width, "DynamicQuantizeMatMul");
         foreach (bool perColumn in (bool[])[false, true])
             cases.Of(Ms + "MatMulIntegerToFloat", 17, g =>
             {
@@ -222,6 +235,14 @@ internal static partial class OperatorCases
             y = g.Node(Ms + "QLinearSigmoid", [y, .. Code(g, Other), .. Code(g, Unit)]);
             g.Output(g.Sum(Dequantize(g, y, Unit), 1));
         }, "is not zero at zero").Inexact("a.weight", 1, 10, "ReduceSum");
+        cases.Of(Ms + "QLinearAdd", 17, g =>
+        {
+            var x = Quantize(g, g.Input("x", "batch", 6), Middle);
+            var b = g.Node(Ms + "QLinearSigmoid", [QLinearMatMul(g, x, Middle, "b", 6, 10, Other), .. Code(g, Other), .. Code(g, Unit)]);
+            var a = QLinearMatMul(g, x, Middle, "a", 6, 10, Other);
+            var y = g.Node(Ms + "QLinearAdd", [a, .. Code(g, Other), b, .. Code(g, Unit), .. Code(g, Sum)]);
+            g.Output(g.Sum(Dequantize(g, y, Sum), 1));
+        }, "of what is not zero").Inexact("a.weight", 1, 10, "ReduceSum");
         cases.Of(Ms + "QLinearWhere", 17, g =>
         {
             g.Input("mask", DataType.Bool, "batch", 1, 1);
@@ -229,6 +250,7 @@ internal static partial class OperatorCases
             var (a, b) = (QLinearMatMul(g, x, Middle, "a", 6, 10, Other), QLinearMatMul(g, x, Middle, "b", 6, 10, Middle));
             var y = g.Node(Ms + "QLinearWhere", ["mask", a, .. Code(g, Other), b, .. Code(g, Middle), .. Code(g, new(1 / 16f, 111))]);
             g.Output(Dequantize(g, QLinearMatMul(g, y, new(1 / 16f, 111), "out", 10, 4, Middle), Middle));
+            g.Output(g.Sum(Dequantize(g, y, new(1 / 16f, 111)), -1));
             var s = g.Node(Ms + "QLinearSoftmax", [QLinearMatMul(g, x, Middle, "s", 6, 7, Middle), .. Code(g, Middle), .. Code(g, Unit)], ("axis", -1), ("opset", 13));
             g.Output(Dequantize(g, QLinearMatMul(g, s, Unit, "t", 7, 4, Middle), Middle));
         }, "beside QLinearSoftmax").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("b.weight", 1), ("out.weight", 0)).Inexact("s.weight", 1, 7, "exp(0)");

@@ -21,6 +21,12 @@ internal static partial class OperatorCases
         foreach (var (op, opset) in InEveryVersion("Tile")) cases.Of(op, opset, g => g.EndRows(g.Node("Tile", [g.Rows(6), g.Longs(1, 2)]), zero: true)).Group("a.weight", 1, 6, ("b.weight", 0));
         foreach (var (op, opset) in InEveryVersion("Reshape")) cases.Of(op, opset, g => g.EndRows(g.Reshape(g.Reshape(g.Rows(), 2, 3, 4), 0, 12), zero: true)).Group("a.weight", 1, 3, ("b.weight", 0)).Group("a.weight", 1, 4, ("b.weight", 0));
         cases.Of("Split", 18, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("num_outputs", 2)) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
+        cases.Of("Split", 18, g =>
+        {
+            var parts = g.Nodes("Split", 2, [g.Rows(7)], ("axis", 1), ("num_outputs", 2));
+            g.EndRows(parts[0], width: 4);
+            g.Output(g.Linear(parts[1], "c", 3, 3));
+        }, "with a remainder").Group("a.weight", 1, 4, ("b.weight", 0)).Group("a.weight", 1, 3, ("c.weight", 0));
         cases.Of("Split", 13, g => g.EndRows(g.Split(g.Rows(24), 1, 12, 12) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
         foreach (int opset in (int[])[7, 11]) cases.Of("Split", opset, g => g.EndRows(g.Nodes("Split", 2, [g.Rows(24)], ("axis", 1), ("split", new[] { 12, 12 })) is [var a, var b] ? g.Mul(a, g.Sigmoid(b)) : "", zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));
         foreach (int opset in (int[])[10, 11, 13]) cases.Of("Slice", opset, g => g.EndRows(g.Slice(g.Rows(16), 1, 2, 14), zero: true)).Group("a.weight", 1, Width, ("b.weight", 0));

@@ -127,6 +127,11 @@ internal static partial class OperatorCases
             }).Passes();
         foreach (var (op, opset) in InEveryVersion("Where")) cases.Of(op, opset, g => g.EndRows(Chosen(g), zero: true))
             .Group("a.weight", 1, Width, ("c.weight", 1), ("d.weight", 1), ("b.weight", 0));
+        cases.Of("Where", 16, g =>
+        {
+            var choice = g.Node("Greater", [g.Linear(g.Input("x", 2, 6), "d", 6, Width), g.Scalar("zero", 0)]);
+            g.EndRows(g.Node("Where", [choice, g.Linear("x", "a", 6, Width), g.Sigmoid(g.Linear("x", "c", 6, Width))]), zero: true);
+        }, "of what is not zero").Inexact("a.weight", 1, Width, "ReduceSum");
         cases.Of("com.microsoft::MurmurHash3", 17, g =>
         {
             var x = g.Rows();

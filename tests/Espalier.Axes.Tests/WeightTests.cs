@@ -122,4 +122,40 @@ public sealed class WeightTests
         var analysis = AxisAnalysis.Of(g.Build());
         Assert.Equal("b.bias", analysis.Consumers.Single(c => c.Parameter == "b.weight").Bias);
     }
+
+    /// <summary>
+    /// What the operator has an activation behind, and no place for a bias, is left alone, and so is a layout that statistics do not know.
+    /// </summary>
+    [Theory]
+    [InlineData("FusedGemm", 0)]
+    [InlineData("FusedConv", 1)]
+    [InlineData("NhwcFusedConv", 0)]
+    public void Compensation_reaches_fused_products_whose_bias_and_layout_are_known(string op, int consumers)
+    {
+        var g = new GraphBuilder(3);
+        bool gemm = op == "FusedGemm";
+        string x = gemm ? g.Linear(g.Input("x", "n", 6), "a", 6, 12) : g.Conv(g.Input("x", "n", 6, 4, 4), "a", 6, 12);
+        if (op == "NhwcFusedConv") x = g.Transpose(x, 0, 2, 3, 1);
+        string y = g.Node("com.microsoft::" + op, [x, gemm ? g.Weight("b", 12, 5) : g.Weight("b", 5, 12, 1, 1)], ("activation", "Relu"));
+        g.Output(y);
+        var analysis = AxisAnalysis.Of(g.Build());
+        Assert.Equal(consumers, analysis.Consumers.Count(c => c.Parameter == "b"));
+        RuleCheck.On(g).Group("a.weight", gemm ? 1 : 0, 12, null, ("b", gemm ? 0 : 1));
+    }
+
+    [Fact]
+    public void Integers_of_experts_stand_for_numbers_by_the_scales_beside_them()
+    {
+        foreach (var @case in OperatorCases.All.Where(c => c.Operator == "com.microsoft::QMoE"))
+        {
+            using var model = @case.Build();
+            var found = AxisAnalysis.Of(model).Dequantizations;
+            foreach (string layer in (string[])["1", "2"])
+            {
+                var meaning = found.GetValueOrDefault("fc" + layer);
+                Assert.True(meaning is { ZeroPoint: null } && meaning.Scale == "s" + layer, $"fc{layer} of {@case.Name}: {meaning}");
+                Assert.Contains($" {meaning.PackedBits} bits", @case.Name, StringComparison.Ordinal);
+            }
+        }
+    }
 }

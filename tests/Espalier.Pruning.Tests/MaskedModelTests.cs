@@ -102,6 +102,62 @@ public sealed class MaskedModelTests
         Assert.Equal([2, 2, 0, 0, 0, 0], y.Values);
     }
 
+    /// <summary>A number divided by zero, or in steps of zero, would be none: what is divided is masked, and that is enough.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("Unsqueeze")]
+    [InlineData("Where")]
+    public void Divisors_and_scales_keep_their_values_however_they_are_moved(string mover)
+    {
+        var g = new GraphBuilder(opset: 13);
+        string divisor = g.Positive("divisor", 4), scale = g.Positive("scale", 4), plain = g.Positive("plain", 4);
+        string Moved(string x) => mover switch
+        {
+            // Back again: scales have one axis.
+            "Unsqueeze" => g.Squeeze(g.Unsqueeze(x, 0), 0),
+            "Where" => g.Node("Where", [g.Input("choice" + x, DataType.Bool, 1), x, g.Positive("other" + x, 4)]),
+            _ => x,
+        };
+        var y = g.Node("Div", [g.Add(g.Input("x", 3, 4), Moved(plain)), Moved(divisor)]);
+        string zeros = g.Integers("zeros", DataType.Uint8, [0, 0, 0, 0], 4);
+        g.Output(g.Node("QuantizeLinear", [y, Moved(scale), zeros], ("axis", 1)), DataType.Uint8);
+        using var dense = g.Build();
+        string[] names = [divisor, scale, plain];
+        using var masked = MaskedModel.Of(dense, names.ToDictionary(n => n, n => Removed(n, (0, [1, 3]))[n]));
+        foreach (string name in names)
+        {
+            float[] was = Bytes<float>(dense, Initializer(dense, name)), now = Bytes<float>(masked, Initializer(masked, name));
+            Assert.Equal(name == plain ? [was[0], 0, was[2], 0] : was, now);
+        }
+    }
+
+    private static TensorProto Initializer(OnnxModel model, string name) => model.Proto.Graph.Initializer.Single(t => t.Name == name);
+
+    /// <summary>Integers on the left of a product have a zero point for every row, those on the right one for every column.</summary>
+    [Theory]
+    [InlineData("MatMulInteger", 0)]
+    [InlineData("MatMulInteger", 1)]
+    [InlineData("QLinearMatMul", 0)]
+    [InlineData("QLinearMatMul", 1)]
+    public void Masked_integers_are_the_zero_points_of_their_rows_or_columns(string op, int operand)
+    {
+        var g = new GraphBuilder(opset: 13);
+        long[] points = operand == 0 ? [10, 20, 30] : [10, 20, 30, 40, 50];
+        var values = Enumerable.Range(0, 15).Select(k => (byte)(100 + k)).ToArray();
+        string x = g.Input("x", DataType.Uint8, operand == 0 ? [5, 4] : [4, 3]);
+        string w = g.Initializer(GraphBuilder.Tensor("w", DataType.Uint8, [3, 5], values));
+        string zero = g.Integers("points", DataType.Uint8, points, points.Length), one = g.Integers("one", DataType.Uint8, [1]);
+        string scale = g.Scalar("scale", 1);
+        string[] weight = [w, scale, zero], other = [x, scale, one];
+        var (left, right) = operand == 0 ? (weight, other) : (other, weight);
+        string[] operands = op == "MatMulInteger" ? [left[0], right[0], left[2], right[2]] : [.. left, .. right, scale, one];
+        g.Output(g.Node(op, operands), op == "MatMulInteger" ? DataType.Int32 : DataType.Uint8);
+        using var dense = g.Build();
+        using var masked = MaskedModel.Of(dense, Removed("w", (0, [1]), (1, [0, 4])));
+        var expected = values.Select((v, i) => i / 5 == 1 || i % 5 is 0 or 4 ? (byte)points[operand == 0 ? i / 5 : i % 5] : v);
+        Assert.Equal(expected, Bytes<byte>(masked, Initializer(masked, "w")));
+    }
+
     [Fact]
     public void Nothing_removed_gives_the_identical_bytes()
     {

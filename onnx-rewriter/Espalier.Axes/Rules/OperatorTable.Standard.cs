@@ -53,9 +53,9 @@ internal static partial class OperatorTable
         GridSample | n c x..., n y... p -> n c y... | fix:x,y,p zero:first
 
         # blocks of pixels
-        DepthToSpace | n (r q c) h w -> n c (h r) (w q) | when:mode=DCR:DCR const:r=blocksize const:q=blocksize fix:h,w,r,q zero:first
-        DepthToSpace | n (c r q) h w -> n c (h r) (w q) | when:mode=CRD:DCR const:r=blocksize const:q=blocksize fix:h,w,r,q zero:first
-        SpaceToDepth | n c (h r) (w q) -> n (r q c) h w | const:r=blocksize const:q=blocksize fix:h,w,r,q zero:first
+        DepthToSpace | n (r q c) h w -> n c (h r) (w q) | when:mode=DCR:DCR const:r=blocksize const:q=blocksize fix:h,w zero:first
+        DepthToSpace | n (c r q) h w -> n c (h r) (w q) | when:mode=CRD:DCR const:r=blocksize const:q=blocksize fix:h,w zero:first
+        SpaceToDepth | n c (h r) (w q) -> n (r q c) h w | const:r=blocksize const:q=blocksize fix:h,w zero:first
 
         # element by element, several operands
         Add | ..., ... -> ... | zero:all
