@@ -94,6 +94,19 @@ public sealed class FrozenTests
         RuleCheck.On(g).Group("a.weight", 1, 12, GroupKind.Neurons, ("b.weight", 0)).Frozen("b.weight", 1, "TopK").IsExact();
     }
 
+    [Theory]
+    [InlineData(7)]
+    [InlineData(11)]
+    public void As_many_units_stay_as_are_chosen_among_them(int opset)
+    {
+        var g = new GraphBuilder(19, opset);
+        var y = g.Linear(g.Input("x", "batch", 6), "a", 6, 10);
+        y = opset < 10 ? g.Nodes("TopK", 2, [y], ("axis", 1), ("k", 3))[0] : g.Nodes("TopK", 2, [y, g.Longs(3)], ("axis", 1))[0];
+        g.Output(g.Linear(y, "b", 3, 4));
+        var check = RuleCheck.On(g).Inexact("a.weight", 1, 10, "TopK");
+        Assert.Equal(3, check.Analysis.Groups.Single(n => n.Occurrences.Any(o => o.Tensor == "a.weight" && o.Axis == 1)).MinKeep);
+    }
+
     [Fact]
     public void Outputs_and_inputs_keep_their_shape()
     {

@@ -39,7 +39,9 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(y, "c", 16, 3));
                 g.EndRows(opset < 10 ? g.Node("Slice", y, ("starts", new[] { -9 }), ("ends", new[] { -4 }), ("axes", new[] { 1 })) : g.Slice(y, 1, -9, -4), width: 5);
             }, "from the end").Group("a.weight", 1, 7, ("c.weight", 0)).Group("a.weight", 1, 5, ("b.weight", 0), ("c.weight", 0)).Group("a.weight", 1, 4, ("c.weight", 0));
-        foreach (int opset in (int[])[11, 13, 18, 19, 21, 23, 24, 25]) cases.Of("Pad", opset, g => g.EndRows(g.Add(g.Node("Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), g.Linear("x", "c", 6, Width)), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0), ("c.weight", 1));
+        foreach (int opset in (int[])[11, 13, 18, 19, 21, 23, 24, 25]) cases.Of("Pad", opset, g => g.EndRows(g.Add(g.Node("Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), g.Linear("x", "c", 6, Width)), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0), ("c.weight", 1))
+            // Zeros that are filled in are units like others.
+            .Group("c.weight", 1, 3, ("b.weight", 0));
         foreach (int opset in (int[])[7, 10]) cases.Of("Pad", opset, g => g.EndRows(g.Node("Pad", g.Rows(8), ("pads", new[] { 0, 1, 0, 3 })), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));
         cases.Of("Pad", 18, g => g.End(g.Node("Pad", [g.Image(), g.Longs(1, 1, 2, 2), "", g.Longs(2, 3)], ("mode", "edge"))), "of positions").PassesChannels();
         cases.Of("com.microsoft::Pad", 17, g => g.EndRows(g.Node("com.microsoft::Pad", [g.Rows(8), g.Longs(0, 1, 0, 3)]), zero: true)).Group("a.weight", 1, 8, ("b.weight", 0));

@@ -14,6 +14,7 @@ internal static partial class OperatorCases
         Elementwise(cases);
         Products(cases);
         NeverZero(cases);
+        Exceptions(cases);
         Shapes(cases);
         Positions(cases);
         Statistics(cases);

@@ -208,6 +208,17 @@ public sealed class ShapeTests
     }
 
     [Fact]
+    public void A_zero_that_may_be_a_size_is_no_copy()
+    {
+        var g = new GraphBuilder(11);
+        // No rows of two positions become two rows of no positions, as of a cache that is empty.
+        var none = g.Initializer(GraphBuilder.Tensor("none", Espalier.Onnx.TensorProto.Types.DataType.Float, [0, 2, 10], []));
+        none = g.Node("Reshape", [none, g.Longs(2, 0, 10)], ("allowzero", 1));
+        g.Output(g.Linear(g.Concat(1, none, g.Linear(g.Input("x", 2, 5, 6), "a", 6, 10)), "b", 10, 4));
+        RuleCheck.On(g).Group("a.weight", 1, 10, null, ("none", 2), ("b.weight", 0)).IsExact();
+    }
+
+    [Fact]
     public void Expand_over_a_new_axis()
     {
         var (g, x) = Rows();

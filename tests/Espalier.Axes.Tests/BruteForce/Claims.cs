@@ -54,6 +54,7 @@ internal static class Claims
             var removed = Enumerable.Range(0, group.Size).Select(u => !kept.Contains(u)).ToArray();
             foreach (var (name, value) in trace.Tensors)
             {
+                if (value.Values.Length == 0) continue;
                 if (analysis.MainTensor(name) is not { Terms: { } terms } tensor || !tensor.Zero.Contains(group.Factor)) continue;
                 bool[]?[] gone = [.. terms.Select(t => trace.UnitMap(t, group.Factor)?.Select(u => u >= 0 && removed[u]).ToArray())];
                 if (gone.Any(g => g is null)) continue;
