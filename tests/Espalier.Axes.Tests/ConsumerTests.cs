@@ -3,24 +3,27 @@ using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;
 
-/// <summary>Which products are found as those that a fit can work on.</summary>
+/// <summary>Products that a fit can work on.</summary>
 public sealed class ConsumerTests
 {
+    /// <summary>y = α·x·W + β·c: where x·W is to change by one, c has to by α/β.</summary>
     [Theory]
-    [InlineData("Gemm", "", true)]
-    [InlineData("Gemm", "alpha", false)]
-    [InlineData("Gemm", "beta", false)]
-    [InlineData("com.microsoft::FusedMatMul", "", true)]
-    [InlineData("com.microsoft::FusedMatMul", "alpha", false)]
-    public void A_product_that_is_scaled_is_none(string op, string scaled, bool found)
+    [InlineData("Gemm", 1f, 1f, 1)]
+    [InlineData("Gemm", 0.5f, 1f, 0.5)]
+    [InlineData("Gemm", 0.5f, 0.25f, 2)]
+    [InlineData("Gemm", 1f, 0f, 0)]
+    [InlineData("com.microsoft::FusedMatMul", 1f, null, 1)]
+    [InlineData("com.microsoft::FusedMatMul", 0.5f, null, 0.5)]
+    public void A_product_that_is_scaled_says_what_its_bias_counts(string op, float alpha, float? beta, double scale)
     {
         var g = new GraphBuilder(3);
-        var operands = new List<string> { g.Relu(g.Linear(g.Input("x", "batch", 6), "a", 6, 10)), g.Weight("w", 10, 8) };
-        if (op == "Gemm") operands.Add(g.Weight("c", 8));
-        (string, object)[] attributes = scaled.Length > 0 ? [(scaled, 0.5f)] : [];
-        g.Output(g.Linear(g.Relu(g.Node(op, [.. operands], attributes)), "b", 8, 4));
+        string x = g.Relu(g.Linear(g.Input("x", "batch", 6), "a", 6, 10)), w = g.Weight("w", 10, 8), c = g.Weight("c", 8);
+        string y = beta is { } b ? g.Node(op, [x, w, c], ("alpha", alpha), ("beta", b)) : g.Add(g.Node(op, [x, w], ("alpha", alpha)), c);
+        g.Output(g.Linear(g.Relu(y), "b", 8, 4));
         var check = RuleCheck.On(g).Group("a.weight", 1, 10, null, ("w", 0));
-        Assert.Equal(found ? ["w", "b.weight"] : ["b.weight"], check.Analysis.Consumers.Select(c => c.Parameter));
+        var consumer = Assert.Single(check.Analysis.Consumers, c => c.Parameter == "w");
+        Assert.Equal("c", consumer.Bias);
+        Assert.Equal(scale, consumer.BiasScale);
         check.IsExact();
     }
 }
