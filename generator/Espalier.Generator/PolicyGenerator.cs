@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text;
 using Espalier.Generator.Emission;
 using Espalier.Generator.Manifests;

@@ -1,11 +1,19 @@
+using Espalier.Axes.Costs;
+using Espalier.Axes.Graph;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
+using Espalier.Axes.Operators;
+using Espalier.Axes.Terms;
+using Espalier.Axes.Zeros;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 
 namespace Espalier.Axes;
 
 /// <summary>What axis inference found in one model. Immutable.</summary>
 public sealed class AxisAnalysis
 {
-    private readonly Inference? _inference;
+    private readonly AxisInference? _inference;
     private readonly GroupBuilder? _builder;
     private readonly Lazy<CostModel>? _cost;
     private readonly ReasonChain? _chain;
@@ -21,7 +29,7 @@ public sealed class AxisAnalysis
         Options = options;
         File = model;
         Model = model = Ordered(FunctionInliner.Inline(model, out _origins));
-        _inference = Inference.Of(model, options);
+        _inference = AxisInference.Of(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
         Blocks = finder.Find();
         _builder = new GroupBuilder(_inference, finder.Streams, options.AllowInterface);
@@ -154,20 +162,4 @@ public sealed class AxisAnalysis
             }
         }
     }
-}
-
-/// <summary>Settings of the inference.</summary>
-public sealed record AxisOptions
-{
-    /// <summary>
-    /// Sizes that stand for dynamic dimensions in costs, by the name of the dimension, or as <c>input:axis</c> for one without a name; others: 1 on axis 0, 224 on the other
-    /// axes of a rank-4 input, 128 elsewhere.
-    /// </summary>
-    public IReadOnlyDictionary<string, long> Dimensions { get; init; } = new Dictionary<string, long>();
-
-    /// <summary>
-    /// Whether caches and states among the graph's inputs and outputs may shrink with the heads, head dimensions or hidden states that
-    /// they hold. All other axes of the interface stay.
-    /// </summary>
-    public bool AllowInterface { get; init; }
 }

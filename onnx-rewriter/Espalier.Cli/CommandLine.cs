@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Espalier.Cli.Commands;
-using Espalier.Onnx;
+using Espalier.Onnx.Limits;
 
 namespace Espalier.Cli;
 

@@ -1,4 +1,7 @@
 using System.Globalization;
+using Espalier.Onnx.Checks;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Limits;
 
 namespace Espalier.Onnx;
 
@@ -43,11 +46,8 @@ public static class FunctionInliner
 
     /// <summary>Why a call stays a call; null where the node is none.</summary>
     public static string? WhyNot(ModelProto model, NodeProto node)
-        => model.Functions.FirstOrDefault(f => Key(f.Domain, f.Name, f.Overload) == Key(node.Domain, node.OpType, node.Overload)) is { } function
+        => model.Functions.FirstOrDefault(f => ModelFunctions.Key(f.Domain, f.Name, f.Overload) == ModelFunctions.Key(node.Domain, node.OpType, node.Overload)) is { } function
             ? $"the function {function.Domain}.{function.Name} is stated for another operator set than the model's" : null;
-
-    /// <summary>What a node must say to call a function.</summary>
-    internal static (string, string, string) Key(string domain, string name, string overload) => (OperatorSchemas.Domain(domain), name, overload);
 
     private sealed class Inliner
     {
@@ -58,7 +58,7 @@ public static class FunctionInliner
         public Inliner(ModelProto model)
         {
             _model = model;
-            foreach (var function in model.Functions) if (HasSameOperators(function)) _functions.TryAdd(Key(function.Domain, function.Name, function.Overload), function);
+            foreach (var function in model.Functions) if (HasSameOperators(function)) _functions.TryAdd(ModelFunctions.Key(function.Domain, function.Name, function.Overload), function);
             Collect(model.Graph);
         }
 
@@ -105,7 +105,7 @@ public static class FunctionInliner
         {
             var called = new HashSet<(string, string, string)>();
             Called(_model.Graph, called);
-            var kept = _model.Functions.Where(f => called.Contains(Key(f.Domain, f.Name, f.Overload)) || !_functions.ContainsKey(Key(f.Domain, f.Name, f.Overload))).ToList();
+            var kept = _model.Functions.Where(f => called.Contains(ModelFunctions.Key(f.Domain, f.Name, f.Overload)) || !_functions.ContainsKey(ModelFunctions.Key(f.Domain, f.Name, f.Overload))).ToList();
             _model.Functions.Clear();
             _model.Functions.AddRange(kept);
 
@@ -113,13 +113,13 @@ public static class FunctionInliner
             {
                 foreach (var node in graph.Node)
                 {
-                    called.Add(Key(node.Domain, node.OpType, node.Overload));
+                    called.Add(ModelFunctions.Key(node.Domain, node.OpType, node.Overload));
                     foreach (var inner in node.Subgraphs()) Called(inner, called);
                 }
             }
         }
 
-        private FunctionProto? Find(NodeProto node) => _functions.GetValueOrDefault(Key(node.Domain, node.OpType, node.Overload));
+        private FunctionProto? Find(NodeProto node) => _functions.GetValueOrDefault(ModelFunctions.Key(node.Domain, node.OpType, node.Overload));
 
         private List<NodeProto> Body(NodeProto call, FunctionProto function, int depth)
         {

@@ -1,4 +1,9 @@
 using System.Security.Cryptography;
+using Espalier.Onnx.Checks;
+using Espalier.Onnx.Files;
+using Espalier.Onnx.Limits;
+using Espalier.Onnx.Payloads;
+using Espalier.Onnx.Wire;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
@@ -107,7 +112,7 @@ public sealed class OnnxModel : IDisposable
             tensor.StringData.AddRange(strings.Values);
             return tensor;
         }
-        var expected = ElementTypes.Bytes(type, GatherSource.Product(tensor.Dims, 0));
+        var expected = DataTypes.Bytes(type, GatherSource.Product(tensor.Dims, 0));
         if (payload.Length != expected)
         {
             throw new ArgumentException($"[{string.Join(", ", tensor.Dims)}] elements of type {type} take {expected} bytes; the payload has {payload.Length}.", nameof(payload));

@@ -1,4 +1,6 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Payloads;
 
 namespace Espalier.Oracle;
 
@@ -165,8 +167,8 @@ internal sealed class MaskRoles
         var type = (TensorProto.Types.DataType)tensor.DataType;
         var content = _model.Content(tensor);
         // Zero points of floating point numbers are zero (ONNX QuantizeLinear).
-        if (!Onnx.ElementTypes.IsInteger(type))
-            return Onnx.ElementTypes.IsFloat(type) && content.ToFloats().All(v => v == 0) ? null : Unknown;
+        if (!DataTypes.IsInteger(type))
+            return DataTypes.IsFloat(type) && content.ToFloats().All(v => v == 0) ? null : Unknown;
         var values = content.ToLongs();
         if (Array.TrueForAll(values, v => v == 0)) return null;
         if (Array.TrueForAll(values, v => v == values[0])) return new(values[0], "", "", 0, 0);

@@ -1,4 +1,5 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 
 namespace Espalier.Oracle;
 

@@ -1,4 +1,4 @@
-using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 
 namespace Espalier.Oracle;
 

@@ -1,4 +1,6 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Payloads;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Oracle;

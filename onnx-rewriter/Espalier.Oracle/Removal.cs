@@ -1,6 +1,7 @@
 global using Slices = System.Collections.Generic.IReadOnlyDictionary<string, System.Collections.Generic.IReadOnlyDictionary<int, int[]>>;
 using System.Globalization;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 
 namespace Espalier.Oracle;
 

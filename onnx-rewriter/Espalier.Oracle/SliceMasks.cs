@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Payloads;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Oracle;
@@ -209,6 +211,6 @@ internal sealed class SliceMasks(OnnxModel dense, Slices removed)
         return flags;
     }
 
-    private static int ElementBits(DataType type, string name) => Onnx.ElementTypes.Bits(type) is > 0 and var bits ? bits
+    private static int ElementBits(DataType type, string name) => DataTypes.Bits(type) is > 0 and var bits ? bits
         : throw new EspalierException($"Tensor '{name}' has elements of type {type}, which cannot be set to zero one by one.");
 }

@@ -1,5 +1,12 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Depth;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning;
 
@@ -40,7 +47,7 @@ internal static class Iteration
             var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, evidence, [], before, depth);
             var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
             before = Surgery.Use(analysis, selection, edits, slim => new State(selection,
-                statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())), new(edits, slim.Removed)));
+                statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())), new(edits.Weights, slim.Removed)));
         }
         return Slimmer.Choose(plan, analysis, evidence, notes, before, depth);
     }

@@ -1,5 +1,12 @@
 using System.Globalization;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Pruning.Budgets;
+using Espalier.Pruning.Depth;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning;
 

@@ -1,6 +1,21 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
 using Espalier.Onnx;
+using Espalier.Onnx.Limits;
+using Espalier.Pruning.Allocators;
+using Espalier.Pruning.Budgets;
+using Espalier.Pruning.Depth;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Factoring;
+using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Spreads;
 
 namespace Espalier.Pruning;
 

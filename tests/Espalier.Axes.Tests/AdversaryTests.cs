@@ -1,5 +1,4 @@
 using System.Globalization;
-using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using Google.Protobuf;

@@ -1,7 +1,7 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;

@@ -1,4 +1,3 @@
-using Espalier.Axes;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;

@@ -1,6 +1,8 @@
-using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Onnx.Payloads;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -10,7 +12,7 @@ namespace Espalier.Axes.Tests;
 public sealed class CostTests
 {
     /// <summary>Every type with a width that a weight can have.</summary>
-    public static TheoryData<DataType> Types => [.. Enum.GetValues<DataType>().Where(t => Onnx.ElementTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
+    public static TheoryData<DataType> Types => [.. Enum.GetValues<DataType>().Where(t => DataTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -21,7 +23,7 @@ public sealed class CostTests
         string Layer(string x, string name, int inputs, int outputs)
         {
             // Any bytes will do: nothing runs here.
-            g.Initializer(GraphBuilder.Tensor(name, type, [inputs, outputs], new byte[Onnx.ElementTypes.Bytes(type, inputs * outputs)]));
+            g.Initializer(GraphBuilder.Tensor(name, type, [inputs, outputs], new byte[DataTypes.Bytes(type, inputs * outputs)]));
             return g.MatMul(x, g.Cast(name, DataType.Float));
         }
         g.Output(Layer(g.Relu(g.Add(Layer(g.Input("x", "batch", 8), "up", 8, hidden), g.Weight("bias", hidden))), "down", hidden, 4));

@@ -1,3 +1,5 @@
+using Espalier.Axes.Operators.Code;
+using Espalier.Axes.Operators.Table;
 using Espalier.TestKit.Counting;
 
 namespace Espalier.Axes.Tests;

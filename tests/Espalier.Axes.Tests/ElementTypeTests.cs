@@ -1,6 +1,6 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;

@@ -1,3 +1,4 @@
+using Espalier.Axes.Groups;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;

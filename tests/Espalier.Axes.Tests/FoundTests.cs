@@ -1,9 +1,11 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using static Espalier.TestKit.SmallModels;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests;
 

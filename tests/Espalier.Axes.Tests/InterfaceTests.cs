@@ -1,7 +1,7 @@
-using Espalier.Axes;
-using Espalier.Pruning;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests;
 

@@ -1,5 +1,5 @@
-using Espalier.Axes;
-using Espalier.Planning;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
 using Espalier.Pruning;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;

@@ -1,5 +1,6 @@
 using System.Globalization;
-using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

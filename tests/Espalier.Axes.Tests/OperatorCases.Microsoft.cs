@@ -1,7 +1,7 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.TestKit;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using static Espalier.Axes.Tests.Surroundings;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests;
 

@@ -1,7 +1,6 @@
-using Espalier.Axes;
 using Espalier.TestKit;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using static Espalier.Axes.Tests.Surroundings;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests;
 

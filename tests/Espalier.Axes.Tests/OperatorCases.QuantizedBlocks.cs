@@ -1,4 +1,4 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
-using Espalier.Axes;
+using Espalier.Axes.Operators.Code;
+using Espalier.Axes.Operators.Table;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 using Xunit.Sdk;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
-using Espalier.Axes;
+using Espalier.Axes.Operators.Code;
+using Espalier.Axes.Operators.Table;
 
 namespace Espalier.Axes.Tests;
 
@@ -25,7 +26,7 @@ internal static class OperatorPage
             ai.onnx.ml up to operator set 5, and of com.microsoft. An operator that is not listed is a barrier: it freezes what it
             touches and names itself.
 
-            A rule is a line of the table, in the notation of `Espalier.Axes/Rules/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
+            A rule is a line of the table, in the notation of `Espalier.Axes/Operators/Table/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
             that fits operator set, attributes and ranks holds. Rules in code have a sentence instead.
 
             Every rule is carried out in small graphs, and the slim model is compared with the masked one in ONNX Runtime. Where that has no kernel for the processor the rule *never ran*, or not in

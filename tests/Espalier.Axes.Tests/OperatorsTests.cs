@@ -1,6 +1,7 @@
-using Espalier.Axes;
+using Espalier.Axes.Operators.Code;
+using Espalier.Axes.Operators.Table;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;

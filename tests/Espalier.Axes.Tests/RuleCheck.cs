@@ -1,5 +1,6 @@
 using System.Globalization;
-using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

@@ -1,4 +1,4 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;
@@ -30,7 +30,7 @@ public sealed class SharedTests
         g.Output(g.Linear(a, "b", 16, 5));
         var check = RuleCheck.On(g).Group("a.weight", 1, 16, GroupKind.Neurons, ("scale", 0), ("b.weight", 0));
         check.IsExact();
-        var slim = Espalier.Pruning.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
+        var slim = Espalier.Pruning.Edits.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(8, slim.Model.Proto.Graph.Initializer.Single(t => t.Name == "scale").Dims[0]);
         Assert.Equal(check.Analysis.Model.Proto.Graph.Initializer.Count, slim.Model.Proto.Graph.Initializer.Count);
     }
@@ -93,7 +93,7 @@ public sealed class SharedTests
         g.Output(x);
         var check = RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.a.weight", 1), ("l0.o.weight", 0)).Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0));
         check.IsExact();
-        var slim = Espalier.Pruning.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
+        var slim = Espalier.Pruning.Edits.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(2, slim.Model.Proto.Graph.Node.Count(n => n.OpType == "Gather"));
     }
 

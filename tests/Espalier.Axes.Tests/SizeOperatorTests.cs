@@ -1,3 +1,5 @@
+using Espalier.Axes.Sizes;
+using Espalier.Axes.Terms;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
@@ -50,7 +52,7 @@ public sealed class SizeOperatorTests
         g.Output(result, DataType.Int64);
         using var model = g.Build();
         var known = model.Proto.Graph.Initializer.ToDictionary(t => t.Name,
-            t => ValueRules.OfConstant(model, t) ?? ValueRules.OfWhole(model, t), StringComparer.Ordinal);
+            t => ConstantSizes.OfConstant(model, t) ?? ConstantSizes.OfWhole(model, t), StringComparer.Ordinal);
         foreach (var node in model.Proto.Graph.Node)
         {
             var values = SizeOperators.Evaluate(node, [.. node.Input.Select(i => known.GetValueOrDefault(i))], Limit);

@@ -1,3 +1,6 @@
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
 using Espalier.Axes.Tests.Zoo;
 using Espalier.Onnx;
 using Espalier.TestKit;

@@ -1,4 +1,5 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -101,7 +102,7 @@ internal sealed class TypedNetwork(DataType type, WeightForm form, Held held)
         var stored = Tensor(name, Numbers(dims, 1 / Math.Sqrt(fan)), dims);
         if (form != WeightForm.Dequantized) return stored;
         int n = (int)dims[channels];
-        var zero = _g.Initializer(GraphBuilder.Tensor($"{name}.zero", type, [n], new byte[Onnx.ElementTypes.Bytes(type, n)]));
+        var zero = _g.Initializer(GraphBuilder.Tensor($"{name}.zero", type, [n], new byte[DataTypes.Bytes(type, n)]));
         return _g.Node("DequantizeLinear", [stored, _g.Scales($"{name}.scale", 1, n), zero], ("axis", channels));
     }
 
@@ -124,7 +125,7 @@ internal sealed class TypedNetwork(DataType type, WeightForm form, Held held)
     private TensorProto InField(string name, long[] dims, byte[] raw)
     {
         var tensor = new TensorProto { Name = name, DataType = (int)type, Dims = { dims } };
-        int bytes = Onnx.ElementTypes.Bits(type) / 8;
+        int bytes = DataTypes.Bits(type) / 8;
         for (int at = 0; at < raw.Length; at += bytes)
         {
             if (type == DataType.Double) tensor.DoubleData.Add(BitConverter.ToDouble(raw, at));

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Espalier.Cli;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests;

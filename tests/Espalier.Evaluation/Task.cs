@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Espalier.Calibration;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
-using Espalier.Runtime;
 
 namespace Espalier.Evaluation;
 

@@ -1,6 +1,5 @@
-using Espalier;
-using VerifyXunit;
 using Fashion;
+using VerifyXunit;
 
 namespace Espalier.Examples.Tests;
 

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
+using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;

@@ -1,5 +1,5 @@
 using Espalier.Onnx;
-using Espalier.TestKit;
+using Espalier.Onnx.Limits;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Fuzz;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Manifests;
 using Espalier.Generator.Manifests;
 using Espalier.Onnx;
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Espalier.Axes;
+using Espalier.Axes.Manifests;
 using Espalier.Onnx;
 using Espalier.Pruning;
 

@@ -1,3 +1,5 @@
+using Espalier.Onnx.Payloads;
+using Espalier.Onnx.Wire;
 using Espalier.TestKit;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;

@@ -1,3 +1,4 @@
+using Espalier.Onnx.Payloads;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
@@ -88,7 +89,7 @@ public class ElementTests
     public void Parts_are_the_parts_of_the_whole(DataType type)
     {
         const int Count = 20_001;
-        var bytes = new byte[ElementTypes.Bytes(type, Count)];
+        var bytes = new byte[DataTypes.Bytes(type, Count)];
         new Random(2).NextBytes(bytes);
         var content = Raw(type, Count, TensorContent.FromBytes(bytes));
         var whole = content.ToFloats();

@@ -1,4 +1,5 @@
 using CsCheck;
+using Espalier.Onnx.Payloads;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
@@ -28,8 +29,8 @@ public class GatherTests
         => Cases.Sample(c =>
         {
             var (type, dims, kept, seed) = c;
-            var bits = ElementTypes.Bits(type);
-            var bytes = new byte[ElementTypes.Bytes(type, dims.Aggregate(1L, (a, b) => a * b))];
+            var bits = DataTypes.Bits(type);
+            var bytes = new byte[DataTypes.Bytes(type, dims.Aggregate(1L, (a, b) => a * b))];
             new Random(seed).NextBytes(bytes);
             if (dims.Aggregate(bits, (a, b) => a * b) % 8 is var used and > 0)
             {
@@ -59,8 +60,8 @@ public class GatherTests
     public void Rows_longer_than_the_window_are_gathered_in_pieces(DataType type, int axis, int first, int second, int third)
     {
         int[] dims = [first, second, third];
-        var bits = ElementTypes.Bits(type);
-        var bytes = new byte[ElementTypes.Bytes(type, (long)first * second * third)];
+        var bits = DataTypes.Bits(type);
+        var bytes = new byte[DataTypes.Bytes(type, (long)first * second * third)];
         new Random(7).NextBytes(bytes);
         // Dense, sparse and very sparse stretches.
         int[] indices = [.. Enumerable.Range(0, dims[axis]).Where(i => i % 7 != 3 && (i < 20_000 ? i % 1000 > 40 : i < 60_000 ? i % 97 == 0 : i % 9000 == 1))];

@@ -1,3 +1,4 @@
+using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
 using static Espalier.Onnx.AttributeProto.Types;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
 

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using Espalier.Onnx.Limits;
+using Espalier.Onnx.Payloads;
 using Espalier.TestKit;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
@@ -23,7 +25,7 @@ public class MalformedTests(ITestOutputHelper output)
                 var buffer = new byte[Math.Min(content.ByteLength, 64)];
                 content.ReadBytes(0, buffer);
                 content.ReadBytes(content.ByteLength - buffer.Length, buffer);
-                if (ElementTypes.IsFloat(content.Type) && content.Count < 10_000)
+                if (DataTypes.IsFloat(content.Type) && content.Count < 10_000)
                 {
                     Assert.Equal(content.Count, content.ToFloats().Length);
                 }
@@ -168,8 +170,8 @@ public class MalformedTests(ITestOutputHelper output)
     [InlineData(int.MaxValue), InlineData(0x7FFF_FFFFu + 1L), InlineData(uint.MaxValue), InlineData(long.MaxValue), InlineData(-1)]
     public void A_length_of_more_than_there_is_is_refused(long length)
     {
-        Span<byte> number = stackalloc byte[Wire.MaxVarint];
-        var claim = number[..Wire.Write(number, (ulong)length)].ToArray();
+        Span<byte> number = stackalloc byte[WireNumber.MaxVarint];
+        var claim = number[..WireNumber.Write(number, (ulong)length)].ToArray();
         byte[][] places =
         [
             [0x3A, .. claim], Field(7, [0x2A, .. claim]), Field(7, Field(5, [0x4A, .. claim, 1, 2, 3])), Field(7, Field(5, [0x22, .. claim, 1, 2, 3])),

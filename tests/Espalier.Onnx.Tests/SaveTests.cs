@@ -1,3 +1,5 @@
+using Espalier.Onnx.Files;
+using Espalier.Onnx.Payloads;
 using Espalier.TestKit;
 using static Espalier.Onnx.TensorProto.Types;
 

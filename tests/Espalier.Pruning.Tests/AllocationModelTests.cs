@@ -1,5 +1,7 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Statistics;
+using Espalier.Pruning.Spreads;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

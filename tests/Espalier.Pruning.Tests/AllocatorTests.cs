@@ -1,7 +1,12 @@
 using System.Collections.Immutable;
 using CsCheck;
-using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Axes.Terms;
 using Espalier.Planning;
+using Espalier.Pruning.Allocators;
+using Espalier.Pruning.Spreads;
 
 namespace Espalier.Pruning.Tests;
 
@@ -43,7 +48,7 @@ public class AllocatorTests
 
     [Fact]
     public void Units_with_the_highest_scores_stay_and_ties_keep_the_lower_index()
-        => Assert.Equal(new[] { 0, 1, 3 }, Allocator.Best([2, 1, 0, 5, 1], 3).ToArray());
+        => Assert.Equal(new[] { 0, 1, 3 }, Candidate.Best([2, 1, 0, 5, 1], 3).ToArray());
 
     /// <summary>Whatever the network: a budget that can be met is met, counts are multiples above their floors, and the same plan gives the same choice.</summary>
     [Theory]

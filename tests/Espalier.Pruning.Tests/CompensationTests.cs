@@ -1,7 +1,15 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

@@ -1,7 +1,12 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 

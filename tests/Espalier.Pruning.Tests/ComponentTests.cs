@@ -1,6 +1,9 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Budgets;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

@@ -1,6 +1,9 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
+using Espalier.Axes.Measurements;
 using Espalier.Onnx;
+using Espalier.Pruning.Plans;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

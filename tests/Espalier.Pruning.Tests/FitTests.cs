@@ -1,4 +1,7 @@
 using Espalier.Axes;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

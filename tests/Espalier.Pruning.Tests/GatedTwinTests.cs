@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Gates;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

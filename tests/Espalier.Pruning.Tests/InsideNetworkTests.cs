@@ -1,8 +1,12 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using Espalier.Oracle;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -17,7 +21,7 @@ public sealed class InsideNetworkTests
         var removal = SlimOracle.RemovalOf(slim);
         using var masked = MaskedModel.Of(analysis.Model, removal, slim.Model);
         using var unmasked = MaskedModel.Of(analysis.Model, MaskedModel.Unmasked(analysis.Model, removal)!, slim.Model);
-        var inputs = Calibration.RandomInputs.Many(model, 2, 1, Calibration.RandomInputs.Fit(model));
+        var inputs = Calibration.Inputs.RandomInputs.Many(model, 2, 1, Calibration.Inputs.RandomInputs.Fit(model));
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
         return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of });
     }

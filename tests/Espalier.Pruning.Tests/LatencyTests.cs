@@ -1,5 +1,8 @@
 using System.Collections.Immutable;
-using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Allocators;
+using Espalier.Pruning.Spreads;
 
 namespace Espalier.Pruning.Tests;
 

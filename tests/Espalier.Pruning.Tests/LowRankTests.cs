@@ -1,8 +1,10 @@
-using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Costs;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Oracle;
+using Espalier.Pruning.Factoring;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -88,7 +90,7 @@ public class LowRankTests
 
     private static (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples, SlimResult Slim) Slim(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan)
     {
-        var samples = Calibration.RandomInputs.Many(dense, 4, 1, Calibration.RandomInputs.Fit(dense));
+        var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         plan = Presets.Complete(plan, hasData: true);
         return (samples, Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null, new ModelProbe(analysis, samples)));
     }

@@ -1,6 +1,9 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Scores.Criteria;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

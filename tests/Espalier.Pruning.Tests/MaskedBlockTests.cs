@@ -1,5 +1,6 @@
 using Espalier.Onnx;
 using Espalier.Oracle;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

@@ -1,6 +1,11 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

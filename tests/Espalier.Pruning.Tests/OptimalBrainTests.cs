@@ -1,6 +1,10 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Onnx;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 using MathNet.Numerics.LinearAlgebra;
 

@@ -1,7 +1,11 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Fitting;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

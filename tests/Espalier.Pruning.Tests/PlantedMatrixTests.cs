@@ -1,6 +1,6 @@
-using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
 
@@ -160,7 +160,7 @@ public sealed class PlantedMatrixTests
         var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
         {
             InputSource.Data => samples,
-            InputSource.Noise => Calibration.RandomInputs.Many(dense, samples.Count, 7, Batches),
+            InputSource.Noise => Calibration.Inputs.RandomInputs.Many(dense, samples.Count, 7, Batches),
             _ => NaturalInputs.Many(dense, samples.Count, 7, Batches),
         });
         var found = new List<Preset>();

@@ -134,7 +134,7 @@ public class PlantedTests
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.75, Score = score, Compensate = compensate }] };
         var request = Slimmer.Needs(plan, analysis);
-        var statistics = request is null ? null : Espalier.Calibration.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
+        var statistics = request is null ? null : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report);
     }

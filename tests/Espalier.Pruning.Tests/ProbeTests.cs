@@ -1,7 +1,15 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Spreads;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -392,7 +400,7 @@ public sealed class ProbeTests
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Samples(6, 32);
         using var without = Planted.Without(analysis, null, With.None, 4);
-        using var session = Calibration.Sessions.Open(without);
+        using var session = Calibration.Graph.Sessions.Open(without);
         var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values).Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
         double[] Score(ModelProbe probe) => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
         double[] loss = Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss, Labels = new Targets(dense, samples, labels) }), divergence = Score(new ModelProbe(analysis, samples));

@@ -1,6 +1,8 @@
-using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;

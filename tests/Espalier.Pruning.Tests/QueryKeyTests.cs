@@ -1,7 +1,12 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Scores.Criteria;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -72,7 +77,7 @@ public class QueryKeyTests
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.96), Prune = [new() { Axis = Axis.Neurons }] }, hasData: true);
         Assert.Equal([Axis.HeadDims], plan.Prune.Select(r => r.Axis));
         Assert.All(analysis.Groups.Where(g => g.Kind == GroupKind.HeadDims), g => Assert.All(QueryKey.Tensors(places, g), t => Assert.InRange(t.Within, 1, 3)));
-        var samples = Calibration.RandomInputs.Many(dense, 4, 1, Calibration.RandomInputs.Fit(dense));
+        var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
         var report = Slimmer.Run(dense, plan, analysis, statistics).Report;
         Assert.DoesNotContain(report.Notes, n => n.Contains("instead of", StringComparison.Ordinal));

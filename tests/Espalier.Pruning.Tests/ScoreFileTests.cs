@@ -1,4 +1,6 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Pruning.Scores;
 
 namespace Espalier.Pruning.Tests;
 

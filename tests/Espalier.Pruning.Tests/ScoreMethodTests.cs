@@ -1,5 +1,5 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Statistics;
 
 namespace Espalier.Pruning.Tests;
 

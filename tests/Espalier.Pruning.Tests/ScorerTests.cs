@@ -1,5 +1,8 @@
 using Espalier.Axes;
-using Espalier.Onnx;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

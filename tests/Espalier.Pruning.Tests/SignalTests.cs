@@ -1,6 +1,13 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Scores.Criteria;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

@@ -1,5 +1,5 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Planning;
 using Espalier.TestKit;
@@ -172,7 +172,7 @@ public class SlimmerTests
         using var dense = TwoLayers(quiet: true);
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1 }] };
-        var statistics = Calibration.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
+        var statistics = Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         Assert.True(Planted.Error(dense, model) < 1e-3);
         Assert.Single(report.Blocks);

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

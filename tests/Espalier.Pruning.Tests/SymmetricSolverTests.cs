@@ -1,4 +1,6 @@
 using CsCheck;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests;
 

@@ -1,5 +1,6 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

@@ -1,5 +1,10 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Roles;
 using Espalier.Onnx;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;

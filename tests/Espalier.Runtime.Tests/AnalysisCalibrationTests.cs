@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using RandomInputs = Espalier.Calibration.RandomInputs;
+using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 
 namespace Espalier.Runtime.Tests;
 

@@ -1,5 +1,7 @@
-using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Graph;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

@@ -1,8 +1,10 @@
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
-using RandomInputs = Espalier.Calibration.RandomInputs;
+using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 
 namespace Espalier.Runtime.Tests;
 

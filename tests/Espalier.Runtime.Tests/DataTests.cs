@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
-using Espalier.Calibration;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

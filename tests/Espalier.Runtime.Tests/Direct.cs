@@ -1,4 +1,4 @@
-using Espalier.Axes;
+using Espalier.Axes.Measurements;
 using Espalier.Onnx;
 
 namespace Espalier.Runtime.Tests;

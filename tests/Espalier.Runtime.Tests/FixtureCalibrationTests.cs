@@ -1,6 +1,9 @@
 using System.Diagnostics;
-using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Graph;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

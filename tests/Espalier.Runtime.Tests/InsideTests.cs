@@ -1,8 +1,9 @@
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
-using RandomInputs = Espalier.Calibration.RandomInputs;
+using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 
 namespace Espalier.Runtime.Tests;
 

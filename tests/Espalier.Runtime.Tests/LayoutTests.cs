@@ -1,10 +1,11 @@
 using System.IO.Compression;
 using System.Text;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.TestKit;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Runtime.Tests;
 

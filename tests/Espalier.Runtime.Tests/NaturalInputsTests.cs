@@ -1,5 +1,5 @@
 using System.Numerics;
-using Espalier.Calibration;
+using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
 using Espalier.TestKit;
 
@@ -20,7 +20,7 @@ public class NaturalInputsTests
     public void Images_have_a_spectrum_of_one_over_f()
     {
         using var model = Images();
-        double[] natural = Octaves(NaturalInputs.Many(model, 24, 1)), noise = Octaves(Espalier.Calibration.RandomInputs.Many(model, 24, 1));
+        double[] natural = Octaves(NaturalInputs.Many(model, 24, 1)), noise = Octaves(Espalier.Calibration.Inputs.RandomInputs.Many(model, 24, 1));
         for (int k = 1; k < natural.Length; k++)
         {
             Assert.InRange(natural[k] / natural[k - 1], 0.6, 1.7);

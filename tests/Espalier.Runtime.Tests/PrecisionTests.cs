@@ -1,11 +1,12 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
-using OracleResult = Espalier.Calibration.OracleResult;
+using OracleResult = Espalier.Calibration.Checks.OracleResult;
 
 namespace Espalier.Runtime.Tests;
 

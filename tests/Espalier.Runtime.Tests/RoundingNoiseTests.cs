@@ -1,4 +1,4 @@
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.TestKit;
 

@@ -1,8 +1,11 @@
 using System.IO.Compression;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.Oracle;
 using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests;

@@ -1,7 +1,11 @@
 using System.Runtime.CompilerServices;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Pruning;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit.Counting;
 using Microsoft.ML.OnnxRuntime;
 

@@ -1,4 +1,4 @@
-using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.TestKit;
@@ -15,8 +15,8 @@ public static class QuantizedLayers
 
     public static byte[] Raw(DataType type, long[] values)
     {
-        int bits = Onnx.ElementTypes.Bits(type);
-        var raw = new byte[Onnx.ElementTypes.Bytes(type, values.Length)];
+        int bits = DataTypes.Bits(type);
+        var raw = new byte[DataTypes.Bytes(type, values.Length)];
         for (int i = 0; i < values.Length; i++)
         {
             if (bits < 8) raw[i * bits / 8] |= (byte)((values[i] & ((1 << bits) - 1)) << (i * bits % 8));

@@ -3,9 +3,12 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Inference;
 using Espalier.Onnx;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Gates;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.TestKit;

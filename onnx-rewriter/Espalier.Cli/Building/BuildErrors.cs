@@ -1,4 +1,4 @@
-using Espalier.Onnx;
+using Espalier.Onnx.Limits;
 
 namespace Espalier.Cli.Building;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Espalier.Axes;
+using Espalier.Axes.Inference;
 
 namespace Espalier.Cli.Building;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Inputs;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Espalier.Axes;
+using Espalier.Axes.Inference;
 
 namespace Espalier.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Pruning.Diffs;
 
 namespace Espalier.Cli.Commands;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Axes.Manifests;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Axes.Inference;
+using Espalier.Axes.Manifests;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

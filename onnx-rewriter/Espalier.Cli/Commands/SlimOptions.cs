@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 
 namespace Espalier.Cli.Commands;
 

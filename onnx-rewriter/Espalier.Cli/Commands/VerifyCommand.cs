@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Inputs;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

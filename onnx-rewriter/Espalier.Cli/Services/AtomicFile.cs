@@ -1,4 +1,4 @@
-using Espalier.Onnx;
+using Espalier.Onnx.Files;
 
 namespace Espalier.Cli.Services;
 

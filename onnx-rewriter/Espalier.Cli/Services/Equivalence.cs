@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Factoring;
 
 namespace Espalier.Cli.Services;
 

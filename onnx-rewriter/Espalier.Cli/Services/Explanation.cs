@@ -1,5 +1,7 @@
 using System.Globalization;
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Terms;
 
 namespace Espalier.Cli.Services;
 

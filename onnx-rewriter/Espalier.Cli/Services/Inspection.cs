@@ -1,8 +1,10 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
 using Espalier.Onnx;
-using Espalier.Pruning;
+using Espalier.Pruning.Budgets;
 
 namespace Espalier.Cli.Services;
 

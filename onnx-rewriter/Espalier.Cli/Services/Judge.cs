@@ -1,8 +1,9 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Groups;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Weights;
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;

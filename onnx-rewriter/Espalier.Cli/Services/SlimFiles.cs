@@ -1,6 +1,8 @@
 using System.Collections;
 using Espalier.Onnx;
+using Espalier.Onnx.Files;
 using Espalier.Pruning;
+using Espalier.Pruning.Diffs;
 
 namespace Espalier.Cli.Services;
 

@@ -1,8 +1,15 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Data;
+using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning;
+using Espalier.Pruning.Budgets;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Scores;
 
 namespace Espalier.Cli.Services;
 

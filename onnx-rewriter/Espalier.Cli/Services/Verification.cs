@@ -1,5 +1,5 @@
 using Espalier.Axes;
-using Espalier.Calibration;
+using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using static System.FormattableString;
@@ -92,7 +92,7 @@ internal sealed class Verification(
             return "The agreement of the slim model with the dense model was not measured: they do not take the same inputs "
                 + $"('{gone.Dense}' is gone).";
         using var dense = MaskedModel.Of(analysis.Model, MaskedModel.InterfaceOf(analysis.Model, removal));
-        var agreement = Calibration.Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
+        var agreement = Calibration.Checks.Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         return agreement.Top1 is { } top1
             ? Invariant($"agreement of the slim model with the dense model on {agreement.Samples} inputs: {top1:0.000} ")
                 + "(rows whose largest output is the same)"

@@ -1,6 +1,6 @@
 using static Espalier.Onnx.AttributeProto.Types;
 
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>Whether an attribute says one thing: a name, a kind, and a value of that kind.</summary>
 internal static class AttributeCheck

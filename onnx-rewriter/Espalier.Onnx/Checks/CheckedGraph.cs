@@ -1,4 +1,4 @@
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>
 /// Where a name of a graph comes from: the node that makes it, or -1 for what is there before the first node, and its rank, or -1.
@@ -28,7 +28,7 @@ internal sealed class CheckedGraph
 
     /// <summary>The body of a function.</summary>
     public CheckedGraph(FunctionProto function)
-        => (Nodes, Outputs, IsInFunction, _within) = (function.Node, [.. function.Output], true, ModelFunctions.Name(function));
+        => (Nodes, Outputs, IsInFunction, _within) = (function.Node, [.. function.Output], true, NodeText.Of(function));
 
     /// <summary>Null for the body of a function.</summary>
     public GraphProto? Graph { get; }

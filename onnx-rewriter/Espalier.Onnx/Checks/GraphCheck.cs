@@ -1,4 +1,6 @@
-namespace Espalier.Onnx;
+using Espalier.Onnx.Limits;
+
+namespace Espalier.Onnx.Checks;
 
 /// <summary>
 /// Checks what a model says against what ONNX allows, once, before anything relies on it: every name has one meaning and is made before it

@@ -1,4 +1,4 @@
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>
 /// Whether the graphs inside of a node take and give what the node does, and a constant holds one value: what numbers in a table cannot

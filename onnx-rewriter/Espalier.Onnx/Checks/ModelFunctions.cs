@@ -1,6 +1,9 @@
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Limits;
+
 using static Espalier.Onnx.AttributeProto.Types;
 
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>The functions of a model, as those who call them see them.</summary>
 internal sealed class ModelFunctions
@@ -17,15 +20,12 @@ internal sealed class ModelFunctions
         (_kinds, _needed) = ([.. _functions.Select(Kinds)], [.. _functions.Select(_ => new HashSet<int>())]);
         for (var k = 0; k < _functions.Count; k++)
         {
-            if (!_numbers.TryAdd(FunctionInliner.Key(_functions[k].Domain, _functions[k].Name, _functions[k].Overload), k))
+            if (!_numbers.TryAdd(Key(_functions[k].Domain, _functions[k].Name, _functions[k].Overload), k))
             {
-                throw faults.Of($"the function '{Name(_functions[k])}' is there twice", "Give every function a name of its own.");
+                throw faults.Of($"the function '{NodeText.Of(_functions[k])}' is there twice", "Give every function a name of its own.");
             }
         }
     }
-
-    /// <summary>The function's name with its domain.</summary>
-    public static string Name(FunctionProto function) => NodeText.Operator(function.Domain, function.Name);
 
     /// <summary>Whether the node calls a function of the model.</summary>
     public bool IsOf(NodeProto node) => Number(node) is not null;
@@ -80,7 +80,7 @@ internal sealed class ModelFunctions
         if (order.Sort(out var cycle) is not { } sorted)
         {
             throw _faults.Of(
-                $"the functions '{Name(_functions[cycle.Node])}' and '{Name(_functions[cycle.Needed])}' call each other without end",
+                $"the functions '{NodeText.Of(_functions[cycle.Node])}' and '{NodeText.Of(_functions[cycle.Needed])}' call each other without end",
                 "Export the model again; ONNX allows no recursion.");
         }
         foreach (var number in sorted)
@@ -102,7 +102,7 @@ internal sealed class ModelFunctions
         {
             var called = Number(node);
             var schema = called is null
-                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{Name(function)}'")) : null;
+                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{NodeText.Of(function)}'")) : null;
             for (var k = 0; k < node.Input.Count; k++)
             {
                 var isNeeded = called is { } other ? _needed[other].Contains(k) : schema is { IsDeprecated: false }
@@ -118,7 +118,7 @@ internal sealed class ModelFunctions
     private static bool IsLeftOut(NodeProto node, int input) => input >= node.Input.Count || node.Input[input].Length == 0;
 
     private int? Number(NodeProto node) => _numbers.Count > 0
-        && _numbers.TryGetValue(FunctionInliner.Key(node.Domain, node.OpType, node.Overload), out var number) ? number : null;
+        && _numbers.TryGetValue(Key(node.Domain, node.OpType, node.Overload), out var number) ? number : null;
 
     private static IEnumerable<GraphProto> Inner(FunctionProto function)
         => function.Node.SelectMany(n => n.Subgraphs()).SelectMany(g => g.WithSubgraphs());
@@ -133,4 +133,7 @@ internal sealed class ModelFunctions
         }
         return kinds;
     }
+
+    /// <summary>What a node must say to call a function.</summary>
+    internal static (string, string, string) Key(string domain, string name, string overload) => (OperatorSchemas.Domain(domain), name, overload);
 }

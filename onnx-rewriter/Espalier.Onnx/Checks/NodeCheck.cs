@@ -1,4 +1,6 @@
-namespace Espalier.Onnx;
+using Espalier.Onnx.Limits;
+
+namespace Espalier.Onnx.Checks;
 
 /// <summary>The nodes of one graph, or of one function, against what they may read and against the schemas of their operators.</summary>
 internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, OperatorSets sets)

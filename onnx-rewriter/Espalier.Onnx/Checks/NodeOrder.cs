@@ -1,4 +1,4 @@
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>Which of numbered nodes need which others, collected node by node.</summary>
 internal sealed class NodeOrder(int count)

@@ -1,4 +1,6 @@
-namespace Espalier.Onnx;
+using Espalier.Onnx.Limits;
+
+namespace Espalier.Onnx.Checks;
 
 /// <summary>Refusals of one file.</summary>
 internal sealed class CheckFaults(string? path)
@@ -12,6 +14,9 @@ internal sealed class CheckFaults(string? path)
 /// <summary>Nodes in sentences, and the two that are no computation.</summary>
 internal static class NodeText
 {
+    /// <summary>The function's name with its domain.</summary>
+    public static string Of(FunctionProto function) => Operator(function.Domain, function.Name);
+
     /// <summary>The node by its name, else by what it makes, with its operator.</summary>
     public static string Of(NodeProto node)
     {

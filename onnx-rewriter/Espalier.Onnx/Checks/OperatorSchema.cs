@@ -1,7 +1,7 @@
 using System.Globalization;
 using static Espalier.Onnx.AttributeProto.Types;
 
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>How an operator takes one of its operands.</summary>
 internal enum OperandUse

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 
-namespace Espalier.Onnx;
+namespace Espalier.Onnx.Checks;
 
 /// <summary>
 /// The operators that ONNX Runtime 1.31 knows, by domain, name and operator set. An operator that is not here is none of our business:

@@ -1,4 +1,6 @@
-namespace Espalier.Onnx;
+using Espalier.Onnx.Limits;
+
+namespace Espalier.Onnx.Checks;
 
 /// <summary>The operator sets that a model or a function imports: which version of an operator a node means.</summary>
 internal sealed class OperatorSets
@@ -36,7 +38,7 @@ internal sealed class OperatorSets
     public static OperatorSets Of(ModelProto model, CheckFaults faults) => new(model.OpsetImport, true, "", faults);
 
     public static OperatorSets Of(FunctionProto function, CheckFaults faults)
-        => new(function.OpsetImport, false, $" by function '{ModelFunctions.Name(function)}'", faults);
+        => new(function.OpsetImport, false, $" by function '{NodeText.Of(function)}'", faults);
 
     /// <summary>The operator set that gives the node its meaning.</summary>
     /// <param name="node">The node.</param>

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 
-namespace Espalier.Pruning;
+namespace Espalier.Pruning.Scores;
 
 /// <summary>Scores that were made elsewhere: a JSON object that maps names of groups to one number per unit.</summary>
 internal sealed class ScoreFile

@@ -1,6 +1,9 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning;
+
+namespace Espalier.Pruning.Scores;
 
 /// <summary>A method of the policy that scores: one number from 0 on per unit; the highest stay.</summary>
 /// <param name="rule">The rule, with the method's name in <see cref="PruneRule.ScoreMethod"/>.</param>

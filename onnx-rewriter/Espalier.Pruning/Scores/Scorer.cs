@@ -1,6 +1,11 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
+using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning;
+namespace Espalier.Pruning.Scores;
 
 /// <summary>Measures how much every unit of a group matters. Formulas and sources: README of this room.</summary>
 public static class Scorer

@@ -1,7 +1,8 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.Runtime;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>How alike two models answer.</summary>
 /// <param name="Outputs">Per output, in the first model's order.</param>

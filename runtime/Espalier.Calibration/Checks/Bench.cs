@@ -1,7 +1,9 @@
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
 using Espalier.Runtime;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>How long measuring takes.</summary>
 public sealed record BenchOptions

@@ -1,6 +1,8 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>The tensors inside of two models that are to be compared, and how.</summary>
 /// <param name="masked">The dense model with what was removed masked.</param>

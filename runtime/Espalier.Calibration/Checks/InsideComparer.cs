@@ -1,6 +1,7 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>Which indices of a tensor of the dense model the slim model has.</summary>
 /// <param name="tensor">A tensor that both models have.</param>

@@ -1,7 +1,9 @@
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
 using Espalier.Runtime;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>What the oracle found.</summary>
 /// <param name="Error">Largest relative error of any output in any run: max|a−b| / max(1e-3, max|a|).</param>

@@ -1,4 +1,4 @@
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>Compares outputs of two models.</summary>
 internal static class OutputComparison

@@ -1,4 +1,4 @@
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>
 /// Compares one output of two models over many runs: the one place where metrics are computed, for guards, reports and methods that choose by

@@ -1,7 +1,8 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>In how many digits a model computes.</summary>
 public static class Precision

@@ -1,7 +1,8 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.Runtime;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>
 /// How far a model is from itself by rounding alone: its inputs change in their last bits, and its kernels sum in another order. A peak that is

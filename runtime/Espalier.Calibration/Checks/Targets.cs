@@ -1,6 +1,8 @@
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Checks;
 
 /// <summary>
 /// The right class of every row of an output, for <see cref="Metric.TaskLoss"/>. Where there are labels, and one for each row, those; else of an output [batch, sequence, classes] beside an integer input

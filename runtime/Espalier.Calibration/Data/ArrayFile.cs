@@ -1,4 +1,4 @@
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>Elements of an array: runs of neighbours at a distance.</summary>
 /// <param name="Start">The first.</param>

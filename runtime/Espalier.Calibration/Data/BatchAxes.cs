@@ -2,7 +2,7 @@ using Espalier.Onnx;
 using Google.Protobuf.Collections;
 using Dimension = Espalier.Onnx.TensorShapeProto.Types.Dimension;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// Which axis of each input counts independent samples, as far as the declared shapes say. A dimension whose name has "batch" in it is one, and then no other is. Else it is a dynamic

@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// A Hugging Face <c>tokenizer.json</c> whose model is BPE (byte-pair encoding, arXiv:1508.07909). Read are the vocabulary and merges, pre-tokenizers that split (ByteLevel, Split,

@@ -1,7 +1,8 @@
 using System.Globalization;
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// Reads the right answers to calibration samples, for <see cref="Metric.TaskLoss"/>: from the file that <see cref="DataOptions.Labels"/> names (<c>.npy</c>, MNIST's idx, or text with an integer at the start of every

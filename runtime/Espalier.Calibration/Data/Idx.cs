@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>The array files of MNIST (http://yann.lecun.com/exdb/mnist/): unsigned bytes, big-endian sizes, packed by gzip or not.</summary>
 public static class Idx

@@ -1,7 +1,8 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using StbImageSharp;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// A folder of images (PNG, JPEG, BMP; subfolders too) for a model with one input of images: the largest centred part that has the input's aspect ratio,

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>NumPy's array files, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: versions 1 to 3, little-endian float32, float64, int32, int64 and uint8 in C order.</summary>
 public static partial class Npy

@@ -1,4 +1,4 @@
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// Resizes images by a triangle filter that widens as the image shrinks (antialiased bilinear, what Pillow calls BILINEAR), first along rows, then along columns.

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>Arrays of all inputs, cut into samples so that every input has as many.</summary>
 internal static class SampleArrays

@@ -1,8 +1,9 @@
 using System.Globalization;
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Dimension = Espalier.Onnx.TensorShapeProto.Types.Dimension;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>One way to take an array as samples of an input.</summary>
 /// <param name="Array">The array.</param>

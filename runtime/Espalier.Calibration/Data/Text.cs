@@ -1,9 +1,10 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Microsoft.ML.Tokenizers;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Data;
 
 /// <summary>
 /// Text for language models. With an alphabet (a JSON string; the n-th character is token n) the text is cut into windows of

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>What can be read off a file without running it.</summary>
 internal static class GraphFacts

@@ -1,7 +1,8 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>A site's names in the instrumented graph.</summary>
 /// <param name="Site">The site.</param>

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>Which tables an input looks up.</summary>
 internal sealed class LookupTables(OnnxModel model)

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Google.Protobuf;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>
 /// Appends nodes to a graph in the operator set that the model declares: the few operators whose axes moved from attributes to

@@ -2,7 +2,7 @@ using Espalier.Onnx;
 using Espalier.Runtime;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>Opens models of this process in ONNX Runtime.</summary>
 public static class Sessions

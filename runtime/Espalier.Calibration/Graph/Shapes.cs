@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>Shapes of tensors in one run: inference alone does not know the rank of every tensor.</summary>
 internal static class Shapes

@@ -1,6 +1,7 @@
-using Espalier.Axes;
+using Espalier.Axes.Measurements;
 
-namespace Espalier.Calibration;
+
+namespace Espalier.Calibration.Graph;
 
 /// <summary>Writes the sums of a signal into an instrumented graph, and adds them up over batches.</summary>
 internal sealed class SignalTap

@@ -1,7 +1,8 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>One activation seen in one way: all consumers that contract it alike share its statistics.</summary>
 internal sealed class Site

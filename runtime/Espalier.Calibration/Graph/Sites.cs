@@ -1,7 +1,7 @@
-using Espalier.Axes;
-using Espalier.Onnx;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 
-namespace Espalier.Calibration;
+namespace Espalier.Calibration.Graph;
 
 /// <summary>Turns consumers into sites.</summary>
 internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes, long positions, List<string> notes)

@@ -1,6 +1,7 @@
 using System.Globalization;
+using Espalier.Axes.Groups;
 using Espalier.Oracle;
-using Espalier.Pruning;
+using Espalier.Pruning.Edits;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests.BruteForce;

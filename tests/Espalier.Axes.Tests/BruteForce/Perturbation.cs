@@ -1,5 +1,9 @@
 using System.Globalization;
+using Espalier.Axes.Graph;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Terms;
 using Espalier.Onnx;
+using Espalier.Onnx.Payloads;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -21,7 +25,7 @@ internal static class Perturbation
         // Zero points of floats are zero and cannot be anything else.
         var points = analysis.State!.Records.Where(r => r.Info.Proto.OpType is "QuantizeLinear" or "DequantizeLinear").Select(r => r.Inputs.ElementAtOrDefault(2)?.Name).ToHashSet();
         var places = analysis.Groups.SelectMany(g => g.Occurrences.Select(o => (Group: g, Occurrence: o)))
-            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 } && Onnx.ElementTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
+            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 } && DataTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
         random.Shuffle(places);
         var inputs = RandomInputs.For(analysis.Model, seed, sizes);
         try

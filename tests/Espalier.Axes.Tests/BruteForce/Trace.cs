@@ -1,3 +1,5 @@
+using Espalier.Axes.Graph;
+using Espalier.Axes.Terms;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;

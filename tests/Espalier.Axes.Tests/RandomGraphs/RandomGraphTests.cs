@@ -1,5 +1,5 @@
 using CsCheck;
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Espalier.Axes.Groups;
 using Espalier.Axes.Tests.BruteForce;
 using Espalier.TestKit;
 

@@ -1,4 +1,5 @@
-using Espalier.Onnx;
+using Espalier.Onnx.Limits;
+using Espalier.Onnx.Wire;
 
 namespace Espalier.TestKit;
 

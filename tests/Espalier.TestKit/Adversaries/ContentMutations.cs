@@ -1,6 +1,7 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Payloads;
 using Google.Protobuf;
-using static Espalier.Onnx.AttributeProto.Types;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.TestKit;
@@ -140,7 +141,7 @@ public static class ContentMutations
     private static void Fit(Random random, TensorProto tensor, long[] dims)
     {
         long count = dims.Aggregate(1L, (a, d) => Math.Min(1L << 40, a * Math.Clamp(d, 0, 1 << 20)));
-        int bits = Espalier.Onnx.ElementTypes.Bits((DataType)tensor.DataType);
+        int bits = DataTypes.Bits((DataType)tensor.DataType);
         if (bits == 0 || count * bits > 8L << 20) return;
         var bytes = new byte[(count * bits + 7) / 8];
         var own = tensor.RawData.Span;

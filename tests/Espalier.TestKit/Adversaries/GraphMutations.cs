@@ -1,4 +1,5 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Google.Protobuf.Collections;
 using static Espalier.Onnx.AttributeProto.Types;
 

@@ -1,4 +1,5 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Limits;
 using Google.Protobuf;
 
 namespace Espalier.TestKit;

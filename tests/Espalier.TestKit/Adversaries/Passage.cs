@@ -2,9 +2,15 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Manifests;
 using Espalier.Onnx;
-using Espalier.Planning;
+using Espalier.Onnx.Graphs;
+using Espalier.Onnx.Limits;
 using Espalier.Pruning;
+using Espalier.Pruning.Budgets;
+using Espalier.Pruning.Plans;
 
 namespace Espalier.TestKit;
 

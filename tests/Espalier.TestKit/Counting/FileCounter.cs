@@ -1,4 +1,5 @@
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.TestKit.Counting;

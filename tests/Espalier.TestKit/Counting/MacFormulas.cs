@@ -1,5 +1,3 @@
-using Espalier.Onnx;
-
 namespace Espalier.TestKit.Counting;
 
 /// <summary>

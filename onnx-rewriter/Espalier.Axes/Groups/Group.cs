@@ -1,0 +1,89 @@
+using Espalier.Axes.Terms;
+
+namespace Espalier.Axes.Groups;
+
+/// <summary>What a group's units are; read off the operators round its factor, never off names.</summary>
+public enum GroupKind
+{
+    /// <summary>Output channels of convolutions.</summary>
+    Channels,
+    /// <summary>Outputs of one matrix product that the next one contracts.</summary>
+    Neurons,
+    /// <summary>Attention heads, or query heads per KV group (then <see cref="Group.Partner"/> is the KV group).</summary>
+    Heads,
+    /// <summary>KV groups of grouped-query attention (then <see cref="Group.Partner"/> is the query heads per group).</summary>
+    KeyValueGroups,
+    /// <summary>Dimensions contracted in the product of queries and keys.</summary>
+    HeadDims,
+    /// <summary>Dimensions of the values of a head.</summary>
+    ValueDims,
+    /// <summary>Batch axis of stacked weights.</summary>
+    Experts,
+    /// <summary>Hidden state of a recurrence.</summary>
+    HiddenState,
+    /// <summary>The residual stream of a network of matrix products.</summary>
+    Width,
+    /// <summary>Rows of a table that is read by data-dependent indices.</summary>
+    EmbeddingRows,
+    /// <summary>Anything else that occurs in a weight.</summary>
+    Other,
+}
+
+/// <summary>Whether removing units of a group equals masking them.</summary>
+public enum Exactness
+{
+    /// <summary>The slim model computes what the dense model computes when every parameter of the removed units is zero.</summary>
+    Exact,
+    /// <summary>Units can be removed, but a normalisation or a sum over them changes.</summary>
+    Inexact,
+    /// <summary>Units cannot be removed.</summary>
+    Frozen,
+}
+
+/// <summary>One place where a group occurs in a weight.</summary>
+/// <param name="Tensor">Name of the weight: an initializer, or the output of a Constant or ConstantOfShape node.</param>
+/// <param name="Axis">Axis of the weight.</param>
+/// <param name="Term">Term of the axis.</param>
+public sealed record Occurrence(string Tensor, int Axis, Term Term);
+
+/// <summary>A factor with every weight axis in which it occurs: coupled units that are removed together or not at all.</summary>
+public sealed class Group
+{
+    internal Group(int id, Factor factor) => (Id, Factor) = (id, factor);
+
+    internal Group WithId(int id)
+    {
+        Id = id;
+        return this;
+    }
+
+    /// <summary>Number of the group, by first occurrence in the graph; stable for the same model.</summary>
+    public int Id { get; private set; }
+    /// <summary>The factor.</summary>
+    public Factor Factor { get; }
+    /// <summary>Number of units.</summary>
+    public int Size => checked((int)Factor.Size!.Value);
+    /// <summary>Unique readable name, from the weight or node that produces the group.</summary>
+    public string Name { get; internal set; } = "";
+    /// <summary>Kind.</summary>
+    public GroupKind Kind { get; internal set; }
+    /// <summary>Exactness.</summary>
+    public Exactness Exactness { get; internal set; }
+    /// <summary>Why the group is inexact or frozen: operator, tensor and reason; null where it is exact.</summary>
+    public string? Reason { get; internal set; }
+    /// <summary>Fewest units that an operator allows (k of a TopK); at least 1.</summary>
+    public int MinKeep { get; internal set; } = 1;
+    /// <summary>Weight axes, in graph order.</summary>
+    public IReadOnlyList<Occurrence> Occurrences
+    {
+        get => field ??= FindOccurrences?.Invoke() ?? [];
+        internal set;
+    }
+
+    internal Func<IReadOnlyList<Occurrence>>? FindOccurrences { get; set; }
+
+    /// <summary>Products that contract the group with a weight, in graph order.</summary>
+    public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
+    /// <summary>KV groups ↔ query heads per group.</summary>
+    public Group? Partner { get; internal set; }
+}

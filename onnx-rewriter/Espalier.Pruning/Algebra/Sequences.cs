@@ -1,0 +1,22 @@
+namespace Espalier.Pruning.Algebra;
+
+/// <summary>Runs of a sequence.</summary>
+internal static class Sequences
+{
+    /// <summary>Neighbours with equal keys, as one list each.</summary>
+    public static IEnumerable<List<T>> ChunkBy<T, TKey>(this IEnumerable<T> items, Func<T, TKey> key)
+    {
+        List<T>? open = null;
+        foreach (var item in items)
+        {
+            if (open is not null && EqualityComparer<TKey>.Default.Equals(key(open[^1]), key(item)))
+            {
+                open.Add(item);
+                continue;
+            }
+            if (open is not null) yield return open;
+            open = [item];
+        }
+        if (open is not null) yield return open;
+    }
+}

@@ -1,0 +1,177 @@
+using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Graph;
+using Espalier.Calibration.Inputs;
+using Espalier.Onnx;
+
+namespace Espalier.Calibration.Statistics;
+
+/// <summary>Runs a model and what is made of it on calibration samples.</summary>
+/// <param name="analysis">The dense model.</param>
+/// <param name="samples">Inputs by name.</param>
+/// <param name="options">Bounds.</param>
+/// <param name="cancellationToken">Stops between two operators.</param>
+public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationOptions? options = null,
+    CancellationToken cancellationToken = default) : IModelProbe
+{
+    private const int LeastSamples = 8, LeastHeldOut = 4;
+
+    private readonly CalibrationOptions _options = options ?? new();
+    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
+    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)>? _batches, _heldOut;
+
+    /// <summary>Short, because a table has several times per group: half a second each.</summary>
+    private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
+    private bool _isWarm;
+    private Dictionary<string, long[]>? _denseShapes;
+
+    /// <summary>How outputs are compared.</summary>
+    public Metric Metric { get; init; } = Metric.KullbackLeibler;
+
+    /// <summary>Right answers by sample, for <see cref="Metric.TaskLoss"/>; see <see cref="Targets"/>.</summary>
+    public Targets? Labels { get; init; }
+
+    /// <summary>Told what is being run.</summary>
+    public Action<string>? Progress { get; init; }
+
+    /// <inheritdoc/>
+    public CalibrationStatistics Measure(CalibrationRequest request) => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
+
+    /// <inheritdoc/>
+    public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
+
+    /// <inheritdoc/>
+    public double HeldOutDivergence(OnnxModel changed)
+        => Divergences(changed, [new Dictionary<string, float[]>()], HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part ? _heldOut ??= Expected(part) : _batches ??= Expected(samples))[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => Divergences(gated, settings, _batches ??= Expected(samples));
+
+    private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings, List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)> batches)
+    {
+        using var session = Sessions.Open(gated, _options.Threads);
+        return [.. settings.Select(setting =>
+        {
+            Progress?.Invoke("measuring divergence");
+            NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
+            var tally = new DivergenceTally(Metric);
+            foreach (var (inputs, expected, targets) in batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
+            return tally.Mean;
+        })];
+    }
+
+    /// <inheritdoc/>
+    public ModelTime Time(OnnxModel changed)
+    {
+        Progress?.Invoke("measuring time");
+        // The runtime still compiles its own code while the first runs are measured.
+        if (!_isWarm) Bench.Run(analysis.Model, null, samples[0], TimeOptions, cancellationToken: cancellationToken);
+        _isWarm = true;
+        var measured = Bench.Run(analysis.Model, changed, samples[0], TimeOptions, cancellationToken: cancellationToken);
+        return new(measured.A, measured.B!.Value, measured.Ratio!.Value);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers)
+    {
+        var wanted = (consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products).Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
+        var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
+        // Every stage asks for other consumers of the same dense model: its shapes are found once.
+        if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
+            _denseShapes = Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
+        var (dense, left) = (Find(analysis.Model, _denseShapes), Find(slim, Left()));
+        // Experts and groups of a convolution are fitted to the dense model's statistics.
+        var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
+            .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
+        if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
+        Progress?.Invoke("fitting layer by layer");
+        using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
+        var (fitted, heldOut) = Joined();
+        foreach (var batch in fitted) run.Add(batch, cancellationToken);
+        if (heldOut.Count > 0) run.HoldOut();
+        foreach (var batch in heldOut) run.Add(batch, cancellationToken);
+        return run.Finish().SelectMany(f => f.Site.Consumers.Select(c => (c.Id, f.Statistics))).ToDictionary(p => p.Id, p => p.Statistics);
+
+        // Positions are those of the dense model; how many features are left the slim model's weights say.
+        Dictionary<string, long[]> Left()
+        {
+            var present = GraphFacts.Names(slim);
+            var shapes = new Dictionary<string, long[]>(StringComparer.Ordinal);
+            foreach (var consumer in wanted)
+            {
+                if (!present.Contains(consumer.Activation) || !_denseShapes.TryGetValue(consumer.Activation, out var shape)) continue;
+                shapes[consumer.Activation] = [.. shape];
+                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length) shapes[consumer.Activation][consumer.ActivationAxis] = Sites.Unknown;
+            }
+            return shapes;
+        }
+
+        IReadOnlyList<Site> Find(OnnxModel model, Dictionary<string, long[]> shapes)
+        {
+            var sites = new Sites(GraphFacts.WeightShapes(model), shapes, _options.PositionsPerSample, []);
+            foreach (var consumer in wanted) sites.Add(consumer, false);
+            return sites.All;
+        }
+    }
+
+    /// <inheritdoc/>
+    public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor)
+    {
+        if (!Shapes.Of(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2) return null;
+        Progress?.Invoke("measuring normalisation statistics");
+        using var run = new ChannelRun(changed, tensor, shape.Length, _options.Threads);
+        var (fitted, heldOut) = Joined();
+        foreach (var batch in fitted.Concat(heldOut)) run.Add(batch, cancellationToken);
+        return run.Finish();
+    }
+
+    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut) Joined()
+    {
+        if (_joined is { } known) return known;
+        var (fitted, heldOut) = HeldOut.Divide(samples);
+        var batches = new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements);
+        _joined = ([.. batches.Of(fitted).Select(SampleBatches.Join)], [.. batches.Of(heldOut).Select(SampleBatches.Join)]);
+        return _joined.Value;
+    }
+
+    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        using var session = Sessions.Open(analysis.Model, _options.Threads);
+        int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
+        var some = samples.Where((_, i) => samples.Count <= most || i % (samples.Count / most) == 0).Take(most);
+        var (labels, none) = (Labels ?? new Targets(analysis.Model), new Dictionary<string, long[]>());
+        return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
+        {
+            var inputs = SampleBatches.Join(b);
+            var outputs = session.Run(inputs, cancellationToken);
+            return (inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
+        })];
+    }
+}
+
+/// <summary>
+/// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance. The task's loss is that of the outputs with labels alone:
+/// what else a model gives (caches, states) is no part of the task.
+/// </summary>
+/// <param name="metric">The metric.</param>
+public sealed class DivergenceTally(Metric metric)
+{
+    private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
+
+    /// <summary>Mean over the outputs.</summary>
+    public double Mean => metric == Metric.TaskLoss ? _outputs.Values.Select(t => t.Divergence(metric)).OfType<double>().DefaultIfEmpty().Average()
+        : _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
+
+    /// <summary>Adds a run.</summary>
+    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual, IReadOnlyDictionary<string, long[]>? targets = null)
+    {
+        foreach (var (name, dense) in expected)
+        {
+            if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape)) continue;
+            if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);
+            tally.Add(dense, changed, targets?.GetValueOrDefault(name));
+        }
+    }
+}
