@@ -212,12 +212,12 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
 }
 
 /// <summary>How the weights that read a rule's groups make up for what is removed; as the preset says without this attribute.</summary>
-/// <param name="with">The compensation.</param>
+/// <param name="method">The compensation.</param>
 [AttributeUsage(AttributeTargets.Property, Inherited = false)]
-public sealed class CompensateAttribute(With with) : Attribute
+public sealed class CompensateAttribute(Compensation method) : Attribute
 {
     /// <summary>The compensation.</summary>
-    public With With { get; } = with;
+    public Compensation Method { get; } = method;
 }
 
 /// <summary>

@@ -110,7 +110,7 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(WithConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(CompensationConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -128,7 +128,7 @@ internal sealed class AggregateConverter() : JsonStringEnumConverter<Aggregate>(
 
 internal sealed class AllocationConverter() : JsonStringEnumConverter<Allocation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
-internal sealed class WithConverter() : JsonStringEnumConverter<With>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+internal sealed class CompensationConverter() : JsonStringEnumConverter<Compensation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 

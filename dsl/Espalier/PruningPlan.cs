@@ -110,7 +110,7 @@ public sealed record PruneRule
     public string? ScoreMethod { get; init; }
 
     /// <summary>How readers of the group make up for what is removed; null as the preset says.</summary>
-    public With? Compensate { get; init; }
+    public Compensation? Compensate { get; init; }
 
     /// <summary>Whether groups that are marked inexact may be pruned by this rule.</summary>
     public bool AllowInexact { get; init; }

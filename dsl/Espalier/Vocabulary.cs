@@ -237,7 +237,7 @@ public enum Schedule
 }
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>
-public enum With
+public enum Compensation
 {
     /// <summary>Nothing: the slim model equals the masked dense model.</summary>
     None,

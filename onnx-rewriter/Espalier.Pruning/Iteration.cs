@@ -35,7 +35,7 @@ internal static class Iteration
     }
 
     /// <summary>The choice of the last step.</summary>
-    public static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Slimmer.Evidence evidence, List<string> notes)
+    public static (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Slimmer.Evidence evidence, List<string> notes)
     {
         var (statistics, probe) = (evidence.Statistics, evidence.Probe!);
         PlanResolver.Resolve(plan, analysis, []);

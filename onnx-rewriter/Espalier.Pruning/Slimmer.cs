@@ -84,7 +84,7 @@ public static class Slimmer
         var (selection, methods) = plan.Schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
             ? Iteration.Choose(plan, analysis, evidence, notes) : Choose(plan, analysis, evidence, notes);
         var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics, notes, plan.Schedule == Schedule.Sequential ? probe : null);
-        if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == With.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
+        if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == Compensation.Affine)) edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
         edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()) : Checked(Surgery.Apply(analysis, selection, edits));
@@ -126,15 +126,15 @@ public static class Slimmer
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
-            heldOut |= rule.Compensate >= With.Rescale;
+            heldOut |= CompensationNeeds.Of(rule.Compensate).HeldOut;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
-            measures |= rule.Compensate != With.None || Scorer.NeedsStatistics(rule.Score!.Value);
-            if (rule.Compensate > With.Merge || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
+            measures |= rule.Compensate != Compensation.None || Scorer.NeedsStatistics(rule.Score!.Value);
+            if (CompensationNeeds.Of(rule.Compensate).Means || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
             if (rule.Score == Criterion.BetaRank) tensors.AddRange(groups.SelectMany(g => BetaRank.Tensors(places, g)));
             if (rule.Score == Criterion.QueryKey) tensors.AddRange(groups.SelectMany(g => QueryKey.Tensors(places, g)));
             signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, rule.Score!.Value)));
-            if (rule.Compensate == With.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
-            if (rule.Compensate > With.Bias || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
+            if (rule.Compensate == Compensation.Merge) signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
+            if (CompensationNeeds.Of(rule.Compensate).Covariance || Scorer.NeedsCovariance(rule.Score!.Value)) covariance.UnionWith(readers);
         }
         var factored = targets.SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToList();
         consumers.UnionWith(factored);
@@ -165,7 +165,7 @@ public static class Slimmer
     /// <param name="notes">Gets what the user should know.</param>
     /// <param name="before">What the steps before have left; null for the dense model.</param>
     /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
-    internal static (Selection Selection, IReadOnlyDictionary<int, With> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Evidence evidence, List<string> notes, Iteration.State? before = null, DepthChoice? depth = null)
+    internal static (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Evidence evidence, List<string> notes, Iteration.State? before = null, DepthChoice? depth = null)
     {
         var (statistics, probe, method) = evidence;
         var rules = PlanResolver.Resolve(plan, analysis, notes);

@@ -120,7 +120,7 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 0 1 2 3");
         // The plan as it was carried out, but with the path as the policy states it.
         var plan = ReportJson.Parse(File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json"))).Plan;
-        Assert.Equal(("data/scores.json", Criterion.File, With.None), (plan.Prune[0].ScoreFile, plan.Prune[0].Score, plan.Prune[0].Compensate));
+        Assert.Equal(("data/scores.json", Criterion.File, Compensation.None), (plan.Prune[0].ScoreFile, plan.Prune[0].Score, plan.Prune[0].Compensate));
 
         app.Write("data/scores.json", Scores(1)).Build("--no-restore").Succeeds();
         app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 4 5 6 7");
@@ -259,7 +259,7 @@ public sealed class BuildTests(PackedFeed feed)
             public static partial class SlimTiny
             {
                 [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
-                [Score(Criterion.Variance), Compensate(With.LeastSquares)]
+                [Score(Criterion.Variance), Compensate(Compensation.LeastSquares)]
                 public static partial Rule Channels { get; }
 
                 [Calibration(Samples = 6)]

@@ -50,12 +50,12 @@ public sealed class SlimBytesTests(ITestOutputHelper output) : IDisposable
 
     private string Line(string model, string plan) => $"{Path.GetFileName(model)} {plan}: {Written(model, plan.Split(' '))}";
 
-    /// <summary>Hashes of the model and of the report, and the exit code; without a model, what the tool said.</summary>
+    /// <summary>Hashes of the model and of the report, and the exit code; without a model, the last that the tool said.</summary>
     private string Written(string model, string[] plan)
     {
         string slim = Path.Combine(_folder, "slim.onnx"), report = Path.Combine(_folder, "report.json");
         var run = CommandLineTests.Run(["slim", model, "-o", slim, "--report", report, "--samples", "16", .. plan]);
-        return run.Code == 0 ? $"{Hash(slim)} {Hash(report)} exit 0" : $"{run.Error.Trim().ReplaceLineEndings(" ")} exit {run.Code}";
+        return run.Code == 0 ? $"{Hash(slim)} {Hash(report)} exit 0" : $"{run.Error.Trim().ReplaceLineEndings("\n").Split('\n')[^1]} exit {run.Code}";
     }
 
     private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))[..32];

@@ -140,10 +140,10 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }", "", "BetaRank")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }", "", "QueryKey")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }", "", "Retrieval")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(With.Rescale)|}] public static partial Rule R { get; }", "", "Rescale")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Rescale)|}] public static partial Rule R { get; }", "", "Rescale")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
@@ -162,7 +162,7 @@ public class DiagnosticTests
     [Fact]
     public async Task MadeUpInputsAreEnoughForStatistics()
     {
-        const string rule = "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(With.Bias)] public static partial Rule R { get; }";
+        const string rule = "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(Compensation.Bias)] public static partial Rule R { get; }";
         Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise)]"), Tiny));
         Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
         await Expect(Ids.NeedsCalibration, "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
@@ -254,7 +254,7 @@ public class DiagnosticTests
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.L1, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with Criterion.L1. Only Criterion.File reads a file.")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with [Drop]. Only scores of units are read from a file.")]
     [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, Aggregate = Aggregate.Max)|}]", "Aggregate does not go with [Drop]. A block has one score.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(With.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(Compensation.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
     public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
 
     public static TheoryData<Criterion> OfUnits => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.BlockAngle, Criterion.OutputDivergence])];

@@ -78,7 +78,7 @@ public class GeneratorTests
         Assert.Equal(["stem*"], plan.Protect);
         Assert.Equal(7, plan.Seed);
         Assert.Equal(["encoder.0.heads", "encoder.1.heads"], plan.Prune[0].Groups);
-        Assert.Equal((Criterion.Variance, With.LeastSquares, 2), (plan.Prune[0].Score, plan.Prune[0].Compensate, plan.Prune[0].MinKeep));
+        Assert.Equal((Criterion.Variance, Compensation.LeastSquares, 2), (plan.Prune[0].Score, plan.Prune[0].Compensate, plan.Prune[0].MinKeep));
         Assert.Equal(16, plan.Prune[1].RoundTo);
         Assert.Equal(["decoder.kv", "decoder.queries"], plan.Prune[2].Groups);
         Assert.Equal(0.5, plan.Prune[2].Keep);

@@ -127,7 +127,7 @@ public class IncrementalityTests
     [InlineData("Criterion.Variance", "Criterion.Wanda")]
     [InlineData("Criterion.Variance", "Criterion.Variance, Aggregate = Aggregate.Max")]
     [InlineData("Criterion.Variance", "Criterion.Variance, ScoreFile = \"s.json\"")]
-    [InlineData("With.LeastSquares", "With.Bias")]
+    [InlineData("Compensation.LeastSquares", "Compensation.Bias")]
     [InlineData("\"stem*\"", "\"conv*\"")]
     [InlineData("Samples = 64", "Samples = 65")]
     [InlineData("Seed = 7", "Seed = 8")]

@@ -68,7 +68,7 @@ internal static class Samples
         public static partial class SlimTiny
         {
             [Prune(Axis.Heads, "encoder.*", MinKeep = 2)]
-            [Score(Criterion.Variance), Compensate(With.LeastSquares)]
+            [Score(Criterion.Variance), Compensate(Compensation.LeastSquares)]
             public static partial Rule AttentionHeads { get; }
 
             /// <summary>Documented by the user.</summary>

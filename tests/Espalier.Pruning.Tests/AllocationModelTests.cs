@@ -9,7 +9,7 @@ namespace Espalier.Pruning.Tests;
 /// <summary>Allocations on networks: what they ask for, what is planted for them to find, and what they must leave alone.</summary>
 public sealed class AllocationModelTests
 {
-    private static PruneRule Neurons(Criterion score = Criterion.L2, With compensate = With.None) => new() { Axis = Axis.Neurons, Score = score, Compensate = compensate };
+    private static PruneRule Neurons(Criterion score = Criterion.L2, Compensation compensate = Compensation.None) => new() { Axis = Axis.Neurons, Score = score, Compensate = compensate };
 
     private static int[] Kept(SlimResult slim) => [.. slim.Report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept)];
 
@@ -50,7 +50,7 @@ public sealed class AllocationModelTests
         g.Output(g.Rename(x, "y"), "batch", width);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares)], Budget = new Budget(Macs: 0.95), Allocate = Allocation.Divergence };
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.95), Allocate = Allocation.Divergence };
         var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
         var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
         Assert.Equal([128, 8], Kept(slim));
@@ -153,7 +153,7 @@ public sealed class AllocationModelTests
     public void Search_is_never_worse_than_its_start_and_the_same_every_time()
     {
         using var dense = ProbeTests.Residual(4, 6, 20, l => 1 + l);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.Bias)], Budget = new Budget(Macs: 0.5), Allocate = Allocation.Divergence, Seed = 4 };
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, Compensation.Bias)], Budget = new Budget(Macs: 0.5), Allocate = Allocation.Divergence, Seed = 4 };
         var start = ProbeTests.Slim(dense, plan, 6, out var analysis);
         var found = ProbeTests.Slim(dense, plan with { Allocate = Allocation.Search }, 6, out _);
         var probe = new ModelProbe(analysis, ProbeTests.Samples(6, 16));

@@ -64,9 +64,9 @@ public sealed class CompensationTests
         using var dense = Readers(up, bias, down, 3);
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Calibrator.Run(analysis, [.. Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 512, Planted.Inputs))], Request(analysis));
-        double Error(With method, List<string> notes) => Planted.Error(dense, Planted.Without(analysis, statistics, method, notes, 5));
+        double Error(Compensation method, List<string> notes) => Planted.Error(dense, Planted.Without(analysis, statistics, method, notes, 5));
         var notes = new List<string>();
-        double rescaled = Error(With.Rescale, notes), squares = Error(With.LeastSquares, notes), alone = Error(With.Bias, notes);
+        double rescaled = Error(Compensation.Rescale, notes), squares = Error(Compensation.LeastSquares, notes), alone = Error(Compensation.Bias, notes);
         Assert.Empty(notes);
         Assert.True(squares < 1e-3 && alone > Harmed, $"{squares} {alone}");
         if (alike) Assert.True(rescaled < 1e-3, $"{rescaled}");
@@ -87,11 +87,11 @@ public sealed class CompensationTests
         var statistics = Calibrator.Run(analysis, samples, Request(analysis));
         int[] removed = [.. Enumerable.Range(0, 12)];
         var notes = new List<string>();
-        using var checkedFit = Planted.Without(analysis, statistics, With.LeastSquares, notes, removed);
+        using var checkedFit = Planted.Without(analysis, statistics, Compensation.LeastSquares, notes, removed);
         Assert.Contains("on held-out samples a refit has a larger error than the bias", Assert.Single(notes), StringComparison.Ordinal);
-        Assert.Equal(Planted.Without(analysis, statistics, With.Bias, removed).ToBytes(), checkedFit.ToBytes());
+        Assert.Equal(Planted.Without(analysis, statistics, Compensation.Bias, removed).ToBytes(), checkedFit.ToBytes());
         // Without the check the same data are followed, to the worse.
-        using var followed = Planted.Without(analysis, Calibrator.Run(analysis, samples, Request(analysis) with { HeldOut = false }), With.LeastSquares, removed);
+        using var followed = Planted.Without(analysis, Calibrator.Run(analysis, samples, Request(analysis) with { HeldOut = false }), Compensation.LeastSquares, removed);
         var inputs = TestKit.RandomInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 1000 });
         double Squares(OnnxModel slim) => Ort.Run(dense, inputs)[0].Values.Zip(Ort.Run(slim, inputs)[0].Values, (a, b) => (a - b) * (a - b)).Average();
         Assert.True(Squares(followed) > 1.1 * Squares(checkedFit), $"{Squares(followed)} {Squares(checkedFit)}");
@@ -152,8 +152,8 @@ public sealed class CompensationTests
         var rows = images ? Planted.Rows(5, 200, 2, 8, 8) : Planted.Rows(5, 2000, Planted.Inputs);
         var statistics = Planted.Calibrate(analysis, rows);
         var expected = Channels(dense, rows);
-        var affine = Channels(Planted.Without(analysis, statistics, With.Affine, 1, 2, 4), rows);
-        var bias = Channels(Planted.Without(analysis, statistics, With.Bias, 1, 2, 4), rows);
+        var affine = Channels(Planted.Without(analysis, statistics, Compensation.Affine, 1, 2, 4), rows);
+        var bias = Channels(Planted.Without(analysis, statistics, Compensation.Bias, 1, 2, 4), rows);
         Assert.All(expected.Zip(affine), p =>
         {
             Assert.Equal(p.First.Mean, p.Second.Mean, 1e-3 * Math.Sqrt(p.First.Variance));
@@ -193,7 +193,7 @@ public sealed class CompensationTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
         IReadOnlyDictionary<string, NamedTensor>[] samples = [.. Enumerable.Range(0, 6).Select(i => Planted.Rows(i, 20 + i, 2, 8, 8))];
-        SlimResult Slim(With method)
+        SlimResult Slim(Compensation method)
         {
             var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = method }] };
             return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
@@ -204,14 +204,14 @@ public sealed class CompensationTests
         };
         var weights = new WeightTable(analysis);
         var expected = weights.Floats("beta2").Zip(weights.Floats("gamma2"));
-        var slim = Slim(With.Affine);
+        var slim = Slim(Compensation.Affine);
         Assert.DoesNotContain(slim.Report.Notes, n => n.Contains("running statistics", StringComparison.Ordinal) || n.Contains("compensated", StringComparison.Ordinal));
         Assert.All(expected.Zip(Channels(slim.Model, all)), p =>
         {
             Assert.Equal(p.First.First, p.Second.Mean, 1e-3);
             Assert.Equal(Math.Abs(p.First.Second), Math.Sqrt(p.Second.Variance), 1e-3);
         });
-        Assert.Contains(expected.Zip(Channels(Slim(With.Bias).Model, all)), p => Math.Abs(Math.Abs(p.First.Second) - Math.Sqrt(p.Second.Variance)) > 0.05);
+        Assert.Contains(expected.Zip(Channels(Slim(Compensation.Bias).Model, all)), p => Math.Abs(Math.Abs(p.First.Second) - Math.Sqrt(p.Second.Variance)) > 0.05);
         // The first norm sees what it saw.
         var kept = slim.Report.Groups[0].RemovedUnits;
         float[] own = [.. weights.Floats("mean0").Where((_, i) => !kept.Contains(i))];
@@ -273,14 +273,14 @@ public sealed class CompensationTests
         var analysis = AxisAnalysis.Of(dense);
         var calibration = CalibrationData.Read(Assets.Path("calibration-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 64 });
         var test = CalibrationData.Read(Assets.Path("t10k-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 200 });
-        PruningPlan Plan(With method) => new() { Budget = new Budget(Macs: 0.6), Prune = [new PruneRule { Axis = Axis.Channels, RoundTo = 1, Score = Criterion.Variance, Compensate = method }], Allocate = Allocation.Uniform };
-        var statistics = Calibrator.Run(analysis, calibration, Slimmer.Needs(Plan(With.LeastSquares), analysis)!);
-        var divergence = Enum.GetValues<With>().ToDictionary(m => m, m =>
+        PruningPlan Plan(Compensation method) => new() { Budget = new Budget(Macs: 0.6), Prune = [new PruneRule { Axis = Axis.Channels, RoundTo = 1, Score = Criterion.Variance, Compensate = method }], Allocate = Allocation.Uniform };
+        var statistics = Calibrator.Run(analysis, calibration, Slimmer.Needs(Plan(Compensation.LeastSquares), analysis)!);
+        var divergence = Enum.GetValues<Compensation>().ToDictionary(m => m, m =>
         {
             using var slim = Slimmer.Run(dense, Plan(m), analysis, statistics).Model;
             return Agreement.Compare(dense, slim, test).Outputs[0].MeanKl!.Value;
         });
         string figures = string.Join(", ", divergence.Select(d => FormattableString.Invariant($"{d.Key} {d.Value:f4}")));
-        Assert.True(divergence[With.Rescale] < divergence[With.Bias] && divergence[With.Affine] < divergence[With.None] && divergence[With.LeastSquares] < divergence[With.Rescale], figures);
+        Assert.True(divergence[Compensation.Rescale] < divergence[Compensation.Bias] && divergence[Compensation.Affine] < divergence[Compensation.None] && divergence[Compensation.LeastSquares] < divergence[Compensation.Rescale], figures);
     }
 }

@@ -32,11 +32,11 @@ public sealed class CompensatorTests
         var groups = analysis.Groups.Where(x => x.Exactness == Exactness.Exact).OrderBy(x => x.Id).ToList();
         Assert.Equal(2, groups.Count);
         var selection = new Selection(groups.ToDictionary(x => x.Id, _ => (ImmutableArray<int>)[0, 1, 3, 6]), []);
-        WeightEdits Of(With one, With other)
+        WeightEdits Of(Compensation one, Compensation other)
             => Compensator.Compute(analysis, selection, id => id == groups[asking].Id ? one : other, Planted.Calibrate(analysis, Samples));
-        Assert.Equal(["out.bias", "out.weight"], Of(With.LeastSquares, With.None).Weights.Keys);
-        Assert.Equal(["out.bias", "out.weight"], Of(With.LeastSquares, With.Bias).Weights.Keys);
-        Assert.Equal(["out.bias"], Of(With.Bias, With.None).Weights.Keys);
+        Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.None).Weights.Keys);
+        Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.Bias).Weights.Keys);
+        Assert.Equal(["out.bias"], Of(Compensation.Bias, Compensation.None).Weights.Keys);
     }
 
     /// <summary>x → fc1 → fc2 → fc3; the weight of fc3 is read by a second product too, doubled.</summary>
@@ -56,7 +56,7 @@ public sealed class CompensatorTests
         var group = analysis.Groups.Single(g => g.Consumers.Any(c => c.Parameter == readBy));
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size / 2)] }, []);
         var notes = new List<string>();
-        var edits = Compensator.Compute(analysis, selection, _ => With.LeastSquares, Planted.Calibrate(analysis, Samples), notes, sequential ? new ModelProbe(analysis, [Samples]) : null);
+        var edits = Compensator.Compute(analysis, selection, _ => Compensation.LeastSquares, Planted.Calibrate(analysis, Samples), notes, sequential ? new ModelProbe(analysis, [Samples]) : null);
         return (edits, notes);
     }
 
@@ -88,7 +88,7 @@ public sealed class CompensatorTests
         var group = analysis.Groups.Single(x => x.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size).Where(i => i != 1)] }, []);
         var notes = new List<string>();
-        var edits = Compensator.Compute(analysis, selection, _ => With.LeastSquares, statistics, notes);
+        var edits = Compensator.Compute(analysis, selection, _ => Compensation.LeastSquares, statistics, notes);
         Assert.Empty(notes);
         Assert.Contains("head", edits.Weights.Keys);
         Assert.True(Error(edits) < 0.5 * Error(WeightEdits.Nothing));
@@ -138,7 +138,7 @@ public sealed class CompensatorTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
         var notes = new List<string>();
-        using var slim = Planted.Without(analysis, Planted.Calibrate(analysis, Planted.Rows(5, 16, 2, 8, 8)), With.Bias, notes, 0, 3, 5);
+        using var slim = Planted.Without(analysis, Planted.Calibrate(analysis, Planted.Rows(5, 16, 2, 8, 8)), Compensation.Bias, notes, 0, 3, 5);
         Assert.Contains("no bias of its own", Assert.Single(notes), StringComparison.Ordinal);
         Assert.Equal(new WeightTable(analysis).Floats("shift"), new WeightTable(AxisAnalysis.Of(slim)).Floats("shift"));
     }
@@ -162,9 +162,9 @@ public sealed class CompensatorTests
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Samples);
         var notes = new List<string>();
-        using var slim = Planted.Without(analysis, statistics, With.LeastSquares, notes, 2);
+        using var slim = Planted.Without(analysis, statistics, Compensation.LeastSquares, notes, 2);
         Assert.Contains("within the range of the weight's integers a refit has a larger error", Assert.Single(notes), StringComparison.Ordinal);
-        Assert.Equal(Planted.Without(analysis, statistics, With.Bias, 2).ToBytes(), slim.ToBytes());
+        Assert.Equal(Planted.Without(analysis, statistics, Compensation.Bias, 2).ToBytes(), slim.ToBytes());
     }
 
     /// <summary>A Gemm scales its product and its bias; means are kept all the same, and a bias that it had not becomes its own. One that counts for nothing cannot help.</summary>
@@ -183,11 +183,11 @@ public sealed class CompensatorTests
         g.Output(g.Rename(g.Node("Gemm", inputs, ("alpha", alpha), ("beta", beta)), "y"), "batch", 3);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
-        foreach (var method in new[] { With.Bias, With.LeastSquares, With.Affine })
+        foreach (var method in new[] { Compensation.Bias, Compensation.LeastSquares, Compensation.Affine })
         {
             var notes = new List<string>();
             using var slim = Planted.Without(analysis, Planted.Calibrate(analysis, Samples), method, notes, 0, 3, 5);
-            Assert.Equal(beta == 0 && method == With.Bias, notes.Exists(n => n.Contains("no bias of its own", StringComparison.Ordinal)));
+            Assert.Equal(beta == 0 && method == Compensation.Bias, notes.Exists(n => n.Contains("no bias of its own", StringComparison.Ordinal)));
             Assert.Equal(dense.Proto.Graph.Node.Count, slim.Proto.Graph.Node.Count);
             double[] Means(OnnxModel model)
             {

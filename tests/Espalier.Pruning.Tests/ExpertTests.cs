@@ -53,7 +53,7 @@ public class ExpertTests
 
     private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == GroupKind.Experts);
 
-    private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score, With compensate, int keep = Experts - 1)
+    private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score, Compensation compensate, int keep = Experts - 1)
     {
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score, Compensate = compensate, AllowInexact = true }], Seed = 1 };
@@ -119,12 +119,12 @@ public class ExpertTests
 
     /// <summary>Experts 1 and 4 are one: router rows tell, and merging gives the one that stays the probability of both. Norms do not see it, and plain removal loses half of what the two gave.</summary>
     [Theory]
-    [InlineData(Criterion.RouterSimilarity, With.Merge, false, true)]
-    [InlineData(Criterion.RouterSimilarity, With.Merge, true, true)]
-    [InlineData(Criterion.RouterSimilarity, With.None, false, false)]
-    [InlineData(Criterion.L2, With.Merge, false, false)]
-    [InlineData(Criterion.L2, With.None, false, false)]
-    public void Duplicate_experts_are_merged_without_loss(Criterion score, With with, bool bias, bool lossless)
+    [InlineData(Criterion.RouterSimilarity, Compensation.Merge, false, true)]
+    [InlineData(Criterion.RouterSimilarity, Compensation.Merge, true, true)]
+    [InlineData(Criterion.RouterSimilarity, Compensation.None, false, false)]
+    [InlineData(Criterion.L2, Compensation.Merge, false, false)]
+    [InlineData(Criterion.L2, Compensation.None, false, false)]
+    public void Duplicate_experts_are_merged_without_loss(Criterion score, Compensation with, bool bias, bool lossless)
     {
         using var dense = Mixture(3, (router, up, down) =>
         {
@@ -145,10 +145,10 @@ public class ExpertTests
     public void Under_a_choice_of_the_largest_equal_experts_do_not_merge_without_a_trace()
     {
         using var dense = Mixture(3, (router, up, down) => Repeat(router, up, down, 1, 4), top: 2);
-        var merged = Slim(dense, Criterion.RouterSimilarity, With.Merge);
+        var merged = Slim(dense, Criterion.RouterSimilarity, Compensation.Merge);
         Assert.Contains(Assert.Single(merged.Removed), (int[])[1, 4]);
         Assert.Contains(merged.Report.Notes, n => n.Contains("chooses 2 of its units", StringComparison.Ordinal) && n.Contains("do not merge without a trace", StringComparison.Ordinal));
-        Assert.InRange(merged.Error, Harmed, Slim(dense, Criterion.RouterSimilarity, With.None).Error);
+        Assert.InRange(merged.Error, Harmed, Slim(dense, Criterion.RouterSimilarity, Compensation.None).Error);
         var inputs = Planted.Rows(8, 400, Planted.Inputs);
         float[][] Rows(OnnxModel model)
         {
@@ -180,7 +180,7 @@ public class ExpertTests
             Repeat(router, up, down, 0, 2);
             Repeat(router, up, down, 0, 5);
         });
-        var (error, removed, report, _) = Slim(dense, Criterion.RouterSimilarity, With.Merge, Experts - 2);
+        var (error, removed, report, _) = Slim(dense, Criterion.RouterSimilarity, Compensation.Merge, Experts - 2);
         Assert.Equal(2, removed.Count(e => e is 0 or 2 or 5));
         Assert.True(error < Lossless, $"{error}");
         Assert.DoesNotContain(report.Notes, n => n.Contains("not merged", StringComparison.Ordinal));
@@ -191,8 +191,8 @@ public class ExpertTests
     public void Unlike_experts_are_removed_as_they_are()
     {
         using var dense = Mixture(6);
-        var merged = Slim(dense, Criterion.RouterUse, With.Merge);
-        var plain = Slim(dense, Criterion.RouterUse, With.None);
+        var merged = Slim(dense, Criterion.RouterUse, Compensation.Merge);
+        var plain = Slim(dense, Criterion.RouterUse, Compensation.None);
         Assert.Equal(plain.Removed, merged.Removed);
         Assert.Equal(0, Planted.Error(plain.Model, merged.Model));
         Assert.Contains(merged.Report.Notes, n => n.Contains("1 of the 1 removed units", StringComparison.Ordinal) && n.Contains("unlike", StringComparison.Ordinal));
@@ -208,7 +208,7 @@ public class ExpertTests
         {
             for (int i = 0; i < Width * Hidden; i++) up[(3 * Width * Hidden) + i] *= 5;
         }, bias: [0, 0, 0, -100, 0, 0]);
-        var (error, removed, _, _) = Slim(dense, score, With.None);
+        var (error, removed, _, _) = Slim(dense, score, Compensation.None);
         Assert.Equal(found, removed.Contains(3));
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
@@ -243,7 +243,7 @@ public class ExpertTests
         var analysis = AxisAnalysis.Of(dense);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense, new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
         var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense, new DataOptions { Samples = 16, Vocabulary = Assets.Path("moe-alphabet.json") });
-        double Nats(With with)
+        double Nats(Compensation with)
         {
             var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
             var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null);
@@ -253,7 +253,7 @@ public class ExpertTests
             Assert.DoesNotContain(report.Notes, n => n.Contains("not merged", StringComparison.Ordinal));
             return Likelihood(slim, test);
         }
-        double merged = Nats(With.Merge), plain = Nats(With.None), whole = Likelihood(dense, test);
+        double merged = Nats(Compensation.Merge), plain = Nats(Compensation.None), whole = Likelihood(dense, test);
         Assert.True(merged - whole < 0.5 * (plain - whole), $"dense {whole:f4}, merged {merged:f4}, removed {plain:f4}");
     }
 

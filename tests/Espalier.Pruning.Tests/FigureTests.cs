@@ -79,7 +79,7 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Prune =
-                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = With.Bias }] },
+                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = Compensation.Bias }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, Planted.Inputs)));
         Assert.Equal((Planted.Inputs * 8) + 8 + (8 * 3) + 3, report.After.Parameters);
     }
@@ -158,7 +158,7 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes),
-                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] },
+                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, 6)));
         Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters
             && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());
@@ -171,7 +171,7 @@ public class FigureTests(ITestOutputHelper output)
         // With all but one unit gone, three copies of the bias are left where the dense file has one of two elements.
         using var dense = SharedBias(hidden: 2);
         var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
-            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = With.Bias, Score = Criterion.Variance }] };
+            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] };
         var analysis = AxisAnalysis.Of(dense);
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
             plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));

@@ -49,11 +49,11 @@ public sealed class FitTests
 
     /// <summary>The error that is left goes along with no kept input but by the ridge: about the means where there is a bias, about zero where there is none.</summary>
     [Theory]
-    [InlineData(With.LeastSquares, true)]
-    [InlineData(With.LeastSquares, false)]
-    [InlineData(With.Rescale, true)]
-    [InlineData(With.Rescale, false)]
-    public void What_a_fit_leaves_goes_along_with_no_input(With method, bool centred)
+    [InlineData(Compensation.LeastSquares, true)]
+    [InlineData(Compensation.LeastSquares, false)]
+    [InlineData(Compensation.Rescale, true)]
+    [InlineData(Compensation.Rescale, false)]
+    public void What_a_fit_leaves_goes_along_with_no_input(Compensation method, bool centred)
     {
         var random = new Random(8);
         double[][] rows = Rows(random, 40);
@@ -63,7 +63,7 @@ public sealed class FitTests
         double[] Centred(double[] row) => [.. row.Select((v, f) => v - about[f])];
         double[] off = [.. rows.Select(Centred).Select(r => Product(weight, r) - Product(Edited(weight, change), r))];
         // What each unknown moves: an input, or for a scale its weight times the input.
-        double[] factor = [.. Kept.Select(k => method == With.Rescale ? weight[k] : 1)];
+        double[] factor = [.. Kept.Select(k => method == Compensation.Rescale ? weight[k] : 1)];
         double[][] moved = [.. Kept.Select((k, i) => rows.Select(r => factor[i] * (r[k] - about[k])).ToArray())];
         double lambda = LeastSquares.Damping * (2.0 / rows.Length) * moved.Average(m => m.Average(v => v * v));
         for (int i = 0; i < Kept.Length; i++)
@@ -73,11 +73,11 @@ public sealed class FitTests
 
     /// <summary>A fit stays where on rows that it has not seen its squared error is at most that of the bias alone, both with the bias that keeps the mean of the rows it has seen.</summary>
     [Theory]
-    [InlineData(With.LeastSquares, true)]
-    [InlineData(With.LeastSquares, false)]
-    [InlineData(With.Rescale, true)]
-    [InlineData(With.Rescale, false)]
-    public void A_fit_is_judged_by_its_error_on_held_out_rows(With method, bool centred)
+    [InlineData(Compensation.LeastSquares, true)]
+    [InlineData(Compensation.LeastSquares, false)]
+    [InlineData(Compensation.Rescale, true)]
+    [InlineData(Compensation.Rescale, false)]
+    public void A_fit_is_judged_by_its_error_on_held_out_rows(Compensation method, bool centred)
     {
         int stays = 0, goes = 0;
         for (int seed = 0; seed < 200; seed++)
@@ -121,7 +121,7 @@ public sealed class FitTests
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Data.Normals(random, Features);
             var moments = Moments([.. seen, .. heldOut], heldOut);
-            Assert.NotNull(new ReaderFit(With.Affine, 1, Kept, [0, 1], true).Change(weight, moments, out _));
+            Assert.NotNull(new ReaderFit(Compensation.Affine, 1, Kept, [0, 1], true).Change(weight, moments, out _));
             if (AffineFit.Change(weight, 1, moments.Fitted()! with { Dense = Moments(seen).Dense }, Kept) is { } change)
             {
                 double Loss(double[]? change) => heldOut.Average(r => Math.Pow(Product(weight, r) - Product(Edited(weight, change), r), 2));

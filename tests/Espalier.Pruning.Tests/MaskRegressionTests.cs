@@ -83,7 +83,7 @@ public class MaskRegressionTests
         using var dense = Uneven(1, 300, 10);
         var analysis = AxisAnalysis.Of(dense);
         var samples = ProbeTests.Samples(6, 4);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression, Compensate = With.None }] };
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression, Compensate = Compensation.None }] };
         Assert.Contains("Give calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis)).Message, StringComparison.Ordinal);
         var notes = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples)).Report.Notes;
         Assert.Single(notes, n => n.Contains("by L2 instead of MaskRegression: it has more than 256 units", StringComparison.Ordinal));

@@ -59,22 +59,22 @@ public class NetworkTests
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
         var analysis = AxisAnalysis.Of(dense);
-        PruningPlan Plan(Criterion score, With compensate) => new()
+        PruningPlan Plan(Criterion score, Compensation compensate) => new()
         {
             Budget = new Budget(Macs: 0.6),
             Prune = [new PruneRule { Axis = Axis.Channels, RoundTo = 1, Score = score, Compensate = compensate }],
         };
-        var statistics = Calibrator.Run(analysis, Samples(name, dense, 64, test: false), Slimmer.Needs(Plan(Criterion.Variance, With.LeastSquares), analysis)!);
+        var statistics = Calibrator.Run(analysis, Samples(name, dense, 64, test: false), Slimmer.Needs(Plan(Criterion.Variance, Compensation.LeastSquares), analysis)!);
         var test = Samples(name, dense, 200, test: true);
-        double Divergence(Criterion score, With compensate)
+        double Divergence(Criterion score, Compensation compensate)
         {
             var (slim, report) = Slimmer.Run(dense, Plan(score, compensate), analysis, statistics);
             using var _ = slim;
             Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.5, 0.6);
             return Agreement.Compare(dense, slim, test).Outputs[0].MeanKl!.Value;
         }
-        double random = Divergence(Criterion.Random, With.None), none = Divergence(Criterion.Variance, With.None);
-        double bias = Divergence(Criterion.Variance, With.Bias), squares = Divergence(Criterion.Variance, With.LeastSquares);
+        double random = Divergence(Criterion.Random, Compensation.None), none = Divergence(Criterion.Variance, Compensation.None);
+        double bias = Divergence(Criterion.Variance, Compensation.Bias), squares = Divergence(Criterion.Variance, Compensation.LeastSquares);
         Assert.True(squares < 0.2 * bias && bias < none && squares < 0.1 * random, $"random {random:f4}, none {none:f4}, bias {bias:f4}, least squares {squares:f4}");
     }
 
@@ -83,7 +83,7 @@ public class NetworkTests
         var kinds = PlanResolver.KindsOf(axis);
         var groups = analysis.Groups.Where(g => kinds.Contains(g.Kind) && g.Exactness != Exactness.Frozen && (axis == Axis.Experts || g.Exactness == Exactness.Exact)).Select(g => g.Name).ToList();
         if (groups.Count > 0)
-            yield return new PruneRule { Name = axis.ToString(), Axis = axis, Groups = groups, Keep = keep, RoundTo = 1, Score = Criterion.Variance, Compensate = With.LeastSquares, AllowInexact = axis == Axis.Experts };
+            yield return new PruneRule { Name = axis.ToString(), Axis = axis, Groups = groups, Keep = keep, RoundTo = 1, Score = Criterion.Variance, Compensate = Compensation.LeastSquares, AllowInexact = axis == Axis.Experts };
     }
 
     private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(string name, OnnxModel model, int count, bool test)

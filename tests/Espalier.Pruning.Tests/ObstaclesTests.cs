@@ -12,7 +12,7 @@ public class ObstaclesTests
     private static string Refusal(OnnxModel model, PruningPlan plan) => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Of(model))).Message;
 
     private static PruneRule Neurons(string pattern = "*", double? keep = null, bool inexact = false)
-        => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2, Compensate = With.None };
+        => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2, Compensate = Compensation.None };
 
     private static void Says(string message, params string[] parts)
     {

@@ -60,9 +60,9 @@ internal static class Planted
         => Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = analysis.Consumers.Select(c => c.Id).ToHashSet() });
 
     /// <summary>Removes units of the only exact group, compensates and runs the surgery.</summary>
-    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, With method, params int[] removed) => Without(analysis, statistics, method, [], removed);
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, params int[] removed) => Without(analysis, statistics, method, [], removed);
 
-    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, With method, List<string> notes, params int[] removed)
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, List<string> notes, params int[] removed)
     {
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);

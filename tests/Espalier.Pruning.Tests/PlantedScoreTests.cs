@@ -25,12 +25,12 @@ public class PlantedScoreTests
             foreach (var (unit, input) in ((int, int)[])[(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 2), (6, 5), (7, 0)]) w[(input * Hidden) + unit] = unit == 7 ? -1 : 1;
             b[5] = b[2];
         }, true, 2, 5);
-        var (error, removed) = Slim(dense, Criterion.GeometricMedian, With.LeastSquares);
+        var (error, removed) = Slim(dense, Criterion.GeometricMedian, Compensation.LeastSquares);
         Assert.Equal([5], removed);
         Assert.True(error < Lossless, $"{error}");
         foreach (var other in (Criterion[])[Criterion.L2, Criterion.Lamp])
         {
-            (error, removed) = Slim(dense, other, With.LeastSquares);
+            (error, removed) = Slim(dense, other, Compensation.LeastSquares);
             Assert.DoesNotContain(removed, u => u is 2 or 5);
             Assert.True(error > Harmed, $"{other}: {error}");
         }
@@ -48,7 +48,7 @@ public class PlantedScoreTests
     public void A_dead_neuron_is_found_by_the_product(Criterion criterion, Aggregate aggregate, bool found)
     {
         using var dense = Planted.Mlp(1, Hidden, (w, b) => Silence(w, b, 3, 0), true, 3);
-        var (error, removed) = Slim(dense, criterion, With.None, aggregate);
+        var (error, removed) = Slim(dense, criterion, Compensation.None, aggregate);
         Assert.Equal(found, removed.Contains(3));
         if (found) Assert.True(error < Lossless, $"{error}");
         else Assert.True(error > Harmed, $"{error}");
@@ -67,7 +67,7 @@ public class PlantedScoreTests
             Array.Clear(w, 3 * 3, 3);
             tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(w));
         }
-        var (error, removed) = Slim(dense, criterion, With.None);
+        var (error, removed) = Slim(dense, criterion, Compensation.None);
         Assert.Equal(found, removed.Contains(3));
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
@@ -84,10 +84,10 @@ public class PlantedScoreTests
         h = g.Relu(g.Node("BatchNormalization", [h, g.Floats("scale", [1, 2, -1, 0, 1, 3, -2, 1], Hidden), g.Floats("shift", [1, 1, 1, 0, 1, 1, 1, 1], Hidden), g.Weight("mean", Hidden), g.Positive("var", Hidden)]));
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, Hidden, 3, 3)]), "y"), "batch", 4, 4, 4);
         using var dense = g.Build();
-        var (error, removed) = Slim(dense, Criterion.NormScale, With.None, axis: Axis.Channels);
+        var (error, removed) = Slim(dense, Criterion.NormScale, Compensation.None, axis: Axis.Channels);
         Assert.Equal([3], removed);
         Assert.True(error < Lossless, $"{error}");
-        (error, removed) = Slim(dense, Criterion.L2, With.None, axis: Axis.Channels);
+        (error, removed) = Slim(dense, Criterion.L2, Compensation.None, axis: Axis.Channels);
         Assert.DoesNotContain(3, removed);
         Assert.True(error > Harmed, $"{error}");
     }
@@ -100,7 +100,7 @@ public class PlantedScoreTests
     public void Fluctuation_finds_a_constant_neuron(Criterion criterion, bool found)
     {
         using var dense = Planted.Mlp(1, Hidden, (w, b) => Silence(w, b, 4, 6), true, 4);
-        var (error, removed) = Slim(dense, criterion, With.Bias);
+        var (error, removed) = Slim(dense, criterion, Compensation.Bias);
         Assert.Equal(found, removed.Contains(4));
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
@@ -112,7 +112,7 @@ public class PlantedScoreTests
     public void Activation_share_finds_a_neuron_that_never_fires(Criterion criterion, bool found)
     {
         using var dense = Planted.Mlp(1, Hidden, (_, b) => b[2] = -100, true, 2);
-        var (error, removed) = Slim(dense, criterion, With.None);
+        var (error, removed) = Slim(dense, criterion, Compensation.None);
         Assert.Equal(found, removed.Contains(2));
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
@@ -132,7 +132,7 @@ public class PlantedScoreTests
         float[] reader = dense.Content(tensor).ToFloats();
         Array.Clear(reader, 6 * 3, 3);
         tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(reader));
-        var (error, removed) = Slim(dense, criterion, With.None);
+        var (error, removed) = Slim(dense, criterion, Compensation.None);
         Assert.Equal(found, removed.Contains(6));
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
@@ -144,7 +144,7 @@ public class PlantedScoreTests
     }
 
     /// <summary>One of eight units goes.</summary>
-    private static (double Error, IReadOnlyList<int> Removed) Slim(OnnxModel dense, Criterion score, With compensate, Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
+    private static (double Error, IReadOnlyList<int> Removed) Slim(OnnxModel dense, Criterion score, Compensation compensate, Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
     {
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score, Aggregate = aggregate, Compensate = compensate }], Seed = 1 };

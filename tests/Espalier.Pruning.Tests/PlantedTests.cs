@@ -23,11 +23,11 @@ public class PlantedTests
                 b[u] = 2 + u;
             }
         }, outputBias, 1, 4);
-        Assert.True(Slim(dense, Criterion.Variance, With.Bias).Error < Lossless);
-        Assert.True(Slim(dense, Criterion.Variance, With.LeastSquares).Error < Lossless);
-        Assert.True(Slim(dense, Criterion.Variance, With.None).Error > Harmed);
-        Assert.True(Slim(dense, Criterion.L2, With.Bias).Error > Harmed);
-        Assert.Equal([1, 4], Slim(dense, Criterion.Variance, With.Bias).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+        Assert.True(Slim(dense, Criterion.Variance, Compensation.Bias).Error < Lossless);
+        Assert.True(Slim(dense, Criterion.Variance, Compensation.LeastSquares).Error < Lossless);
+        Assert.True(Slim(dense, Criterion.Variance, Compensation.None).Error > Harmed);
+        Assert.True(Slim(dense, Criterion.L2, Compensation.Bias).Error > Harmed);
+        Assert.Equal([1, 4], Slim(dense, Criterion.Variance, Compensation.Bias).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
     }
 
     [Theory]
@@ -49,9 +49,9 @@ public class PlantedTests
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 32, 2, 8, 8));
         int[] removed = group == 1 ? [2, 6] : [2];
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.Bias, removed)) < Lossless);
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.LeastSquares, removed)) < Lossless);
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.None, removed)) > Harmed);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed)) < Lossless);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.LeastSquares, removed)) < Lossless);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.None, removed)) > Harmed);
     }
 
     /// <summary>Neuron 5 is a multiple of neuron 2 and neuron 6 of neuron 3.</summary>
@@ -70,8 +70,8 @@ public class PlantedTests
         }, outputBias);
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 30000, Planted.Inputs));
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.LeastSquares, 5, 6)) < Lossless);
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.Bias, 5, 6)) > Harmed);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.LeastSquares, 5, 6)) < Lossless);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, 5, 6)) > Harmed);
     }
 
     /// <summary>Channel 3 repeats channel 1 and, for the grouped convolution, 7 repeats 5: window by window the kept channel takes the load.</summary>
@@ -93,8 +93,8 @@ public class PlantedTests
         var statistics = Planted.Calibrate(analysis, [.. Enumerable.Range(0, 40).Select(i => Planted.Rows(100 + i, 64, 2, 8, 8))]);
         int[] removed = group == 1 ? [3, 7] : [3];
         double lossless = 5e-4; // the ridge: 72 features on 41,000 positions
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.LeastSquares, removed)) < lossless);
-        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, With.Bias, removed)) > Harmed);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.LeastSquares, removed)) < lossless);
+        Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed)) > Harmed);
     }
 
     /// <summary>Compensation is never worse than a weaker one on the data it was fitted to, and clearly better where units are correlated.</summary>
@@ -110,9 +110,9 @@ public class PlantedTests
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 4096, Planted.Inputs));
         int[] removed = [8, 9, 10, 11, 12, 13];
-        double none = Planted.Error(dense, Planted.Without(analysis, statistics, With.None, removed));
-        double bias = Planted.Error(dense, Planted.Without(analysis, statistics, With.Bias, removed));
-        double squares = Planted.Error(dense, Planted.Without(analysis, statistics, With.LeastSquares, removed));
+        double none = Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.None, removed));
+        double bias = Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed));
+        double squares = Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.LeastSquares, removed));
         Assert.True(squares < 0.7 * bias && bias < none, $"{squares} {bias} {none}");
     }
 
@@ -124,12 +124,12 @@ public class PlantedTests
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
         var bare = statistics with { Consumers = statistics.Consumers.ToDictionary(c => c.Key, c => c.Value with { Covariance = null }) };
         var notes = new List<string>();
-        using var fallen = Planted.Without(analysis, bare, With.LeastSquares, notes, 1, 2);
+        using var fallen = Planted.Without(analysis, bare, Compensation.LeastSquares, notes, 1, 2);
         Assert.Contains("fc2.weight", Assert.Single(notes), StringComparison.Ordinal);
-        Assert.Equal(Planted.Without(analysis, statistics, With.Bias, 1, 2).ToBytes(), fallen.ToBytes());
+        Assert.Equal(Planted.Without(analysis, statistics, Compensation.Bias, 1, 2).ToBytes(), fallen.ToBytes());
     }
 
-    private static (double Error, PruningReport Report) Slim(OnnxModel dense, Criterion score, With compensate)
+    private static (double Error, PruningReport Report) Slim(OnnxModel dense, Criterion score, Compensation compensate)
     {
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.75, Score = score, Compensate = compensate }] };

@@ -12,15 +12,15 @@ public class PresetTests
         var plan = new PruningPlan
         {
             Preset = Preset.Flap,
-            Prune = [new() { Axis = Axis.Neurons, Score = Criterion.L1, Aggregate = Aggregate.Max }, new() { Axis = Axis.Heads, Compensate = With.None }],
+            Prune = [new() { Axis = Axis.Neurons, Score = Criterion.L1, Aggregate = Aggregate.Max }, new() { Axis = Axis.Heads, Compensate = Compensation.None }],
             Drop = [new() { AtMost = 1 }],
             Schedule = Schedule.Sequential,
         };
         var complete = Presets.Complete(plan, hasData: true);
         Assert.Equal((Metric.KullbackLeibler, Metric.JensenShannon, Metric.Cosine), (complete.DivergenceMetric, Presets.Complete(new PruningPlan { Preset = Preset.FinerCut }, hasData: true).DivergenceMetric,
             Presets.Complete(new PruningPlan { Preset = Preset.FinerCut, DivergenceMetric = Metric.Cosine }, hasData: true).DivergenceMetric));
-        Assert.Equal((Criterion.L1, Aggregate.Max, With.Bias), (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
-        Assert.Equal((Criterion.Variance, Aggregate.Sum, With.None), (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
+        Assert.Equal((Criterion.L1, Aggregate.Max, Compensation.Bias), (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
+        Assert.Equal((Criterion.Variance, Aggregate.Sum, Compensation.None), (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
         Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential), (complete.Drop[0].Score, complete.Allocate, complete.Schedule));
         Assert.Equal(PlanJson.Serialize(complete), PlanJson.Serialize(Presets.Complete(complete, hasData: false)));
     }

@@ -42,7 +42,7 @@ public sealed class ProbeTests
         return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
     }
 
-    private static PruneRule Neurons(Criterion score = Criterion.L2, With compensate = With.None) => new() { Axis = Axis.Neurons, Score = score, Compensate = compensate };
+    private static PruneRule Neurons(Criterion score = Criterion.L2, Compensation compensate = Compensation.None) => new() { Axis = Axis.Neurons, Score = score, Compensate = compensate };
 
     [Fact]
     public void A_budget_by_divergence_is_taken_from_the_layers_that_do_little()
@@ -62,7 +62,7 @@ public sealed class ProbeTests
     public void A_choice_by_divergence_is_the_same_every_time()
     {
         using var dense = Residual(3, 6, 20, l => 1 + l);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares)], Budget = new Budget(Macs: 0.6), Allocate = Allocation.Divergence, Schedule = Schedule.Sequential };
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.6), Allocate = Allocation.Divergence, Schedule = Schedule.Sequential };
         Assert.Equal(Slim(dense, plan, 6, out _).Model.ToBytes(), Slim(dense, plan, 6, out _).Model.ToBytes());
     }
 
@@ -95,7 +95,7 @@ public sealed class ProbeTests
             using var dense = g.Build();
             foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
             {
-                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
+                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
                 error[(int)schedule] += RootMeanSquare(dense, Slim(dense, plan, 8, out _, 64).Model);
             }
         }
@@ -120,7 +120,7 @@ public sealed class ProbeTests
             using var dense = g.Build();
             foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
             {
-                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Pattern = "l1*", Keep = 0.5 }], Schedule = schedule };
+                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Pattern = "l1*", Keep = 0.5 }], Schedule = schedule };
                 var slim = Slim(dense, plan, 8, out _, 512);
                 error[(int)schedule] += RootMeanSquare(dense, slim.Model);
                 string[] Changed() => [.. dense.Proto.Graph!.Initializer.Select(i => i.Name).Where(n => Weight(slim.Model, n) is var now && Weight(dense, n) is var before && now.Length == before.Length && !now.SequenceEqual(before)).Order(StringComparer.Ordinal)];
@@ -205,9 +205,9 @@ public sealed class ProbeTests
                 b[copy] = 4 * b[of];
             }
         });
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares) with { Keep = 0.75 }] };
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares) with { Keep = 0.75 }] };
         Assert.True(Planted.Error(dense, Slim(dense, plan, Planted.Inputs, out _, 2000).Model) < 1e-4);
-        Assert.True(Planted.Error(dense, Slim(dense, plan with { Prune = [Neurons(Criterion.Variance, With.LeastSquares) with { Keep = 0.75 }] }, Planted.Inputs, out _, 2000).Model) > 1e-2);
+        Assert.True(Planted.Error(dense, Slim(dense, plan with { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Keep = 0.75 }] }, Planted.Inputs, out _, 2000).Model) > 1e-2);
     }
 
     /// <summary>
@@ -226,7 +226,7 @@ public sealed class ProbeTests
         float[] read = dense.Content(tensor).ToFloats();
         for (int o = 0; o < 3; o++) (read[o], read[3 + o], read[6 + o]) = (1, -1, 0.1f);
         tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(read));
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, With.LeastSquares) with { Keep = 0.75 }] };
+        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares) with { Keep = 0.75 }] };
         var slim = Slim(dense, plan, Planted.Inputs, out _, 2000);
         Assert.Equal([0, 1], slim.Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
         Assert.True(Planted.Error(dense, slim.Model) < 1e-4);
@@ -347,7 +347,7 @@ public sealed class ProbeTests
             Assert.Equal(expected, removal[u], 1e-3 * (expected + 1e-6));
         }
         foreach (double[] scores in (double[][])[removal, fisher]) Assert.Equal([3, 8], Enumerable.Range(0, 12).OrderBy(u => scores[u]).Take(2).Order());
-        var report = Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, With.Rescale) with { Keep = 10 / 12.0 }] }, 6, out _).Report;
+        var report = Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, Compensation.Rescale) with { Keep = 10 / 12.0 }] }, 6, out _).Report;
         Assert.Equal([3, 8], report.Groups.Single(x => x.Kept < x.Size).RemovedUnits);
     }
 
@@ -399,7 +399,7 @@ public sealed class ProbeTests
         var analysis = AxisAnalysis.Of(dense);
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Samples(6, 32);
-        using var without = Planted.Without(analysis, null, With.None, 4);
+        using var without = Planted.Without(analysis, null, Compensation.None, 4);
         using var session = Calibration.Graph.Sessions.Open(without);
         var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values).Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
         double[] Score(ModelProbe probe) => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
@@ -408,7 +408,7 @@ public sealed class ProbeTests
         Assert.Equal(4, Array.IndexOf(divergence, divergence.Max()));
         Assert.Equal(8, loss.Distinct().Count());
         Assert.Contains("no output of 'y' [512,3]", Assert.Throws<EspalierException>(() => Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss })).Message, StringComparison.Ordinal);
-        var refused = new PruningPlan { Prune = [Neurons(Criterion.Fisher, With.None) with { Keep = 0.5 }], DivergenceMetric = Metric.TaskLoss };
+        var refused = new PruningPlan { Prune = [Neurons(Criterion.Fisher, Compensation.None) with { Keep = 0.5 }], DivergenceMetric = Metric.TaskLoss };
         Assert.Contains("not at its least in the dense model", Assert.Throws<EspalierException>(() => Slim(dense, refused, 6, out _)).Message, StringComparison.Ordinal);
     }
 }

@@ -194,11 +194,11 @@ public sealed class QuantizedWeightTests
         using var dense = Mlp(true, out _);
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 256, 6));
-        double[] errors = [.. new[] { With.None, With.Bias, With.LeastSquares }.Select(Error)];
+        double[] errors = [.. new[] { Compensation.None, Compensation.Bias, Compensation.LeastSquares }.Select(Error)];
         Assert.True(errors[1] < 0.8 * errors[0], $"{errors[0]}, {errors[1]}");
         Assert.True(errors[2] < 0.5 * errors[1], $"{errors[1]}, {errors[2]}");
 
-        double Error(With method)
+        double Error(Compensation method)
         {
             var notes = new List<string>();
             using var slim = Planted.Without(analysis, statistics, method, notes, 1, 5, 9);
@@ -223,11 +223,11 @@ public sealed class QuantizedWeightTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 64, 2, 8, 8));
-        double none = Error(With.None), bias = Error(With.Bias), refit = Error(With.LeastSquares);
+        double none = Error(Compensation.None), bias = Error(Compensation.Bias), refit = Error(Compensation.LeastSquares);
         Assert.True(bias < 0.9 * none, $"{none}, {bias}");
         Assert.True(refit <= bias * 1.01, $"{bias}, {refit}");
 
-        double Error(With method)
+        double Error(Compensation method)
         {
             using var slim = Planted.Without(analysis, statistics, method, 0, 3, 7);
             return Planted.Error(dense, slim);
@@ -247,7 +247,7 @@ public sealed class QuantizedWeightTests
         var samples = new Dictionary<string, NamedTensor>(Planted.Rows(5, 16, 2, 8, 8)) { ["shift"] = new("shift", "float32", [4], new float[4]) };
         var statistics = Planted.Calibrate(analysis, samples);
         var notes = new List<string>();
-        using var slim = Planted.Without(analysis, statistics, With.Bias, notes, 0, 3);
+        using var slim = Planted.Without(analysis, statistics, Compensation.Bias, notes, 0, 3);
         Assert.Contains("no bias of its own", Assert.Single(notes), StringComparison.Ordinal);
         var node = slim.Proto.Graph.Node.Last(n => n.OpType == "Conv");
         Assert.Equal("Relu", slim.Proto.Graph.Node.Single(n => n.Output[0] == node.Input[2]).OpType);

@@ -43,7 +43,7 @@ public class RetrievalTests
         return [.. Enumerable.Range(0, count).Select(_ => new Dictionary<string, NamedTensor> { ["ids"] = new("ids", "int64", [1, Length], Enumerable.Range(0, Length).Select(_ => (long)random.Next(Tokens)).ToArray()) })];
     }
 
-    private static PruningPlan Plan(Criterion score) => new() { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.25, Score = score, Compensate = With.None }] };
+    private static PruningPlan Plan(Criterion score) => new() { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.25, Score = score, Compensate = Compensation.None }] };
 
     [Fact]
     public void The_head_that_copies_scores_one_and_stays()

@@ -48,7 +48,7 @@ public class ScoreMethodTests
     {
         using var dense = Planted.Mlp(1, 16);
         var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Schedule = Schedule.Iterative, Prune = [Rule with { RoundTo = 1, Compensate = With.None }] };
+        var plan = new PruningPlan { Schedule = Schedule.Iterative, Prune = [Rule with { RoundTo = 1, Compensate = Compensation.None }] };
         var samples = ProbeTests.Samples(6, 16);
         var gone = new List<int>();
         var report = Slimmer.Run(dense, plan, analysis, null, new ModelProbe(analysis, samples), (_, group) =>

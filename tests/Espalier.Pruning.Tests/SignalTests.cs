@@ -74,7 +74,7 @@ public class SignalTests
             for (int i = Size * 4; i < 3 * Size * 4; i++) o[i] *= 20;
         });
         var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = With.None }] };
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
         var statistics = Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, [Planted.Rows(1, 50, Length, 6)], needs) : null;
         var removed = Slimmer.Run(dense, plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
         if (found) Assert.Equal([1, 2], removed);
@@ -158,7 +158,7 @@ public class SignalTests
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, 8, 3, 3), g.Weight("conv2.bias", 4)]), "y"), "batch", 4, 2, 2);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1, Score = score, Compensate = With.Bias }] };
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1, Score = score, Compensate = Compensation.Bias }] };
         var (model, report) = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
         Assert.Equal(found, report.Groups.Single(r => r.Kept < r.Size).RemovedUnits.Contains(3));
         double error = Planted.Error(dense, model);

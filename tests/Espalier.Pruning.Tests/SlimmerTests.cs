@@ -57,7 +57,7 @@ public class SlimmerTests
         using var dense = Planted.Mlp(1, 16);
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
-        byte[] Run() => Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance, Compensate = With.LeastSquares }] }, analysis, statistics).Model.ToBytes();
+        byte[] Run() => Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance, Compensate = Compensation.LeastSquares }] }, analysis, statistics).Model.ToBytes();
         Assert.Equal(Run(), Run());
     }
 
@@ -85,7 +85,7 @@ public class SlimmerTests
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" }, "'Rank', which only the build of a project can call" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, ScoreFile = "scores.json" }, "only File reads one" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = "nowhere/scores.json" }, "'nowhere/scores.json' cannot be read" },
-        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Compensate = With.Bias }, "calibration" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Compensate = Compensation.Bias }, "calibration" },
     };
 
     [Theory]
@@ -156,7 +156,7 @@ public class SlimmerTests
         Assert.Null(Slimmer.Needs(new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = Criterion.Random }] }, analysis));
         var needs = Slimmer.Needs(new PruningPlan
         {
-            Prune = [new PruneRule { Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.5, Compensate = With.LeastSquares }, new PruneRule { Axis = Axis.Neurons, Pattern = "b1.*", Keep = 0.5, Score = Criterion.Wanda }],
+            Prune = [new PruneRule { Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.5, Compensate = Compensation.LeastSquares }, new PruneRule { Axis = Axis.Neurons, Pattern = "b1.*", Keep = 0.5, Score = Criterion.Wanda }],
             Drop = [new DropRule { AtMost = 1 }],
         }, analysis)!;
         var consumers = analysis.Consumers.ToDictionary(c => c.Parameter, c => c.Id);

@@ -70,7 +70,7 @@ public sealed class TimedTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
         var samples = ProbeTests.Samples(64, 8);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = With.None, RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None, RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
         var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
         Assert.InRange(clock.Time(slim.Model).Ratio, 0.3, 0.51);
@@ -116,7 +116,7 @@ public sealed class TimedTests
         var samples = ProbeTests.Samples(8, 8);
         PruningPlan Plan(Schedule schedule) => new()
         {
-            Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Wanda, Compensate = With.None, RoundTo = 1 }],
+            Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Wanda, Compensate = Compensation.None, RoundTo = 1 }],
             Drop = [new DropRule { Axis = Axis.Sublayers, AtMost = 2, Score = Criterion.OutputDivergence }],
             Schedule = schedule,
         };

@@ -151,7 +151,7 @@ internal sealed class SlimOptions
                 Keep = own ?? keep,
                 MinKeep = result.GetValue(_minKeep) ?? 1,
                 RoundTo = result.GetValue(_roundTo) ?? 0,
-                Compensate = result.GetValue(_compensate) switch { "none" => With.None, "merge" => With.Merge, "bias" => With.Bias, "affine" => With.Affine, "rescale" => With.Rescale, "least-squares" => With.LeastSquares, _ => null },
+                Compensate = result.GetValue(_compensate) switch { "none" => Compensation.None, "merge" => Compensation.Merge, "bias" => Compensation.Bias, "affine" => Compensation.Affine, "rescale" => Compensation.Rescale, "least-squares" => Compensation.LeastSquares, _ => null },
                 AllowInexact = allowInexact,
             };
         }

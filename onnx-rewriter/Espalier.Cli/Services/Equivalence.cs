@@ -39,7 +39,7 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
         var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
         var pruned = report.Groups.Where(g => g.Kept < g.Size).Select(g => g.Name);
         var inexact = pruned.Where(g => exactness.GetValueOrDefault(g) == Exactness.Inexact).ToList();
-        bool compensated = report.Plan.Prune.Any(r => r.Compensate != With.None);
+        bool compensated = report.Plan.Prune.Any(r => r.Compensate != Compensation.None);
         if (inexact.Count == 0 && !compensated)
             return new(slim, Removal.Of(report, analysis.File), Select(analysis, report, exactOnly: false)) { IsSlim = true };
         var selection = Select(analysis, report, exactOnly: true);

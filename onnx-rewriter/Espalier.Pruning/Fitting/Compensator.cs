@@ -37,15 +37,15 @@ public sealed class Compensator
     /// <param name="toFitted">Leave out of least squares the samples that are held out, so that the result can be judged on them.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
-    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, With> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
+    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, Compensation> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
     {
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
-        var methods = new Dictionary<int, With>();
-        foreach (var group in pruned.Where(g => method(g.Id) != With.Merge))
+        var methods = new Dictionary<int, Compensation>();
+        foreach (var group in pruned.Where(g => method(g.Id) != Compensation.Merge))
             foreach (var consumer in group.Consumers)
-                methods[consumer.Id] = (With)Math.Max((int)methods.GetValueOrDefault(consumer.Id), (int)method(group.Id));
-        var merged = pruned.Where(g => method(g.Id) == With.Merge && g.Kind == GroupKind.Experts).ToList();
-        if (merged.Count == 0 && methods.Values.All(m => m == With.None)) return WeightEdits.Nothing;
+                methods[consumer.Id] = CompensationNeeds.MoreDemanding(methods.GetValueOrDefault(consumer.Id), method(group.Id));
+        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == GroupKind.Experts).ToList();
+        if (merged.Count == 0 && methods.Values.All(m => m == Compensation.None)) return WeightEdits.Nothing;
         if (statistics is null)
             throw new EspalierException("Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
 
@@ -55,10 +55,10 @@ public sealed class Compensator
         if (sequential is not null)
         {
             // What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.
-            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == With.LeastSquares).Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
-            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first)) methods.TryAdd(consumer.Id, With.LeastSquares);
+            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares).Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
+            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first)) methods.TryAdd(consumer.Id, Compensation.LeastSquares);
         }
-        var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != With.None && !goneNodes.Contains(c.Node.Ordinal));
+        var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None && !goneNodes.Contains(c.Node.Ordinal));
         var sharing = affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
         if (sequential is null)
         {
@@ -66,7 +66,7 @@ public sealed class Compensator
             return Merge();
         }
         int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
-        var norms = new Queue<NormAffine>(methods.ContainsValue(With.Affine) ? NormAffine.Of(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal)) : []);
+        var norms = new Queue<NormAffine>(methods.ContainsValue(Compensation.Affine) ? NormAffine.Of(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal)) : []);
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
@@ -101,7 +101,7 @@ public sealed class Compensator
 
         void Compensate(List<Consumer> consumers)
         {
-            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Max(c => methods[c.Id]));
+            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Select(c => methods[c.Id]).Aggregate(CompensationNeeds.MoreDemanding));
         }
 
         int[] Kept(Consumer reader) => reader.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
@@ -122,7 +122,7 @@ public sealed class Compensator
 
     private WeightEdits Edits => new(_edited, _added);
 
-    private void Compensate(List<Consumer> consumers, int[] kept, int[] units, With method)
+    private void Compensate(List<Consumer> consumers, int[] kept, int[] units, Compensation method)
     {
         var first = consumers[0];
         if (kept.Length == first.Contracted.Size && !consumers.Any(c => _paired.ContainsKey(c.Id))) return;
@@ -146,7 +146,7 @@ public sealed class Compensator
         var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
         foreach (var reader in readers.Where(r => r.Means is null)) Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (method > With.Bias && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features, method, units)) return;
+        if (CompensationNeeds.Of(method).Covariance && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features, method, units)) return;
         foreach (var reader in readers.Where(r => r.Means is not null))
         {
             if (TakesBias(reader.Consumer, matrix)) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
@@ -184,7 +184,7 @@ public sealed class Compensator
     }
 
     /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features, With method, int[] units)
+    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features, Compensation method, int[] units)
     {
         var first = readers[0].Consumer;
         string? obstacle =
@@ -217,7 +217,7 @@ public sealed class Compensator
         {
             // Equal variance is no smaller error, so only the others are judged by it.
             edited = _weights.Numbers(first.Parameter, elements);
-            if (method != With.Affine && !(Loss(edited) < Loss(weight)))
+            if (method != Compensation.Affine && !(Loss(edited) < Loss(weight)))
             {
                 Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
                 return false;

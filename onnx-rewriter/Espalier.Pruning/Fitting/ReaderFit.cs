@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Fitting;
 /// <param name="units">Unit of every kept feature; −1 for none.</param>
 /// <param name="centred">Whether the reader takes a bias, so that means are kept apart.</param>
 /// <param name="toFitted">Whether held-out rows are left out of the fit itself, too.</param>
-internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] units, bool centred, bool toFitted = false)
+internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, int[] units, bool centred, bool toFitted = false)
 {
     private readonly int[] _units = Dense(units);
 
@@ -23,13 +23,13 @@ internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] unit
     {
         why = method switch
         {
-            With.Affine => "calibration has no covariance of its dense input",
-            With.Rescale => FormattableString.Invariant($"the scales of its units have no solution of at most {Rescale.Largest}"),
+            Compensation.Affine => "calibration has no covariance of its dense input",
+            Compensation.Rescale => FormattableString.Invariant($"the scales of its units have no solution of at most {Rescale.Largest}"),
             _ => "the covariance of its kept inputs has no factorisation",
         };
         if (Fit(dense, moments) is not { } change) return null;
         // Equal variance is no smaller error: there is nothing to check.
-        if (method == With.Affine || moments.HeldOut is not { } heldOut || moments.Fitted() is not { } fitted) return change;
+        if (method == Compensation.Affine || moments.HeldOut is not { } heldOut || moments.Fitted() is not { } fitted) return change;
         var part = Fit(dense, fitted);
         double alone = Loss(dense, dense, fitted, heldOut), refitted = part is not null ? Loss(dense, Edited(dense, part), fitted, heldOut) : double.PositiveInfinity;
         // Rounding in sums over many rows is no loss.
@@ -40,8 +40,8 @@ internal sealed class ReaderFit(With method, int outputs, int[] kept, int[] unit
 
     private double[]? Fit(double[] dense, ReaderMoments moments) => method switch
     {
-        With.Affine => AffineFit.Change(dense, outputs, moments, kept),
-        With.Rescale => Rescale.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept, _units),
+        Compensation.Affine => AffineFit.Change(dense, outputs, moments, kept),
+        Compensation.Rescale => Rescale.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept, _units),
         _ => LeastSquares.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept),
     };
 

@@ -203,7 +203,7 @@ public static class Passage
                     .ToImmutableArray() : []))
                 .Where(rule => rule.Groups.Length > 0)
                 .Select(rule => new PruneRule { Name = $"half of {rule.Axis}", Axis = rule.Axis, Groups = rule.Groups, Keep = 0.5,
-                    RoundTo = 1, Score = Criterion.L2, Compensate = With.None }),
+                    RoundTo = 1, Score = Criterion.L2, Compensate = Compensation.None }),
         ],
     };
 }
