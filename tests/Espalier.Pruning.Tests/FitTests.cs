@@ -47,7 +47,10 @@ public sealed class FitTests
     private static double[] Edited(double[] weight, double[]? change)
         => [.. weight.Select((w, f) => Array.IndexOf(Kept, f) is >= 0 and int at ? w + (change?[at] ?? 0) : 0)];
 
-    /// <summary>The error that is left goes along with no kept input but by the ridge: about the means where there is a bias, about zero where there is none.</summary>
+    /// <summary>
+    /// The error that is left goes along with no kept input but by the ridge: about the means where there is
+    /// a bias, about zero where there is none.
+    /// </summary>
     [Theory]
     [InlineData(Compensation.LeastSquares, true)]
     [InlineData(Compensation.LeastSquares, false)]
@@ -71,7 +74,10 @@ public sealed class FitTests
         Assert.True(change.All(c => Math.Abs(c) > 1e-3));
     }
 
-    /// <summary>A fit stays where on rows that it has not seen its squared error is at most that of the bias alone, both with the bias that keeps the mean of the rows it has seen.</summary>
+    /// <summary>
+    /// A fit stays where on rows that it has not seen its squared error is at most that of the bias alone,
+    /// both with the bias that keeps the mean of the rows it has seen.
+    /// </summary>
     [Theory]
     [InlineData(Compensation.LeastSquares, true)]
     [InlineData(Compensation.LeastSquares, false)]
@@ -86,8 +92,8 @@ public sealed class FitTests
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Data.Normals(random, Features);
             var all = Moments([.. seen, .. heldOut], heldOut);
-            if (new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(seen), out _) is not { } ofSeen) continue;
-            if (new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments([.. seen, .. heldOut]), out _) is not { } ofAll) continue;
+            double[]? Unjudged(double[][] rows) => new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _);
+            if (Unjudged(seen) is not { } ofSeen || Unjudged([.. seen, .. heldOut]) is not { } ofAll) continue;
             double Loss(double[]? change)
             {
                 double Off(double[] row) => Product(weight, row) - Product(Edited(weight, change), row);
@@ -131,7 +137,10 @@ public sealed class FitTests
         Assert.True(worse > 5, $"{worse}");
     }
 
-    /// <summary>Of w = (1, 2) on independent inputs the first is left: its output has a variance of 1 of 5. Of (1, 20) it has one of 401, and nothing that a scale could bring back.</summary>
+    /// <summary>
+    /// Of w = (1, 2) on independent inputs the first is left: its output has a variance of 1 of 5. Of (1, 20)
+    /// it has one of 401, and nothing that a scale could bring back.
+    /// </summary>
     [Fact]
     public void A_channel_that_hardly_varies_any_more_is_not_scaled()
     {
@@ -141,7 +150,10 @@ public sealed class FitTests
         Assert.Equal(0, change[1]);
     }
 
-    /// <summary>x₁ is a copy of x₀ and goes: the scale is 2, of which a ridge of one hundredth leaves 1 + 1/1.01 on a single row, and half of it 1 + 1/1.005 on two.</summary>
+    /// <summary>
+    /// x₁ is a copy of x₀ and goes: the scale is 2, of which a ridge of one hundredth leaves 1 + 1/1.01 on a
+    /// single row, and half of it 1 + 1/1.005 on two.
+    /// </summary>
     [Theory]
     [InlineData(1, 1.01)]
     [InlineData(2, 1.005)]
@@ -163,12 +175,16 @@ public sealed class FitTests
         foreach (var (whole, found) in new[] { (expected, pooled), (expected.HeldOut!, pooled.HeldOut!) })
         {
             Assert.Equal(whole.Count, found.Count);
-            foreach (var (x, y) in new[] { (whole.DenseMean, found.DenseMean), (whole.KeptMean, found.KeptMean), (whole.Covariance, found.Covariance), (whole.Cross, found.Cross), (whole.Dense!, found.Dense!) })
-                Assert.All(x.Zip(y), p => Assert.Equal(p.First, p.Second, 1e-9));
+            Func<ReaderMoments, double[]>[] parts = [m => m.DenseMean, m => m.KeptMean, m => m.Covariance, m => m.Cross, m => m.Dense!];
+            foreach (var of in parts)
+                Assert.All(of(whole).Zip(of(found)), p => Assert.Equal(p.First, p.Second, 1e-9));
         }
     }
 
-    /// <summary>Element by element, an offset of a weight lies at the index of the contracted axis that is stated for it.</summary>
+    /// <summary>
+    /// Element by element, an offset of a weight lies at the index of the contracted axis that is stated for
+    /// it.
+    /// </summary>
     [Theory]
     [InlineData("Conv", 1)]
     [InlineData("Conv", 2)]

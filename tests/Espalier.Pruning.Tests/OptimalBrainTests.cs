@@ -14,8 +14,9 @@ namespace Espalier.Pruning.Tests;
 public sealed class OptimalBrainTests
 {
     /// <summary>
-    /// Units go one by one, the cheapest first, each at what the best refit without it and those before it loses more than without those alone. Every reader counts by the share of its own output; of a
-    /// unit that costs less than one before it the score is that one's.
+    /// Units go one by one, the cheapest first, each at what the best refit without it and those before it
+    /// loses more than without those alone. Every reader counts by the share of its own output; of a unit
+    /// that costs less than one before it the score is that one's.
     /// </summary>
     [Theory]
     [InlineData("product")]
@@ -41,7 +42,8 @@ public sealed class OptimalBrainTests
             double reached = 0;
             while (gone.Count < group.Size)
             {
-                double[] costs = [.. Enumerable.Range(0, group.Size).Select(u => gone.Contains(u) ? double.MaxValue : readers.Sum(r => r.Lost([.. gone, u]) - r.Lost(gone)))];
+                double Cost(int unit) => readers.Sum(r => r.Lost([.. gone, unit]) - r.Lost(gone));
+                double[] costs = [.. Enumerable.Range(0, group.Size).Select(u => gone.Contains(u) ? double.MaxValue : Cost(u))];
                 int least = Array.IndexOf(costs, costs.Min());
                 if (costs[least] < reached * 0.999) sinking++;
                 reached = Math.Max(reached, costs[least]);
@@ -59,7 +61,8 @@ public sealed class OptimalBrainTests
         var g = new GraphBuilder(seed);
         string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 8));
         g.Output(g.Rename(g.Linear(h, "one", 8, 3), "y"), "batch", 3);
-        return g.Output(g.Rename(g.MatMul(h, g.Floats("other", [.. Planted.Floats(new Random(seed), 8 * 2).Select(v => 30 * v)], 8, 2)), "z"), "batch", 2).Build();
+        float[] loud = [.. Planted.Floats(new Random(seed), 8 * 2).Select(v => 30 * v)];
+        return g.Output(g.Rename(g.MatMul(h, g.Floats("other", loud, 8, 2)), "z"), "batch", 2).Build();
     }
 
     private static IEnumerable<Refitted> Readers(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
@@ -70,16 +73,19 @@ public sealed class OptimalBrainTests
         {
             var (covariance, count) = ReaderMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
             int batch = b;
+            int UnitAt(int f) => unitOf[unitOf.Length == matrix.Inputs ? f / matrix.Window : matrix.ContractedIndex(batch, f)];
             yield return new(Matrix<double>.Build.Dense(matrix.Features, matrix.Features, covariance), count,
                 Matrix<double>.Build.DenseOfRowMajor(matrix.Outputs, matrix.Features, matrix.Matrix(weights.Floats(consumer.Parameter), b)),
-                [.. Enumerable.Range(0, matrix.Features).Select(f => unitOf[unitOf.Length == matrix.Inputs ? f / matrix.Window : matrix.ContractedIndex(batch, f)])], matrix.Batches);
+                [.. Enumerable.Range(0, matrix.Features).Select(UnitAt)], matrix.Batches);
         }
     }
 
     /// <summary>One matrix W with the covariance C of what it reads.</summary>
     private sealed record Refitted(Matrix<double> C, long Count, Matrix<double> W, int[] UnitOf, int Batches)
     {
-        /// <summary>tr((W − W')H(W − W')ᵀ) for the best W' on what is left, over tr(WCWᵀ), with the ridge in H.</summary>
+        /// <summary>
+        /// tr((W − W')H(W − W')ᵀ) for the best W' on what is left, over tr(WCWᵀ), with the ridge in H.
+        /// </summary>
         public double Lost(IReadOnlyCollection<int> gone)
         {
             int n = C.RowCount;

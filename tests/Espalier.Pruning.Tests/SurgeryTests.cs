@@ -10,7 +10,8 @@ namespace Espalier.Pruning.Tests;
 /// <summary>What surgery refuses, and what it leaves of a file beside the weights.</summary>
 public sealed class SurgeryTests
 {
-    private static Selection Keep(Group group, params int[] units) => new(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. units] }, []);
+    private static Selection Keep(Group group, params int[] units)
+        => new(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. units] }, []);
 
     [Fact]
     public void A_group_does_not_go_whole()
@@ -55,7 +56,10 @@ public sealed class SurgeryTests
         return g;
     }
 
-    /// <summary>What a removed block read goes with it, from the inputs of old files too; what nothing read before is none of its business.</summary>
+    /// <summary>
+    /// What a removed block read goes with it, from the inputs of old files too; what nothing read before is
+    /// none of its business.
+    /// </summary>
     [Theory]
     [InlineData(WeightStorage.Initializer)]
     [InlineData(WeightStorage.GraphInput)]
@@ -94,7 +98,10 @@ public sealed class SurgeryTests
         Assert.Equal(dense.Proto.Graph.Node.Count + (inexact ? 0 : 1), slim.Proto.Graph.Node.Count);
     }
 
-    /// <summary>A shape that was computed and is restated copies what is dynamic by zeros: no nodes are added for it, and those that made it go.</summary>
+    /// <summary>
+    /// A shape that was computed and is restated copies what is dynamic by zeros: no nodes are added for it,
+    /// and those that made it go.
+    /// </summary>
     [Fact]
     public void A_restated_shape_copies_dynamic_axes()
     {
