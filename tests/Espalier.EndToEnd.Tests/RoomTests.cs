@@ -26,19 +26,28 @@ public sealed partial class RoomTests
         var places = Projects.SelectMany(p => p.Rooms.Split(' ').Select(room => Namespace(p.Folder, room))).ToList();
         var faults = new List<string>();
         foreach (string folder in Projects.Select(p => p.Folder))
-            foreach (var room in Files(Path.Combine(Assets.Root, folder)).GroupBy(RoomOf))
+        {
+            var rooms = Files(Path.Combine(Assets.Root, folder)).GroupBy(file => Namespace(folder, RoomOf(file)))
+                .ToDictionary(r => r.Key, r => r.ToList());
+            foreach (var (own, files) in rooms)
             {
-                string own = Namespace(folder, room.Key);
                 if (!places.Contains(own)) faults.Add($"{own} is no room");
-                if (room.Count() > MostFiles) faults.Add($"{own} holds {room.Count()} files");
-                foreach (string file in room)
+                if (files.Count > MostFiles) faults.Add($"{own} holds {files.Count} files");
+                bool IsAbove(string room) => places.IndexOf(room) > places.IndexOf(own);
+                // Types of the rooms that it lies in are seen without an import.
+                var seen = rooms.Where(r => own.StartsWith(r.Key + ".", StringComparison.Ordinal) && IsAbove(r.Key))
+                    .SelectMany(r => r.Value).Select(file => Path.GetFileName(file).Split('.')[0]).ToHashSet();
+                foreach (string file in files)
                 {
                     string text = File.ReadAllText(Path.Combine(Assets.Root, folder, file));
                     if (StatedIn().Match(text).Groups[1].Value != own) faults.Add($"{file} is not in {own}");
                     faults.AddRange(Import().Matches(text).Select(m => m.Groups[1].Value)
                         .Where(name => places.IndexOf(name) >= places.IndexOf(own)).Select(name => $"{file} imports {name}"));
+                    faults.AddRange(Word().Matches(text).Select(m => m.Value).Where(seen.Contains).Distinct()
+                        .Select(name => $"{file} names {name}"));
                 }
             }
+        }
         Assert.True(faults.Count == 0, string.Join("\n", faults));
     }
 
@@ -49,6 +58,10 @@ public sealed partial class RoomTests
         .Select(f => Path.GetRelativePath(folder, f)).Where(f => f.Split('/', '\\')[0] is not ("obj" or "bin"));
 
     private static string RoomOf(string file) => Path.GetDirectoryName(file)!.Replace('/', '.').Replace('\\', '.');
+
+    // Not in comments and texts.
+    [GeneratedRegex(@"(?<=^(?:(?!//)[^""\n])*)\b[A-Z]\w*\b", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"^namespace ([\w.]*);", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex StatedIn();

@@ -137,6 +137,40 @@ public class LowRankTests
         Assert.Equal(cost.Evaluate(CostUnit.Macs), slim.Report.After.Macs, 1.0);
     }
 
+    /// <summary>α and β of a Gemm count once, with the second factor.</summary>
+    [Fact]
+    public void A_scaled_product_is_factored()
+    {
+        var g = new GraphBuilder(4);
+        string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 12));
+        string y = g.Node("Gemm", [h, g.Weight("w", 12, 10), g.Weight("c", 10)], ("alpha", 2f), ("beta", 0.5f));
+        using var dense = g.Output(g.Rename(g.Linear(g.Relu(y), "down", 10, 3), "y"), "batch", 3).Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan
+        {
+            LowRank = [new() { Pattern = "w", Rank = 2 }],
+            Calibration = new CalibrationSource("Samples"),
+            Prune = [new() { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.L2, Compensate = Compensation.None }],
+        };
+        var (samples, slim) = Slim(dense, analysis, plan);
+        Assert.Equal("w", Assert.Single(slim.Report.Factored).Weight);
+        OracleAgrees(analysis, slim, samples);
+    }
+
+    /// <summary>Two factors of a vector would be larger than the vector.</summary>
+    [Fact]
+    public void A_head_of_one_number_is_not_factored()
+    {
+        var g = new GraphBuilder(4);
+        string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 12));
+        using var dense = g.Output(g.Rename(g.MatMul(h, g.Weight("head", 12, 1)), "y"), "batch", 1).Build();
+        var analysis = AxisAnalysis.Of(dense);
+        var plan = new PruningPlan { LowRank = [new() { Keep = 0.8 }], Calibration = new CalibrationSource("Samples") };
+        var (_, slim) = Slim(dense, analysis, plan);
+        Assert.Equal("up.weight", Assert.Single(slim.Report.Factored).Weight);
+        Assert.Contains(slim.Report.Notes, n => n.Contains("'head' is not factored", StringComparison.Ordinal));
+    }
+
     /// <summary>Keys and values are told from queries by the softmax, whatever they are called; what makes all three stays.</summary>
     [Fact]
     public void Keys_and_values_are_found_by_structure()

@@ -77,7 +77,8 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            // What the caller disposed is the model.
+            if (_disposed) throw new ObjectDisposedException("Espalier.Onnx.OnnxModel");
             if (_files.TryGetValue(location, out var file))
             {
                 return file;
