@@ -97,13 +97,15 @@ public static class MaskedModel
     {
         var open = new Stack<(string Branch, NodeProto Sum)>();
         open.Push((block.Branch, graph.Node.FirstOrDefault(n => n.Output.Contains(block.Sum))
-            ?? throw new EspalierException($"The report says that '{block.Name}' is added in '{block.Sum}', but no node of the model makes it. "
+            ?? throw new EspalierException(
+                $"The report says that '{block.Name}' is added in '{block.Sum}', but no node of the model makes it. "
                 + "Was it written for this model?")));
         while (open.TryPop(out var at))
         {
             var (branch, sum) = at;
             if (sum.OpType is not ("Add" or "Sum") || sum.Domain is not ("" or "ai.onnx") || !sum.Input.Remove(branch))
-                throw new EspalierException($"The report says that '{block.Name}' is the summand '{branch}' of '{sum.Output[0]}', but that is made by "
+                throw new EspalierException(
+                    $"The report says that '{block.Name}' is the summand '{branch}' of '{sum.Output[0]}', but that is made by "
                     + $"{sum.OpType} '{sum.Name}', which does not add it: to leave it out is not to remove a residual.");
             if (sum.Input.Count > 0) continue;
             graph.Node.Remove(sum);

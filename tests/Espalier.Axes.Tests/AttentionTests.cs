@@ -45,7 +45,9 @@ public sealed class AttentionTests
             y = how switch
             {
                 "inferred" => g.Reshape(y, 0, 0, -1, Dim),
-                "arithmetic" => g.Node("Reshape", [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), One(g.Node("Div", [Shape(y, 2), dim])), One(dim))]),
+                "arithmetic"
+                    => g.Node("Reshape",
+                        [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), One(g.Node("Div", [Shape(y, 2), dim])), One(dim))]),
                 "shape" => g.Node("Reshape", [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), g.Longs(Heads), g.Longs(Dim))]),
                 // Heads first as a product, then a Reshape that copies the axis.
                 _ => g.Reshape(g.Reshape(y, 0, 0, Heads, Dim, 1), 0, 0, 0, -1),
@@ -89,12 +91,14 @@ public sealed class AttentionTests
     {
         const int kv = 2, r = 3;
         var (g, x) = Start();
-        string Shape(string t, long i) => g.Unsqueeze(g.Node("Gather", [g.Node("Shape", t), g.Longs(g.Fresh("i"), [i], [])], ("axis", 0)), 0);
+        string Shape(string t, long i)
+            => g.Unsqueeze(g.Node("Gather", [g.Node("Shape", t), g.Longs(g.Fresh("i"), [i], [])], ("axis", 0)), 0);
         // As torch exports repeat_kv: view, expand (with its test for -1), reshape.
         string Repeat(string t)
         {
             var five = g.Concat(0, Shape(t, 0), Shape(t, 1), g.Longs(r), Shape(t, 2), Shape(t, 3));
-            var ones = g.Node("ConstantOfShape", g.Node("Shape", five), ("value", GraphBuilder.Tensor("", Espalier.Onnx.TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
+            var ones = g.Node("ConstantOfShape", g.Node("Shape", five),
+                ("value", GraphBuilder.Tensor("", Espalier.Onnx.TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
             var minus = g.Mul(ones, g.Longs(g.Fresh("minus"), [-1], []));
             var target = g.Node("Where", [g.Node("Equal", [five, minus]), ones, five]);
             var wide = g.Node("Expand", [g.Unsqueeze(t, 2), target]);
@@ -134,14 +138,16 @@ public sealed class AttentionTests
         var v = g.SplitHeads(g.Linear(x, "v", Width, kv * dim), kv, dim);
         if (grouped)
         {
-            string Repeat(string t) => g.Reshape(g.Node("Expand", [g.Unsqueeze(t, 2), g.Longs(1, kv, Heads / kv, Length, dim)]), -1, Heads, Length, dim);
+            string Repeat(string t)
+                => g.Reshape(g.Node("Expand", [g.Unsqueeze(t, 2), g.Longs(1, kv, Heads / kv, Length, dim)]), -1, Heads, Length, dim);
             (k, v) = (Repeat(k), Repeat(v));
         }
         g.Output(g.Linear(g.MergeHeads(g.Attend(q, k, v, 0.4f), Heads * dim), "o", Heads * dim, 5));
         var check = RuleCheck.On(g)
             .Group("q.weight", 1, dim / 2, GroupKind.HeadDims, ("k.weight", 1))
             .Group("v.weight", 1, dim, GroupKind.ValueDims, ("o.weight", 0));
-        if (grouped) check.Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, GroupKind.Heads);
+        if (grouped)
+            check.Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, GroupKind.Heads);
         else check.Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue);
         check.IsExact();
     }
@@ -152,11 +158,13 @@ public sealed class AttentionTests
         var (g, x) = Start();
         string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), Heads, Dim);
         var (q, k, v) = (Project("q"), Project("k"), Project("v"));
-        var width = g.Node("Cast", g.Slice(g.Node("Shape", q), 0, -1, long.MaxValue), ("to", Espalier.Onnx.TensorProto.Types.DataType.Float));
+        var width = g.Node("Cast", g.Slice(g.Node("Shape", q), 0, -1, long.MaxValue),
+            ("to", Espalier.Onnx.TensorProto.Types.DataType.Float));
         var scale = g.Node("Sqrt", g.Node("Div", [g.Floats("one", [1], 1), g.Node("Sqrt", width)]));
         var scores = g.MatMul(g.Mul(q, scale), g.Mul(g.Transpose(k, 0, 1, 3, 2), scale));
         g.Output(g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), v), Width), "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1)).Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1))
+            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
     }
 
     [Fact]
@@ -167,7 +175,8 @@ public sealed class AttentionTests
         var random = new Random(1);
         var index = g.Longs("index", [.. Enumerable.Range(0, Length * Length).Select(_ => (long)random.Next(9))], [Length, Length]);
         var bias = g.Unsqueeze(g.Transpose(g.Node("Gather", [g.Weight("table", 9, Heads), index], ("axis", 0)), 2, 0, 1), 0);
-        var mask = g.Node("Trilu", [g.Floats("minus", [.. Enumerable.Repeat(-1e4f, Length * Length)], Length, Length), g.Longs("k", [1], [])], ("upper", 1));
+        var mask = g.Node("Trilu",
+            [g.Floats("minus", [.. Enumerable.Repeat(-1e4f, Length * Length)], Length, Length), g.Longs("k", [1], [])], ("upper", 1));
         var scores = g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2));
         var a = g.MatMul(g.Softmax(g.Add(g.Add(scores, bias), mask)), Project("v"));
         g.Output(g.Linear(g.MergeHeads(a, Width), "o", Width, 5));
@@ -197,7 +206,8 @@ public sealed class AttentionTests
     public void Fused_attention()
     {
         var (g, x) = Start();
-        var a = g.Node("com.microsoft::Attention", [x, g.Weight("qkv.weight", Width, 3 * Width), g.Weight("qkv.bias", 3 * Width)], ("num_heads", Heads));
+        var a = g.Node("com.microsoft::Attention", [x, g.Weight("qkv.weight", Width, 3 * Width), g.Weight("qkv.bias", 3 * Width)],
+            ("num_heads", Heads));
         g.Output(g.Linear(a, "o", Width, 5));
         RuleCheck.On(g).Group("qkv.weight", 1, Heads, GroupKind.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
     }
@@ -240,5 +250,6 @@ public sealed class AttentionTests
 internal static class Routers
 {
     /// <summary>A router whose gate of one expert does not depend on the others.</summary>
-    public static string Softmaxless(this GraphBuilder g, string x, int experts) => g.Mul(g.Linear(x, "router", 24, experts, bias: false), g.Scalar("gate", 0.5f));
+    public static string Softmaxless(this GraphBuilder g, string x, int experts)
+        => g.Mul(g.Linear(x, "router", 24, experts, bias: false), g.Scalar("gate", 0.5f));
 }

@@ -7,7 +7,8 @@ using Espalier.TestKit;
 namespace Espalier.Axes.Tests;
 
 /// <summary>
-/// Sublayers and blocks. x + f(x) without f is what the dense model computes when the last layer of f is zero: a check that shares nothing with bypassing.
+/// Sublayers and blocks. x + f(x) without f is what the dense model computes when the last layer of f is zero: a check that
+/// shares nothing with bypassing.
 /// </summary>
 public sealed class BlockTests
 {
@@ -21,8 +22,10 @@ public sealed class BlockTests
         {
             var n = g.LayerNorm(x, $"l{layer}.ln1", width);
             string Project(string name) => g.SplitHeads(g.Linear(n, $"l{layer}.{name}", width, width), heads, dim);
-            x = g.Add(x, g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width));
-            x = g.Add(x, g.Linear(g.Relu(g.Linear(g.LayerNorm(x, $"l{layer}.ln2", width), $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width));
+            x = g.Add(x,
+                g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width));
+            x = g.Add(x,
+                g.Linear(g.Relu(g.Linear(g.LayerNorm(x, $"l{layer}.ln2", width), $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width));
         }
         g.Output(g.Linear(g.LayerNorm(x, "ln", width), "head", width, 5));
         return g;
@@ -32,7 +35,8 @@ public sealed class BlockTests
     private static OnnxModel Silenced(OnnxModel dense, params string[] layers)
     {
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>();
-        foreach (var tensor in dense.Proto.Graph.Initializer.Where(t => layers.Any(l => t.Name.StartsWith(l + ".", StringComparison.Ordinal))))
+        foreach (var tensor in dense.Proto.Graph.Initializer.Where(t =>
+            layers.Any(l => t.Name.StartsWith(l + ".", StringComparison.Ordinal))))
             removed[tensor.Name] = new Dictionary<int, int[]> { [0] = [.. Enumerable.Range(0, (int)tensor.Dims[0])] };
         Assert.Equal(2 * layers.Length, removed.Count);
         return MaskedModel.Of(dense, removed);

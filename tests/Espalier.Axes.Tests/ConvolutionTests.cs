@@ -20,7 +20,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start(storage);
         g.Output(g.Conv(g.Conv(x, "c1", 3, 16), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c1.bias", 0), ("c2.weight", 1)).Frozen("c2.weight", 0, "output").IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c1.bias", 0), ("c2.weight", 1))
+            .Frozen("c2.weight", 0, "output").IsExact();
     }
 
     [Fact]
@@ -28,7 +29,9 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         g.Output(g.Conv(g.Relu(g.BatchNorm(g.Conv(x, "c1", 3, 16, bias: false), "bn", 16)), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g)
+            .Group("c1.weight", 0, 16, GroupKind.Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0),
+                ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -40,7 +43,8 @@ public sealed class ConvolutionTests
         var b = g.Relu(g.Add(g.Conv(g.Relu(g.Conv(a, "b1", 12, 8)), "b2", 8, 12), a));
         g.Output(g.Gemm(g.Flatten(g.GlobalPool(b)), "fc", 12, 5), "batch", 5);
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 12, GroupKind.Channels, ("a2.weight", 0), ("b2.weight", 0), ("a1.weight", 1), ("b1.weight", 1), ("fc.weight", 1))
+            .Group("stem.weight", 0, 12, GroupKind.Channels, ("a2.weight", 0), ("b2.weight", 0), ("a1.weight", 1), ("b1.weight", 1),
+                ("fc.weight", 1))
             .Group("a1.weight", 0, 8, GroupKind.Channels, ("a2.weight", 1))
             .Group("b1.weight", 0, 8, GroupKind.Channels, ("b2.weight", 1))
             .Frozen("fc.weight", 0, "output").IsExact();
@@ -109,7 +113,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         g.Output(g.Conv(g.Conv(g.Conv(x, "c1", 3, 8), "g2", 8, 32, 1, group: 2), "c2", 32, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 4, null, ("g2.weight", 1)).Group("g2.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 4, null, ("g2.weight", 1))
+            .Group("g2.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
     }
 
     [Theory]
@@ -186,7 +191,8 @@ public sealed class ConvolutionTests
     public void Pooling(string op)
     {
         var (g, x) = Start();
-        var y = g.Node(op, g.Conv(x, "c1", 3, 16), ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }), ("strides", new[] { 2, 2 }));
+        var y = g.Node(op, g.Conv(x, "c1", 3, 16), ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }),
+            ("strides", new[] { 2, 2 }));
         g.Output(g.Conv(y, "c2", 16, 5));
         RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
     }
@@ -212,7 +218,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         var y = g.Conv(x, "c1", 3, 16);
-        var normed = g.Node("InstanceNormalization", [g.Reshape(y, 0, 2, -1), g.Positive("ones", 2), g.Weight("zeros", 2)], ("epsilon", 1e-5f));
+        var normed =
+            g.Node("InstanceNormalization", [g.Reshape(y, 0, 2, -1), g.Positive("ones", 2), g.Weight("zeros", 2)], ("epsilon", 1e-5f));
         y = g.Reshape(normed, 0, 16, 8, 8);
         y = g.Add(g.Mul(y, g.Positive("gn.weight", 16, 1, 1)), g.Weight("gn.bias", 16, 1, 1));
         g.Output(g.Conv(g.Relu(y), "c2", 16, 5));
@@ -249,7 +256,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start(channels: 8);
         g.Output(g.Add(x, g.Conv(g.Relu(g.Conv(x, "c1", 8, 16)), "c2", 16, 8)));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).Frozen("c2.weight", 0, "put").Frozen("c1.weight", 1, "input").IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).Frozen("c2.weight", 0, "put")
+            .Frozen("c1.weight", 1, "input").IsExact();
     }
 
     [Fact]

@@ -12,7 +12,9 @@ namespace Espalier.Axes.Tests;
 public sealed class CostTests
 {
     /// <summary>Every type with a width that a weight can have.</summary>
-    public static TheoryData<DataType> Types => [.. Enum.GetValues<DataType>().Where(t => DataTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
+    public static TheoryData<DataType> Types
+        => [.. Enum.GetValues<DataType>()
+            .Where(t => DataTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -36,7 +38,8 @@ public sealed class CostTests
 
         // Eight units stay: then no byte is shared with one that went, and the sum is exact for packed types too.
         var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.5, 1, n => n == group));
-        Assert.Equal(Written(model) - Written(slim.Model), dense - analysis.Cost.Evaluate(CostUnit.Bytes, id => id == group.Id ? 8 : analysis.Groups[id].Size));
+        Assert.Equal(Written(model) - Written(slim.Model),
+            dense - analysis.Cost.Evaluate(CostUnit.Bytes, id => id == group.Id ? 8 : analysis.Groups[id].Size));
     }
 
     [Fact]

@@ -76,7 +76,8 @@ public sealed class FoundTests
     {
         using var sorted = OnnxModel.Open(Assets.Path($"cases/structures/{name}.onnx"));
         string Groups(OnnxModel model) => string.Join('\n', AxisAnalysis.Of(model).Groups
-            .Select(g => $"{g.Kind} {g.Size} {g.Exactness} {string.Join(' ', g.Occurrences.Select(o => $"{o.Tensor}:{o.Axis}").Order())}").Order());
+            .Select(g =>
+                $"{g.Kind} {g.Size} {g.Exactness} {string.Join(' ', g.Occurrences.Select(o => $"{o.Tensor}:{o.Axis}").Order())}").Order());
         for (int seed = 0; seed < 5; seed++)
         {
             var proto = ModelProto.Parser.ParseFrom(sorted.ToBytes());

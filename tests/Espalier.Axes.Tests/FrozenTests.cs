@@ -59,7 +59,8 @@ public sealed class FrozenTests
         var (g, x) = Images();
         g.Output(g.Conv(g.Node("LRN", g.Conv(x, "a", 3, 16), ("size", 5)), "b", 16, 5));
         var analysis = RuleCheck.On(g).Analysis;
-        Assert.All(analysis.Groups.Where(n => n.Occurrences.Any(o => o.Tensor == "a.weight" && o.Axis == 0)), n => Assert.NotEqual(Exactness.Exact, n.Exactness));
+        Assert.All(analysis.Groups.Where(n => n.Occurrences.Any(o => o.Tensor == "a.weight" && o.Axis == 0)),
+            n => Assert.NotEqual(Exactness.Exact, n.Exactness));
     }
 
     [Fact]
@@ -68,7 +69,8 @@ public sealed class FrozenTests
         var (g, x) = Images();
         var y = g.Node("test.custom::Frobnicate", g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12));
         g.Output(g.Conv(y, "c", 12, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate").Frozen("c.weight", 1, "Frobnicate");
+        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate")
+            .Frozen("c.weight", 1, "Frobnicate");
     }
 
     [Theory]
@@ -152,6 +154,7 @@ public sealed class FrozenTests
             Indices = new TensorProto { DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 2 }, Int64Data = { 3, 9 } },
         });
         using var model = dense.Derive(proto);
-        RuleCheck.On(model).Frozen("a.weight", 1, "'w', a sparse initializer, whose axes are not followed").Frozen("b.weight", 0, "'w', a sparse initializer");
+        RuleCheck.On(model).Frozen("a.weight", 1, "'w', a sparse initializer, whose axes are not followed")
+            .Frozen("b.weight", 0, "'w', a sparse initializer");
     }
 }

@@ -7,7 +7,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Axes.Tests;
 
-/// <summary>Every rule of every operator, executed: the groups that it must leave are found, and removing their units is masking them.</summary>
+/// <summary>
+/// Every rule of every operator, executed: the groups that it must leave are found, and removing their units is masking them.
+/// </summary>
 public sealed class OperatorsTests
 {
     /// <summary>The names of all cases.</summary>
@@ -41,7 +43,8 @@ public sealed class OperatorsTests
             foreach (var record in AxisAnalysis.Of(model).State!.Records)
                 if (record.Rule is { } rule) applied.Add((record.Info.Proto.Domain, rule));
         }
-        var rules = OperatorTable.All.Select(r => (r.Domain, r.Rule.Text)).Concat(CodeRules.Entries.Select(r => (r.Key.Domain, r.Key.Operator)));
+        var rules = OperatorTable.All.Select(r => (r.Domain, r.Rule.Text))
+            .Concat(CodeRules.Entries.Select(r => (r.Key.Domain, r.Key.Operator)));
         Assert.Empty(rules.Where(r => !applied.Contains(r)).Select(r => $"{r.Item1} {r.Item2}"));
     }
 

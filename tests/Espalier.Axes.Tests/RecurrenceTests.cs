@@ -8,10 +8,12 @@ public sealed class RecurrenceTests
 {
     private static int Gates(string op) => op switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
 
-    private static (string Y, string Last) Layer(GraphBuilder g, string op, string x, string name, int inputs, int hidden, bool both, string initial = "")
+    private static (string Y, string Last) Layer(GraphBuilder g, string op, string x, string name, int inputs, int hidden, bool both,
+        string initial = "")
     {
         int d = both ? 2 : 1, k = Gates(op);
-        string[] operands = [x, g.Weight($"{name}.W", d, k * hidden, inputs), g.Weight($"{name}.R", d, k * hidden, hidden), g.Weight($"{name}.B", d, 2 * k * hidden), "", initial];
+        string[] operands = [x, g.Weight($"{name}.W", d, k * hidden, inputs), g.Weight($"{name}.R", d, k * hidden, hidden),
+            g.Weight($"{name}.B", d, 2 * k * hidden), "", initial];
         if (op == "LSTM" && initial.Length > 0) operands = [.. operands, initial];
         var attributes = new List<(string, object)> { ("hidden_size", hidden) };
         if (both) attributes.Add(("direction", "bidirectional"));

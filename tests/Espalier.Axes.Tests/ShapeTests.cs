@@ -23,7 +23,8 @@ public sealed class ShapeTests
     {
         var (g, x) = Images();
         g.Output(g.Conv(g.Concat(1, g.Conv(x, "a", 3, 8), g.Conv(x, "b", 3, 12, 1)), "c", 20, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 8, GroupKind.Channels, ("c.weight", 1)).Group("b.weight", 0, 12, GroupKind.Channels, ("c.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 8, GroupKind.Channels, ("c.weight", 1))
+            .Group("b.weight", 0, 12, GroupKind.Channels, ("c.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -37,7 +38,8 @@ public sealed class ShapeTests
         var cat2 = g.Concat(1, cat1, l2);
         g.Output(g.Conv(g.Relu(g.BatchNorm(cat2, "bn3", 16)), "out", 16, 5, 1));
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("bn1.scale", 0), ("l1.weight", 1), ("bn2.var", 0), ("l2.weight", 1), ("bn3.mean", 0), ("out.weight", 1))
+            .Group("stem.weight", 0, 8, GroupKind.Channels, ("bn1.scale", 0), ("l1.weight", 1), ("bn2.var", 0), ("l2.weight", 1),
+                ("bn3.mean", 0), ("out.weight", 1))
             .Group("l1.weight", 0, 4, GroupKind.Channels, ("bn2.scale", 0), ("l2.weight", 1), ("out.weight", 1))
             .Group("l2.weight", 0, 4, GroupKind.Channels, ("bn3.shift", 0), ("out.weight", 1)).IsExact();
     }
@@ -66,7 +68,8 @@ public sealed class ShapeTests
         var (g, x) = Images();
         var parts = g.Nodes("Split", 2, [g.Conv(x, "a", 3, 16)], ("axis", 1));
         g.Output(g.Conv(g.Add(g.Conv(parts[0], "l", 8, 6), g.Conv(parts[1], "r", 8, 6)), "b", 6, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 8, null, ("l.weight", 1)).Group("l.weight", 0, 6, GroupKind.Channels, ("r.weight", 0), ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 8, null, ("l.weight", 1))
+            .Group("l.weight", 0, 6, GroupKind.Channels, ("r.weight", 0), ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -244,7 +247,8 @@ public sealed class ShapeTests
         var x = g.Input("x", "batch", 5, 6);
         var y = g.Node("Einsum", [g.Linear(x, "a", 6, 10), g.Weight("w", 10, 3, 4)], ("equation", "bsi,ihd->bshd"));
         g.Output(g.Node("Einsum", [g.Relu(y), g.Weight("o", 3, 4, 7)], ("equation", "bshd,hdo->bso")));
-        RuleCheck.On(g).Group("a.weight", 1, 10, null, ("w", 0)).Group("w", 1, 3, null, ("o", 0)).Group("w", 2, 4, null, ("o", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, null, ("w", 0)).Group("w", 1, 3, null, ("o", 0))
+            .Group("w", 2, 4, null, ("o", 1)).IsExact();
     }
 
     [Fact]

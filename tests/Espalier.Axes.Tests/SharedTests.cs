@@ -65,7 +65,8 @@ public sealed class SharedTests
         const int width = 12, heads = 4, dim = 3;
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", 5, width);
-        var biases = g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
+        var biases =
+            g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
         foreach (string layer in (string[])["l0", "l1"])
         {
             string Project(string name) => g.SplitHeads(g.Linear(x, $"{layer}.{name}", width, heads * dim), heads, dim);
@@ -73,25 +74,31 @@ public sealed class SharedTests
             x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), Project("v")), heads * dim), layer + ".o", heads * dim, width));
         }
         g.Output(x);
-        RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.o.weight", 0)).Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.o.weight", 0))
+            .Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0)).IsExact();
     }
 
-    /// <summary>In one layer the slopes count for the scores and for what the scores are divided by: both take the same heads, once.</summary>
+    /// <summary>
+    /// In one layer the slopes count for the scores and for what the scores are divided by: both take the same heads, once.
+    /// </summary>
     [Fact]
     public void A_layer_that_reads_a_table_twice_takes_its_part_once()
     {
         const int width = 12, heads = 4, dim = 3;
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", 5, width);
-        var biases = g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
+        var biases =
+            g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
         foreach (string layer in (string[])["l0", "l1"])
         {
             string Project(string name) => g.SplitHeads(g.Linear(x, $"{layer}.{name}", width, heads * dim), heads, dim);
-            var scores = g.Mul(g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), biases), g.Sigmoid(g.Add(g.MatMul(Project("a"), g.Transpose(Project("b"), 0, 1, 3, 2)), biases)));
+            var scores = g.Mul(g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), biases),
+                g.Sigmoid(g.Add(g.MatMul(Project("a"), g.Transpose(Project("b"), 0, 1, 3, 2)), biases)));
             x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), Project("v")), heads * dim), layer + ".o", heads * dim, width));
         }
         g.Output(x);
-        var check = RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.a.weight", 1), ("l0.o.weight", 0)).Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0));
+        var check = RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.a.weight", 1), ("l0.o.weight", 0))
+            .Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0));
         check.IsExact();
         var slim = Espalier.Pruning.Edits.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(2, slim.Model.Proto.Graph.Node.Count(n => n.OpType == "Gather"));

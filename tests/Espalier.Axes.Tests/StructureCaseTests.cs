@@ -38,7 +38,8 @@ public sealed class StructureCaseTests
         var sizes = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 };
         foreach (double keep in (double[])[0.5, 0.25])
         {
-            var result = SlimOracle.Check(AxisAnalysis.Of(model), SlimOracle.Pick(AxisAnalysis.Of(model), keep, seed: 5), seed: 5, sizes: sizes);
+            var result =
+                SlimOracle.Check(AxisAnalysis.Of(model), SlimOracle.Pick(AxisAnalysis.Of(model), keep, seed: 5), seed: 5, sizes: sizes);
             Assert.True(result.Effect > 0, "masking changed nothing");
         }
     }
@@ -69,8 +70,10 @@ public sealed class StructureCaseTests
         var analysis = AxisAnalysis.Of(g.Build());
         var neurons = Find(analysis, "w1", 1);
         Assert.Equal((GroupKind.Neurons, Exactness.Exact, 48), (neurons.Kind, neurons.Exactness, neurons.Size));
-        Assert.Contains(analysis.Frozen, f => f.Tensor == "w1" && f.Axis == 0 && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
-        Assert.Contains(analysis.Frozen, f => f.Tensor == "w0" && f.Axis == 1 && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
+        Assert.Contains(analysis.Frozen, f => f.Tensor == "w1" && f.Axis == 0
+            && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
+        Assert.Contains(analysis.Frozen, f => f.Tensor == "w0" && f.Axis == 1
+            && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
     }
 
     [Fact]
@@ -79,7 +82,8 @@ public sealed class StructureCaseTests
         using var model = Open("cohere_parallel_residual_ln");
         var analysis = AxisAnalysis.Of(model);
         Assert.Equal(GroupKind.Width, Find(analysis, "head", 0).Kind);
-        Assert.Equal(["f0", "f1"], analysis.Groups.Where(g => g is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact }).Select(g => g.Name).Order());
+        Assert.Equal(["f0", "f1"], analysis.Groups.Where(g => g is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact })
+            .Select(g => g.Name).Order());
         Assert.Equal(4, analysis.Blocks.Count(b => b.IsSublayer));
         Assert.Equal(2, analysis.Blocks.Count(b => !b.IsSublayer));
     }
@@ -103,11 +107,13 @@ public sealed class StructureCaseTests
         var x = g.Linear(g.Input("x", "b", "s", width), "in", width, width);
         for (int layer = 0; layer < 2; layer++)
         {
-            string Norm(string name) => rootMeanSquare ? g.RmsNorm(x, $"l{layer}.{name}", width) : g.LayerNorm(x, $"l{layer}.{name}", width);
+            string Norm(string name)
+                => rootMeanSquare ? g.RmsNorm(x, $"l{layer}.{name}", width) : g.LayerNorm(x, $"l{layer}.{name}", width);
             var n = Norm("n");
             var m = twoNorms ? Norm("m") : n;
             string Project(string name) => g.SplitHeads(g.Linear(n, $"l{layer}.{name}", width, width), 4, 6);
-            var attention = g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width);
+            var attention =
+                g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width);
             var mlp = g.Linear(g.Relu(g.Linear(m, $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width);
             x = order switch
             {
@@ -122,7 +128,8 @@ public sealed class StructureCaseTests
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         Assert.Equal(4, sublayers.Count);
         Assert.Equal(2, analysis.Blocks.Count(b => !b.IsSublayer));
-        Assert.Equal(["l0.up", "l1.up"], analysis.Groups.Where(k => k is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact }).Select(k => k.Name).Order());
+        Assert.Equal(["l0.up", "l1.up"], analysis.Groups.Where(k => k is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact })
+            .Select(k => k.Name).Order());
         Assert.Single(analysis.Groups, k => k.Kind == GroupKind.Width);
         foreach (var block in analysis.Blocks) SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [block.Id] });
         SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [.. sublayers.Take(3).Select(s => s.Id)] });

@@ -59,7 +59,8 @@ public sealed class WeightAccountTests
         Stands(analysis, "own", WeightStanding.Frozen, "Frobnicate");
         Stands(analysis, "behind0.weight", WeightStanding.Grouped);
         Stands(analysis, "last.weight", WeightStanding.Grouped);
-        Assert.Contains(analysis.Frozen, f => f is { Tensor: "behind0.weight", Axis: 0 } && f.Reason.Contains("Frobnicate", StringComparison.Ordinal));
+        Assert.Contains(analysis.Frozen, f => f is { Tensor: "behind0.weight", Axis: 0 }
+            && f.Reason.Contains("Frobnicate", StringComparison.Ordinal));
     }
 
     /// <summary>Weights of a function are in the file once, however often it is called.</summary>

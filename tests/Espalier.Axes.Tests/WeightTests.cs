@@ -69,7 +69,8 @@ public sealed class WeightTests
         g.Longs("merge", 0, 0, width);
         for (int layer = 0; layer < 2; layer++)
         {
-            string Project(string name) => g.Transpose(g.Node("Reshape", [g.Linear(x, $"{name}{layer}", width, width), "split"]), 0, 2, 1, 3);
+            string Project(string name)
+                => g.Transpose(g.Node("Reshape", [g.Linear(x, $"{name}{layer}", width, width), "split"]), 0, 2, 1, 3);
             var a = g.Attend(Project("q"), Project("k"), Project("v"), 0.4f);
             x = g.Add(x, g.Linear(g.Node("Reshape", [g.Transpose(a, 0, 2, 1, 3), "merge"]), $"o{layer}", width, width));
         }
@@ -80,7 +81,8 @@ public sealed class WeightTests
         // Three heads stay in one layer, two in the other: one constant can no longer say both.
         var groups = analysis.Analysis.Groups.Where(n => n.Kind == GroupKind.Heads).ToList();
         Assert.Equal(2, groups.Count);
-        var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>> { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
+        var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>>
+            { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
         SlimOracle.Check(analysis.Analysis, new Selection(kept, []));
         analysis.IsExact();
     }
@@ -108,7 +110,8 @@ public sealed class WeightTests
         var g = new GraphBuilder(17, storage: storage);
         var x = g.Input("x", "batch", "sequence", 6);
         g.Output(g.Linear(g.Relu(g.Linear(x, "up", 6, 16)), "down", 16, 6), "batch", "sequence", 6);
-        RuleCheck.On(g).Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0)).Frozen("down.weight", 1, "output").IsExact();
+        RuleCheck.On(g).Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0))
+            .Frozen("down.weight", 1, "output").IsExact();
     }
 
     /// <summary>The third operand of a Gemm is the bias of its weight, which compensation moves.</summary>

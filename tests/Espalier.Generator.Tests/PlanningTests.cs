@@ -34,7 +34,8 @@ public class PlanningTests
     public void ACorrectedPatternMatches()
     {
         var random = new Random(20261125);
-        string Text(string letters, int most) => new([.. Enumerable.Range(0, random.Next(most)).Select(_ => letters[random.Next(letters.Length)])]);
+        string Text(string letters, int most)
+            => new([.. Enumerable.Range(0, random.Next(most)).Select(_ => letters[random.Next(letters.Length)])]);
         for (var i = 0; i < 3000; i++)
         {
             var (pattern, name) = (Text("ab.*?", 8), Text("ab.", 10));

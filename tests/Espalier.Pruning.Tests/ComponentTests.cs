@@ -13,7 +13,10 @@ public class ComponentTests
 {
     private const int Width = 8, Hidden = 64;
 
-    /// <summary>Two towers on one input and a head on both; <paramref name="scoped"/> names nodes <c>/left/…</c>, <c>/right/…</c>, <c>/head/…</c>. The neurons between a tower and the head reach both components.</summary>
+    /// <summary>
+    /// Two towers on one input and a head on both; <paramref name="scoped"/> names nodes <c>/left/…</c>, <c>/right/…</c>,
+    /// <c>/head/…</c>. The neurons between a tower and the head reach both components.
+    /// </summary>
     private static OnnxModel Towers(bool scoped = true)
     {
         var g = new GraphBuilder(4);
@@ -38,12 +41,16 @@ public class ComponentTests
         return AxisAnalysis.Of(slim).CostOf(In).Evaluate(unit) / dense.CostOf(In).Evaluate(unit);
     }
 
-    private static SlimResult Slim(AxisAnalysis analysis, Budget budget, Allocation allocation = Allocation.Uniform, Preset preset = Preset.Magnitude)
+    private static SlimResult Slim(AxisAnalysis analysis, Budget budget, Allocation allocation = Allocation.Uniform,
+        Preset preset = Preset.Magnitude)
     {
-        var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.Neurons }], Budget = budget, Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
+        var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.Neurons }], Budget = budget,
+            Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
         var samples = Enumerable.Range(0, 4).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var needs = Slimmer.Needs(plan, analysis);
-        return Slimmer.Run(analysis.Model, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
+        return Slimmer.Run(analysis.Model, plan, analysis, needs is null
+            ? null
+            : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
     }
 
     [Fact]
@@ -79,7 +86,8 @@ public class ComponentTests
     {
         using var dense = Towers();
         var analysis = AxisAnalysis.Of(dense);
-        var (slim, report) = Slim(analysis, new Budget(Macs: 0.5) { Components = [new("left/*", Macs: 0.9, Parameters: 0.3), new("head/*", Parameters: 0.7)] }, allocation);
+        var (slim, report) = Slim(analysis,
+            new Budget(Macs: 0.5) { Components = [new("left/*", Macs: 0.9, Parameters: 0.3), new("head/*", Parameters: 0.7)] }, allocation);
         Assert.InRange(Share(analysis, slim, "left", CostUnit.Parameters), 0.1, 0.3);
         Assert.InRange(Share(analysis, slim, "head", CostUnit.Parameters), 0.2, 0.7);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.3, 0.5);
@@ -106,9 +114,12 @@ public class ComponentTests
         using var dense = Towers();
         var analysis = AxisAnalysis.Of(dense);
         string Message(Budget budget) => Assert.Throws<EspalierException>(() => Slim(analysis, budget)).Message;
-        Assert.Equal("The component budget 'leftt/*' matches the name of no node of the model. Its nodes are in 'left', 'right', 'head'.", Message(new Budget { Components = [new("leftt/*", Macs: 0.5)] }));
-        Assert.Equal("The component budget 'left/*' bounds nothing. Give it macs or parameters.", Message(new Budget { Components = [new("left/*")] }));
-        Assert.Equal("The budget of macs of component 'left/*' is 40, but must lie in (0, 1]: a fraction of what it is in the dense model.", Message(new Budget { Components = [new("left/*", Macs: 40)] }));
+        Assert.Equal("The component budget 'leftt/*' matches the name of no node of the model. Its nodes are in 'left', 'right', 'head'.",
+            Message(new Budget { Components = [new("leftt/*", Macs: 0.5)] }));
+        Assert.Equal("The component budget 'left/*' bounds nothing. Give it macs or parameters.",
+            Message(new Budget { Components = [new("left/*")] }));
+        Assert.Equal("The budget of macs of component 'left/*' is 40, but must lie in (0, 1]: a fraction of what it is in the dense model.",
+            Message(new Budget { Components = [new("left/*", Macs: 40)] }));
         Assert.Matches(@"^No choice under these rules meets the budget of 0\.001 of the dense model's macs in component 'left/\*': the least they can reach is 0\.0\d\d\. ", Message(new Budget { Components = [new("left/*", Macs: 0.001)] }));
     }
 
@@ -133,7 +144,8 @@ public class ComponentTests
     {
         using var dense = OnnxModel.Open(Assets.Path("resnet.onnx"));
         var analysis = AxisAnalysis.Of(dense);
-        var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }], Budget = new Budget(Macs: 0.6) }, hasData: false);
+        var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }],
+            Budget = new Budget(Macs: 0.6) }, hasData: false);
         var (slim, report) = Slimmer.Run(dense, plan, analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);
@@ -149,7 +161,8 @@ public class ComponentTests
         const int units = 16;
         var g = new GraphBuilder(4);
         string bias = g.Weight("bias", units), x = g.Input("x", "batch", Width);
-        foreach (string name in new[] { "a", "b", "c" }) x = g.Relu(g.Add(g.MatMul(x, g.Weight(name, name == "a" ? Width : units, units)), bias));
+        foreach (string name in new[] { "a", "b", "c" })
+            x = g.Relu(g.Add(g.MatMul(x, g.Weight(name, name == "a" ? Width : units, units)), bias));
         g.Output(g.Rename(g.MatMul(x, g.Weight("d", units, 4)), "y"), "batch", 4);
         using var dense = g.Build();
         foreach (var node in dense.Proto.Graph.Node) node.Name = $"/left/{node.Name}";

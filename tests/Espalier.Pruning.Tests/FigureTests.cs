@@ -79,7 +79,8 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Prune =
-                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = Compensation.Bias }] },
+                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance,
+                        Compensate = Compensation.Bias }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, Planted.Inputs)));
         Assert.Equal((Planted.Inputs * 8) + 8 + (8 * 3) + 3, report.After.Parameters);
     }
@@ -158,7 +159,8 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes),
-                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] },
+                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias,
+                        Score = Criterion.Variance }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, 6)));
         Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters
             && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());

@@ -23,7 +23,8 @@ public sealed class InsideNetworkTests
         using var unmasked = MaskedModel.Of(analysis.Model, MaskedModel.Unmasked(analysis.Model, removal)!, slim.Model);
         var inputs = Calibration.Inputs.RandomInputs.Many(model, 2, 1, Calibration.Inputs.RandomInputs.Fit(model));
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
-        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of });
+        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable,
+            Kept = kept.Of });
     }
 
     public static TheoryData<string> Networks() => [.. Assets.Networks()];
@@ -106,7 +107,8 @@ public sealed class InsideNetworkTests
                 float[] values = slim.Model.Content(copy.Graph.Initializer[k]).ToFloats();
                 values[1] += 0.3f;
                 var type = TensorProto.Types.DataType.Float;
-                copy.Graph.Initializer[k] = slim.Model.NewTensor(name, type, copy.Graph.Initializer[k].Dims, TensorContent.FromFloats(type, values));
+                copy.Graph.Initializer[k] = slim.Model.NewTensor(name, type, copy.Graph.Initializer[k].Dims,
+                    TensorContent.FromFloats(type, values));
                 reader = copy.Graph.Node.Single(n => n.Input.Contains(name)).Output[0];
                 return slim.Model.Derive(copy);
             });

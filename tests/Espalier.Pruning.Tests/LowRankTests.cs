@@ -24,7 +24,8 @@ public class LowRankTests
             for (int j = 0; j < Inputs; j++)
             {
                 moment[(i * Inputs) + j] = mean[i] * mean[j];
-                for (int k = 0; k < Inputs; k++) moment[(i * Inputs) + j] += mix[(i * Inputs) + k] * mix[(j * Inputs) + k] * Math.Pow(3, -k);
+                for (int k = 0; k < Inputs; k++)
+                    moment[(i * Inputs) + j] += mix[(i * Inputs) + k] * mix[(j * Inputs) + k] * Math.Pow(3, -k);
             }
         return moment;
     }
@@ -36,7 +37,8 @@ public class LowRankTests
             for (int o = 0; o < Outputs; o++)
             {
                 left[i, o] = scale * m[(i * Outputs) + o];
-                for (int r = 0; r < down.Length / Inputs; r++) left[i, o] -= (double)down[(i * (down.Length / Inputs)) + r] * up[(r * Outputs) + o];
+                for (int r = 0; r < down.Length / Inputs; r++)
+                    left[i, o] -= (double)down[(i * (down.Length / Inputs)) + r] * up[(r * Outputs) + o];
             }
         double sum = 0;
         for (int o = 0; o < Outputs; o++)
@@ -54,13 +56,15 @@ public class LowRankTests
         double least = Lost(m, down, up, moment);
         Assert.Equal(Math.Sqrt(least / Lost(m, new float[Inputs], new float[Outputs], moment)), error, 1e-5);
         var plain = LowRankFit.Of(m, Inputs, Outputs, Rank, null);
-        Assert.True(least < 0.9 * Lost(m, plain.Down, plain.Up, moment), $"{least} against {Lost(m, plain.Down, plain.Up, moment)} of the plain decomposition");
+        Assert.True(least < 0.9 * Lost(m, plain.Down, plain.Up, moment),
+            $"{least} against {Lost(m, plain.Down, plain.Up, moment)} of the plain decomposition");
         // Nor is any neighbour better, or any other start that alternating least squares could come from.
         var random = new Random(3);
         for (int trial = 0; trial < 200; trial++)
         {
             float step = (float)Math.Pow(10, -(trial % 4) - 1);
-            float[] a = [.. down.Zip(Planted.Floats(random, down.Length), (x, d) => x + (step * d))], b = [.. up.Zip(Planted.Floats(random, up.Length), (x, d) => x + (step * d))];
+            float[] a = [.. down.Zip(Planted.Floats(random, down.Length), (x, d) => x + (step * d))],
+                b = [.. up.Zip(Planted.Floats(random, up.Length), (x, d) => x + (step * d))];
             Assert.True(Lost(m, a, b, moment) >= least * (1 - 1e-6));
         }
     }
@@ -82,21 +86,27 @@ public class LowRankTests
     public void A_singular_moment_is_no_obstacle()
     {
         float[] m = Planted.Floats(new Random(1), Inputs * Outputs), mix = Planted.Floats(new Random(2), Inputs * 2);
-        double[] moment = [.. Enumerable.Range(0, Inputs * Inputs).Select(k => (double)((mix[k / Inputs * 2] * mix[k % Inputs * 2]) + (mix[(k / Inputs * 2) + 1] * mix[(k % Inputs * 2) + 1])))];
+        double[] moment = [.. Enumerable.Range(0, Inputs * Inputs)
+            .Select(k => (double)((mix[k / Inputs * 2] * mix[k % Inputs * 2]) + (mix[(k / Inputs * 2) + 1] * mix[(k % Inputs * 2) + 1])))];
         var (down, up, error) = LowRankFit.Of(m, Inputs, Outputs, 2, moment);
         Assert.True(error < 1e-5, $"{error}");
         Assert.All(down.Concat(up), v => Assert.True(float.IsFinite(v)));
     }
 
-    private static (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples, SlimResult Slim) Slim(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan)
+    private static (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples, SlimResult Slim) Slim(OnnxModel dense,
+        AxisAnalysis analysis, PruningPlan plan)
     {
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         plan = Presets.Complete(plan, hasData: true);
-        return (samples, Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null, new ModelProbe(analysis, samples)));
+        return (samples,
+            Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+                ? Calibrator.Run(analysis, samples, needs)
+                : null, new ModelProbe(analysis, samples)));
     }
 
     /// <summary>The dense model with the products in place, masked where units went, computes what the slim model computes.</summary>
-    private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         using var masked = MaskedModel.Of(analysis.Model, Removal.Of(slim.Report, analysis.File), slim.Model);
         // The factors are as far from the weights as the report says.
@@ -110,7 +120,8 @@ public class LowRankTests
 
     public static TheoryData<string, string?, bool> Fixtures => new()
     {
-        { "gpt.onnx", null, false }, { "gpt.onnx", null, true }, { "bert.onnx", null, false }, { "bert.onnx", null, true }, { "moe.onnx", null, false },
+        { "gpt.onnx", null, false }, { "gpt.onnx", null, true }, { "bert.onnx", null, false }, { "bert.onnx", null, true },
+        { "moe.onnx", null, false },
         { "vit.onnx", "*qkv*", false }, { "vit.onnx", "*qkv*", true }, { "bert.onnx", "*up/*", true }, { "vit.onnx", "*down/*", true },
     };
 
@@ -125,11 +136,15 @@ public class LowRankTests
             Preset = pattern is null ? Preset.Cskv : Preset.Magnitude,
             LowRank = pattern is null ? [] : [new() { Pattern = pattern, Keep = 0.6 }],
             Calibration = new CalibrationSource("Samples"),
-            Prune = prune ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 }, new() { Axis = Axis.HeadDims, Keep = 0.75 }] : [],
+            Prune = prune
+                ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 },
+                    new() { Axis = Axis.HeadDims, Keep = 0.75 }]
+                : [],
         };
         var (samples, slim) = Slim(dense, analysis, plan);
         Assert.NotEmpty(slim.Report.Factored);
-        Assert.All(slim.Report.Factored, f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
+        Assert.All(slim.Report.Factored,
+            f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
         OracleAgrees(analysis, slim, samples);
         // The costs in the report are those of the model that was written.
         var cost = AxisAnalysis.Of(slim.Model).Cost;
@@ -181,7 +196,8 @@ public class LowRankTests
         Assert.Equal(12, targets.Count);
         Assert.All(targets, t => Assert.Matches("/attn/[kv]/MatMul$", t.Weight.Readers[0].Node.Proto.Name));
         using var vit = OnnxModel.Open(Assets.Path("vit.onnx"));
-        var e = Assert.Throws<EspalierException>(() => LowRankTargets.Of(new PruningPlan { LowRank = [new() { Of = Products.KeysAndValues, Keep = 0.5 }] }, AxisAnalysis.Of(vit), []));
+        var e = Assert.Throws<EspalierException>(() =>
+            LowRankTargets.Of(new PruningPlan { LowRank = [new() { Of = Products.KeysAndValues, Keep = 0.5 }] }, AxisAnalysis.Of(vit), []));
         Assert.Contains("it makes queries too", e.Message, StringComparison.Ordinal);
     }
 
@@ -190,10 +206,12 @@ public class LowRankTests
     {
         using var dense = OnnxModel.Open(Assets.Path("bert.onnx"));
         var analysis = AxisAnalysis.Of(dense);
-        var (_, slim) = Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.9), Prune = [new() { Axis = Axis.Heads }] });
+        var (_, slim) = Slim(dense, analysis,
+            new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.9), Prune = [new() { Axis = Axis.Heads }] });
         Assert.InRange((double)slim.Report.After.Macs / slim.Report.Before.Macs, 0.88, 0.9);
         Assert.All(slim.Report.Groups, g => Assert.Equal(g.Size, g.Kept));
-        var e = Assert.Throws<EspalierException>(() => Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.5) }));
+        var e = Assert.Throws<EspalierException>(() =>
+            Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.5) }));
         Assert.Matches("with rank 1 in all 12 weights it is 0\\.[0-9]{3}", e.Message);
     }
 
@@ -203,10 +221,13 @@ public class LowRankTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { LowRank = [new()], Budget = new Budget(Macs: 0.9) };
-        void Refused(PruningPlan plan, string message) => Assert.Contains(message, Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Of(dense))).Message, StringComparison.Ordinal);
+        void Refused(PruningPlan plan, string message)
+            => Assert.Contains(message, Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Of(dense))).Message,
+                StringComparison.Ordinal);
         Refused(plan with { Prune = [new() { Axis = Axis.Neurons }] }, "the budget cannot be shared");
         Refused(plan with { Budget = new Budget(Latency: 0.9) }, "ranks are not chosen by time");
-        Refused(plan with { Budget = new Budget(Macs: 0.9) { Components = [new("fc1*", Macs: 0.5)] } }, "ranks are not chosen by bounds on parts of the model");
+        Refused(plan with { Budget = new Budget(Macs: 0.9) { Components = [new("fc1*", Macs: 0.5)] } },
+            "ranks are not chosen by bounds on parts of the model");
         Refused(plan with { Protect = ["*"] }, "it is protected");
     }
 
@@ -218,7 +239,9 @@ public class LowRankTests
         Assert.Equal(Bytes(), Bytes());
     }
 
-    /// <summary>MatMul on either side, Gemm with its bias and both orientations, a weight behind a Transpose, one that two products read.</summary>
+    /// <summary>
+    /// MatMul on either side, Gemm with its bias and both orientations, a weight behind a Transpose, one that two products read.
+    /// </summary>
     [Theory]
     [InlineData("right", null)]
     [InlineData("left", null)]
@@ -253,7 +276,8 @@ public class LowRankTests
         g.Output(g.Rename(y, "y"), "batch", form == "stacked" ? 3 * m : m);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
-        var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }], Calibration = new CalibrationSource("Samples") }, hasData: true);
+        var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }],
+            Calibration = new CalibrationSource("Samples") }, hasData: true);
         if (refused is not null)
         {
             var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, analysis));
@@ -261,14 +285,16 @@ public class LowRankTests
             return;
         }
         var samples = new[] { Planted.Rows(1, 200, n) };
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+            new ModelProbe(analysis, samples));
         var factored = Assert.Single(slim.Report.Factored);
         Assert.Equal((n, m, 2), (factored.Inputs, factored.Outputs, factored.Rank));
         Assert.InRange(factored.Error!.Value, 0.1, 0.99);
         Assert.DoesNotContain(slim.Model.Proto.Graph.Initializer, t => t.Name == "w");
         OracleAgrees(analysis, slim, samples);
 
-        string Twice(string w, Func<string, string, string> one, Func<string, string, string> other) => g.Add(one(w, x), other(w, g.Relu(x)));
+        string Twice(string w, Func<string, string, string> one, Func<string, string, string> other)
+            => g.Add(one(w, x), other(w, g.Relu(x)));
     }
 
     [Fact]

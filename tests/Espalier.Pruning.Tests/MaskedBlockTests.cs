@@ -41,7 +41,8 @@ public sealed class MaskedBlockTests
     public void A_skipped_sublayer_is_the_model_without_it(params int[] gone)
     {
         using var dense = Stream();
-        using var masked = MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", $"f{k}", $"s{k}"))] });
+        using var masked =
+            MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", $"f{k}", $"s{k}"))] });
         using var expected = Stream(gone);
         Same(expected, masked);
     }

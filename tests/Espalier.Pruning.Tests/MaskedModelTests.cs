@@ -9,7 +9,8 @@ namespace Espalier.Pruning.Tests;
 /// <summary>The masked model against plain loops.</summary>
 public sealed class MaskedModelTests
 {
-    private static IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed(string tensor, params (int Axis, int[] Indices)[] axes)
+    private static IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed(string tensor,
+        params (int Axis, int[] Indices)[] axes)
         => new Dictionary<string, IReadOnlyDictionary<int, int[]>> { [tensor] = axes.ToDictionary(a => a.Axis, a => a.Indices) };
 
     private static T[] Bytes<T>(OnnxModel model, TensorProto tensor) where T : unmanaged
@@ -87,14 +88,16 @@ public sealed class MaskedModelTests
     {
         using var x = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory<float>([1, 1, 1], [3]);
         using var f = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory<bool>([flag], [1]);
-        return [.. Ort.Run(model, new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue> { ["x"] = x, ["flag"] = f })[0].Values.Select(v => (float)v)];
+        return [.. Ort.Run(model, new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue> { ["x"] = x, ["flag"] = f })[0].Values
+            .Select(v => (float)v)];
     }
 
     [Fact]
     public void A_weight_that_a_node_makes_is_multiplied_by_a_mask()
     {
         var g = new GraphBuilder();
-        var w = g.Node("ConstantOfShape", g.Longs("shape", 2, 3), ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(2f))));
+        var w = g.Node("ConstantOfShape", g.Longs("shape", 2, 3),
+            ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(2f))));
         g.Output(g.Rename(g.Node("Identity", w), "y"), 2, 3);
         using var dense = g.Build();
         using var masked = MaskedModel.Of(dense, Removed(w, (0, [1]), (1, [2])));

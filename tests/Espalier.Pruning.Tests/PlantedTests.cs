@@ -9,7 +9,9 @@ public class PlantedTests
     private const double Lossless = 1e-4;
     private const double Harmed = 1e-2;
 
-    /// <summary>Neurons 1 and 4 are constant, and read with large weights: variance finds them and the bias makes up for them; a norm keeps them.</summary>
+    /// <summary>
+    /// Neurons 1 and 4 are constant, and read with large weights: variance finds them and the bias makes up for them; a norm keeps them.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -74,7 +76,9 @@ public class PlantedTests
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, 5, 6)) > Harmed);
     }
 
-    /// <summary>Channel 3 repeats channel 1 and, for the grouped convolution, 7 repeats 5: window by window the kept channel takes the load.</summary>
+    /// <summary>
+    /// Channel 3 repeats channel 1 and, for the grouped convolution, 7 repeats 5: window by window the kept channel takes the load.
+    /// </summary>
     [Theory]
     [InlineData(true, 1)]
     [InlineData(false, 1)]
@@ -97,7 +101,9 @@ public class PlantedTests
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed)) > Harmed);
     }
 
-    /// <summary>Compensation is never worse than a weaker one on the data it was fitted to, and clearly better where units are correlated.</summary>
+    /// <summary>
+    /// Compensation is never worse than a weaker one on the data it was fitted to, and clearly better where units are correlated.
+    /// </summary>
     [Fact]
     public void Least_squares_beats_bias_beats_nothing_on_correlated_neurons()
     {
@@ -134,7 +140,9 @@ public class PlantedTests
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.75, Score = score, Compensate = compensate }] };
         var request = Slimmer.Needs(plan, analysis);
-        var statistics = request is null ? null : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
+        var statistics = request is null
+            ? null
+            : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report);
     }

@@ -6,7 +6,8 @@ namespace Espalier.Pruning.Tests;
 /// <summary>Scores that a policy's own method gives.</summary>
 public class ScoreMethodTests
 {
-    private static readonly PruneRule Rule = new() { Name = "R", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" };
+    private static readonly PruneRule Rule = new() { Name = "R", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method,
+        ScoreMethod = "Rank" };
 
     [Fact]
     public void The_units_with_the_highest_numbers_stay()
@@ -27,7 +28,8 @@ public class ScoreMethodTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { Prune = [Rule with { Keep = 1 }] };
-        var report = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense), method: (_, _) => throw new InvalidOperationException("not to be called")).Report;
+        var report = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense),
+            method: (_, _) => throw new InvalidOperationException("not to be called")).Report;
         Assert.All(report.Groups, g => Assert.Equal(g.Size, g.Kept));
     }
 
@@ -38,7 +40,9 @@ public class ScoreMethodTests
     public void What_is_no_number_from_0_on_for_every_unit_is_refused(int count, double score)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Of(dense), method: (_, _) => [.. Enumerable.Repeat(score, count)]));
+        var e = Assert.Throws<EspalierException>(() =>
+            Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Of(dense),
+                method: (_, _) => [.. Enumerable.Repeat(score, count)]));
         Assert.Contains($"'Rank' gave {count} scores for group 'fc1', which has 8 units", e.Message, StringComparison.Ordinal);
     }
 

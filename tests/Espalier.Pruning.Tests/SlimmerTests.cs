@@ -12,7 +12,8 @@ public class SlimmerTests
     public void A_plan_that_removes_nothing_gives_the_model_itself()
     {
         using var dense = Planted.Mlp(1, 8);
-        var (model, report) = Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Of(dense));
+        var (model, report) =
+            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Of(dense));
         Assert.Same(dense, model);
         Assert.Equal(report.Before, report.After);
         Assert.Empty(report.Removed);
@@ -37,7 +38,8 @@ public class SlimmerTests
     public void The_report_says_what_was_removed_and_what_it_costs()
     {
         using var dense = Planted.Mlp(1, 8);
-        var (model, report) = Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Of(dense));
+        var (model, report) =
+            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Of(dense));
         var group = Assert.Single(report.Groups, g => g.Kept < g.Size);
         Assert.Equal(("neurons", 8, 4, "exact"), (group.Kind, group.Size, group.Kept, group.Exactness));
         Assert.Equal(["fc1.weight:1", "fc1.bias:0", "fc2.weight:0"], group.Members);
@@ -57,7 +59,10 @@ public class SlimmerTests
         using var dense = Planted.Mlp(1, 16);
         var analysis = AxisAnalysis.Of(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
-        byte[] Run() => Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance, Compensate = Compensation.LeastSquares }] }, analysis, statistics).Model.ToBytes();
+        byte[] Run()
+            => Slimmer.Run(dense,
+                new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance,
+                    Compensate = Compensation.LeastSquares }] }, analysis, statistics).Model.ToBytes();
         Assert.Equal(Run(), Run());
     }
 
@@ -82,9 +87,11 @@ public class SlimmerTests
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Retrieval }, "calibration" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.BlockSimilarity }, "not units" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File }, "no file is named" },
-        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" }, "'Rank', which only the build of a project can call" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" },
+            "'Rank', which only the build of a project can call" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, ScoreFile = "scores.json" }, "only File reads one" },
-        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = "nowhere/scores.json" }, "'nowhere/scores.json' cannot be read" },
+        { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = "nowhere/scores.json" },
+            "'nowhere/scores.json' cannot be read" },
         { new PruneRule { Name = "r", Axis = Axis.Neurons, Keep = 0.5, Compensate = Compensation.Bias }, "calibration" },
     };
 
@@ -113,7 +120,8 @@ public class SlimmerTests
     public void Scores_of_units_do_not_rank_sublayers(Criterion criterion)
     {
         using var dense = TwoLayers();
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() =>
+            Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Of(dense)));
         Assert.Contains($"{criterion} does not score sublayers", e.Message, StringComparison.Ordinal);
     }
 
@@ -141,7 +149,8 @@ public class SlimmerTests
     public void A_group_belongs_to_the_first_rule_that_names_it()
     {
         using var dense = TwoLayers();
-        var plan = new PruningPlan { Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 }, new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }] };
+        var plan = new PruningPlan { Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 },
+            new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }] };
         var (_, report) = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense));
         Assert.Equal(9, report.Groups.Single(g => g.Members.Contains("a1.weight:1")).Kept);
         Assert.Equal(3, report.Groups.Single(g => g.Members.Contains("b1.weight:1")).Kept);
@@ -156,7 +165,8 @@ public class SlimmerTests
         Assert.Null(Slimmer.Needs(new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = Criterion.Random }] }, analysis));
         var needs = Slimmer.Needs(new PruningPlan
         {
-            Prune = [new PruneRule { Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.5, Compensate = Compensation.LeastSquares }, new PruneRule { Axis = Axis.Neurons, Pattern = "b1.*", Keep = 0.5, Score = Criterion.Wanda }],
+            Prune = [new PruneRule { Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.5, Compensate = Compensation.LeastSquares },
+                new PruneRule { Axis = Axis.Neurons, Pattern = "b1.*", Keep = 0.5, Score = Criterion.Wanda }],
             Drop = [new DropRule { AtMost = 1 }],
         }, analysis)!;
         var consumers = analysis.Consumers.ToDictionary(c => c.Parameter, c => c.Id);
@@ -172,7 +182,8 @@ public class SlimmerTests
         using var dense = TwoLayers(quiet: true);
         var analysis = AxisAnalysis.Of(dense);
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1 }] };
-        var statistics = Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
+        var statistics = Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)],
+            Slimmer.Needs(plan, analysis)!);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         Assert.True(Planted.Error(dense, model) < 1e-3);
         Assert.Single(report.Blocks);
@@ -208,8 +219,8 @@ public class SlimmerTests
 
     /// <summary>A residual stream of 6 with two sublayers of 12 neurons; a quiet second one adds almost nothing.</summary>
     /// <summary>
-    /// Of four rows, the first layer turns each by 0.2 half turns (cosine 0.81); the second turns two by 0.35 and two not (mean cosine 0.73): its mean angle, 0.175, is
-    /// the smaller, and its mean cosine the smaller too.
+    /// Of four rows, the first layer turns each by 0.2 half turns (cosine 0.81); the second turns two by 0.35 and two not (mean
+    /// cosine 0.73): its mean angle, 0.175, is the smaller, and its mean cosine the smaller too.
     /// </summary>
     [Theory]
     [InlineData(Criterion.BlockSimilarity, 0)]
@@ -220,10 +231,14 @@ public class SlimmerTests
         string x = g.Input("x", "batch", 2);
         // Stream (1, 0), or (0, 1) where the second input is 1; a ReLU tells them apart.
         double small = Math.Tan(0.2 * Math.PI), large = Math.Tan(0.35 * Math.PI);
-        string a = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Floats("a.up", [1, 0, 0, 1], 2, 2))), g.Floats("a.down", [0, (float)small, (float)-small, 0], 2, 2)));
+        string a = g.Add(x,
+            g.MatMul(g.Relu(g.MatMul(x, g.Floats("a.up", [1, 0, 0, 1], 2, 2))),
+                g.Floats("a.down", [0, (float)small, (float)-small, 0], 2, 2)));
         // After it: (1, t) and (−t, 1). Only the first has a positive first coordinate.
         double norm = 1 + (small * small);
-        string b = g.Add(a, g.MatMul(g.Relu(g.MatMul(a, g.Floats("b.up", [(float)(1 / norm), -1, (float)(small / norm), -1], 2, 2))), g.Floats("b.down", [(float)(-small * large), (float)large, 0, 0], 2, 2)));
+        string b = g.Add(a,
+            g.MatMul(g.Relu(g.MatMul(a, g.Floats("b.up", [(float)(1 / norm), -1, (float)(small / norm), -1], 2, 2))),
+                g.Floats("b.down", [(float)(-small * large), (float)large, 0, 0], 2, 2)));
         g.Output(g.Rename(g.MatMul(b, g.Weight("head", 2, 3)), "y"), "batch", 3);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Of(dense);
@@ -245,7 +260,8 @@ public class SlimmerTests
         string x = g.Add("x", g.Linear(g.Relu(g.Linear("x", "a1", 6, 12)), "a2", 12, 6));
         string inner = g.Relu(g.Linear(x, "b1", 6, 12));
         string branch = quiet
-            ? g.Add(g.MatMul(inner, g.Floats("b2.weight", [.. Planted.Floats(new Random(1), 72).Select(v => v * 1e-5f)], 12, 6)), g.Floats("b2.bias", new float[6], 6))
+            ? g.Add(g.MatMul(inner, g.Floats("b2.weight", [.. Planted.Floats(new Random(1), 72).Select(v => v * 1e-5f)], 12, 6)),
+                g.Floats("b2.bias", new float[6], 6))
             : g.Linear(inner, "b2", 12, 6);
         x = g.Add(x, branch);
         g.Output(g.Rename(g.Linear(x, "head", 6, 3), "y"), "batch", 3);

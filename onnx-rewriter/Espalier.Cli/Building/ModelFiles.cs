@@ -12,7 +12,8 @@ internal static class ModelFiles
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
         var external = model.Proto.Graph.Initializer
             .Where(t => t.DataLocation == TensorProto.Types.DataLocation.External)
-            .SelectMany(t => t.ExternalData.Where(e => e.Key == "location").Select(e => System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, e.Value))))
+            .SelectMany(t => t.ExternalData.Where(e => e.Key == "location")
+                .Select(e => System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, e.Value))))
             .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal)
             .Where(File.Exists);

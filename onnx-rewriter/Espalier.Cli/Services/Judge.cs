@@ -53,8 +53,11 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
         var findings = Describe(inside).ToList();
         Judgement End(Verdict verdict, FormattableString reason) => new(verdict, outputs, Invariant(reason), findings);
         if (inside.Fault is { } fault)
-            return End(Verdict.Different,
-                $"the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's");
+        {
+            return End(Verdict.Different, $"""
+                the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's
+                """);
+        }
         if (!outputs.IsExact)
         {
             var worst = outputs.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).First();

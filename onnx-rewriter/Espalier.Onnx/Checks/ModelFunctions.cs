@@ -80,7 +80,8 @@ internal sealed class ModelFunctions
         if (order.Sort(out var cycle) is not { } sorted)
         {
             throw _faults.Of(
-                $"the functions '{NodeText.Of(_functions[cycle.Node])}' and '{NodeText.Of(_functions[cycle.Needed])}' call each other without end",
+                $"the functions '{NodeText.Of(_functions[cycle.Node])}' and '{NodeText.Of(_functions[cycle.Needed])}' call each other "
+                    + "without end",
                 "Export the model again; ONNX allows no recursion.");
         }
         foreach (var number in sorted)
@@ -102,7 +103,8 @@ internal sealed class ModelFunctions
         {
             var called = Number(node);
             var schema = called is null
-                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{NodeText.Of(function)}'")) : null;
+                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{NodeText.Of(function)}'"))
+                : null;
             for (var k = 0; k < node.Input.Count; k++)
             {
                 var isNeeded = called is { } other ? _needed[other].Contains(k) : schema is { IsDeprecated: false }
@@ -135,5 +137,6 @@ internal sealed class ModelFunctions
     }
 
     /// <summary>What a node must say to call a function.</summary>
-    internal static (string, string, string) Key(string domain, string name, string overload) => (OperatorSchemas.Domain(domain), name, overload);
+    internal static (string, string, string) Key(string domain, string name, string overload)
+        => (OperatorSchemas.Domain(domain), name, overload);
 }

@@ -18,7 +18,9 @@ internal abstract class ByteSource : IPayload
 
     public abstract long Length { get; }
 
-    /// <summary>Fills <paramref name="destination"/> with the bytes from <paramref name="offset"/> on; the range is inside the source.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with the bytes from <paramref name="offset"/> on; the range is inside the source.
+    /// </summary>
     public abstract void Read(long offset, Span<byte> destination);
 
     public virtual void CopyTo(Stream destination)

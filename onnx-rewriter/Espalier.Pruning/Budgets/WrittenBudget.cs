@@ -29,7 +29,8 @@ public static class WrittenBudget
         foreach (var (unit, fraction) in PlanResolver.Limits(plan.Budget))
         {
             if (Of(dense, unit) > 0) continue;
-            throw new EspalierException(FormattableString.Invariant($"The budget is {fraction} of the dense model's {PlanResolver.CamelCase(unit)}, but ") + (unit == CostUnit.Parameters
+            throw new EspalierException(FormattableString.Invariant(
+                $"The budget is {fraction} of the dense model's {PlanResolver.CamelCase(unit)}, but ") + (unit == CostUnit.Parameters
                 ? "the file stores no parameters: what its graph makes of shapes is none. Bound the multiply-accumulates."
                 : "no operator is known to cost any. Bound the parameters or bytes."));
         }

@@ -8,7 +8,9 @@ namespace Espalier.Pruning.Spreads;
 /// <summary>Measures how large the weights of units are, in the weights' own scale: what a threshold over all layers compares.</summary>
 internal static class Magnitudes
 {
-    /// <summary>By group number. Weights that count are those that norms read: vectors (biases, scales) only where there is nothing else.</summary>
+    /// <summary>
+    /// By group number. Weights that count are those that norms read: vectors (biases, scales) only where there is nothing else.
+    /// </summary>
     public static IReadOnlyDictionary<int, UnitMagnitudes> Of(AxisAnalysis analysis, IEnumerable<Group> groups)
     {
         var weights = new WeightTable(analysis);

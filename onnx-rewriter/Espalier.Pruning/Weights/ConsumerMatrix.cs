@@ -16,7 +16,8 @@ internal sealed class ConsumerMatrix
     private readonly bool _batchInInput;
 
     private ConsumerMatrix(int[] batchOffsets, int outputs, int inputs, int window, int outputStride, int inputStride, bool batchInInput)
-        => (_batchOffsets, Outputs, Inputs, Window, _outputStride, _inputStride, _batchInInput) = (batchOffsets, outputs, inputs, window, outputStride, inputStride, batchInInput);
+        => (_batchOffsets, Outputs, Inputs, Window, _outputStride, _inputStride, _batchInInput) = (batchOffsets, outputs, inputs, window,
+            outputStride, inputStride, batchInInput);
 
     /// <summary>Matrices: 1, the groups of a convolution, or the product of the weight's batch axes.</summary>
     public int Batches => _batchOffsets.Length;
@@ -64,7 +65,8 @@ internal sealed class ConsumerMatrix
 
     /// <summary>Place of an element in the weight.</summary>
     public int Offset(int batch, int output, int feature)
-        => _batchOffsets[batch] + output * _outputStride + (Window == 1 ? feature * _inputStride : feature / Window * _inputStride + feature % Window);
+        => _batchOffsets[batch] + output * _outputStride
+            + (Window == 1 ? feature * _inputStride : feature / Window * _inputStride + feature % Window);
 
     /// <summary>Index of the weight's contracted axis.</summary>
     public int ContractedIndex(int batch, int feature) => (_batchInInput ? batch * Inputs : 0) + feature / Window;

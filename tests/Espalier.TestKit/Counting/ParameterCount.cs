@@ -70,7 +70,8 @@ public static class ParameterCount
     }
 
     private static bool IsReal(DataType type)
-        => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz
+        => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn
+            or DataType.Float8E4M3Fnuz
         or DataType.Float8E5M2 or DataType.Float8E5M2Fnuz or DataType.Float8E8M0 or DataType.Float4E2M1;
 
     private static bool IsQuantised(Readers readers, Scope scope, string name, DataType type)

@@ -5,8 +5,8 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// Σ_v ‖W_u − W_v‖ over the weights that produce the units (FPGM, arXiv:1811.00250): what lies nearest to the geometric median of all units is the
-/// easiest for the others to stand in for. Takes units² · (weights per unit) steps; memory follows neither.
+/// Σ_v ‖W_u − W_v‖ over the weights that produce the units (FPGM, arXiv:1811.00250): what lies nearest to the geometric median
+/// of all units is the easiest for the others to stand in for. Takes units² · (weights per unit) steps; memory follows neither.
 /// </summary>
 internal static class GeometricMedian
 {

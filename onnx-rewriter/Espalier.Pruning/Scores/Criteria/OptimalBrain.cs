@@ -21,7 +21,8 @@ internal sealed class OptimalBrain
     private readonly double _scale;
 
     private OptimalBrain(double[] inverse, double[] weight, int outputs, int[][] unitFeatures, double scale)
-        => (_inverse, _weight, _outputs, _features, _unitFeatures, _scale) = (inverse, weight, outputs, weight.Length / outputs, unitFeatures, scale);
+        => (_inverse, _weight, _outputs, _features, _unitFeatures, _scale) = (inverse, weight, outputs, weight.Length / outputs,
+            unitFeatures, scale);
 
     /// <summary>Scores of a group's units: what the round of each cost, never less than what went before it.</summary>
     /// <returns>Null where no consumer of the group has a covariance.</returns>
@@ -58,7 +59,8 @@ internal sealed class OptimalBrain
             double[] w = matrix.Matrix(weight, b);
             // Consumers count by the share of their own output that is lost.
             double total = LeastSquares.Error(w, matrix.Outputs, covariance);
-            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse) continue;
+            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse)
+                continue;
             var features = new List<int>[group.Size];
             for (int u = 0; u < features.Length; u++) features[u] = [];
             for (int f = 0; f < matrix.Features; f++)
@@ -101,7 +103,8 @@ internal sealed class OptimalBrain
         for (int i = 0; i < count; i++)
         {
             var target = from.AsSpan(i * _features, _features);
-            for (int k = 0; k < depth; k++) TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
+            for (int k = 0; k < depth; k++)
+                TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
         }
     }
 

@@ -20,7 +20,8 @@ internal static class SignalScores
     /// <summary>Mean over the signals; null where none was observed.</summary>
     public static double[]? Score(AxisAnalysis analysis, Group group, Criterion criterion, CalibrationStatistics statistics)
     {
-        double[][] seen = [.. Of(analysis, group, criterion).Select(s => statistics.Signals.GetValueOrDefault(s)?.Mean).OfType<double[]>().Where(m => m.Length == group.Size)];
+        double[][] seen = [.. Of(analysis, group, criterion).Select(s => statistics.Signals.GetValueOrDefault(s)?.Mean).OfType<double[]>()
+            .Where(m => m.Length == group.Size)];
         return seen.Length == 0 ? null : [.. Enumerable.Range(0, group.Size).Select(u => seen.Average(s => s[u]))];
     }
 }
