@@ -148,7 +148,7 @@ public sealed class LowRankAttribute(string pattern = "*") : Attribute
     public string Pattern { get; } = pattern;
 
     /// <summary>Which of the products that the pattern matches are meant.</summary>
-    public Products Of { get; set; }
+    public ProductKind Of { get; set; }
 
     /// <summary>The rank, at least 1; 0, the default, means not set.</summary>
     public int Rank { get; set; }

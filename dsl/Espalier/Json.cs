@@ -115,7 +115,7 @@ internal static class JsonFormat
     NewLine = "\n",
     Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter),
         typeof(CompensationConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter),
-        typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+        typeof(InputSourceConverter), typeof(ProductKindConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -140,7 +140,7 @@ internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNa
 
 internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
-internal sealed class ProductsConverter() : JsonStringEnumConverter<Products>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+internal sealed class ProductKindConverter() : JsonStringEnumConverter<ProductKind>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 

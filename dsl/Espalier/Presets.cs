@@ -70,7 +70,7 @@ public enum Preset
 /// <param name="Compensate">How readers make up for what is gone.</param>
 /// <param name="Allocate">How a budget is spread.</param>
 /// <param name="Schedule">In which order.</param>
-public sealed record Method(string Title, string Citation, Criterion? Score, Compensation Compensate, Allocation Allocate,
+public sealed record PruningMethod(string Title, string Citation, Criterion? Score, Compensation Compensate, Allocation Allocate,
     Schedule Schedule = Schedule.OneShot)
 {
     /// <summary>How norms of several weights become one number.</summary>
@@ -98,7 +98,7 @@ public sealed record Method(string Title, string Citation, Criterion? Score, Com
     public InputSource Inputs { get; init; }
 
     /// <summary>The products whose weights it factors; null where it removes units or depth.</summary>
-    public Products? LowRank { get; init; }
+    public ProductKind? LowRank { get; init; }
 
     /// <summary>Whether it looks at activations or outputs.</summary>
     public bool NeedsCalibration
@@ -115,7 +115,7 @@ public static class Presets
     /// <summary>Parameters of keys and values that stay where neither a rank nor a budget is given; our number.</summary>
     private const double HalfOfBoth = 0.5;
 
-    private static readonly Dictionary<Preset, Method> Methods = new()
+    private static readonly Dictionary<Preset, PruningMethod> Methods = new()
     {
         [Preset.Best] = new("Best",
             "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs "
@@ -186,15 +186,15 @@ public static class Presets
         [Preset.Cskv] = new("CSKV",
             "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data make "
                 + "of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
-            null, Compensation.None, Allocation.Uniform) { LowRank = Products.KeysAndValues },
+            null, Compensation.None, Allocation.Uniform) { LowRank = ProductKind.KeysAndValues },
     };
 
-    private static Method Obspa(string title, string citation, InputSource inputs)
+    private static PruningMethod Obspa(string title, string citation, InputSource inputs)
         => new(title, $"arXiv:2403.18955: optimal brain scores, weights updated by least squares; {citation}", Criterion.OptimalBrain,
             Compensation.LeastSquares, Allocation.Global) { Inputs = inputs };
 
     /// <summary>The method of a preset.</summary>
-    public static Method Of(Preset preset) => Methods[preset];
+    public static PruningMethod Get(Preset preset) => Methods[preset];
 
     /// <summary>
     /// Writes down what a plan leaves open: as its preset says, else as <see cref="Preset.Best"/> does with calibration data
@@ -205,7 +205,7 @@ public static class Presets
     public static PruningPlan Complete(PruningPlan plan, bool hasData)
     {
         var preset = plan.Preset ?? (hasData ? Preset.Best : Preset.Magnitude);
-        var method = Of(preset);
+        var method = Get(preset);
         var prune = plan.Prune;
         var drop = plan.Drop;
         if (method.Depth is { } axis)

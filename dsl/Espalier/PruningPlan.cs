@@ -172,7 +172,7 @@ public sealed record LowRankRule
     public string Pattern { get; init; } = "*";
 
     /// <summary>Which of the products that the pattern matches are meant.</summary>
-    public Products Of { get; init; }
+    public ProductKind Of { get; init; }
 
     /// <summary>The rank; null where <see cref="Keep"/> or the budget decides.</summary>
     public int? Rank { get; init; }

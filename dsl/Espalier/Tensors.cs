@@ -27,7 +27,7 @@ public sealed record NamedTensor(string Name, string ElementType, IReadOnlyList<
 {
     /// <summary>A tensor of typed data; the array behind it is used as it is where it holds nothing else, and copied otherwise.</summary>
     /// <exception cref="EspalierException"><typeparamref name="T"/> is not the element type of any tensor.</exception>
-    public static NamedTensor Of<T>(string name, TensorData<T> data, string? elementType = null)
+    public static NamedTensor From<T>(string name, TensorData<T> data, string? elementType = null)
     {
         var array = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(data.Values, out var segment)
             && segment.Array is { } whole && segment.Offset == 0 && segment.Count == whole.Length ? whole : data.Values.ToArray();

@@ -265,7 +265,7 @@ public enum InputSource
 }
 
 /// <summary>Which products with a weight a rule on ranks takes.</summary>
-public enum Products
+public enum ProductKind
 {
     /// <summary>All that its pattern matches.</summary>
     Any,

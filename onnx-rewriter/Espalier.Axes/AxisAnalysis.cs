@@ -29,7 +29,7 @@ public sealed class AxisAnalysis
         Options = options;
         File = model;
         Model = model = Ordered(FunctionInliner.Inline(model, out _origins));
-        _inference = AxisInference.Of(model, options);
+        _inference = AxisInference.Run(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
         Blocks = finder.Find();
         _builder = new GroupBuilder(_inference, finder.Streams, options.AllowInterface);
@@ -46,7 +46,7 @@ public sealed class AxisAnalysis
             [.. Consumers,
                 .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
         Nodes = _inference.Nodes;
-        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.Of(Model.Proto), File.FileBytes));
+        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.List(Model.Proto), File.FileBytes));
         _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
@@ -101,7 +101,7 @@ public sealed class AxisAnalysis
     /// <summary>
     /// What became of every parameter of the file, in the order of the file: the elements sum up to its parameters.
     /// </summary>
-    public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.Of(this);
+    public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.List(this);
 
     internal InferenceState? State => _inference?.State;
     internal IEnumerable<TensorState> GraphInputs
@@ -116,7 +116,7 @@ public sealed class AxisAnalysis
     /// sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.
     /// </summary>
     public CostModel CostOf(Func<NodeInfo, bool> nodes)
-        => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.Of(Model.Proto), nodes);
+        => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.List(Model.Proto), nodes);
 
     /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
     public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
@@ -133,7 +133,7 @@ public sealed class AxisAnalysis
     private CostBuilder Pricing() => new(Groups.ToDictionary(g => g.Factor), Groups, Blocks, GraphOutputs, FrozenMarks);
 
     /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
-    public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
+    public static AxisAnalysis Run(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
 
     /// <summary>
     /// Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs

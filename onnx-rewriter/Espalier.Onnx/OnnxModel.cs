@@ -123,7 +123,7 @@ public sealed class OnnxModel : IDisposable
         }
         if (payload.Length < WireScanner.LargePayload)
         {
-            tensor.RawData = UnsafeByteOperations.UnsafeWrap(ByteSource.Of(payload).ToArray());
+            tensor.RawData = UnsafeByteOperations.UnsafeWrap(ByteSource.From(payload).ToArray());
         }
         else
         {

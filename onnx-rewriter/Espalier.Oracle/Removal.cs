@@ -34,7 +34,7 @@ public sealed record Removal
     /// <param name="report">The report.</param>
     /// <param name="dense">The model that it was written for.</param>
     /// <exception cref="EspalierException">An axis is no number, or the report does not say how its blocks are skipped.</exception>
-    public static Removal Of(PruningReport report, OnnxModel dense)
+    public static Removal From(PruningReport report, OnnxModel dense)
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(dense);

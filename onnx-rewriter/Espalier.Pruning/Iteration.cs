@@ -45,7 +45,7 @@ internal static class Iteration
         var (statistics, probe) = (evidence.Statistics, evidence.Probe!);
         PlanResolver.Resolve(plan, analysis, []);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
-        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Of(plan, analysis, []));
+        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Resolve(plan, analysis, []));
         State? before = null;
         for (int step = 1; step < Steps(plan.Schedule!.Value); step++)
         {

@@ -93,7 +93,7 @@ public static class Slimmer
             == Schedule.Sequential ? probe : null);
         if (probe is not null && selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == Compensation.Affine))
             edits = NormStatistics.Measure(analysis, selection, edits, probe, notes);
-        edits = edits with { Factors = LowRank.Of(whole, analysis, selection, edits, statistics, probe, notes) };
+        edits = edits with { Factors = LowRank.Factor(whole, analysis, selection, edits, statistics, probe, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>())
             : Checked(Surgery.Apply(analysis, selection, edits));
@@ -123,8 +123,8 @@ public static class Slimmer
     public static CalibrationRequest? Needs(PruningPlan plan, AxisAnalysis analysis)
     {
         plan = Presets.Complete(plan, hasData: false);
-        var targets = LowRankTargets.Of(plan, analysis, []);
-        var (measuresInputs, data) = (Presets.Of(plan.Preset!.Value).NeedsCalibration, plan.Calibration is { Path: not null }
+        var targets = LowRankTargets.Find(plan, analysis, []);
+        var (measuresInputs, data) = (Presets.Get(plan.Preset!.Value).NeedsCalibration, plan.Calibration is { Path: not null }
             or { Method: not null });
         plan = ForUnits(plan);
         var consumers = new SortedSet<int>();
@@ -136,16 +136,16 @@ public static class Slimmer
         foreach (var (rule, groups) in PlanResolver.Resolve(plan, analysis, []))
         {
             if (rule.Keep == 1) continue;
-            heldOut |= CompensationNeeds.Of(rule.Compensate).HeldOut;
+            heldOut |= CompensationNeeds.Get(rule.Compensate).HeldOut;
             var readers = groups.SelectMany(g => g.Consumers).Select(c => c.Id).ToList();
             measures |= rule.Compensate != Compensation.None || Scorer.NeedsStatistics(rule.Score!.Value);
-            if (CompensationNeeds.Of(rule.Compensate).Means || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
+            if (CompensationNeeds.Get(rule.Compensate).Means || Scorer.ReadsConsumers(rule.Score!.Value)) consumers.UnionWith(readers);
             if (rule.Score == Criterion.BetaRank) tensors.AddRange(groups.SelectMany(g => BetaRank.Tensors(places, g)));
             if (rule.Score == Criterion.QueryKey) tensors.AddRange(groups.SelectMany(g => QueryKey.Tensors(places, g)));
-            signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, rule.Score!.Value)));
+            signals.AddRange(groups.SelectMany(g => SignalScores.Required(analysis, g, rule.Score!.Value)));
             if (rule.Compensate == Compensation.Merge)
-                signals.AddRange(groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.RouterUse)));
-            if (CompensationNeeds.Of(rule.Compensate).Covariance || Scorer.NeedsCovariance(rule.Score!.Value))
+                signals.AddRange(groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.RouterUse)));
+            if (CompensationNeeds.Get(rule.Compensate).Covariance || Scorer.NeedsCovariance(rule.Score!.Value))
                 covariance.UnionWith(readers);
         }
         var factored = targets.SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToList();
@@ -187,7 +187,7 @@ public static class Slimmer
     {
         var (statistics, probe, method) = evidence;
         var rules = PlanResolver.Resolve(plan, analysis, notes);
-        var components = Component.Of(plan, analysis, notes);
+        var components = Component.Resolve(plan, analysis, notes);
         depth ??= DepthSelector.Select(plan, analysis, statistics, notes, probe, components);
         var blocks = depth.Blocks;
         var gone = DepthSelector.SublayersOf(analysis, blocks);
@@ -195,7 +195,7 @@ public static class Slimmer
             .Where(e => !IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var gated = probe is null
             ? null
-            : GateScores.Of(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score))
+            : GateScores.Compute(analysis, owned.Where(e => e.Rule.Keep != 1 && GateScores.Scores(e.Rule.Score))
                 .ToDictionary(e => e.Group.Id, e => e.Rule.Score!.Value), probe, plan.Seed);
         var scores = Scorer.Score(analysis, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule),
             before?.Statistics ?? statistics, plan.Seed, notes, before?.Weights, gated, method);
@@ -218,7 +218,7 @@ public static class Slimmer
             Components = components,
             Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
             Magnitudes = AllocationEvidence.NeedsMagnitudes(plan.Allocate!.Value)
-                ? Magnitudes.Of(analysis, candidates.Select(c => c.Group))
+                ? Magnitudes.Measure(analysis, candidates.Select(c => c.Group))
                 : null,
         };
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);

@@ -30,7 +30,7 @@ public sealed class CostTests
         }
         g.Output(Layer(g.Relu(g.Add(Layer(g.Input("x", "batch", 8), "up", 8, hidden), g.Weight("bias", hidden))), "down", hidden, 4));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, n => n.Exactness == Exactness.Exact && n.Occurrences.Any(o => o.Tensor == "up"));
         Assert.Equal(hidden, group.Size);
         double dense = analysis.Cost.Evaluate(CostUnit.Bytes);
@@ -50,7 +50,7 @@ public sealed class CostTests
         words.StringData.Add(Enumerable.Repeat(Google.Protobuf.ByteString.CopyFromUtf8("word"), 6));
         g.Output(g.Node("Identity", g.Initializer(words)), DataType.String, 6);
         using var model = g.Build();
-        var cost = AxisAnalysis.Of(model).Cost;
+        var cost = AxisAnalysis.Run(model).Cost;
         Assert.Equal((0.0, model.FileBytes), (cost.Evaluate(CostUnit.Parameters), cost.Evaluate(CostUnit.Bytes)));
     }
 

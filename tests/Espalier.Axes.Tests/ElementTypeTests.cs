@@ -58,7 +58,7 @@ public sealed class ElementTypeTests
     public void The_factor_of_a_mean_has_the_digits_of_its_type()
     {
         using var model = Build(Network.Means, DataType.Double, WeightForm.Native, Held.Raw);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         // A factor of float32 would be wrong by 3e-8; what is left is the epsilon, which is a float attribute.
         Assert.InRange(SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.7, 1)).Error, 0, 2e-9);
     }

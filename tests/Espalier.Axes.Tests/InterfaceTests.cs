@@ -91,7 +91,7 @@ public sealed class InterfaceTests
     [InlineData(1, 2)]
     public void Layers_that_go_take_their_caches_along_and_the_others_close_up(int first, int layer)
     {
-        var analysis = AxisAnalysis.Of(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
+        var analysis = AxisAnalysis.Run(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
         var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons
             && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
@@ -109,6 +109,6 @@ public sealed class InterfaceTests
 
     [Fact]
     public void Without_leave_no_layer_with_a_cache_can_go()
-        => Assert.DoesNotContain(AxisAnalysis.Of(Decoder(2).Build()).Blocks, b => b.Nodes.Any(n => n >= 0)
+        => Assert.DoesNotContain(AxisAnalysis.Run(Decoder(2).Build()).Blocks, b => b.Nodes.Any(n => n >= 0)
             && b.Name.Contains("attention", StringComparison.Ordinal));
 }

@@ -30,7 +30,7 @@ public sealed class MachineLearningTests
         var (slim, report) = Slimmer.Run(check.Analysis.Model,
             new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Macs: 0.6) }, check.Analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.5, 0.6);
-        Assert.Equal(report.After.Macs, AxisAnalysis.Of(slim).Cost.Evaluate(CostUnit.Macs));
+        Assert.Equal(report.After.Macs, AxisAnalysis.Run(slim).Cost.Evaluate(CostUnit.Macs));
     }
 
     [Theory]
@@ -74,7 +74,7 @@ public sealed class MachineLearningTests
             _ => [],
         };
         g.Nodes(Ml + op, op.EndsWith("Classifier", StringComparison.Ordinal) ? 2 : 1, [g.Input("x", 2, 8)], attributes);
-        Assert.Equal(expected, AxisAnalysis.Of(g.Build()).Cost.Evaluate(CostUnit.Macs));
+        Assert.Equal(expected, AxisAnalysis.Run(g.Build()).Cost.Evaluate(CostUnit.Macs));
     }
 
     private static float[] Numbers(int count) => [.. Enumerable.Range(1, count).Select(k => k / (float)count)];

@@ -40,7 +40,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
     {
         string name = Path.GetFileNameWithoutExtension(path);
         using var dense = OnnxModel.Open(path);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var exact = analysis.Groups.Where(g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind)).ToList();
         if (exact.Count == 0)
         {
@@ -62,7 +62,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
         {
             using (random)
             {
-                var other = AxisAnalysis.Of(random);
+                var other = AxisAnalysis.Run(random);
                 Assert.Equal(Sizes(exact), Sizes([.. other.Groups.Where(g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind))]));
                 var half = SlimOracle.Pick(other, 0.5, 1, g => g.Exactness == Exactness.Exact && Kinds.Contains(g.Kind));
                 result = SlimOracle.Measure(other, half, 1, Sizes(name), mayMagnify: !mustPrune);

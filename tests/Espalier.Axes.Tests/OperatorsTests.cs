@@ -40,7 +40,7 @@ public sealed class OperatorsTests
         foreach (var @case in OperatorCases.All)
         {
             using var model = @case.Build();
-            foreach (var record in AxisAnalysis.Of(model).State!.Records)
+            foreach (var record in AxisAnalysis.Run(model).State!.Records)
                 if (record.Rule is { } rule) applied.Add((record.Info.Proto.Domain, rule));
         }
         var rules = OperatorTable.All.Select(r => (r.Domain, r.Rule.Text))

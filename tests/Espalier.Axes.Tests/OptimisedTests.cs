@@ -24,7 +24,7 @@ public sealed class OptimisedTests(ITestOutputHelper output)
                 OptimizedModelFilePath = path, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR })
                 new InferenceSession(Assets.Path(name), options).Dispose();
             using var model = OnnxModel.Open(path);
-            var analysis = AxisAnalysis.Of(model);
+            var analysis = AxisAnalysis.Run(model);
             var fused = model.Proto.Graph.Node.Where(n => n.Domain == "com.microsoft").GroupBy(n => n.OpType)
                 .Select(g => $"{g.Count()} {g.Key}").ToList();
             int exact = analysis.Groups.Count(g => g.Exactness == Exactness.Exact);

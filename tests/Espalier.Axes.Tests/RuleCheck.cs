@@ -23,11 +23,11 @@ internal sealed class RuleCheck
 
     /// <summary>Analyses the model.</summary>
     public static RuleCheck On(OnnxModel model, params (string Name, long Size)[] sizes)
-        => new(AxisAnalysis.Of(model), sizes.Length == 0 ? null : sizes.ToDictionary(s => s.Name, s => s.Size));
+        => new(AxisAnalysis.Run(model), sizes.Length == 0 ? null : sizes.ToDictionary(s => s.Name, s => s.Size));
 
     /// <summary>Caches and states among inputs and outputs may shrink.</summary>
     public static RuleCheck OnOpen(GraphBuilder graph, params (string Name, long Size)[] sizes)
-        => new(AxisAnalysis.Of(graph.Build(), new AxisOptions { AllowInterface = true }), sizes.ToDictionary(s => s.Name, s => s.Size));
+        => new(AxisAnalysis.Run(graph.Build(), new AxisOptions { AllowInterface = true }), sizes.ToDictionary(s => s.Name, s => s.Size));
 
     /// <summary>The axes that were found.</summary>
     public AxisAnalysis Analysis => _analysis;

@@ -39,7 +39,7 @@ public sealed class StructureCaseTests
         foreach (double keep in (double[])[0.5, 0.25])
         {
             var result =
-                SlimOracle.Check(AxisAnalysis.Of(model), SlimOracle.Pick(AxisAnalysis.Of(model), keep, seed: 5), seed: 5, sizes: sizes);
+                SlimOracle.Check(AxisAnalysis.Run(model), SlimOracle.Pick(AxisAnalysis.Run(model), keep, seed: 5), seed: 5, sizes: sizes);
             Assert.True(result.Effect > 0, "masking changed nothing");
         }
     }
@@ -48,7 +48,7 @@ public sealed class StructureCaseTests
     public void Neurons_behind_a_normaliser_can_go_and_cost_what_they_cost()
     {
         using var model = Open("normalizer_mid_no_info");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal((GroupKind.Neurons, 64, Exactness.Exact), About(Find(analysis, "w2", 1)));
         Assert.Equal((GroupKind.Neurons, 64, Exactness.Exact), About(Find(analysis, "w3", 1)));
         Assert.Equal((12 * 32) + (32 * 8) + (8 * 64) + (64 * 64) + (64 * 5), Macs(analysis));
@@ -67,7 +67,7 @@ public sealed class StructureCaseTests
         x = g.Node(op, x);
         x = g.Relu(g.Add(g.MatMul(x, g.Weight("w1", 32, 48)), g.Weight("b1", 48)));
         g.Output(g.Rename(g.MatMul(x, g.Weight("w2", 48, 5)), "y"), "N", 5);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var neurons = Find(analysis, "w1", 1);
         Assert.Equal((GroupKind.Neurons, Exactness.Exact, 48), (neurons.Kind, neurons.Exactness, neurons.Size));
         Assert.Contains(analysis.Frozen, f => f.Tensor == "w1" && f.Axis == 0
@@ -80,7 +80,7 @@ public sealed class StructureCaseTests
     public void Parallel_branches_are_sublayers_and_the_residual_is_width()
     {
         using var model = Open("cohere_parallel_residual_ln");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal(GroupKind.Width, Find(analysis, "head", 0).Kind);
         Assert.Equal(["f0", "f1"], analysis.Groups.Where(g => g is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact })
             .Select(g => g.Name).Order());
@@ -124,7 +124,7 @@ public sealed class StructureCaseTests
         }
         g.Output(g.Linear(x, "head", width, 5));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         Assert.Equal(4, sublayers.Count);
         Assert.Equal(2, analysis.Blocks.Count(b => !b.IsSublayer));
@@ -140,7 +140,7 @@ public sealed class StructureCaseTests
     public void Constant_padding_by_a_chain_is_what_it_is_as_an_attribute()
     {
         using var model = Open("reflectionpad_resnet_generator_op11");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal(5, analysis.Groups.Count(g => g is { Kind: GroupKind.Channels, Exactness: Exactness.Exact }));
         Assert.InRange(Macs(analysis), 3.63e6, 3.65e6);
     }
@@ -149,7 +149,7 @@ public sealed class StructureCaseTests
     public void Padding_of_a_dynamic_axis_by_constants_has_a_size()
     {
         using var model = Open("tf_same_pad_dynamic_opset10");
-        var analysis = AxisAnalysis.Of(model, new AxisOptions { Dimensions = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 } });
+        var analysis = AxisAnalysis.Run(model, new AxisOptions { Dimensions = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 } });
         Assert.InRange(Macs(analysis), 308e3, 310e3);
     }
 
@@ -157,14 +157,14 @@ public sealed class StructureCaseTests
     public void A_mask_that_is_tiled_for_every_head_lets_heads_go()
     {
         using var model = Open("mha_attn_mask_tiled");
-        Assert.Contains(AxisAnalysis.Of(model).Groups, g => g is { Kind: GroupKind.Heads, Size: 4, Exactness: Exactness.Exact });
+        Assert.Contains(AxisAnalysis.Run(model).Groups, g => g is { Kind: GroupKind.Heads, Size: 4, Exactness: Exactness.Exact });
     }
 
     [Fact]
     public void Weights_divided_by_their_norm_are_exact()
     {
         using var model = Open("tcn_weight_norm");
-        Assert.All(AxisAnalysis.Of(model).Groups.Where(g => g.Kind == GroupKind.Channels), g => Assert.Equal(Exactness.Exact, g.Exactness));
+        Assert.All(AxisAnalysis.Run(model).Groups.Where(g => g.Kind == GroupKind.Channels), g => Assert.Equal(Exactness.Exact, g.Exactness));
     }
 
     /// <summary>g · v / ‖v‖ as exporters write it; the norm may be inverted, or divide the gain.</summary>
@@ -197,7 +197,7 @@ public sealed class StructureCaseTests
     public void A_window_of_one_lets_positions_go()
     {
         using var model = Open("pointwise_conv1d_token_mixer");
-        var width = Find(AxisAnalysis.Of(model), "pe", 1);
+        var width = Find(AxisAnalysis.Run(model), "pe", 1);
         Assert.Equal((GroupKind.Width, 24, Exactness.Exact), (width.Kind, width.Size, width.Exactness));
     }
 
@@ -205,7 +205,7 @@ public sealed class StructureCaseTests
     public void A_run_that_ScatterND_writes_is_a_part_of_its_axis()
     {
         using var model = Open("scatternd_run_channels");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal([4, 4, 8], analysis.Groups.Where(g => g.Exactness == Exactness.Exact).Select(g => g.Size).Order());
     }
 

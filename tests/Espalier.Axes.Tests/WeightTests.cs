@@ -122,7 +122,7 @@ public sealed class WeightTests
     {
         var g = new GraphBuilder(3);
         g.Output(g.Gemm(g.Relu(g.Gemm(g.Input("x", "n", 6), "a", 6, 12, transposed)), "b", 12, 4, transposed));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal("b.bias", analysis.Consumers.Single(c => c.Parameter == "b.weight").Bias);
     }
 
@@ -141,7 +141,7 @@ public sealed class WeightTests
         if (op == "NhwcFusedConv") x = g.Transpose(x, 0, 2, 3, 1);
         string y = g.Node("com.microsoft::" + op, [x, gemm ? g.Weight("b", 12, 5) : g.Weight("b", 5, 12, 1, 1)], ("activation", "Relu"));
         g.Output(y);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal(consumers, analysis.Consumers.Count(c => c.Parameter == "b"));
         RuleCheck.On(g).Group("a.weight", gemm ? 1 : 0, 12, null, ("b", gemm ? 0 : 1));
     }
@@ -152,7 +152,7 @@ public sealed class WeightTests
         foreach (var @case in OperatorCases.All.Where(c => c.Operator == "com.microsoft::QMoE"))
         {
             using var model = @case.Build();
-            var found = AxisAnalysis.Of(model).Dequantizations;
+            var found = AxisAnalysis.Run(model).Dequantizations;
             foreach (string layer in (string[])["1", "2"])
             {
                 var meaning = found.GetValueOrDefault("fc" + layer);

@@ -41,7 +41,7 @@ internal static class Bounds
             });
             watcher.Start();
             var cpu = Environment.CpuUsage.TotalTime;
-            using (var model = OnnxModel.Open(path)) _ = AxisAnalysis.Of(model).Cost;
+            using (var model = OnnxModel.Open(path)) _ = AxisAnalysis.Run(model).Cost;
             double seconds = (Environment.CpuUsage.TotalTime - cpu).TotalSeconds;
             done.Cancel();
             watcher.Join();

@@ -22,15 +22,15 @@ internal static class Measurement
     public static IEnumerable<Row> Run(Task task, Preset preset, IReadOnlyList<double> ratios, int draws)
     {
         using var dense = OnnxModel.Open(task.Model);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         double[] items = task.Evaluate(dense);
         var settings = new CalibrationOptions { Threads = Environment.ProcessorCount };
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
-            var samples = Inputs(task, dense, Presets.Of(preset).Inputs, draw);
+            var samples = Inputs(task, dense, Presets.Get(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
-            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Of(preset).Metric });
+            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric });
             foreach (double ratio in ratios)
             {
                 if (ratio == 1)
@@ -105,10 +105,10 @@ internal static class Measurement
 
     /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
     private static IEnumerable<Axis> Axes(Task task, Preset preset)
-        => Presets.Of(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
+        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
 
     /// <summary>Draws that can differ: a method without data and without chance has one.</summary>
-    public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Of(preset).NeedsCalibration ? 1 : draws;
+    public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Get(preset).NeedsCalibration ? 1 : draws;
 
     /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
     private sealed class Remembering(IModelProbe probe) : IModelProbe

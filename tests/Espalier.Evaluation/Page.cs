@@ -69,7 +69,7 @@ internal static class Page
         var missing = Enum.GetValues<Preset>().Except(rows.Select(r => r.Preset)).ToList();
         if (missing.Count > 0)
             page.Append(CultureInfo.InvariantCulture,
-                $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Of(m).Title))}.\n\n");
+                $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Get(m).Title))}.\n\n");
         page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture)))
             .Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
         double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset)
@@ -89,7 +89,7 @@ internal static class Page
                     : figure;
             });
             page.Append(CultureInfo.InvariantCulture,
-                $"| {Presets.Of(method.Key).Title} | {string.Join(" | ", cells)} | "
+                $"| {Presets.Get(method.Key).Title} | {string.Join(" | ", cells)} | "
                     + $"{Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds))):0.0} | {method.Max(r => r.Megabytes):0} |\n");
         }
         page.Append('\n');
@@ -121,7 +121,7 @@ internal static class Page
             var color = method.Key == Preset.Best
                 ? Color.FromHex(Colours[0])
                 : floor ? Colors.Black : Color.FromHex(Colours[next++ % Colours.Length]);
-            Line(method, color, Presets.Of(method.Key).Title, method.Key == Preset.Best ? 4 : 1.5f).LinePattern = method.Key
+            Line(method, color, Presets.Get(method.Key).Title, method.Key == Preset.Best ? 4 : 1.5f).LinePattern = method.Key
                 == Preset.Random ? LinePattern.Dotted : floor ? LinePattern.Dashed : LinePattern.Solid;
         }
         plot.Axes.SetLimitsX(35, 102);

@@ -47,7 +47,7 @@ internal static class Standing
             return null;
         double ahead = best.Score - other.Score, error = Math.Sqrt((best.Error * best.Error) + (other.Error * other.Error));
         return string.Create(CultureInfo.InvariantCulture,
-            $"{ahead:+0.0000;−0.0000} ({(error > 0 ? Math.Abs(ahead) / error : 0):0.0}) {Presets.Of(other.Preset).Title}");
+            $"{ahead:+0.0000;−0.0000} ({(error > 0 ? Math.Abs(ahead) / error : 0):0.0}) {Presets.Get(other.Preset).Title}");
     }
 
     /// <summary>Methods that have a figure, the best first.</summary>

@@ -375,7 +375,7 @@ public class DiagnosticTests
     [InlineData("LowRank(Rank = -1)", "ESP0004", "Rank is -1, but must be at least 0")]
     [InlineData("LowRank(\"*.k.*\", Keep = 1)", "ESP0004", "Keep is 1, but must be a share between 0 and 1")]
     [InlineData("LowRank(Rank = 4, Keep = 0.5)", "ESP0015", "Keep does not go with Rank. Each says how much stays; give one of them.")]
-    [InlineData("LowRank(\"w\", Of = Products.KeysAndValues)", "ESP0016",
+    [InlineData("LowRank(\"w\", Of = ProductKind.KeysAndValues)", "ESP0016",
         "Neither a Keep of rule '[LowRank(\"w\")]' nor a [Budget] of the policy says how much is to stay")]
     public async Task ARankIsWrong(string attribute, string id, string message)
         => await Expect(id, message, Samples.PolicyOf("", $"[{{|{id}:{attribute}|}}]"));

@@ -100,8 +100,8 @@ public class GeneratorTests
         Assert.Equal((Preset.ZipLm, Schedule.Cubic, Allocation.ZerothOrder), (said.Preset, said.Schedule, said.Allocate));
         Assert.Null(said.ProtectEnds);
         var ranks = PlanJson.Parse(
-            PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = Products.KeysAndValues, Keep = 0.25)]"), "Slim"));
-        Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = Products.KeysAndValues, Keep = 0.25 }],
+            PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = ProductKind.KeysAndValues, Keep = 0.25)]"), "Slim"));
+        Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = ProductKind.KeysAndValues, Keep = 0.25 }],
             ranks.LowRank);
         Assert.Contains("and less by the ranks",
             Harness.Generate(Samples.Policy.Replace("[PruningPolicy", "[LowRank(\"*.up\", Rank = 8), PruningPolicy",

@@ -30,7 +30,7 @@ public class ManifestWriterTests
     {
         var file = Path.Combine(Root, path);
         using var model = OnnxModel.Open(file);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var text = ManifestWriter.Write(analysis, path);
         var read = ManifestReader.Read("x", text);
         Assert.Equal("", read.Error);
@@ -66,7 +66,7 @@ public class ManifestWriterTests
     public void TheTextIsTheSameInEveryCulture()
     {
         using var model = OnnxModel.Open(Path.Combine(Root, "examples/models/resnet.onnx"));
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var here = ManifestWriter.Write(analysis, "models\\resnet.onnx");
         var culture = CultureInfo.CurrentCulture;
         try

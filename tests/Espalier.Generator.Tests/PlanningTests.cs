@@ -28,7 +28,7 @@ public class PlanningTests
     [InlineData("abc", "", 3, "")]
     [InlineData("*.weigth", "conv.weight", 2, "*.weight")]
     public void TheNearestPatternIsTheOneWithTheFewestEdits(string pattern, string name, int distance, string corrected)
-        => Assert.Equal((distance, corrected), NearestPattern.Of(pattern, name));
+        => Assert.Equal((distance, corrected), NearestPattern.Find(pattern, name));
 
     [Fact]
     public void ACorrectedPatternMatches()
@@ -39,7 +39,7 @@ public class PlanningTests
         for (var i = 0; i < 3000; i++)
         {
             var (pattern, name) = (Text("ab.*?", 8), Text("ab.", 10));
-            var (distance, corrected) = NearestPattern.Of(pattern, name);
+            var (distance, corrected) = NearestPattern.Find(pattern, name);
             Assert.True(Glob.Matches(corrected, name), $"{pattern} → {corrected} for {name}");
             Assert.Equal(Glob.Matches(pattern, name), distance == 0);
         }

@@ -31,7 +31,7 @@ public class SizesTests
     public void SizesAreTheRewriters(string path, string first, string? second, string attributes)
     {
         using var model = OnnxModel.Open(Path.Combine(Root, path));
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var source = $$"""
             using Espalier;
             [PruningPolicy("{{path}}")]{{(attributes.Length > 0 ? $"[{attributes}]" : "")}}

@@ -70,7 +70,7 @@ public class ByteIdentityTests(ITestOutputHelper output)
             using var model = OnnxModel.Open(Assets.Path(name));
             var plain = ModelProto.Parser.ParseFrom(File.ReadAllBytes(Assets.Path(name)));
             Assert.True(model.Proto.CalculateSize() < plain.CalculateSize() / 2, name);
-            foreach (var (mine, theirs) in ModelTensors.Of(model.Proto).Zip(ModelTensors.Of(plain)))
+            foreach (var (mine, theirs) in ModelTensors.Enumerate(model.Proto).Zip(ModelTensors.Enumerate(plain)))
             {
                 var content = model.Content(mine.Tensor);
                 var bytes = new byte[content.ByteLength];
@@ -128,8 +128,8 @@ public class ByteIdentityTests(ITestOutputHelper output)
         var bytes = proto.ToByteArray();
         using var model = OnnxModel.Parse(bytes);
         Assert.True(model.Proto.CalculateSize() < 2500, $"{model.Proto.CalculateSize()} bytes of messages");
-        Assert.Equal(12, ModelTensors.Of(model.Proto).Count());
-        foreach (var (mine, theirs) in ModelTensors.Of(model.Proto).Zip(ModelTensors.Of(proto)))
+        Assert.Equal(12, ModelTensors.Enumerate(model.Proto).Count());
+        foreach (var (mine, theirs) in ModelTensors.Enumerate(model.Proto).Zip(ModelTensors.Enumerate(proto)))
         {
             var content = model.Content(mine.Tensor);
             var expected = TypedFields.Raw(theirs.Tensor, content.Type).ToArray();

@@ -15,7 +15,7 @@ public class MalformedTests(ITestOutputHelper output)
         try
         {
             using var model = OnnxModel.Parse(bytes, limits);
-            foreach (var (tensor, _) in ModelTensors.Of(model.Proto))
+            foreach (var (tensor, _) in ModelTensors.Enumerate(model.Proto))
             {
                 var content = model.Content(tensor);
                 if (content.ByteLength == 0)

@@ -55,7 +55,7 @@ public sealed class AllocationModelTests
         }
         g.Output(g.Rename(x, "y"), "batch", width);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.95),
             Allocate = Allocation.Divergence };
         var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
@@ -72,7 +72,7 @@ public sealed class AllocationModelTests
         foreach (var allocation in (Allocation[])[Allocation.ImportanceLinear, Allocation.ImportanceSigmoid, Allocation.ImportanceSoftmax])
         {
             var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = allocation };
-            Assert.Equal(Kept(Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, AxisAnalysis.Of(dense))),
+            Assert.Equal(Kept(Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, AxisAnalysis.Run(dense))),
                 Kept(ProbeTests.Slim(dense, plan, 6, out _)));
         }
     }
@@ -81,7 +81,7 @@ public sealed class AllocationModelTests
     public void Importance_asks_for_the_similarity_of_all_sublayers_and_nothing_more()
     {
         using var dense = ProbeTests.Residual(3, 6, 8, _ => 1);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.ImportanceLinear };
         var needs = Slimmer.Needs(plan, analysis)!;
         Assert.Equal(analysis.Blocks.Where(b => b.IsSublayer).Select(b => b.Id), needs.Blocks!.Order());
@@ -107,7 +107,7 @@ public sealed class AllocationModelTests
             string h = g.Relu(g.MatMul(x, g.Floats("up", Signs(6, 20, (_, u) => dead && u % 2 == 0), 6, 20)));
             g.Output(g.Rename(g.MatMul(h, g.Floats("down", Signs(20, 3, (u, _) => dead && u % 2 == 0), 20, 3)), "y"), "batch", 3);
             using var dense = g.Build();
-            var slim = Slimmer.Run(dense, new PruningPlan { Prune = [Neurons()], Allocate = Allocation.PqIndex }, AxisAnalysis.Of(dense));
+            var slim = Slimmer.Run(dense, new PruningPlan { Prune = [Neurons()], Allocate = Allocation.PqIndex }, AxisAnalysis.Run(dense));
             Assert.Equal(dead ? 10 : 20, Assert.Single(Kept(slim)));
             Assert.Equal(0, Planted.Error(dense, slim.Model), 1e-6);
         }
@@ -117,7 +117,7 @@ public sealed class AllocationModelTests
     public void Other_allocations_need_a_ratio_or_a_budget()
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         foreach (var allocation in Enum.GetValues<Allocation>().Except([Allocation.PqIndex, Allocation.Latency]))
             Assert.Contains("PqIndex",
                 Assert.Throws<EspalierException>(() =>
@@ -140,9 +140,9 @@ public sealed class AllocationModelTests
         string h = g.Relu(g.Add(g.MatMul(g.Input("x", "batch", 2), g.Floats("up", [1, -4, 3, 0], 2, 2)), g.Floats("bias", [9, 9], 2)));
         g.Output(g.Rename(g.MatMul(h, g.Floats("down", [-2, 16], 2, 1)), "y"), "batch", 1);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Kind == GroupKind.Neurons);
-        var magnitudes = Magnitudes.Of(analysis, [group])[group.Id];
+        var magnitudes = Magnitudes.Measure(analysis, [group])[group.Id];
         Assert.Equal(3, magnitudes.PerUnit);
         Assert.Equal([(1 + 3 + 2) / 3.0, (4 + 0 + 16) / 3.0], magnitudes.Mean);
         Assert.Equal((1 + Math.Sqrt(3) + Math.Sqrt(2)) / 3, magnitudes.RootMean[0], 1e-6);
@@ -163,7 +163,7 @@ public sealed class AllocationModelTests
         x = g.Relu(g.MatMul(x, g.Floats("b", Weights(32 * 32, 0.01f), 32, 32)));
         g.Output(g.Rename(g.MatMul(x, g.Floats("c", Weights(32 * 3, 0.01f), 32, 3)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [Neurons(Criterion.L1)], Budget = new Budget(Macs: 0.6),
             Allocate = Allocation.GlobalMagnitude };
         int[] magnitude = Kept(Slimmer.Run(dense, plan, analysis)),

@@ -29,8 +29,8 @@ public sealed class CompensationTests
         int[] kept = [0, 1];
         var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1], covariance);
         using var dense = Readers(new float[3 * 4], new float[3], new float[3 * 2], 2);
-        var consumer = AxisAnalysis.Of(dense).Consumers.Single(c => c.Parameter == "down");
-        var moments = ReaderMoments.Of(statistics, ConsumerMatrix.Of(consumer, [3, 2])!, 0, kept)!;
+        var consumer = AxisAnalysis.Run(dense).Consumers.Single(c => c.Parameter == "down");
+        var moments = ReaderMoments.Create(statistics, ConsumerMatrix.Create(consumer, [3, 2])!, 0, kept)!;
         Assert.Equal([3, 0], Rounded(Rescale.Change([1, 2, 3], 1, moments, kept, [0, 1])!));
         Assert.Equal([1, 0, 1, 0], Rounded(Rescale.Change([1, 2, 3, 1, 0, -1], 2, moments, kept, [0, 1])!));
         // As one unit (a head of two dimensions) both have one scale: of z = x₀ + 2x₁ the target has E[z·y] = 4 + 4 = 8 of E[z²] = 5.
@@ -68,7 +68,7 @@ public sealed class CompensationTests
         bias[5] = bias[2];
         for (int o = 0; o < 3 && alike; o++) down[(5 * 3) + o] = 1.5f * down[(2 * 3) + o];
         using var dense = Readers(up, bias, down, 3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics =
             Calibrator.Run(analysis, [.. Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 512, Planted.Inputs))], Request(analysis));
         double Error(Compensation method, List<string> notes)
@@ -94,7 +94,7 @@ public sealed class CompensationTests
         // Every unit has an input of its own.
         float[] up = [.. Enumerable.Range(0, 40 * 40).Select(i => i % 41 == 0 ? 1f : 0)];
         using var dense = Readers(up, [.. Enumerable.Repeat(0.3f, 40)], Planted.Floats(new Random(4), 40 * 3), 3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 12).Select(i => Planted.Rows(i, 1, 40)).ToArray();
         var statistics = Calibrator.Run(analysis, samples, Request(analysis));
         int[] removed = [.. Enumerable.Range(0, 12)];
@@ -118,13 +118,13 @@ public sealed class CompensationTests
     public void Held_out_moments_are_those_of_every_fourth_sample(int group)
     {
         using var dense = Planted.Cnn(2, 8, group: group);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 9).Select(i => Planted.Rows(i, 3 + i, 2, 8, 8)).ToArray();
         var consumer = analysis.Consumers.Single(c => c.Parameter == "conv2.weight");
-        var matrix = ConsumerMatrix.Of(consumer, [4, 8 / group, 3, 3])!;
+        var matrix = ConsumerMatrix.Create(consumer, [4, 8 / group, 3, 3])!;
         int[] kept = [.. Enumerable.Range(0, matrix.Features).Where(f => f % 3 != 1)];
         ReaderMoments Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
-            => ReaderMoments.Of(Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut }).Consumers[consumer.Id], matrix,
+            => ReaderMoments.Create(Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut }).Consumers[consumer.Id], matrix,
                 group - 1, kept)!;
         var both = Of(samples, true);
         foreach (var (expected, found) in new[] { (Of(samples, false), both),
@@ -145,7 +145,7 @@ public sealed class CompensationTests
     public void Held_out_rows_of_two_models_are_counted_by_themselves()
     {
         using var dense = Planted.Mlp(2, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 20 + i, Planted.Inputs)).ToArray();
         int[] consumers = [.. analysis.Consumers.Where(c => c.Parameter == "fc2.weight").Select(c => c.Id)];
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
@@ -172,7 +172,7 @@ public sealed class CompensationTests
     public void Scale_and_shift_keep_mean_and_variance_of_the_output(bool images)
     {
         using var dense = images ? Planted.Cnn(3, 8) : Planted.Mlp(3, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var rows = images ? Planted.Rows(5, 200, 2, 8, 8) : Planted.Rows(5, 2000, Planted.Inputs);
         var statistics = Planted.Calibrate(analysis, rows);
         var expected = Channels(dense, rows);
@@ -220,7 +220,7 @@ public sealed class CompensationTests
         }
         g.Output(g.Rename(x, "y"), "batch", 4, 2, 2);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         IReadOnlyDictionary<string, NamedTensor>[] samples = [.. Enumerable.Range(0, 6).Select(i => Planted.Rows(i, 20 + i, 2, 8, 8))];
         SlimResult Slim(Compensation method)
         {
@@ -249,7 +249,7 @@ public sealed class CompensationTests
         // The first norm sees what it saw.
         var kept = slim.Report.Groups[0].RemovedUnits;
         float[] own = [.. weights.Floats("mean0").Where((_, i) => !kept.Contains(i))];
-        Assert.Equal(own, new WeightTable(AxisAnalysis.Of(slim.Model)).Floats("mean0"));
+        Assert.Equal(own, new WeightTable(AxisAnalysis.Run(slim.Model)).Floats("mean0"));
     }
 
     /// <summary>
@@ -272,7 +272,7 @@ public sealed class CompensationTests
         // The last norm comes behind everything that lost inputs.
         g.Output(g.Rename(g.Linear(Norm(2), "out", width, 3), "y"), "batch", 4, 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 40, 4, width)).ToList();
         var probe = new ModelProbe(analysis, samples);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.Perp, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }] },
@@ -280,7 +280,7 @@ public sealed class CompensationTests
         var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
         var (slim, report) = Slimmer.Run(dense, plan, analysis, statistics, probe);
         Assert.DoesNotContain(report.Notes, n => n.Contains("stays as it is", StringComparison.Ordinal));
-        var (before, after) = (new WeightTable(analysis), new WeightTable(AxisAnalysis.Of(slim)));
+        var (before, after) = (new WeightTable(analysis), new WeightTable(AxisAnalysis.Run(slim)));
         Assert.Equal(before.Floats("gamma0"), after.Floats("gamma0"));
         Assert.NotEqual(before.Floats("gamma1"), after.Floats("gamma1"));
         Assert.NotEqual(before.Floats("gamma2"), after.Floats("gamma2"));
@@ -313,7 +313,7 @@ public sealed class CompensationTests
     public void Methods_on_a_trained_network()
     {
         using var dense = OnnxModel.Open(Assets.Path("resnet.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var calibration = CalibrationData.Read(Assets.Path("calibration-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 64 });
         var test = CalibrationData.Read(Assets.Path("t10k-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 200 });
         PruningPlan Plan(Compensation method)

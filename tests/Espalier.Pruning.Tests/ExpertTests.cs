@@ -58,7 +58,7 @@ public class ExpertTests
     private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score,
         Compensation compensate, int keep = Experts - 1)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score,
             Compensate = compensate, AllowInexact = true }], Seed = 1 };
         var statistics = Slimmer.Needs(plan, analysis) is { } needs
@@ -75,10 +75,10 @@ public class ExpertTests
     public void Router_use_is_the_mean_probability_of_what_is_chosen(int top)
     {
         using var dense = Mixture(7, top: top);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Of(analysis);
         var samples = Planted.Rows(3, 200, Planted.Inputs);
-        var signal = Assert.Single(SignalScores.Of(analysis, group, Criterion.RouterUse));
+        var signal = Assert.Single(SignalScores.Required(analysis, group, Criterion.RouterUse));
         Assert.Equal(("p", 1, true, top), (signal.Tensor, signal.Axis, signal.IsDistribution, signal.Chosen));
         var seen = Calibrator.Run(analysis, [samples, Planted.Rows(4, 100, Planted.Inputs)],
             new CalibrationRequest { Consumers = new HashSet<int>(), Signals = [signal] }).Signals[signal];
@@ -119,7 +119,7 @@ public class ExpertTests
         g.Output(g.Rename(g.Node("ReduceSum", [g.Mul(y, g.Unsqueeze(g.Transpose(p, 1, 0), 2)), g.Longs(0)], ("keepdims", 0)),
             "y"), "batch", 2);
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Of(analysis);
         double[] scores = Scorer.Score(analysis,
             new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.RouterSimilarity } }, null)[group.Id];
@@ -243,7 +243,7 @@ public class ExpertTests
         {
             if (preset == Preset.Stun) Repeat(router, up, down, 1, 4);
         }, bias: preset == Preset.Uncurl ? [0, 0, 0, -100, 0, 0] : null);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
             { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
         var (model, report) = Slimmer.Run(dense, plan, analysis,
@@ -264,7 +264,7 @@ public class ExpertTests
     {
         using var trained = OnnxModel.Open(Assets.Path("moe.onnx"));
         using var dense = Twins(trained, 0.1);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
         var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense,
@@ -291,7 +291,7 @@ public class ExpertTests
     /// </summary>
     private static OnnxModel Twins(OnnxModel model, double change)
     {
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var random = new Random(4);
         var proto = model.Proto.Clone();
         foreach (var place in analysis.Groups.Where(g => g.Kind == GroupKind.Experts).SelectMany(g => g.Occurrences))

@@ -47,7 +47,7 @@ public class FigureTests(ITestOutputHelper output)
     {
         using var dense = OnnxModel.Open(Assets.Path("cases/structures/gemma_sandwich_softcap_tied.onnx"));
         var left = new List<long>();
-        foreach (var block in AxisAnalysis.Of(dense).Blocks)
+        foreach (var block in AxisAnalysis.Run(dense).Blocks)
         {
             var report =
                 Agrees(dense,
@@ -174,7 +174,7 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = SharedBias(hidden: 2);
         var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
             Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] };
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
             plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
         Assert.Matches(@"does not meet the budget of 0\.6 of the dense model's parameters: it has 0\.\d+\. What it has and the dense model has not: '.+' \(\d+ elements\)", e.Message);
@@ -189,7 +189,7 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = g.Build();
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
             new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] },
-                AxisAnalysis.Of(dense)));
+                AxisAnalysis.Run(dense)));
         Assert.Contains("the file stores no parameters", e.Message, StringComparison.Ordinal);
     }
 
@@ -199,7 +199,7 @@ public class FigureTests(ITestOutputHelper output)
     {
         string name = Path.GetFileNameWithoutExtension(dense.Path) ?? "";
         var sizes = Espalier.TestKit.RandomInputs.Sizes(dense, Sizes(name));
-        var analysis = AxisAnalysis.Of(dense, new AxisOptions { Dimensions = sizes });
+        var analysis = AxisAnalysis.Run(dense, new AxisOptions { Dimensions = sizes });
         var (slim, report) = Slimmer.Run(dense, plan(analysis), analysis, calibrate?.Invoke(analysis));
         var pair = Figures.Compare(dense, slim, report, sizes, dense.Path);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. analysis.Cost.UnknownMacs] };

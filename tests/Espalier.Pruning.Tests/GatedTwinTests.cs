@@ -20,8 +20,8 @@ public sealed class GatedTwinTests
     public void Gates_of_a_trained_network_equal_its_surgery(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
-        var analysis = AxisAnalysis.Of(dense);
-        using var twin = GatedTwin.Of(analysis);
+        var analysis = AxisAnalysis.Run(dense);
+        using var twin = GatedTwin.Build(analysis);
         Assert.All(analysis.Groups.Where(g => g.Exactness == Exactness.Exact),
             g => Assert.True(twin.Gates.ContainsKey(g.Id), twin.Refused.GetValueOrDefault(g.Id)));
         Assert.Equal(analysis.Blocks.Count(b => b.IsSublayer), twin.Sublayers.Count);
@@ -55,8 +55,8 @@ public sealed class GatedTwinTests
         string h = g.MatMul(x, g.Floats("up", [3, 4], 1, 2));
         g.Output(g.Rename(g.Add(x, g.MatMul(h, g.Floats("down", [2, 5], 2, 1))), "y"), "batch", 1);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
-        using var twin = GatedTwin.Of(analysis);
+        var analysis = AxisAnalysis.Run(dense);
+        using var twin = GatedTwin.Build(analysis);
         var (units, depth) = (Assert.Single(twin.Gates).Value, Assert.Single(twin.Sublayers).Value);
         double Run(params (string Name, float[] Values)[] gates)
         {
@@ -83,9 +83,9 @@ public sealed class GatedTwinTests
             h = op == "Softmax" ? g.Softmax(h) : g.LayerNorm(h, "norm", 6);
             g.Output(g.Rename(g.MatMul(h, g.Weight("down", 6, 3)), "y"), "batch", 3);
             using var dense = g.Build();
-            var analysis = AxisAnalysis.Of(dense);
+            var analysis = AxisAnalysis.Run(dense);
             var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Inexact);
-            using var twin = GatedTwin.Of(analysis);
+            using var twin = GatedTwin.Build(analysis);
             Assert.Matches($"tensor '.+': {op} '.+': ", twin.Refused[group.Id]);
             var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [0, 1] }, []);
             Assert.Contains(op, Assert.Throws<EspalierException>(() => twin.Settings(selection)).Message, StringComparison.Ordinal);
@@ -100,9 +100,9 @@ public sealed class GatedTwinTests
         string h = g.Node("Sigmoid", [g.MatMul(g.Input("x", "batch", 4), g.Weight("up", 4, 6))]);
         g.Output(g.Rename(g.MatMul(g.Node("ReduceSum", [h, g.Longs("axes", [1])]), g.Weight("down", 1, 3)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Inexact);
-        using var twin = GatedTwin.Of(analysis);
+        using var twin = GatedTwin.Build(analysis);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [0, 3, 4] }, []);
         var inputs = TestKit.RandomInputs.For(dense, 1, new Dictionary<string, long> { ["batch"] = 5 });
         Assert.True(SlimOracle.Difference(Ort.Run(Surgery.Apply(analysis, selection).Model, inputs),
@@ -114,8 +114,8 @@ public sealed class GatedTwinTests
     public void A_probe_measures_many_choices_in_one_session()
     {
         using var dense = Planted.Mlp(1, 8, (_, _) => { });
-        var analysis = AxisAnalysis.Of(dense);
-        using var twin = GatedTwin.Of(analysis);
+        var analysis = AxisAnalysis.Run(dense);
+        using var twin = GatedTwin.Build(analysis);
         var probe = new ModelProbe(analysis, [Planted.Rows(3, 40, Planted.Inputs)]);
         int group = Assert.Single(twin.Gates).Key;
         Selection[] selections = [Selection.Everything, .. Enumerable.Range(0, 8)

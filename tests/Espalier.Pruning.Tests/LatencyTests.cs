@@ -13,7 +13,7 @@ public sealed class LatencyTests
 
     private static AllocatorTests.Network Chain(params int[] sizes) => new(sizes, 1, 1, 1, 1, 1);
 
-    private static IReadOnlyList<Population> Populations(AllocatorTests.Network n) => Population.Of(n.Candidates());
+    private static IReadOnlyList<Population> Populations(AllocatorTests.Network n) => Population.Gather(n.Candidates());
 
     private static Dictionary<int, int> Sizes(params int[] sizes) => sizes.Select((s, g) => (s, g)).ToDictionary(e => e.g, e => e.s);
 

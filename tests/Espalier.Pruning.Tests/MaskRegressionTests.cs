@@ -47,13 +47,13 @@ public class MaskRegressionTests
     public void The_order_is_that_of_single_removals(int seed, int first, int second)
     {
         using var dense = Uneven(seed, first, second);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(g => g.Exactness == Exactness.Exact).ToList();
         Assert.Equal(first + second, groups.Sum(g => g.Size));
         var probe = new ModelProbe(analysis, ProbeTests.Samples(6, 16));
         double[] Joined(IReadOnlyDictionary<int, double[]> scores) => [.. groups.SelectMany(g => scores[g.Id])];
         double[] By(Criterion criterion, int draw = 0)
-            => Joined(GateScores.Of(analysis, groups.ToDictionary(g => g.Id, _ => criterion), probe, draw));
+            => Joined(GateScores.Compute(analysis, groups.ToDictionary(g => g.Id, _ => criterion), probe, draw));
         double[] removal = By(Criterion.OutputDivergence), regression = By(Criterion.MaskRegression);
         Assert.All(regression, v => Assert.True(v >= 0));
         double norm = Spearman(Joined(Scorer.Score(analysis, groups.ToDictionary(g => g.Id, _ => new PruneRule { Score = Criterion.L2 }),
@@ -91,7 +91,7 @@ public class MaskRegressionTests
     public void Groups_of_many_units_go_by_the_norm()
     {
         using var dense = Uneven(1, 300, 10);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(6, 4);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression,
             Compensate = Compensation.None }] };

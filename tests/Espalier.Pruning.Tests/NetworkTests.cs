@@ -24,7 +24,7 @@ public class NetworkTests
     public void A_plan_with_every_part_runs_and_is_counted_right(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
         {
             Prune =
@@ -61,7 +61,7 @@ public class NetworkTests
     public void Compensation_brings_the_answers_back(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         PruningPlan Plan(Criterion score, Compensation compensate) => new()
         {
             Budget = new Budget(Macs: 0.6),
@@ -109,7 +109,7 @@ public class NetworkTests
     /// <summary>Elements of the weights that hold floating-point numbers.</summary>
     private static long Elements(OnnxModel model)
     {
-        var weights = new WeightTable(AxisAnalysis.Of(model));
+        var weights = new WeightTable(AxisAnalysis.Run(model));
         return weights.Names.Where(weights.IsMeasurable).Sum(n => weights.Shape(n)!.Aggregate(1L, (a, b) => a * b));
     }
 }

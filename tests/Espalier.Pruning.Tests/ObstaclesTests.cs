@@ -11,7 +11,7 @@ public class ObstaclesTests
         => Refusal(model, new PruningPlan { Budget = new Budget(Macs: macs), Prune = rules });
 
     private static string Refusal(OnnxModel model, PruningPlan plan)
-        => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Of(model))).Message;
+        => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Run(model))).Message;
 
     private static PruneRule Neurons(string pattern = "*", double? keep = null, bool inexact = false)
         => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2,
@@ -66,7 +66,7 @@ public class ObstaclesTests
         var g = new GraphBuilder();
         string x = g.Relu(g.Linear(g.Input("x", "batch", 8), "a", 8, 40));
         using var model = g.Output(g.Linear(g.Relu(g.Linear(x, "b", 40, 40)), "c", 40, 4)).Build();
-        string neurons = AxisAnalysis.Of(model).Groups.Single(o => o.Occurrences.Any(p => p.Tensor == "c.weight" && p.Axis == 0)).Name;
+        string neurons = AxisAnalysis.Run(model).Groups.Single(o => o.Occurrences.Any(p => p.Tensor == "c.weight" && p.Axis == 0)).Name;
         Says(Refusal(model, 0.09, Neurons("a.*")), $"'{neurons}' (40 neurons, in 7.7%): no rule covers it");
         Says(Refusal(model, new PruningPlan { Budget = new Budget(Macs: 0.09), Prune = [Neurons()], Protect = ["c.weight"] }),
             $"'{neurons}' (40 neurons, in 7.7%): protected");

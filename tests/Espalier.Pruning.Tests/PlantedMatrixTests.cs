@@ -24,7 +24,7 @@ public sealed class PlantedMatrixTests
         public bool Inexact { get; init; }
     }
 
-    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Of(p) is { Depth: null, LowRank: null })];
+    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Get(p) is { Depth: null, LowRank: null })];
 
     private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree,
         Preset.ObspaOutOfDistribution];
@@ -168,7 +168,7 @@ public sealed class PlantedMatrixTests
     {
         var redundancy = Networks[name];
         using var dense = redundancy.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
         var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
         {
@@ -179,7 +179,7 @@ public sealed class PlantedMatrixTests
         var found = new List<Preset>();
         foreach (var preset in OnUnits)
         {
-            samples = [.. inputs[Presets.Of(preset).Inputs]];
+            samples = [.. inputs[Presets.Get(preset).Inputs]];
             var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
             var plan = Presets.Complete(new PruningPlan { Preset = preset,
@@ -206,7 +206,7 @@ public sealed class PlantedMatrixTests
     public void Rank_deficient_keys_and_values_are_lossless_for_low_rank()
     {
         using var dense = Attention(rank: 3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 40).Select(i => Planted.Rows(500 + i, 32, 6, Width)).ToList();
         var probe = new ModelProbe(analysis, samples);
         double Error(PruningPlan plan)
@@ -222,7 +222,7 @@ public sealed class PlantedMatrixTests
                 hasData: true)), Harmed, 10);
 
         PruningPlan Factored(int rank)
-            => Presets.Complete(new PruningPlan { Preset = Preset.Cskv, LowRank = [new() { Of = Products.KeysAndValues, Rank = rank }] },
+            => Presets.Complete(new PruningPlan { Preset = Preset.Cskv, LowRank = [new() { Of = ProductKind.KeysAndValues, Rank = rank }] },
                 hasData: true);
     }
 
@@ -239,10 +239,10 @@ public sealed class PlantedMatrixTests
                     : g.Weight($"down{l}", Hidden, Width)));
         g.Output(g.Rename(g.MatMul(x, g.Weight("head", Width, 3)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var found = new List<Preset>();
-        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is not null || p is Preset.Best or Preset.Random))
+        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Get(p).Depth is not null || p is Preset.Best or Preset.Random))
         {
             var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1,
                 Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] },

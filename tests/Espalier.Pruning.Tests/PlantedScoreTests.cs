@@ -154,7 +154,7 @@ public class PlantedScoreTests
     private static (double Error, IReadOnlyList<int> Removed) Slim(OnnxModel dense, Criterion score, Compensation compensate,
         Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score,
             Aggregate = aggregate, Compensate = compensate }], Seed = 1 };
         var statistics = Slimmer.Needs(plan, analysis) is { } needs

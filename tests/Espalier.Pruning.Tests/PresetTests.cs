@@ -37,7 +37,7 @@ public class PresetTests
     public void Without_a_preset_the_data_decide(bool hasData, Preset expected)
     {
         var complete = Presets.Complete(new PruningPlan { Prune = [new() { Axis = Axis.Neurons }] }, hasData);
-        var method = Presets.Of(expected);
+        var method = Presets.Get(expected);
         Assert.Equal(expected, complete.Preset);
         Assert.Equal((method.Score, method.Compensate, method.Allocate, method.Schedule),
             (complete.Prune[0].Score, complete.Prune[0].Compensate, complete.Allocate, complete.Schedule));
@@ -49,7 +49,7 @@ public class PresetTests
     {
         foreach (var preset in Enum.GetValues<Preset>())
         {
-            var method = Presets.Of(preset);
+            var method = Presets.Get(preset);
             Assert.NotEmpty(method.Title);
             Assert.Matches("arXiv:[0-9]{4}\\.[0-9]{5}", method.Citation);
         }
@@ -87,9 +87,9 @@ public class PresetTests
         }
         g.Output(g.Rename(g.Linear(x, "head", width, 4), "y"), "batch", 5, 4);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 8, 5, width)).ToList();
-        double macs = Presets.Of(preset) is { Units: null, LowRank: null } ? 0.6 : 0.9;
+        double macs = Presets.Get(preset) is { Units: null, LowRank: null } ? 0.6 : 0.9;
         var plan = Presets.Complete(new PruningPlan
         {
             Preset = preset,
@@ -98,13 +98,13 @@ public class PresetTests
             Budget = new Budget(Macs: macs),
         }, hasData: true);
         var needs = Slimmer.Needs(plan, analysis);
-        Assert.Equal(Presets.Of(preset).NeedsCalibration, needs is not null);
+        Assert.Equal(Presets.Get(preset).NeedsCalibration, needs is not null);
         var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null
             ? null
             : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
         Assert.InRange(report.After.Macs, 1, macs * report.Before.Macs);
-        Assert.Equal(Presets.Of(preset).Depth is not null, report.Blocks.Count > 0);
-        Assert.Equal(Presets.Of(preset).LowRank is not null, report.Factored.Count > 0);
+        Assert.Equal(Presets.Get(preset).Depth is not null, report.Blocks.Count > 0);
+        Assert.Equal(Presets.Get(preset).LowRank is not null, report.Factored.Count > 0);
         Assert.InRange(Planted.Error(dense, slim), 1e-6, 10);
 
         string Split(string t) => g.SplitHeads(t, 3, 4);

@@ -44,7 +44,7 @@ public sealed class ProbeTests
 
     internal static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
     {
-        analysis = AxisAnalysis.Of(dense);
+        analysis = AxisAnalysis.Run(dense);
         var samples = Samples(width, count);
         return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
             new ModelProbe(analysis, samples));
@@ -80,7 +80,7 @@ public sealed class ProbeTests
     public void A_plan_that_runs_models_needs_data()
     {
         using var dense = Residual(2, 6, 8, _ => 1);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         foreach (var plan in (PruningPlan[])[
             new() { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.Divergence },
             new() { Prune = [Neurons() with { Keep = 0.5 }], Schedule = Schedule.Sequential },
@@ -169,7 +169,7 @@ public sealed class ProbeTests
     public void Joint_moments_equal_plain_loops(bool convolution)
     {
         using var dense = convolution ? Planted.Cnn(3, 8) : Planted.Mlp(3, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         int[] kept = [0, 2, 3, 6];
         using var slim =
@@ -274,16 +274,16 @@ public sealed class ProbeTests
     public void Optimal_brain_scores_equal_the_error_of_a_refit()
     {
         using var dense = Planted.Mlp(5, 6);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 4096, Planted.Inputs));
         var own = statistics.Consumers[group.Consumers[0].Id];
         var weights = new WeightTable(analysis);
-        double[] w = ConsumerMatrix.Of(group.Consumers[0], weights.Shape("fc2.weight")!)!.Matrix(weights.Floats("fc2.weight"), 0);
+        double[] w = ConsumerMatrix.Create(group.Consumers[0], weights.Shape("fc2.weight")!)!.Matrix(weights.Floats("fc2.weight"), 0);
         double[] errors = [.. Enumerable.Range(0, 6).Select(u =>
         {
             int[] kept = [.. Enumerable.Range(0, 6).Except([u])];
-            var moments = ReaderMoments.Of(own, ConsumerMatrix.Of(group.Consumers[0], [6, 3])!, 0, kept)!;
+            var moments = ReaderMoments.Create(own, ConsumerMatrix.Create(group.Consumers[0], [6, 3])!, 0, kept)!;
             double[] change = LeastSquares.Change(w, 3, moments, kept)!, difference = new double[18];
             for (int o = 0; o < 3; o++)
             {
@@ -292,7 +292,7 @@ public sealed class ProbeTests
             }
             return LeastSquares.Error(difference, 3, own.Covariance!);
         })];
-        double[] scores = OptimalBrain.Of(group, statistics, weights)!;
+        double[] scores = OptimalBrain.Compute(group, statistics, weights)!;
         int least = Array.IndexOf(errors, errors.Min());
         // The lowest goes first, so its score is its own; the others are conditional on those before them.
         Assert.Equal(least, Array.IndexOf(scores, scores.Min()));
@@ -362,10 +362,10 @@ public sealed class ProbeTests
         using var dense = Residual(4, 6, 24, _ => 1);
         var plan = new PruningPlan
             { Prune = [Neurons() with { Keep = 0.5 }], Drop = [new DropRule { AtMost = 4, Score = Criterion.Random }], ProtectEnds = true };
-        var report = Slimmer.Run(dense, plan with { Drop = [] }, AxisAnalysis.Of(dense)).Report;
+        var report = Slimmer.Run(dense, plan with { Drop = [] }, AxisAnalysis.Run(dense)).Report;
         Assert.Equal([24, 12, 12, 24], report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept));
-        var depth = Slimmer.Run(dense, plan with { Prune = [] }, AxisAnalysis.Of(dense)).Report;
-        Assert.Equal(AxisAnalysis.Of(dense).Blocks.Where(b => b.IsSublayer).Skip(1).SkipLast(1).Select(b => b.Name), depth.Blocks);
+        var depth = Slimmer.Run(dense, plan with { Prune = [] }, AxisAnalysis.Run(dense)).Report;
+        Assert.Equal(AxisAnalysis.Run(dense).Blocks.Where(b => b.IsSublayer).Skip(1).SkipLast(1).Select(b => b.Name), depth.Blocks);
         Assert.Contains(depth.Notes, n => n.Contains("only 2 of 4", StringComparison.Ordinal));
     }
 
@@ -384,11 +384,11 @@ public sealed class ProbeTests
             Planted.Floats(random, 12), 12)));
         g.Output(g.Rename(g.MatMul(h, g.Floats("down", second, 12, 6)), "y"), "batch", 6);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var probe = new ModelProbe(analysis, Samples(6, 16));
         double[] Score(Criterion criterion)
-            => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, probe)[group.Id];
+            => GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, probe)[group.Id];
         double[] removal = Score(Criterion.OutputDivergence), fisher = Score(Criterion.Fisher);
         for (int u = 0; u < group.Size; u++)
         {
@@ -419,12 +419,12 @@ public sealed class ProbeTests
         string h = g.Rename(g.Relu(g.MatMul(g.Input("x", "batch", 6), g.Floats("up", up, 6, units))), "h");
         g.Output(g.Rename(g.Softmax(g.MatMul(h, g.Floats("down", down, units, classes))), "y"), "batch", classes);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var samples = Samples(6, 16);
         double[] Score(Criterion criterion)
         {
-            double[] scores = GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion },
+            double[] scores = GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion },
                 new ModelProbe(analysis, samples))[group.Id];
             return [.. scores.Select(s => s / scores.Sum())];
         }
@@ -455,7 +455,7 @@ public sealed class ProbeTests
     public void By_the_loss_of_the_task_goes_what_makes_it_worse()
     {
         using var dense = Planted.Mlp(3, 8, loud: [4]);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Samples(6, 32);
         using var without = Planted.Without(analysis, null, Compensation.None, 4);
@@ -463,7 +463,7 @@ public sealed class ProbeTests
         var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values)
             .Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
         double[] Score(ModelProbe probe)
-            => GateScores.Of(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
+            => GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
         double[] loss = Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss, Labels = new Targets(dense, samples, labels) }),
             divergence = Score(new ModelProbe(analysis, samples));
         Assert.Equal((4, 0.0), (Array.IndexOf(loss, loss.Min()), loss.Min()));

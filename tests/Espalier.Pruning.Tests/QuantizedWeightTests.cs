@@ -103,7 +103,7 @@ public sealed class QuantizedWeightTests
         float[] unit = [.. Enumerable.Range(0, In * In).Select(i => i / In == i % In ? 1f : 0f)];
         using var x = OrtValue.CreateTensorValueFromMemory(unit, [In, In]);
         double[] expected = Ort.Run(model, new Dictionary<string, OrtValue> { ["x"] = x })[0].Values;
-        var table = new WeightTable(AxisAnalysis.Of(model));
+        var table = new WeightTable(AxisAnalysis.Run(model));
         float[] numbers = table.Floats("fc.weight");
         Assert.True(table.IsMeasurable("fc.weight"));
         Assert.False(table.IsMeasurable("s") || table.IsMeasurable("fc.scale"));
@@ -138,7 +138,7 @@ public sealed class QuantizedWeightTests
             ("hidden_size", hidden));
         g.Output(g.Linear(g.Node("Squeeze", [y[1], g.Longs(0)]), "out", hidden, 2), "batch", 2);
         using var model = g.Build();
-        var table = new WeightTable(AxisAnalysis.Of(model));
+        var table = new WeightTable(AxisAnalysis.Run(model));
         var numbers = table.Floats("w");
         long[] codes = model.Content(model.Proto.Graph.Initializer.Single(t => t.Name == "w")).ToLongs();
         float[] scales = table.Floats("s");
@@ -161,7 +161,7 @@ public sealed class QuantizedWeightTests
 
         double[] Scores(OnnxModel model)
         {
-            var analysis = AxisAnalysis.Of(model);
+            var analysis = AxisAnalysis.Run(model);
             var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
             return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
         }
@@ -176,7 +176,7 @@ public sealed class QuantizedWeightTests
         string Layer(string x, string name, int k, int n)
             => g.Node("com.microsoft::MatMulInteger16", [x, g.RandomIntegers(name, DataType.Int16, 60, 0, k, n)]);
         g.Output(Layer(g.Node("Cast", Layer("x", "a", 6, 32), ("to", (int)DataType.Int16)), "b", 32, 4), DataType.Int32, "batch", 4);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var notes = new List<string>();
         Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() }, null, notes: notes);
@@ -222,7 +222,7 @@ public sealed class QuantizedWeightTests
     public void Readers_in_integers_are_compensated_in_integers()
     {
         using var dense = Mlp(true, out _);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 256, 6));
         double[] errors = [.. new[] { Compensation.None, Compensation.Bias, Compensation.LeastSquares }.Select(Error)];
         Assert.True(errors[1] < 0.8 * errors[0], $"{errors[0]}, {errors[1]}");
@@ -251,7 +251,7 @@ public sealed class QuantizedWeightTests
         var b = g.Node("Conv", [y, g.Dequantized("b", 0, perChannel, true, 4, 12, 3, 3), g.DequantizedBias("b", 4, perChannel)]);
         g.Output(g.Rename(b, "y"), "batch", 4, 6, 6);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 64, 2, 8, 8));
         double none = Error(Compensation.None), bias = Error(Compensation.Bias), refit = Error(Compensation.LeastSquares);
         Assert.True(bias < 0.9 * none, $"{none}, {bias}");
@@ -273,7 +273,7 @@ public sealed class QuantizedWeightTests
         var h = g.Relu(g.Node("Conv", ["x", g.Weight("a.weight", 8, 2, 3, 3), g.Weight("a.bias", 8)]));
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("b.weight", 4, 8, 3, 3), g.Relu("shift")]), "y"), "batch", 4, 4, 4);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = new Dictionary<string, NamedTensor>(Planted.Rows(5, 16, 2, 8, 8))
             { ["shift"] = new("shift", "float32", [4], new float[4]) };
         var statistics = Planted.Calibrate(analysis, samples);

@@ -33,14 +33,14 @@ public class QueryKeyTests
     public void Scores_equal_plain_loops_head_by_head()
     {
         using var dense = Attention(3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Kind == GroupKind.HeadDims);
         var places = new UnitPlaces(analysis);
         Assert.Equal([new TensorAxis("queries", 3, 1), new TensorAxis("keys", 2, 1)], QueryKey.Tensors(places, group));
         var samples = Planted.Rows(4, Samples, Length, Inputs);
         var statistics = Calibrator.Run(analysis, [samples],
             new CalibrationRequest { Consumers = new HashSet<int>(), Tensors = [.. QueryKey.Tensors(places, group)] });
-        double[] scores = QueryKey.Of(group, places, statistics)!;
+        double[] scores = QueryKey.Compute(group, places, statistics)!;
 
         var proto = dense.Proto.Clone();
         proto.Graph.Output.Add(new ValueInfoProto { Name = "queries" });
@@ -78,7 +78,7 @@ public class QueryKeyTests
     public void The_trained_networks_lose_dimensions_and_the_oracle_agrees(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var places = new UnitPlaces(analysis);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.96),
             Prune = [new() { Axis = Axis.Neurons }] }, hasData: true);
@@ -101,7 +101,7 @@ public class QueryKeyTests
     public void What_no_product_of_two_activations_contracts_goes_by_its_norm()
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.QueryKey }] };
         var statistics = Calibrator.Run(analysis, [Planted.Rows(1, 50, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
         Assert.Contains(Slimmer.Run(dense, plan, analysis, statistics).Report.Notes,
@@ -114,7 +114,7 @@ public class QueryKeyTests
     {
         using var dense = Planted.Cnn(1, 8);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.9) }, hasData: true);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Run(dense)));
         Assert.Contains("the model has no headDims", e.Message, StringComparison.Ordinal);
     }
 }

@@ -61,7 +61,7 @@ public class RetrievalTests
     public void The_head_that_copies_scores_one_and_stays()
     {
         using var dense = Copying();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var needs = Slimmer.Needs(Plan(Criterion.Retrieval), analysis)!;
         var signal = Assert.Single(needs.Signals);
         var samples = Text(40);
@@ -100,7 +100,7 @@ public class RetrievalTests
     public void What_is_missing_is_said()
     {
         using var dense = Copying(text: false);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Calibrator.Run(analysis, [Planted.Rows(1, 5, Length, Tokens)],
             Slimmer.Needs(Plan(Criterion.Retrieval), analysis)!);
         var notes = Slimmer.Run(dense, Plan(Criterion.Retrieval), analysis, statistics).Report.Notes;
@@ -113,9 +113,9 @@ public class RetrievalTests
     public void The_trained_decoder_has_heads_that_retrieve_and_heads_that_do_not()
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).ToList();
-        var signals = groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.Retrieval)).ToList();
+        var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.Retrieval)).ToList();
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 8, Vocabulary = Assets.Path("gpt-alphabet.json") });
         var seen = Calibrator.Run(analysis, samples,

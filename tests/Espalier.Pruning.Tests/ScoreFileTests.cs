@@ -24,7 +24,7 @@ public sealed class ScoreFileTests : IDisposable
     {
         File.WriteAllText(_path, """{"fc1": [0, 1, 2, 3, 4, 5, 6, 3]}""");
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         int id = analysis.Groups.Single(g => g.Exactness == Exactness.Exact).Id;
         double[] scores =
             Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.File, ScoreFile = _path } }, null)[id];
@@ -57,6 +57,6 @@ public sealed class ScoreFileTests : IDisposable
         using var dense = Planted.Mlp(1, 8);
         return Slimmer.Run(dense,
             new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
-            AxisAnalysis.Of(dense)).Report;
+            AxisAnalysis.Run(dense)).Report;
     }
 }

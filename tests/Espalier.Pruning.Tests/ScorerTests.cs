@@ -24,7 +24,7 @@ public class ScorerTests
             w2 = g.Floats("w2", [1, -1, 2, 0, 0, 5], 3, 2);
         string y = g.Rename(g.MatMul(g.Relu(g.Add(g.MatMul("x", w1), b1)), w2), "y");
         g.Output(y, "batch", 2);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         double[] scores =
             Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
@@ -80,7 +80,7 @@ public class ScorerTests
         g.Output(g.Rename(read, "y"), "batch", outputs, size, size);
         g.Output(g.Rename(flat, "z"), "batch", 2);
         var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         Assert.Equal(2, group.Consumers.Count);
         var statistics = Statistics(analysis);
@@ -124,7 +124,7 @@ public class ScorerTests
     {
         const int hidden = 8, rows = 300, outputs = 3;
         using var model = Planted.Mlp(3, hidden);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         float[] Weight(string name) => model.Content(model.Proto.Graph.Initializer.Single(t => t.Name == name)).ToFloats();
         float[] w1 = Weight("fc1.weight"), b1 = Weight("fc1.bias"), w2 = Weight("fc2.weight");
@@ -150,7 +150,7 @@ public class ScorerTests
     [Fact]
     public void Random_scores_follow_the_seed()
     {
-        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
         int id = analysis.Groups.First(x => x.Exactness == Exactness.Exact).Id;
         double[] Of(int seed)
             => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.Random } }, null, seed)[id];
@@ -161,7 +161,7 @@ public class ScorerTests
     [Fact]
     public void A_criterion_that_needs_calibration_says_so()
     {
-        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
         var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
         var e = Assert.Throws<EspalierException>(() =>
             Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Variance } }, null));

@@ -37,10 +37,10 @@ public class SignalTests
     public void Attention_received_is_what_goes_to_other_positions()
     {
         using var dense = Attention(3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Kind == GroupKind.Heads);
         var samples = Planted.Rows(4, 20, Length, 6);
-        var signals = SignalScores.Of(analysis, group, Criterion.AttentionReceived);
+        var signals = SignalScores.Required(analysis, group, Criterion.AttentionReceived);
         var signal = Assert.Single(signals);
         Assert.Equal(("map", 1), (signal.Tensor, signal.Axis));
         var seen = Calibrator.Run(analysis, [samples],
@@ -76,7 +76,7 @@ public class SignalTests
         {
             for (int i = Size * 4; i < 3 * Size * 4; i++) o[i] *= 20;
         });
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
             { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
         var statistics = Slimmer.Needs(plan, analysis) is { } needs
@@ -92,9 +92,9 @@ public class SignalTests
     public void The_trained_decoders_have_attention_for_kv_groups_and_query_heads()
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).ToList();
-        var signals = groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.AttentionReceived)).ToList();
+        var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.AttentionReceived)).ToList();
         Assert.Equal(groups.Count, signals.Count);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
@@ -116,7 +116,7 @@ public class SignalTests
     {
         const int channels = 6;
         using var dense = Planted.Cnn(3, channels);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Planted.Rows(4, 30, 2, 8, 8);
         var places = new UnitPlaces(analysis);
@@ -169,7 +169,7 @@ public class SignalTests
         h = g.Relu(g.Node("Conv", [h, g.Floats("conv1.weight", second, 8, 3, 3, 3)]));
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, 8, 3, 3), g.Weight("conv2.bias", 4)]), "y"), "batch", 4, 2, 2);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
             Score = score, Compensate = Compensation.Bias }] };
         var (model, report) =

@@ -13,7 +13,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var (model, report) =
-            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Of(dense));
+            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Run(dense));
         Assert.Same(dense, model);
         Assert.Equal(report.Before, report.After);
         Assert.Empty(report.Removed);
@@ -30,7 +30,7 @@ public class SlimmerTests
         g.Output(g.Node("Conv", [g.Input("image", 1, 1, 8), g.Node("Shape", x)]));
         using var dense = g.Build();
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1 }] };
-        var refused = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, AxisAnalysis.Of(dense)));
+        var refused = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, AxisAnalysis.Run(dense)));
         Assert.Contains("wants rank 3 or more", refused.Message, StringComparison.Ordinal);
     }
 
@@ -39,7 +39,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var (model, report) =
-            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Of(dense));
+            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
         var group = Assert.Single(report.Groups, g => g.Kept < g.Size);
         Assert.Equal(("neurons", 8, 4, "exact"), (group.Kind, group.Size, group.Kept, group.Exactness));
         Assert.Equal(["fc1.weight:1", "fc1.bias:0", "fc2.weight:0"], group.Members);
@@ -57,7 +57,7 @@ public class SlimmerTests
     public void The_same_plan_gives_the_same_bytes()
     {
         using var dense = Planted.Mlp(1, 16);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
         byte[] Run()
             => Slimmer.Run(dense,
@@ -100,7 +100,7 @@ public class SlimmerTests
     public void Mistakes_are_named(PruneRule rule, string message)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 
@@ -121,7 +121,7 @@ public class SlimmerTests
     {
         using var dense = TwoLayers();
         var e = Assert.Throws<EspalierException>(() =>
-            Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Of(dense)));
+            Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Run(dense)));
         Assert.Contains($"{criterion} does not score sublayers", e.Message, StringComparison.Ordinal);
     }
 
@@ -130,7 +130,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var rule = new PruneRule { Name = "Wide", Axis = Axis.Heads, Keep = 0.5, Location = "Slim.cs(12,5)" };
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
         Assert.StartsWith("Slim.cs(12,5): rule 'Wide'", e.Message, StringComparison.Ordinal);
     }
 
@@ -138,7 +138,7 @@ public class SlimmerTests
     public void Protected_groups_stay_whole_by_group_or_tensor_name()
     {
         using var dense = TwoLayers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }], Protect = ["b?.weight"] };
         var (_, report) = Slimmer.Run(dense, plan, analysis);
         var pruned = Assert.Single(report.Groups, g => g.Kept < g.Size);
@@ -151,7 +151,7 @@ public class SlimmerTests
         using var dense = TwoLayers();
         var plan = new PruningPlan { Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 },
             new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }] };
-        var (_, report) = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense));
+        var (_, report) = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
         Assert.Equal(9, report.Groups.Single(g => g.Members.Contains("a1.weight:1")).Kept);
         Assert.Equal(3, report.Groups.Single(g => g.Members.Contains("b1.weight:1")).Kept);
     }
@@ -160,7 +160,7 @@ public class SlimmerTests
     public void Needs_names_only_what_the_plan_reads()
     {
         using var dense = TwoLayers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         Assert.Null(Slimmer.Needs(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, analysis));
         Assert.Null(Slimmer.Needs(new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = Criterion.Random }] }, analysis));
         var needs = Slimmer.Needs(new PruningPlan
@@ -180,7 +180,7 @@ public class SlimmerTests
     public void Similarity_finds_the_sublayer_that_does_nothing()
     {
         using var dense = TwoLayers(quiet: true);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1 }] };
         var statistics = Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)],
             Slimmer.Needs(plan, analysis)!);
@@ -197,7 +197,7 @@ public class SlimmerTests
     public void Protected_sublayers_stay_and_the_note_says_how_many_could_go()
     {
         using var dense = TwoLayers(quiet: true);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var names = analysis.Blocks.Where(b => b.IsSublayer).Select(b => b.Name).ToList();
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 5, Score = Criterion.Random }], Protect = [names[1]] };
         var (_, report) = Slimmer.Run(dense, plan, analysis);
@@ -241,7 +241,7 @@ public class SlimmerTests
                 g.Floats("b.down", [(float)(-small * large), (float)large, 0, 0], 2, 2)));
         g.Output(g.Rename(g.MatMul(b, g.Weight("head", 2, 3)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] };
         var samples = new Dictionary<string, NamedTensor> { ["x"] = new("x", "float32", [4, 2], new float[] { 1, 0, 1, 0, 0, 1, 0, 1 }) };
         var statistics = Calibrator.Run(analysis, [samples], Slimmer.Needs(plan, analysis)! with { BlockAngles = true });

@@ -45,7 +45,7 @@ public sealed class TimedTests
     {
         using var dense = Wide(256);
         using var small = Wide(64);
-        var time = new ModelProbe(AxisAnalysis.Of(dense), ProbeTests.Samples(64, 1)).Time(small);
+        var time = new ModelProbe(AxisAnalysis.Run(dense), ProbeTests.Samples(64, 1)).Time(small);
         Assert.True(time is { Dense: > 0, Changed: > 0, Ratio: > 0 } && double.IsFinite(time.Ratio), time.ToString());
 
         static OnnxModel Wide(int hidden)
@@ -69,7 +69,7 @@ public sealed class TimedTests
         x = g.Relu(g.Linear(x, "b", 256, 256));
         g.Output(g.Rename(g.Linear(x, "c", 256, 4), "y"), "batch", 4);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(64, 8);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
             RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
@@ -102,7 +102,7 @@ public sealed class TimedTests
     public void Depth_goes_until_the_time_is_met(Preset preset)
     {
         using var dense = Deep();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(8, 8);
         var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Latency: 0.6) };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
@@ -124,7 +124,7 @@ public sealed class TimedTests
     public void Iterations_choose_depth_once()
     {
         using var dense = Deep();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(8, 8);
         PruningPlan Plan(Schedule schedule) => new()
         {

@@ -119,7 +119,7 @@ public class WeightScoreTests
         string x = g.Input("x", "batch", "sequence", 4), h = g.Mul(g.Linear(x, "in", 4, 6), g.Weight("layer.scale", 6));
         string[] operands = [h, .. Enumerable.Repeat(h, operand - 1), g.Weight("norm.scale", 6)];
         g.Output(g.Rename(g.Linear(g.Node(op, operands), "out", 6, 3), "y"), "batch", "sequence", 3);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Size == 6);
         Assert.Equal(("norm.scale", 0), Assert.Single(new UnitPlaces(analysis).Scales(group).Select(o => (o.Tensor, o.Axis))));
     }
@@ -164,7 +164,7 @@ public class WeightScoreTests
     {
         var (model, tensor, axis, unitsOf) = Produced(layout);
         using var _ = model;
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact && x.Occurrences.Any(o => o.Tensor == tensor)
             && x.Size == unitsOf.Max() + 1);
         var place = Assert.Single(new UnitPlaces(analysis).Producers(group), o => o.Tensor == tensor);
@@ -188,7 +188,7 @@ public class WeightScoreTests
         g.Input("x", "batch", 2, 6, 6);
         string h = g.Conv(g.Relu(g.Conv("x", "expand", 2, 6)), "depth", 6, 6, group: 6);
         g.Output(g.Rename(g.Conv(h, "project", 6, 2), "y"), "batch", 2, 6, 6);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         Assert.Equal(3, group.Occurrences.Count(o => o.Tensor.EndsWith(".weight", StringComparison.Ordinal)));
         Assert.Equal("expand.weight", Assert.Single(new UnitPlaces(analysis).Producers(group)).Tensor);
@@ -256,7 +256,7 @@ public class WeightScoreTests
 
     private static double[] Of(OnnxModel model, PruneRule rule, List<string>? notes = null)
     {
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = rule }, null, notes: notes)[group.Id];
     }

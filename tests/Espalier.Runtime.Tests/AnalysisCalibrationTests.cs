@@ -37,7 +37,7 @@ public class AnalysisCalibrationTests(ITestOutputHelper output)
     private CalibrationStatistics Measure(OnnxModel model, string name, int samples)
     {
         var watch = Stopwatch.StartNew();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var inputs = RandomInputs.Many(model, samples, 1, RandomInputs.Fit(model));
         double prepared = watch.Elapsed.TotalSeconds;
         var stats = Calibrator.Run(analysis, inputs, new CalibrationRequest());

@@ -186,7 +186,7 @@ public sealed class LayoutTests : IDisposable
         string mask = g.Input("mask", "s", "s"), mean = g.Node("ReduceMean", mask, ("axes", new[] { 0 }), ("keepdims", 1));
         g.Output(g.Linear(g.Relu(g.Linear(g.Node("Sub", [mask, mean]), "a", 4, 8)), "b", 8, 3));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var samples = CalibrationData.Read(Write(("mask", [6, 4, 4])), model);
         // Squared, so that the rows of different samples do not differ by a constant alone.
         foreach (var sample in samples)

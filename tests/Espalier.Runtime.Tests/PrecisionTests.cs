@@ -37,11 +37,11 @@ public sealed class PrecisionTests
 
     private static OracleResult Compare(OnnxModel dense, bool wrong)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 1));
         // Masked are the units that a removal with another seed would take: a slim model of the wrong units.
         var removed = wrong ? Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 2)).Removed : slim.Removed;
-        using var masked = MaskedModel.Of(dense, removed);
+        using var masked = MaskedModel.Build(dense, removed);
         return OracleComparer.Compare(masked, slim.Model);
     }
 

@@ -10,7 +10,7 @@ public class SessionTests
     private sealed record Inputs(TensorData<long> InputIds, TensorData<long> AttentionMask) : IModelInputs
     {
         public IReadOnlyList<NamedTensor> ToTensors()
-            => [NamedTensor.Of("input_ids", InputIds), NamedTensor.Of("attention_mask", AttentionMask)];
+            => [NamedTensor.From("input_ids", InputIds), NamedTensor.From("attention_mask", AttentionMask)];
     }
 
     private sealed record Outputs(TensorData<float> Logits) : IModelOutputs<Outputs>
@@ -187,11 +187,11 @@ public class SessionTests
     public void Typed_data_are_passed_without_a_copy()
     {
         var whole = new float[] { 1, 2, 3 };
-        Assert.Same(whole, NamedTensor.Of("x", new TensorData<float>(whole, [3])).Values);
-        Assert.Equal(new float[] { 2, 3 }, NamedTensor.Of("x", new TensorData<float>(whole.AsMemory(1), [2])).Values);
+        Assert.Same(whole, NamedTensor.From("x", new TensorData<float>(whole, [3])).Values);
+        Assert.Equal(new float[] { 2, 3 }, NamedTensor.From("x", new TensorData<float>(whole.AsMemory(1), [2])).Values);
         Assert.Contains("no element type",
-            Assert.Throws<EspalierException>(() => NamedTensor.Of("x", new TensorData<decimal>(new decimal[1], [1]))).Message);
+            Assert.Throws<EspalierException>(() => NamedTensor.From("x", new TensorData<decimal>(new decimal[1], [1]))).Message);
         Assert.Contains("holds float32, not int64",
-            Assert.Throws<EspalierException>(() => NamedTensor.Of("x", new TensorData<float>(whole, [3])).As<long>()).Message);
+            Assert.Throws<EspalierException>(() => NamedTensor.From("x", new TensorData<float>(whole, [3])).As<long>()).Message);
     }
 }

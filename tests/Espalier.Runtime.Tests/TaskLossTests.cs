@@ -152,7 +152,7 @@ public sealed class TaskLossTests : IDisposable
     public void The_trained_decoder_is_judged_by_its_next_characters()
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
         var group = analysis.Groups.First(g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact);
@@ -183,7 +183,7 @@ public sealed class TaskLossTests : IDisposable
             foreach (float v in z) sum += Math.Exp(v - max);
             return max + Math.Log(sum) - z[(int)label];
         }
-        static OnnxModel MaskedModel(AxisAnalysis analysis, Group group) => Espalier.Oracle.MaskedModel.Of(analysis.Model, group.Occurrences
+        static OnnxModel MaskedModel(AxisAnalysis analysis, Group group) => Espalier.Oracle.MaskedModel.Build(analysis.Model, group.Occurrences
             .GroupBy(o => o.Tensor)
             .ToDictionary(o => o.Key,
                 o => (IReadOnlyDictionary<int, int[]>)o.ToDictionary(p => p.Axis, p => p.Term.UnitMap(group.Factor).Select((u, i) => (u, i))

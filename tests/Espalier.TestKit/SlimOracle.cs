@@ -70,7 +70,7 @@ public static class SlimOracle
     public static OracleResult Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null,
         IReadOnlyDictionary<string, long>? sizes = null)
     {
-        var analysis = AxisAnalysis.Of(dense, new AxisOptions());
+        var analysis = AxisAnalysis.Run(dense, new AxisOptions());
         return Check(analysis, Pick(analysis, keep, seed, which), seed, sizes);
     }
 
@@ -100,9 +100,9 @@ public static class SlimOracle
         var dense = analysis.Model;
         var slim = Apply(analysis, selection);
         var removal = RemovalOf(slim);
-        using var masked = MaskedModel.Of(dense, removal, slim.Model);
+        using var masked = MaskedModel.Build(dense, removal, slim.Model);
         // Where inputs and outputs shrank, all three models have those of the slim one.
-        using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Of(dense, unmasked, slim.Model) : null;
+        using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Build(dense, unmasked, slim.Model) : null;
         var inputs = RandomInputs.For(masked, seed, sizes);
         try
         {
@@ -143,7 +143,7 @@ public static class SlimOracle
         IReadOnlyList<OutputTensor> slim)
     {
         if (analysis.Model.Proto.OpsetImport.Any(o => o.Domain is "" or "ai.onnx" && o.Version < 7)) return null;
-        var twin = Twins.GetValue(analysis, a => GatedTwin.Of(a));
+        var twin = Twins.GetValue(analysis, a => GatedTwin.Build(a));
         if (selection.Kept.Any(k => k.Value.Length < analysis.Groups[k.Key].Size && twin.Refused.ContainsKey(k.Key))) return null;
         var gated = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
         var gates = twin.Settings(selection).ToDictionary(g => g.Key, g => OrtValue.CreateTensorValueFromMemory(g.Value, [g.Value.Length]));

@@ -17,7 +17,7 @@ internal sealed class RisingCounts(IReadOnlyList<IReadOnlyList<(int Group, int S
     {
         var all = at(1);
         if (holds(all)) return all;
-        var (low, high) = Bisection.Of(t => holds(at(t)));
+        var (low, high) = Bisection.Find(t => holds(at(t)));
         var (best, next) = (at(low), at(high));
         int[] rising = [.. Enumerable.Range(0, populations.Count).Where(p => Share(p, next) > Share(p, best))
             .OrderBy(p => Share(p, next) - fraction(high, p))];

@@ -74,7 +74,7 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
     private static Finding Missing(PolicyModel policy, IReadOnlyList<ManifestFile> manifests)
     {
         var nearest = manifests.Where(m => m.Model is not null).Select(m => m.Model!)
-            .OrderBy(m => NearestPattern.Of(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3)
+            .OrderBy(m => NearestPattern.Find(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3)
             .Select(m => $"'{m}'").ToList();
         return new(Ids.NoModel, Site.Policy, "", [policy.ModelKey, nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest)]);
     }

@@ -68,7 +68,7 @@ internal sealed partial class PolicyEmitter
         for (var i = 0; i < names.Count; i++)
         {
             var tensor = _resolved.Inputs[i];
-            _writer.Line($"    global::Espalier.NamedTensor.Of({Names.Literal(tensor.Name)}, {Names.Escape(names[i])}, "
+            _writer.Line($"    global::Espalier.NamedTensor.From({Names.Literal(tensor.Name)}, {Names.Escape(names[i])}, "
                 + $"{Names.Literal(tensor.ElementType)}),");
         }
         _writer.Line("];");

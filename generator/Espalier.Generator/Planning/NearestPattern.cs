@@ -8,7 +8,7 @@ internal static class NearestPattern
     /// <c>*</c> takes any run for nothing. So <c>encodr.*</c> is one edit from <c>encoder.layer.0</c>, and <c>encoder.*</c> is
     /// what was meant.
     /// </summary>
-    public static (int Distance, string Corrected) Of(string pattern, string name)
+    public static (int Distance, string Corrected) Find(string pattern, string name)
     {
         int rows = pattern.Length, columns = name.Length;
         var cost = new int[rows + 1, columns + 1];

@@ -87,7 +87,7 @@ internal static class PolicyResolver
 
     private static Finding NoMatch(Site site, string pattern, string what, IEnumerable<string> names)
     {
-        var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Of(pattern, n))).OrderBy(n => n.Nearest.Distance)
+        var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Find(pattern, n))).OrderBy(n => n.Nearest.Distance)
             .ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
         var hint = nearest.Count == 0 ? "" : "; the nearest names are " + string.Join(", ", nearest.Select(n => $"'{n.Name}'"));
         return new(Ids.NoMatch, site, nearest.Count == 0 ? "" : nearest[0].Nearest.Corrected, [pattern, what, hint]);

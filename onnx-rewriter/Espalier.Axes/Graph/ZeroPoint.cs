@@ -16,7 +16,7 @@ internal sealed record ZeroPoint(long? Value, TensorState? Tensor, string Layout
     public bool IsUniform => Value is not null || Tensor?.Terms?.All(t => t.IsOne) == true;
 
     /// <summary>The zero point of an operand or result of a node; null where it is plain zero.</summary>
-    public static ZeroPoint? Of(OnnxModel model, NodeRecord record, QuantizedOperand quantized)
+    public static ZeroPoint? Find(OnnxModel model, NodeRecord record, QuantizedOperand quantized)
     {
         if (quantized.Point == QuantizedOperand.None) return null;
         var tensor = quantized.Point < 0

@@ -40,7 +40,7 @@ internal sealed class AxisInference
     /// Runs over the model, and once more where an operator without a rule left ranks unknown that the operators behind it prescribe:
     /// these tensors then have fresh axes, frozen with that operator as the reason.
     /// </summary>
-    public static AxisInference Of(OnnxModel model, AxisOptions options)
+    public static AxisInference Run(OnnxModel model, AxisOptions options)
     {
         var first = new AxisInference(model, options, new Dictionary<(int, string), int>());
         first.Run();
@@ -186,7 +186,7 @@ internal sealed class AxisInference
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape")
                 output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
             output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
-            if (output.ElementType == 0) output.ElementType = ResultTypes.Of(record, k);
+            if (output.ElementType == 0) output.ElementType = ResultTypes.Find(record, k);
             Annotate(output);
         }
         Pin(record);

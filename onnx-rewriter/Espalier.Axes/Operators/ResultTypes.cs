@@ -7,7 +7,7 @@ namespace Espalier.Axes.Operators;
 internal static class ResultTypes
 {
     /// <summary>The element type of a result; 0 where it is not known.</summary>
-    public static int Of(NodeRecord record, int result)
+    public static int Find(NodeRecord record, int result)
     {
         return (record.Info.Proto.OpType, result) switch
         {

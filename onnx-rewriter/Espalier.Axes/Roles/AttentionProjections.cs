@@ -13,7 +13,7 @@ namespace Espalier.Axes.Roles;
 internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnlySet<int> Keys, IReadOnlySet<int> Values)
 {
     /// <summary>Finds them.</summary>
-    public static AttentionProjections Of(AxisAnalysis analysis)
+    public static AttentionProjections Find(AxisAnalysis analysis)
     {
         HashSet<int> queries = [], keys = [], values = [];
         if (analysis.State is not { } state) return new(queries, keys, values);

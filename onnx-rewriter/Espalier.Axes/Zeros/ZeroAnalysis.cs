@@ -117,7 +117,7 @@ internal sealed class ZeroAnalysis
         (output.Zero, output.Point) = (new ZeroSet(), null);
         if (output.Terms is null) return;
         if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized)
-            output.Point = ZeroPoint.Of(state.Model, record, quantized);
+            output.Point = ZeroPoint.Find(state.Model, record, quantized);
         else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
         {
             var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.IsEmpty == false).Select(t => t!.Point)
@@ -191,7 +191,7 @@ internal sealed class ZeroAnalysis
     {
         if (record.Inputs.ElementAtOrDefault(operand) is not { } tensor || !tensor.Zero.Contains(factor)) return false;
         var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized
-            ? ZeroPoint.Of(state.Model, record, quantized)
+            ? ZeroPoint.Find(state.Model, record, quantized)
             : ZeroDemands.Moved(record)?.Contains(operand) == true ? moved : null;
         return Equals(tensor.Point, expected);
     }

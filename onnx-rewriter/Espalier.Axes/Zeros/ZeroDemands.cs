@@ -25,7 +25,7 @@ internal sealed class ZeroDemands
                 var tensor = operand.Source ?? operand;
                 if (IsDivisor(record, k) || record.Quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(tensor);
                 else if (record.Quantized.FirstOrDefault(q => q.Operand == k) is { } quantized)
-                    Of(tensor).Add(ZeroPoint.Of(state.Model, record, quantized));
+                    Of(tensor).Add(ZeroPoint.Find(state.Model, record, quantized));
                 else if (Moved(record)?.Contains(k) == true)
                 {
                     foreach (var output in record.Outputs)

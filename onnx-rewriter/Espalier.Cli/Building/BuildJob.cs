@@ -44,12 +44,12 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
-        var stamp = Stamp.Of(plan, model, request);
+        var stamp = Stamp.Compute(plan, model, request);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
             return Copied(stampFile);
 
         using var dense = OnnxModel.Open(model.Path);
-        var analysis = AxisAnalysis.Of(dense, model.Axes);
+        var analysis = AxisAnalysis.Run(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
         var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface,
             HoistInitializers = model.HoistInitializers }, request.Project);

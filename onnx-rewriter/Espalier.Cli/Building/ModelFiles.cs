@@ -6,7 +6,7 @@ namespace Espalier.Cli.Building;
 internal static class ModelFiles
 {
     /// <summary>Full paths, the model's own first.</summary>
-    public static IReadOnlyList<string> Of(string path)
+    public static IReadOnlyList<string> List(string path)
     {
         using var model = OnnxModel.Open(path);
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;

@@ -28,7 +28,7 @@ internal static class NamedFiles
         };
 
     /// <summary>Full paths of those that exist.</summary>
-    public static IEnumerable<string> Of(PruningPlan plan, string project)
+    public static IEnumerable<string> List(PruningPlan plan, string project)
         => Rooted(plan, project) is var rooted
             ? rooted.Prune.Select(r => r.ScoreFile).Append(rooted.Calibration?.Labels).OfType<string>().Where(File.Exists)
                 .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)

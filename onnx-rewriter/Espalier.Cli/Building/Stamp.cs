@@ -12,7 +12,7 @@ internal static class Stamp
     /// <param name="model">The model.</param>
     /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the
     /// plan calls a method of the policy.</param>
-    public static string Of(PruningPlan plan, BuildModel model, BuildRequest request)
+    public static string Compute(PruningPlan plan, BuildModel model, BuildRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Text(string text)
@@ -32,8 +32,8 @@ internal static class Stamp
         if (model.Axes.AllowInterface) Text("allowInterface");
         if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
-        foreach (var file in ModelFiles.Of(model.Path)) Content(file);
-        foreach (var file in NamedFiles.Of(plan, request.Project)) Content(file);
+        foreach (var file in ModelFiles.List(model.Path)) Content(file);
+        foreach (var file in NamedFiles.List(plan, request.Project)) Content(file);
         if (plan.Calibration?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
         {
             CodeClosure.Append(request.Assembly!, plan.Policy, hash);

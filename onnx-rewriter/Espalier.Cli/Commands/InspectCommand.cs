@@ -37,11 +37,11 @@ internal static class InspectCommand
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);
                 var analysis =
-                    AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
+                    AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
                 cancellationToken.ThrowIfCancellationRequested();
                 if (result.GetValue(manifest) is { } file)
                     AtomicFile.WriteIfDifferent(file.FullName, ManifestWriter.Write(analysis, result.GetRequiredValue(model).ToString()));
-                inspection = Inspection.Of(analysis);
+                inspection = Inspection.From(analysis);
             }
             if (result.GetValue(json)) terminal.Out.WriteLine(inspection.ToJson());
             else inspection.Render(terminal);

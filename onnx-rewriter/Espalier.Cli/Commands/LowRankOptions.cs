@@ -45,7 +45,7 @@ internal sealed class LowRankOptions
     public IReadOnlyList<LowRankRule> ToRules(ParseResult result)
     {
         var rules = (result.GetValue(_named) ?? []).Select(t => Parse(t)!).ToList();
-        if (result.GetValue(_keysAndValues) is { } number) rules.Add(Of(new LowRankRule { Of = Products.KeysAndValues }, number)!);
+        if (result.GetValue(_keysAndValues) is { } number) rules.Add(Of(new LowRankRule { Of = ProductKind.KeysAndValues }, number)!);
         return rules;
     }
 

@@ -37,6 +37,6 @@ internal static class ManifestCommand
     public static void Write(string path, string name, string output, AxisOptions options)
     {
         using var model = OnnxModel.Open(path);
-        AtomicFile.WriteIfDifferent(output, ManifestWriter.Write(AxisAnalysis.Of(model, options), name));
+        AtomicFile.WriteIfDifferent(output, ManifestWriter.Write(AxisAnalysis.Run(model, options), name));
     }
 }

@@ -28,7 +28,7 @@ internal static class PresetsCommand
                 .AddColumns("preset", "score", "allocation", "compensation", "schedule", "needs data", "source");
             foreach (var preset in Enum.GetValues<Preset>())
             {
-                var method = Presets.Of(preset);
+                var method = Presets.Get(preset);
                 table.AddRow(NameOf(preset),
                     method.LowRank is { } products
                         ? $"ranks of {Kebab(products.ToString()).Replace('-', ' ')}"

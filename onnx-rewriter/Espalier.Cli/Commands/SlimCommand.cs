@@ -57,7 +57,7 @@ internal static class SlimCommand
             progress.Step("reading the model");
             using var dense = OnnxModel.Open(path);
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
-            var analysis = AxisAnalysis.Of(dense, axes);
+            var analysis = AxisAnalysis.Run(dense, axes);
             var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with { AllowInterface = axes.AllowInterface,
                 HoistInitializers = result.GetValue(hoist) };
             var slim = new SlimJob(dense, analysis, plan, axes.Dimensions, progress,

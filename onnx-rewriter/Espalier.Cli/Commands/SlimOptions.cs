@@ -110,11 +110,11 @@ internal sealed class SlimOptions
         var allocate = result.GetValue(_allocate) is { } word ? Allocations.First(a => a.Word == word).Allocation : (Allocation?)null;
         var preset = PresetsCommand.Parse(result.GetValue(_preset));
         // The PQ index says itself how much stays.
-        var decides = budget is not null || (allocate ?? (preset is { } named ? Presets.Of(named).Allocate : null)) == Allocation.PqIndex;
+        var decides = budget is not null || (allocate ?? (preset is { } named ? Presets.Get(named).Allocate : null)) == Allocation.PqIndex;
         var ranks = _lowRank.ToRules(result);
         // A budget with rules on ranks that leave theirs to it is for these.
         if (ranks.Any(r => r is { Rank: null, Keep: null })) decides = false;
-        bool factors = ranks.Count > 0 || (preset is { } chosen && Presets.Of(chosen).LowRank is not null);
+        bool factors = ranks.Count > 0 || (preset is { } chosen && Presets.Get(chosen).LowRank is not null);
         if (!decides && !factors && result.GetValue(_keep) is null && _kinds.All(k => result.GetValue(k.Option) is null)
             && (result.GetValue(_dropSublayers) ?? 0) == 0 && (result.GetValue(_dropBlocks) ?? 0) == 0)
             throw new UsageException("nothing is to be removed. Give --keep, a kind (--channels, --neurons, --heads, --experts, "

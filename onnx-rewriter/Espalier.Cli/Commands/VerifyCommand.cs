@@ -47,7 +47,7 @@ internal static class VerifyCommand
             using var after = OnnxModel.Open(result.GetRequiredValue(slim).FullName);
             var removed = Reports.Read(file.FullName);
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), removed.Plan.AllowInterface);
-            var analysis = AxisAnalysis.Of(before, axes);
+            var analysis = AxisAnalysis.Run(before, axes);
             progress.Step("finding inputs that the model takes");
             var filled = CommonOptions.ToFill(result.GetValue(fill));
             int count = result.GetValue(runs) ?? 4;

@@ -28,7 +28,7 @@ internal static class WhyCommand
             using var progress = new Progress(terminal, "why");
             progress.Step("reading the model");
             using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
-            var analysis = AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));
+            var analysis = AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));
             progress.Dispose();
             Explanation.Write(terminal.Out, analysis, result.GetRequiredValue(tensor));
             return ExitCode.Done;

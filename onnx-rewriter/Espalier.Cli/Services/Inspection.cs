@@ -39,7 +39,7 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
     };
 
     /// <summary>Reads the analysis.</summary>
-    public static Inspection Of(AxisAnalysis analysis)
+    public static Inspection From(AxisAnalysis analysis)
     {
         var graph = analysis.Model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);

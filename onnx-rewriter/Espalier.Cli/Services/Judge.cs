@@ -43,10 +43,10 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
     /// <param name="cancellationToken">Stops between two operators.</param>
     public Judgement Compare(OnnxModel slim, Removal removal, Selection selection, CancellationToken cancellationToken)
     {
-        using var masked = MaskedModel.Of(analysis.Model, removal, slim);
+        using var masked = MaskedModel.Build(analysis.Model, removal, slim);
         var outputs = OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken);
         var others = MaskedModel.Unmasked(analysis.Model, removal);
-        using var unmasked = others is null ? null : MaskedModel.Of(analysis.Model, others, slim);
+        using var unmasked = others is null ? null : MaskedModel.Build(analysis.Model, others, slim);
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
         var request = new InsideRequest(masked, slim, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of };
         var inside = InsideComparer.Compare(request, cancellationToken);

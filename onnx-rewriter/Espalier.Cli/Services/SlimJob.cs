@@ -111,8 +111,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (guard.Equivalence)
         {
             progress.Step("checking equivalence");
-            using var equivalence = Equivalence.Of(analysis, slim.Report, slim.Model);
-            if (equivalence.Removal.IsEmpty && !Removal.Of(slim.Report, analysis.File).IsEmpty)
+            using var equivalence = Equivalence.Measure(analysis, slim.Report, slim.Model);
+            if (equivalence.Removal.IsEmpty && !Removal.From(slim.Report, analysis.File).IsEmpty)
                 throw new EspalierException("Guard(Equivalence = true) proves nothing: all that was removed is inexact "
                     + $"({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
             var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);

@@ -85,7 +85,7 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
 
     private void CheckExternal(ModelProto proto, CancellationToken ct)
     {
-        foreach (var (tensor, _) in ModelTensors.Of(proto).Where(place => ExternalFiles.IsExternal(place.Tensor)))
+        foreach (var (tensor, _) in ModelTensors.Enumerate(proto).Where(place => ExternalFiles.IsExternal(place.Tensor)))
         {
             ct.ThrowIfCancellationRequested();
             HadExternal = true;
@@ -142,8 +142,8 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
         {
             null => TypedFields.Raw(tensor, type),
             { Field: DataField.Int32 or DataField.Int64 or DataField.UInt64 }
-                => new VarintSource(ByteSource.Of(payload.Source), payload.Entries, DataTypes.EntryBytes(type)),
-            _ => ByteSource.Of(payload.Source),
+                => new VarintSource(ByteSource.From(payload.Source), payload.Entries, DataTypes.EntryBytes(type)),
+            _ => ByteSource.From(payload.Source),
         };
         long expected;
         try

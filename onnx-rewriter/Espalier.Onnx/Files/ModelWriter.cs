@@ -49,7 +49,7 @@ internal sealed class ModelWriter
     /// <summary>A writer of a model as one file.</summary>
     public static ModelWriter Whole(ModelProto proto, ModelStore store, CancellationToken ct)
     {
-        if (!ModelTensors.Of(proto).Any(place => ExternalFiles.IsExternal(place.Tensor)))
+        if (!ModelTensors.Enumerate(proto).Any(place => ExternalFiles.IsExternal(place.Tensor)))
         {
             return new(proto, store.Payloads, store, ct);
         }

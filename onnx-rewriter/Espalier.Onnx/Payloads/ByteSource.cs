@@ -50,7 +50,7 @@ internal abstract class ByteSource : IPayload
     }
 
     /// <summary>The payload itself, or its bytes in memory when it comes from a caller and can only be written.</summary>
-    public static ByteSource Of(IPayload payload)
+    public static ByteSource From(IPayload payload)
     {
         if (payload is ByteSource source)
         {

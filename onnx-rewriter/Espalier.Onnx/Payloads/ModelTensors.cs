@@ -10,7 +10,7 @@ internal readonly record struct TensorPlace(TensorProto Tensor, bool IsInitializ
 /// </summary>
 internal static class ModelTensors
 {
-    public static IEnumerable<TensorPlace> Of(ModelProto model)
+    public static IEnumerable<TensorPlace> Enumerate(ModelProto model)
     {
         var open = new Stack<object>();
         void Push(object? message)

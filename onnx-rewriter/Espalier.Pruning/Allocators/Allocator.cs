@@ -32,9 +32,9 @@ public static class Allocator
         var allocation = plan.Allocate ?? Allocation.Uniform;
         var counts = new Dictionary<int, int>();
         foreach (var own in candidates.Where(c => c.Rule.Keep is not null).GroupBy(c => c.Rule, ReferenceEqualityComparer.Instance))
-            Candidate.Merge(counts, Spread.Of(allocation, Population.Of([.. own]), evidence, notes)
+            Candidate.Merge(counts, Spread.Create(allocation, Population.Gather([.. own]), evidence, notes)
                 .Ratio(own.First().Rule.Keep!.Value, cost));
-        var open = Population.Of([.. candidates.Where(c => c.Rule.Keep is null)]);
+        var open = Population.Gather([.. candidates.Where(c => c.Rule.Keep is null)]);
         if (plan.Budget is null)
         {
             if (open.Count > 0 && allocation == Allocation.PqIndex) Candidate.Merge(counts, PqIndex.Own(open, evidence));
@@ -56,7 +56,7 @@ public static class Allocator
                 Allocation.Search
                     => SwapSearch.Run(open, errors.Value.Descend(Holds, Excess), Holds, wished => Divergence(Cut(wished)), plan.Seed),
                 Allocation.Latency => LatencyProgram.Solve(errors.Value, table!, Holds),
-                _ => Spread.Of(allocation, open, evidence, notes).Budget(Holds),
+                _ => Spread.Create(allocation, open, evidence, notes).Budget(Holds),
             });
             if (table is not null && Time(choice) is var time)
             {
@@ -111,7 +111,7 @@ public static class Allocator
                 Candidate.Merge(least,
                     CutTo(least, AllocationEvidence.NeedsDivergence(allocation)
                         ? errors.Value.Among(own).Descend(Holds, wished => bounds.Excess(CutTo(least, wished)))
-                        : Spread.Of(allocation, own, evidence, notes).Budget(Holds)));
+                        : Spread.Create(allocation, own, evidence, notes).Budget(Holds)));
             }
             return least;
         }

@@ -46,7 +46,7 @@ internal static class DepthSelector
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
         (int Removed, ModelTime Time)? measured = null;
-        using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Of(analysis, _ => false) : null;
+        using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Build(analysis, _ => false) : null;
         foreach (var rule in plan.Drop)
         {
             var left = Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics).ToList();

@@ -153,7 +153,7 @@ public static class GraphDiffer
     private static Dictionary<string, string> Attributes(NodeProto node, OnnxModel model)
         => node.Attribute.Where(x => x.G is null && x.Graphs.Count == 0 && node.ConstantTensor() is null)
             .GroupBy(x => x.Name, StringComparer.Ordinal)
-            .ToDictionary(x => x.Key, x => AttributeText.Of(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
+            .ToDictionary(x => x.Key, x => AttributeText.Format(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
 
     private static string? Shown(OnnxModel model, TensorProto tensor)
     {

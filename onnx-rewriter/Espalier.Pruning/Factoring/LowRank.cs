@@ -25,11 +25,11 @@ internal static class LowRank
     /// <param name="probe">Runs models: where something is pruned, inputs are those of the slim model.</param>
     /// <param name="notes">Gets what stays and why.</param>
     /// <exception cref="EspalierException">A rule names nothing that can be factored, or the budget cannot be met.</exception>
-    public static IReadOnlyList<LowRankFactors> Of(PruningPlan plan, AxisAnalysis analysis, Selection selection, WeightEdits edits,
+    public static IReadOnlyList<LowRankFactors> Factor(PruningPlan plan, AxisAnalysis analysis, Selection selection, WeightEdits edits,
         CalibrationStatistics? statistics, IModelProbe? probe, ICollection<string> notes)
     {
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var targets = LowRankTargets.Of(plan, analysis, notes)
+        var targets = LowRankTargets.Find(plan, analysis, notes)
             .Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
         if (targets.Count == 0) return [];
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
@@ -59,7 +59,7 @@ internal static class LowRank
             double[]? moment = Moment(target, inputs, statistics, paired);
             if (moment is null && statistics is not null)
                 notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
-            var (down, up, error) = LowRankFit.Of(Part(weights, edits, target, inputs, outputs), inputs.Length,
+            var (down, up, error) = LowRankFit.Compute(Part(weights, edits, target, inputs, outputs), inputs.Length,
                 outputs.Length, rank, moment);
             float[] own = Part(weights, WeightEdits.Nothing, target, inputs, outputs);
             factors.Add(Dense(analysis, target, rank, down, up, inputs, outputs) with
@@ -95,8 +95,8 @@ internal static class LowRank
         Dictionary<Factor, ImmutableArray<int>> keptOf)
     {
         var terms = analysis.TermsOf(target.Weight)!;
-        int[] Of(int axis) => terms[axis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : (ImmutableArray<int>?)null);
-        return (Of(target.Readers[0].ParameterAxis), Of(target.Readers[0].OutputAxis));
+        int[] Factor(int axis) => terms[axis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : (ImmutableArray<int>?)null);
+        return (Factor(target.Readers[0].ParameterAxis), Factor(target.Readers[0].OutputAxis));
     }
 
     private static LowRankSize SizeOf(AxisAnalysis analysis, FactorableWeight target, Dictionary<Factor, ImmutableArray<int>> keptOf)
@@ -139,7 +139,7 @@ internal static class LowRank
                 + FormattableString.Invariant($"{targets.Count(t => LowRankTargets.IsOpen(t.Rule))} weights it is {least:0.000}. Raise ")
                 + "the budget, let a rule take more weights, or prune units too.");
         }
-        return At(Bisection.Of(t => Holds(At(t))).Holds);
+        return At(Bisection.Find(t => Holds(At(t))).Holds);
     }
 
     /// <summary>The numbers of what is left of a weight, [inputs, outputs].</summary>

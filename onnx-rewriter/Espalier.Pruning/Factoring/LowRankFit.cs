@@ -23,7 +23,7 @@ internal static class LowRankFit
     /// <param name="moment">E[xᵀx], row-major [inputs, inputs]; null to take all inputs as alike and independent, which is the
     /// plain decomposition.</param>
     /// <returns>A, B, and the root of the share of the outputs' squares that is lost.</returns>
-    public static (float[] Down, float[] Up, double Error) Of(float[] m, int inputs, int outputs, int rank, double[]? moment)
+    public static (float[] Down, float[] Up, double Error) Compute(float[] m, int inputs, int outputs, int rank, double[]? moment)
     {
         var weight = Matrix<double>.Build.Dense(inputs, outputs, (i, o) => m[(i * outputs) + o]);
         Matrix<double> gram;

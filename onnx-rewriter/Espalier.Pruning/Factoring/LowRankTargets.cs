@@ -13,7 +13,7 @@ internal static class LowRankTargets
     /// <param name="analysis">The dense model.</param>
     /// <param name="notes">Gets a note for every weight that a rule names and that stays.</param>
     /// <exception cref="EspalierException">A number is out of range, or a rule names nothing that can be factored.</exception>
-    public static IReadOnlyList<LowRankTarget> Of(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
+    public static IReadOnlyList<LowRankTarget> Find(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
     {
         if (plan.LowRank.Count == 0) return [];
         Validate(plan);
@@ -23,12 +23,12 @@ internal static class LowRankTargets
         AttentionProjections? attention = null;
         foreach (var rule in plan.LowRank)
         {
-            if (rule.Of == Products.KeysAndValues) attention ??= AttentionProjections.Of(analysis);
-            var products = rule.Of == Products.Any ? analysis.Products
+            if (rule.Of == ProductKind.KeysAndValues) attention ??= AttentionProjections.Find(analysis);
+            var products = rule.Of == ProductKind.Any ? analysis.Products
                 : [.. analysis.Products.Where(p => attention!.Keys.Contains(p.Node.Ordinal) || attention.Values.Contains(p.Node.Ordinal))];
             if (products.Count == 0)
                 throw new EspalierException($"{Describe(rule)}: the model has no "
-                    + $"{(rule.Of == Products.Any ? "products with a weight" : "attention whose keys and values are made by products "
+                    + $"{(rule.Of == ProductKind.Any ? "products with a weight" : "attention whose keys and values are made by products "
                     + "with weights")}. Remove the rule.");
             var names = products.Where(p => FactorableWeight.Matches(rule.Pattern, p)).Select(p => p.Parameter)
                 .Distinct(StringComparer.Ordinal).ToList();
@@ -40,9 +40,9 @@ internal static class LowRankTargets
             foreach (string name in names)
             {
                 if (!owned.Add(name)) continue;
-                var (weight, obstacle) = FactorableWeight.Of(analysis, weights, name);
+                var (weight, obstacle) = FactorableWeight.Find(analysis, weights, name);
                 if (plan.Protect.Any(p => Glob.Matches(p, name))) obstacle = "it is protected";
-                else if (rule.Of == Products.KeysAndValues && weight is not null
+                else if (rule.Of == ProductKind.KeysAndValues && weight is not null
                     && weight.Readers.Any(r => attention!.Queries.Contains(r.Node.Ordinal)))
                     obstacle = "it makes queries too: name it by a pattern to factor it as a whole";
                 if (obstacle is not null)
@@ -62,7 +62,7 @@ internal static class LowRankTargets
 
     /// <summary>A rule as messages name it.</summary>
     public static string Describe(LowRankRule rule)
-        => $"rule on the rank of '{rule.Pattern}'" + (rule.Of == Products.KeysAndValues ? " among keys and values" : "");
+        => $"rule on the rank of '{rule.Pattern}'" + (rule.Of == ProductKind.KeysAndValues ? " among keys and values" : "");
 
     /// <summary>Whether the budget is for ranks: some rule leaves its own to it.</summary>
     public static bool TakeBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen);

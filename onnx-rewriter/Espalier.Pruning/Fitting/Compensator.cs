@@ -75,7 +75,7 @@ public sealed class Compensator
         }
         int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
         var norms = new Queue<NormAffine>(methods.ContainsValue(Compensation.Affine)
-            ? NormAffine.Of(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
+            ? NormAffine.Find(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
             : []);
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
@@ -147,7 +147,7 @@ public sealed class Compensator
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
             return;
         }
-        if (ConsumerMatrix.Of(first, shape) is not { } matrix)
+        if (ConsumerMatrix.Create(first, shape) is not { } matrix)
         {
             Note(first, "is not compensated: its weight has a form that compensation does not know");
             return;
@@ -165,7 +165,7 @@ public sealed class Compensator
         foreach (var reader in readers.Where(r => r.Means is null))
             Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (CompensationNeeds.Of(method).Covariance && readers.All(r => r.Means is not null)
+        if (CompensationNeeds.Get(method).Covariance && readers.All(r => r.Means is not null)
             && Refit(readers, matrix, weight, features, method, units)) return;
         foreach (var reader in readers.Where(r => r.Means is not null))
         {
@@ -183,7 +183,7 @@ public sealed class Compensator
     {
         if (_paired.TryGetValue(consumer.Id, out var paired))
         {
-            if (matrix.Batches != 1 || ReaderMoments.Of(paired, matrix, features.Length) is not { } joint) return null;
+            if (matrix.Batches != 1 || ReaderMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
             var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense) ? ReaderMoments.Covariances(dense, matrix, 0) : null;
             return [joint with { Dense = alone?.Covariance }];
         }
@@ -191,7 +191,7 @@ public sealed class Compensator
         var moments = new ReaderMoments[matrix.Batches];
         for (int b = 0; b < moments.Length; b++)
         {
-            if (ReaderMoments.Of(statistics, matrix, b, features) is not { } own) return null;
+            if (ReaderMoments.Create(statistics, matrix, b, features) is not { } own) return null;
             moments[b] = own;
         }
         return moments;

@@ -29,7 +29,7 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
     /// <param name="added">Biases that consumers get; gets the router's.</param>
     public void Merge(Group group, IReadOnlyCollection<int> kept, IDictionary<string, float[]> edited, IDictionary<int, float[]> added)
     {
-        if (RouterRows.Of(analysis, group, _places, weights) is not { } rows)
+        if (RouterRows.Find(analysis, group, _places, weights) is not { } rows)
         {
             notes.Add($"Group '{group.Name}' is not merged: no router of the file chooses its units.");
             return;
@@ -59,7 +59,7 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
             notes.Add($"{gone - joined} of the {gone} removed units of group '{group.Name}' are not merged: their weights are unlike "
                 + "those that stay.");
         if (joined == 0) return;
-        if (SignalScores.Of(analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
+        if (SignalScores.Required(analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
             notes.Add(FormattableString.Invariant($"Group '{group.Name}' is merged, but its router chooses {k} of its units: what were ")
                 + "several of them took a place each and now take one, so another takes the rest, and even equal ones do not merge "
                 + "without a trace.");

@@ -23,7 +23,7 @@ internal sealed record NormAffine(int Ordinal, Consumer Reader, string Scale, st
     /// <summary>All of them in graph order, each once.</summary>
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="weights">Its weights: what others read too is left alone.</param>
-    public static IEnumerable<NormAffine> Of(AxisAnalysis analysis, WeightTable weights)
+    public static IEnumerable<NormAffine> Find(AxisAnalysis analysis, WeightTable weights)
     {
         var producers = analysis.State!.Records.Where(r => r.Info.Scope == 0)
             .SelectMany(r => r.Outputs.Take(1).Select(o => (o.Name, Record: r)))

@@ -40,7 +40,7 @@ public sealed class GatedTwin : IDisposable
     /// <param name="which">Groups that get a gate; null for all that can be pruned.</param>
     /// <param name="sublayers">Whether sublayers get gates.</param>
     /// <exception cref="EspalierException">The model's operator set has no broadcasting.</exception>
-    public static GatedTwin Of(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true)
+    public static GatedTwin Build(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true)
     {
         ArgumentNullException.ThrowIfNull(analysis);
         if (analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") is { Version: < 7 and var version })

@@ -16,7 +16,7 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost, b
     /// The components of a plan: those that its budget names, or every scope of the network under the budget of the whole.
     /// </summary>
     /// <exception cref="EspalierException">A pattern matches no node.</exception>
-    public static IReadOnlyList<Component> Of(PruningPlan plan, AxisAnalysis analysis, ICollection<string>? notes)
+    public static IReadOnlyList<Component> Resolve(PruningPlan plan, AxisAnalysis analysis, ICollection<string>? notes)
     {
         if (plan.Budget is not { } budget) return [];
         if (budget.Components is { Count: > 0 } stated)

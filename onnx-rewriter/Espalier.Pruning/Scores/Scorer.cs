@@ -52,7 +52,7 @@ public static class Scorer
             switch (criterion)
             {
                 case Criterion.L1 or Criterion.L2 or Criterion.Lamp:
-                    norms.Add(WeightNorm.Of(group, criterion, rule.Aggregate, weights));
+                    norms.Add(WeightNorm.Compute(group, criterion, rule.Aggregate, weights));
                     break;
                 case Criterion.NormScale:
                     var scales = places.Scales(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
@@ -61,16 +61,16 @@ public static class Scorer
                     break;
                 case Criterion.GeometricMedian:
                     var producers = places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor)).ToList();
-                    Take(group, rule, GeometricMedian.Of(group, producers, rule.Aggregate, weights),
+                    Take(group, rule, GeometricMedian.Compute(group, producers, rule.Aggregate, weights),
                         "no weight that a score can read produces its units");
                     break;
                 case Criterion.RouterSimilarity:
-                    Take(group, rule, RouterRows.Of(analysis, group, places, weights)?.Heights(),
+                    Take(group, rule, RouterRows.Find(analysis, group, places, weights)?.Heights(),
                         "no router of the file chooses its units");
                     break;
                 case Criterion.Spectrum:
                     Take(group, rule,
-                        Spectrum.Of(group, [.. places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor))], rule.Aggregate,
+                        Spectrum.Compute(group, [.. places.Producers(group).Where(o => weights.IsMeasurable(o.Tensor))], rule.Aggregate,
                             weights), $"no matrix that a score can read produces its units, or more than {Spectrum.MostUnits} units");
                     break;
                 case Criterion.Random:
@@ -88,7 +88,7 @@ public static class Scorer
                         throw new EspalierException($"Group '{group.Name}' is to be scored by "
                             + $"{(rule.ScoreMethod is { } name ? $"'{name}'" : "a method of the policy")}, which only the build of a "
                             + "project can call. Give the scores in a file.");
-                    double[] given = [.. method(rule, ScoredGroups.Of(group, weights))];
+                    double[] given = [.. method(rule, ScoredGroups.Describe(group, weights))];
                     if (given.Length != group.Size || !Array.TrueForAll(given, s => double.IsFinite(s) && s >= 0))
                         throw new EspalierException($"'{rule.ScoreMethod}' gave {given.Length} scores for group '{group.Name}', which "
                             + $"has {group.Size} units and wants one number from 0 on for each.");
@@ -99,10 +99,10 @@ public static class Scorer
                         throw new EspalierException($"Group '{group.Name}' is to be scored by {criterion}, which needs calibration data, "
                             + "but there are none. Give calibration data or use L2.");
                     if (criterion == Criterion.BetaRank)
-                        Take(group, rule, BetaRank.Of(group, places, statistics, weights),
+                        Take(group, rule, BetaRank.Compute(group, places, statistics, weights),
                             "calibration has no statistics of what makes it");
                     else if (criterion == Criterion.QueryKey)
-                        Take(group, rule, QueryKey.Of(group, places, statistics),
+                        Take(group, rule, QueryKey.Compute(group, places, statistics),
                             "calibration has no statistics of two activations whose product contracts it");
                     else if (!ReadsConsumers(criterion))
                         Take(group, rule, SignalScores.Score(analysis, group, criterion, statistics), criterion switch
@@ -112,8 +112,8 @@ public static class Scorer
                         _ => "no attention weights can be observed",
                     });
                     else Take(group, rule, criterion == Criterion.OptimalBrain
-                        ? OptimalBrain.Of(group, statistics, weights)
-                        : ActivationScores.Of(group, criterion, statistics, weights),
+                        ? OptimalBrain.Compute(group, statistics, weights)
+                        : ActivationScores.Compute(group, criterion, statistics, weights),
                         "calibration has no statistics of what reads it");
                     break;
                 case Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression:
@@ -140,7 +140,7 @@ public static class Scorer
         void ByL2(Group group, PruneRule rule, string obstacle)
         {
             notes?.Add($"Group '{group.Name}' is scored by L2 instead of {rule.Score}: {obstacle}.");
-            norms.Add(WeightNorm.Of(group, Criterion.L2, rule.Aggregate, weights));
+            norms.Add(WeightNorm.Compute(group, Criterion.L2, rule.Aggregate, weights));
         }
     }
 

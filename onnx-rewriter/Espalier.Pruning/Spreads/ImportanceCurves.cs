@@ -23,7 +23,7 @@ internal static class ImportanceCurves
     /// <summary>The curve of an allocation: fraction kept of block i at t.</summary>
     /// <param name="allocation">Which.</param>
     /// <param name="change">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>).</param>
-    public static Func<double, int, double> Of(Allocation allocation, double[] change) => allocation switch
+    public static Func<double, int, double> Create(Allocation allocation, double[] change) => allocation switch
     {
         Allocation.ImportanceLinear => Linear(change),
         Allocation.ImportanceSigmoid => Sigmoid(change),

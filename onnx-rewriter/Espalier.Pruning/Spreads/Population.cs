@@ -42,7 +42,7 @@ internal sealed class Population
     public int Size => Standard.Length;
 
     /// <summary>The populations of some groups: partners under one rule are joined.</summary>
-    public static IReadOnlyList<Population> Of(IReadOnlyList<Candidate> candidates)
+    public static IReadOnlyList<Population> Gather(IReadOnlyList<Candidate> candidates)
     {
         var byGroup = candidates.ToDictionary(c => c.Group.Id);
         var populations = new List<Population>();

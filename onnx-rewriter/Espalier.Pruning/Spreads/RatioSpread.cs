@@ -32,7 +32,7 @@ internal sealed class RatioSpread : Spread
         }
         double mean = change.Values.Average();
         return new(populations,
-            ImportanceCurves.Of(allocation,
+            ImportanceCurves.Create(allocation,
                 [.. populations.Select(p => p.Groups.Average(c => change.GetValueOrDefault(c.Group.Id, mean)))]));
     }
 
@@ -63,7 +63,7 @@ internal sealed class RatioSpread : Spread
     {
         if (_exact) return At(ratio);
         var share = ShareOf(cost);
-        var (low, high) = Bisection.Of(t => share(At(t)) <= ratio);
+        var (low, high) = Bisection.Find(t => share(At(t)) <= ratio);
         var (below, above) = (At(low), At(high));
         return Math.Abs(share(above) - ratio) < Math.Abs(share(below) - ratio) ? above : below;
     }

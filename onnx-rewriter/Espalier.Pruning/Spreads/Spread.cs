@@ -13,7 +13,7 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
     protected IReadOnlyList<Population> Populations { get; } = populations;
 
     /// <summary>The line of an allocation. Those that run models take their share from ratios as uniform does.</summary>
-    public static Spread Of(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
+    public static Spread Create(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
         ICollection<string>? notes) => allocation switch
     {
         Allocation.Global => new ThresholdSpread(populations, p => p.Standard),

@@ -34,7 +34,7 @@ internal sealed class ConsumerMatrix
     /// <param name="consumer">The consumer.</param>
     /// <param name="shape">Shape of its weight.</param>
     /// <returns>Null where the weight does not have the form that its kind needs.</returns>
-    public static ConsumerMatrix? Of(Consumer consumer, IReadOnlyList<int> shape)
+    public static ConsumerMatrix? Create(Consumer consumer, IReadOnlyList<int> shape)
     {
         int p = consumer.ParameterAxis, o = consumer.OutputAxis;
         if (p == o || p < 0 || o < 0 || p >= shape.Count || o >= shape.Count) return null;

@@ -21,7 +21,7 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> R
     public string Nodes => string.Join(", ", Readers.Select(r => r.Node.ToString()));
 
     /// <summary>The weight as a matrix to factor, or why it is none.</summary>
-    public static (FactorableWeight? Weight, string? Obstacle) Of(AxisAnalysis analysis, WeightTable weights, string name)
+    public static (FactorableWeight? Weight, string? Obstacle) Find(AxisAnalysis analysis, WeightTable weights, string name)
     {
         var readers = analysis.Products.Where(p => p.Parameter == name).ToList();
         if (weights.Shape(name) is not { } shape) return (null, "its numbers are made by a node, not held in the file");

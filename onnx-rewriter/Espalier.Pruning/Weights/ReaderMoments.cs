@@ -23,7 +23,7 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
 
     /// <summary>Of the dense model alone: z are some of the features of x.</summary>
     /// <returns>Null where calibration took no covariance.</returns>
-    public static ReaderMoments? Of(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
+    public static ReaderMoments? Create(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
     {
         if (Own(statistics, matrix, batch) is not { Covariance: { } covariance } own) return null;
         int n = matrix.Features;
@@ -33,7 +33,7 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
         var inner = new double[kept.Length * kept.Length];
         for (int i = 0; i < kept.Length; i++) cross.AsSpan(kept[i] * kept.Length, kept.Length).CopyTo(inner.AsSpan(i * kept.Length));
         return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross) { Dense = covariance,
-            HeldOut = own.HeldOut is { } part ? Of(part, matrix, batch, kept) : null };
+            HeldOut = own.HeldOut is { } part ? Create(part, matrix, batch, kept) : null };
     }
 
     /// <summary>Covariance of all features of one matrix, and the rows that it was taken from; null where calibration took none.</summary>
@@ -49,10 +49,10 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
 
     /// <summary>Of the dense model beside a slim one.</summary>
     /// <returns>Null where the numbers of features are not those of the matrix.</returns>
-    public static ReaderMoments? Of(PairedStatistics paired, ConsumerMatrix matrix, int kept)
+    public static ReaderMoments? Create(PairedStatistics paired, ConsumerMatrix matrix, int kept)
         => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept
             ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross) { HeldOut = paired.HeldOut is { } part
-                ? Of(part, matrix, kept)
+                ? Create(part, matrix, kept)
                 : null }
             : null;
 

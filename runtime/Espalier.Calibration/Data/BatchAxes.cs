@@ -14,7 +14,7 @@ namespace Espalier.Calibration.Data;
 internal static class BatchAxes
 {
     /// <summary>The batch axis of every input by name; −1 where it has none.</summary>
-    public static IReadOnlyDictionary<string, int> Of(IReadOnlyList<ValueInfoProto> inputs)
+    public static IReadOnlyDictionary<string, int> Find(IReadOnlyList<ValueInfoProto> inputs)
     {
         var shapes = inputs.ToDictionary(i => i.Name,
             i => (IReadOnlyList<Dimension>)(i.Type?.TensorType?.Shape?.Dim ?? new RepeatedField<Dimension>()), StringComparer.Ordinal);

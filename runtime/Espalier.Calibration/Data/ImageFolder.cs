@@ -31,7 +31,7 @@ internal static class ImageFolder
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Read(string folder, IReadOnlyList<string> files,
         ValueInfoProto input, DataOptions options)
     {
-        var form = Form.Of(input, folder, options);
+        var form = Form.Read(input, folder, options);
         int each = Each(input), count = Math.Min(files.Count / each, options.Samples);
         if (count == 0)
             throw new EspalierException(
@@ -53,7 +53,7 @@ internal static class ImageFolder
     private sealed record Form(string Name, string Type, bool ChannelsLast, int Channels, int Height, int Width, double[] Mean,
         double[] Deviation)
     {
-        public static Form Of(ValueInfoProto input, string folder, DataOptions options)
+        public static Form Read(ValueInfoProto input, string folder, DataOptions options)
         {
             var dims = input.Type?.TensorType?.Shape?.Dim;
             string type = GraphFacts.ElementName(input.Type?.TensorType?.ElemType ?? 0);

@@ -19,9 +19,9 @@ internal static class SampleArrays
             throw new EspalierException($"'{path}' has no array '{missing.Name}'; it has "
                 + $"{string.Join(", ", arrays.Keys.Order(StringComparer.Ordinal))}, and the model wants "
                 + $"{string.Join(", ", inputs.Select(i => $"'{i.Name}'"))}.");
-        var batch = BatchAxes.Of(inputs);
+        var batch = BatchAxes.Find(inputs);
         var ways = inputs.Select(i =>
-            SampleCut.Of(arrays[i.Name], i.Type?.TensorType?.Shape?.Dim, batch[i.Name], BatchAxes.HasNameOfItsOwn(inputs, i))
+            SampleCut.Enumerate(arrays[i.Name], i.Type?.TensorType?.Shape?.Dim, batch[i.Name], BatchAxes.HasNameOfItsOwn(inputs, i))
                 .ToList()).ToList();
         var (count, cuts) = Agree(ways) ?? throw Refusal(path, inputs, arrays, batch, ways);
         if (count == 0) throw new EspalierException($"'{path}' has no samples.");

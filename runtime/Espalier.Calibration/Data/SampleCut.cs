@@ -29,7 +29,7 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
     /// <param name="dims">The input's declared shape; null where it has none.</param>
     /// <param name="batch">Its batch axis; −1 for none.</param>
     /// <param name="named">Its axis 0 has a name of its own, which may be one more word for the batch.</param>
-    public static IEnumerable<SampleCut> Of(ArrayFile array, IReadOnlyList<Dimension>? dims, int batch, bool named)
+    public static IEnumerable<SampleCut> Enumerate(ArrayFile array, IReadOnlyList<Dimension>? dims, int batch, bool named)
     {
         long[] shape = array.Shape;
         if (dims is null)

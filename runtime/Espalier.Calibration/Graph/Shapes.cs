@@ -5,7 +5,7 @@ namespace Espalier.Calibration.Graph;
 /// <summary>Shapes of tensors in one run: inference alone does not know the rank of every tensor.</summary>
 internal static class Shapes
 {
-    public static Dictionary<string, long[]> Of(OnnxModel model, IReadOnlyCollection<string> tensors,
+    public static Dictionary<string, long[]> Measure(OnnxModel model, IReadOnlyCollection<string> tensors,
         IReadOnlyDictionary<string, NamedTensor> sample, CancellationToken cancellation)
     {
         var known = GraphFacts.Names(model);

@@ -27,7 +27,7 @@ internal sealed class SampleBatches
     {
         var inputs = GraphFacts.Inputs(model);
         if (inputs.Count == 0 || inputs.Any(i => i.Type?.TensorType?.Shape is not { Dim.Count: >= 2 })
-            || BatchAxes.Of(inputs).Values.Any(axis => axis != 0)) return false;
+            || BatchAxes.Find(inputs).Values.Any(axis => axis != 0)) return false;
         var names = inputs.Select(i => i.Type.TensorType.Shape.Dim[0].DimParam).Distinct(StringComparer.Ordinal).ToList();
         return inputs.Count == 1 || (names.Count == 1 && names[0].Length > 0);
     }

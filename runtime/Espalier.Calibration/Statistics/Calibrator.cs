@@ -106,7 +106,7 @@ public static class Calibrator
         var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output }))
             .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor))
             .Concat(predicts ? model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
-        var shapes = Shapes.Of(model, tensors, all[0], cancellationToken);
+        var shapes = Shapes.Measure(model, tensors, all[0], cancellationToken);
         var sites = new Sites(GraphFacts.WeightShapes(model), shapes, options.PositionsPerSample, notes);
         foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
         foreach (var place in request.Tensors) sites.Add(place);

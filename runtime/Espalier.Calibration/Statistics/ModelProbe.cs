@@ -88,7 +88,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
         // Every stage asks for other consumers of the same dense model: its shapes are found once.
         if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
-            _denseShapes = Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation)
+            _denseShapes = Shapes.Measure(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation)
                 .Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
         var (dense, left) = (Find(analysis.Model, _denseShapes), Find(slim, Left()));
         // Experts and groups of a convolution are fitted to the dense model's statistics.
@@ -130,7 +130,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <inheritdoc/>
     public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor)
     {
-        if (!Shapes.Of(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2)
+        if (!Shapes.Measure(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2)
             return null;
         Progress?.Invoke("measuring normalisation statistics");
         using var run = new ChannelRun(changed, tensor, shape.Length, _options.Threads);

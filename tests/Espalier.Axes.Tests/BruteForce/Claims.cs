@@ -21,7 +21,7 @@ internal static class Claims
         var graph = analysis.Model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var face = graph.Input.Concat(graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
-        using var masked = MaskedModel.Of(analysis.Model, slim.Removed.Where(r => !face.Contains(r.Key))
+        using var masked = MaskedModel.Build(analysis.Model, slim.Removed.Where(r => !face.Contains(r.Key))
             .ToDictionary(r => r.Key, r => r.Value));
         var inputs = RandomInputs.For(analysis.Model, seed, sizes);
         try

@@ -39,7 +39,7 @@ public static class ParameterCount
     };
 
     /// <summary>Every tensor that counts, in the order of the file.</summary>
-    public static IReadOnlyList<StoredTensor> Of(ModelProto model)
+    public static IReadOnlyList<StoredTensor> List(ModelProto model)
     {
         var counted = new List<StoredTensor>();
         var readers = new Readers(model);

@@ -27,7 +27,7 @@ public sealed class ShapeTrace
     /// <summary>Runs a model.</summary>
     /// <param name="model">The model, whole: no tensor of it in another file.</param>
     /// <param name="inputs">Its inputs by name.</param>
-    public static ShapeTrace Of(ModelProto model, IReadOnlyDictionary<string, OrtValue> inputs)
+    public static ShapeTrace Run(ModelProto model, IReadOnlyDictionary<string, OrtValue> inputs)
     {
         var trace = new ShapeTrace(model);
         trace.Run(model.Graph, new Frame(null, model.Graph, inputs), 1);

@@ -24,7 +24,7 @@ internal static class ActivationScores
 
     /// <summary>Scores of a group's units.</summary>
     /// <returns>Null where no consumer of the group has statistics.</returns>
-    public static double[]? Of(Group group, Criterion criterion, CalibrationStatistics statistics, WeightTable weights)
+    public static double[]? Compute(Group group, Criterion criterion, CalibrationStatistics statistics, WeightTable weights)
     {
         var scores = new double[group.Size];
         bool measured = false;
@@ -33,7 +33,7 @@ internal static class ActivationScores
         {
             if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
                 continue;
-            if (ConsumerMatrix.Of(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
+            if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
             int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
             if (unitOf.Length != shape[consumer.ParameterAxis]) continue;
             Accumulate(scores, matrix, power == 0

@@ -18,7 +18,7 @@ internal static class BetaRank
         => places.Products(group).SelectMany(p => new[] { p.Input, p.Output });
 
     /// <summary>Scores; null where nothing that produces the units was observed.</summary>
-    public static double[]? Of(Group group, UnitPlaces places, CalibrationStatistics statistics, WeightTable weights)
+    public static double[]? Compute(Group group, UnitPlaces places, CalibrationStatistics statistics, WeightTable weights)
     {
         var scores = new double[group.Size];
         bool measured = false;

@@ -26,14 +26,14 @@ internal static class GateScores
     /// <param name="criteria">The groups to score.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of random masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
+    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
         IModelProbe probe, int seed = 0)
     {
-        var scores = new Dictionary<int, double[]>(MaskRegression.Of(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression)
+        var scores = new Dictionary<int, double[]>(MaskRegression.Compute(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression)
             .Select(c => c.Key).ToHashSet(), probe, seed));
         var single = criteria.Where(c => c.Value != Criterion.MaskRegression).Select(c => c.Key).ToHashSet();
         if (single.Count == 0) return scores;
-        using var twin = GatedTwin.Of(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
+        using var twin = GatedTwin.Build(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
         foreach (var (id, gate) in twin.Gates)
         {
             bool fisher = criteria[id] == Criterion.Fisher;

@@ -12,7 +12,7 @@ internal static class GeometricMedian
 {
     /// <summary>Sums of distances, each producing weight's scaled to mean 1.</summary>
     /// <returns>Null where there is no weight to read.</returns>
-    public static double[]? Of(Group group, IReadOnlyList<Occurrence> producers, Aggregate aggregate, WeightTable weights)
+    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> producers, Aggregate aggregate, WeightTable weights)
     {
         if (producers.Count == 0) return null;
         var total = new Aggregation(aggregate, group.Size);

@@ -39,10 +39,10 @@ internal static class MaskRegression
     /// <param name="groups">Numbers of the groups.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of the masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlySet<int> groups, IModelProbe probe, int seed)
+    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlySet<int> groups, IModelProbe probe, int seed)
     {
         if (groups.Count == 0) return new Dictionary<int, double[]>();
-        using var twin = GatedTwin.Of(analysis, g => groups.Contains(g.Id) && g.Size <= GateScores.MostUnits, sublayers: false);
+        using var twin = GatedTwin.Build(analysis, g => groups.Contains(g.Id) && g.Size <= GateScores.MostUnits, sublayers: false);
         var gated = analysis.Groups.Where(g => twin.Gates.ContainsKey(g.Id)).ToList();
         if (gated.Count == 0) return new Dictionary<int, double[]>();
         var units = Ordered(analysis, gated);
@@ -71,7 +71,7 @@ internal static class MaskRegression
     private static List<(int Group, int Unit)> Ordered(AxisAnalysis analysis, IReadOnlyList<Group> groups)
     {
         var weights = new WeightTable(analysis);
-        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Of(g, Criterion.L2, Aggregate.Sum, weights))], weights);
+        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Compute(g, Criterion.L2, Aggregate.Sum, weights))], weights);
         foreach (double[] norm in norms.Values) Aggregation.NormalizeMean(norm);
         return [.. groups.SelectMany(g => Enumerable.Range(0, g.Size).Select(u => (Group: g.Id, Unit: u)))
             .OrderBy(e => norms[e.Group][e.Unit])];

@@ -26,7 +26,7 @@ internal sealed class OptimalBrain
 
     /// <summary>Scores of a group's units: what the round of each cost, never less than what went before it.</summary>
     /// <returns>Null where no consumer of the group has a covariance.</returns>
-    public static double[]? Of(Group group, CalibrationStatistics statistics, WeightTable weights)
+    public static double[]? Compute(Group group, CalibrationStatistics statistics, WeightTable weights)
     {
         var readers = group.Consumers.SelectMany(c => Readers(group, c, statistics, weights)).ToList();
         if (readers.Count == 0) return null;
@@ -49,7 +49,7 @@ internal sealed class OptimalBrain
     private static IEnumerable<OptimalBrain> Readers(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
     {
         if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape
-            || ConsumerMatrix.Of(consumer, shape) is not { } matrix) yield break;
+            || ConsumerMatrix.Create(consumer, shape) is not { } matrix) yield break;
         int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         if (unitOf.Length != shape[consumer.ParameterAxis] && unitOf.Length != matrix.Inputs * matrix.Batches) yield break;
         float[] weight = weights.Floats(consumer.Parameter);

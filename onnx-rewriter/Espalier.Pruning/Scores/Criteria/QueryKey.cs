@@ -18,7 +18,7 @@ internal static class QueryKey
         => places.Contractions(group).SelectMany(c => new[] { c.Left, c.Right });
 
     /// <summary>Scores; null where no product of two activations that contracts the group was observed.</summary>
-    public static double[]? Of(Group group, UnitPlaces places, CalibrationStatistics statistics)
+    public static double[]? Compute(Group group, UnitPlaces places, CalibrationStatistics statistics)
     {
         var scores = new double[group.Size];
         bool measured = false;

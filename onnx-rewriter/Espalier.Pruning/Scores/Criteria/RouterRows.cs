@@ -22,7 +22,7 @@ internal sealed class RouterRows
             : [];
 
     /// <summary>Rows of the router. Null where it is no weight of the file.</summary>
-    public static RouterRows? Of(AxisAnalysis analysis, Group group, UnitPlaces places, WeightTable weights)
+    public static RouterRows? Find(AxisAnalysis analysis, Group group, UnitPlaces places, WeightTable weights)
     {
         var rows = new List<double>[group.Size];
         for (int e = 0; e < rows.Length; e++) rows[e] = [];

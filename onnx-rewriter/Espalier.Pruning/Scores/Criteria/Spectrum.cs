@@ -17,7 +17,7 @@ internal static class Spectrum
 
     /// <summary>Scores over the matrices that produce the units, each scaled to mean 1.</summary>
     /// <returns>Null where there is no matrix to read, or too many units.</returns>
-    public static double[]? Of(Group group, IReadOnlyList<Occurrence> places, Aggregate aggregate, WeightTable weights)
+    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> places, Aggregate aggregate, WeightTable weights)
     {
         var matrices = places.Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
         if (matrices.Count == 0 || group.Size > MostUnits) return null;
