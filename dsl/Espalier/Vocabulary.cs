@@ -1,6 +1,6 @@
 namespace Espalier;
 
-/// <summary>What a rule removes: the kinds of unit that the axis inference reads off a graph.</summary>
+/// <summary>The kinds of unit that the axis inference reads off a graph, and that a rule removes.</summary>
 public enum Axis
 {
     /// <summary>Output channels of convolutions, with everything that is coupled to them.</summary>
@@ -25,6 +25,10 @@ public enum Axis
     Sublayers,
     /// <summary>Whole blocks: an attention sublayer with the feed-forward that follows it, or one residual block.</summary>
     Blocks,
+    /// <summary>Rows of a table that is read by data-dependent indices. Named in reports; no rule removes them.</summary>
+    EmbeddingRows,
+    /// <summary>Anything else that occurs in a weight. Named in reports; no rule removes it.</summary>
+    Other,
 }
 
 /// <summary>How the importance of a unit is measured. Formulas: the README of onnx-rewriter/Espalier.Pruning.</summary>

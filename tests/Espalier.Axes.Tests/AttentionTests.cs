@@ -23,9 +23,9 @@ public sealed class AttentionTests
         string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), Heads, Dim);
         g.Output(g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), Width), "o", Width, 5));
         RuleCheck.On(g)
-            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue)
-            .Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1), ("q.bias", 0))
-            .Group("v.weight", 1, Dim, GroupKind.ValueDims, ("o.weight", 0)).IsExact();
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue)
+            .Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1), ("q.bias", 0))
+            .Group("v.weight", 1, Dim, Axis.ValueDims, ("o.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class AttentionTests
             _ => g.Node("Reshape", [a, g.Concat(0, One(Shape(a, 0)), One(Shape(a, 1)), g.Longs(Width))]),
         };
         g.Output(g.Linear(a, "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue).IsExact();
     }
 
     [Theory]
@@ -83,7 +83,7 @@ public sealed class AttentionTests
                 : [.. g.Split(y, 0, 1, 1, 1).Select(p => g.Squeeze(p, 0))];
         }
         g.Output(g.Linear(g.MergeHeads(g.Attend(parts[0], parts[1], parts[2], 0.4f), Width), "o", Width, 5));
-        RuleCheck.On(g).Group("qkv.weight", 1, Heads, GroupKind.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("qkv.weight", 1, Heads, Axis.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -110,12 +110,12 @@ public sealed class AttentionTests
         var v = g.SplitHeads(g.Linear(x, "v", Width, kv * Dim), kv, Dim);
         g.Output(g.Linear(g.MergeHeads(g.Attend(q, Repeat(k), Repeat(v), 0.4f), kv * r * Dim), "o", kv * r * Dim, 5));
         var check = RuleCheck.On(g)
-            .Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("v.weight", 1), ("q.weight", 1), ("o.weight", 0))
-            .Group("q.weight", 1, r, GroupKind.Heads, ("o.weight", 0))
-            .Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("v.weight", 1, Dim, GroupKind.ValueDims, ("o.weight", 0));
-        var groups = check.Analysis.Groups.Single(n => n.Kind == GroupKind.KeyValueGroups);
-        Assert.Equal(GroupKind.Heads, groups.Partner?.Kind);
+            .Group("k.weight", 1, kv, Axis.KeyValueGroups, ("v.weight", 1), ("q.weight", 1), ("o.weight", 0))
+            .Group("q.weight", 1, r, Axis.Heads, ("o.weight", 0))
+            .Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1))
+            .Group("v.weight", 1, Dim, Axis.ValueDims, ("o.weight", 0));
+        var groups = check.Analysis.Groups.Single(n => n.Kind == Axis.KeyValueGroups);
+        Assert.Equal(Axis.Heads, groups.Partner?.Kind);
         check.IsExact();
     }
 
@@ -144,11 +144,11 @@ public sealed class AttentionTests
         }
         g.Output(g.Linear(g.MergeHeads(g.Attend(q, k, v, 0.4f), Heads * dim), "o", Heads * dim, 5));
         var check = RuleCheck.On(g)
-            .Group("q.weight", 1, dim / 2, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("v.weight", 1, dim, GroupKind.ValueDims, ("o.weight", 0));
+            .Group("q.weight", 1, dim / 2, Axis.HeadDims, ("k.weight", 1))
+            .Group("v.weight", 1, dim, Axis.ValueDims, ("o.weight", 0));
         if (grouped)
-            check.Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, GroupKind.Heads);
-        else check.Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue);
+            check.Group("k.weight", 1, kv, Axis.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, Axis.Heads);
+        else check.Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue);
         check.IsExact();
     }
 
@@ -163,8 +163,8 @@ public sealed class AttentionTests
         var scale = g.Node("Sqrt", g.Node("Div", [g.Floats("one", [1], 1), g.Node("Sqrt", width)]));
         var scores = g.MatMul(g.Mul(q, scale), g.Mul(g.Transpose(k, 0, 1, 3, 2), scale));
         g.Output(g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), v), Width), "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1))
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue).IsExact();
     }
 
     [Fact]
@@ -180,7 +180,7 @@ public sealed class AttentionTests
         var scores = g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2));
         var a = g.MatMul(g.Softmax(g.Add(g.Add(scores, bias), mask)), Project("v"));
         g.Output(g.Linear(g.MergeHeads(a, Width), "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Heads, GroupKind.Heads, [.. QueryKeyValue, ("table", 1)]).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Heads, Axis.Heads, [.. QueryKeyValue, ("table", 1)]).IsExact();
     }
 
     [Fact]
@@ -197,7 +197,7 @@ public sealed class AttentionTests
         a = g.Reshape(g.Transpose(g.Reshape(a, -1, 2, 2, window, window, Width), 0, 1, 3, 2, 4, 5), -1, 8, 8, Width);
         g.Output(g.Linear(a, "out", Width, 5));
         RuleCheck.On(g)
-            .Group("qkv.weight", 1, Heads, GroupKind.Heads, ("o.weight", 0))
+            .Group("qkv.weight", 1, Heads, Axis.Heads, ("o.weight", 0))
             .Group("in.weight", 1, Width, null, ("qkv.weight", 0))
             .Group("o.weight", 1, Width, null, ("out.weight", 0)).IsExact();
     }
@@ -209,7 +209,7 @@ public sealed class AttentionTests
         var a = g.Node("com.microsoft::Attention", [x, g.Weight("qkv.weight", Width, 3 * Width), g.Weight("qkv.bias", 3 * Width)],
             ("num_heads", Heads));
         g.Output(g.Linear(a, "o", Width, 5));
-        RuleCheck.On(g).Group("qkv.weight", 1, Heads, GroupKind.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("qkv.weight", 1, Heads, Axis.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -225,8 +225,8 @@ public sealed class AttentionTests
         g.Output(g.Linear(g.LayerNorm(y, "ln3", Width), "head", Width, 5));
         RuleCheck.On(g)
             .Inexact("embedding", 1, Width, "LayerNormalization")
-            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue)
-            .Group("up.weight", 1, 40, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0))
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue)
+            .Group("up.weight", 1, 40, Axis.Neurons, ("up.bias", 0), ("down.weight", 0))
             .Frozen("embedding", 0, "Gather").IsExact();
     }
 

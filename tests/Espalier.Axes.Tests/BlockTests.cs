@@ -163,7 +163,7 @@ public sealed class BlockTests
         g.Output(g.Linear(g.Add(x, g.Relu(x)), "head", Width, 5));
         var analysis = AxisAnalysis.Run(g.Build());
         Assert.Empty(analysis.Blocks);
-        Assert.DoesNotContain(analysis.Groups, k => k.Kind == GroupKind.Width);
+        Assert.DoesNotContain(analysis.Groups, k => k.Kind == Axis.Width);
 
         g = new GraphBuilder(7);
         x = g.Linear(g.Input("x", "b", Width), "in", Width, Width);

@@ -31,7 +31,7 @@ public sealed class BodyZeroTests
     [Fact]
     public void A_state_that_stays_zero()
         => RuleCheck.On(Scan(1, (b, h, x) => [b.Node("Tanh", b.Add(h[0], x))]))
-            .Group("in.weight", 1, 8, GroupKind.Neurons, ("in.bias", 0), ("out.weight", 0)).IsExact();
+            .Group("in.weight", 1, 8, Axis.Neurons, ("in.bias", 0), ("out.weight", 0)).IsExact();
 
     [Fact]
     public void A_state_that_leaves_zero_in_the_first_step()

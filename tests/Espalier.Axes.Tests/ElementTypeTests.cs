@@ -109,25 +109,25 @@ public sealed class ElementTypeTests
         switch (network)
         {
             case Network.Convolutions:
-                check.Group("a.weight", 0, 8, GroupKind.Channels, ("a.bias", 0), ("scale", 0), ("shift", 0), ("b.weight", 0), ("b.bias", 0),
+                check.Group("a.weight", 0, 8, Axis.Channels, ("a.bias", 0), ("scale", 0), ("shift", 0), ("b.weight", 0), ("b.bias", 0),
                     ("c.weight", 1))
-                    .Group("c.weight", 0, 6, GroupKind.Channels, ("c.bias", 0), ("head.weight", 1));
+                    .Group("c.weight", 0, 6, Axis.Channels, ("c.bias", 0), ("head.weight", 1));
                 return form == WeightForm.Dequantized
-                    ? check.Group("a.weight.scale", 0, 8, GroupKind.Channels, ("a.weight.zero", 0), ("b.weight.scale", 0),
+                    ? check.Group("a.weight.scale", 0, 8, Axis.Channels, ("a.weight.zero", 0), ("b.weight.scale", 0),
                         ("b.weight.zero", 0))
                     : check;
             case Network.Perceptron:
-                check.Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("mid.weight", 1))
-                    .Group("mid.weight", 0, 12, GroupKind.Neurons, ("mid.bias", 0), ("down.weight", 0));
+                check.Group("up.weight", 1, 16, Axis.Neurons, ("up.bias", 0), ("mid.weight", 1))
+                    .Group("mid.weight", 0, 12, Axis.Neurons, ("mid.bias", 0), ("down.weight", 0));
                 return form == WeightForm.Dequantized
-                    ? check.Group("up.weight.scale", 0, 16, GroupKind.Neurons, ("up.weight.zero", 0))
+                    ? check.Group("up.weight.scale", 0, 16, Axis.Neurons, ("up.weight.zero", 0))
                     : check;
             case Network.Means:
                 return check.Group("up.weight", 1, 14, null, ("up.bias", 0), ("norm", 0), ("down.weight", 0));
             default:
-                return check.Group("q.weight", 1, 4, GroupKind.Heads, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0), ("q.bias", 0))
-                    .Group("q.weight", 1, 6, GroupKind.HeadDims, ("k.weight", 1))
-                    .Group("v.weight", 1, 6, GroupKind.ValueDims, ("o.weight", 0));
+                return check.Group("q.weight", 1, 4, Axis.Heads, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0), ("q.bias", 0))
+                    .Group("q.weight", 1, 6, Axis.HeadDims, ("k.weight", 1))
+                    .Group("v.weight", 1, 6, Axis.ValueDims, ("o.weight", 0));
         }
     }
 }

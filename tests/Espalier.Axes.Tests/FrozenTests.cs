@@ -39,7 +39,7 @@ public sealed class FrozenTests
         var (g, x) = Images();
         var y = g.Node("ReduceMean", g.Conv(x, "a", 3, 16), ("axes", new[] { 2, 3 }), ("keepdims", 0));
         g.Output(g.Linear(y, "b", 16, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class FrozenTests
         var (g, x) = Images();
         var y = g.Node("test.custom::Frobnicate", g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12));
         g.Output(g.Conv(y, "c", 12, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate")
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate")
             .Frozen("c.weight", 1, "Frobnicate");
     }
 
@@ -93,7 +93,7 @@ public sealed class FrozenTests
         var y = g.Nodes("TopK", 2, [g.Linear(g.Relu(g.Linear(x, "a", 6, 12)), "b", 12, 10), g.Longs(3)], ("axis", 1));
         g.Output(y[0], "batch", 3);
         g.Output(y[1], TensorProto.Types.DataType.Int64, "batch", 3);
-        RuleCheck.On(g).Group("a.weight", 1, 12, GroupKind.Neurons, ("b.weight", 0)).Frozen("b.weight", 1, "TopK").IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 12, Axis.Neurons, ("b.weight", 0)).Frozen("b.weight", 1, "TopK").IsExact();
     }
 
     [Theory]
@@ -137,7 +137,7 @@ public sealed class FrozenTests
         var y = g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12);
         y = g.Reshape(g.Transpose(g.Reshape(y, -1, 3, 4, 8, 8), 0, 2, 1, 3, 4), -1, 12, 8, 8);
         g.Output(g.Conv(g.Relu(g.Conv(y, "c", 12, 12, 1, group: 4)), "d", 12, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]

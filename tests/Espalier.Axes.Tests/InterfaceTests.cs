@@ -44,17 +44,17 @@ public sealed class InterfaceTests
     [Fact]
     public void Caches_keep_their_shape_unless_that_is_allowed()
         => RuleCheck.On(Decoder(2), Sizes).Frozen("h.0.o.weight", 0, "interface")
-            .Group("h.0.up.weight", 1, 16, GroupKind.Neurons).IsExact();
+            .Group("h.0.up.weight", 1, 16, Axis.Neurons).IsExact();
 
     [Fact]
     public void Caches_shrink_with_their_heads()
     {
         var check = RuleCheck.OnOpen(Decoder(2), Sizes)
-            .Group("h.0.q.weight", 1, Heads, GroupKind.Heads, ("h.0.k.weight", 1), ("h.0.v.weight", 1), ("h.0.o.weight", 0))
-            .Group("h.1.q.weight", 1, Heads, GroupKind.Heads, ("h.1.o.weight", 0))
-            .Group("h.0.v.weight", 1, Dim, GroupKind.ValueDims, ("h.0.o.weight", 0));
+            .Group("h.0.q.weight", 1, Heads, Axis.Heads, ("h.0.k.weight", 1), ("h.0.v.weight", 1), ("h.0.o.weight", 0))
+            .Group("h.1.q.weight", 1, Heads, Axis.Heads, ("h.1.o.weight", 0))
+            .Group("h.0.v.weight", 1, Dim, Axis.ValueDims, ("h.0.o.weight", 0));
         check.IsExact();
-        var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == GroupKind.Heads));
+        var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == Axis.Heads));
         Assert.Contains("input 'past_key_values.1.key' has 2 of 4 on axis 1", slim.Interface);
         Assert.Contains("output 'present.0.value' has 2 of 4 on axis 1", slim.Interface);
         Assert.Equal(2,
@@ -67,7 +67,7 @@ public sealed class InterfaceTests
         var g = new GraphBuilder();
         var x = g.Input("x", "n", 8, 6, 6);
         g.Output(g.Add(x, g.Conv(g.Relu(g.Conv(x, "a", 8, 16)), "b", 16, 8)), "n", 8, 6, 6);
-        RuleCheck.OnOpen(g, ("n", 2)).Frozen("b.weight", 0, "interface").Group("a.weight", 0, 16, GroupKind.Channels).IsExact();
+        RuleCheck.OnOpen(g, ("n", 2)).Frozen("b.weight", 0, "interface").Group("a.weight", 0, 16, Axis.Channels).IsExact();
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class InterfaceTests
                 g.Input("c", 1, "batch", 8)], ("hidden_size", 8));
         g.Output(g.Linear(g.Squeeze(y[0], 1), "out", 8, 4)).Output(g.Rename(y[1], "hn"), 1, "batch", 8)
             .Output(g.Rename(y[2], "cn"), 1, "batch", 8);
-        RuleCheck.OnOpen(g, ("batch", 2)).Group("W", 1, 8, GroupKind.HiddenState, ("R", 1), ("R", 2), ("out.weight", 0)).IsExact();
+        RuleCheck.OnOpen(g, ("batch", 2)).Group("W", 1, 8, Axis.HiddenState, ("R", 1), ("R", 2), ("out.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -93,7 +93,7 @@ public sealed class InterfaceTests
     {
         var analysis = AxisAnalysis.Run(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
-        var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons
+        var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == Axis.Neurons
             && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
         var result = SlimOracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
         Assert.True(result.Effect > 1e-6);

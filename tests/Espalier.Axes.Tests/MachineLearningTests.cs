@@ -21,8 +21,8 @@ public sealed class MachineLearningTests
         x = g.Node(Ml + "Normalizer", g.Relu(g.Linear(x, "w1", 8, 32)), ("norm", norm));
         x = g.Relu(g.Linear(x, "w2", 32, 64));
         g.Output(g.Linear(x, "w3", 64, 4));
-        var check = RuleCheck.On(g).Group("w1.weight", 1, 32, GroupKind.Neurons, ("w2.weight", 0))
-            .Group("w2.weight", 1, 64, GroupKind.Neurons, ("w3.weight", 0))
+        var check = RuleCheck.On(g).Group("w1.weight", 1, 32, Axis.Neurons, ("w2.weight", 0))
+            .Group("w2.weight", 1, 64, Axis.Neurons, ("w3.weight", 0))
             .Frozen("w1.weight", 0, "coefficients are attributes");
         check.IsExact();
         Assert.Equal((8 * 32) + (32 * 64) + (64 * 4), check.Analysis.Cost.Evaluate(CostUnit.Macs));
@@ -48,7 +48,7 @@ public sealed class MachineLearningTests
         if (text) label = g.Import("ai.onnx.ml", 2).Node(Ml + "LabelEncoder", label, ("keys_int64s", new long[] { 10, 11, 12 }),
             ("values_strings", new[] { "ant", "bee", "cat" }));
         g.Output(g.Rename(label, "label"), text ? DataType.String : DataType.Int64);
-        RuleCheck.On(g).Group("w1.weight", 1, 16, GroupKind.Neurons, ("w2.weight", 0))
+        RuleCheck.On(g).Group("w1.weight", 1, 16, Axis.Neurons, ("w2.weight", 0))
             .Frozen("w2.weight", 1, "a sequence of maps has no axes").IsExact();
     }
 

@@ -17,7 +17,7 @@ public sealed class MeanTests
         var mean = g.Node("ReduceMean", y, ("axes", new[] { 1 }), ("keepdims", keepDimensions));
         if (keepDimensions == 0) mean = g.Unsqueeze(mean, 1);
         g.Output(g.Conv(g.Mul(y, g.Sigmoid(g.Conv(mean, "gate", 1, 1))), "b", 16, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class MeanTests
         var y = g.Conv(x, "a", 3, 16);
         var z = g.Concat(1, y, g.Conv(x, "c", 3, 7));
         g.Output(g.Mul(g.Node("ReduceMean", z, ("axes", new[] { 1, 2, 3 }), ("keepdims", 1)), g.Conv(y, "b", 16, 5)));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Group("c.weight", 0, 7, GroupKind.Channels).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).Group("c.weight", 0, 7, Axis.Channels).IsExact();
     }
 
     [Fact]
@@ -74,9 +74,9 @@ public sealed class MeanTests
         }
         g.Output(g.Linear(Norm(x, "n2"), "head", width, 5));
         RuleCheck.On(g)
-            .Group("embedding", 1, width, GroupKind.Width, ("n0", 0), ("n1", 0), ("l0.up.weight", 0), ("l1.down.weight", 1),
+            .Group("embedding", 1, width, Axis.Width, ("n0", 0), ("n1", 0), ("l0.up.weight", 0), ("l1.down.weight", 1),
                 ("head.weight", 0))
-            .Group("l0.up.weight", 1, 20, GroupKind.Neurons).IsExact();
+            .Group("l0.up.weight", 1, 20, Axis.Neurons).IsExact();
     }
 
     [Fact]

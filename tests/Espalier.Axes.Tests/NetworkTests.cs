@@ -9,8 +9,8 @@ namespace Espalier.Axes.Tests;
 /// <summary>The promise on whole networks: the trained ones of the repository, and real ones where they are to be had.</summary>
 public sealed class NetworkTests(ITestOutputHelper output)
 {
-    private static readonly GroupKind[] Kinds = [GroupKind.Channels, GroupKind.Neurons, GroupKind.Heads, GroupKind.KeyValueGroups,
-        GroupKind.Experts, GroupKind.HiddenState];
+    private static readonly Axis[] Kinds = [Axis.Channels, Axis.Neurons, Axis.Heads, Axis.KeyValueGroups,
+        Axis.Experts, Axis.HiddenState];
 
     /// <summary>Sizes that a model's inputs must agree on, where the defaults do not.</summary>
     private static Dictionary<string, long> Sizes(string name) => name switch

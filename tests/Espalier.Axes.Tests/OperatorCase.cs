@@ -41,7 +41,7 @@ internal sealed class OperatorCase(string op, int opset, string form, Action<Gra
     }
 
     /// <summary>An exact group of this kind.</summary>
-    public OperatorCase Kind(GroupKind kind, string tensor, int axis, int size, params (string Tensor, int Axis)[] with)
+    public OperatorCase Kind(Axis kind, string tensor, int axis, int size, params (string Tensor, int Axis)[] with)
     {
         _expected.Add(c => c.Group(tensor, axis, size, kind, with));
         return this;
@@ -64,7 +64,7 @@ internal sealed class OperatorCase(string op, int opset, string form, Action<Gra
     /// <summary>KV groups and query heads are partners.</summary>
     public OperatorCase Partners()
     {
-        _expected.Add(c => Assert.Equal(GroupKind.Heads, c.Analysis.Groups.Single(g => g.Kind == GroupKind.KeyValueGroups).Partner?.Kind));
+        _expected.Add(c => Assert.Equal(Axis.Heads, c.Analysis.Groups.Single(g => g.Kind == Axis.KeyValueGroups).Partner?.Kind));
         return this;
     }
 

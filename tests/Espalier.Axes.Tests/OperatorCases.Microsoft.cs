@@ -286,10 +286,10 @@ internal static partial class OperatorCases
                 var y = g.Nodes(Ms + "Attention", cache ? 2 : 1, [.. operands], [.. attributes]);
                 g.Output(g.Linear(y[0], "o", heads * value, 3));
                 if (cache) g.Output(g.Sum(y[1], 2));
-            }, form).Kind(GroupKind.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("o.weight", 0)).Group("a.weight", 1, Width, ("qkv", 0));
+            }, form).Kind(Axis.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("o.weight", 0)).Group("a.weight", 1, Width, ("qkv", 0));
             if (form == "mask") added.Group("qkv", 1, heads, ("scores", 1));
             if (form.EndsWith("cache", StringComparison.Ordinal)) added.Group("qkv", 1, heads, ("past", 2));
-            if (value == 5) added.Kind(GroupKind.ValueDims, "qkv", 1, 5, ("o.weight", 0)).Kind(GroupKind.HeadDims, "qkv", 1, dim);
+            if (value == 5) added.Kind(Axis.ValueDims, "qkv", 1, 5, ("o.weight", 0)).Kind(Axis.HeadDims, "qkv", 1, dim);
         }
         cases.Of(Ms + "Attention", 17, g =>
         {
@@ -324,14 +324,14 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(y[0], "o", heads * value, 3));
                 if (form == "cache") g.Output(g.Sum(y[1], 1)).Output(g.Sum(y[2], 1));
             }, form);
-            if (form == "packed qkv") added.Kind(GroupKind.Heads, "q.weight", 1, heads, ("o.weight", 0)).NoKernel();
-            else if (form == "packed kv") added.Kind(GroupKind.Heads, "q.weight", 1, heads, ("k.weight", 1), ("o.weight", 0)).NoKernel();
-            else added.Kind(GroupKind.Heads, "q.weight", 1, heads, all);
+            if (form == "packed qkv") added.Kind(Axis.Heads, "q.weight", 1, heads, ("o.weight", 0)).NoKernel();
+            else if (form == "packed kv") added.Kind(Axis.Heads, "q.weight", 1, heads, ("k.weight", 1), ("o.weight", 0)).NoKernel();
+            else added.Kind(Axis.Heads, "q.weight", 1, heads, all);
             if (form == "bias") added.Group("q.weight", 1, heads, ("bias", 0), ("scores", 1));
             if (form == "cache") added.Group("q.weight", 1, heads, ("past.k", 1), ("past.v", 1));
             if (value == 5)
-                added.Kind(GroupKind.ValueDims, "v.weight", 1, 5, ("o.weight", 0))
-                    .Kind(GroupKind.HeadDims, "q.weight", 1, dim, ("k.weight", 1));
+                added.Kind(Axis.ValueDims, "v.weight", 1, 5, ("o.weight", 0))
+                    .Kind(Axis.HeadDims, "q.weight", 1, dim, ("k.weight", 1));
         }
 
         cases.Of(Ms + "MultiHeadAttention", 17, g =>
@@ -364,10 +364,10 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(y[0], "o", kv * r * size, 3));
                 if (form == "cache") g.Output(g.Sum(y[1], 1)).Output(g.Sum(y[2], 1));
             }, form);
-            if (packed) added.Kind(GroupKind.KeyValueGroups, "qkv.weight", 1, kv, ("qkv.bias", 0), ("o.weight", 0))
-                .Kind(GroupKind.Heads, "qkv.weight", 1, r, ("o.weight", 0)).Partners();
-            else added.Kind(GroupKind.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("o.weight", 0))
-                .Kind(GroupKind.Heads, "q.weight", 1, r, ("o.weight", 0)).Partners();
+            if (packed) added.Kind(Axis.KeyValueGroups, "qkv.weight", 1, kv, ("qkv.bias", 0), ("o.weight", 0))
+                .Kind(Axis.Heads, "qkv.weight", 1, r, ("o.weight", 0)).Partners();
+            else added.Kind(Axis.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                .Kind(Axis.Heads, "q.weight", 1, r, ("o.weight", 0)).Partners();
             if (form == "cache") added.Group("k.weight", 1, kv, ("past.k", 1), ("past.v", 1));
             if (form == "bias sink")
                 added.Group("k.weight", 1, kv, ("sink", 0), ("scores", 1)).Group("q.weight", 1, r, ("sink", 0), ("scores", 1));
@@ -389,7 +389,7 @@ internal static partial class OperatorCases
                     ? 1
                     : 3, operands, form == "cross" ? [("num_heads", heads)] : [("num_heads", heads), ("past_present_share_buffer", 1)]);
                 g.Output(g.Linear(y[0], "o", width, 3));
-            }, form).Kind(GroupKind.Heads, "q.weight", 1, heads, all);
+            }, form).Kind(Axis.Heads, "q.weight", 1, heads, all);
         cases.Of(Ms + "DecoderMaskedSelfAttention", 17, g =>
         {
             var x = g.Input("x", 2, 1, 6);
@@ -397,7 +397,7 @@ internal static partial class OperatorCases
                 [x, g.Weight("qkv", 6, 3 * width), g.Weight("qkv.bias", 3 * width), "", g.Weight("past", 2, 2, heads, 4, dim), "",
                     g.Ints([3], 1)], ("num_heads", heads), ("past_present_share_buffer", 1));
             g.Output(g.Linear(y[0], "o", width, 3));
-        }).Kind(GroupKind.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("past", 2), ("o.weight", 0)).NoKernel();
+        }).Kind(Axis.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("past", 2), ("o.weight", 0)).NoKernel();
         foreach (bool sizes in (bool[])[false, true])
             cases.Of(Ms + "PackedAttention", 17, g =>
             {
@@ -409,7 +409,7 @@ internal static partial class OperatorCases
                     [x, g.Weight("qkv", 6, 3 * width), g.Weight("qkv.bias", 3 * width), g.Ints([0, 1, 2, 3, 4, 5, 6, 7], 2, 4),
                         g.Ints([0, 3, 7], 3)], attributes);
                 g.Output(g.Linear(y, "o", width, 3));
-            }, sizes ? "sizes" : "").Kind(GroupKind.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("o.weight", 0)).NoKernel();
+            }, sizes ? "sizes" : "").Kind(Axis.Heads, "qkv", 1, heads, ("qkv.bias", 0), ("o.weight", 0)).NoKernel();
         foreach (bool packed in (bool[])[false, true])
             cases.Of(Ms + "PackedMultiHeadAttention", 17, g =>
             {
@@ -420,7 +420,7 @@ internal static partial class OperatorCases
                 var y = g.Node(Ms + "PackedMultiHeadAttention", [.. qkv, "", g.Ints([0, 1, 2, 3, 4, 5, 6, 7], 2, 4), g.Ints([0, 3, 7], 3)],
                     ("num_heads", heads));
                 g.Output(g.Linear(y, "o", width, 3));
-            }, packed ? "packed" : "").Kind(GroupKind.Heads, "q.weight", 1, heads, packed ? [("o.weight", 0)] : all).NoKernel();
+            }, packed ? "packed" : "").Kind(Axis.Heads, "q.weight", 1, heads, packed ? [("o.weight", 0)] : all).NoKernel();
         foreach (string rule in (string[])["linear", "gated", "delta", "gated_delta", "gated_delta grouped"])
         {
             int shared = rule.EndsWith("grouped", StringComparison.Ordinal) ? 2 : 1;
@@ -439,10 +439,10 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(y[0], "o", kv * shared * 5, 3)).Output(g.Sum(g.MatMul(y[1], g.Weight("read", 5, 2)), 1));
             }, rule);
             if (shared > 1)
-                added.Kind(GroupKind.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("past", 1), ("o.weight", 0))
-                    .Kind(GroupKind.Heads, "q.weight", 1, shared, ("o.weight", 0)).Partners();
-            else added.Kind(GroupKind.Heads, "q.weight", 1, kv, [.. all, ("past", 1)]);
-            added.Kind(GroupKind.ValueDims, "v.weight", 1, 5, ("o.weight", 0), ("past", 3));
+                added.Kind(Axis.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("past", 1), ("o.weight", 0))
+                    .Kind(Axis.Heads, "q.weight", 1, shared, ("o.weight", 0)).Partners();
+            else added.Kind(Axis.Heads, "q.weight", 1, kv, [.. all, ("past", 1)]);
+            added.Kind(Axis.ValueDims, "v.weight", 1, 5, ("o.weight", 0), ("past", 3));
         }
         cases.Of(Ms + "LinearAttentionGate", 17, g =>
         {
@@ -473,7 +473,7 @@ internal static partial class OperatorCases
                 ("max_distance", 128), ("is_bidirectional", 1));
             var a = g.MatMul(g.Softmax(g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), bias)), Project("v"));
             g.Output(g.Linear(g.MergeHeads(a, width), "o", width, 3));
-        }).Kind(GroupKind.Heads, "q.weight", 1, heads, [.. all, ("table", 1)]).NoKernel();
+        }).Kind(Axis.Heads, "q.weight", 1, heads, [.. all, ("table", 1)]).NoKernel();
         cases.Of(Ms + "GatedRelativePositionBias", 17, g =>
         {
             var q = g.Linear(g.Input("x", 2, Length, 6), "q", 6, width, bias: false);
@@ -481,6 +481,6 @@ internal static partial class OperatorCases
                 [q, g.Weight("bias", width), g.Weight("places", 1, heads, Length, Length), g.Weight("w", dim, 8), g.Weight("w.bias", 8),
                     g.Weight("eco", 1, heads, 1, 1)], ("num_heads", heads));
             g.Output(g.Node("Einsum", [y, g.Weight("read", heads)], ("equation", "bhst,h->bst")));
-        }).Kind(GroupKind.Heads, "q.weight", 1, heads, ("bias", 0), ("places", 1), ("eco", 1), ("read", 0)).NoKernel();
+        }).Kind(Axis.Heads, "q.weight", 1, heads, ("bias", 0), ("places", 1), ("eco", 1), ("read", 0)).NoKernel();
     }
 }

@@ -176,11 +176,11 @@ internal static partial class OperatorCases
                 if (form == "3-D scores") g.Output(g.Node("Einsum", [y[3], g.Weight("read", q)], ("equation", "bhst,h->bst")));
             }, form);
             if (grouped)
-                added.Kind(GroupKind.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("o.weight", 0))
-                    .Kind(GroupKind.Heads, "q.weight", 1, r, ("o.weight", 0)).Partners();
-            else added.Kind(GroupKind.Heads, "q.weight", 1, kv, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0));
-            added.Kind(GroupKind.HeadDims, "q.weight", 1, dim, ("k.weight", 1))
-                .Kind(GroupKind.ValueDims, "v.weight", 1, value, ("o.weight", 0));
+                added.Kind(Axis.KeyValueGroups, "k.weight", 1, kv, ("q.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                    .Kind(Axis.Heads, "q.weight", 1, r, ("o.weight", 0)).Partners();
+            else added.Kind(Axis.Heads, "q.weight", 1, kv, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0));
+            added.Kind(Axis.HeadDims, "q.weight", 1, dim, ("k.weight", 1))
+                .Kind(Axis.ValueDims, "v.weight", 1, value, ("o.weight", 0));
             if (form == "4-D cache") added.Group("k.weight", 1, kv, ("past.k", 1), ("past.v", 1)).Group("k.weight", 1, dim, ("past.k", 3));
             if (form == "3-D scores") added.Group("q.weight", 1, kv, ("read", 0));
         }
@@ -188,16 +188,16 @@ internal static partial class OperatorCases
             foreach (string form in (string[])["4-D", "3-D", "partial", "positions"])
                 cases.Of("RotaryEmbedding", 23, g => Rotary(g, "RotaryEmbedding", interleaved, form), form
                     + (interleaved ? " interleaved" : ""))
-                    .Kind(GroupKind.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
-                    .Kind(GroupKind.HeadDims, "q.weight", 1, form == "partial"
+                    .Kind(Axis.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                    .Kind(Axis.HeadDims, "q.weight", 1, form == "partial"
                         ? 2
                         : 4, ("cos", form == "positions" ? 1 : 2), ("sin", form == "positions" ? 1 : 2));
         foreach (bool interleaved in (bool[])[false, true])
             foreach (string form in (string[])["4-D", "3-D", "partial"])
                 cases.Of("com.microsoft::RotaryEmbedding", 23, g => Rotary(g, "com.microsoft::RotaryEmbedding", interleaved, form), form
                     + (interleaved ? " interleaved" : ""))
-                    .Kind(GroupKind.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
-                    .Kind(GroupKind.HeadDims, "q.weight", 1, form == "partial" ? 2 : 4, ("cos", 1), ("sin", 1));
+                    .Kind(Axis.Heads, "q.weight", 1, 3, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0))
+                    .Kind(Axis.HeadDims, "q.weight", 1, form == "partial" ? 2 : 4, ("cos", 1), ("sin", 1));
     }
 
     private static void Rotary(GraphBuilder g, string op, bool interleaved, string form)

@@ -91,10 +91,10 @@ internal static partial class OperatorCases
                 both = g.Node(Ms + "QLinearGlobalAveragePool", [both, .. Code(g, new(1 / 20f, 90)), .. Code(g, Mean)]);
                 g.Output(Dequantize(g, QLinearMatMul(g, g.Reshape(both, 0, 14), Mean, "head", 14, 5, Middle), Middle));
             }, $"{type}{(perChannel ? " per channel" : "")}{(zeros ? " with zero points" : "")} in a residual network")
-                .Kind(GroupKind.Channels, "stem.weight", 0, 8, ("stem.bias", 0), ("expand.weight", 1), ("project.weight", 0),
+                .Kind(Axis.Channels, "stem.weight", 0, 8, ("stem.bias", 0), ("expand.weight", 1), ("project.weight", 0),
                     ("side.weight", 1), ("head.weight", 0))
-                .Kind(GroupKind.Channels, "expand.weight", 0, 12, ("depth.weight", 0), ("depth.bias", 0), ("project.weight", 1))
-                .Kind(GroupKind.Channels, "side.weight", 0, 6, ("head.weight", 0));
+                .Kind(Axis.Channels, "expand.weight", 0, 12, ("depth.weight", 0), ("depth.bias", 0), ("project.weight", 1))
+                .Kind(Axis.Channels, "side.weight", 0, 6, ("head.weight", 0));
         // ONNX Runtime's own form, with the channels in the second or in the last place; its layout transformer writes the latter.
         foreach (int last in (int[])[0, 1])
             foreach (int group in (int[])[1, 12])
@@ -109,9 +109,9 @@ internal static partial class OperatorCases
                     g.Output(g.Sum(Dequantize(g, y, Other), last == 1 ? 3 : 1));
                 }, $"channels_last {last} group {group}");
                 if (group == 1)
-                    added.Kind(GroupKind.Channels, "a.weight", 0, 12, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("b.weight", 1))
-                        .Kind(GroupKind.Channels, "b.weight", 0, 12, ("b.bias", 0), ("c.weight", 1));
-                else added.Kind(GroupKind.Channels, "a.weight", 0, 12, ("a.bias", 0), ("b.weight", 0), ("b.scale", 0), ("b.bias", 0),
+                    added.Kind(Axis.Channels, "a.weight", 0, 12, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("b.weight", 1))
+                        .Kind(Axis.Channels, "b.weight", 0, 12, ("b.bias", 0), ("c.weight", 1));
+                else added.Kind(Axis.Channels, "a.weight", 0, 12, ("a.bias", 0), ("b.weight", 0), ("b.scale", 0), ("b.bias", 0),
                     ("c.weight", 1));
             }
         foreach (int last in (int[])[0, 1])
@@ -127,7 +127,7 @@ internal static partial class OperatorCases
                     if (last == 1) y = g.Transpose(y, 0, 3, 1, 2);
                     g.Output(Dequantize(g, QLinearConv(g, y, Other, "b", 8, 5, Middle, k: 1), Middle));
                     g.Output(g.Sum(Dequantize(g, y, Other), 1));
-                }, $"channels_last {last}").Kind(GroupKind.Channels, "a.weight", 0, 8, ("a.scale", 0), ("a.bias", 0), ("b.weight", 1));
+                }, $"channels_last {last}").Kind(Axis.Channels, "a.weight", 0, 8, ("a.scale", 0), ("a.bias", 0), ("b.weight", 1));
         cases.Of(Ms + "QLinearMul", 17, g =>
         {
             var y = QLinearConv(g, PixelInput(g), Pixels, "a", 3, 8, Middle);
@@ -136,7 +136,7 @@ internal static partial class OperatorCases
             gate = g.Node(Ms + "QLinearSigmoid", [gate, .. Code(g, Other), .. Code(g, Unit)]);
             y = g.Node(Ms + "QLinearMul", [y, .. Code(g, Middle), gate, .. Code(g, Unit), .. Code(g, Other)]);
             g.Output(Dequantize(g, QLinearConv(g, y, Other, "b", 8, 4, Middle), Middle));
-        }, "as gate of channels").Kind(GroupKind.Channels, "a.weight", 0, 8, ("gate.weight", 0), ("gate.weight", 1), ("b.weight", 1));
+        }, "as gate of channels").Kind(Axis.Channels, "a.weight", 0, 8, ("gate.weight", 0), ("gate.weight", 1), ("b.weight", 1));
         foreach (int group in (int[])[1, 12])
         {
             var added = cases.Of("ConvInteger", 17, g =>
@@ -151,9 +151,9 @@ internal static partial class OperatorCases
                 g.Output(g.Conv(y, "c", 12, 4));
             }, $"group {group}");
             if (group == 1)
-                added.Kind(GroupKind.Channels, "a.weight", 0, 12, ("b.weight", 1))
-                    .Kind(GroupKind.Channels, "b.weight", 0, 12, ("c.weight", 1));
-            else added.Kind(GroupKind.Channels, "a.weight", 0, 12, ("b.weight", 0), ("c.weight", 1));
+                added.Kind(Axis.Channels, "a.weight", 0, 12, ("b.weight", 1))
+                    .Kind(Axis.Channels, "b.weight", 0, 12, ("c.weight", 1));
+            else added.Kind(Axis.Channels, "a.weight", 0, 12, ("b.weight", 0), ("c.weight", 1));
         }
     }
 
@@ -169,8 +169,8 @@ internal static partial class OperatorCases
                     g.Output(Dequantize(g, QLinearMatMul(g, y, Other, "b", 10, 4, Middle, perColumn), Middle));
                     g.Output(g.Sum(Dequantize(g, y, Other), -1));
                 }, (vector ? "of a vector" : "of rows") + (perColumn ? " per column" : ""));
-                if (perColumn) added.Kind(GroupKind.Neurons, "a.weight", 1, 10, ("a.scale", 0), ("a.zero", 0), ("b.weight", 0));
-                else added.Kind(GroupKind.Neurons, "a.weight", 1, 10, ("b.weight", 0));
+                if (perColumn) added.Kind(Axis.Neurons, "a.weight", 1, 10, ("a.scale", 0), ("a.zero", 0), ("b.weight", 0));
+                else added.Kind(Axis.Neurons, "a.weight", 1, 10, ("b.weight", 0));
             }
         foreach (var (type, perColumn) in ((DataType, bool)[])[(DataType.Int8, false), (DataType.Int8, true), (DataType.Uint8, true)])
             foreach (bool vector in (bool[])[false, true])
@@ -178,7 +178,7 @@ internal static partial class OperatorCases
                 {
                     var x = vector ? g.Input("x", 6) : g.Input("x", "batch", 5, 6);
                     g.Output(Dynamic(g, g.Relu(Dynamic(g, x, "up", 6, 16, type, perColumn)), "down", 16, 6, type, perColumn));
-                }, $"{type}{(perColumn ? " per column" : "")} of {(vector ? "a vector" : "rows")}").Kind(GroupKind.Neurons, "up.weight", 1,
+                }, $"{type}{(perColumn ? " per column" : "")} of {(vector ? "a vector" : "rows")}").Kind(Axis.Neurons, "up.weight", 1,
                 16, ("up.bias", 0), ("down.weight", 0));
         cases.Of("DynamicQuantizeLinear", 17, g =>
         {
@@ -210,8 +210,8 @@ internal static partial class OperatorCases
                         Zeros(g, "b", DataType.Int8, perColumn, true, 8), g.Weight("b.bias", 8)]);
                 g.Output(g.Linear(g.Relu(y), "c", 8, 4));
             }, $"and DynamicQuantizeMatMul{(perColumn ? " per column" : "")}")
-                .Kind(GroupKind.Neurons, "a.weight", 1, 10, ("a.bias", 0), ("b.weight", 0))
-                .Kind(GroupKind.Neurons, "b.weight", 1, 8, ("b.bias", 0), ("c.weight", 0));
+                .Kind(Axis.Neurons, "a.weight", 1, 10, ("a.bias", 0), ("b.weight", 0))
+                .Kind(Axis.Neurons, "b.weight", 1, 8, ("b.bias", 0), ("c.weight", 0));
         // Their results are floats: a mean over them is divided anew, and one of integers would not be.
         cases.Of(Ms + "MatMulIntegerToFloat", 17, g =>
         {
@@ -220,14 +220,14 @@ internal static partial class OperatorCases
                 [q[0], IntegerWeight(g, "a", DataType.Int8, true, 6, 10), q[1], Scales(g, "a", false, 10), q[2],
                     Zeros(g, "a", DataType.Int8, false, true, 10)]);
             g.EndRows(g.Mul(y, g.Node("ReduceMean", y, ("axes", new[] { 1 }))), zero: true, width: 10);
-        }, "under a mean").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("b.weight", 0));
+        }, "under a mean").Kind(Axis.Neurons, "a.weight", 1, 10, ("b.weight", 0));
         cases.Of(Ms + "QGemm", 17, g =>
         {
             string[] operands = [Quantize(g, g.Input("x", "batch", 6), Middle), .. Code(g, Middle),
                 IntegerWeight(g, "a", DataType.Int8, true, 6, 10), Scales(g, "a", true, 10), Zeros(g, "a", DataType.Int8, true, true, 10)];
             var y = g.Node(Ms + "QGemm", operands);
             g.EndRows(g.Mul(y, g.Node("ReduceMean", y, ("axes", new[] { 1 }))), zero: true, width: 10);
-        }, "under a mean").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("a.scale", 0), ("b.weight", 0));
+        }, "under a mean").Kind(Axis.Neurons, "a.weight", 1, 10, ("a.scale", 0), ("b.weight", 0));
         cases.Of(Ms + "MatMulInteger16", 21, g =>
         {
             string Layer(string x, string name, int k, int n)
@@ -237,7 +237,7 @@ internal static partial class OperatorCases
                     DataType.Float), g.Scalar(g.Fresh("s"), 1 / 8192f));
             }
             g.Output(Layer(g.Relu(Layer(g.Input("x", "batch", 6), "a", 6, 10)), "b", 10, 4));
-        }).Kind(GroupKind.Neurons, "a", 1, 10, ("b", 0));
+        }).Kind(Axis.Neurons, "a", 1, 10, ("b", 0));
         foreach (var (transA, transB) in ((int, int)[])[(0, 0), (0, 1), (1, 0), (1, 1)])
             cases.Of(Ms + "QGemm", 17, g =>
             {
@@ -255,7 +255,7 @@ internal static partial class OperatorCases
                 // Where the left operand is turned, the units that the first layer loses are rows of it.
                 if (transA == 1) y = g.Transpose(y, 1, 0);
                 g.Output(Layer(y, Other, "b", 10, 4, null, transA));
-            }, $"transA {transA} transB {transB}").Kind(GroupKind.Neurons, "a.weight", transB == 1
+            }, $"transA {transA} transB {transB}").Kind(Axis.Neurons, "a.weight", transB == 1
                 ? 0
                 : 1, 10, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("b.weight", transB));
     }
@@ -293,7 +293,7 @@ internal static partial class OperatorCases
             var s = g.Node(Ms + "QLinearSoftmax", [QLinearMatMul(g, x, Middle, "s", 6, 7, Middle), .. Code(g, Middle), .. Code(g, Unit)],
                 ("axis", -1), ("opset", 13));
             g.Output(Dequantize(g, QLinearMatMul(g, s, Unit, "t", 7, 4, Middle), Middle));
-        }, "beside QLinearSoftmax").Kind(GroupKind.Neurons, "a.weight", 1, 10, ("b.weight", 1), ("out.weight", 0)).Inexact("s.weight",
+        }, "beside QLinearSoftmax").Kind(Axis.Neurons, "a.weight", 1, 10, ("b.weight", 1), ("out.weight", 0)).Inexact("s.weight",
         1, 7, "exp(0)");
         cases.Of(Ms + "QLinearReduceMean", 17, g =>
         {
@@ -301,6 +301,6 @@ internal static partial class OperatorCases
             y = g.Node(Ms + "QLinearReduceMean", [y, .. Code(g, Other), .. Code(g, new(1 / 64f, 122))], ("axes", new[] { 1 }),
                 ("keepdims", 0));
             g.Output(Dequantize(g, QLinearMatMul(g, y, new(1 / 64f, 122), "out", 10, 4, Middle), Middle));
-        }).Kind(GroupKind.Neurons, "a.weight", 1, 10, ("out.weight", 0)).NoKernel();
+        }).Kind(Axis.Neurons, "a.weight", 1, 10, ("out.weight", 0)).NoKernel();
     }
 }

@@ -46,7 +46,7 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(g.Relu(NBits(g, y, "b", 96, 24, bits, zeros, bias, flat)), "out", 24, 4));
             }, $"{bits} bits{(zeros ? " with zero points" : "")}{(bias ? " with bias" : "")}{(flat ? " flat" : "")}")
                 .Group("b.weight", 1, units, ("b.scale", flat ? 0 : 1), ("a.weight", 0), ("a.scale", 0))
-                .Kind(GroupKind.Neurons, "b.weight", 0, 24, ("b.scale", 0), ("out.weight", 0));
+                .Kind(Axis.Neurons, "b.weight", 0, 24, ("b.scale", 0), ("out.weight", 0));
             if (zeros) added.Group("b.zero", flat ? 0 : 1, units, ("a.zero", 0));
             if (bias) added.Group("a.bias", 0, units, ("b.weight", 1));
             if (!zeros || bits == 8) added.Group("a.weight", 1, 2, ("in.weight", 1));
@@ -81,7 +81,7 @@ internal static partial class OperatorCases
             var y = g.Relu(Layer(g.Linear(g.Input("x", "batch", 6), "in", 6, 32), "a", 32, 64));
             g.Output(g.Linear(g.Relu(Layer(y, "b", 64, 20)), "out", 20, 4));
         }).Group("a.weight", 0, 4, ("a.absmax", 0), ("b.weight", 0), ("b.absmax", 0)).Group("a.weight", 0, 2, ("in.weight", 1))
-            .Kind(GroupKind.Neurons, "b.weight", 0, 20, ("b.absmax", 0), ("out.weight", 0));
+            .Kind(Axis.Neurons, "b.weight", 0, 20, ("b.absmax", 0), ("out.weight", 0));
         foreach (var (type, bits, zeros) in ((DataType, int, bool)[])[(DataType.Uint8, 4, false), (DataType.Uint8, 4, true),
             (DataType.Uint4, 4, true), (DataType.Int4, 4, true), (DataType.Uint8, 8, true)])
         {

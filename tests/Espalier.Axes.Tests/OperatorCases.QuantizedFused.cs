@@ -27,7 +27,7 @@ internal static partial class OperatorCases
                 g.Output(g.Linear(y, "out", width, 4), "batch", 5, 4);
             }, perColumn
                 ? "per column"
-                : "").Kind(GroupKind.Heads, "w", 1, heads, ("b", 0), ("out.weight", 0)).Group("in.weight", 1, width,
+                : "").Kind(Axis.Heads, "w", 1, heads, ("b", 0), ("out.weight", 0)).Group("in.weight", 1, width,
                     ("in.bias", 0), ("w", 0));
             if (perColumn) added.Group("ws", 0, heads, ("wz", 0));
         }
@@ -67,7 +67,7 @@ internal static partial class OperatorCases
                     ("hidden_size", hidden), ("direction", directions == 2 ? "bidirectional" : "forward"));
                 g.Output(g.Linear(g.Transpose(y[0], 0, 2, 1, 3), "out", hidden, 4), 7, "batch", directions, 4);
             }, $"{(perChannel ? "per channel" : "per tensor")} directions {directions}")
-                .Kind(GroupKind.HiddenState, "w", 2, hidden, ("r", 1), ("r", 2), ("b", 1), ("out.weight", 0))
+                .Kind(Axis.HiddenState, "w", 2, hidden, ("r", 1), ("r", 2), ("b", 1), ("out.weight", 0))
                 .Group("in.weight", 1, inputs, ("w", 1));
             if (perChannel) added.Group("ws", 1, hidden, ("wz", 1), ("rs", 1), ("rz", 1));
         }

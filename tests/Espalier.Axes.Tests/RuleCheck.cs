@@ -33,7 +33,7 @@ internal sealed class RuleCheck
     public AxisAnalysis Analysis => _analysis;
 
     /// <summary>An exact group of this size on the axis, coupled with the other weight axes.</summary>
-    public RuleCheck Group(string tensor, int axis, int size, GroupKind? kind = null, params (string Tensor, int Axis)[] with)
+    public RuleCheck Group(string tensor, int axis, int size, Axis? kind = null, params (string Tensor, int Axis)[] with)
     {
         var group = Find(tensor, axis, size, Exactness.Exact, kind, with);
         if (kind is not null) Assert.True(kind == group.Kind, $"group {group.Name} is {group.Kind}, not {kind}\n{Describe()}");
@@ -93,7 +93,7 @@ internal sealed class RuleCheck
                 $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{SlimOracle.Describe(result)}"));
     }
 
-    private Group Find(string tensor, int axis, int size, Exactness exactness, GroupKind? kind, params (string Tensor, int Axis)[] with)
+    private Group Find(string tensor, int axis, int size, Exactness exactness, Axis? kind, params (string Tensor, int Axis)[] with)
     {
         var there = _analysis.Groups.Where(g => g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis)).ToList();
         var fits = there.Where(g => g.Size == size && g.Exactness == exactness).ToList();

@@ -137,8 +137,8 @@ public sealed class SubgraphTests
         add.Node.Add(new NodeProto { OpType = "Add", Input = { "u", "v" }, Output = { "w" } });
         model.Functions.Add(dense);
         model.Functions.Add(add);
-        RuleCheck.On(OnnxModel.Wrap(model)).Group("a.weight", 1, 16, GroupKind.Neurons, ("a.bias", 0), ("b.weight", 0))
-            .Group("b.weight", 1, 14, GroupKind.Neurons, ("c.weight", 0)).IsExact();
+        RuleCheck.On(OnnxModel.Wrap(model)).Group("a.weight", 1, 16, Axis.Neurons, ("a.bias", 0), ("b.weight", 0))
+            .Group("b.weight", 1, 14, Axis.Neurons, ("c.weight", 0)).IsExact();
     }
 
     [Fact]

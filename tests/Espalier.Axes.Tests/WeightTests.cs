@@ -41,7 +41,7 @@ public sealed class WeightTests
         g.Output(g.MatMul(y, g.Transpose("embedding", 1, 0)), "batch", "sequence", 20);
         RuleCheck.On(g)
             .Group("embedding", 1, 12, null, ("up.weight", 0), ("down.weight", 1))
-            .Group("up.weight", 1, 16, GroupKind.Neurons, ("down.weight", 0))
+            .Group("up.weight", 1, 16, Axis.Neurons, ("down.weight", 0))
             .Frozen("embedding", 0, "Gather").IsExact();
     }
 
@@ -76,10 +76,10 @@ public sealed class WeightTests
         }
         g.Output(x, "batch", "sequence", width);
         var analysis = RuleCheck.On(g)
-            .Group("q0.weight", 1, heads, GroupKind.Heads, ("k0.weight", 1), ("v0.weight", 1), ("o0.weight", 0))
-            .Group("q1.weight", 1, heads, GroupKind.Heads, ("k1.weight", 1), ("v1.weight", 1), ("o1.weight", 0));
+            .Group("q0.weight", 1, heads, Axis.Heads, ("k0.weight", 1), ("v0.weight", 1), ("o0.weight", 0))
+            .Group("q1.weight", 1, heads, Axis.Heads, ("k1.weight", 1), ("v1.weight", 1), ("o1.weight", 0));
         // Three heads stay in one layer, two in the other: one constant can no longer say both.
-        var groups = analysis.Analysis.Groups.Where(n => n.Kind == GroupKind.Heads).ToList();
+        var groups = analysis.Analysis.Groups.Where(n => n.Kind == Axis.Heads).ToList();
         Assert.Equal(2, groups.Count);
         var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>>
             { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
@@ -110,7 +110,7 @@ public sealed class WeightTests
         var g = new GraphBuilder(17, storage: storage);
         var x = g.Input("x", "batch", "sequence", 6);
         g.Output(g.Linear(g.Relu(g.Linear(x, "up", 6, 16)), "down", 16, 6), "batch", "sequence", 6);
-        RuleCheck.On(g).Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0))
+        RuleCheck.On(g).Group("up.weight", 1, 16, Axis.Neurons, ("up.bias", 0), ("down.weight", 0))
             .Frozen("down.weight", 1, "output").IsExact();
     }
 

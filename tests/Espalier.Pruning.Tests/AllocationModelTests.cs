@@ -141,7 +141,7 @@ public sealed class AllocationModelTests
         g.Output(g.Rename(g.MatMul(h, g.Floats("down", [-2, 16], 2, 1)), "y"), "batch", 1);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
-        var group = Assert.Single(analysis.Groups, x => x.Kind == GroupKind.Neurons);
+        var group = Assert.Single(analysis.Groups, x => x.Kind == Axis.Neurons);
         var magnitudes = Magnitudes.Measure(analysis, [group])[group.Id];
         Assert.Equal(3, magnitudes.PerUnit);
         Assert.Equal([(1 + 3 + 2) / 3.0, (4 + 0 + 16) / 3.0], magnitudes.Mean);

@@ -173,7 +173,7 @@ public class AllocatorTests
     {
         var n = new Network([2, 4, 64], 1, 1, 1, 1, 1);
         var open = n.Candidates();
-        Group kv = Head(0, 2, GroupKind.KeyValueGroups), query = Head(1, 4, GroupKind.Heads);
+        Group kv = Head(0, 2, Axis.KeyValueGroups), query = Head(1, 4, Axis.Heads);
         (kv.Partner, query.Partner) = (query, kv);
         var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] },
             open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] },
@@ -182,7 +182,7 @@ public class AllocatorTests
         Assert.DoesNotContain(0, kept.Keys);
         Assert.Equal(new[] { 1, 2, 3 }, kept[1].ToArray());
 
-        Group Head(int id, int size, GroupKind kind) => new(id, open[id].Group.Factor) { Name = $"h{size}", Kind = kind };
+        Group Head(int id, int size, Axis kind) => new(id, open[id].Group.Factor) { Name = $"h{size}", Kind = kind };
     }
 
     private static readonly Gen<Network> Networks = Gen.Select(Gen.Int[2, 40].Array[1, 5], Gen.Double[0.2, 1], Gen.Double[0.2, 1],
@@ -250,7 +250,7 @@ public class AllocatorTests
         {
             rule ??= new PruneRule { Name = "all", Axis = Axis.Neurons, RoundTo = RoundTo, MinKeep = MinKeep };
             return [.. Sizes.Select((s, g) =>
-                new Candidate(new Group(g, new Factor(g, s)) { Name = $"g{g}", Kind = GroupKind.Neurons }, rule, Scores[g]))];
+                new Candidate(new Group(g, new Factor(g, s)) { Name = $"g{g}", Kind = Axis.Neurons }, rule, Scores[g]))];
         }
     }
 }

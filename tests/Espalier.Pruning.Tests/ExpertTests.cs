@@ -53,7 +53,7 @@ public class ExpertTests
         Array.Copy(down, from * Hidden * Outputs, down, to * Hidden * Outputs, Hidden * Outputs);
     }
 
-    private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == GroupKind.Experts);
+    private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == Axis.Experts);
 
     private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score,
         Compensation compensate, int keep = Experts - 1)
@@ -294,7 +294,7 @@ public class ExpertTests
         var analysis = AxisAnalysis.Run(model);
         var random = new Random(4);
         var proto = model.Proto.Clone();
-        foreach (var place in analysis.Groups.Where(g => g.Kind == GroupKind.Experts).SelectMany(g => g.Occurrences))
+        foreach (var place in analysis.Groups.Where(g => g.Kind == Axis.Experts).SelectMany(g => g.Occurrences))
         {
             var tensor = proto.Graph.Initializer.Single(t => t.Name == place.Tensor);
             float[] values = model.Content(tensor).ToFloats();

@@ -76,7 +76,7 @@ public sealed class InsideNetworkTests
     {
         using var dense = Attention();
         var analysis = AxisAnalysis.Run(dense);
-        var heads = analysis.Groups.Single(g => g.Kind == GroupKind.Heads && g.Exactness == Exactness.Exact);
+        var heads = analysis.Groups.Single(g => g.Kind == Axis.Heads && g.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [heads.Id] = [1, 3] }, []);
         foreach (bool known in (bool[])[true, false])
         {

@@ -34,7 +34,7 @@ public class QueryKeyTests
     {
         using var dense = Attention(3);
         var analysis = AxisAnalysis.Run(dense);
-        var group = analysis.Groups.Single(g => g.Kind == GroupKind.HeadDims);
+        var group = analysis.Groups.Single(g => g.Kind == Axis.HeadDims);
         var places = new UnitPlaces(analysis);
         Assert.Equal([new TensorAxis("queries", 3, 1), new TensorAxis("keys", 2, 1)], QueryKey.Tensors(places, group));
         var samples = Planted.Rows(4, Samples, Length, Inputs);
@@ -83,14 +83,14 @@ public class QueryKeyTests
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.96),
             Prune = [new() { Axis = Axis.Neurons }] }, hasData: true);
         Assert.Equal([Axis.HeadDims], plan.Prune.Select(r => r.Axis));
-        Assert.All(analysis.Groups.Where(g => g.Kind == GroupKind.HeadDims),
+        Assert.All(analysis.Groups.Where(g => g.Kind == Axis.HeadDims),
             g => Assert.All(QueryKey.Tensors(places, g), t => Assert.InRange(t.Within, 1, 3)));
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
         var report = Slimmer.Run(dense, plan, analysis, statistics).Report;
         Assert.DoesNotContain(report.Notes, n => n.Contains("instead of", StringComparison.Ordinal));
         var lost = report.Groups.Where(g => g.Kept < g.Size).ToList();
-        Assert.Equal(analysis.Groups.Count(g => g.Kind == GroupKind.HeadDims), lost.Count);
+        Assert.Equal(analysis.Groups.Count(g => g.Kind == Axis.HeadDims), lost.Count);
         Assert.All(lost, g => Assert.Equal("headDims", g.Kind));
         var kept = lost.ToDictionary(g => analysis.Groups.Single(a => a.Name == g.Name).Id, g => Enumerable.Range(0, g.Size)
             .Except(g.RemovedUnits).ToImmutableArray());

@@ -114,7 +114,7 @@ public class RetrievalTests
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
         var analysis = AxisAnalysis.Run(dense);
-        var groups = analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).ToList();
+        var groups = analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).ToList();
         var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.Retrieval)).ToList();
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 8, Vocabulary = Assets.Path("gpt-alphabet.json") });
@@ -125,7 +125,7 @@ public class RetrievalTests
         foreach (var group in groups)
             Assert.Equal(seen[signals.Single(s => s.Group == group.Partner!.Id)].Mean.Average(),
                 seen[signals.Single(s => s.Group == group.Id)].Mean.Average(), 1e-6);
-        double[] all = [.. groups.Where(g => g.Kind == GroupKind.KeyValueGroups)
+        double[] all = [.. groups.Where(g => g.Kind == Axis.KeyValueGroups)
             .SelectMany(g => seen[signals.Single(s => s.Group == g.Id)].Mean)];
         // A decoder of characters has no head that only copies: 3 to 9 % of the characters that were there before are where a head looks.
         Assert.True(all.Min() > 0 && all.Max() > 2 * all.Min() && all.Max() < 0.5, string.Join(' ', all));

@@ -38,7 +38,7 @@ public class SignalTests
     {
         using var dense = Attention(3);
         var analysis = AxisAnalysis.Run(dense);
-        var group = analysis.Groups.Single(g => g.Kind == GroupKind.Heads);
+        var group = analysis.Groups.Single(g => g.Kind == Axis.Heads);
         var samples = Planted.Rows(4, 20, Length, 6);
         var signals = SignalScores.Required(analysis, group, Criterion.AttentionReceived);
         var signal = Assert.Single(signals);
@@ -93,7 +93,7 @@ public class SignalTests
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
         var analysis = AxisAnalysis.Run(dense);
-        var groups = analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).ToList();
+        var groups = analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).ToList();
         var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.AttentionReceived)).ToList();
         Assert.Equal(groups.Count, signals.Count);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,

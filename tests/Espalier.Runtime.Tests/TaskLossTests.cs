@@ -155,7 +155,7 @@ public sealed class TaskLossTests : IDisposable
         var analysis = AxisAnalysis.Run(dense);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
-        var group = analysis.Groups.First(g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact);
+        var group = analysis.Groups.First(g => g.Kind == Axis.Neurons && g.Exactness == Exactness.Exact);
         var probe = new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss };
         Assert.Equal(0, probe.Divergence(dense), 1e-9);
         using var changed = MaskedModel(analysis, group);

@@ -144,7 +144,7 @@ internal sealed class CostBuilder(
         {
             if (c == 0) continue;
             var sorted = ids.Order().ToImmutableArray();
-            var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == GroupKind.Channels).ToImmutableArray() : [];
+            var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == Axis.Channels).ToImmutableArray() : [];
             var key = new Key(unit, sublayer, convolution, sorted);
             _monomials[key] = _monomials.TryGetValue(key, out var old)
                 ? old with { Coefficient = old.Coefficient + c }

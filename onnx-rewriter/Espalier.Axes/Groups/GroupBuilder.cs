@@ -63,7 +63,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         }
         Partners(groups);
         // Axes that no rule could ever mean, such as kernel windows, are listed with their reason but are no groups.
-        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != GroupKind.Other).Select((g, id) => g.WithId(id))];
+        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != Axis.Other).Select((g, id) => g.WithId(id))];
         Name(groups);
         return groups;
     }
@@ -97,7 +97,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         foreach (var mark in _state.Frozen.Where(m => m.Node < 0))
             foreach (var leaf in mark.Term.Leaves)
                 if (!(allowInterface
-                    && KindOf(leaf) is GroupKind.Heads or GroupKind.HeadDims or GroupKind.ValueDims or GroupKind.HiddenState))
+                    && KindOf(leaf) is Axis.Heads or Axis.HeadDims or Axis.ValueDims or Axis.HiddenState))
                         Frozen.TryAdd(leaf, mark);
     }
 
@@ -178,19 +178,19 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         return (int)(axis < 0 ? axis + record.Inputs[0]!.Terms!.Length : axis);
     }
 
-    private GroupKind KindOf(Factor factor)
+    private Axis KindOf(Factor factor)
     {
         var roles = _roles.GetValueOrDefault(factor);
         bool Has(Role role) => roles.HasFlag(role);
-        if (Has(Role.Hidden)) return GroupKind.HiddenState;
-        if (Has(Role.Stacked)) return GroupKind.Experts;
+        if (Has(Role.Hidden)) return Axis.HiddenState;
+        if (Has(Role.Stacked)) return Axis.Experts;
         if (!Has(Role.ProductOut) && !Has(Role.ConvOut) && !Has(Role.Heads))
-            return Has(Role.Rows) ? GroupKind.EmbeddingRows : GroupKind.Other;
-        if (Has(Role.Heads) || Has(Role.Batch)) return GroupKind.Heads;
-        if (Has(Role.HeadDims)) return GroupKind.HeadDims;
-        if (Has(Role.ValueDims)) return GroupKind.ValueDims;
-        if (Has(Role.Stream) && (Inexact.ContainsKey(factor) || !Has(Role.ConvOut))) return GroupKind.Width;
-        return Has(Role.ConvOut) ? GroupKind.Channels : GroupKind.Neurons;
+            return Has(Role.Rows) ? Axis.EmbeddingRows : Axis.Other;
+        if (Has(Role.Heads) || Has(Role.Batch)) return Axis.Heads;
+        if (Has(Role.HeadDims)) return Axis.HeadDims;
+        if (Has(Role.ValueDims)) return Axis.ValueDims;
+        if (Has(Role.Stream) && (Inexact.ContainsKey(factor) || !Has(Role.ConvOut))) return Axis.Width;
+        return Has(Role.ConvOut) ? Axis.Channels : Axis.Neurons;
     }
 
     /// <summary>
@@ -206,7 +206,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
                     : null;
             foreach (var term in terms ?? [])
             {
-                var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == GroupKind.Heads).ToList();
+                var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == Axis.Heads).ToList();
                 var repeated = leaves.Where(l => _roles[l].HasFlag(Role.Repeated)).ToList();
                 if (repeated.Count != 1 || leaves.Count != 2) continue;
                 var queries = _groups[repeated[0]];
@@ -215,7 +215,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
             }
         }
         foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].HasFlag(Role.Repeated)))
-            group.Kind = GroupKind.KeyValueGroups;
+            group.Kind = Axis.KeyValueGroups;
     }
 
     /// <summary>The readable name of the product that makes a group: of its weight or bias, or of the node.</summary>

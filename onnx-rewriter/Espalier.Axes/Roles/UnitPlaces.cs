@@ -21,7 +21,7 @@ internal sealed class UnitPlaces
         _analysis = analysis;
         _stored = new(analysis.State!, new(() => analysis.Dequantizations));
         _places = new(Find);
-        _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).Select(g => g.Factor)]);
+        _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).Select(g => g.Factor)]);
     }
 
     /// <summary>Weights of products and convolutions that have the group on an output axis, each once.</summary>

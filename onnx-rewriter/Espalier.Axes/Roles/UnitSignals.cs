@@ -16,7 +16,7 @@ internal static class UnitSignals
     /// <returns>The signal, and the tensors from which it is made without another product: the router's own result is among them.</returns>
     public static (UnitSignal Signal, IReadOnlySet<string> From)? Router(AxisAnalysis analysis, Group group)
     {
-        if (group.Kind != GroupKind.Experts || analysis.State is not { } state) return null;
+        if (group.Kind != Axis.Experts || analysis.State is not { } state) return null;
         (UnitSignal Signal, IReadOnlySet<string> From)? found = null;
         int chosen = 0;
         foreach (var mark in state.Inexact.Where(m => m.Node >= 0 && m.Term.Head is FactorTerm own && own.Factor == group.Factor)
@@ -58,7 +58,7 @@ internal static class UnitSignals
     /// <summary>Attention weights with an axis along the heads: outputs of a Softmax over another axis, the last.</summary>
     public static IReadOnlyList<UnitSignal> Attention(AxisAnalysis analysis, Group group, SignalKind kind = SignalKind.AttentionElsewhere)
     {
-        if (group.Kind is not (GroupKind.Heads or GroupKind.KeyValueGroups) || analysis.State is not { } state) return [];
+        if (group.Kind is not (Axis.Heads or Axis.KeyValueGroups) || analysis.State is not { } state) return [];
         var found = new List<UnitSignal>();
         foreach (var record in state.Records.Where(r => r.Info.Scope == 0 && r.Info.Proto.OpType == "Softmax"))
         {

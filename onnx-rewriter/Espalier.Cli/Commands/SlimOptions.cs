@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
+using Espalier.Pruning.Plans;
 
 namespace Espalier.Cli.Commands;
 
@@ -194,18 +195,8 @@ internal sealed class SlimOptions
     /// The groups of a kind. Where attention is grouped, KV groups and their query heads are one rule, so that the fraction is
     /// that of all query heads.
     /// </summary>
-    private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis) => analysis.Groups.Where(g => axis switch
-    {
-        Axis.Channels => g.Kind == GroupKind.Channels,
-        Axis.Neurons => g.Kind == GroupKind.Neurons,
-        Axis.Heads => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups,
-        Axis.Experts => g.Kind == GroupKind.Experts,
-        Axis.KeyValueGroups => g.Kind == GroupKind.KeyValueGroups,
-        Axis.HeadDims => g.Kind == GroupKind.HeadDims,
-        Axis.ValueDims => g.Kind == GroupKind.ValueDims,
-        Axis.Width => g.Kind == GroupKind.Width,
-        _ => g.Kind == GroupKind.HiddenState,
-    });
+    private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis)
+        => analysis.Groups.Where(g => PlanResolver.KindsOf(axis).Contains(g.Kind));
 
     private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion? score) => count is null or 0
         ? []

@@ -103,13 +103,13 @@ internal static class Explanation
         _ => "frozen: units cannot be removed",
     };
 
-    private static string Kind(GroupKind kind) => kind switch
+    private static string Kind(Axis kind) => kind switch
     {
-        GroupKind.KeyValueGroups => "KV groups",
-        GroupKind.HeadDims => "head dimensions",
-        GroupKind.ValueDims => "value dimensions",
-        GroupKind.HiddenState => "hidden state",
-        GroupKind.EmbeddingRows => "embedding rows",
+        Axis.KeyValueGroups => "KV groups",
+        Axis.HeadDims => "head dimensions",
+        Axis.ValueDims => "value dimensions",
+        Axis.HiddenState => "hidden state",
+        Axis.EmbeddingRows => "embedding rows",
         _ => kind.ToString().ToLowerInvariant(),
     };
 }

@@ -100,7 +100,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         if (groups.Count == 0) return "AllowInexact would not help: no group of these kinds is inexact.";
         double Size(int g)
             => groups.TryGetValue(g, out var group)
-                ? KeptCount.Round(0, group.Size, KeptCount.Multiple(0, group.Kind == GroupKind.Channels), group.MinKeep)
+                ? KeptCount.Round(0, group.Size, KeptCount.Multiple(0, group.Kind == Axis.Channels), group.MinKeep)
                 : size(g);
         double least = cost.Evaluate(unit, Size, removedSublayers);
         string verdict = least <= bound ? "which is enough" : "which is not enough either";
@@ -108,11 +108,11 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
             + FormattableString.Invariant($"to {least / cost.Evaluate(unit):0.000}, {verdict}.");
     }
 
-    private static string Units(GroupKind kind) => kind switch
+    private static string Units(Axis kind) => kind switch
     {
-        GroupKind.Other => "units",
-        GroupKind.Width => "units of width",
-        GroupKind.KeyValueGroups => "KV groups",
+        Axis.Other => "units",
+        Axis.Width => "units of width",
+        Axis.KeyValueGroups => "KV groups",
         _ => string.Concat(kind.ToString()
             .Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLower(c, CultureInfo.InvariantCulture) : c.ToString())),
     };

@@ -48,7 +48,7 @@ public sealed class Compensator
         foreach (var group in pruned.Where(g => method(g.Id) != Compensation.Merge))
             foreach (var consumer in group.Consumers)
                 methods[consumer.Id] = CompensationNeeds.MoreDemanding(methods.GetValueOrDefault(consumer.Id), method(group.Id));
-        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == GroupKind.Experts).ToList();
+        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == Axis.Experts).ToList();
         if (merged.Count == 0 && methods.Values.All(m => m == Compensation.None)) return WeightEdits.Nothing;
         if (statistics is null)
             throw new EspalierException(

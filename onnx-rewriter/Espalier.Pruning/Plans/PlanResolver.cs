@@ -9,18 +9,11 @@ namespace Espalier.Pruning.Plans;
 internal static class PlanResolver
 {
     /// <summary>Kinds of group that a rule on an axis may touch.</summary>
-    public static IReadOnlyList<GroupKind> KindsOf(Axis axis) => axis switch
+    public static IReadOnlyList<Axis> KindsOf(Axis axis) => axis switch
     {
-        Axis.Channels => [GroupKind.Channels],
-        Axis.Neurons => [GroupKind.Neurons],
-        Axis.Heads => [GroupKind.Heads, GroupKind.KeyValueGroups],
-        Axis.KeyValueGroups => [GroupKind.KeyValueGroups],
-        Axis.HeadDims => [GroupKind.HeadDims],
-        Axis.ValueDims => [GroupKind.ValueDims],
-        Axis.Experts => [GroupKind.Experts],
-        Axis.HiddenState => [GroupKind.HiddenState],
-        Axis.Width => [GroupKind.Width],
-        _ => [],
+        Axis.Heads => [Axis.Heads, Axis.KeyValueGroups],
+        Axis.Sublayers or Axis.Blocks or Axis.EmbeddingRows or Axis.Other => [],
+        _ => [axis],
     };
 
     /// <summary>Resolves the rules in order: a group belongs to the first rule that matches it.</summary>

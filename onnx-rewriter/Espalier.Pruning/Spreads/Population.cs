@@ -1,4 +1,3 @@
-using Espalier.Axes.Groups;
 using Espalier.Planning;
 
 namespace Espalier.Pruning.Spreads;
@@ -50,7 +49,7 @@ internal sealed class Population
         {
             if (candidate.Group.Partner is not { } partner || !byGroup.TryGetValue(partner.Id, out var other)
                 || !ReferenceEquals(other.Rule, candidate.Rule)) populations.Add(new([candidate]));
-            else if (candidate.Group.Kind == GroupKind.KeyValueGroups) populations.Add(new([candidate, other]));
+            else if (candidate.Group.Kind == Axis.KeyValueGroups) populations.Add(new([candidate, other]));
         }
         return populations;
     }

@@ -11,15 +11,15 @@ internal static class Convolutional
         new("ShuffleNet v1", () => ShuffleNetV1(group: 2, middle: 8))
         {
             Exact = "Channels 6", Share = 0.98, Stays = ZooModel.Image,
-            Groups = c => c.Group("s1.c1.weight", 0, 2, GroupKind.Channels, ("s1.dw.weight", 0), ("s1.c3.weight", 1))
-                .Group("stem.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)),
+            Groups = c => c.Group("s1.c1.weight", 0, 2, Axis.Channels, ("s1.dw.weight", 0), ("s1.c3.weight", 1))
+                .Group("stem.weight", 0, 6, Axis.Channels, ("fc.weight", 1)),
         },
         // Three groups of two, shuffled, are read as three groups of two again: every unit of the middle hangs on every other.
         new("ShuffleNet v1, odd groups", () => ShuffleNetV1(group: 3, middle: 6))
         {
             Exact = "Channels 1", Share = 0.81,
             Stays = [.. ZooModel.Image, "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("stem.weight", 0, 4, GroupKind.Channels, ("s1.c3.weight", 0), ("fc.weight", 1))
+            Groups = c => c.Group("stem.weight", 0, 4, Axis.Channels, ("s1.c3.weight", 0), ("fc.weight", 1))
                 .Frozen("s1.c1.weight", 0, "each is taken by a constant index"),
         },
         new("ShuffleNet v2", () => ShuffleNetV2(literal: true))
@@ -34,64 +34,64 @@ internal static class Convolutional
         {
             Exact = "Channels 9", Share = 0.99, Stays = ZooModel.Image,
             Groups = c =>
-                c.Group("b1.expand.weight", 0, 24, GroupKind.Channels, ("b1.dw.weight", 0), ("b1.se.fc1.weight", 1),
+                c.Group("b1.expand.weight", 0, 24, Axis.Channels, ("b1.dw.weight", 0), ("b1.se.fc1.weight", 1),
                     ("b1.se.fc2.weight", 0), ("b1.project.weight", 1))
-                .Group("b1.project.weight", 0, 10, GroupKind.Channels, ("b2.project.weight", 0), ("head.weight", 1)),
+                .Group("b1.project.weight", 0, 10, Axis.Channels, ("b2.project.weight", 0), ("head.weight", 1)),
         },
         new("RegNet Y", RegNet)
         {
             Exact = "Channels 15", Share = 0.99, Stays = ZooModel.Image,
             Groups = c => c.Group("b1.b.weight", 0, 4, null, ("b1.c.weight", 1), ("b1.se.fc1.weight", 1))
                 .Group("b1.a.weight", 0, 4, null, ("b1.b.weight", 1))
-                .Group("b0.c.weight", 0, 16, GroupKind.Channels, ("b0.shortcut.weight", 0), ("b1.c.weight", 0)),
+                .Group("b0.c.weight", 0, 16, Axis.Channels, ("b0.shortcut.weight", 0), ("b1.c.weight", 0)),
         },
         new("Inception v3", InceptionV3)
         {
             Exact = "Channels 19", Share = 0.99,
             Stays = ["Conv: the positions along 'k' have a meaning each",
                 "all of its units hang together, or each is taken by a constant index", "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("e.b3_2a.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1))
-                .Group("e.b3_1.weight", 0, 8, GroupKind.Channels, ("e.b3_2a.weight", 1), ("e.b3_2b.weight", 1))
-                .Group("a.b1.weight", 0, 6, GroupKind.Channels, ("b.b3.weight", 1), ("c.b1.weight", 1), ("c.pool.weight", 1)),
+            Groups = c => c.Group("e.b3_2a.weight", 0, 6, Axis.Channels, ("fc.weight", 1))
+                .Group("e.b3_1.weight", 0, 8, Axis.Channels, ("e.b3_2a.weight", 1), ("e.b3_2b.weight", 1))
+                .Group("a.b1.weight", 0, 6, Axis.Channels, ("b.b3.weight", 1), ("c.b1.weight", 1), ("c.pool.weight", 1)),
         },
         new("GoogLeNet", GoogLeNet)
         {
             Exact = "Channels 19", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("i3a.b2_2.weight", 0, 10, GroupKind.Channels, ("i3b.b1.weight", 1), ("i3b.b4.weight", 1))
-                .Group("i4a.b4.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)),
+            Groups = c => c.Group("i3a.b2_2.weight", 0, 10, Axis.Channels, ("i3b.b1.weight", 1), ("i3b.b4.weight", 1))
+                .Group("i4a.b4.weight", 0, 6, Axis.Channels, ("fc.weight", 1)),
         },
         new("R(2+1)D", ResNet2Plus1)
         {
             Exact = "Channels 9", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("stem2.weight", 0, 10, GroupKind.Channels, ("l1.c2.time.weight", 0), ("l2.down.weight", 1))
-                .Group("l1.c1.space.weight", 0, 12, GroupKind.Channels, ("l1.c1.time.weight", 1)),
+            Groups = c => c.Group("stem2.weight", 0, 10, Axis.Channels, ("l1.c2.time.weight", 0), ("l2.down.weight", 1))
+                .Group("l1.c1.space.weight", 0, 12, Axis.Channels, ("l1.c1.time.weight", 1)),
         },
         new("ConvNeXt", ConvNeXt)
         {
             Exact = "Neurons 3", Share = 0.47, Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.fc1.weight", 1, 32, GroupKind.Neurons, ("b0.fc2.weight", 0))
+            Groups = c => c.Group("b0.fc1.weight", 1, 32, Axis.Neurons, ("b0.fc2.weight", 0))
                 .Inexact("stem.weight", 0, 8, "LayerNormalization"),
         },
         new("GhostNet", GhostNet)
         {
             Exact = "Channels 5", Share = 0.96, Stays = ZooModel.Image,
             Groups = c =>
-                c.Group("b0.g1.primary.weight", 0, 8, GroupKind.Channels, ("b0.g1.cheap.weight", 0), ("b0.se.fc1.weight", 1),
+                c.Group("b0.g1.primary.weight", 0, 8, Axis.Channels, ("b0.g1.cheap.weight", 0), ("b0.se.fc1.weight", 1),
                     ("b0.g2.primary.weight", 1))
-                .Group("stem.weight", 0, 4, GroupKind.Channels, ("b0.g2.primary.weight", 0)),
+                .Group("stem.weight", 0, 4, Axis.Channels, ("b0.g2.primary.weight", 0)),
         },
         new("SENet", SeNet)
         {
             Exact = "Channels 8, Neurons 2", Share = 0.99, Stays = ZooModel.Image,
             Groups = c =>
-                c.Group("l1.c3.weight", 0, 16, GroupKind.Channels, ("l1.fc1.weight", 1), ("l1.fc2.weight", 0), ("l2.c3.weight", 0),
-                    ("fc.weight", 1)).Group("l1.fc1.weight", 0, 4, GroupKind.Neurons, ("l1.fc2.weight", 1)),
+                c.Group("l1.c3.weight", 0, 16, Axis.Channels, ("l1.fc1.weight", 1), ("l1.fc2.weight", 0), ("l2.c3.weight", 0),
+                    ("fc.weight", 1)).Group("l1.fc1.weight", 0, 4, Axis.Neurons, ("l1.fc2.weight", 1)),
         },
         new("DenseNet", DenseNet)
         {
             Exact = "Channels 14", Share = 0.99, Stays = ZooModel.Image,
             Groups = c =>
-                c.Group("b0.0.c2.weight", 0, 4, GroupKind.Channels, ("b0.1.n1.scale", 0), ("b0.2.c1.weight", 1), ("t0.conv.weight", 1)),
+                c.Group("b0.0.c2.weight", 0, 4, Axis.Channels, ("b0.1.n1.scale", 0), ("b0.2.c1.weight", 1), ("t0.conv.weight", 1)),
         },
     ];
 
@@ -108,8 +108,8 @@ internal static class Convolutional
         => g.Output(g.Gemm(g.Flatten(g.GlobalPool(x)), "fc", channels, 10), "batch", 10);
 
     private static void OfShuffleNetV2(RuleCheck check) => check
-        .Group("stage12.1.pw1.weight", 0, 12, GroupKind.Channels, ("stage12.1.dw.weight", 0), ("stage12.1.pw2.weight", 1))
-        .Group("conv5.weight", 0, 32, GroupKind.Channels, ("fc.weight", 1))
+        .Group("stage12.1.pw1.weight", 0, 12, Axis.Channels, ("stage12.1.dw.weight", 0), ("stage12.1.pw2.weight", 1))
+        .Group("conv5.weight", 0, 32, Axis.Channels, ("fc.weight", 1))
         .Group("stage12.0.left.pw.weight", 0, 6, null, ("stage12.0.right.pw2.weight", 0));
 
     private static GraphBuilder ShuffleNetV1(int group, int middle)

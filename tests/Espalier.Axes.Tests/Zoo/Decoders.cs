@@ -15,16 +15,16 @@ internal static class Decoders
         {
             Exact = "Channels 1, Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.92,
             Stays = [.. ZooModel.Image, "Add: meets the dynamic axis f[?], which may be 1 or 8"], Sizes = [("frames", 16)],
-            Groups = c => c.Group("conv1.weight", 0, 10, GroupKind.Channels, ("conv2.weight", 1))
-                .Group("l0.q.weight", 1, 3, GroupKind.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0)),
+            Groups = c => c.Group("conv1.weight", 0, 10, Axis.Channels, ("conv2.weight", 1))
+                .Group("l0.q.weight", 1, 3, Axis.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0)),
         },
         new("Whisper decoder", () => WhisperDecoder(cached: false))
         {
             Exact = "Neurons 2, Heads 4, HeadDims 4, ValueDims 4", Share = 0.81,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"],
-            Groups = c => c.Group("l0.self.q.weight", 1, 3, GroupKind.Heads, ("l0.self.o.weight", 0))
-                .Group("l0.cross.q.weight", 1, 3, GroupKind.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0)),
+            Groups = c => c.Group("l0.self.q.weight", 1, 3, Axis.Heads, ("l0.self.o.weight", 0))
+                .Group("l0.cross.q.weight", 1, 3, Axis.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0)),
         },
         new("Whisper decoder with caches", () => WhisperDecoder(cached: true))
         {
@@ -32,23 +32,23 @@ internal static class Decoders
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"], Sizes = [("past", 3)],
             Groups = c => c.Frozen("l0.self.q.weight", 1, "graph input 'past_key'")
-                .Group("l0.cross.q.weight", 1, 3, GroupKind.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0))
-                .Group("l0.mlp.fc1.weight", 1, 40, GroupKind.Neurons, ("l0.mlp.fc2.weight", 0)),
+                .Group("l0.cross.q.weight", 1, 3, Axis.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0))
+                .Group("l0.mlp.fc1.weight", 1, 40, Axis.Neurons, ("l0.mlp.fc2.weight", 0)),
         },
         new("Llama with caches", LlamaCached)
         {
             Exact = "Neurons 2, Heads 2, Width 1", Share = 0.99,
             Stays = [.. ZooModel.Interface, "Gather: its positions are chosen by data",
                 "is shared by several operators, each of which takes its own part"], Sizes = [("past", 3), ("total", 15)],
-            Groups = c => c.Group("l0.q.weight", 1, 2, GroupKind.Heads, ("l0.o.weight", 0)).Frozen("l0.k.weight", 1, "past")
-                .Group("l0.gate.weight", 1, 30, GroupKind.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
+            Groups = c => c.Group("l0.q.weight", 1, 2, Axis.Heads, ("l0.o.weight", 0)).Frozen("l0.k.weight", 1, "past")
+                .Group("l0.gate.weight", 1, 30, Axis.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
         },
         new("Merged decoder", Merged)
         {
             Exact = "Neurons 1", Share = 0.46,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "graph input: its shape is the model's interface"], Sizes = [("past", 3)], Claims = 0,
-            Groups = c => c.Group("fc1.weight", 1, 30, GroupKind.Neurons, ("fc2.weight", 0)),
+            Groups = c => c.Group("fc1.weight", 1, 30, Axis.Neurons, ("fc2.weight", 0)),
         },
     ];
 

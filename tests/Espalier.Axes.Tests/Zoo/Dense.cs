@@ -11,56 +11,56 @@ internal static class Dense
         new("DeepLab v3", DeepLab)
         {
             Exact = "Channels 13", Share = 0.99, Stays = ZooModel.Image, Sizes = [("height", 24), ("width", 32)],
-            Groups = c => c.Group("aspp.pool.weight", 0, 6, GroupKind.Channels, ("project.weight", 1))
-                .Group("project.weight", 0, 10, GroupKind.Channels, ("head.weight", 1)),
+            Groups = c => c.Group("aspp.pool.weight", 0, 6, Axis.Channels, ("project.weight", 1))
+                .Group("project.weight", 0, 10, Axis.Channels, ("head.weight", 1)),
         },
         new("LRASPP", LrAspp)
         {
             Exact = "Channels 4", Share = 0.99, Stays = ZooModel.Image, Sizes = [("height", 32), ("width", 24)],
-            Groups = c => c.Group("cbr.weight", 0, 12, GroupKind.Channels, ("scale.weight", 0), ("high.weight", 1)),
+            Groups = c => c.Group("cbr.weight", 0, 12, Axis.Channels, ("scale.weight", 0), ("high.weight", 1)),
         },
         new("U-Net, cropped", () => UNet(crop: true))
         {
             Exact = "Channels 10", Share = 0.99, Stays = [.. ZooModel.Image, "ConvTranspose: the positions along 'k' have a meaning each"],
-            Groups = c => c.Group("up1.weight", 1, 8, GroupKind.Channels, ("dec1a.weight", 1))
-                .Group("enc1b.weight", 0, 6, GroupKind.Channels, ("dec1a.weight", 1), ("enc2a.weight", 1)),
+            Groups = c => c.Group("up1.weight", 1, 8, Axis.Channels, ("dec1a.weight", 1))
+                .Group("enc1b.weight", 0, 6, Axis.Channels, ("dec1a.weight", 1), ("enc2a.weight", 1)),
         },
         new("U-Net, padded", () => UNet(crop: false))
         {
             Exact = "Channels 10", Share = 0.99, Stays = [.. ZooModel.Image, "ConvTranspose: the positions along 'k' have a meaning each"],
-            Groups = c => c.Group("up1.weight", 1, 8, GroupKind.Channels, ("dec1a.weight", 1))
-                .Group("enc1b.weight", 0, 6, GroupKind.Channels, ("dec1a.weight", 1), ("enc2a.weight", 1)),
+            Groups = c => c.Group("up1.weight", 1, 8, Axis.Channels, ("dec1a.weight", 1))
+                .Group("enc1b.weight", 0, 6, Axis.Channels, ("dec1a.weight", 1), ("enc2a.weight", 1)),
         },
         new("FPN with shared heads", FeaturePyramid)
         {
             Exact = "Channels 6", Share = 0.98, Stays = ZooModel.Image, Sizes = [("height", 32), ("width", 32)],
-            Groups = c => c.Group("lateral0.weight", 0, 12, GroupKind.Channels, ("lateral1.weight", 0), ("smooth0.weight", 1))
-                .Group("cls1.weight", 0, 10, GroupKind.Channels, ("cls2.weight", 1)),
+            Groups = c => c.Group("lateral0.weight", 0, 12, Axis.Channels, ("lateral1.weight", 0), ("smooth0.weight", 1))
+                .Group("cls1.weight", 0, 10, Axis.Channels, ("cls2.weight", 1)),
         },
         new("YOLO", Yolo)
         {
             Exact = "Channels 18", Share = 0.98,
             Stays = [.. ZooModel.Image, "Conv: positions of a window", "Resize: an operand that is read as it is",
                 "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
-            Groups = c => c.Group("c2f.in.weight", 0, 8, GroupKind.Channels, ("c2f.out.weight", 1))
-                .Group("head0.box1.weight", 0, 6, GroupKind.Channels, ("head0.box2.weight", 1)),
+            Groups = c => c.Group("c2f.in.weight", 0, 8, Axis.Channels, ("c2f.out.weight", 1))
+                .Group("head0.box1.weight", 0, 6, Axis.Channels, ("head0.box2.weight", 1)),
         },
         new("Super-resolution (ESPCN)", Espcn)
         {
             Exact = "Channels 2", Share = 0.99,
             Stays = ["Conv: the positions along 'k' have a meaning each", "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("c1.weight", 0, 12, GroupKind.Channels, ("c2.weight", 1)),
+            Groups = c => c.Group("c1.weight", 0, 12, Axis.Channels, ("c2.weight", 1)),
         },
         new("Super-resolution (EDSR)", Edsr)
         {
             Exact = "Channels 4", Share = 0.99, Stays = [.. ZooModel.Image, "DepthToSpace: its size is the attribute blocksize"],
-            Groups = c => c.Group("stem.weight", 0, 8, GroupKind.Channels, ("b0.c2.weight", 0), ("up.weight", 1))
+            Groups = c => c.Group("stem.weight", 0, 8, Axis.Channels, ("b0.c2.weight", 0), ("up.weight", 1))
                 .Group("up.weight", 0, 6, null, ("out.weight", 1)),
         },
         new("CoordConv", CoordConv)
         {
             Exact = "Channels 2", Share = 0.97, Stays = [.. ZooModel.Image, "Conv: positions of a window"],
-            Groups = c => c.Group("c1.weight", 0, 10, GroupKind.Channels, ("c2.weight", 1)),
+            Groups = c => c.Group("c1.weight", 0, 10, Axis.Channels, ("c2.weight", 1)),
         },
         new("Diffusion U-Net", Diffusion)
         {
@@ -68,7 +68,7 @@ internal static class Dense
             Stays = [.. ZooModel.Image, "InstanceNormalization: a statistic runs over this axis",
                 "LayerNormalization: a statistic runs over this axis", "Resize: an operand that is read as it is",
                 "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("mid.q.weight", 1, 2, GroupKind.Heads, ("mid.k.weight", 1), ("mid.o.weight", 0)),
+            Groups = c => c.Group("mid.q.weight", 1, 2, Axis.Heads, ("mid.k.weight", 1), ("mid.o.weight", 0)),
         },
     ];
 

@@ -22,7 +22,7 @@ internal static class Hybrids
             Exact = "Neurons 2, Heads 2", Share = 0.64,
             Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis",
                 "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.temperature", 0), ("b0.proj.weight", 0)),
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.temperature", 0), ("b0.proj.weight", 0)),
         },
         new("gMLP", GatedMlp)
         {
@@ -33,7 +33,7 @@ internal static class Hybrids
         {
             Exact = "Channels 3, Neurons 2, Heads 2, HeadDims 2", Share = 0.52,
             Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis"], Sizes = [("height", 32), ("width", 32)],
-            Groups = c => c.Group("s0.q.weight", 1, 3, GroupKind.Heads, ("s0.kv.weight", 1), ("s0.o.weight", 0))
+            Groups = c => c.Group("s0.q.weight", 1, 3, Axis.Heads, ("s0.kv.weight", 1), ("s0.o.weight", 0))
                 .Group("s0.dw.weight", 0, 24, null, ("s0.fc1.weight", 1), ("s0.fc2.weight", 0)),
         },
         new("BiFPN", BiFpn)
@@ -41,13 +41,13 @@ internal static class Hybrids
             Exact = "Channels 4", Share = 0.98,
             Stays = [.. ZooModel.Image, "Resize: an operand that is read as it is",
                 "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("lateral0.weight", 0, 10, GroupKind.Channels, ("lateral1.weight", 0), ("n0.pw.weight", 0)),
+            Groups = c => c.Group("lateral0.weight", 0, 10, Axis.Channels, ("lateral1.weight", 0), ("n0.pw.weight", 0)),
         },
         new("HRNet", HrNet)
         {
             Exact = "Channels 4", Share = 0.99, Stays = [.. ZooModel.Image, "Resize: an operand that is read as it is"],
-            Groups = c => c.Group("high.weight", 0, 6, GroupKind.Channels, ("up.weight", 0))
-                .Group("low.weight", 0, 10, GroupKind.Channels, ("down.weight", 0)),
+            Groups = c => c.Group("high.weight", 0, 6, Axis.Channels, ("up.weight", 0))
+                .Group("low.weight", 0, 10, Axis.Channels, ("down.weight", 0)),
         },
         new("WaveNet", WaveNet)
         {
@@ -55,8 +55,8 @@ internal static class Hybrids
             Stays = ["Conv: the positions along 'k' have a meaning each", "graph output: its shape is the model's interface"],
             Sizes = [("time", 24)],
             Groups = c =>
-                c.Group("l0.filter.weight", 0, 8, GroupKind.Channels, ("l0.gate.weight", 0), ("l0.res.weight", 1), ("l0.skip.weight", 1))
-                    .Group("l0.skip.weight", 0, 14, GroupKind.Channels, ("l2.skip.weight", 0), ("end1.weight", 1)),
+                c.Group("l0.filter.weight", 0, 8, Axis.Channels, ("l0.gate.weight", 0), ("l0.res.weight", 1), ("l0.skip.weight", 1))
+                    .Group("l0.skip.weight", 0, 14, Axis.Channels, ("l2.skip.weight", 0), ("end1.weight", 1)),
         },
         new("Conformer", Conformer)
         {
@@ -64,20 +64,20 @@ internal static class Hybrids
             Stays = ["Conv: the positions along 'k' have a meaning each", "LayerNormalization: a statistic runs over this axis",
                 "graph output: its shape is the model's interface"], Sizes = [("frames", 32)],
             Groups = c => c.Group("glu.weight", 0, 14, null, ("dw.weight", 0), ("pw2.weight", 1))
-                .Group("att.q.weight", 1, 3, GroupKind.Heads, ("att.o.weight", 0), ("att.u", 0), ("att.pos.weight", 1)),
+                .Group("att.q.weight", 1, 3, Axis.Heads, ("att.o.weight", 0), ("att.u", 0), ("att.pos.weight", 1)),
         },
         new("StyleGAN block", StyleGan)
         {
             Exact = "Neurons 2, HeadDims 1, Other 1", Share = 0.99,
             Stays = [.. ZooModel.Image, "Conv: the positions along 'x' have a meaning each"],
-            Groups = c => c.Group("map1.weight", 0, 14, GroupKind.Neurons, ("map2.weight", 1)),
+            Groups = c => c.Group("map1.weight", 0, 14, Axis.Neurons, ("map2.weight", 1)),
         },
         new("Vector-quantised autoencoder", VectorQuantised)
         {
             Exact = "Channels 3", Share = 0.99,
             Stays = [.. ZooModel.Image, "ArgMin: its positions become data", "ConvTranspose: the positions along 'k' have a meaning each"],
-            Groups = c => c.Group("enc1.weight", 0, 10, GroupKind.Channels, ("enc2.weight", 1))
-                .Group("dec1.weight", 1, 12, GroupKind.Channels, ("dec2.weight", 0)),
+            Groups = c => c.Group("enc1.weight", 0, 10, Axis.Channels, ("enc2.weight", 1))
+                .Group("dec1.weight", 1, 12, Axis.Channels, ("dec2.weight", 0)),
         },
     ];
 

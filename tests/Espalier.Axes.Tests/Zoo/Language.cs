@@ -22,43 +22,43 @@ internal static class Language
             Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.76,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "Slice: sliced at bounds that are not known"],
-            Groups = c => c.Group("h0.c_attn.weight", 1, Heads, GroupKind.Heads, ("h0.c_proj.weight", 0))
-                .Group("h0.fc.weight", 1, 40, GroupKind.Neurons, ("h0.out.weight", 0)),
+            Groups = c => c.Group("h0.c_attn.weight", 1, Heads, Axis.Heads, ("h0.c_proj.weight", 0))
+                .Group("h0.fc.weight", 1, 40, Axis.Neurons, ("h0.out.weight", 0)),
         },
         new("Llama", Llama)
         {
             Exact = "Neurons 2, Heads 2, KeyValueGroups 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.99,
             Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface",
                 "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.k.weight", 1, 2, GroupKind.KeyValueGroups, ("l0.v.weight", 1), ("l0.q.weight", 1), ("l0.o.weight", 0))
-                .Group("l0.q.weight", 1, 2, GroupKind.Heads, ("l0.o.weight", 0))
-                .Group("l0.gate.weight", 1, 30, GroupKind.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
+            Groups = c => c.Group("l0.k.weight", 1, 2, Axis.KeyValueGroups, ("l0.v.weight", 1), ("l0.q.weight", 1), ("l0.o.weight", 0))
+                .Group("l0.q.weight", 1, 2, Axis.Heads, ("l0.o.weight", 0))
+                .Group("l0.gate.weight", 1, 30, Axis.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
         },
         new("T5", T5)
         {
             Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.96,
             Stays = ["Gather: its positions are chosen by data", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.q.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0))
-                .Group("l0.wi0.weight", 1, 20, GroupKind.Neurons, ("l0.wi1.weight", 1), ("l0.wo.weight", 0)),
+            Groups = c => c.Group("l0.q.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0))
+                .Group("l0.wi0.weight", 1, 20, Axis.Neurons, ("l0.wi1.weight", 1), ("l0.wo.weight", 0)),
         },
         new("BLOOM", Bloom)
         {
             Exact = "Neurons 2, Heads 1, HeadDims 2", Share = 0.87,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("l0.qkv.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0)),
+            Groups = c => c.Group("l0.qkv.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0)),
         },
         new("GPT-NeoX", NeoX)
         {
             Exact = "Neurons 2, Heads 2, HeadDims 4, ValueDims 2", Share = 0.86,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "graph output: its shape is the model's interface", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.qkv.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0)),
+            Groups = c => c.Group("l0.qkv.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0)),
         },
     ];
 
     private static void OfBert(RuleCheck check) => check
-        .Group("l0.q.weight", 1, Heads, GroupKind.Heads, ("l0.k.weight", 1), ("l0.v.weight", 1), ("l0.o.weight", 0))
-        .Group("l1.ffn.fc1.weight", 1, 40, GroupKind.Neurons, ("l1.ffn.fc2.weight", 0));
+        .Group("l0.q.weight", 1, Heads, Axis.Heads, ("l0.k.weight", 1), ("l0.v.weight", 1), ("l0.o.weight", 0))
+        .Group("l1.ffn.fc1.weight", 1, 40, Axis.Neurons, ("l1.ffn.fc2.weight", 0));
 
     /// <summary>Rows of a table, by ids.</summary>
     internal static string Embed(this GraphBuilder g, string name, string ids, int rows, int width)

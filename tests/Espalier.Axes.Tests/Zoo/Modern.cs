@@ -18,46 +18,46 @@ internal static class Modern
             Exact = "Neurons 2, Heads 2, KeyValueGroups 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.99,
             Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface",
                 "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.qkv.weight", 1, 2, GroupKind.KeyValueGroups, ("l0.o.weight", 0))
-                .Group("l0.gate_up.weight", 1, 22, GroupKind.Neurons, ("l0.down.weight", 0)),
+            Groups = c => c.Group("l0.qkv.weight", 1, 2, Axis.KeyValueGroups, ("l0.o.weight", 0))
+                .Group("l0.gate_up.weight", 1, 22, Axis.Neurons, ("l0.down.weight", 0)),
         },
         new("Qwen 3", Qwen3)
         {
             Exact = "Neurons 2, Heads 2, KeyValueGroups 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.98,
             Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface",
                 "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.k.weight", 1, 2, GroupKind.KeyValueGroups, ("l0.q.weight", 1), ("l0.o.weight", 0))
-                .Group("l0.up.weight", 1, 22, GroupKind.Neurons, ("l0.down.weight", 0)),
+            Groups = c => c.Group("l0.k.weight", 1, 2, Axis.KeyValueGroups, ("l0.q.weight", 1), ("l0.o.weight", 0))
+                .Group("l0.up.weight", 1, 22, Axis.Neurons, ("l0.down.weight", 0)),
         },
         new("Falcon", Falcon)
         {
             Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.87,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.qkv.weight", 1, 4, GroupKind.Heads, ("l0.o.weight", 0))
-                .Group("l0.mlp.fc1.weight", 1, 30, GroupKind.Neurons, ("l0.mlp.fc2.weight", 0)),
+            Groups = c => c.Group("l0.qkv.weight", 1, 4, Axis.Heads, ("l0.o.weight", 0))
+                .Group("l0.mlp.fc1.weight", 1, 30, Axis.Neurons, ("l0.mlp.fc2.weight", 0)),
         },
         new("GPT-J", GptJ)
         {
             Exact = "Neurons 2, Heads 2, HeadDims 4, ValueDims 2", Share = 0.85,
             Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
                 "graph output: its shape is the model's interface", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.q.weight", 1, 3, GroupKind.Heads, ("l0.k.weight", 1), ("l0.o.weight", 0))
-                .Group("l0.v.weight", 1, 8, GroupKind.ValueDims, ("l0.o.weight", 0)),
+            Groups = c => c.Group("l0.q.weight", 1, 3, Axis.Heads, ("l0.k.weight", 1), ("l0.o.weight", 0))
+                .Group("l0.v.weight", 1, 8, Axis.ValueDims, ("l0.o.weight", 0)),
         },
         new("DeepSeek latent attention", Latent)
         {
             Exact = "Neurons 6, Heads 2, HeadDims 4, ValueDims 2, Width 1", Share = 0.98,
             Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface",
                 "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.kv_b.weight", 1, 3, GroupKind.Heads, ("l0.q_b.weight", 1), ("l0.o.weight", 0))
+            Groups = c => c.Group("l0.kv_b.weight", 1, 3, Axis.Heads, ("l0.q_b.weight", 1), ("l0.o.weight", 0))
                 .Group("l0.kv_b.weight", 1, 6, null, ("l0.o.weight", 0)),
         },
         new("RetNet", RetNet)
         {
             Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.98,
             Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("l0.q.weight", 1, 3, GroupKind.Heads, ("l0.k.weight", 1), ("l0.o.weight", 0)),
+            Groups = c => c.Group("l0.q.weight", 1, 3, Axis.Heads, ("l0.k.weight", 1), ("l0.o.weight", 0)),
         },
         new("Mamba 2", Mamba2)
         {
@@ -72,7 +72,7 @@ internal static class Modern
             Stays = ["Conv: the positions along 'k' have a meaning each", "Gather: its positions are chosen by data",
                 "LayerNormalization: a statistic runs over this axis",
                 "all of its units hang together, or each is taken by a constant index", "graph input: its shape is the model's interface"],
-            Groups = c => c.Group("text.q.weight", 1, 3, GroupKind.Heads, ("text.o.weight", 0))
+            Groups = c => c.Group("text.q.weight", 1, 3, Axis.Heads, ("text.o.weight", 0))
                 .Group("image.proj", 1, 14, null, ("text.proj", 1)),
         },
     ];

@@ -20,21 +20,21 @@ internal static class Sequences
         new("Mixture of experts, traced", TracedExperts)
         {
             Exact = "Neurons 3, Width 1", Share = 0.98, Stays = [.. ZooModel.Interface, "TopK: its positions become data"],
-            Groups = c => c.Group("e0.w1.weight", 1, 14, GroupKind.Neurons, ("e0.w3.weight", 1), ("e0.w2.weight", 0)),
+            Groups = c => c.Group("e0.w1.weight", 1, 14, Axis.Neurons, ("e0.w3.weight", 1), ("e0.w2.weight", 0)),
         },
         new("Mixture of experts, stacked", StackedExperts)
         {
             Exact = "Neurons 1", Share = 0.78,
             Stays = [.. ZooModel.Interface, "LayerNormalization: a statistic runs over this axis",
                 "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
-            Groups = c => c.Group("w1", 2, 14, GroupKind.Neurons, ("w2", 1)),
+            Groups = c => c.Group("w1", 2, 14, Axis.Neurons, ("w2", 1)),
         },
         new("Bidirectional LSTM tagger", () => Recurrent("LSTM"))
         {
             Exact = "Neurons 1, HiddenState 1, Other 1", Share = 0.99,
             Stays = ["Gather: its positions are chosen by data", "LSTM: the positions along 'd' have a meaning each",
                 "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("r0.R", 2, 10, GroupKind.HiddenState, ("r0.W", 1), ("r0.B", 1), ("r1.W", 2))
+            Groups = c => c.Group("r0.R", 2, 10, Axis.HiddenState, ("r0.W", 1), ("r0.B", 1), ("r1.W", 2))
                 .Group("embed", 1, 12, null, ("r0.W", 2)),
         },
         new("Bidirectional GRU tagger", () => Recurrent("GRU"))
@@ -42,7 +42,7 @@ internal static class Sequences
             Exact = "Neurons 1, HiddenState 1, Other 1", Share = 0.99,
             Stays = ["GRU: the positions along 'd' have a meaning each", "Gather: its positions are chosen by data",
                 "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("r0.R", 2, 10, GroupKind.HiddenState, ("r0.W", 1), ("r0.B", 1), ("r1.W", 2))
+            Groups = c => c.Group("r0.R", 2, 10, Axis.HiddenState, ("r0.W", 1), ("r0.B", 1), ("r1.W", 2))
                 .Group("embed", 1, 12, null, ("r0.W", 2)),
         },
     ];

@@ -16,25 +16,25 @@ internal static class Vision
             Exact = "Channels 3, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95,
             Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one",
                 "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("block.qkv.weight", 1, 3, GroupKind.Heads, ("block.table", 1), ("block.merge.weight", 0)),
+            Groups = c => c.Group("block.qkv.weight", 1, 3, Axis.Heads, ("block.table", 1), ("block.merge.weight", 0)),
         },
         new("ViT, packed (timm)", () => Vit(split: false))
         {
             Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77,
             Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.proj.weight", 0)),
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.proj.weight", 0)),
         },
         new("ViT, packed and split", () => Vit(split: true))
         {
             Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77,
             Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.proj.weight", 0)),
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.proj.weight", 0)),
         },
         new("MLP-Mixer", Mixer)
         {
             Exact = "Neurons 4", Share = 0.75,
             Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.token.fc1.weight", 1, 10, GroupKind.Neurons, ("b0.token.fc2.weight", 0)),
+            Groups = c => c.Group("b0.token.fc1.weight", 1, 10, Axis.Neurons, ("b0.token.fc2.weight", 0)),
         },
         new("DETR", Detr)
         {
@@ -61,7 +61,7 @@ internal static class Vision
             .. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one",
             "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index",
         ],
-        Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, GroupKind.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
+        Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, Axis.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
     };
 
     /// <summary>Constant indices of the relative positions of a square window, as Swin's buffer has them.</summary>
