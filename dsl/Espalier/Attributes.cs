@@ -12,7 +12,10 @@ public sealed class PruningPolicyAttribute(string model) : Attribute
     public int Seed { get; set; }
 }
 
-/// <summary>Upper bounds on the slim model, each as a fraction in (0, 1] of the dense model. Rules without a <see cref="PruneAttribute.Keep"/> of their own share the budget.</summary>
+/// <summary>
+/// Upper bounds on the slim model, each as a fraction in (0, 1] of the dense model. Rules without a
+/// <see cref="PruneAttribute.Keep"/> of their own share the budget.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class BudgetAttribute : Attribute
 {
@@ -26,14 +29,18 @@ public sealed class BudgetAttribute : Attribute
     public double Bytes { get; set; } = double.NaN;
 
     /// <summary>
-    /// Processor time of one run; not set: unbounded. The build measures it on its own machine through ONNX Runtime, one thread, so the slim model then depends
-    /// on measurements: two builds may choose a little differently.
+    /// Processor time of one run; not set: unbounded. The build measures it on its own machine through ONNX Runtime, one
+    /// thread, so the slim model then depends on measurements: two builds may choose a little differently.
     /// </summary>
     public double Latency { get; set; } = double.NaN;
 }
 
-/// <summary>Upper bounds on a part of the slim model, each as a fraction in (0, 1] of the same part of the dense model. They hold besides the <see cref="BudgetAttribute"/>, and suffice without one.</summary>
-/// <param name="pattern">Glob over the names of nodes, with or without their leading <c>/</c>: <c>*</c> any run of characters, <c>?</c> one.</param>
+/// <summary>
+/// Upper bounds on a part of the slim model, each as a fraction in (0, 1] of the same part of the dense model. They hold
+/// besides the <see cref="BudgetAttribute"/>, and suffice without one.
+/// </summary>
+/// <param name="pattern">Glob over the names of nodes, with or without their leading <c>/</c>: <c>*</c> any run of characters,
+/// <c>?</c> one.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class ComponentBudgetAttribute(string pattern) : Attribute
 {
@@ -48,8 +55,9 @@ public sealed class ComponentBudgetAttribute(string pattern) : Attribute
 }
 
 /// <summary>
-/// The method of the literature that says what a policy's other attributes leave open. Without this attribute it is <see cref="Preset.Best"/> where the policy has
-/// calibration data, and <see cref="Preset.Magnitude"/> where it has none. <see cref="Presets"/> tells what each is.
+/// The method of the literature that says what a policy's other attributes leave open. Without this attribute it is
+/// <see cref="Preset.Best"/> where the policy has calibration data, and <see cref="Preset.Magnitude"/> where it has none.
+/// <see cref="Presets"/> tells what each is.
 /// </summary>
 /// <param name="preset">The preset.</param>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
@@ -77,7 +85,10 @@ public sealed class AllocateAttribute(Allocation allocation) : Attribute
     public Allocation Allocation { get; } = allocation;
 }
 
-/// <summary>How outputs are compared where the policy chooses by them (<see cref="Allocation.Divergence"/>, <see cref="Criterion.OutputDivergence"/>); as the preset says without this attribute.</summary>
+/// <summary>
+/// How outputs are compared where the policy chooses by them (<see cref="Allocation.Divergence"/>,
+/// <see cref="Criterion.OutputDivergence"/>); as the preset says without this attribute.
+/// </summary>
 /// <param name="metric">The metric.</param>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class DivergenceAttribute(Metric metric) : Attribute
@@ -86,7 +97,10 @@ public sealed class DivergenceAttribute(Metric metric) : Attribute
     public Metric Metric { get; } = metric;
 }
 
-/// <summary>Inputs of which statistics are taken; as the preset says without this attribute. Those that are made up need no <see cref="CalibrationAttribute"/>.</summary>
+/// <summary>
+/// Inputs of which statistics are taken; as the preset says without this attribute. Those that are made up need no
+/// <see cref="CalibrationAttribute"/>.
+/// </summary>
 /// <param name="source">The source.</param>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class InputsFromAttribute(InputSource source) : Attribute
@@ -103,8 +117,8 @@ public sealed class GuardAttribute : Attribute
     public bool Equivalence { get; set; }
 
     /// <summary>
-    /// Least agreement of the slim model with the dense one, in (0, 1], on the last quarter of the calibration samples, which statistics then do not use (of fewer
-    /// than eight samples, on all of them); not set: no check.
+    /// Least agreement of the slim model with the dense one, in (0, 1], on the last quarter of the calibration samples, which
+    /// statistics then do not use (of fewer than eight samples, on all of them); not set: no check.
     /// </summary>
     public double Agreement { get; set; } = double.NaN;
 
@@ -122,7 +136,8 @@ public sealed class ProtectAttribute(string pattern) : Attribute
 }
 
 /// <summary>
-/// Weights of matrix products that become products of two smaller ones, after everything else: see <see cref="LowRankRule"/>. With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's
+/// Weights of matrix products that become products of two smaller ones, after everything else: see <see cref="LowRankRule"/>.
+/// With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's
 /// <see cref="BudgetAttribute"/> decides, which rules on units without a <see cref="PruneAttribute.Keep"/> may then not share.
 /// </summary>
 /// <param name="pattern">Glob over names of weights and of the nodes that read them: <c>*</c> any run of characters, <c>?</c> one.</param>
@@ -133,7 +148,7 @@ public sealed class LowRankAttribute(string pattern = "*") : Attribute
     public string Pattern { get; } = pattern;
 
     /// <summary>Which of the products that the pattern matches are meant.</summary>
-    public Products Of { get; set; }
+    public ProductKind Of { get; set; }
 
     /// <summary>The rank, at least 1; 0, the default, means not set.</summary>
     public int Rank { get; set; }
@@ -167,7 +182,9 @@ public sealed class PruneAttribute(Axis axis, string pattern = "*") : Attribute
     /// <summary>Kept counts are multiples of this; 0, the default, means 16 for channels and 1 for everything else.</summary>
     public int RoundTo { get; set; }
 
-    /// <summary>Whether groups that a normalisation or a sum runs over may be pruned, so that the slim model is not exactly the masked one.</summary>
+    /// <summary>
+    /// Whether groups that a normalisation or a sum runs over may be pruned, so that the slim model is not exactly the masked one.
+    /// </summary>
     public bool AllowInexact { get; set; }
 }
 
@@ -199,14 +216,17 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
     public Aggregate Aggregate { get; set; }
 
     /// <summary>
-    /// The file that <see cref="Criterion.File"/> reads, relative to the project: a JSON object that maps names of groups to one number per unit. List it as
+    /// The file that <see cref="Criterion.File"/> reads, relative to the project: a JSON object that maps names of groups to
+    /// one number per unit. List it as
     /// <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
     /// </summary>
     public string? ScoreFile { get; set; }
 
     /// <summary>
-    /// The method that <see cref="Criterion.Method"/> calls: static, in the policy class, from a <see cref="ScoredGroup"/> to one number per unit (any <c>IEnumerable&lt;double&gt;</c>), not
-    /// negative; the highest stay. The build runs it for each group, and for each step of a schedule with steps on the weights as they are by then: <c>[Score(Criterion.Method, Method = nameof(Rank))]</c>.
+    /// The method that <see cref="Criterion.Method"/> calls: static, in the policy class, from a <see cref="ScoredGroup"/> to
+    /// one number per unit (any <c>IEnumerable&lt;double&gt;</c>), not negative; the highest stay. The build runs it for each
+    /// group, and for each step of a schedule with steps on the weights as they are by then: <c>[Score(Criterion.Method, Method
+    /// = nameof(Rank))]</c>.
     /// </summary>
     public string? Method { get; set; }
 }
@@ -231,8 +251,9 @@ public sealed class CalibrationAttribute : Attribute
     public int Samples { get; set; } = 128;
 
     /// <summary>
-    /// A file with the right answer to every sample, in their order, for <see cref="Metric.TaskLoss"/>: <c>.npy</c>, MNIST's idx, or text with a number at the start of every line; relative to the project.
-    /// Not set: language models are asked for their next token.
+    /// A file with the right answer to every sample, in their order, for <see cref="Metric.TaskLoss"/>: <c>.npy</c>, MNIST's
+    /// idx, or text with a number at the start of every line; relative to the project. Not set: language models are asked for
+    /// their next token.
     /// </summary>
     public string? Labels { get; set; }
 }

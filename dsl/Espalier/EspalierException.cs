@@ -1,6 +1,8 @@
 namespace Espalier;
 
-/// <summary>A mistake that the user can correct: the message says what is wrong, where, and what to do. Tools print it without a stack trace.</summary>
+/// <summary>
+/// A mistake that the user can correct: the message says what is wrong, where, and what to do. Tools print it without a stack trace.
+/// </summary>
 public class EspalierException : Exception
 {
     /// <summary>A mistake.</summary>

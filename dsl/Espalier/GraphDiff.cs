@@ -18,7 +18,8 @@ public sealed record GraphDiff(
     public static GraphDiff Empty { get; } = new([], [], [], []);
 
     /// <summary>
-    /// The diff as text, fit for a snapshot: one line per change in the order of the model, <c>\n</c> between lines, the same text for the same diff.
+    /// The diff as text, fit for a snapshot: one line per change in the order of the model, <c>\n</c> between lines, the same
+    /// text for the same diff.
     /// </summary>
     public override string ToString()
     {

@@ -19,7 +19,8 @@ public static class PlanJson
 
     /// <summary>Reads a plan from an assembly's metadata and puts the places of its rules in.</summary>
     /// <param name="json">The entry <see cref="PolicyFiles.PlanKey"/>.</param>
-    /// <param name="locations">The entry <see cref="PolicyFiles.LocationsKey"/>: property → <c>file(line,column)</c>; the policy's own has an empty name.</param>
+    /// <param name="locations">The entry <see cref="PolicyFiles.LocationsKey"/>: property → <c>file(line,column)</c>; the
+    /// policy's own has an empty name.</param>
     /// <exception cref="EspalierException">A text is malformed.</exception>
     public static PruningPlan Parse(string json, string locations)
     {
@@ -40,7 +41,8 @@ public static class PlanJson
         JsonFormat.Complete(plan, new PruningPlan(), JsonFormat.Context.PruningPlan);
         foreach (var rule in JsonFormat.Objects(plan["prune"])) JsonFormat.Complete(rule, new PruneRule(), JsonFormat.Context.PruneRule);
         foreach (var rule in JsonFormat.Objects(plan["drop"])) JsonFormat.Complete(rule, new DropRule(), JsonFormat.Context.DropRule);
-        foreach (var rule in JsonFormat.Objects(plan["lowRank"])) JsonFormat.Complete(rule, new LowRankRule(), JsonFormat.Context.LowRankRule);
+        foreach (var rule in JsonFormat.Objects(plan["lowRank"]))
+            JsonFormat.Complete(rule, new LowRankRule(), JsonFormat.Context.LowRankRule);
     }
 }
 
@@ -85,7 +87,8 @@ internal static class JsonFormat
     {
         try
         {
-            if (JsonNode.Parse(json) is not JsonObject node) throw new EspalierException($"The {what} cannot be read: it is not a JSON object.");
+            if (JsonNode.Parse(json) is not JsonObject node)
+                throw new EspalierException($"The {what} cannot be read: it is not a JSON object.");
             complete(node);
             return node.Deserialize(type)!;
         }
@@ -110,7 +113,9 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter), typeof(CompensationConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter), typeof(InputSourceConverter), typeof(ProductsConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter),
+        typeof(CompensationConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter),
+        typeof(InputSourceConverter), typeof(ProductKindConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
@@ -128,13 +133,14 @@ internal sealed class AggregateConverter() : JsonStringEnumConverter<Aggregate>(
 
 internal sealed class AllocationConverter() : JsonStringEnumConverter<Allocation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
-internal sealed class CompensationConverter() : JsonStringEnumConverter<Compensation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+internal sealed class CompensationConverter()
+    : JsonStringEnumConverter<Compensation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
-internal sealed class ProductsConverter() : JsonStringEnumConverter<Products>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+internal sealed class ProductKindConverter() : JsonStringEnumConverter<ProductKind>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
 internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
 
@@ -153,9 +159,11 @@ internal sealed class IntegersConverter : JsonConverter<IReadOnlyList<int>>
 /// <summary>Keeps shapes on one line.</summary>
 internal sealed class LongsConverter : JsonConverter<IReadOnlyList<long>>
 {
-    public override IReadOnlyList<long> Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => OneLine.Read(ref reader);
+    public override IReadOnlyList<long> Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options)
+        => OneLine.Read(ref reader);
 
-    public override void Write(Utf8JsonWriter writer, IReadOnlyList<long> value, JsonSerializerOptions options) => OneLine.Write(writer, value);
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<long> value, JsonSerializerOptions options)
+        => OneLine.Write(writer, value);
 }
 
 internal static class OneLine
@@ -166,7 +174,8 @@ internal static class OneLine
         var values = new List<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var value)) throw new JsonException("An integer is expected.");
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var value))
+                throw new JsonException("An integer is expected.");
             values.Add(value);
         }
         return values;

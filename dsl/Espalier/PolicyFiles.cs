@@ -1,6 +1,8 @@
 namespace Espalier;
 
-/// <summary>Where the build puts what it makes of a policy, relative to the program's folder: the generated code, the build and the tool agree here.</summary>
+/// <summary>
+/// Where the build puts what it makes of a policy, relative to the program's folder: the generated code, the build and the tool agree here.
+/// </summary>
 public static class PolicyFiles
 {
     /// <summary>The folder.</summary>
@@ -23,17 +25,21 @@ public static class PolicyFiles
     public static string Dense(string model) => model.Replace('\\', '/');
 
     /// <summary>
-    /// Key, before the policy's full name, of the assembly metadata that holds its plan as JSON. The text has no positions, so it is the same after an
-    /// edit elsewhere in the file: what decides whether to slim again hashes it as it stands.
+    /// Key, before the policy's full name, of the assembly metadata that holds its plan as JSON. The text has no positions, so
+    /// it is the same after an edit elsewhere in the file: what decides whether to slim again hashes it as it stands.
     /// </summary>
     public const string PlanKey = "Espalier.Plan:";
 
-    /// <summary>Key, before the policy's full name, of the assembly metadata that holds the places of its rules, for <see cref="PlanJson.Parse(string, string)"/>.</summary>
+    /// <summary>
+    /// Key, before the policy's full name, of the assembly metadata that holds the places of its rules, for
+    /// <see cref="PlanJson.Parse(string, string)"/>.
+    /// </summary>
     public const string LocationsKey = "Espalier.Locations:";
 
     /// <summary>Full path of a file beside the program.</summary>
     /// <param name="relative">Path from one of the methods above.</param>
-    public static string FullPath(string relative) => Path.Combine(AppContext.BaseDirectory, relative.Replace('/', Path.DirectorySeparatorChar));
+    public static string FullPath(string relative)
+        => Path.Combine(AppContext.BaseDirectory, relative.Replace('/', Path.DirectorySeparatorChar));
 
     /// <summary>Reads the report that the build wrote beside the slim model.</summary>
     /// <param name="policy">Full name of the policy class.</param>
@@ -54,7 +60,8 @@ public static class PolicyFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new EspalierException($"'{path}' cannot be read: {e.Message} The build writes it when it slims the model of policy {policy}; build the project with the package Espalier.Build and EspalierEnabled not false.", e);
+            throw new EspalierException($"'{path}' cannot be read: {e.Message} The build writes it when it slims the model of policy "
+                + $"{policy}; build the project with the package Espalier.Build and EspalierEnabled not false.", e);
         }
     }
 }

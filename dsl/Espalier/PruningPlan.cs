@@ -18,19 +18,25 @@ public sealed record PruningPlan
     /// <summary>Rules on depth.</summary>
     public IReadOnlyList<DropRule> Drop { get; init; } = [];
 
-    /// <summary>Rules on ranks: weights that become products of two, after everything else; a weight belongs to the first rule that names it.</summary>
+    /// <summary>
+    /// Rules on ranks: weights that become products of two, after everything else; a weight belongs to the first rule that names it.
+    /// </summary>
     public IReadOnlyList<LowRankRule> LowRank { get; init; } = [];
 
     /// <summary>What the slim model may cost; null where each rule's own ratio decides.</summary>
     public Budget? Budget { get; init; }
 
     /// <summary>
-    /// Whether every part of the network is bounded as the whole is, where <see cref="Budget.Components"/> names none: parts are the outermost scopes of the names of nodes (<c>/layer1/conv/Conv</c> is in layer1) that
-    /// divide the network. Null as the preset says.
+    /// Whether every part of the network is bounded as the whole is, where <see cref="Budget.Components"/> names none: parts
+    /// are the outermost scopes of the names of nodes (<c>/layer1/conv/Conv</c> is in layer1) that divide the network. Null as
+    /// the preset says.
     /// </summary>
     public bool? PerComponent { get; init; }
 
-    /// <summary>The method that says what the plan leaves open; null for <see cref="Espalier.Preset.Best"/> with calibration data and <see cref="Espalier.Preset.Magnitude"/> without.</summary>
+    /// <summary>
+    /// The method that says what the plan leaves open; null for <see cref="Espalier.Preset.Best"/> with calibration data and
+    /// <see cref="Espalier.Preset.Magnitude"/> without.
+    /// </summary>
     public Preset? Preset { get; init; }
 
     /// <summary>How the budget is spread; null as the preset says.</summary>
@@ -48,7 +54,10 @@ public sealed record PruningPlan
     /// <summary>Globs of tensor or group names that stay whole.</summary>
     public IReadOnlyList<string> Protect { get; init; } = [];
 
-    /// <summary>Whether of every rule the first and the last group, sublayer or block in the order of the graph stay whole: what is next to inputs and outputs bears the least. Null as the preset says.</summary>
+    /// <summary>
+    /// Whether of every rule the first and the last group, sublayer or block in the order of the graph stay whole: what is next
+    /// to inputs and outputs bears the least. Null as the preset says.
+    /// </summary>
     public bool? ProtectEnds { get; init; }
 
     /// <summary>Where calibration data come from; null without.</summary>
@@ -57,7 +66,9 @@ public sealed record PruningPlan
     /// <summary>What is checked after slimming; null without.</summary>
     public Guard? Guard { get; init; }
 
-    /// <summary>Whether caches and states among the model's inputs and outputs shrink with the heads and hidden states that they hold.</summary>
+    /// <summary>
+    /// Whether caches and states among the model's inputs and outputs shrink with the heads and hidden states that they hold.
+    /// </summary>
     public bool AllowInterface { get; init; }
 
     /// <summary>
@@ -85,7 +96,9 @@ public sealed record PruneRule
     /// <summary>Glob over group and tensor names (<c>*</c> any run, <c>?</c> one character); <c>*</c> for all.</summary>
     public string Pattern { get; init; } = "*";
 
-    /// <summary>Names of the groups that the rule was resolved to when the policy was compiled; null to match <see cref="Pattern"/> now.</summary>
+    /// <summary>
+    /// Names of the groups that the rule was resolved to when the policy was compiled; null to match <see cref="Pattern"/> now.
+    /// </summary>
     public IReadOnlyList<string>? Groups { get; init; }
 
     /// <summary>Fraction of units to keep, in (0, 1]; null where the budget decides.</summary>
@@ -103,7 +116,9 @@ public sealed record PruneRule
     /// <summary>How what a unit scores in several weights becomes one number.</summary>
     public Aggregate Aggregate { get; init; }
 
-    /// <summary>The file that <see cref="Criterion.File"/> reads, relative to the project or the working directory; null for every other criterion.</summary>
+    /// <summary>
+    /// The file that <see cref="Criterion.File"/> reads, relative to the project or the working directory; null for every other criterion.
+    /// </summary>
     public string? ScoreFile { get; init; }
 
     /// <summary>The policy's static method that <see cref="Criterion.Method"/> calls; null for every other criterion.</summary>
@@ -134,7 +149,10 @@ public sealed record DropRule
     /// <summary>How many are removed; null where the budget decides: as many as it takes.</summary>
     public int? AtMost { get; init; }
 
-    /// <summary><see cref="Criterion.BlockSimilarity"/>, <see cref="Criterion.BlockAngle"/>, <see cref="Criterion.OutputDivergence"/> or <see cref="Criterion.Random"/>; null as the preset says. Without calibration data synthetic inputs are used and the report says so.</summary>
+    /// <summary>
+    /// <see cref="Criterion.BlockSimilarity"/>, <see cref="Criterion.BlockAngle"/>, <see cref="Criterion.OutputDivergence"/> or
+    /// <see cref="Criterion.Random"/>; null as the preset says. Without calibration data synthetic inputs are used and the report says so.
+    /// </summary>
     public Criterion? Score { get; init; }
 
     /// <summary>Where the rule was written, as <c>file(line,column)</c>; empty on the command line.</summary>
@@ -142,21 +160,27 @@ public sealed record DropRule
 }
 
 /// <summary>
-/// One rule on ranks: the weight W [inputs, outputs] of a MatMul or Gemm becomes A·B with A [inputs, rank] and B [rank, outputs], of all of that rank those whose outputs on the calibration data are nearest to
-/// W's; without data, those nearest to W. A rank that would save nothing leaves the weight as it is.
+/// One rule on ranks: the weight W [inputs, outputs] of a MatMul or Gemm becomes A·B with A [inputs, rank] and B [rank,
+/// outputs], of all of that rank those whose outputs on the calibration data are nearest to W's; without data, those nearest to
+/// W. A rank that would save nothing leaves the weight as it is.
 /// </summary>
 public sealed record LowRankRule
 {
-    /// <summary>Glob over names of weights and of the nodes that read them (<c>*</c> any run, <c>?</c> one character); <c>*</c> for all.</summary>
+    /// <summary>
+    /// Glob over names of weights and of the nodes that read them (<c>*</c> any run, <c>?</c> one character); <c>*</c> for all.
+    /// </summary>
     public string Pattern { get; init; } = "*";
 
     /// <summary>Which of the products that the pattern matches are meant.</summary>
-    public Products Of { get; init; }
+    public ProductKind Of { get; init; }
 
     /// <summary>The rank; null where <see cref="Keep"/> or the budget decides.</summary>
     public int? Rank { get; init; }
 
-    /// <summary>Most of the weight's parameters, and so of its multiply-accumulates, that stay, in (0, 1): the rank is the largest that keeps to it, at least 1. Null where <see cref="Rank"/> or the budget decides.</summary>
+    /// <summary>
+    /// Most of the weight's parameters, and so of its multiply-accumulates, that stay, in (0, 1): the rank is the largest that
+    /// keeps to it, at least 1. Null where <see cref="Rank"/> or the budget decides.
+    /// </summary>
     public double? Keep { get; init; }
 }
 
@@ -171,15 +195,19 @@ public sealed record Budget(double? Macs = null, double? Parameters = null, doub
     public IReadOnlyList<ComponentBudget>? Components { get; init; }
 }
 
-/// <summary>An upper bound on a part of the model, each as a fraction of what that part is in the dense model, in (0, 1]; null where unbounded.</summary>
-/// <param name="Pattern">Glob over the names of nodes (<c>*</c> any run, <c>?</c> one character), with or without their leading <c>/</c>.</param>
+/// <summary>
+/// An upper bound on a part of the model, each as a fraction of what that part is in the dense model, in (0, 1]; null where unbounded.
+/// </summary>
+/// <param name="Pattern">Glob over the names of nodes (<c>*</c> any run, <c>?</c> one character), with or without their leading
+/// <c>/</c>.</param>
 /// <param name="Macs">Multiply-accumulates of the part's nodes.</param>
 /// <param name="Parameters">Elements of the weights that they read.</param>
 public sealed record ComponentBudget(string Pattern, double? Macs = null, double? Parameters = null);
 
 /// <summary>A check of the slim model.</summary>
 /// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>
-/// <param name="Agreement">Least agreement with the dense model, in (0, 1], on calibration data that nothing else uses; null without.</param>
+/// <param name="Agreement">Least agreement with the dense model, in (0, 1], on calibration data that nothing else uses; null
+/// without.</param>
 /// <param name="Metric">How agreement is measured.</param>
 public sealed record Guard(bool Equivalence = false, double? Agreement = null, Metric Metric = Metric.Top1);
 
@@ -188,7 +216,10 @@ public sealed record Guard(bool Equivalence = false, double? Agreement = null, M
 /// <param name="Path">File or folder of data; null for a method.</param>
 /// <param name="Samples">Most samples that are read.</param>
 /// <param name="Tokenizer">Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</param>
-/// <param name="Mean">What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for nothing.</param>
+/// <param name="Mean">What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for
+/// nothing.</param>
 /// <param name="Deviation">What images are divided by after that; null for 1.</param>
-/// <param name="Labels">File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the data, if any.</param>
-public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null, IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null, string? Labels = null);
+/// <param name="Labels">File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the
+/// data, if any.</param>
+public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null,
+    IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null, string? Labels = null);

@@ -15,11 +15,15 @@ public sealed record PruningReport
     /// <summary>Cost of the slim file as it is written.</summary>
     public ModelCost After { get; init; } = new(0, 0, 0);
 
-    /// <summary>Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that ONNX Runtime's CPU kernels use.</summary>
+    /// <summary>
+    /// Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that
+    /// ONNX Runtime's CPU kernels use.
+    /// </summary>
     public double PredictedTimeRatio { get; init; } = 1;
 
     /// <summary>
-    /// For every tensor of the dense file that lost slices (initializer, output of a Constant node or of ConstantOfShape, input or output of the graph): axis → removed indices, ascending.
+    /// For every tensor of the dense file that lost slices (initializer, output of a Constant node or of ConstantOfShape, input
+    /// or output of the graph): axis → removed indices, ascending.
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> Removed { get; init; }
         = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>();
@@ -42,7 +46,9 @@ public sealed record PruningReport
     /// <summary>Weights that became products of two.</summary>
     public IReadOnlyList<FactoredWeight> Factored { get; init; } = [];
 
-    /// <summary>What changed of the model's inputs and outputs: caches that shrank, went or were numbered anew. Empty unless the plan allows it.</summary>
+    /// <summary>
+    /// What changed of the model's inputs and outputs: caches that shrank, went or were numbered anew. Empty unless the plan allows it.
+    /// </summary>
     public IReadOnlyList<string> Interface { get; init; } = [];
 
     /// <summary>Inputs and outputs of the dense model that have another name in the slim one, or are gone from it.</summary>
@@ -51,7 +57,10 @@ public sealed record PruningReport
     /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>The report in a few lines, <c>\n</c> between them: costs before and after, every group that lost units, removed blocks, notes. The same text for the same report.</summary>
+    /// <summary>
+    /// The report in a few lines, <c>\n</c> between them: costs before and after, every group that lost units, removed blocks,
+    /// notes. The same text for the same report.
+    /// </summary>
     public override string ToString()
     {
         var text = new StringBuilder();
@@ -73,17 +82,20 @@ public sealed record PruningReport
         return text.ToString();
 
         void Line(string what, long before, long after)
-            => text.Append(CultureInfo.InvariantCulture, $"{what}  {before:#,0} → {after:#,0}  ({(before == 0 ? 1 : (double)after / before):0.0%})\n");
+            => text.Append(CultureInfo.InvariantCulture,
+                $"{what}  {before:#,0} → {after:#,0}  ({(before == 0 ? 1 : (double)after / before):0.0%})\n");
     }
 }
 
 /// <summary>Cost of one file.</summary>
 /// <param name="Parameters">
-/// Elements of all tensors that the file stores (initializers and Constant nodes, those of subgraphs and functions too) if they are floating-point numbers or quantised weights; each once and
-/// as it is stored, so a byte that holds two numbers is one. Shapes, indices, masks and zero points are none, nor is what the graph makes of a shape.
+/// Elements of all tensors that the file stores (initializers and Constant nodes, those of subgraphs and functions too) if they
+/// are floating-point numbers or quantised weights; each once and as it is stored, so a byte that holds two numbers is one.
+/// Shapes, indices, masks and zero points are none, nor is what the graph makes of a shape.
 /// </param>
 /// <param name="Macs">
-/// Multiply-accumulates of one run at the sizes that stand for dynamic dimensions. Every branch of an If counts; the body of a Loop counts as often as a constant says, else once.
+/// Multiply-accumulates of one run at the sizes that stand for dynamic dimensions. Every branch of an If counts; the body of a
+/// Loop counts as often as a constant says, else once.
 /// </param>
 /// <param name="Bytes">Bytes of the file and of those that its tensors lie in.</param>
 public sealed record ModelCost(long Parameters, long Macs, long Bytes);
@@ -91,9 +103,11 @@ public sealed record ModelCost(long Parameters, long Macs, long Bytes);
 /// <summary>A tensor of the slim file that some readers got of their own.</summary>
 /// <param name="Name">Its name in the slim file.</param>
 /// <param name="Tensor">The tensor of the dense file that it is a copy of.</param>
-/// <param name="Readers">First outputs of the dense model's operators that read it; none where it came with the body of a function that took the place of a call.</param>
+/// <param name="Readers">First outputs of the dense model's operators that read it; none where it came with the body of a
+/// function that took the place of a call.</param>
 /// <param name="Removed">Axis → removed indices, ascending.</param>
-public sealed record TensorCopy(string Name, string Tensor, IReadOnlyList<string> Readers, IReadOnlyDictionary<string, IReadOnlyList<int>> Removed);
+public sealed record TensorCopy(string Name, string Tensor, IReadOnlyList<string> Readers,
+    IReadOnlyDictionary<string, IReadOnlyList<int>> Removed);
 
 /// <summary>One group in the report.</summary>
 /// <param name="Name">Name of the group.</param>
@@ -103,9 +117,12 @@ public sealed record TensorCopy(string Name, string Tensor, IReadOnlyList<string
 /// <param name="Exactness"><c>exact</c>, or <c>inexact: reason</c>.</param>
 /// <param name="Members">Weight axes that the group couples, as <c>tensor:axis</c>.</param>
 /// <param name="RemovedUnits">Removed units, ascending.</param>
-public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members, IReadOnlyList<int> RemovedUnits)
+public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members,
+    IReadOnlyList<int> RemovedUnits)
 {
-    /// <summary>Of an inexact group that stayed whole: tensors and operators in turn, from its first weight to the operator that makes it inexact.</summary>
+    /// <summary>
+    /// Of an inexact group that stayed whole: tensors and operators in turn, from its first weight to the operator that makes it inexact.
+    /// </summary>
     public IReadOnlyList<string> Chain { get; init; } = [];
 }
 
@@ -133,9 +150,12 @@ public sealed record InterfaceName(string Dense, string? Slim);
 /// <param name="ParametersAfter">Parameters of both factors.</param>
 /// <param name="MacsBefore">Multiply-accumulates of one run with the weight.</param>
 /// <param name="MacsAfter">Multiply-accumulates of one run with both factors.</param>
-public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error, long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter)
+public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error,
+    long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter)
 {
-    /// <summary>How far the product is from what is left of the weight: ‖W − AB‖ / ‖W‖, root of the sum of squares; null in reports without it.</summary>
+    /// <summary>
+    /// How far the product is from what is left of the weight: ‖W − AB‖ / ‖W‖, root of the sum of squares; null in reports without it.
+    /// </summary>
     public double? Distance { get; init; }
 }
 
@@ -145,6 +165,8 @@ public sealed record FactoredWeight(string Weight, string Node, string Down, str
 /// <param name="Reason">Operator and reason.</param>
 public sealed record FrozenAxis(string Tensor, int Axis, string Reason)
 {
-    /// <summary>Tensors and operators in turn: the shortest way from the weight to what froze the axis; the middle of a long one is left out.</summary>
+    /// <summary>
+    /// Tensors and operators in turn: the shortest way from the weight to what froze the axis; the middle of a long one is left out.
+    /// </summary>
     public IReadOnlyList<string> Chain { get; init; } = [];
 }

@@ -12,15 +12,21 @@ public sealed record Rule(string Name, Axis Axis, IReadOnlyList<PlannedGroup> Gr
 {
     /// <summary>The rule in one line.</summary>
     public override string ToString() => Blocks.Count > 0
-        ? string.Create(CultureInfo.InvariantCulture, $"{Name}: drops {AtMost} of {Blocks.Count} {(Axis == Axis.Blocks ? "blocks" : "sublayers")}")
-        : string.Create(CultureInfo.InvariantCulture, $"{Name}: {Groups.Count} groups, {Groups.Sum(g => (long)g.Before)} → {Range(Groups.Sum(g => (long)g.MinAfter), Groups.Sum(g => (long)g.MaxAfter))} units");
+        ? string.Create(CultureInfo.InvariantCulture,
+            $"{Name}: drops {AtMost} of {Blocks.Count} {(Axis == Axis.Blocks ? "blocks" : "sublayers")}")
+        : string.Create(CultureInfo.InvariantCulture,
+            $"{Name}: {Groups.Count} groups, {Groups.Sum(g => (long)g.Before)} → "
+                + $"{Range(Groups.Sum(g => (long)g.MinAfter), Groups.Sum(g => (long)g.MaxAfter))} units");
 
     internal static string Range(long least, long most) => least == most
         ? least.ToString(CultureInfo.InvariantCulture)
         : string.Create(CultureInfo.InvariantCulture, $"{least}…{most}");
 }
 
-/// <summary>One group of coupled units with its size before and after. A group inside a sublayer that is dropped goes with it, whatever is stated here.</summary>
+/// <summary>
+/// One group of coupled units with its size before and after. A group inside a sublayer that is dropped goes with it, whatever
+/// is stated here.
+/// </summary>
 /// <param name="Name">Name of the group.</param>
 /// <param name="Kind">What its units are.</param>
 /// <param name="Before">Units in the dense model.</param>
@@ -33,7 +39,8 @@ public sealed record PlannedGroup(string Name, string Kind, int Before, int MinA
     public int? After => MinAfter == MaxAfter ? MinAfter : null;
 
     /// <summary>The group in one line.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name}: {Before} → {Rule.Range(MinAfter, MaxAfter)}");
+    public override string ToString()
+        => string.Create(CultureInfo.InvariantCulture, $"{Name}: {Before} → {Rule.Range(MinAfter, MaxAfter)}");
 }
 
 /// <summary>One residual sublayer or block.</summary>

@@ -1,7 +1,8 @@
 namespace Espalier;
 
 /// <summary>Elements and shape of one tensor, as the generated inputs and outputs hold them.</summary>
-/// <typeparam name="T">Element: float, double, <see cref="Half"/>, an integer type, bool or string; <c>ushort</c> bits for bfloat16.</typeparam>
+/// <typeparam name="T">Element: float, double, <see cref="Half"/>, an integer type, bool or string; <c>ushort</c> bits for
+/// bfloat16.</typeparam>
 /// <param name="Values">Elements, row-major. The runtime reads them in place and never writes to them.</param>
 /// <param name="Shape">Size of every axis; the product equals the number of elements.</param>
 public readonly record struct TensorData<T>(ReadOnlyMemory<T> Values, IReadOnlyList<long> Shape)
@@ -17,14 +18,16 @@ public readonly record struct TensorData<T>(ReadOnlyMemory<T> Values, IReadOnlyL
 
 /// <summary>One tensor by name, with the type of its elements as a value: what crosses from typed code to a session.</summary>
 /// <param name="Name">Name of the model's input or output.</param>
-/// <param name="ElementType">ONNX's name of the element type: <c>float32</c>, <c>float64</c>, <c>float16</c>, <c>bfloat16</c>, <c>int8</c>…<c>int64</c>, <c>uint8</c>…<c>uint64</c>, <c>bool</c>, <c>string</c>.</param>
+/// <param name="ElementType">ONNX's name of the element type: <c>float32</c>, <c>float64</c>, <c>float16</c>, <c>bfloat16</c>,
+/// <c>int8</c>…<c>int64</c>, <c>uint8</c>…<c>uint64</c>, <c>bool</c>, <c>string</c>.</param>
 /// <param name="Shape">Size of every axis.</param>
-/// <param name="Values">Elements, row-major, as the one-dimensional array of the C# type: <c>float[]</c>, <c>long[]</c>, <c>Half[]</c> …; <c>ushort[]</c> bits for bfloat16.</param>
+/// <param name="Values">Elements, row-major, as the one-dimensional array of the C# type: <c>float[]</c>, <c>long[]</c>,
+/// <c>Half[]</c> …; <c>ushort[]</c> bits for bfloat16.</param>
 public sealed record NamedTensor(string Name, string ElementType, IReadOnlyList<long> Shape, Array Values)
 {
     /// <summary>A tensor of typed data; the array behind it is used as it is where it holds nothing else, and copied otherwise.</summary>
     /// <exception cref="EspalierException"><typeparamref name="T"/> is not the element type of any tensor.</exception>
-    public static NamedTensor Of<T>(string name, TensorData<T> data, string? elementType = null)
+    public static NamedTensor From<T>(string name, TensorData<T> data, string? elementType = null)
     {
         var array = System.Runtime.InteropServices.MemoryMarshal.TryGetArray(data.Values, out var segment)
             && segment.Array is { } whole && segment.Offset == 0 && segment.Count == whole.Length ? whole : data.Values.ToArray();
@@ -36,7 +39,8 @@ public sealed record NamedTensor(string Name, string ElementType, IReadOnlyList<
     /// <exception cref="EspalierException">The elements have another type.</exception>
     public TensorData<T> As<T>() => Values is T[] values
         ? new TensorData<T>(values, Shape)
-        : throw new EspalierException($"Tensor '{Name}' holds {ElementType}, not {ElementTypes.NameOf(typeof(T)) ?? typeof(T).ToString()}.");
+        : throw new EspalierException(
+            $"Tensor '{Name}' holds {ElementType}, not {ElementTypes.NameOf(typeof(T)) ?? typeof(T).ToString()}.");
 }
 
 /// <summary>Names of element types.</summary>

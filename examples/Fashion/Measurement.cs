@@ -14,7 +14,9 @@ internal sealed record Measurement(int[] Classes, double Accuracy, double Second
     /// <summary>Fraction of images to which both models give the same class.</summary>
     public double Agreement(Measurement other) => Classes.Zip(other.Classes).Count(p => p.First == p.Second) / (double)Classes.Length;
 
-    /// <summary>Runs models over all images, batch by batch in turn, so that whatever else the machine does hits all of them alike.</summary>
+    /// <summary>
+    /// Runs models over all images, batch by batch in turn, so that whatever else the machine does hits all of them alike.
+    /// </summary>
     /// <param name="images">The images.</param>
     /// <param name="models">From a batch to logits [batch, classes].</param>
     public static Measurement[] Of(TestImages images, params Func<TensorData<float>, TensorData<float>>[] models)
@@ -38,7 +40,9 @@ internal sealed record Measurement(int[] Classes, double Accuracy, double Second
                 Largest(logits).CopyTo(classes[m], start);
             }
         }
-        return [.. models.Select((_, m) => new Measurement(classes[m], Enumerable.Range(0, images.Count).Count(i => classes[m][i] == images.Label(i)) / (double)images.Count, time[m].TotalSeconds))];
+        return [.. models.Select((_, m) =>
+            new Measurement(classes[m], Enumerable.Range(0, images.Count)
+                .Count(i => classes[m][i] == images.Label(i)) / (double)images.Count, time[m].TotalSeconds))];
     }
 
     private static int[] Largest(TensorData<float> logits)

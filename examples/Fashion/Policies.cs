@@ -2,7 +2,10 @@ using Espalier;
 
 namespace Fashion;
 
-/// <summary>The policy of the table: half of the multiply-accumulates. With calibration data and no word on the method it is the default, <see cref="Preset.Best"/>.</summary>
+/// <summary>
+/// The policy of the table: half of the multiply-accumulates. With calibration data and no word on the method it is the
+/// default, <see cref="Preset.Best"/>.
+/// </summary>
 [PruningPolicy("models/resnet.onnx")]
 [Budget(Macs = 0.5)]
 [Guard(Agreement = 0.95)]

@@ -15,12 +15,14 @@ var report = SlimFashion.Plan.Report;
 var measured = Measurement.Of(images, x => dense.Run(new(x)).Logits, x => slim.Run(new(x)).Logits);
 var (before, after) = (measured[0], measured[1]);
 
-var table = new Table().Title($"resnet on {images.Count.ToString("N0", CultureInfo.InvariantCulture)} Fashion-MNIST test images").Border(TableBorder.Rounded);
+var table = new Table().Title($"resnet on {images.Count.ToString("N0", CultureInfo.InvariantCulture)} Fashion-MNIST test images")
+    .Border(TableBorder.Rounded);
 table.AddColumn("");
 foreach (var column in (string[])["dense", "slim", "ratio"]) table.AddColumn(new TableColumn(column).RightAligned());
 Row("top-1 accuracy", Percent(before.Accuracy), Percent(after.Accuracy), after.Accuracy / before.Accuracy);
 Row("agreement with dense", Percent(1), Percent(after.Agreement(before)), after.Agreement(before));
-Row("parameters", Count(report.Before.Parameters), Count(report.After.Parameters), (double)report.After.Parameters / report.Before.Parameters);
+Row("parameters", Count(report.Before.Parameters), Count(report.After.Parameters),
+    (double)report.After.Parameters / report.Before.Parameters);
 Row("MACs per image", Count(report.Before.Macs), Count(report.After.Macs), (double)report.After.Macs / report.Before.Macs);
 Row("bytes of the file", Count(report.Before.Bytes), Count(report.After.Bytes), (double)report.After.Bytes / report.Before.Bytes);
 Row("predicted time", "1.000", Number(report.PredictedTimeRatio), report.PredictedTimeRatio);
@@ -29,8 +31,13 @@ AnsiConsole.Write(table);
 
 var path = Path.Combine(AppContext.BaseDirectory, "accuracy-against-macs.png");
 Curve.Draw(path, before.Accuracy,
-    ("Best", [Point(At90.Open(), At90.Plan.Report, (m, x) => m.Run(new(x)).Logits), Point(At75.Open(), At75.Plan.Report, (m, x) => m.Run(new(x)).Logits), Slim(), Point(At35.Open(), At35.Plan.Report, (m, x) => m.Run(new(x)).Logits)]),
-    ("weight norm, nothing repaired", [Point(Plain90.Open(), Plain90.Plan.Report, (m, x) => m.Run(new(x)).Logits), Point(Plain75.Open(), Plain75.Plan.Report, (m, x) => m.Run(new(x)).Logits), Point(Plain50.Open(), Plain50.Plan.Report, (m, x) => m.Run(new(x)).Logits)]));
+    ("Best", [Point(At90.Open(), At90.Plan.Report, (m, x) => m.Run(new(x)).Logits),
+        Point(At75.Open(), At75.Plan.Report, (m, x) => m.Run(new(x)).Logits), Slim(),
+        Point(At35.Open(), At35.Plan.Report, (m, x) => m.Run(new(x)).Logits)]),
+    ("weight norm, nothing repaired",
+        [Point(Plain90.Open(), Plain90.Plan.Report, (m, x) => m.Run(new(x)).Logits),
+            Point(Plain75.Open(), Plain75.Plan.Report, (m, x) => m.Run(new(x)).Logits),
+            Point(Plain50.Open(), Plain50.Plan.Report, (m, x) => m.Run(new(x)).Logits)]));
 // Not through the table's console, which would break a long path in two.
 Console.WriteLine($"Accuracy against MACs: {path}");
 
@@ -38,7 +45,8 @@ void Row(string name, string dense, string slim, double ratio) => table.AddRow(n
 
 Point Slim() => new(Fraction(report), after.Accuracy);
 
-Point Point<TInputs, TOutputs>(ModelSession<TInputs, TOutputs> session, PruningReport report, Func<ModelSession<TInputs, TOutputs>, TensorData<float>, TensorData<float>> run)
+Point Point<TInputs, TOutputs>(ModelSession<TInputs, TOutputs> session, PruningReport report,
+    Func<ModelSession<TInputs, TOutputs>, TensorData<float>, TensorData<float>> run)
     where TInputs : IModelInputs where TOutputs : IModelOutputs<TOutputs>
 {
     using (session) return new Point(Fraction(report), Measurement.Of(images, x => run(session, x))[0].Accuracy);

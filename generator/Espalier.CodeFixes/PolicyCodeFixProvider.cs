@@ -30,16 +30,21 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
             if (root.FindNode(diagnostic.Location.SourceSpan).FirstAncestorOrSelf<AttributeSyntax>() is not { } attribute) continue;
             if (Change(diagnostic.Id, attribute, fix) is not ({ } title, { } change)) continue;
             context.RegisterCodeFix(
-                CodeAction.Create(title, _ => Task.FromResult(context.Document.WithSyntaxRoot(change(root))), equivalenceKey: diagnostic.Id + fix),
+                CodeAction.Create(title, _ => Task.FromResult(context.Document.WithSyntaxRoot(change(root))),
+                    equivalenceKey: diagnostic.Id + fix),
                 diagnostic);
         }
     }
 
-    private static (string Title, Func<SyntaxNode, SyntaxNode> Change)? Change(string id, AttributeSyntax attribute, string fix) => id switch
+    private static (string Title, Func<SyntaxNode, SyntaxNode> Change)? Change(string id, AttributeSyntax attribute, string fix)
+        => id switch
     {
-        Ids.PolicyShape when attribute.FirstAncestorOrSelf<ClassDeclarationSyntax>() is { } type => ("Make the policy static partial", root => Classes(root, type)),
-        Ids.RuleShape when attribute.FirstAncestorOrSelf<PropertyDeclarationSyntax>() is { } property => ("Make the rule static partial", root => root.ReplaceNode(property, Property(property))),
-        Ids.NoMatch when PatternOf(attribute) is { } pattern => ($"Change the pattern to \"{fix}\"", root => root.ReplaceNode(pattern, Literal(fix).WithTriviaFrom(pattern))),
+        Ids.PolicyShape when attribute.FirstAncestorOrSelf<ClassDeclarationSyntax>() is { } type
+            => ("Make the policy static partial", root => Classes(root, type)),
+        Ids.RuleShape when attribute.FirstAncestorOrSelf<PropertyDeclarationSyntax>() is { } property
+            => ("Make the rule static partial", root => root.ReplaceNode(property, Property(property))),
+        Ids.NoMatch when PatternOf(attribute) is { } pattern
+            => ($"Change the pattern to \"{fix}\"", root => root.ReplaceNode(pattern, Literal(fix).WithTriviaFrom(pattern))),
         Ids.Inexact => ("Allow inexact pruning", root => root.ReplaceNode(attribute, AllowInexact(attribute))),
         _ => null,
     };
@@ -65,7 +70,8 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
 
     private static PropertyDeclarationSyntax Property(PropertyDeclarationSyntax property)
     {
-        if (property.Modifiers.Count > 0) return property.WithModifiers(Add(property.Modifiers, SyntaxKind.StaticKeyword, SyntaxKind.PartialKeyword));
+        if (property.Modifiers.Count > 0)
+            return property.WithModifiers(Add(property.Modifiers, SyntaxKind.StaticKeyword, SyntaxKind.PartialKeyword));
         var trivia = property.Type.GetLeadingTrivia();
         var modifiers = Add(default, SyntaxKind.StaticKeyword, SyntaxKind.PartialKeyword);
         modifiers = modifiers.Replace(modifiers[0], modifiers[0].WithLeadingTrivia(trivia));
@@ -97,9 +103,11 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
 
     /// <summary>The first string among the arguments: the pattern of [Prune], [Drop] and [Protect].</summary>
     private static ExpressionSyntax? PatternOf(AttributeSyntax attribute)
-        => attribute.ArgumentList?.Arguments.FirstOrDefault(a => a.NameEquals is null && a.Expression.IsKind(SyntaxKind.StringLiteralExpression))?.Expression;
+        => attribute.ArgumentList?.Arguments.FirstOrDefault(a => a.NameEquals is null
+            && a.Expression.IsKind(SyntaxKind.StringLiteralExpression))?.Expression;
 
-    private static LiteralExpressionSyntax Literal(string value) => SyntaxFactory.LiteralExpression(SyntaxKind.StringLiteralExpression, SyntaxFactory.Literal(value));
+    private static LiteralExpressionSyntax Literal(string value)
+        => SyntaxFactory.LiteralExpression(SyntaxKind.StringLiteralExpression, SyntaxFactory.Literal(value));
 
     private static AttributeSyntax AllowInexact(AttributeSyntax attribute)
     {
@@ -113,7 +121,8 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
         var arguments = list.Arguments;
         arguments = arguments.Count == 0
             ? arguments.Add(added)
-            : SyntaxFactory.SeparatedList(arguments.Append(added), arguments.GetSeparators().Append(SyntaxFactory.Token(SyntaxKind.CommaToken).WithTrailingTrivia(SyntaxFactory.Space)));
+            : SyntaxFactory.SeparatedList(arguments.Append(added), arguments.GetSeparators()
+                .Append(SyntaxFactory.Token(SyntaxKind.CommaToken).WithTrailingTrivia(SyntaxFactory.Space)));
         return attribute.WithArgumentList(list.WithArguments(arguments));
     }
 }

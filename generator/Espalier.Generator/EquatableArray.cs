@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Espalier.Generator;
 
-/// <summary>An immutable list that is compared element by element: an array in an incremental model would be compared by reference, and every step would run again.</summary>
+/// <summary>
+/// An immutable list that is compared element by element: an array in an incremental model would be compared by reference, and
+/// every step would run again.
+/// </summary>
 [CollectionBuilder(typeof(EquatableArray), nameof(EquatableArray.Create))]
 internal readonly struct EquatableArray<T>(T[] items) : IEquatable<EquatableArray<T>>, IReadOnlyList<T>
     where T : IEquatable<T>

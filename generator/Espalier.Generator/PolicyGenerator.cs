@@ -10,8 +10,8 @@ using Microsoft.CodeAnalysis.Text;
 namespace Espalier.Generator;
 
 /// <summary>
-/// Writes the other part of every pruning policy from the manifest of its model. Each step gives plain, equatable values, so an edit that does not change
-/// a policy or a manifest ends at the first step; the only step that sees positions feeds an output of its own.
+/// Writes the other part of every pruning policy from the manifest of its model. Each step gives plain, equatable values, so an
+/// edit that does not change a policy or a manifest ends at the first step; the only step that sees positions feeds an output of its own.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class PolicyGenerator : IIncrementalGenerator
@@ -21,15 +21,18 @@ public sealed class PolicyGenerator : IIncrementalGenerator
     {
         var manifests = context.AdditionalTextsProvider
             .Where(static file => file.Path.EndsWith(ManifestReader.Extension, StringComparison.OrdinalIgnoreCase))
-            .Select(static (file, cancellation) => ManifestReader.Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation))
+            .Select(static (file, cancellation) =>
+                ManifestReader.Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation))
             .WithTrackingName(TrackingNames.Manifest)
             .Collect()
             .Select(static (files, _) => files.Where(f => f.Manifest is not null).Select(f => f.Manifest!).ToEquatable())
             .WithTrackingName(TrackingNames.Manifests);
 
-        // The only place where symbols are seen. Policy and places are read together and part at once, since places change with every line above them.
+        // The only place where symbols are seen. Policy and places are read together and part at once, since places change with
+        // every line above them.
         var attributed = context.SyntaxProvider
-            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax, static (attributed, cancellation) => Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
+            .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax,
+                static (attributed, cancellation) => Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
             .Where(static policy => policy is not null)
             .Select(static (policy, _) => policy!)
             .WithTrackingName(TrackingNames.Attributed);
@@ -39,7 +42,8 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .WithTrackingName(TrackingNames.Policy);
 
         var runtime = context.CompilationProvider
-            .Select(static (compilation, _) => compilation.GetTypeByMetadataName("Espalier.Runtime.ModelSession`2") is not null && compilation.GetTypeByMetadataName("Microsoft.ML.OnnxRuntime.SessionOptions") is not null)
+            .Select(static (compilation, _) => compilation.GetTypeByMetadataName("Espalier.Runtime.ModelSession`2") is not null
+                && compilation.GetTypeByMetadataName("Microsoft.ML.OnnxRuntime.SessionOptions") is not null)
             .WithTrackingName(TrackingNames.Runtime);
 
         var emissions = policies
@@ -53,7 +57,8 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .WithTrackingName(TrackingNames.Emission);
 
         context.RegisterSourceOutput(emissions, static (output, emission) =>
-            output.AddSource(emission.Resolved.Policy.FullName + ".g.cs", SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
+            output.AddSource(emission.Resolved.Policy.FullName + ".g.cs",
+                SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
 
         var folder = context.AnalyzerConfigOptionsProvider
             .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
@@ -71,7 +76,9 @@ public sealed class PolicyGenerator : IIncrementalGenerator
     }
 
     private static AttributedPolicy? Read(INamedTypeSymbol type, CancellationToken cancellation)
-        => PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy ? new(policy, PolicyLocations.Read(type, policy, cancellation)) : null;
+        => PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy
+            ? new(policy, PolicyLocations.Read(type, policy, cancellation))
+            : null;
 
     /// <summary>A policy with the places where it is written.</summary>
     internal sealed record AttributedPolicy(PolicyModel Policy, PolicyLocations Locations);

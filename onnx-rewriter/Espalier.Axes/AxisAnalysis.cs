@@ -29,7 +29,7 @@ public sealed class AxisAnalysis
         Options = options;
         File = model;
         Model = model = Ordered(FunctionInliner.Inline(model, out _origins));
-        _inference = AxisInference.Of(model, options);
+        _inference = AxisInference.Run(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
         Blocks = finder.Find();
         _builder = new GroupBuilder(_inference, finder.Streams, options.AllowInterface);
@@ -42,9 +42,11 @@ public sealed class AxisAnalysis
             foreach (var leaf in consumer.Contracted.Leaves)
                 if (byFactor.TryGetValue(leaf, out var group)) readers[group].Add(consumer);
         foreach (var (group, consumers) in readers) group.Consumers = consumers;
-        _products = new(() => [.. Consumers, .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
+        _products = new(() =>
+            [.. Consumers,
+                .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
         Nodes = _inference.Nodes;
-        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.Of(Model.Proto), File.FileBytes));
+        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.List(Model.Proto), File.FileBytes));
         _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
@@ -79,10 +81,14 @@ public sealed class AxisAnalysis
     public IReadOnlyList<Group> Groups { get; internal set; } = [];
     /// <summary>Products that contract prunable units.</summary>
     public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
-    /// <summary>All products of an activation with a weight: <see cref="Consumers"/>, then those that contract nothing that may go. Number and index are the same.</summary>
+    /// <summary>
+    /// All products of an activation with a weight: <see cref="Consumers"/>, then those that contract nothing that may go.
+    /// Number and index are the same.
+    /// </summary>
     public IReadOnlyList<Consumer> Products => _products?.Value ?? Consumers;
     /// <summary>What the integers of weights stand for, by name of the weight.</summary>
-    public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations?.Value ?? new Dictionary<string, Dequantization>();
+    public IReadOnlyDictionary<string, Dequantization> Dequantizations
+        => _dequantizations?.Value ?? new Dictionary<string, Dequantization>();
     /// <summary>Sublayers, then blocks.</summary>
     public IReadOnlyList<Block> Blocks { get; internal set; } = [];
     /// <summary>Nodes in walk order.</summary>
@@ -95,33 +101,44 @@ public sealed class AxisAnalysis
     /// <summary>
     /// What became of every parameter of the file, in the order of the file: the elements sum up to its parameters.
     /// </summary>
-    public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.Of(this);
+    public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.List(this);
 
     internal InferenceState? State => _inference?.State;
-    internal IEnumerable<TensorState> GraphInputs => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
+    internal IEnumerable<TensorState> GraphInputs
+        => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
     internal IReadOnlyList<TensorState> GraphOutputs => _inference?.GraphOutputs ?? [];
     internal IReadOnlyList<TensorState> Parameters => _builder?.Parameters ?? [];
     internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
     internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
 
     /// <summary>
-    /// Cost of some of the nodes with the weights that they read, or that nodes without activations compute for them, in the sizes of the same groups. A weight that several nodes read counts
-    /// for each set of nodes that has one of them.
+    /// Cost of some of the nodes with the weights that they read, or that nodes without activations compute for them, in the
+    /// sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.
     /// </summary>
-    public CostModel CostOf(Func<NodeInfo, bool> nodes) => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.Of(Model.Proto), nodes);
+    public CostModel CostOf(Func<NodeInfo, bool> nodes)
+        => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.List(Model.Proto), nodes);
 
     /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
     public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
 
-    /// <summary>Multiply-accumulates of one run at the sizes that stand for dynamic dimensions: of all nodes, each in one branch of an If as in the other, in a body as often as a constant says. Without what is computed over axes of unknown size (<see cref="CostModel.UnknownMacs"/>).</summary>
-    public double Macs => _inference?.State.Records.Sum(r => r.Macs.Sum(p => p.Aggregate((double?)1, (product, term) => product * term.Nominal) ?? 0)) ?? 0;
+    /// <summary>
+    /// Multiply-accumulates of one run at the sizes that stand for dynamic dimensions: of all nodes, each in one branch of an
+    /// If as in the other, in a body as often as a constant says. Without what is computed over axes of unknown size
+    /// (<see cref="CostModel.UnknownMacs"/>).
+    /// </summary>
+    public double Macs
+        => _inference?.State.Records.Sum(r =>
+            r.Macs.Sum(p => p.Aggregate((double?)1, (product, term) => product * term.Nominal) ?? 0)) ?? 0;
 
     private CostBuilder Pricing() => new(Groups.ToDictionary(g => g.Factor), Groups, Blocks, GraphOutputs, FrozenMarks);
 
     /// <summary>Runs the inference. Time is linear in the graph but for long concatenations.</summary>
-    public static AxisAnalysis Of(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
+    public static AxisAnalysis Run(OnnxModel model, AxisOptions? options = null) => new(model, options ?? new());
 
-    /// <summary>Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs use gives the first.</summary>
+    /// <summary>
+    /// Terms of the axes of a tensor, or null where its rank is unknown or no such tensor exists. A name that several subgraphs
+    /// use gives the first.
+    /// </summary>
     public IReadOnlyList<Term>? TermsOf(string tensor) => Find(tensor)?.Terms;
 
     // A vector that several nodes read has no axes of its own: the first reader's stand for it.
@@ -142,10 +159,13 @@ public sealed class AxisAnalysis
 
     /// <summary>The chain of <see cref="ChainOf(string, Factor)"/> for the reason that <see cref="Frozen"/> gives of this axis.</summary>
     public IReadOnlyList<string> ChainOf(string tensor, int axis)
-        => Find(tensor)?.Terms?.ElementAtOrDefault(axis)?.Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor ? ChainOf(tensor, factor) : [];
+        => Find(tensor)?.Terms?.ElementAtOrDefault(axis)?.Leaves.FirstOrDefault(FrozenMarks.ContainsKey) is { } factor
+            ? ChainOf(tensor, factor)
+            : [];
 
     /// <summary>Why a factor is frozen or inexact, in words; null where it is exact.</summary>
-    public string? ReasonOf(Factor factor) => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;
+    public string? ReasonOf(Factor factor)
+        => FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark) ? mark.Reason : null;
 
     private IEnumerable<(string, int, string)> FrozenAxes(Dictionary<Factor, Group> byFactor)
     {
@@ -155,7 +175,8 @@ public sealed class AxisAnalysis
             for (int axis = 0; axis < tensor.Terms!.Length; axis++)
             {
                 var leaves = tensor.Terms[axis].Leaves;
-                if (tensor.Terms[axis].Size < 2 || leaves.Any(l => byFactor.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen)) continue;
+                if (tensor.Terms[axis].Size < 2 || leaves.Any(l => byFactor.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen))
+                    continue;
                 string reason = leaves.Select(l => _builder.Frozen.GetValueOrDefault(l)?.Reason).FirstOrDefault(r => r is not null)
                     ?? "all of its units hang together, or each is taken by a constant index";
                 yield return (tensor.Name, axis, reason);

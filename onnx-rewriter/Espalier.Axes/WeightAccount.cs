@@ -36,10 +36,10 @@ internal sealed class WeightAccount
     }
 
     /// <summary>The entries, in the order of the file.</summary>
-    public static IReadOnlyList<WeightEntry> Of(AxisAnalysis analysis)
+    public static IReadOnlyList<WeightEntry> List(AxisAnalysis analysis)
     {
         var account = new WeightAccount(analysis);
-        return [.. StoredParameters.Of(analysis.File.Proto).Select(account.Entry)];
+        return [.. StoredParameters.List(analysis.File.Proto).Select(account.Entry)];
     }
 
     private static (string, string) Key(string name, TensorProto data) => (name, string.Join(',', data.Dims));

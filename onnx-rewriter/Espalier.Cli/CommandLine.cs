@@ -45,7 +45,9 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>The message and exit code of a mistake that is the user's or the file's; null for a fault of the tool, which must not be hidden.</summary>
+    /// <summary>
+    /// The message and exit code of a mistake that is the user's or the file's; null for a fault of the tool, which must not be hidden.
+    /// </summary>
     internal static (string Message, int Code)? Explain(Exception e) => e switch
     {
         UsageException => (e.Message, ExitCode.Usage),

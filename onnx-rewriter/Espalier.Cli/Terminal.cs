@@ -2,7 +2,9 @@ using Spectre.Console;
 
 namespace Espalier.Cli;
 
-/// <summary>Where a command writes: results to <see cref="Out"/>, everything else to <see cref="Error"/>. Tests pass string writers.</summary>
+/// <summary>
+/// Where a command writes: results to <see cref="Out"/>, everything else to <see cref="Error"/>. Tests pass string writers.
+/// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool interactive)
 {
     // A pipe has no width: wrapped cells would make the text useless to grep and to snapshots.

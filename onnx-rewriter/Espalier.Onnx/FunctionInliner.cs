@@ -46,7 +46,8 @@ public static class FunctionInliner
 
     /// <summary>Why a call stays a call; null where the node is none.</summary>
     public static string? WhyNot(ModelProto model, NodeProto node)
-        => model.Functions.FirstOrDefault(f => ModelFunctions.Key(f.Domain, f.Name, f.Overload) == ModelFunctions.Key(node.Domain, node.OpType, node.Overload)) is { } function
+        => model.Functions.FirstOrDefault(f => ModelFunctions.Key(f.Domain, f.Name, f.Overload)
+            == ModelFunctions.Key(node.Domain, node.OpType, node.Overload)) is { } function
             ? $"the function {function.Domain}.{function.Name} is stated for another operator set than the model's" : null;
 
     private sealed class Inliner
@@ -58,7 +59,9 @@ public static class FunctionInliner
         public Inliner(ModelProto model)
         {
             _model = model;
-            foreach (var function in model.Functions) if (HasSameOperators(function)) _functions.TryAdd(ModelFunctions.Key(function.Domain, function.Name, function.Overload), function);
+            foreach (var function in model.Functions)
+                if (HasSameOperators(function))
+                    _functions.TryAdd(ModelFunctions.Key(function.Domain, function.Name, function.Overload), function);
             Collect(model.Graph);
         }
 
@@ -70,7 +73,8 @@ public static class FunctionInliner
 
         /// <summary>Domains that the model does not import come with the function; those that it does must agree.</summary>
         private bool HasSameOperators(FunctionProto function)
-            => function.OpsetImport.All(o => _model.OpsetImport.FirstOrDefault(m => Domain(m) == Domain(o)) is not { } own || own.Version == o.Version);
+            => function.OpsetImport.All(o => _model.OpsetImport.FirstOrDefault(m => Domain(m) == Domain(o)) is not { } own
+                || own.Version == o.Version);
 
         private static string Domain(OperatorSetIdProto opset) => OperatorSchemas.Domain(opset.Domain);
 
@@ -105,7 +109,8 @@ public static class FunctionInliner
         {
             var called = new HashSet<(string, string, string)>();
             Called(_model.Graph, called);
-            var kept = _model.Functions.Where(f => called.Contains(ModelFunctions.Key(f.Domain, f.Name, f.Overload)) || !_functions.ContainsKey(ModelFunctions.Key(f.Domain, f.Name, f.Overload))).ToList();
+            var kept = _model.Functions.Where(f => called.Contains(ModelFunctions.Key(f.Domain, f.Name, f.Overload))
+                || !_functions.ContainsKey(ModelFunctions.Key(f.Domain, f.Name, f.Overload))).ToList();
             _model.Functions.Clear();
             _model.Functions.AddRange(kept);
 
@@ -119,7 +124,8 @@ public static class FunctionInliner
             }
         }
 
-        private FunctionProto? Find(NodeProto node) => _functions.GetValueOrDefault(ModelFunctions.Key(node.Domain, node.OpType, node.Overload));
+        private FunctionProto? Find(NodeProto node)
+            => _functions.GetValueOrDefault(ModelFunctions.Key(node.Domain, node.OpType, node.Overload));
 
         private List<NodeProto> Body(NodeProto call, FunctionProto function, int depth)
         {
@@ -147,7 +153,8 @@ public static class FunctionInliner
             // A result that is an operand has no node that could carry the call's name.
             for (int k = 0; k < function.Output.Count && k < call.Output.Count; k++)
                 if (function.Input.Contains(function.Output[k]) && call.Output[k].Length > 0)
-                    body.Add(new NodeProto { OpType = "Identity", Name = $"{prefix}/{function.Output[k]}", Input = { call.Input[function.Input.IndexOf(function.Output[k])] }, Output = { call.Output[k] } });
+                    body.Add(new NodeProto { OpType = "Identity", Name = $"{prefix}/{function.Output[k]}",
+                        Input = { call.Input[function.Input.IndexOf(function.Output[k])] }, Output = { call.Output[k] } });
             return [.. body.SelectMany(n => Find(n) is { } inner ? Body(n, inner, depth + 1) : [n])];
         }
 
@@ -186,7 +193,8 @@ public static class FunctionInliner
             for (int k = node.Attribute.Count - 1; k >= 0; k--)
             {
                 if (node.Attribute[k].RefAttrName is not { Length: > 0 } reference) continue;
-                var value = call.Attribute.FirstOrDefault(a => a.Name == reference) ?? function.AttributeProto.FirstOrDefault(a => a.Name == reference);
+                var value = call.Attribute.FirstOrDefault(a => a.Name == reference)
+                    ?? function.AttributeProto.FirstOrDefault(a => a.Name == reference);
                 if (value is null)
                 {
                     node.Attribute.RemoveAt(k);

@@ -26,7 +26,9 @@ public sealed class OnnxModel : IDisposable
     /// <summary>Where the model was opened; null for one in memory.</summary>
     public string? Path { get; }
 
-    /// <summary>Opens a file; its weights stay there. It must not be changed in place while the model is open; replacing it by a rename is safe.</summary>
+    /// <summary>
+    /// Opens a file; its weights stay there. It must not be changed in place while the model is open; replacing it by a rename is safe.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="limits">What it may demand; null for <see cref="OnnxLimits.Default"/>.</param>
     /// <param name="ct">Ends the work.</param>
@@ -71,7 +73,8 @@ public sealed class OnnxModel : IDisposable
         var limit = Math.Min(limits.FileSize, int.MaxValue);
         if (length > limit)
         {
-            throw new OnnxFormatException($"it has {length} bytes; the limit is {limit}", "A model of 2 GiB or more keeps its weights in external data.", path);
+            throw new OnnxFormatException($"it has {length} bytes; the limit is {limit}",
+                "A model of 2 GiB or more keeps its weights in external data.", path);
         }
     }
 
@@ -115,11 +118,12 @@ public sealed class OnnxModel : IDisposable
         var expected = DataTypes.Bytes(type, GatherSource.Product(tensor.Dims, 0));
         if (payload.Length != expected)
         {
-            throw new ArgumentException($"[{string.Join(", ", tensor.Dims)}] elements of type {type} take {expected} bytes; the payload has {payload.Length}.", nameof(payload));
+            throw new ArgumentException($"[{string.Join(", ", tensor.Dims)}] elements of type {type} take {expected} bytes; the payload "
+                + $"has {payload.Length}.", nameof(payload));
         }
         if (payload.Length < WireScanner.LargePayload)
         {
-            tensor.RawData = UnsafeByteOperations.UnsafeWrap(ByteSource.Of(payload).ToArray());
+            tensor.RawData = UnsafeByteOperations.UnsafeWrap(ByteSource.From(payload).ToArray());
         }
         else
         {
@@ -133,14 +137,15 @@ public sealed class OnnxModel : IDisposable
     public TensorContent Content(TensorProto tensor) => new(tensor, _store.Elements(tensor));
 
     /// <summary>
-    /// Writes the model, whole or not at all. One that has not been changed is written byte for byte as it was read. The path may be the one
-    /// that the model was opened from (Windows may refuse to replace an open file).
+    /// Writes the model, whole or not at all. One that has not been changed is written byte for byte as it was read. The path
+    /// may be the one that the model was opened from (Windows may refuse to replace an open file).
     /// </summary>
     /// <param name="path">The file; external data go to a file of this name with a hash of them and <c>.data</c> appended.</param>
     /// <param name="options">Where the weights go; null for the defaults.</param>
     /// <param name="ct">Ends the work; nothing is left behind.</param>
     /// <returns>Names of the files that were written, the model's own first.</returns>
-    /// <exception cref="NotSupportedException">The model does not fit one file and <see cref="OnnxSaveOptions.ExternalData"/> is false.</exception>
+    /// <exception cref="NotSupportedException">The model does not fit one file and <see cref="OnnxSaveOptions.ExternalData"/>
+    /// is false.</exception>
     /// <exception cref="IOException">The file cannot be written or replaced.</exception>
     public IReadOnlyList<string> Save(string path, OnnxSaveOptions? options = null, CancellationToken ct = default)
     {
@@ -162,15 +167,21 @@ public sealed class OnnxModel : IDisposable
     public void Save(Stream destination, CancellationToken ct = default)
         => ModelWriter.Whole(Proto, _store, ct).RequireOneFile().WriteTo(destination, ct);
 
-    /// <summary>Bytes that <see cref="Save(Stream, CancellationToken)"/> would write, at any size: the model as one file, external data included. Nothing is written.</summary>
+    /// <summary>
+    /// Bytes that <see cref="Save(Stream, CancellationToken)"/> would write, at any size: the model as one file, external data
+    /// included. Nothing is written.
+    /// </summary>
     public long ByteLength => ModelWriter.Whole(Proto, _store, default).Length;
 
     /// <summary>
-    /// Bytes of the model's files, external data included: those that it was opened from, or those that would be written where it is not what they hold.
+    /// Bytes of the model's files, external data included: those that it was opened from, or those that would be written where
+    /// it is not what they hold.
     /// </summary>
     public long FileBytes => _store.StoredBytes(Proto) ?? WrittenBytes();
 
-    /// <summary>Bytes of the files that <see cref="Save(string, OnnxSaveOptions?, CancellationToken)"/> would write by default. Nothing is written.</summary>
+    /// <summary>
+    /// Bytes of the files that <see cref="Save(string, OnnxSaveOptions?, CancellationToken)"/> would write by default. Nothing is written.
+    /// </summary>
     /// <param name="name">Name of the file, which tensors in the one beside it state; null for that of the file that was opened.</param>
     public long WrittenBytes(string? name = null)
         => ModelWriter.LengthOf(Proto, _store, name ?? System.IO.Path.GetFileName(Path) ?? "model.onnx", new(), default);
@@ -180,15 +191,17 @@ public sealed class OnnxModel : IDisposable
     public byte[] ToBytes()
     {
         var writer = ModelWriter.Whole(Proto, _store, default).RequireOneFile();
-        var bytes = new byte[writer.Length <= Array.MaxLength ? writer.Length : throw new NotSupportedException($"The model has {writer.Length} bytes, more than an array.")];
+        var bytes = new byte[writer.Length <= Array.MaxLength
+            ? writer.Length
+            : throw new NotSupportedException($"The model has {writer.Length} bytes, more than an array.")];
         using var stream = new MemoryStream(bytes);
         writer.WriteTo(stream, default);
         return bytes;
     }
 
     /// <summary>
-    /// SHA-256, in lower-case hexadecimal, of the model as one file (what <see cref="Save(Stream, CancellationToken)"/> writes, at any size).
-    /// For a model that is unchanged and has no external data that is the hash of its file.
+    /// SHA-256, in lower-case hexadecimal, of the model as one file (what <see cref="Save(Stream, CancellationToken)"/> writes,
+    /// at any size). For a model that is unchanged and has no external data that is the hash of its file.
     /// </summary>
     public string ContentHash(CancellationToken ct = default)
     {
@@ -200,7 +213,9 @@ public sealed class OnnxModel : IDisposable
         return Convert.ToHexStringLower(hash.Hash!);
     }
 
-    /// <summary>Closes the files once the models derived from this one are disposed too. Payloads of them cannot be read afterwards.</summary>
+    /// <summary>
+    /// Closes the files once the models derived from this one are disposed too. Payloads of them cannot be read afterwards.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)

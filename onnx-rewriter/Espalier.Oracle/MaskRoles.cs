@@ -11,7 +11,7 @@ namespace Espalier.Oracle;
 internal sealed record MaskFill(long[] Values, long[] Strides, long[] Blocks)
 {
     /// <summary>One number for the whole tensor.</summary>
-    public static MaskFill Of(long value, int rank) => new([value], new long[rank], [.. Enumerable.Repeat(1L, rank)]);
+    public static MaskFill From(long value, int rank) => new([value], new long[rank], [.. Enumerable.Repeat(1L, rank)]);
 }
 
 /// <summary>
@@ -100,7 +100,7 @@ internal sealed class MaskRoles
     public MaskFill? FillOf(string name, IReadOnlyList<long> dims)
     {
         if (!_demands.TryGetValue(name, out var demands) || demands.Count != 1 || demands.Single() is not { } demand) return null;
-        if (demand.Value is { } value) return MaskFill.Of(value, dims.Count);
+        if (demand.Value is { } value) return MaskFill.From(value, dims.Count);
         if (!_constants.TryGetValue(demand.Points, out var points)) return null;
         var content = _model.Content(points);
         var (strides, blocks) = (new long[dims.Count], Enumerable.Repeat(1L, dims.Count).ToArray());
@@ -132,16 +132,16 @@ internal sealed class MaskRoles
             bool divides = standard && k == 1 && node.OpType is "Div" or "Mod";
             if (divides || quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(name);
             else if (quantized.FirstOrDefault(q => q.Data == k, (Data: -2, Scale: -2, Point: -2)) is (>= 0, _, var point))
-                Of(name).Add(PointOf(node, k, point));
+                DemandsOn(name).Add(PointOf(node, k, point));
             else if (standard && Moves(node, k))
             {
                 foreach (string output in node.Output)
                 {
                     if (_unmasked.Contains(output)) _unmasked.Add(name);
-                    foreach (var demand in Of(output)) Of(name).Add(demand is { Value: null } ? Unknown : demand);
+                    foreach (var demand in DemandsOn(output)) DemandsOn(name).Add(demand is { Value: null } ? Unknown : demand);
                 }
             }
-            else Of(name).Add(null);
+            else DemandsOn(name).Add(null);
         }
     }
 
@@ -190,5 +190,5 @@ internal sealed class MaskRoles
     private static long Int(NodeProto node, string name, long fallback)
         => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? fallback;
 
-    private HashSet<Demand?> Of(string name) => _demands.TryGetValue(name, out var set) ? set : _demands[name] = [];
+    private HashSet<Demand?> DemandsOn(string name) => _demands.TryGetValue(name, out var set) ? set : _demands[name] = [];
 }

@@ -10,10 +10,10 @@ namespace Espalier.Oracle;
 public static class MaskedModel
 {
     /// <summary>Masks slices.</summary>
-    /// <inheritdoc cref="Of(OnnxModel, Removal, OnnxModel?)"/>
+    /// <inheritdoc cref="Build(OnnxModel, Removal, OnnxModel?)"/>
     /// <param name="dense">The dense model.</param>
     /// <param name="slices">See <see cref="Removal.Slices"/>.</param>
-    public static OnnxModel Of(OnnxModel dense, Slices slices) => Of(dense, new Removal { Slices = slices });
+    public static OnnxModel Build(OnnxModel dense, Slices slices) => Build(dense, new Removal { Slices = slices });
 
     /// <summary>Makes the model.</summary>
     /// <param name="dense">The dense model; it stays as it is and must stay open while the result is used.</param>
@@ -22,7 +22,7 @@ public static class MaskedModel
     /// <returns>A model of which only the masked tensors are new, and they are produced while writing.</returns>
     /// <exception cref="EspalierException">The removal does not fit the model, or cannot be carried out without knowing more than
     /// names.</exception>
-    public static OnnxModel Of(OnnxModel dense, Removal removal, OnnxModel? slim = null)
+    public static OnnxModel Build(OnnxModel dense, Removal removal, OnnxModel? slim = null)
     {
         ArgumentNullException.ThrowIfNull(dense);
         ArgumentNullException.ThrowIfNull(removal);
@@ -69,7 +69,7 @@ public static class MaskedModel
     }
 
     /// <summary>How far the product of two factors is from what is left of the weight: ‖W − AB‖ / ‖W‖, by name of the weight.</summary>
-    /// <inheritdoc cref="Of(OnnxModel, Removal, OnnxModel?)"/>
+    /// <inheritdoc cref="Build(OnnxModel, Removal, OnnxModel?)"/>
     public static IReadOnlyDictionary<string, double> Distances(OnnxModel dense, Removal removal, OnnxModel slim)
     {
         ArgumentNullException.ThrowIfNull(removal);
@@ -78,7 +78,7 @@ public static class MaskedModel
     }
 
     /// <summary>Whether masking changes an element of a weight: false where what goes is zero in the dense model already.</summary>
-    /// <inheritdoc cref="Of(OnnxModel, Removal, OnnxModel?)"/>
+    /// <inheritdoc cref="Build(OnnxModel, Removal, OnnxModel?)"/>
     public static bool ChangesWeights(OnnxModel dense, Removal removal)
     {
         ArgumentNullException.ThrowIfNull(removal);
@@ -97,13 +97,15 @@ public static class MaskedModel
     {
         var open = new Stack<(string Branch, NodeProto Sum)>();
         open.Push((block.Branch, graph.Node.FirstOrDefault(n => n.Output.Contains(block.Sum))
-            ?? throw new EspalierException($"The report says that '{block.Name}' is added in '{block.Sum}', but no node of the model makes it. "
+            ?? throw new EspalierException(
+                $"The report says that '{block.Name}' is added in '{block.Sum}', but no node of the model makes it. "
                 + "Was it written for this model?")));
         while (open.TryPop(out var at))
         {
             var (branch, sum) = at;
             if (sum.OpType is not ("Add" or "Sum") || sum.Domain is not ("" or "ai.onnx") || !sum.Input.Remove(branch))
-                throw new EspalierException($"The report says that '{block.Name}' is the summand '{branch}' of '{sum.Output[0]}', but that is made by "
+                throw new EspalierException(
+                    $"The report says that '{block.Name}' is the summand '{branch}' of '{sum.Output[0]}', but that is made by "
                     + $"{sum.OpType} '{sum.Name}', which does not add it: to leave it out is not to remove a residual.");
             if (sum.Input.Count > 0) continue;
             graph.Node.Remove(sum);

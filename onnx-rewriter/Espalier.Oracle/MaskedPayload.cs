@@ -14,7 +14,7 @@ internal sealed class MaskedPayload(IPayload inner, long[] dims, bool[]?[] remov
     public void CopyTo(Stream destination)
     {
         using Stream filter = fill is null && elementBits >= 8 ? new ZeroingStream(destination, Runs(), elementBits / 8)
-            : new FillingStream(destination, dims, removed, elementBits, fill ?? MaskFill.Of(0, dims.Length));
+            : new FillingStream(destination, dims, removed, elementBits, fill ?? MaskFill.From(0, dims.Length));
         inner.CopyTo(filter);
     }
 

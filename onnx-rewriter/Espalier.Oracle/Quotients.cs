@@ -26,9 +26,12 @@ internal sealed class Quotients(OnnxModel dense)
             if (node.ConstantTensor() is { } constant) constants[node.Output[0]] = constant.DataType;
             else if (node.Input.Count > 0 && node.Output.Count > 0 && node.Input.All(i => i.Length == 0 || constants.ContainsKey(i)))
             {
-                int type = node.OpType == "Cast" ? (int)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0) : constants[node.Input[0]];
+                int type = node.OpType == "Cast"
+                    ? (int)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0)
+                    : constants[node.Input[0]];
                 foreach (string output in node.Output) constants[output] = type;
-                if (node.OpType is "Div" or "Reciprocal" or "Pow" or "Log" && (DataType)type is DataType.Float or DataType.Double or DataType.Float16)
+                if (node.OpType is "Div" or "Reciprocal" or "Pow" or "Log"
+                    && (DataType)type is DataType.Float or DataType.Double or DataType.Float16)
                     k += Repair(graph, k, (DataType)type);
             }
         }

@@ -34,7 +34,7 @@ public sealed record Removal
     /// <param name="report">The report.</param>
     /// <param name="dense">The model that it was written for.</param>
     /// <exception cref="EspalierException">An axis is no number, or the report does not say how its blocks are skipped.</exception>
-    public static Removal Of(PruningReport report, OnnxModel dense)
+    public static Removal From(PruningReport report, OnnxModel dense)
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(dense);
@@ -54,7 +54,8 @@ public sealed record Removal
     {
         // Inputs and outputs go by the names of the slim model.
         var names = report.Renamed.Where(r => r.Slim is not null).ToDictionary(r => r.Dense, r => r.Slim!, StringComparer.Ordinal);
-        var slices = report.Removed.ToDictionary(t => names.GetValueOrDefault(t.Key, t.Key), t => ByAxis(t.Key, t.Value), StringComparer.Ordinal);
+        var slices = report.Removed.ToDictionary(t => names.GetValueOrDefault(t.Key, t.Key), t => ByAxis(t.Key, t.Value),
+            StringComparer.Ordinal);
         if (report.Copies.Count == 0) return slices;
         var inlined = FunctionInliner.Inline(dense, out var origins);
         var makers = inlined.Proto.Graph.WithSubgraphs().SelectMany(g => g.Node).Where(n => n.Output.Count > 0)
@@ -66,14 +67,16 @@ public sealed record Removal
             foreach (string reader in copy.Readers)
             {
                 string tensor = makers.GetValueOrDefault(reader)?.Input.FirstOrDefault(i => origins.GetValueOrDefault(i, i) == copy.Tensor)
-                    ?? throw new EspalierException($"The model has no operator that makes '{reader}' from '{copy.Tensor}'. Was the report written for this model?");
+                    ?? throw new EspalierException(
+                        $"The model has no operator that makes '{reader}' from '{copy.Tensor}'. Was the report written for this model?");
                 slices[$"{tensor} -> {reader}"] = ByAxis(copy.Name, copy.Removed);
             }
         }
         return slices;
     }
 
-    private static IReadOnlyDictionary<int, int[]> ByAxis(string tensor, IReadOnlyDictionary<string, IReadOnlyList<int>> axes) => axes.ToDictionary(
+    private static IReadOnlyDictionary<int, int[]> ByAxis(string tensor, IReadOnlyDictionary<string, IReadOnlyList<int>> axes)
+        => axes.ToDictionary(
         a => int.TryParse(a.Key, NumberStyles.None, CultureInfo.InvariantCulture, out int axis) ? axis
             : throw new EspalierException($"The report names axis '{a.Key}' of '{tensor}', which is no number."),
         a => a.Value.ToArray());

@@ -11,12 +11,16 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning;
 
 /// <summary>
-/// Prunes in steps: each scores anew what the steps before it have left, on the weights and activations of the model as it is by then. The fraction that stays falls
-/// evenly, or fast at first and slowly at the end: s_t = s_n + (1 − s_n)(1 − t/n)³ (Zhu and Gupta, arXiv:1710.01878).
+/// Prunes in steps: each scores anew what the steps before it have left, on the weights and activations of the model as it is
+/// by then. The fraction that stays falls evenly, or fast at first and slowly at the end: s_t = s_n + (1 − s_n)(1 − t/n)³ (Zhu
+/// and Gupta, arXiv:1710.01878).
 /// </summary>
 internal static class Iteration
 {
-    /// <summary>Steps. Every one costs a run over the calibration data. Sixteen take a sixteenth of a group at most, as the rounds of ZipLM (arXiv:2302.04089) do.</summary>
+    /// <summary>
+    /// Steps. Every one costs a run over the calibration data. Sixteen take a sixteenth of a group at most, as the rounds of
+    /// ZipLM (arXiv:2302.04089) do.
+    /// </summary>
     public static int Steps(Schedule schedule) => schedule == Schedule.Greedy ? 16 : 4;
 
     /// <summary>What the steps before have left.</summary>
@@ -35,19 +39,23 @@ internal static class Iteration
     }
 
     /// <summary>The choice of the last step.</summary>
-    public static (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Choose(PruningPlan plan, AxisAnalysis analysis, Slimmer.Evidence evidence, List<string> notes)
+    public static (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Choose(PruningPlan plan, AxisAnalysis analysis,
+        Slimmer.Evidence evidence, List<string> notes)
     {
         var (statistics, probe) = (evidence.Statistics, evidence.Probe!);
         PlanResolver.Resolve(plan, analysis, []);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
-        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Of(plan, analysis, []));
+        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Resolve(plan, analysis, []));
         State? before = null;
         for (int step = 1; step < Steps(plan.Schedule!.Value); step++)
         {
             var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, evidence, [], before, depth);
             var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
             before = Surgery.Use(analysis, selection, edits, slim => new State(selection,
-                statistics is null ? null : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())), new(edits.Weights, slim.Removed)));
+                statistics is null
+                    ? null
+                    : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())),
+                        new(edits.Weights, slim.Removed)));
         }
         return Slimmer.Choose(plan, analysis, evidence, notes, before, depth);
     }
@@ -60,13 +68,20 @@ internal static class Iteration
         double? Of(double? last) => last + ((1 - last) * left);
         return plan with
         {
-            Budget = plan.Budget is { } b ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency), Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList() } : null,
+            Budget = plan.Budget is { } b
+                ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency),
+                    Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList() }
+                : null,
             Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
         };
     }
 
-    /// <summary>Statistics of what each consumer contracts in the slim model, with zeros in the places of features that are gone; the dense model's where it was not observed.</summary>
-    private static CalibrationStatistics Observe(AxisAnalysis analysis, Selection selection, CalibrationStatistics dense, IReadOnlyDictionary<int, PairedStatistics> paired)
+    /// <summary>
+    /// Statistics of what each consumer contracts in the slim model, with zeros in the places of features that are gone; the
+    /// dense model's where it was not observed.
+    /// </summary>
+    private static CalibrationStatistics Observe(AxisAnalysis analysis, Selection selection, CalibrationStatistics dense,
+        IReadOnlyDictionary<int, PairedStatistics> paired)
     {
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var consumers = new Dictionary<int, ActivationStatistics>(dense.Consumers);

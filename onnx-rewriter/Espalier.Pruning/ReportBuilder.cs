@@ -13,7 +13,8 @@ namespace Espalier.Pruning;
 /// <summary>Writes down what slimming did.</summary>
 internal static class ReportBuilder
 {
-    public static PruningReport Build(PruningPlan plan, AxisAnalysis analysis, Selection selection, SlimModel slim, WeightEdits edits, IEnumerable<string> notes)
+    public static PruningReport Build(PruningPlan plan, AxisAnalysis analysis, Selection selection, SlimModel slim, WeightEdits edits,
+        IEnumerable<string> notes)
     {
         var gone = DepthSelector.SublayersOf(analysis, selection.RemovedBlocks);
         double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
@@ -28,14 +29,17 @@ internal static class ReportBuilder
             PredictedTimeRatio = dense > 0 ? (analysis.Cost.PredictedTime(Size, gone) - savedMacs) / dense : 1,
             Removed = Removed(analysis, slim),
             Copies = [.. Copies(analysis, slim)],
-            Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen).Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
-            Frozen = [.. analysis.Frozen.Select(f => new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
+            Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen)
+                .Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
+            Frozen = [.. analysis.Frozen.Select(f =>
+                new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
             Bypassed = slim.Bypassed,
             Factored = factored,
             Interface = slim.Interface,
             Renamed = slim.Renamed,
-            Notes = [.. notes.Concat(analysis.Cost.UnknownMacs.Select(u => $"multiply-accumulates that the figures lack: {u}")).Distinct(StringComparer.Ordinal)],
+            Notes = [.. notes.Concat(analysis.Cost.UnknownMacs.Select(u => $"multiply-accumulates that the figures lack: {u}"))
+                .Distinct(StringComparer.Ordinal)],
         };
     }
 
@@ -50,10 +54,12 @@ internal static class ReportBuilder
 
     private static IEnumerable<TensorCopy> Copies(AxisAnalysis analysis, SlimModel slim)
         => slim.Copies.Select(c => new TensorCopy(c.Name, analysis.NameInFile(c.Tensor), c.Readers, ByAxis(c.Removed)))
-            .Concat(slim.Removed.Where(t => analysis.NameInFile(t.Key) != t.Key).Select(t => new TensorCopy(t.Key, analysis.NameInFile(t.Key), [], ByAxis(t.Value))))
+            .Concat(slim.Removed.Where(t => analysis.NameInFile(t.Key) != t.Key)
+                .Select(t => new TensorCopy(t.Key, analysis.NameInFile(t.Key), [], ByAxis(t.Value))))
             .OrderBy(c => c.Name, StringComparer.Ordinal);
 
-    private static IReadOnlyDictionary<string, IReadOnlyList<int>> ByAxis(IReadOnlyDictionary<int, int[]> removed) => new SortedDictionary<string, IReadOnlyList<int>>(
+    private static IReadOnlyDictionary<string, IReadOnlyList<int>> ByAxis(IReadOnlyDictionary<int, int[]> removed)
+        => new SortedDictionary<string, IReadOnlyList<int>>(
         removed.ToDictionary(a => a.Key.ToString(CultureInfo.InvariantCulture), a => (IReadOnlyList<int>)a.Value), StringComparer.Ordinal);
 
     private static GroupReport Describe(AxisAnalysis analysis, Group group, Selection selection, bool isGone)
@@ -64,7 +70,9 @@ internal static class ReportBuilder
             [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
             [.. Enumerable.Range(0, group.Size).Except(kept)])
         {
-            Chain = group.Exactness == Exactness.Exact || kept.Length < group.Size || group.Occurrences.Count == 0 ? [] : Short(analysis.ChainOf(group.Occurrences[0].Tensor, group.Factor)),
+            Chain = group.Exactness == Exactness.Exact || kept.Length < group.Size || group.Occurrences.Count == 0
+                ? []
+                : Short(analysis.ChainOf(group.Occurrences[0].Tensor, group.Factor)),
         };
     }
 
@@ -80,11 +88,14 @@ internal static class ReportBuilder
         };
     }
 
-    /// <summary>Of a long chain the two ends: in a deep network thousands of steps lie between a weight and the output that froze it.</summary>
+    /// <summary>
+    /// Of a long chain the two ends: in a deep network thousands of steps lie between a weight and the output that froze it.
+    /// </summary>
     private static IReadOnlyList<string> Short(IReadOnlyList<string> chain)
     {
         const int Most = 24;
         return chain.Count <= Most ? chain
-            : [.. chain.Take(Most / 2), string.Create(CultureInfo.InvariantCulture, $"… {chain.Count - Most} more …"), .. chain.Skip(chain.Count - (Most / 2))];
+            : [.. chain.Take(Most / 2), string.Create(CultureInfo.InvariantCulture, $"… {chain.Count - Most} more …"),
+                .. chain.Skip(chain.Count - (Most / 2))];
     }
 }

@@ -37,7 +37,9 @@ public sealed class ModelSession : IDisposable
     public ModelSession(ReadOnlyMemory<byte> model, SessionOptions? options = null)
         : this(Load("in memory", () =>
         {
-            var bytes = MemoryMarshal.TryGetArray(model, out var s) && s.Array is { } all && s.Offset == 0 && s.Count == all.Length ? all : model.ToArray();
+            var bytes = MemoryMarshal.TryGetArray(model, out var s) && s.Array is { } all && s.Offset == 0 && s.Count == all.Length
+                ? all
+                : model.ToArray();
             return options is null ? new InferenceSession(bytes) : new InferenceSession(bytes, options);
         }), true, "in memory")
     {
@@ -69,7 +71,8 @@ public sealed class ModelSession : IDisposable
     public InferenceSession Inner => _session;
 
     /// <summary>Runs the model.</summary>
-    /// <param name="inputs">One tensor per input, in any order. Their arrays are read in place: do not write to them before the call returns.</param>
+    /// <param name="inputs">One tensor per input, in any order. Their arrays are read in place: do not write to them before the
+    /// call returns.</param>
     /// <param name="cancellationToken">Stops the run between two of its operators.</param>
     /// <returns>All outputs by name, in arrays of their own.</returns>
     /// <exception cref="EspalierException">An input is missing, unknown, or of the wrong type or shape; or ONNX Runtime failed.</exception>
@@ -82,7 +85,8 @@ public sealed class ModelSession : IDisposable
     /// <param name="inputs">One tensor per input, in any order.</param>
     /// <param name="outputs">Names of the outputs that are wanted.</param>
     /// <param name="cancellationToken">Stops the run between two of its operators.</param>
-    public IReadOnlyDictionary<string, NamedTensor> Run(IEnumerable<NamedTensor> inputs, IReadOnlyCollection<string> outputs, CancellationToken cancellationToken = default)
+    public IReadOnlyDictionary<string, NamedTensor> Run(IEnumerable<NamedTensor> inputs, IReadOnlyCollection<string> outputs,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var given = Check(inputs);
@@ -111,7 +115,8 @@ public sealed class ModelSession : IDisposable
         }
         catch (OnnxRuntimeException e)
         {
-            throw new EspalierException($"The model {_source} failed on {List(given.Select(Describe))}.{Disagreement(given)} ONNX Runtime says: {e.Message}", e);
+            throw new EspalierException(
+                $"The model {_source} failed on {List(given.Select(Describe))}.{Disagreement(given)} ONNX Runtime says: {e.Message}", e);
         }
         finally
         {
@@ -122,7 +127,8 @@ public sealed class ModelSession : IDisposable
 
     /// <summary>Runs the model on a thread of the pool. Cancelling stops the run between two of its operators.</summary>
     /// <inheritdoc cref="Run(IEnumerable{NamedTensor}, CancellationToken)"/>
-    public Task<IReadOnlyDictionary<string, NamedTensor>> RunAsync(IEnumerable<NamedTensor> inputs, CancellationToken cancellationToken = default)
+    public Task<IReadOnlyDictionary<string, NamedTensor>> RunAsync(IEnumerable<NamedTensor> inputs,
+        CancellationToken cancellationToken = default)
         => Task.Run(() => Run(inputs, cancellationToken), cancellationToken);
 
     /// <summary>Frees the session, once runs that are under way have ended; a caller's own session is left alone.</summary>
@@ -167,13 +173,15 @@ public sealed class ModelSession : IDisposable
             if (tensor.ElementType != wanted.ElementType)
                 throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}; the model wants {wanted}.");
             if (tensor.Values.GetType() != ElementArray(wanted.ElementType))
-                throw new EspalierException($"Input '{tensor.Name}' holds a {tensor.Values.GetType().Name}, which is not how {wanted.ElementType} elements are held.");
+                throw new EspalierException($"Input '{tensor.Name}' holds a {tensor.Values.GetType().Name}, which is not how "
+                    + $"{wanted.ElementType} elements are held.");
             if (!wanted.Accepts(tensor.Shape))
                 throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}; the model wants {wanted}.");
             long count = 1;
             foreach (long d in tensor.Shape) count = checked(count * d);
             if (count != tensor.Values.LongLength)
-                throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}, which is {count} elements, with {tensor.Values.LongLength} elements.");
+                throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}, which is {count} elements, with "
+                    + $"{tensor.Values.LongLength} elements.");
             given.Add(tensor);
         }
         foreach (var wanted in Inputs)
@@ -213,7 +221,8 @@ public sealed class ModelSession : IDisposable
 
     private static TensorSignature Signature(string name, NodeMetadata metadata)
     {
-        if (metadata.OnnxValueType != OnnxValueType.ONNX_TYPE_TENSOR) return new TensorSignature(name, metadata.OnnxValueType.ToString(), null);
+        if (metadata.OnnxValueType != OnnxValueType.ONNX_TYPE_TENSOR)
+            return new TensorSignature(name, metadata.OnnxValueType.ToString(), null);
         var sizes = metadata.Dimensions;
         var symbols = metadata.SymbolicDimensions;
         var dimensions = new Dimension[sizes.Length];

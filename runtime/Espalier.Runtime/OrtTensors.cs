@@ -46,7 +46,8 @@ internal static class OrtTensors
             "uint64" => OrtValue.CreateTensorValueFromMemory((ulong[])tensor.Values, shape),
             "bool" => OrtValue.CreateTensorValueFromMemory((bool[])tensor.Values, shape),
             "string" => Strings((string[])tensor.Values, shape),
-            _ => throw new EspalierException($"Tensor '{tensor.Name}' has elements of type {tensor.ElementType}, which sessions do not take."),
+            _ => throw new EspalierException(
+                $"Tensor '{tensor.Name}' has elements of type {tensor.ElementType}, which sessions do not take."),
         };
     }
 
@@ -75,8 +76,10 @@ internal static class OrtTensors
         {
             TensorElementType.Float => value.GetTensorDataAsSpan<float>().ToArray(),
             TensorElementType.Double => value.GetTensorDataAsSpan<double>().ToArray(),
-            TensorElementType.Float16 => System.Runtime.InteropServices.MemoryMarshal.Cast<Float16, Half>(value.GetTensorDataAsSpan<Float16>()).ToArray(),
-            TensorElementType.BFloat16 => System.Runtime.InteropServices.MemoryMarshal.Cast<BFloat16, ushort>(value.GetTensorDataAsSpan<BFloat16>()).ToArray(),
+            TensorElementType.Float16
+                => System.Runtime.InteropServices.MemoryMarshal.Cast<Float16, Half>(value.GetTensorDataAsSpan<Float16>()).ToArray(),
+            TensorElementType.BFloat16
+                => System.Runtime.InteropServices.MemoryMarshal.Cast<BFloat16, ushort>(value.GetTensorDataAsSpan<BFloat16>()).ToArray(),
             TensorElementType.Int8 => value.GetTensorDataAsSpan<sbyte>().ToArray(),
             TensorElementType.Int16 => value.GetTensorDataAsSpan<short>().ToArray(),
             TensorElementType.Int32 => value.GetTensorDataAsSpan<int>().ToArray(),

@@ -2,7 +2,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Runtime;
 
-/// <summary>A model that is ready to run, with the inputs and outputs that were generated from its signature. Safe for use by many threads at once.</summary>
+/// <summary>
+/// A model that is ready to run, with the inputs and outputs that were generated from its signature. Safe for use by many threads at once.
+/// </summary>
 /// <typeparam name="TInputs">Generated inputs.</typeparam>
 /// <typeparam name="TOutputs">Generated outputs.</typeparam>
 public sealed class ModelSession<TInputs, TOutputs> : IDisposable

@@ -24,8 +24,10 @@ internal sealed class ParallelBuilds
                 <ProjectReference Include="../Policies/Policies.csproj" />
                 <OnnxModel Include="../Policies/models/tiny.onnx" Link="models/tiny.onnx" />
                 """, properties: "<OutputType>Library</OutputType>")
-                .Write("Class.cs", $"namespace {name}; public static class Uses {{ public static string Model => App.SlimTiny.Plan.Policy; }}");
-        _solution.Write("Together.slnx", $"<Solution>{string.Concat(Projects.Select(p => $"<Project Path=\"../{p}/{p}.csproj\" />"))}</Solution>");
+                .Write("Class.cs",
+                    $"namespace {name}; public static class Uses {{ public static string Model => App.SlimTiny.Plan.Policy; }}");
+        _solution.Write("Together.slnx",
+            $"<Solution>{string.Concat(Projects.Select(p => $"<Project Path=\"../{p}/{p}.csproj\" />"))}</Solution>");
         _solution.Build().Succeeds();
         _whole = Made();
         if (!_whole.ContainsKey(PolicyProject.Model)) throw new InvalidOperationException("the build made no slim model");
@@ -61,5 +63,6 @@ internal sealed class ParallelBuilds
 
     // Each build has another bin.
     private Dictionary<string, byte[]> Made()
-        => PolicyProject.Files(_policy).Where(f => f.Key.StartsWith("obj/", StringComparison.Ordinal)).ToDictionary(f => f.Key, f => f.Value);
+        => PolicyProject.Files(_policy).Where(f => f.Key.StartsWith("obj/", StringComparison.Ordinal))
+            .ToDictionary(f => f.Key, f => f.Value);
 }

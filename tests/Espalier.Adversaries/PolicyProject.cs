@@ -38,7 +38,8 @@ internal static class PolicyProject
     {
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
         var all = new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true };
-        foreach (var (root, folder) in new[] { ("obj", app.Made("")), ("bin", app.Output("espalier")) }.Where(f => Directory.Exists(f.Item2)))
+        foreach (var (root, folder) in new[]
+            { ("obj", app.Made("")), ("bin", app.Output("espalier")) }.Where(f => Directory.Exists(f.Item2)))
             foreach (string path in Directory.EnumerateFiles(folder, "*", all))
                 if (!Bookkeeping.Contains(Path.GetFileName(path)) && Path.GetExtension(path) is not (".request" or ".stamp"))
                     files[root + "/" + Path.GetRelativePath(folder, path).Replace('\\', '/')] = File.ReadAllBytes(path);

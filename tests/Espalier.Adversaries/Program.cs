@@ -15,7 +15,8 @@ var slim = new Command("kill-slim", "Kills espalier slim; half of the kills with
 slim.SetAction(parsed => InFolder(folder =>
 {
     int first = parsed.GetValue(seed);
-    SlimKills[] cases = [new(folder, external: false, first, width: 768, runs: 5), new(folder, external: true, first + 1, width: 768, runs: 5)];
+    SlimKills[] cases = [new(folder, external: false, first, width: 768, runs: 5),
+        new(folder, external: true, first + 1, width: 768, runs: 5)];
     var watch = Stopwatch.StartNew();
     const int Step = 20;
     for (int left = parsed.GetValue(kills) / cases.Length; left > 0 && watch.Elapsed.TotalMinutes < parsed.GetValue(minutes); left -= Step)
@@ -43,7 +44,8 @@ together.SetAction(parsed => WithFeed(feed =>
             var (wrong, others) = solution.Run(parsed.GetValue(builds), whole);
             faults += wrong.Count;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {(whole ? "whole builds" : "Espalier's targets")} | {k + 1} | {parsed.GetValue(builds)} | {wrong.Count} | {others.Count} "
+                $"| {(whole ? "whole builds" : "Espalier's targets")} | {k + 1} | {parsed.GetValue(builds)} | {wrong.Count} | "
+                + $"{others.Count} "
                 + $"| {watch.Elapsed.TotalSeconds:0} |"));
             foreach (string line in wrong.Concat(others).Distinct()) Console.Error.WriteLine(line);
         }

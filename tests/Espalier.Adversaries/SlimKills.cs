@@ -135,7 +135,9 @@ internal sealed class SlimKills
 
     private Dictionary<string, byte[]> Files()
         => Directory.EnumerateFiles(Output, "*", Everything)
-            .ToDictionary(f => Path.GetFileName(f), f => IsTemporary(Path.GetFileName(f)) ? [] : File.ReadAllBytes(f), StringComparer.Ordinal);
+            .ToDictionary(f => Path.GetFileName(f), f => IsTemporary(Path.GetFileName(f))
+                ? []
+                : File.ReadAllBytes(f), StringComparer.Ordinal);
 
     /// <summary>What is there and should not be, or the other way round; temporary files of earlier kills may be.</summary>
     private string? Difference(int variant)

@@ -55,7 +55,8 @@ internal static class Victim
 
     private static List<string> Workers(string folder)
         => [.. Directory.EnumerateDirectories("/proc").Where(p => WorksIn(p, folder)
-            && int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id != Environment.ProcessId)];
+            && int.TryParse(Path.GetFileName(p), NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+            && id != Environment.ProcessId)];
 
     private static bool WorksIn(string process, string folder)
     {

@@ -18,7 +18,7 @@ public sealed class AdversaryTests(ITestOutputHelper output)
     [Fact]
     public void Changed_models_end_well_or_in_one_typed_refusal()
     {
-        var small = SmallModels.All.Select(m => MutationSeed.Of(m.Key, m.Value().ToByteArray()))
+        var small = SmallModels.All.Select(m => MutationSeed.From(m.Key, m.Value().ToByteArray()))
             .Concat(MutationSeed.In(Path.Combine(Assets.Root, "tests/assets/cases"), 30_000)).ToList();
         var cases = new Dictionary<int, MutationSeed>();
         var counts = new int[5];
@@ -46,7 +46,7 @@ public sealed class AdversaryTests(ITestOutputHelper output)
             k = random.Next(OperatorCases.All.Count);
             if (cases.TryGetValue(k, out var known)) return known;
             using var model = OperatorCases.All[k].Build();
-            return cases[k] = MutationSeed.Of(OperatorCases.All[k].Name, model.ToBytes());
+            return cases[k] = MutationSeed.From(OperatorCases.All[k].Name, model.ToBytes());
         }
     }
 

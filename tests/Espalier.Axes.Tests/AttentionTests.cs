@@ -23,9 +23,9 @@ public sealed class AttentionTests
         string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), Heads, Dim);
         g.Output(g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), Width), "o", Width, 5));
         RuleCheck.On(g)
-            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue)
-            .Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1), ("q.bias", 0))
-            .Group("v.weight", 1, Dim, GroupKind.ValueDims, ("o.weight", 0)).IsExact();
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue)
+            .Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1), ("q.bias", 0))
+            .Group("v.weight", 1, Dim, Axis.ValueDims, ("o.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -45,7 +45,9 @@ public sealed class AttentionTests
             y = how switch
             {
                 "inferred" => g.Reshape(y, 0, 0, -1, Dim),
-                "arithmetic" => g.Node("Reshape", [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), One(g.Node("Div", [Shape(y, 2), dim])), One(dim))]),
+                "arithmetic"
+                    => g.Node("Reshape",
+                        [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), One(g.Node("Div", [Shape(y, 2), dim])), One(dim))]),
                 "shape" => g.Node("Reshape", [y, g.Concat(0, One(Shape(x, 0)), One(Shape(x, 1)), g.Longs(Heads), g.Longs(Dim))]),
                 // Heads first as a product, then a Reshape that copies the axis.
                 _ => g.Reshape(g.Reshape(y, 0, 0, Heads, Dim, 1), 0, 0, 0, -1),
@@ -60,7 +62,7 @@ public sealed class AttentionTests
             _ => g.Node("Reshape", [a, g.Concat(0, One(Shape(a, 0)), One(Shape(a, 1)), g.Longs(Width))]),
         };
         g.Output(g.Linear(a, "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue).IsExact();
     }
 
     [Theory]
@@ -81,7 +83,7 @@ public sealed class AttentionTests
                 : [.. g.Split(y, 0, 1, 1, 1).Select(p => g.Squeeze(p, 0))];
         }
         g.Output(g.Linear(g.MergeHeads(g.Attend(parts[0], parts[1], parts[2], 0.4f), Width), "o", Width, 5));
-        RuleCheck.On(g).Group("qkv.weight", 1, Heads, GroupKind.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("qkv.weight", 1, Heads, Axis.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -89,12 +91,14 @@ public sealed class AttentionTests
     {
         const int kv = 2, r = 3;
         var (g, x) = Start();
-        string Shape(string t, long i) => g.Unsqueeze(g.Node("Gather", [g.Node("Shape", t), g.Longs(g.Fresh("i"), [i], [])], ("axis", 0)), 0);
+        string Shape(string t, long i)
+            => g.Unsqueeze(g.Node("Gather", [g.Node("Shape", t), g.Longs(g.Fresh("i"), [i], [])], ("axis", 0)), 0);
         // As torch exports repeat_kv: view, expand (with its test for -1), reshape.
         string Repeat(string t)
         {
             var five = g.Concat(0, Shape(t, 0), Shape(t, 1), g.Longs(r), Shape(t, 2), Shape(t, 3));
-            var ones = g.Node("ConstantOfShape", g.Node("Shape", five), ("value", GraphBuilder.Tensor("", Espalier.Onnx.TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
+            var ones = g.Node("ConstantOfShape", g.Node("Shape", five),
+                ("value", GraphBuilder.Tensor("", Espalier.Onnx.TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
             var minus = g.Mul(ones, g.Longs(g.Fresh("minus"), [-1], []));
             var target = g.Node("Where", [g.Node("Equal", [five, minus]), ones, five]);
             var wide = g.Node("Expand", [g.Unsqueeze(t, 2), target]);
@@ -106,12 +110,12 @@ public sealed class AttentionTests
         var v = g.SplitHeads(g.Linear(x, "v", Width, kv * Dim), kv, Dim);
         g.Output(g.Linear(g.MergeHeads(g.Attend(q, Repeat(k), Repeat(v), 0.4f), kv * r * Dim), "o", kv * r * Dim, 5));
         var check = RuleCheck.On(g)
-            .Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("v.weight", 1), ("q.weight", 1), ("o.weight", 0))
-            .Group("q.weight", 1, r, GroupKind.Heads, ("o.weight", 0))
-            .Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("v.weight", 1, Dim, GroupKind.ValueDims, ("o.weight", 0));
-        var groups = check.Analysis.Groups.Single(n => n.Kind == GroupKind.KeyValueGroups);
-        Assert.Equal(GroupKind.Heads, groups.Partner?.Kind);
+            .Group("k.weight", 1, kv, Axis.KeyValueGroups, ("v.weight", 1), ("q.weight", 1), ("o.weight", 0))
+            .Group("q.weight", 1, r, Axis.Heads, ("o.weight", 0))
+            .Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1))
+            .Group("v.weight", 1, Dim, Axis.ValueDims, ("o.weight", 0));
+        var groups = check.Analysis.Groups.Single(n => n.Kind == Axis.KeyValueGroups);
+        Assert.Equal(Axis.Heads, groups.Partner?.Kind);
         check.IsExact();
     }
 
@@ -134,15 +138,17 @@ public sealed class AttentionTests
         var v = g.SplitHeads(g.Linear(x, "v", Width, kv * dim), kv, dim);
         if (grouped)
         {
-            string Repeat(string t) => g.Reshape(g.Node("Expand", [g.Unsqueeze(t, 2), g.Longs(1, kv, Heads / kv, Length, dim)]), -1, Heads, Length, dim);
+            string Repeat(string t)
+                => g.Reshape(g.Node("Expand", [g.Unsqueeze(t, 2), g.Longs(1, kv, Heads / kv, Length, dim)]), -1, Heads, Length, dim);
             (k, v) = (Repeat(k), Repeat(v));
         }
         g.Output(g.Linear(g.MergeHeads(g.Attend(q, k, v, 0.4f), Heads * dim), "o", Heads * dim, 5));
         var check = RuleCheck.On(g)
-            .Group("q.weight", 1, dim / 2, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("v.weight", 1, dim, GroupKind.ValueDims, ("o.weight", 0));
-        if (grouped) check.Group("k.weight", 1, kv, GroupKind.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, GroupKind.Heads);
-        else check.Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue);
+            .Group("q.weight", 1, dim / 2, Axis.HeadDims, ("k.weight", 1))
+            .Group("v.weight", 1, dim, Axis.ValueDims, ("o.weight", 0));
+        if (grouped)
+            check.Group("k.weight", 1, kv, Axis.KeyValueGroups, ("q.weight", 1)).Group("q.weight", 1, Heads / kv, Axis.Heads);
+        else check.Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue);
         check.IsExact();
     }
 
@@ -152,11 +158,13 @@ public sealed class AttentionTests
         var (g, x) = Start();
         string Project(string name) => g.SplitHeads(g.Linear(x, name, Width, Width), Heads, Dim);
         var (q, k, v) = (Project("q"), Project("k"), Project("v"));
-        var width = g.Node("Cast", g.Slice(g.Node("Shape", q), 0, -1, long.MaxValue), ("to", Espalier.Onnx.TensorProto.Types.DataType.Float));
+        var width = g.Node("Cast", g.Slice(g.Node("Shape", q), 0, -1, long.MaxValue),
+            ("to", Espalier.Onnx.TensorProto.Types.DataType.Float));
         var scale = g.Node("Sqrt", g.Node("Div", [g.Floats("one", [1], 1), g.Node("Sqrt", width)]));
         var scores = g.MatMul(g.Mul(q, scale), g.Mul(g.Transpose(k, 0, 1, 3, 2), scale));
         g.Output(g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), v), Width), "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Dim, GroupKind.HeadDims, ("k.weight", 1)).Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Dim, Axis.HeadDims, ("k.weight", 1))
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue).IsExact();
     }
 
     [Fact]
@@ -167,11 +175,12 @@ public sealed class AttentionTests
         var random = new Random(1);
         var index = g.Longs("index", [.. Enumerable.Range(0, Length * Length).Select(_ => (long)random.Next(9))], [Length, Length]);
         var bias = g.Unsqueeze(g.Transpose(g.Node("Gather", [g.Weight("table", 9, Heads), index], ("axis", 0)), 2, 0, 1), 0);
-        var mask = g.Node("Trilu", [g.Floats("minus", [.. Enumerable.Repeat(-1e4f, Length * Length)], Length, Length), g.Longs("k", [1], [])], ("upper", 1));
+        var mask = g.Node("Trilu",
+            [g.Floats("minus", [.. Enumerable.Repeat(-1e4f, Length * Length)], Length, Length), g.Longs("k", [1], [])], ("upper", 1));
         var scores = g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2));
         var a = g.MatMul(g.Softmax(g.Add(g.Add(scores, bias), mask)), Project("v"));
         g.Output(g.Linear(g.MergeHeads(a, Width), "o", Width, 5));
-        RuleCheck.On(g).Group("q.weight", 1, Heads, GroupKind.Heads, [.. QueryKeyValue, ("table", 1)]).IsExact();
+        RuleCheck.On(g).Group("q.weight", 1, Heads, Axis.Heads, [.. QueryKeyValue, ("table", 1)]).IsExact();
     }
 
     [Fact]
@@ -188,7 +197,7 @@ public sealed class AttentionTests
         a = g.Reshape(g.Transpose(g.Reshape(a, -1, 2, 2, window, window, Width), 0, 1, 3, 2, 4, 5), -1, 8, 8, Width);
         g.Output(g.Linear(a, "out", Width, 5));
         RuleCheck.On(g)
-            .Group("qkv.weight", 1, Heads, GroupKind.Heads, ("o.weight", 0))
+            .Group("qkv.weight", 1, Heads, Axis.Heads, ("o.weight", 0))
             .Group("in.weight", 1, Width, null, ("qkv.weight", 0))
             .Group("o.weight", 1, Width, null, ("out.weight", 0)).IsExact();
     }
@@ -197,9 +206,10 @@ public sealed class AttentionTests
     public void Fused_attention()
     {
         var (g, x) = Start();
-        var a = g.Node("com.microsoft::Attention", [x, g.Weight("qkv.weight", Width, 3 * Width), g.Weight("qkv.bias", 3 * Width)], ("num_heads", Heads));
+        var a = g.Node("com.microsoft::Attention", [x, g.Weight("qkv.weight", Width, 3 * Width), g.Weight("qkv.bias", 3 * Width)],
+            ("num_heads", Heads));
         g.Output(g.Linear(a, "o", Width, 5));
-        RuleCheck.On(g).Group("qkv.weight", 1, Heads, GroupKind.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("qkv.weight", 1, Heads, Axis.Heads, ("qkv.bias", 0), ("o.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -215,8 +225,8 @@ public sealed class AttentionTests
         g.Output(g.Linear(g.LayerNorm(y, "ln3", Width), "head", Width, 5));
         RuleCheck.On(g)
             .Inexact("embedding", 1, Width, "LayerNormalization")
-            .Group("q.weight", 1, Heads, GroupKind.Heads, QueryKeyValue)
-            .Group("up.weight", 1, 40, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0))
+            .Group("q.weight", 1, Heads, Axis.Heads, QueryKeyValue)
+            .Group("up.weight", 1, 40, Axis.Neurons, ("up.bias", 0), ("down.weight", 0))
             .Frozen("embedding", 0, "Gather").IsExact();
     }
 
@@ -240,5 +250,6 @@ public sealed class AttentionTests
 internal static class Routers
 {
     /// <summary>A router whose gate of one expert does not depend on the others.</summary>
-    public static string Softmaxless(this GraphBuilder g, string x, int experts) => g.Mul(g.Linear(x, "router", 24, experts, bias: false), g.Scalar("gate", 0.5f));
+    public static string Softmaxless(this GraphBuilder g, string x, int experts)
+        => g.Mul(g.Linear(x, "router", 24, experts, bias: false), g.Scalar("gate", 0.5f));
 }

@@ -7,7 +7,8 @@ using Espalier.TestKit;
 namespace Espalier.Axes.Tests;
 
 /// <summary>
-/// Sublayers and blocks. x + f(x) without f is what the dense model computes when the last layer of f is zero: a check that shares nothing with bypassing.
+/// Sublayers and blocks. x + f(x) without f is what the dense model computes when the last layer of f is zero: a check that
+/// shares nothing with bypassing.
 /// </summary>
 public sealed class BlockTests
 {
@@ -21,8 +22,10 @@ public sealed class BlockTests
         {
             var n = g.LayerNorm(x, $"l{layer}.ln1", width);
             string Project(string name) => g.SplitHeads(g.Linear(n, $"l{layer}.{name}", width, width), heads, dim);
-            x = g.Add(x, g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width));
-            x = g.Add(x, g.Linear(g.Relu(g.Linear(g.LayerNorm(x, $"l{layer}.ln2", width), $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width));
+            x = g.Add(x,
+                g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width));
+            x = g.Add(x,
+                g.Linear(g.Relu(g.Linear(g.LayerNorm(x, $"l{layer}.ln2", width), $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width));
         }
         g.Output(g.Linear(g.LayerNorm(x, "ln", width), "head", width, 5));
         return g;
@@ -32,10 +35,11 @@ public sealed class BlockTests
     private static OnnxModel Silenced(OnnxModel dense, params string[] layers)
     {
         var removed = new Dictionary<string, IReadOnlyDictionary<int, int[]>>();
-        foreach (var tensor in dense.Proto.Graph.Initializer.Where(t => layers.Any(l => t.Name.StartsWith(l + ".", StringComparison.Ordinal))))
+        foreach (var tensor in dense.Proto.Graph.Initializer.Where(t =>
+            layers.Any(l => t.Name.StartsWith(l + ".", StringComparison.Ordinal))))
             removed[tensor.Name] = new Dictionary<int, int[]> { [0] = [.. Enumerable.Range(0, (int)tensor.Dims[0])] };
         Assert.Equal(2 * layers.Length, removed.Count);
-        return MaskedModel.Of(dense, removed);
+        return MaskedModel.Build(dense, removed);
     }
 
     private static void Same(OnnxModel expected, OnnxModel actual)
@@ -50,7 +54,7 @@ public sealed class BlockTests
     public void Every_sublayer_of_a_transformer_can_be_bypassed()
     {
         using var dense = Transformer().Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         string[] last = ["l0.o", "l0.down", "l1.o", "l1.down"];
         Assert.Equal(last.Length, sublayers.Count);
@@ -67,7 +71,7 @@ public sealed class BlockTests
     public void Whole_blocks_and_neighbouring_sublayers_go_together()
     {
         using var dense = Transformer().Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         using (var silenced = Silenced(dense, "l0.down", "l1.o"))
             Same(silenced, Surgery.Apply(analysis, new Selection(Selection.Everything.Kept, [sublayers[1].Id, sublayers[2].Id])).Model);
@@ -81,7 +85,7 @@ public sealed class BlockTests
     public void Units_and_a_sublayer_at_once()
     {
         using var dense = Transformer().Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var picked = SlimOracle.Pick(analysis, 0.5, 4);
         var sublayer = analysis.Blocks.First(b => b.IsSublayer);
         var result = SlimOracle.Check(analysis, picked with { RemovedBlocks = [sublayer.Id] });
@@ -98,7 +102,7 @@ public sealed class BlockTests
         x = g.Add(g.Conv(g.Relu(g.Conv(x, "b1", 12, 8)), "b2", 8, 12), x);
         g.Output(g.Gemm(g.Flatten(g.GlobalPool(x)), "fc", 12, 5), "batch", 5);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         Assert.Equal(2, sublayers.Count);
         foreach (var (sublayer, last) in sublayers.Zip((string[])["a2", "b2"]))
@@ -128,14 +132,14 @@ public sealed class BlockTests
         var g = new GraphBuilder(7);
         string u = g.Linear(g.Input("u", "b", 1, Width), "in", Width, Width), y = g.Input("y", "b", "s", Width);
         g.Output(g.Linear(g.Add(g.Add(u, Mlp(g, u, "f")), y), "head", Width, 5));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal(["MatMul"], Readers(analysis, Assert.Single(Sublayers(analysis)), "f.down.weight"));
         SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [Sublayers(analysis)[0].Id] });
 
         g = new GraphBuilder(7);
         u = g.Linear(g.Input("u", "b", 1, Width), "in", Width, Width);
         g.Output(g.Linear(g.Add(u, Mlp(g, g.Add(u, g.Input("y", "b", "s", Width)), "f")), "head", Width, 5));
-        Assert.Empty(AxisAnalysis.Of(g.Build()).Blocks);
+        Assert.Empty(AxisAnalysis.Run(g.Build()).Blocks);
     }
 
     /// <summary>A sum that the graph gives is a stream of its own: what is added to it afterwards was not computed from it.</summary>
@@ -145,7 +149,7 @@ public sealed class BlockTests
         var g = new GraphBuilder(7);
         string x = g.Linear(g.Input("x", "b", Width), "in", Width, Width), first = g.Add(x, Mlp(g, x, "f"));
         g.Output(g.Rename(first, "first"), "b", Width).Output(g.Rename(g.Add("first", Mlp(g, x, "g")), "second"), "b", Width);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal("first", Assert.Single(Sublayers(analysis)).Output);
         SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [Sublayers(analysis)[0].Id] });
     }
@@ -157,14 +161,14 @@ public sealed class BlockTests
         var g = new GraphBuilder(7);
         string x = g.Linear(g.Input("x", "b", Width), "in", Width, Width);
         g.Output(g.Linear(g.Add(x, g.Relu(x)), "head", Width, 5));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Empty(analysis.Blocks);
-        Assert.DoesNotContain(analysis.Groups, k => k.Kind == GroupKind.Width);
+        Assert.DoesNotContain(analysis.Groups, k => k.Kind == Axis.Width);
 
         g = new GraphBuilder(7);
         x = g.Linear(g.Input("x", "b", Width), "in", Width, Width);
         g.Output(g.Linear(g.Add(g.Add(x, Mlp(g, x, "f")), g.Relu(x)), "head", Width, 5));
-        analysis = AxisAnalysis.Of(g.Build());
+        analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal(["MatMul"], Readers(analysis, Assert.Single(Sublayers(analysis)), "f.up.weight"));
     }
 
@@ -181,7 +185,7 @@ public sealed class BlockTests
         });
         string f = g.Node("Scan", [g.Linear(x, "up", Width, Width)], ("body", body), ("num_scan_inputs", 1));
         g.Output(g.Linear(g.Add(x, g.Linear(f, "down", Width, Width)), "head", Width, 5));
-        Assert.Empty(AxisAnalysis.Of(g.Build()).Blocks);
+        Assert.Empty(AxisAnalysis.Run(g.Build()).Blocks);
     }
 
     /// <summary>
@@ -197,7 +201,7 @@ public sealed class BlockTests
         string f = g.Linear(g.Relu(g.MatMul(n, turned)), "f.down", 20, Width), first = g.Add(x, f);
         string last = g.Add(first, Mlp(g, n, "g"));
         g.Output(g.Linear(last, "head", Width, 5));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var sublayers = Sublayers(analysis);
         Assert.Equal([(x, first), (first, last)], sublayers.Select(s => (s.Input, s.Output)));
         Assert.Equal(["Mul"], Readers(analysis, sublayers[0], "stored"));
@@ -218,7 +222,7 @@ public sealed class BlockTests
         other = g.Add(other, Mlp(g, other, "f"));
         x = g.Add(x, Mlp(g, x, "g"));
         g.Output(g.Linear(x, "head", Width, 5)).Output(g.Linear(other, "second", Width, 5));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal(3, Sublayers(analysis).Count);
         Assert.DoesNotContain(analysis.Blocks.Where(b => !b.IsSublayer),
             b => Readers(analysis, b, "o.weight").Any() && Readers(analysis, b, "f.up.weight").Any());

@@ -4,7 +4,9 @@ using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;
 
-/// <summary>What is zero at removed units inside of graphs that nodes hold: what goes in, what a state carries from step to step, what comes out.</summary>
+/// <summary>
+/// What is zero at removed units inside of graphs that nodes hold: what goes in, what a state carries from step to step, what comes out.
+/// </summary>
 public sealed class BodyZeroTests
 {
     /// <summary>A scan whose state starts from zeros; every step gives the sum of squares of the first state.</summary>
@@ -28,7 +30,8 @@ public sealed class BodyZeroTests
 
     [Fact]
     public void A_state_that_stays_zero()
-        => RuleCheck.On(Scan(1, (b, h, x) => [b.Node("Tanh", b.Add(h[0], x))])).Group("in.weight", 1, 8, GroupKind.Neurons, ("in.bias", 0), ("out.weight", 0)).IsExact();
+        => RuleCheck.On(Scan(1, (b, h, x) => [b.Node("Tanh", b.Add(h[0], x))]))
+            .Group("in.weight", 1, 8, Axis.Neurons, ("in.bias", 0), ("out.weight", 0)).IsExact();
 
     [Fact]
     public void A_state_that_leaves_zero_in_the_first_step()
@@ -36,7 +39,8 @@ public sealed class BodyZeroTests
 
     [Fact]
     public void A_state_that_another_state_moves_from_zero_in_the_second_step()
-        => RuleCheck.On(Scan(3, (b, h, x) => [b.Node("Tanh", h[1]), b.Add(h[2], x), b.Sigmoid(x)])).Inexact("in.weight", 1, 8, "it sums values");
+        => RuleCheck.On(Scan(3, (b, h, x) => [b.Node("Tanh", h[1]), b.Add(h[2], x), b.Sigmoid(x)]))
+            .Inexact("in.weight", 1, 8, "it sums values");
 
     [Theory]
     [InlineData("Tanh")]

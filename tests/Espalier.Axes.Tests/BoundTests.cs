@@ -17,7 +17,7 @@ public sealed class BoundTests
     {
         var model = g.Build();
         long before = GC.GetTotalMemory(true);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         _ = analysis.Cost;
         long held = GC.GetTotalMemory(true) - before;
         Assert.True(held < (10L * model.Proto.CalculateSize()) + (64L << 20), $"{held >> 20} MB are held");
@@ -34,7 +34,7 @@ public sealed class BoundTests
     public void The_case_of_24_doublings_is_bounded()
     {
         using var model = OnnxModel.Open(Assets.Path("cases/malformed/concat_doubles.onnx"));
-        Assert.Contains(AxisAnalysis.Of(model).FrozenMarks.Values,
+        Assert.Contains(AxisAnalysis.Run(model).FrozenMarks.Values,
             m => m.Reason.Contains("too long to be followed", StringComparison.Ordinal));
     }
 

@@ -20,7 +20,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start(storage);
         g.Output(g.Conv(g.Conv(x, "c1", 3, 16), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c1.bias", 0), ("c2.weight", 1)).Frozen("c2.weight", 0, "output").IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("c1.bias", 0), ("c2.weight", 1))
+            .Frozen("c2.weight", 0, "output").IsExact();
     }
 
     [Fact]
@@ -28,7 +29,9 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         g.Output(g.Conv(g.Relu(g.BatchNorm(g.Conv(x, "c1", 3, 16, bias: false), "bn", 16)), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g)
+            .Group("c1.weight", 0, 16, Axis.Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0),
+                ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -40,9 +43,10 @@ public sealed class ConvolutionTests
         var b = g.Relu(g.Add(g.Conv(g.Relu(g.Conv(a, "b1", 12, 8)), "b2", 8, 12), a));
         g.Output(g.Gemm(g.Flatten(g.GlobalPool(b)), "fc", 12, 5), "batch", 5);
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 12, GroupKind.Channels, ("a2.weight", 0), ("b2.weight", 0), ("a1.weight", 1), ("b1.weight", 1), ("fc.weight", 1))
-            .Group("a1.weight", 0, 8, GroupKind.Channels, ("a2.weight", 1))
-            .Group("b1.weight", 0, 8, GroupKind.Channels, ("b2.weight", 1))
+            .Group("stem.weight", 0, 12, Axis.Channels, ("a2.weight", 0), ("b2.weight", 0), ("a1.weight", 1), ("b1.weight", 1),
+                ("fc.weight", 1))
+            .Group("a1.weight", 0, 8, Axis.Channels, ("a2.weight", 1))
+            .Group("b1.weight", 0, 8, Axis.Channels, ("b2.weight", 1))
             .Frozen("fc.weight", 0, "output").IsExact();
     }
 
@@ -59,7 +63,7 @@ public sealed class ConvolutionTests
             : g.Unsqueeze(g.Sigmoid(g.Gemm(g.Relu(g.Gemm(g.Flatten(pooled), "down", 16, 4)), "up", 4, 16)), 2, 3);
         g.Output(g.Conv(g.Mul(y, gate), "c2", 16, 5));
         RuleCheck.On(g)
-            .Group("c1.weight", 0, 16, GroupKind.Channels, ("down.weight", 1), ("up.weight", 0), ("up.bias", 0), ("c2.weight", 1))
+            .Group("c1.weight", 0, 16, Axis.Channels, ("down.weight", 1), ("up.weight", 0), ("up.bias", 0), ("c2.weight", 1))
             .Group("down.weight", 0, 4, null, ("up.weight", 1)).IsExact();
     }
 
@@ -70,7 +74,7 @@ public sealed class ConvolutionTests
         var y = g.Relu(g.Conv(x, "c1", 3, 16));
         var gate = g.Reshape(g.Node("HardSigmoid", g.Gemm(g.Reshape(g.GlobalPool(y), -1, 16), "fc", 16, 16)), -1, 16, 1, 1);
         g.Output(g.Conv(g.Mul(y, gate), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("fc.weight", 1), ("fc.weight", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("fc.weight", 1), ("fc.weight", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -82,8 +86,8 @@ public sealed class ConvolutionTests
         y = g.Node("Clip", [g.Conv(y, "dw", 24, 24, 3, group: 24), "lo", "hi"]);
         g.Output(g.Conv(g.Add(s, g.Conv(y, "project", 24, 8, 1)), "head", 8, 5));
         RuleCheck.On(g)
-            .Group("expand.weight", 0, 24, GroupKind.Channels, ("dw.weight", 0), ("dw.bias", 0), ("project.weight", 1))
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("project.weight", 0), ("head.weight", 1)).IsExact();
+            .Group("expand.weight", 0, 24, Axis.Channels, ("dw.weight", 0), ("dw.bias", 0), ("project.weight", 1))
+            .Group("stem.weight", 0, 8, Axis.Channels, ("project.weight", 0), ("head.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -91,7 +95,7 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 8), "dw", 8, 16, 3, group: 8)), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 8, GroupKind.Channels, ("dw.weight", 0), ("dw.bias", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 8, Axis.Channels, ("dw.weight", 0), ("dw.bias", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -101,7 +105,7 @@ public sealed class ConvolutionTests
         g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 16), "g4", 16, 24, 3, group: 4)), "c2", 24, 5));
         RuleCheck.On(g)
             .Group("c1.weight", 0, 4, null, ("g4.weight", 1))
-            .Group("g4.weight", 0, 6, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+            .Group("g4.weight", 0, 6, Axis.Channels, ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -109,7 +113,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         g.Output(g.Conv(g.Conv(g.Conv(x, "c1", 3, 8), "g2", 8, 32, 1, group: 2), "c2", 32, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 4, null, ("g2.weight", 1)).Group("g2.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 4, null, ("g2.weight", 1))
+            .Group("g2.weight", 0, 16, Axis.Channels, ("c2.weight", 1)).IsExact();
     }
 
     [Theory]
@@ -122,8 +127,8 @@ public sealed class ConvolutionTests
             ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }), ("group", group));
         g.Output(g.Conv(y, "c2", 12, 5));
         RuleCheck.On(g)
-            .Group("c1.weight", 0, 16 / group, group == 1 ? GroupKind.Channels : null, ("up.weight", 0))
-            .Group("up.weight", 1, 12 / group, GroupKind.Channels, ("up.bias", 0), ("c2.weight", 1)).IsExact();
+            .Group("c1.weight", 0, 16 / group, group == 1 ? Axis.Channels : null, ("up.weight", 0))
+            .Group("up.weight", 1, 12 / group, Axis.Channels, ("up.bias", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -133,7 +138,7 @@ public sealed class ConvolutionTests
         var y = g.Node("ConvTranspose", [g.Conv(x, "c1", 3, 16), g.Weight("up.weight", 16, 1, 2, 2)],
             ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }), ("group", 16));
         g.Output(g.Conv(y, "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("up.weight", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("up.weight", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Theory]
@@ -145,8 +150,8 @@ public sealed class ConvolutionTests
         var y = g.Node("MaxPool", g.Relu(g.Conv(x, "c1", 3, 8)), ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }));
         g.Output(g.Gemm(g.Relu(g.Gemm(g.Flatten(y), "fc1", 32, 12, transposed)), "fc2", 12, 5, transposed));
         RuleCheck.On(g)
-            .Group("c1.weight", 0, 8, GroupKind.Channels, ("fc1.weight", transposed ? 1 : 0))
-            .Group("fc1.weight", transposed ? 0 : 1, 12, GroupKind.Neurons, ("fc1.bias", 0), ("fc2.weight", transposed ? 1 : 0)).IsExact();
+            .Group("c1.weight", 0, 8, Axis.Channels, ("fc1.weight", transposed ? 1 : 0))
+            .Group("fc1.weight", transposed ? 0 : 1, 12, Axis.Neurons, ("fc1.bias", 0), ("fc2.weight", transposed ? 1 : 0)).IsExact();
     }
 
     [Fact]
@@ -164,7 +169,7 @@ public sealed class ConvolutionTests
         var (g, x) = Start();
         var y = g.Node("PRelu", [g.Conv(x, "c1", 3, 16), g.Weight("slope", 16, 1, 1)]);
         g.Output(g.Conv(y, "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("slope", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("slope", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -176,7 +181,7 @@ public sealed class ConvolutionTests
         var y = g.Relu(g.Add(g.Conv(s, "wide", 8, 12), skip));
         g.Output(g.Conv(y, "c2", 12, 5));
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("wide.weight", 0), ("wide.weight", 1), ("c2.weight", 1))
+            .Group("stem.weight", 0, 8, Axis.Channels, ("wide.weight", 0), ("wide.weight", 1), ("c2.weight", 1))
             .Group("wide.weight", 0, 4, null, ("c2.weight", 1)).IsExact();
     }
 
@@ -186,9 +191,10 @@ public sealed class ConvolutionTests
     public void Pooling(string op)
     {
         var (g, x) = Start();
-        var y = g.Node(op, g.Conv(x, "c1", 3, 16), ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }), ("strides", new[] { 2, 2 }));
+        var y = g.Node(op, g.Conv(x, "c1", 3, 16), ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }),
+            ("strides", new[] { 2, 2 }));
         g.Output(g.Conv(y, "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("c2.weight", 1)).IsExact();
     }
 
     [Theory]
@@ -204,7 +210,7 @@ public sealed class ConvolutionTests
             ? g.Node("Resize", [y, "", "", g.Longs(1, 16, 16, 16)], ("mode", "nearest"))
             : g.Node("Resize", [y, "", g.Floats("scales", [1, 1, 2, 2], 4)], ("mode", "nearest"));
         g.Output(g.Conv(y, "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -212,7 +218,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start();
         var y = g.Conv(x, "c1", 3, 16);
-        var normed = g.Node("InstanceNormalization", [g.Reshape(y, 0, 2, -1), g.Positive("ones", 2), g.Weight("zeros", 2)], ("epsilon", 1e-5f));
+        var normed =
+            g.Node("InstanceNormalization", [g.Reshape(y, 0, 2, -1), g.Positive("ones", 2), g.Weight("zeros", 2)], ("epsilon", 1e-5f));
         y = g.Reshape(normed, 0, 16, 8, 8);
         y = g.Add(g.Mul(y, g.Positive("gn.weight", 16, 1, 1)), g.Weight("gn.bias", 16, 1, 1));
         g.Output(g.Conv(g.Relu(y), "c2", 16, 5));
@@ -227,7 +234,7 @@ public sealed class ConvolutionTests
         var (g, x) = Start();
         var y = g.Node("InstanceNormalization", [g.Conv(x, "c1", 3, 16), g.Positive("in.weight", 16), g.Weight("in.bias", 16)]);
         g.Output(g.Conv(g.Relu(y), "c2", 16, 5));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("in.weight", 0), ("in.bias", 0), ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("in.weight", 0), ("in.bias", 0), ("c2.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -240,7 +247,7 @@ public sealed class ConvolutionTests
         y = g.Linear(y, "fc", 16, 12);
         g.Output(g.Transpose(g.Conv(g.Transpose(y, 0, 3, 1, 2), "c2", 12, 5), 0, 2, 3, 1));
         RuleCheck.On(g)
-            .Group("c1.weight", 0, 16, GroupKind.Channels, ("nhwc.bias", 0), ("fc.weight", 0))
+            .Group("c1.weight", 0, 16, Axis.Channels, ("nhwc.bias", 0), ("fc.weight", 0))
             .Group("fc.weight", 1, 12, null, ("fc.bias", 0), ("c2.weight", 1)).IsExact();
     }
 
@@ -249,7 +256,8 @@ public sealed class ConvolutionTests
     {
         var (g, x) = Start(channels: 8);
         g.Output(g.Add(x, g.Conv(g.Relu(g.Conv(x, "c1", 8, 16)), "c2", 16, 8)));
-        RuleCheck.On(g).Group("c1.weight", 0, 16, GroupKind.Channels, ("c2.weight", 1)).Frozen("c2.weight", 0, "put").Frozen("c1.weight", 1, "input").IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 16, Axis.Channels, ("c2.weight", 1)).Frozen("c2.weight", 0, "put")
+            .Frozen("c1.weight", 1, "input").IsExact();
     }
 
     [Fact]
@@ -260,6 +268,6 @@ public sealed class ConvolutionTests
         var y = g.Node("Conv", [x, g.Weight("c1.weight", 12, 4, 3)], ("kernel_shape", new[] { 3 }), ("pads", new[] { 1, 1 }));
         y = g.Node("Conv", [g.Node("Tanh", y), g.Weight("c2.weight", 5, 12, 3)], ("kernel_shape", new[] { 3 }));
         g.Output(y);
-        RuleCheck.On(g).Group("c1.weight", 0, 12, GroupKind.Channels, ("c2.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("c1.weight", 0, 12, Axis.Channels, ("c2.weight", 1)).IsExact();
     }
 }

@@ -12,7 +12,9 @@ namespace Espalier.Axes.Tests;
 public sealed class CostTests
 {
     /// <summary>Every type with a width that a weight can have.</summary>
-    public static TheoryData<DataType> Types => [.. Enum.GetValues<DataType>().Where(t => DataTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
+    public static TheoryData<DataType> Types
+        => [.. Enum.GetValues<DataType>()
+            .Where(t => DataTypes.Bits(t) > 0 && t is not (DataType.Bool or DataType.Complex64 or DataType.Complex128))];
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -28,7 +30,7 @@ public sealed class CostTests
         }
         g.Output(Layer(g.Relu(g.Add(Layer(g.Input("x", "batch", 8), "up", 8, hidden), g.Weight("bias", hidden))), "down", hidden, 4));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, n => n.Exactness == Exactness.Exact && n.Occurrences.Any(o => o.Tensor == "up"));
         Assert.Equal(hidden, group.Size);
         double dense = analysis.Cost.Evaluate(CostUnit.Bytes);
@@ -36,7 +38,8 @@ public sealed class CostTests
 
         // Eight units stay: then no byte is shared with one that went, and the sum is exact for packed types too.
         var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.5, 1, n => n == group));
-        Assert.Equal(Written(model) - Written(slim.Model), dense - analysis.Cost.Evaluate(CostUnit.Bytes, id => id == group.Id ? 8 : analysis.Groups[id].Size));
+        Assert.Equal(Written(model) - Written(slim.Model),
+            dense - analysis.Cost.Evaluate(CostUnit.Bytes, id => id == group.Id ? 8 : analysis.Groups[id].Size));
     }
 
     [Fact]
@@ -47,7 +50,7 @@ public sealed class CostTests
         words.StringData.Add(Enumerable.Repeat(Google.Protobuf.ByteString.CopyFromUtf8("word"), 6));
         g.Output(g.Node("Identity", g.Initializer(words)), DataType.String, 6);
         using var model = g.Build();
-        var cost = AxisAnalysis.Of(model).Cost;
+        var cost = AxisAnalysis.Run(model).Cost;
         Assert.Equal((0.0, model.FileBytes), (cost.Evaluate(CostUnit.Parameters), cost.Evaluate(CostUnit.Bytes)));
     }
 

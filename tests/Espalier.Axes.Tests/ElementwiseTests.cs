@@ -36,7 +36,7 @@ public sealed class ElementwiseTests
         var g = new GraphBuilder(3);
         var x = g.Input("x", "batch", 6);
         g.Output(g.Linear(g.Node(op, g.Linear(x, "a", 6, 10)), "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("a.bias", 0), ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("a.bias", 0), ("b.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -68,7 +68,7 @@ public sealed class ElementwiseTests
         y = g.Node(op, [g.Weight("w", 1, 1, 10), y]);
         y = g.Node(op, [y, g.Weight("u", 7, 1)]);
         g.Output(g.Linear(y, "b", 10, 4), "batch", 7, 4);
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("v", 0), ("w", 2), ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("v", 0), ("w", 2), ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class ElementwiseTests
         var y = g.Linear(x, "a", 6, 10);
         var positive = g.Node("Greater", [y, g.Scalar("zero", 0)]);
         g.Output(g.Linear(g.Node("Where", [positive, y, g.Mul(y, g.Weight("slope", 10))]), "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("slope", 0), ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("slope", 0), ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class ElementwiseTests
         var x = g.Input("x", "batch", 6);
         var y = g.Node("Clip", [g.Linear(x, "a", 6, 10), g.Scalar("lo", -0.5f)]);
         g.Output(g.Linear(g.Node("Clip", [y, "", g.Scalar("hi", 0.5f)]), "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -111,6 +111,6 @@ public sealed class ElementwiseTests
         var y = g.Node("Cast", g.Linear(x, "a", 6, 10), ("to", Espalier.Onnx.TensorProto.Types.DataType.Double));
         y = g.Node("Cast", y, ("to", Espalier.Onnx.TensorProto.Types.DataType.Float));
         g.Output(g.Linear(y, "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("b.weight", 0)).IsExact();
     }
 }

@@ -62,7 +62,7 @@ public sealed class FoundTests
         {
             foreach (var graph in m.Graph.WithSubgraphs().Skip(1)) graph.Output[0].Type = null;
         });
-        Assert.NotEmpty(AxisAnalysis.Of(model).Nodes);
+        Assert.NotEmpty(AxisAnalysis.Run(model).Nodes);
     }
 
     /// <summary>
@@ -75,8 +75,9 @@ public sealed class FoundTests
     public void Nodes_in_any_order_are_the_same_model(string name)
     {
         using var sorted = OnnxModel.Open(Assets.Path($"cases/structures/{name}.onnx"));
-        string Groups(OnnxModel model) => string.Join('\n', AxisAnalysis.Of(model).Groups
-            .Select(g => $"{g.Kind} {g.Size} {g.Exactness} {string.Join(' ', g.Occurrences.Select(o => $"{o.Tensor}:{o.Axis}").Order())}").Order());
+        string Groups(OnnxModel model) => string.Join('\n', AxisAnalysis.Run(model).Groups
+            .Select(g =>
+                $"{g.Kind} {g.Size} {g.Exactness} {string.Join(' ', g.Occurrences.Select(o => $"{o.Tensor}:{o.Axis}").Order())}").Order());
         for (int seed = 0; seed < 5; seed++)
         {
             var proto = ModelProto.Parser.ParseFrom(sorted.ToBytes());
@@ -106,7 +107,7 @@ public sealed class FoundTests
                 graph.Output[0].Name = "sum";
             }
         });
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var axes = analysis.Frozen.Where(f => f.Tensor == "same").ToList();
         Assert.Contains(axes, f => f.Axis == 1);
         foreach (var (tensor, axis, _) in axes) analysis.ChainOf(tensor, axis);
@@ -130,7 +131,7 @@ public sealed class FoundTests
         model.Graph.Node.Add(Node("own:F0", "y", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("more than 30000 nodes", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Of(opened)).Message,
+        Assert.Contains("more than 30000 nodes", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Run(opened)).Message,
             StringComparison.Ordinal);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 300L << 20);
     }
@@ -145,7 +146,7 @@ public sealed class FoundTests
             { model.OpsetImport }, Node = { Node("Conv", "i w", "o") } });
         model.Graph.Node.Add(Node("own:F", "y w1", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
-        Assert.Contains("of rank 2", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Of(opened)).Message, StringComparison.Ordinal);
+        Assert.Contains("of rank 2", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Run(opened)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -159,7 +160,7 @@ public sealed class FoundTests
             : new TensorProto { Name = "w2", DataType = (int)DataType.Float, Dims = { 16, 0, 1L << 40 } };
         if (form == "axis") model.Graph.Node[^1] = Node("MatMul", "s w2", "y");
         using var opened = OnnxModel.Parse(model.ToByteArray());
-        Assert.Contains(AxisAnalysis.Of(opened).Frozen, f => f.Tensor == "w2" && f.Reason.Contains(reason, StringComparison.Ordinal));
+        Assert.Contains(AxisAnalysis.Run(opened).Frozen, f => f.Tensor == "w2" && f.Reason.Contains(reason, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -180,7 +181,7 @@ public sealed class FoundTests
         var made = g.Node("ConstantOfShape", shape);
         g.Output(g.Node("Slice", [made, g.Longs("from", 1), g.Longs("to", 2), g.Longs("axes", 0)]));
         using var model = g.Build();
-        Assert.DoesNotContain(AxisAnalysis.Of(model).Groups, group => group.Exactness == Exactness.Exact);
+        Assert.DoesNotContain(AxisAnalysis.Run(model).Groups, group => group.Exactness == Exactness.Exact);
     }
 
     [Theory]
@@ -194,7 +195,7 @@ public sealed class FoundTests
             : g.Node("com.microsoft::GatherBlockQuantized", [g.Weight("w", 16, 32), g.Longs("i", 0, 1), g.Weight("s", 16, 2)],
                 ("block_size", 0)));
         using var model = g.Build();
-        string all = SlimOracle.Describe(AxisAnalysis.Of(model)) + string.Join('\n', AxisAnalysis.Of(model).Frozen);
+        string all = SlimOracle.Describe(AxisAnalysis.Run(model)) + string.Join('\n', AxisAnalysis.Run(model).Frozen);
         Assert.Contains(reason, all, StringComparison.Ordinal);
     }
 
@@ -210,7 +211,7 @@ public sealed class FoundTests
         var g = new GraphBuilder(5, opset);
         g.Output(g.Node("ReduceMean", g.Weight("w", 3, 8), ("axes", new long[] { 1 }), ("keepdims", 0)));
         using var model = g.Build();
-        Assert.Equal(exact ? Exactness.Exact : Exactness.Inexact, AxisAnalysis.Of(model).Groups.Single(k => k.Size == 8).Exactness);
+        Assert.Equal(exact ? Exactness.Exact : Exactness.Inexact, AxisAnalysis.Run(model).Groups.Single(k => k.Size == 8).Exactness);
     }
 
     [Theory]
@@ -223,7 +224,7 @@ public sealed class FoundTests
         inputs[operand] = g.Floats("bound", [], 0);
         g.Output(g.Linear(g.Node(op, inputs), "b", 12, 4));
         using var model = g.Build();
-        Assert.NotEmpty(AxisAnalysis.Of(model).Groups);
+        Assert.NotEmpty(AxisAnalysis.Run(model).Groups);
     }
 
     [Fact]
@@ -234,7 +235,7 @@ public sealed class FoundTests
         var shape = g.Node("Equal", [g.Node("Shape", x), g.Longs("two", 2, 2)]);
         g.Output(g.Node("Reshape", [x, shape]));
         using var model = g.Build();
-        Assert.Contains(AxisAnalysis.Of(model).Frozen,
+        Assert.Contains(AxisAnalysis.Run(model).Frozen,
             f => f is { Tensor: "a.weight", Axis: 1 } && f.Reason.Contains("holds no integers", StringComparison.Ordinal));
     }
 }

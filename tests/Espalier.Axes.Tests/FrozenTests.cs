@@ -39,7 +39,7 @@ public sealed class FrozenTests
         var (g, x) = Images();
         var y = g.Node("ReduceMean", g.Conv(x, "a", 3, 16), ("axes", new[] { 2, 3 }), ("keepdims", 0));
         g.Output(g.Linear(y, "b", 16, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -59,7 +59,8 @@ public sealed class FrozenTests
         var (g, x) = Images();
         g.Output(g.Conv(g.Node("LRN", g.Conv(x, "a", 3, 16), ("size", 5)), "b", 16, 5));
         var analysis = RuleCheck.On(g).Analysis;
-        Assert.All(analysis.Groups.Where(n => n.Occurrences.Any(o => o.Tensor == "a.weight" && o.Axis == 0)), n => Assert.NotEqual(Exactness.Exact, n.Exactness));
+        Assert.All(analysis.Groups.Where(n => n.Occurrences.Any(o => o.Tensor == "a.weight" && o.Axis == 0)),
+            n => Assert.NotEqual(Exactness.Exact, n.Exactness));
     }
 
     [Fact]
@@ -68,7 +69,8 @@ public sealed class FrozenTests
         var (g, x) = Images();
         var y = g.Node("test.custom::Frobnicate", g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12));
         g.Output(g.Conv(y, "c", 12, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate").Frozen("c.weight", 1, "Frobnicate");
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).Frozen("b.weight", 0, "Frobnicate")
+            .Frozen("c.weight", 1, "Frobnicate");
     }
 
     [Theory]
@@ -91,7 +93,7 @@ public sealed class FrozenTests
         var y = g.Nodes("TopK", 2, [g.Linear(g.Relu(g.Linear(x, "a", 6, 12)), "b", 12, 10), g.Longs(3)], ("axis", 1));
         g.Output(y[0], "batch", 3);
         g.Output(y[1], TensorProto.Types.DataType.Int64, "batch", 3);
-        RuleCheck.On(g).Group("a.weight", 1, 12, GroupKind.Neurons, ("b.weight", 0)).Frozen("b.weight", 1, "TopK").IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 12, Axis.Neurons, ("b.weight", 0)).Frozen("b.weight", 1, "TopK").IsExact();
     }
 
     [Theory]
@@ -135,7 +137,7 @@ public sealed class FrozenTests
         var y = g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12);
         y = g.Reshape(g.Transpose(g.Reshape(y, -1, 3, 4, 8, 8), 0, 2, 1, 3, 4), -1, 12, 8, 8);
         g.Output(g.Conv(g.Relu(g.Conv(y, "c", 12, 12, 1, group: 4)), "d", 12, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -152,6 +154,7 @@ public sealed class FrozenTests
             Indices = new TensorProto { DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 2 }, Int64Data = { 3, 9 } },
         });
         using var model = dense.Derive(proto);
-        RuleCheck.On(model).Frozen("a.weight", 1, "'w', a sparse initializer, whose axes are not followed").Frozen("b.weight", 0, "'w', a sparse initializer");
+        RuleCheck.On(model).Frozen("a.weight", 1, "'w', a sparse initializer, whose axes are not followed")
+            .Frozen("b.weight", 0, "'w', a sparse initializer");
     }
 }

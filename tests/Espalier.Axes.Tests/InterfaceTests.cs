@@ -19,7 +19,8 @@ public sealed class InterfaceTests
         var x = g.Input("x", "batch", "sequence", Width);
         var caches = new List<string>();
         for (int n = first; n < first + layers; n++)
-            foreach (string part in (string[])["key", "value"]) caches.Add(g.Input($"past_key_values.{n}.{part}", "batch", Heads, "past", Dim));
+            foreach (string part in (string[])["key", "value"])
+                caches.Add(g.Input($"past_key_values.{n}.{part}", "batch", Heads, "past", Dim));
         var past = g.Node("Gather", [g.Node("Shape", caches[0]), g.Longs("two", [2], [])]);
         var length = g.Node("Gather", [g.Node("Shape", x), g.Longs("one", [1], [])]);
         var positions = g.Node("Range", [past, g.Add(past, length), g.Longs("step", [1], [])]);
@@ -42,20 +43,22 @@ public sealed class InterfaceTests
 
     [Fact]
     public void Caches_keep_their_shape_unless_that_is_allowed()
-        => RuleCheck.On(Decoder(2), Sizes).Frozen("h.0.o.weight", 0, "interface").Group("h.0.up.weight", 1, 16, GroupKind.Neurons).IsExact();
+        => RuleCheck.On(Decoder(2), Sizes).Frozen("h.0.o.weight", 0, "interface")
+            .Group("h.0.up.weight", 1, 16, Axis.Neurons).IsExact();
 
     [Fact]
     public void Caches_shrink_with_their_heads()
     {
         var check = RuleCheck.OnOpen(Decoder(2), Sizes)
-            .Group("h.0.q.weight", 1, Heads, GroupKind.Heads, ("h.0.k.weight", 1), ("h.0.v.weight", 1), ("h.0.o.weight", 0))
-            .Group("h.1.q.weight", 1, Heads, GroupKind.Heads, ("h.1.o.weight", 0))
-            .Group("h.0.v.weight", 1, Dim, GroupKind.ValueDims, ("h.0.o.weight", 0));
+            .Group("h.0.q.weight", 1, Heads, Axis.Heads, ("h.0.k.weight", 1), ("h.0.v.weight", 1), ("h.0.o.weight", 0))
+            .Group("h.1.q.weight", 1, Heads, Axis.Heads, ("h.1.o.weight", 0))
+            .Group("h.0.v.weight", 1, Dim, Axis.ValueDims, ("h.0.o.weight", 0));
         check.IsExact();
-        var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == GroupKind.Heads));
+        var slim = Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1, g => g.Kind == Axis.Heads));
         Assert.Contains("input 'past_key_values.1.key' has 2 of 4 on axis 1", slim.Interface);
         Assert.Contains("output 'present.0.value' has 2 of 4 on axis 1", slim.Interface);
-        Assert.Equal(2, slim.Model.Proto.Graph.Input.Single(i => i.Name == "past_key_values.1.value").Type.TensorType.Shape.Dim[1].DimValue);
+        Assert.Equal(2,
+            slim.Model.Proto.Graph.Input.Single(i => i.Name == "past_key_values.1.value").Type.TensorType.Shape.Dim[1].DimValue);
     }
 
     [Fact]
@@ -64,7 +67,7 @@ public sealed class InterfaceTests
         var g = new GraphBuilder();
         var x = g.Input("x", "n", 8, 6, 6);
         g.Output(g.Add(x, g.Conv(g.Relu(g.Conv(x, "a", 8, 16)), "b", 16, 8)), "n", 8, 6, 6);
-        RuleCheck.OnOpen(g, ("n", 2)).Frozen("b.weight", 0, "interface").Group("a.weight", 0, 16, GroupKind.Channels).IsExact();
+        RuleCheck.OnOpen(g, ("n", 2)).Frozen("b.weight", 0, "interface").Group("a.weight", 0, 16, Axis.Channels).IsExact();
     }
 
     [Fact]
@@ -72,9 +75,12 @@ public sealed class InterfaceTests
     {
         var g = new GraphBuilder();
         var x = g.Input("x", 5, "batch", 6);
-        var y = g.Nodes("LSTM", 3, [x, g.Weight("W", 1, 32, 6), g.Weight("R", 1, 32, 8), g.Weight("B", 1, 64), "", g.Input("h", 1, "batch", 8), g.Input("c", 1, "batch", 8)], ("hidden_size", 8));
-        g.Output(g.Linear(g.Squeeze(y[0], 1), "out", 8, 4)).Output(g.Rename(y[1], "hn"), 1, "batch", 8).Output(g.Rename(y[2], "cn"), 1, "batch", 8);
-        RuleCheck.OnOpen(g, ("batch", 2)).Group("W", 1, 8, GroupKind.HiddenState, ("R", 1), ("R", 2), ("out.weight", 0)).IsExact();
+        var y = g.Nodes("LSTM", 3,
+            [x, g.Weight("W", 1, 32, 6), g.Weight("R", 1, 32, 8), g.Weight("B", 1, 64), "", g.Input("h", 1, "batch", 8),
+                g.Input("c", 1, "batch", 8)], ("hidden_size", 8));
+        g.Output(g.Linear(g.Squeeze(y[0], 1), "out", 8, 4)).Output(g.Rename(y[1], "hn"), 1, "batch", 8)
+            .Output(g.Rename(y[2], "cn"), 1, "batch", 8);
+        RuleCheck.OnOpen(g, ("batch", 2)).Group("W", 1, 8, Axis.HiddenState, ("R", 1), ("R", 2), ("out.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -85,20 +91,24 @@ public sealed class InterfaceTests
     [InlineData(1, 2)]
     public void Layers_that_go_take_their_caches_along_and_the_others_close_up(int first, int layer)
     {
-        var analysis = AxisAnalysis.Of(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
+        var analysis = AxisAnalysis.Run(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
-        var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == GroupKind.Neurons && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
+        var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == Axis.Neurons
+            && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
         var result = SlimOracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
         Assert.True(result.Effect > 1e-6);
         var graph = result.Slim.Model.Proto.Graph;
         string[] Names(string stem, params int[] layers) => [.. layers.SelectMany(l => (string[])[$"{stem}.{l}.key", $"{stem}.{l}.value"])];
         Assert.Equal(["x", .. Names("past_key_values", first, first + 1)], graph.Input.Select(i => i.Name));
-        Assert.Equal(Names("present", first, first + 1), graph.Output.Select(o => o.Name).Where(n => n.StartsWith("present", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(Names("present", first, first + 1), graph.Output.Select(o => o.Name)
+            .Where(n => n.StartsWith("present", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Contains($"output 'present.{first + layer}.key' is gone with its block", result.Slim.Interface);
-        Assert.Equal(layer < 2, result.Slim.Interface.Contains($"'past_key_values.{first + 2}.key' is now 'past_key_values.{first + 1}.key'"));
+        Assert.Equal(layer < 2,
+            result.Slim.Interface.Contains($"'past_key_values.{first + 2}.key' is now 'past_key_values.{first + 1}.key'"));
     }
 
     [Fact]
     public void Without_leave_no_layer_with_a_cache_can_go()
-        => Assert.DoesNotContain(AxisAnalysis.Of(Decoder(2).Build()).Blocks, b => b.Nodes.Any(n => n >= 0) && b.Name.Contains("attention", StringComparison.Ordinal));
+        => Assert.DoesNotContain(AxisAnalysis.Run(Decoder(2).Build()).Blocks, b => b.Nodes.Any(n => n >= 0)
+            && b.Name.Contains("attention", StringComparison.Ordinal));
 }

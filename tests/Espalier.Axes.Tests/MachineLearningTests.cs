@@ -21,8 +21,8 @@ public sealed class MachineLearningTests
         x = g.Node(Ml + "Normalizer", g.Relu(g.Linear(x, "w1", 8, 32)), ("norm", norm));
         x = g.Relu(g.Linear(x, "w2", 32, 64));
         g.Output(g.Linear(x, "w3", 64, 4));
-        var check = RuleCheck.On(g).Group("w1.weight", 1, 32, GroupKind.Neurons, ("w2.weight", 0))
-            .Group("w2.weight", 1, 64, GroupKind.Neurons, ("w3.weight", 0))
+        var check = RuleCheck.On(g).Group("w1.weight", 1, 32, Axis.Neurons, ("w2.weight", 0))
+            .Group("w2.weight", 1, 64, Axis.Neurons, ("w3.weight", 0))
             .Frozen("w1.weight", 0, "coefficients are attributes");
         check.IsExact();
         Assert.Equal((8 * 32) + (32 * 64) + (64 * 4), check.Analysis.Cost.Evaluate(CostUnit.Macs));
@@ -30,7 +30,7 @@ public sealed class MachineLearningTests
         var (slim, report) = Slimmer.Run(check.Analysis.Model,
             new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Macs: 0.6) }, check.Analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.5, 0.6);
-        Assert.Equal(report.After.Macs, AxisAnalysis.Of(slim).Cost.Evaluate(CostUnit.Macs));
+        Assert.Equal(report.After.Macs, AxisAnalysis.Run(slim).Cost.Evaluate(CostUnit.Macs));
     }
 
     [Theory]
@@ -48,7 +48,7 @@ public sealed class MachineLearningTests
         if (text) label = g.Import("ai.onnx.ml", 2).Node(Ml + "LabelEncoder", label, ("keys_int64s", new long[] { 10, 11, 12 }),
             ("values_strings", new[] { "ant", "bee", "cat" }));
         g.Output(g.Rename(label, "label"), text ? DataType.String : DataType.Int64);
-        RuleCheck.On(g).Group("w1.weight", 1, 16, GroupKind.Neurons, ("w2.weight", 0))
+        RuleCheck.On(g).Group("w1.weight", 1, 16, Axis.Neurons, ("w2.weight", 0))
             .Frozen("w2.weight", 1, "a sequence of maps has no axes").IsExact();
     }
 
@@ -74,7 +74,7 @@ public sealed class MachineLearningTests
             _ => [],
         };
         g.Nodes(Ml + op, op.EndsWith("Classifier", StringComparison.Ordinal) ? 2 : 1, [g.Input("x", 2, 8)], attributes);
-        Assert.Equal(expected, AxisAnalysis.Of(g.Build()).Cost.Evaluate(CostUnit.Macs));
+        Assert.Equal(expected, AxisAnalysis.Run(g.Build()).Cost.Evaluate(CostUnit.Macs));
     }
 
     private static float[] Numbers(int count) => [.. Enumerable.Range(1, count).Select(k => k / (float)count)];

@@ -17,7 +17,7 @@ public sealed class MeanTests
         var mean = g.Node("ReduceMean", y, ("axes", new[] { 1 }), ("keepdims", keepDimensions));
         if (keepDimensions == 0) mean = g.Unsqueeze(mean, 1);
         g.Output(g.Conv(g.Mul(y, g.Sigmoid(g.Conv(mean, "gate", 1, 1))), "b", 16, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class MeanTests
         var y = g.Conv(x, "a", 3, 16);
         var z = g.Concat(1, y, g.Conv(x, "c", 3, 7));
         g.Output(g.Mul(g.Node("ReduceMean", z, ("axes", new[] { 1, 2, 3 }), ("keepdims", 1)), g.Conv(y, "b", 16, 5)));
-        RuleCheck.On(g).Group("a.weight", 0, 16, GroupKind.Channels, ("b.weight", 1)).Group("c.weight", 0, 7, GroupKind.Channels).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).Group("c.weight", 0, 7, Axis.Channels).IsExact();
     }
 
     [Fact]
@@ -53,11 +53,13 @@ public sealed class MeanTests
         var x = g.Node("Gather", [g.Weight("embedding", 9, width), g.Input("ids", Espalier.Onnx.TensorProto.Types.DataType.Int64, "n", 4)]);
         string Norm(string y, string name)
         {
-            if (form != "decomposed") return g.Node("SimplifiedLayerNormalization", [y, g.Positive(name, width)], ("epsilon", 1e-3f), ("axis", -1));
+            if (form != "decomposed")
+                return g.Node("SimplifiedLayerNormalization", [y, g.Positive(name, width)], ("epsilon", 1e-3f), ("axis", -1));
             var mean = g.Node("ReduceMean", g.Node("Pow", [y, g.Scalar(name + ".two", 2)]), ("axes", new[] { -1 }), ("keepdims", 1));
             return g.Mul(g.Node("Div", [y, g.Node("Sqrt", g.Add(mean, g.Scalar(name + ".eps", 1e-3f)))]), g.Positive(name, width));
         }
-        string Mlp(string y, string name) => g.Linear(g.Relu(g.Linear(y, name + ".up", width, 20, bias: false)), name + ".down", 20, width, bias: false);
+        string Mlp(string y, string name)
+            => g.Linear(g.Relu(g.Linear(y, name + ".up", width, 20, bias: false)), name + ".down", 20, width, bias: false);
         var y = Mlp(Norm(x, "n0"), "l0");
         if (form == "skip")
         {
@@ -71,8 +73,10 @@ public sealed class MeanTests
             x = g.Add(x, Mlp(Norm(x, "n1"), "l1"));
         }
         g.Output(g.Linear(Norm(x, "n2"), "head", width, 5));
-        RuleCheck.On(g).Group("embedding", 1, width, GroupKind.Width, ("n0", 0), ("n1", 0), ("l0.up.weight", 0), ("l1.down.weight", 1), ("head.weight", 0))
-            .Group("l0.up.weight", 1, 20, GroupKind.Neurons).IsExact();
+        RuleCheck.On(g)
+            .Group("embedding", 1, width, Axis.Width, ("n0", 0), ("n1", 0), ("l0.up.weight", 0), ("l1.down.weight", 1),
+                ("head.weight", 0))
+            .Group("l0.up.weight", 1, 20, Axis.Neurons).IsExact();
     }
 
     [Fact]

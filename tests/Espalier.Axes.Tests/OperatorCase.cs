@@ -41,7 +41,7 @@ internal sealed class OperatorCase(string op, int opset, string form, Action<Gra
     }
 
     /// <summary>An exact group of this kind.</summary>
-    public OperatorCase Kind(GroupKind kind, string tensor, int axis, int size, params (string Tensor, int Axis)[] with)
+    public OperatorCase Kind(Axis kind, string tensor, int axis, int size, params (string Tensor, int Axis)[] with)
     {
         _expected.Add(c => c.Group(tensor, axis, size, kind, with));
         return this;
@@ -64,7 +64,7 @@ internal sealed class OperatorCase(string op, int opset, string form, Action<Gra
     /// <summary>KV groups and query heads are partners.</summary>
     public OperatorCase Partners()
     {
-        _expected.Add(c => Assert.Equal(GroupKind.Heads, c.Analysis.Groups.Single(g => g.Kind == GroupKind.KeyValueGroups).Partner?.Kind));
+        _expected.Add(c => Assert.Equal(Axis.Heads, c.Analysis.Groups.Single(g => g.Kind == Axis.KeyValueGroups).Partner?.Kind));
         return this;
     }
 
@@ -93,7 +93,9 @@ internal static class Surroundings
     /// <summary>A sequence through a product <c>a</c>: [batch, length, width].</summary>
     public static string Tokens(this GraphBuilder g, int width = Width) => g.Linear(g.Input("x", 2, Length, 6), "a", 6, width);
 
-    /// <summary>A convolution <c>b</c> and, where units must be zero, their sum: a removed unit that were not zero would show there.</summary>
+    /// <summary>
+    /// A convolution <c>b</c> and, where units must be zero, their sum: a removed unit that were not zero would show there.
+    /// </summary>
     public static void End(this GraphBuilder g, string y, bool zero = false, int channels = Channels)
     {
         g.Output(g.Conv(y, "b", channels, 5, k: 1));
@@ -109,7 +111,9 @@ internal static class Surroundings
 
     /// <summary>ReduceSum along one axis, in the form of the graph's operator set.</summary>
     public static string Sum(this GraphBuilder g, string x, int axis)
-        => g.Opset < 13 ? g.Node("ReduceSum", x, ("axes", new[] { axis }), ("keepdims", 0)) : g.Node("ReduceSum", [x, g.Longs(axis)], ("keepdims", 0));
+        => g.Opset < 13
+            ? g.Node("ReduceSum", x, ("axes", new[] { axis }), ("keepdims", 0))
+            : g.Node("ReduceSum", [x, g.Longs(axis)], ("keepdims", 0));
 
     /// <summary>Cast.</summary>
     public static string Cast(this GraphBuilder g, string x, DataType type) => g.Node("Cast", x, ("to", type));

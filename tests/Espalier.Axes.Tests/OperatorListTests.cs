@@ -25,21 +25,27 @@ public sealed class OperatorListTests
         .. from line in File.ReadAllLines(Path.Combine(Assets.Root, "tests/Espalier.Axes.Tests/operators.tsv"))
            where line.Length > 0 && line[0] != '#'
            let fields = line.Split('\t')
-           select (fields[0] == "ai.onnx" ? "" : fields[0], fields[1], fields[2].Split(',').Select(v => int.Parse(v, CultureInfo.InvariantCulture)).ToArray()),
+           select (fields[0] == "ai.onnx"
+               ? ""
+               : fields[0], fields[1], fields[2].Split(',').Select(v => int.Parse(v, CultureInfo.InvariantCulture)).ToArray()),
     ]);
 
     /// <summary>Operator sets from 7 on in which an operator's signature or types change, and 7 itself where it is older.</summary>
-    public static IEnumerable<int> Versions(string op) => List.Value.Single(o => o.Domain.Length == 0 && o.Operator == op).Since.Select(v => Math.Max(v, 7)).Distinct();
+    public static IEnumerable<int> Versions(string op)
+        => List.Value.Single(o => o.Domain.Length == 0 && o.Operator == op).Since.Select(v => Math.Max(v, 7)).Distinct();
 
     [Fact]
     public void Every_operator_has_a_rule_or_a_reason()
-        => Assert.Equal("", string.Join(", ", List.Value.Where(o => !HasRule(o.Domain, o.Operator) && OperatorTable.BarrierOf(o.Domain, o.Operator) is null).Select(o => $"{o.Domain} {o.Operator}")));
+        => Assert.Equal("",
+            string.Join(", ", List.Value.Where(o => !HasRule(o.Domain, o.Operator) && OperatorTable.BarrierOf(o.Domain, o.Operator) is null)
+                .Select(o => $"{o.Domain} {o.Operator}")));
 
     [Fact]
     public void Every_rule_and_every_reason_is_one_of_an_operator()
     {
         var known = List.Value.Select(o => (o.Domain, o.Operator)).ToHashSet();
-        var named = OperatorTable.All.Select(r => (r.Domain, r.Rule.Operator)).Concat(CodeRules.Entries.Select(e => e.Key)).Concat(OperatorTable.AllBarriers.Select(b => b.Key));
+        var named = OperatorTable.All.Select(r => (r.Domain, r.Rule.Operator)).Concat(CodeRules.Entries.Select(e => e.Key))
+            .Concat(OperatorTable.AllBarriers.Select(b => b.Key));
         Assert.Equal("", string.Join(", ", named.Distinct().Where(n => !known.Contains(n))));
     }
 
@@ -52,7 +58,8 @@ public sealed class OperatorListTests
             int newest = domain == "ai.onnx.ml" ? NewestMachineLearning : Newest;
             if (!IsRegistered(domain, op, newest)) wrong.Add($"{domain} {op} is not known");
             // ONNX Runtime had these before ONNX did.
-            if (domain.Length == 0 && since[0] > 7 && op is not ("LayerNormalization" or "MeanVarianceNormalization" or "ThresholdedRelu") && IsRegistered(domain, op, since[0] - 1))
+            if (domain.Length == 0 && since[0] > 7 && op is not ("LayerNormalization" or "MeanVarianceNormalization" or "ThresholdedRelu")
+                && IsRegistered(domain, op, since[0] - 1))
                 wrong.Add($"{op} is older than {since[0]}");
             if (domain == "ai.onnx.ml" && since[0] > 1 && IsRegistered(domain, op, since[0] - 1))
                 wrong.Add($"{op} is older than {since[0]}");
@@ -75,7 +82,8 @@ public sealed class OperatorListTests
     [Fact]
     public void The_page_of_operators_is_what_the_table_says()
     {
-        string page = Path.Combine(Assets.Root, "onnx-rewriter/OPERATORS.md"), text = OperatorPage.Write(List.Value.Select(o => (o.Domain, o.Operator, o.Since)));
+        string page = Path.Combine(Assets.Root, "onnx-rewriter/OPERATORS.md"),
+            text = OperatorPage.Write(List.Value.Select(o => (o.Domain, o.Operator, o.Since)));
         string there = File.Exists(page) ? File.ReadAllText(page).ReplaceLineEndings("\n") : "";
         if (there == text) return;
         if (Environment.GetEnvironmentVariable("VERIFY_ACCEPT") != "1")
@@ -83,7 +91,9 @@ public sealed class OperatorListTests
         File.WriteAllText(page, text, new UTF8Encoding(false));
     }
 
-    internal static bool HasRule(string domain, string op) => OperatorTable.Find(domain, op).Any() || CodeRules.Find(domain, op) is not null || OperatorPage.InGraphs.ContainsKey((domain, op));
+    internal static bool HasRule(string domain, string op)
+        => OperatorTable.Find(domain, op).Any() || CodeRules.Find(domain, op) is not null
+            || OperatorPage.InGraphs.ContainsKey((domain, op));
 
     private static bool IsRegistered(string domain, string op, int opset)
     {
@@ -98,7 +108,8 @@ public sealed class OperatorListTests
         catch (OnnxRuntimeException e)
         {
             // It knows the operator if it goes on to find fault with the operands.
-            return !e.Message.Contains("No Op registered for", StringComparison.Ordinal) && !e.Message.Contains("is not a registered function/op", StringComparison.Ordinal);
+            return !e.Message.Contains("No Op registered for", StringComparison.Ordinal)
+                && !e.Message.Contains("is not a registered function/op", StringComparison.Ordinal);
         }
     }
 }

@@ -38,7 +38,8 @@ internal static class OperatorPage
             text.Append("## ").AppendLine(domain.Key.Length == 0 ? "ai.onnx" : domain.Key).AppendLine();
             text.AppendLine("| operator | since | rule |").AppendLine("|---|---|---|");
             foreach (var (_, op, since) in domain)
-                text.Append(CultureInfo.InvariantCulture, $"| {op} | {string.Join(", ", since)} | {Rule(domain.Key, op)}{NeverRan(domain.Key, op)} |").AppendLine();
+                text.Append(CultureInfo.InvariantCulture,
+                    $"| {op} | {string.Join(", ", since)} | {Rule(domain.Key, op)}{NeverRan(domain.Key, op)} |").AppendLine();
             text.AppendLine();
         }
         return text.ToString().ReplaceLineEndings("\n").TrimEnd('\n') + "\n";
@@ -48,7 +49,8 @@ internal static class OperatorPage
     {
         if (InGraphs.TryGetValue((domain, op), out var graphs)) return graphs;
         if (CodeRules.Find(domain, op) is { } code) return code.Text;
-        var lines = OperatorTable.Find(domain, op).Select(r => $"`{r.Text[(r.Text.IndexOf('|') + 1)..].Trim().Replace("|", "\\|", StringComparison.Ordinal)}`").ToList();
+        var lines = OperatorTable.Find(domain, op)
+            .Select(r => $"`{r.Text[(r.Text.IndexOf('|') + 1)..].Trim().Replace("|", "\\|", StringComparison.Ordinal)}`").ToList();
         return lines.Count > 0 ? string.Join("<br>", lines) : "no rule: " + OperatorTable.BarrierOf(domain, op);
     }
 

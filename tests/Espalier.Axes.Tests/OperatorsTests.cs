@@ -7,7 +7,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Axes.Tests;
 
-/// <summary>Every rule of every operator, executed: the groups that it must leave are found, and removing their units is masking them.</summary>
+/// <summary>
+/// Every rule of every operator, executed: the groups that it must leave are found, and removing their units is masking them.
+/// </summary>
 public sealed class OperatorsTests
 {
     /// <summary>The names of all cases.</summary>
@@ -38,10 +40,11 @@ public sealed class OperatorsTests
         foreach (var @case in OperatorCases.All)
         {
             using var model = @case.Build();
-            foreach (var record in AxisAnalysis.Of(model).State!.Records)
+            foreach (var record in AxisAnalysis.Run(model).State!.Records)
                 if (record.Rule is { } rule) applied.Add((record.Info.Proto.Domain, rule));
         }
-        var rules = OperatorTable.All.Select(r => (r.Domain, r.Rule.Text)).Concat(CodeRules.Entries.Select(r => (r.Key.Domain, r.Key.Operator)));
+        var rules = OperatorTable.All.Select(r => (r.Domain, r.Rule.Text))
+            .Concat(CodeRules.Entries.Select(r => (r.Key.Domain, r.Key.Operator)));
         Assert.Empty(rules.Where(r => !applied.Contains(r)).Select(r => $"{r.Item1} {r.Item2}"));
     }
 

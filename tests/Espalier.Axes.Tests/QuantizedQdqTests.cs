@@ -24,8 +24,10 @@ public sealed class QuantizedQdqTests
         y = g.Qdq(g.GlobalPool(y), 1 / 64f);
         g.Output(g.QdqLinear(g.Flatten(y), "head", 8, 5, perChannel, zeros));
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("stem.bias", 0), ("expand.weight", 1), ("project.weight", 0), ("head.weight", 0))
-            .Group("expand.weight", 0, 12, GroupKind.Channels, ("expand.bias", 0), ("depth.weight", 0), ("depth.bias", 0), ("project.weight", 1)).IsExact();
+            .Group("stem.weight", 0, 8, Axis.Channels, ("stem.bias", 0), ("expand.weight", 1), ("project.weight", 0),
+                ("head.weight", 0))
+            .Group("expand.weight", 0, 12, Axis.Channels, ("expand.bias", 0), ("depth.weight", 0), ("depth.bias", 0),
+                ("project.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -34,7 +36,8 @@ public sealed class QuantizedQdqTests
         var g = new GraphBuilder(3);
         var x = g.Qdq(g.Input("x", "batch", 3, 8, 8), 1 / 128f);
         g.Output(g.QdqConv(g.QdqConv(x, "a", 3, 10, true, true), "b", 10, 4, true, true));
-        RuleCheck.On(g).Group("a.weight", 0, 10, null, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("a.biasScale", 0), ("b.weight", 1)).IsExact();
+        RuleCheck.On(g)
+            .Group("a.weight", 0, 10, null, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("a.biasScale", 0), ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -104,17 +107,18 @@ public sealed class QuantizedQdqTests
         var g = new GraphBuilder(17);
         var x = g.Qdq(g.Input("x", "batch", 5, width), 1 / 32f);
         string Project(string name) => g.QdqLinear(x, name, width, width, perChannel, zeros: true);
-        var (q, k, v) = (g.SplitHeads(Project("q"), heads, dim), g.SplitHeads(Project("k"), heads, dim), g.SplitHeads(Project("v"), heads, dim));
+        var (q, k, v) = (g.SplitHeads(Project("q"), heads, dim), g.SplitHeads(Project("k"), heads, dim),
+            g.SplitHeads(Project("v"), heads, dim));
         var scores = g.Qdq(g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), g.Scalar("root", 0.4f)), 1 / 16f);
         var a = g.Qdq(g.MatMul(g.Qdq(g.Softmax(scores), 1 / 256f, 0), v), 1 / 32f);
         x = g.Qdq(g.Add(x, g.QdqLinear(g.MergeHeads(a, width), "o", width, width, perChannel)), 1 / 16f);
         var up = g.Qdq(g.Node("Erf", g.QdqLinear(x, "up", width, 40, perChannel)), 1 / 100f);
         g.Output(g.Add(x, g.QdqLinear(up, "down", 40, width, perChannel)), "batch", 5, width);
         RuleCheck.On(g)
-            .Group("q.weight", 1, heads, GroupKind.Heads, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0), ("q.bias", 0))
-            .Group("q.weight", 1, dim, GroupKind.HeadDims, ("k.weight", 1))
-            .Group("v.weight", 1, dim, GroupKind.ValueDims, ("o.weight", 0))
-            .Group("up.weight", 1, 40, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0)).IsExact();
+            .Group("q.weight", 1, heads, Axis.Heads, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0), ("q.bias", 0))
+            .Group("q.weight", 1, dim, Axis.HeadDims, ("k.weight", 1))
+            .Group("v.weight", 1, dim, Axis.ValueDims, ("o.weight", 0))
+            .Group("up.weight", 1, 40, Axis.Neurons, ("up.bias", 0), ("down.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -125,7 +129,7 @@ public sealed class QuantizedQdqTests
         string s = g.Scales("s", 1 / 32f, 10), z = g.Integers("z", DataType.Uint8, [.. Enumerable.Range(0, 10).Select(k => 100L + k)], 10);
         y = g.Node("DequantizeLinear", [g.Node("QuantizeLinear", [y, s, z], ("axis", -1)), s, z], ("axis", 1));
         g.Output(g.Linear(y, "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("a.bias", 0), ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("a.bias", 0), ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -153,13 +157,14 @@ public sealed class QuantizedQdqTests
             long centre = type == DataType.Uint4 ? 8 : 0;
             var w = g.RandomIntegers($"{name}.weight", type, 6, centre, k, n);
             return g.Node("DequantizeLinear", [w, g.Scales($"{name}.scale", 1 / 32f, k / block, n), g.Integers($"{name}.zero", type,
-                [.. Enumerable.Range(0, k / block * n).Select(i => centre + (i % 3) - 1)], k / block, n)], ("axis", 0), ("block_size", block));
+                [.. Enumerable.Range(0, k / block * n).Select(i => centre + (i % 3) - 1)], k / block, n)], ("axis", 0),
+                ("block_size", block));
         }
         var y = g.Relu(g.Add(g.Linear(x, "in", 6, 64), g.Weight("shift", 64)));
         y = g.Relu(g.MatMul(y, Weight("a", 64, 33)));
         g.Output(g.Linear(y, "out", 33, 4));
         RuleCheck.On(g)
             .Group("a.weight", 0, 4, null, ("a.scale", 0), ("a.zero", 0), ("in.weight", 1), ("in.bias", 0), ("shift", 0))
-            .Group("a.weight", 1, 33, GroupKind.Neurons, ("a.scale", 1), ("out.weight", 0)).IsExact();
+            .Group("a.weight", 1, 33, Axis.Neurons, ("a.scale", 1), ("out.weight", 0)).IsExact();
     }
 }

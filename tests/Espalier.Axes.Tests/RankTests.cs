@@ -36,7 +36,7 @@ public sealed class RankTests
         var (read, rank) = Cases[reader];
         string y = read(g, z);
         g.Output(y == z ? g.Node("acme::Bar", z) : y);
-        Assert.Equal(rank, AxisAnalysis.Of(g.Build()).TermsOf(z)?.Count);
+        Assert.Equal(rank, AxisAnalysis.Run(g.Build()).TermsOf(z)?.Count);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class RankTests
         var g = new GraphBuilder(3);
         string flat = g.Flatten(g.Node("acme::Foo", g.Input("x", "n", 6)));
         g.Output(g.Node("acme::Bar", flat));
-        Assert.Equal(2, AxisAnalysis.Of(g.Build()).TermsOf(flat)?.Count);
+        Assert.Equal(2, AxisAnalysis.Run(g.Build()).TermsOf(flat)?.Count);
     }
 
     private static string Image(GraphBuilder g, string x) => g.Conv(x, "c", 3, 5);

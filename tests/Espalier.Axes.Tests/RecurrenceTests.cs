@@ -8,10 +8,12 @@ public sealed class RecurrenceTests
 {
     private static int Gates(string op) => op switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
 
-    private static (string Y, string Last) Layer(GraphBuilder g, string op, string x, string name, int inputs, int hidden, bool both, string initial = "")
+    private static (string Y, string Last) Layer(GraphBuilder g, string op, string x, string name, int inputs, int hidden, bool both,
+        string initial = "")
     {
         int d = both ? 2 : 1, k = Gates(op);
-        string[] operands = [x, g.Weight($"{name}.W", d, k * hidden, inputs), g.Weight($"{name}.R", d, k * hidden, hidden), g.Weight($"{name}.B", d, 2 * k * hidden), "", initial];
+        string[] operands = [x, g.Weight($"{name}.W", d, k * hidden, inputs), g.Weight($"{name}.R", d, k * hidden, hidden),
+            g.Weight($"{name}.B", d, 2 * k * hidden), "", initial];
         if (op == "LSTM" && initial.Length > 0) operands = [.. operands, initial];
         var attributes = new List<(string, object)> { ("hidden_size", hidden) };
         if (both) attributes.Add(("direction", "bidirectional"));
@@ -31,7 +33,7 @@ public sealed class RecurrenceTests
         var (y, _) = Layer(g, op, g.Linear(x, "in", 4, 6), "r", 6, 8, both: false);
         g.Output(g.Linear(g.Squeeze(y, 1), "out", 8, 3));
         RuleCheck.On(g)
-            .Group("r.R", 2, 8, GroupKind.HiddenState, ("r.W", 1), ("r.R", 1), ("r.B", 1), ("out.weight", 0))
+            .Group("r.R", 2, 8, Axis.HiddenState, ("r.W", 1), ("r.R", 1), ("r.B", 1), ("out.weight", 0))
             .Group("in.weight", 1, 6, null, ("r.W", 2)).IsExact();
     }
 
@@ -46,7 +48,7 @@ public sealed class RecurrenceTests
         var x = g.Input("x", "time", "batch", 4);
         var (y, _) = Layer(g, op, x, "r", 4, 8, both: true);
         g.Output(g.Linear(g.Reshape(g.Transpose(y, 0, 2, 1, 3), 0, 0, literal ? 16 : -1), "out", 16, 3));
-        RuleCheck.On(g).Group("r.R", 2, 8, GroupKind.HiddenState, ("r.W", 1), ("r.B", 1), ("out.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("r.R", 2, 8, Axis.HiddenState, ("r.W", 1), ("r.B", 1), ("out.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -61,8 +63,8 @@ public sealed class RecurrenceTests
         var (z, last) = Layer(g, "GRU", g.Squeeze(y, 1), "r2", 8, 6, both: false);
         g.Output(g.Linear(g.Squeeze(last, 0), "out", 6, 3));
         RuleCheck.On(g)
-            .Group("r1.R", 2, 8, GroupKind.HiddenState, ("r1.W", 1), ("r2.W", 2))
-            .Group("r2.R", 2, 6, GroupKind.HiddenState, ("out.weight", 0)).IsExact();
+            .Group("r1.R", 2, 8, Axis.HiddenState, ("r1.W", 1), ("r2.W", 2))
+            .Group("r2.R", 2, 6, Axis.HiddenState, ("out.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -72,6 +74,6 @@ public sealed class RecurrenceTests
         var x = g.Input("x", "time", "batch", 4);
         var (y, _) = Layer(g, "GRU", x, "r", 4, 8, both: false, g.Input("state", 1, "batch", 8));
         g.Output(g.Linear(g.Relu(g.Linear(g.Squeeze(y, 1), "mid", 8, 10)), "out", 10, 3));
-        RuleCheck.On(g).Frozen("r.R", 2, "state").Group("mid.weight", 1, 10, GroupKind.Neurons, ("out.weight", 0)).IsExact();
+        RuleCheck.On(g).Frozen("r.R", 2, "state").Group("mid.weight", 1, 10, Axis.Neurons, ("out.weight", 0)).IsExact();
     }
 }

@@ -23,17 +23,17 @@ internal sealed class RuleCheck
 
     /// <summary>Analyses the model.</summary>
     public static RuleCheck On(OnnxModel model, params (string Name, long Size)[] sizes)
-        => new(AxisAnalysis.Of(model), sizes.Length == 0 ? null : sizes.ToDictionary(s => s.Name, s => s.Size));
+        => new(AxisAnalysis.Run(model), sizes.Length == 0 ? null : sizes.ToDictionary(s => s.Name, s => s.Size));
 
     /// <summary>Caches and states among inputs and outputs may shrink.</summary>
     public static RuleCheck OnOpen(GraphBuilder graph, params (string Name, long Size)[] sizes)
-        => new(AxisAnalysis.Of(graph.Build(), new AxisOptions { AllowInterface = true }), sizes.ToDictionary(s => s.Name, s => s.Size));
+        => new(AxisAnalysis.Run(graph.Build(), new AxisOptions { AllowInterface = true }), sizes.ToDictionary(s => s.Name, s => s.Size));
 
     /// <summary>The axes that were found.</summary>
     public AxisAnalysis Analysis => _analysis;
 
     /// <summary>An exact group of this size on the axis, coupled with the other weight axes.</summary>
-    public RuleCheck Group(string tensor, int axis, int size, GroupKind? kind = null, params (string Tensor, int Axis)[] with)
+    public RuleCheck Group(string tensor, int axis, int size, Axis? kind = null, params (string Tensor, int Axis)[] with)
     {
         var group = Find(tensor, axis, size, Exactness.Exact, kind, with);
         if (kind is not null) Assert.True(kind == group.Kind, $"group {group.Name} is {group.Kind}, not {kind}\n{Describe()}");
@@ -45,21 +45,27 @@ internal sealed class RuleCheck
     public RuleCheck Inexact(string tensor, int axis, int size, string reason)
     {
         var group = Find(tensor, axis, size, Exactness.Inexact, null);
-        Assert.True(group.Reason?.Contains(reason, StringComparison.OrdinalIgnoreCase) == true, $"group {group.Name} is inexact because of '{group.Reason}', not {reason}\n{Describe()}");
+        Assert.True(group.Reason?.Contains(reason, StringComparison.OrdinalIgnoreCase) == true,
+            $"group {group.Name} is inexact because of '{group.Reason}', not {reason}\n{Describe()}");
         return this;
     }
 
     /// <summary>No unit of the axis can be removed, for a reason that contains the text.</summary>
     public RuleCheck Frozen(string tensor, int axis, string reason)
     {
-        Assert.DoesNotContain(_analysis.Groups, g => g.Exactness != Exactness.Frozen && g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis));
+        Assert.DoesNotContain(_analysis.Groups, g => g.Exactness != Exactness.Frozen
+            && g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis));
         var reasons = _analysis.Frozen.Where(f => f.Tensor == tensor && f.Axis == axis).Select(f => f.Reason).ToList();
         Assert.True(reasons.Count > 0, $"{tensor}:{axis} is not listed as frozen\n{Describe()}");
-        Assert.True(reasons.Any(r => r.Contains(reason, StringComparison.OrdinalIgnoreCase)), $"{tensor}:{axis} is frozen because of '{string.Join("', '", reasons)}', not {reason}\n{Describe()}");
+        Assert.True(reasons.Any(r => r.Contains(reason, StringComparison.OrdinalIgnoreCase)),
+            $"{tensor}:{axis} is frozen because of '{string.Join("', '", reasons)}', not {reason}\n{Describe()}");
         return this;
     }
 
-    /// <summary>Every expected group alone, then all exact groups together at several ratios, agree with the masked model, every claim of zero is seen in it, and a change of one index goes where the terms say.</summary>
+    /// <summary>
+    /// Every expected group alone, then all exact groups together at several ratios, agree with the masked model, every claim
+    /// of zero is seen in it, and a change of one index goes where the terms say.
+    /// </summary>
     public void IsExact()
     {
         foreach (var (group, tensor, axis) in _expected)
@@ -81,18 +87,24 @@ internal sealed class RuleCheck
     {
         int gone = group.Size - result.Selection.Kept[group.Id].Length;
         if (gone == 0) return;
-        Assert.True(result.Slim.Removed.TryGetValue(tensor, out var axes) && axes.TryGetValue(axis, out var indices) && indices.Length >= gone,
-            string.Create(CultureInfo.InvariantCulture, $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{SlimOracle.Describe(result)}"));
+        Assert.True(result.Slim.Removed.TryGetValue(tensor, out var axes) && axes.TryGetValue(axis, out var indices)
+            && indices.Length >= gone,
+            string.Create(CultureInfo.InvariantCulture,
+                $"{gone} units of {group.Name} were removed, but {tensor}:{axis} lost nothing\n{SlimOracle.Describe(result)}"));
     }
 
-    private Group Find(string tensor, int axis, int size, Exactness exactness, GroupKind? kind, params (string Tensor, int Axis)[] with)
+    private Group Find(string tensor, int axis, int size, Exactness exactness, Axis? kind, params (string Tensor, int Axis)[] with)
     {
         var there = _analysis.Groups.Where(g => g.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis)).ToList();
         var fits = there.Where(g => g.Size == size && g.Exactness == exactness).ToList();
-        var fit = fits.OrderBy(g => g.Kind == kind ? 0 : 1).FirstOrDefault(g => with.All(w => g.Occurrences.Any(o => o.Tensor == w.Tensor && o.Axis == w.Axis)));
+        var fit = fits.OrderBy(g => g.Kind == kind ? 0 : 1)
+            .FirstOrDefault(g => with.All(w => g.Occurrences.Any(o => o.Tensor == w.Tensor && o.Axis == w.Axis)));
         if (fit is null && fits.Count > 0)
-            Assert.Fail($"group {fits[0].Name} of {tensor}:{axis} does not reach all of {string.Join(", ", with.Select(w => $"{w.Tensor}:{w.Axis}"))}\n{Describe()}");
-        Assert.True(fit is not null, $"no {exactness} group of {size} on {tensor}:{axis}, only {string.Join(", ", there.Select(g => $"{g.Name} {g.Size} {g.Exactness} ({g.Reason})"))}\n{Describe()}");
+            Assert.Fail($"group {fits[0].Name} of {tensor}:{axis} does not reach all of "
+                + $"{string.Join(", ", with.Select(w => $"{w.Tensor}:{w.Axis}"))}\n{Describe()}");
+        Assert.True(fit is not null,
+            $"no {exactness} group of {size} on {tensor}:{axis}, only "
+                + $"{string.Join(", ", there.Select(g => $"{g.Name} {g.Size} {g.Exactness} ({g.Reason})"))}\n{Describe()}");
         return fit!;
     }
 

@@ -23,7 +23,8 @@ public sealed class ShapeTests
     {
         var (g, x) = Images();
         g.Output(g.Conv(g.Concat(1, g.Conv(x, "a", 3, 8), g.Conv(x, "b", 3, 12, 1)), "c", 20, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 8, GroupKind.Channels, ("c.weight", 1)).Group("b.weight", 0, 12, GroupKind.Channels, ("c.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 8, Axis.Channels, ("c.weight", 1))
+            .Group("b.weight", 0, 12, Axis.Channels, ("c.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -37,9 +38,10 @@ public sealed class ShapeTests
         var cat2 = g.Concat(1, cat1, l2);
         g.Output(g.Conv(g.Relu(g.BatchNorm(cat2, "bn3", 16)), "out", 16, 5, 1));
         RuleCheck.On(g)
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("bn1.scale", 0), ("l1.weight", 1), ("bn2.var", 0), ("l2.weight", 1), ("bn3.mean", 0), ("out.weight", 1))
-            .Group("l1.weight", 0, 4, GroupKind.Channels, ("bn2.scale", 0), ("l2.weight", 1), ("out.weight", 1))
-            .Group("l2.weight", 0, 4, GroupKind.Channels, ("bn3.shift", 0), ("out.weight", 1)).IsExact();
+            .Group("stem.weight", 0, 8, Axis.Channels, ("bn1.scale", 0), ("l1.weight", 1), ("bn2.var", 0), ("l2.weight", 1),
+                ("bn3.mean", 0), ("out.weight", 1))
+            .Group("l1.weight", 0, 4, Axis.Channels, ("bn2.scale", 0), ("l2.weight", 1), ("out.weight", 1))
+            .Group("l2.weight", 0, 4, Axis.Channels, ("bn3.shift", 0), ("out.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -48,7 +50,7 @@ public sealed class ShapeTests
         var (g, x) = Images();
         var y = g.Conv(x, "a", 3, 8);
         g.Output(g.Conv(g.Concat(1, y, y), "c", 16, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 8, GroupKind.Channels, ("c.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 8, Axis.Channels, ("c.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -66,7 +68,8 @@ public sealed class ShapeTests
         var (g, x) = Images();
         var parts = g.Nodes("Split", 2, [g.Conv(x, "a", 3, 16)], ("axis", 1));
         g.Output(g.Conv(g.Add(g.Conv(parts[0], "l", 8, 6), g.Conv(parts[1], "r", 8, 6)), "b", 6, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 8, null, ("l.weight", 1)).Group("l.weight", 0, 6, GroupKind.Channels, ("r.weight", 0), ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 8, null, ("l.weight", 1))
+            .Group("l.weight", 0, 6, Axis.Channels, ("r.weight", 0), ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -117,8 +120,8 @@ public sealed class ShapeTests
         }
         g.Output(g.Conv(y, "c", 16, 5));
         RuleCheck.On(g)
-            .Group("pw0.weight", 0, 8, GroupKind.Channels, ("dw0.weight", 0), ("out0.weight", 1))
-            .Group("stem.weight", 0, 8, GroupKind.Channels, ("pw0.weight", 1))
+            .Group("pw0.weight", 0, 8, Axis.Channels, ("dw0.weight", 0), ("out0.weight", 1))
+            .Group("stem.weight", 0, 8, Axis.Channels, ("pw0.weight", 1))
             .Group("stem.weight", 0, 4, null, ("out0.weight", 0), ("out1.weight", 0), ("c.weight", 1))
             .Group("stem.weight", 0, 4, null, ("out0.weight", 0), ("pw1.weight", 1)).IsExact();
     }
@@ -149,7 +152,7 @@ public sealed class ShapeTests
     {
         var (g, x) = Images();
         g.Output(g.Conv(g.Node("SpaceToDepth", g.Conv(x, "a", 3, 6), ("blocksize", 2)), "b", 24, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 6, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 6, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -159,7 +162,7 @@ public sealed class ShapeTests
         var y = g.Conv(x, "a", 3, 6);
         string Part(int i, int j) => g.Slice(g.Slice(y, 2, i, long.MaxValue, 2), 3, j, long.MaxValue, 2);
         g.Output(g.Conv(g.Concat(1, Part(0, 0), Part(1, 0), Part(0, 1), Part(1, 1)), "b", 24, 5));
-        RuleCheck.On(g).Group("a.weight", 0, 6, GroupKind.Channels, ("b.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 0, 6, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -181,8 +184,8 @@ public sealed class ShapeTests
         var gate = g.Linear(y, "gate", 6, 10);
         g.Output(g.Linear(g.Mul(g.Mul(gate, g.Sigmoid(gate)), up), "down", 10, 4));
         RuleCheck.On(g)
-            .Group("p.weight", 1, 12, GroupKind.Neurons, ("p.bias", 0), ("pd.weight", 0))
-            .Group("up.weight", 1, 10, GroupKind.Neurons, ("gate.weight", 1), ("down.weight", 0)).IsExact();
+            .Group("p.weight", 1, 12, Axis.Neurons, ("p.bias", 0), ("pd.weight", 0))
+            .Group("up.weight", 1, 10, Axis.Neurons, ("gate.weight", 1), ("down.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -204,7 +207,7 @@ public sealed class ShapeTests
         var y = g.Squeeze(g.Relu(g.Unsqueeze(g.Linear(x, "a", 6, 10), 1, 3)), 3, 1);
         y = g.Node("Flatten", g.Unsqueeze(y, 2), ("axis", 1));
         g.Output(g.Linear(y, "b", 10, 4));
-        RuleCheck.On(g).Group("a.weight", 1, 10, GroupKind.Neurons, ("b.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, Axis.Neurons, ("b.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -234,7 +237,7 @@ public sealed class ShapeTests
         var (g, x) = Images();
         var y = g.Node("Gather", [g.Conv(x, "a", 3, 6), g.Longs(3, 0, 5, 1, 4, 2)], ("axis", 1));
         g.Output(g.Conv(g.Relu(g.Conv(y, "b", 6, 8)), "c", 8, 5));
-        RuleCheck.On(g).Group("b.weight", 0, 8, GroupKind.Channels, ("c.weight", 1)).IsExact();
+        RuleCheck.On(g).Group("b.weight", 0, 8, Axis.Channels, ("c.weight", 1)).IsExact();
     }
 
     [Fact]
@@ -244,7 +247,8 @@ public sealed class ShapeTests
         var x = g.Input("x", "batch", 5, 6);
         var y = g.Node("Einsum", [g.Linear(x, "a", 6, 10), g.Weight("w", 10, 3, 4)], ("equation", "bsi,ihd->bshd"));
         g.Output(g.Node("Einsum", [g.Relu(y), g.Weight("o", 3, 4, 7)], ("equation", "bshd,hdo->bso")));
-        RuleCheck.On(g).Group("a.weight", 1, 10, null, ("w", 0)).Group("w", 1, 3, null, ("o", 0)).Group("w", 2, 4, null, ("o", 1)).IsExact();
+        RuleCheck.On(g).Group("a.weight", 1, 10, null, ("w", 0)).Group("w", 1, 3, null, ("o", 0))
+            .Group("w", 2, 4, null, ("o", 1)).IsExact();
     }
 
     [Fact]

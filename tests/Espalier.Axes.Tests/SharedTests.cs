@@ -17,7 +17,7 @@ public sealed class SharedTests
         var a = g.Relu(g.Add(g.MatMul(x, g.Weight("a", 6, 16)), bias));
         var b = g.Relu(g.Add(g.MatMul(a, g.Weight("b", 16, 16)), bias));
         g.Output(g.Linear(b, "c", 16, 5));
-        RuleCheck.On(g).Group("a", 1, 16, GroupKind.Neurons, ("b", 0)).Group("b", 1, 16, GroupKind.Neurons, ("c.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("a", 1, 16, Axis.Neurons, ("b", 0)).Group("b", 1, 16, Axis.Neurons, ("c.weight", 0)).IsExact();
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class SharedTests
         var scale = g.Weight("scale", 16);
         var a = g.Mul(g.Relu(g.Mul(g.Linear(x, "a", 6, 16), scale)), scale);
         g.Output(g.Linear(a, "b", 16, 5));
-        var check = RuleCheck.On(g).Group("a.weight", 1, 16, GroupKind.Neurons, ("scale", 0), ("b.weight", 0));
+        var check = RuleCheck.On(g).Group("a.weight", 1, 16, Axis.Neurons, ("scale", 0), ("b.weight", 0));
         check.IsExact();
         var slim = Espalier.Pruning.Edits.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(8, slim.Model.Proto.Graph.Initializer.Single(t => t.Name == "scale").Dims[0]);
@@ -52,10 +52,10 @@ public sealed class SharedTests
         }
         g.Output(x);
         var check = RuleCheck.On(g)
-            .Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0))
-            .Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.v.weight", 1), ("l1.o.weight", 0))
+            .Group("l0.q.weight", 1, heads, Axis.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0))
+            .Group("l1.q.weight", 1, heads, Axis.Heads, ("l1.v.weight", 1), ("l1.o.weight", 0))
             .Frozen("table", 1, "takes its own part");
-        Assert.Equal(2, check.Analysis.Groups.Count(n => n.Kind == GroupKind.Heads));
+        Assert.Equal(2, check.Analysis.Groups.Count(n => n.Kind == Axis.Heads));
         check.IsExact();
     }
 
@@ -65,7 +65,8 @@ public sealed class SharedTests
         const int width = 12, heads = 4, dim = 3;
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", 5, width);
-        var biases = g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
+        var biases =
+            g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
         foreach (string layer in (string[])["l0", "l1"])
         {
             string Project(string name) => g.SplitHeads(g.Linear(x, $"{layer}.{name}", width, heads * dim), heads, dim);
@@ -73,25 +74,31 @@ public sealed class SharedTests
             x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), Project("v")), heads * dim), layer + ".o", heads * dim, width));
         }
         g.Output(x);
-        RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.o.weight", 0)).Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0)).IsExact();
+        RuleCheck.On(g).Group("l0.q.weight", 1, heads, Axis.Heads, ("l0.o.weight", 0))
+            .Group("l1.q.weight", 1, heads, Axis.Heads, ("l1.o.weight", 0)).IsExact();
     }
 
-    /// <summary>In one layer the slopes count for the scores and for what the scores are divided by: both take the same heads, once.</summary>
+    /// <summary>
+    /// In one layer the slopes count for the scores and for what the scores are divided by: both take the same heads, once.
+    /// </summary>
     [Fact]
     public void A_layer_that_reads_a_table_twice_takes_its_part_once()
     {
         const int width = 12, heads = 4, dim = 3;
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", 5, width);
-        var biases = g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
+        var biases =
+            g.Mul(g.Weight("slopes", heads, 1, 1), g.Floats("distance", [.. Enumerable.Range(0, 5).Select(k => (float)-k)], 1, 1, 5));
         foreach (string layer in (string[])["l0", "l1"])
         {
             string Project(string name) => g.SplitHeads(g.Linear(x, $"{layer}.{name}", width, heads * dim), heads, dim);
-            var scores = g.Mul(g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), biases), g.Sigmoid(g.Add(g.MatMul(Project("a"), g.Transpose(Project("b"), 0, 1, 3, 2)), biases)));
+            var scores = g.Mul(g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), biases),
+                g.Sigmoid(g.Add(g.MatMul(Project("a"), g.Transpose(Project("b"), 0, 1, 3, 2)), biases)));
             x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(scores), Project("v")), heads * dim), layer + ".o", heads * dim, width));
         }
         g.Output(x);
-        var check = RuleCheck.On(g).Group("l0.q.weight", 1, heads, GroupKind.Heads, ("l0.a.weight", 1), ("l0.o.weight", 0)).Group("l1.q.weight", 1, heads, GroupKind.Heads, ("l1.o.weight", 0));
+        var check = RuleCheck.On(g).Group("l0.q.weight", 1, heads, Axis.Heads, ("l0.a.weight", 1), ("l0.o.weight", 0))
+            .Group("l1.q.weight", 1, heads, Axis.Heads, ("l1.o.weight", 0));
         check.IsExact();
         var slim = Espalier.Pruning.Edits.Surgery.Apply(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1));
         Assert.Equal(2, slim.Model.Proto.Graph.Node.Count(n => n.OpType == "Gather"));
@@ -105,7 +112,7 @@ public sealed class SharedTests
         var bias = g.Weight("bias", 16);
         var a = g.Add(g.Mul(g.Sigmoid(g.MatMul(x, g.Weight("a", 6, 16))), bias), bias);
         g.Output(g.Linear(a, "b", 16, 5)).Output(bias, 16);
-        var check = RuleCheck.On(g).Group("a", 1, 16, GroupKind.Neurons, ("b.weight", 0));
+        var check = RuleCheck.On(g).Group("a", 1, 16, Axis.Neurons, ("b.weight", 0));
         var result = SlimOracle.Check(check.Analysis, SlimOracle.Pick(check.Analysis, 0.5, 1), 1);
         Assert.True(result.Effect > 1e-6);
         var initializers = result.Slim.Model.Proto.Graph.Initializer;

@@ -90,7 +90,8 @@ public sealed class SizeOperatorTests
     public void Half_of_a_size_is_rounded(string op, long expected)
     {
         var size = new SizeTensor([], [new SizeValue.Extent(new FactorTerm(new Factor(1, 7)))], IsReal: true);
-        SizeTensor Of(string name, params SizeTensor[] operands) => SizeOperators.Evaluate(new NodeProto { OpType = name }, operands, Limit)![0]!;
+        SizeTensor Of(string name, params SizeTensor[] operands)
+            => SizeOperators.Evaluate(new NodeProto { OpType = name }, operands, Limit)![0]!;
         Assert.Equal(expected, Of(op, Of("Div", size, SizeTensor.Scalar(new SizeValue.Literal(2)))).Elements[0]!.Number);
     }
 

@@ -38,7 +38,8 @@ public sealed class StructureCaseTests
         var sizes = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 };
         foreach (double keep in (double[])[0.5, 0.25])
         {
-            var result = SlimOracle.Check(AxisAnalysis.Of(model), SlimOracle.Pick(AxisAnalysis.Of(model), keep, seed: 5), seed: 5, sizes: sizes);
+            var result =
+                SlimOracle.Check(AxisAnalysis.Run(model), SlimOracle.Pick(AxisAnalysis.Run(model), keep, seed: 5), seed: 5, sizes: sizes);
             Assert.True(result.Effect > 0, "masking changed nothing");
         }
     }
@@ -47,13 +48,13 @@ public sealed class StructureCaseTests
     public void Neurons_behind_a_normaliser_can_go_and_cost_what_they_cost()
     {
         using var model = Open("normalizer_mid_no_info");
-        var analysis = AxisAnalysis.Of(model);
-        Assert.Equal((GroupKind.Neurons, 64, Exactness.Exact), About(Find(analysis, "w2", 1)));
-        Assert.Equal((GroupKind.Neurons, 64, Exactness.Exact), About(Find(analysis, "w3", 1)));
+        var analysis = AxisAnalysis.Run(model);
+        Assert.Equal((Axis.Neurons, 64, Exactness.Exact), About(Find(analysis, "w2", 1)));
+        Assert.Equal((Axis.Neurons, 64, Exactness.Exact), About(Find(analysis, "w3", 1)));
         Assert.Equal((12 * 32) + (32 * 8) + (8 * 64) + (64 * 64) + (64 * 5), Macs(analysis));
         Assert.Empty(analysis.Cost.UnknownMacs);
 
-        static (GroupKind, int, Exactness) About(Group group) => (group.Kind, group.Size, group.Exactness);
+        static (Axis, int, Exactness) About(Group group) => (group.Kind, group.Size, group.Exactness);
     }
 
     [Theory]
@@ -66,20 +67,23 @@ public sealed class StructureCaseTests
         x = g.Node(op, x);
         x = g.Relu(g.Add(g.MatMul(x, g.Weight("w1", 32, 48)), g.Weight("b1", 48)));
         g.Output(g.Rename(g.MatMul(x, g.Weight("w2", 48, 5)), "y"), "N", 5);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var neurons = Find(analysis, "w1", 1);
-        Assert.Equal((GroupKind.Neurons, Exactness.Exact, 48), (neurons.Kind, neurons.Exactness, neurons.Size));
-        Assert.Contains(analysis.Frozen, f => f.Tensor == "w1" && f.Axis == 0 && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
-        Assert.Contains(analysis.Frozen, f => f.Tensor == "w0" && f.Axis == 1 && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
+        Assert.Equal((Axis.Neurons, Exactness.Exact, 48), (neurons.Kind, neurons.Exactness, neurons.Size));
+        Assert.Contains(analysis.Frozen, f => f.Tensor == "w1" && f.Axis == 0
+            && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
+        Assert.Contains(analysis.Frozen, f => f.Tensor == "w0" && f.Axis == 1
+            && f.Reason.Contains(op.Split("::")[1], StringComparison.Ordinal));
     }
 
     [Fact]
     public void Parallel_branches_are_sublayers_and_the_residual_is_width()
     {
         using var model = Open("cohere_parallel_residual_ln");
-        var analysis = AxisAnalysis.Of(model);
-        Assert.Equal(GroupKind.Width, Find(analysis, "head", 0).Kind);
-        Assert.Equal(["f0", "f1"], analysis.Groups.Where(g => g is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact }).Select(g => g.Name).Order());
+        var analysis = AxisAnalysis.Run(model);
+        Assert.Equal(Axis.Width, Find(analysis, "head", 0).Kind);
+        Assert.Equal(["f0", "f1"], analysis.Groups.Where(g => g is { Kind: Axis.Neurons, Exactness: Exactness.Exact })
+            .Select(g => g.Name).Order());
         Assert.Equal(4, analysis.Blocks.Count(b => b.IsSublayer));
         Assert.Equal(2, analysis.Blocks.Count(b => !b.IsSublayer));
     }
@@ -103,11 +107,13 @@ public sealed class StructureCaseTests
         var x = g.Linear(g.Input("x", "b", "s", width), "in", width, width);
         for (int layer = 0; layer < 2; layer++)
         {
-            string Norm(string name) => rootMeanSquare ? g.RmsNorm(x, $"l{layer}.{name}", width) : g.LayerNorm(x, $"l{layer}.{name}", width);
+            string Norm(string name)
+                => rootMeanSquare ? g.RmsNorm(x, $"l{layer}.{name}", width) : g.LayerNorm(x, $"l{layer}.{name}", width);
             var n = Norm("n");
             var m = twoNorms ? Norm("m") : n;
             string Project(string name) => g.SplitHeads(g.Linear(n, $"l{layer}.{name}", width, width), 4, 6);
-            var attention = g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width);
+            var attention =
+                g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.4f), width), $"l{layer}.o", width, width);
             var mlp = g.Linear(g.Relu(g.Linear(m, $"l{layer}.up", width, 40)), $"l{layer}.down", 40, width);
             x = order switch
             {
@@ -118,12 +124,13 @@ public sealed class StructureCaseTests
         }
         g.Output(g.Linear(x, "head", width, 5));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         Assert.Equal(4, sublayers.Count);
         Assert.Equal(2, analysis.Blocks.Count(b => !b.IsSublayer));
-        Assert.Equal(["l0.up", "l1.up"], analysis.Groups.Where(k => k is { Kind: GroupKind.Neurons, Exactness: Exactness.Exact }).Select(k => k.Name).Order());
-        Assert.Single(analysis.Groups, k => k.Kind == GroupKind.Width);
+        Assert.Equal(["l0.up", "l1.up"], analysis.Groups.Where(k => k is { Kind: Axis.Neurons, Exactness: Exactness.Exact })
+            .Select(k => k.Name).Order());
+        Assert.Single(analysis.Groups, k => k.Kind == Axis.Width);
         foreach (var block in analysis.Blocks) SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [block.Id] });
         SlimOracle.Check(analysis, Selection.Everything with { RemovedBlocks = [.. sublayers.Take(3).Select(s => s.Id)] });
         SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.5, 2) with { RemovedBlocks = [sublayers[1].Id] });
@@ -133,8 +140,8 @@ public sealed class StructureCaseTests
     public void Constant_padding_by_a_chain_is_what_it_is_as_an_attribute()
     {
         using var model = Open("reflectionpad_resnet_generator_op11");
-        var analysis = AxisAnalysis.Of(model);
-        Assert.Equal(5, analysis.Groups.Count(g => g is { Kind: GroupKind.Channels, Exactness: Exactness.Exact }));
+        var analysis = AxisAnalysis.Run(model);
+        Assert.Equal(5, analysis.Groups.Count(g => g is { Kind: Axis.Channels, Exactness: Exactness.Exact }));
         Assert.InRange(Macs(analysis), 3.63e6, 3.65e6);
     }
 
@@ -142,7 +149,7 @@ public sealed class StructureCaseTests
     public void Padding_of_a_dynamic_axis_by_constants_has_a_size()
     {
         using var model = Open("tf_same_pad_dynamic_opset10");
-        var analysis = AxisAnalysis.Of(model, new AxisOptions { Dimensions = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 } });
+        var analysis = AxisAnalysis.Run(model, new AxisOptions { Dimensions = new Dictionary<string, long> { ["h"] = 32, ["w"] = 32 } });
         Assert.InRange(Macs(analysis), 308e3, 310e3);
     }
 
@@ -150,14 +157,14 @@ public sealed class StructureCaseTests
     public void A_mask_that_is_tiled_for_every_head_lets_heads_go()
     {
         using var model = Open("mha_attn_mask_tiled");
-        Assert.Contains(AxisAnalysis.Of(model).Groups, g => g is { Kind: GroupKind.Heads, Size: 4, Exactness: Exactness.Exact });
+        Assert.Contains(AxisAnalysis.Run(model).Groups, g => g is { Kind: Axis.Heads, Size: 4, Exactness: Exactness.Exact });
     }
 
     [Fact]
     public void Weights_divided_by_their_norm_are_exact()
     {
         using var model = Open("tcn_weight_norm");
-        Assert.All(AxisAnalysis.Of(model).Groups.Where(g => g.Kind == GroupKind.Channels), g => Assert.Equal(Exactness.Exact, g.Exactness));
+        Assert.All(AxisAnalysis.Run(model).Groups.Where(g => g.Kind == Axis.Channels), g => Assert.Equal(Exactness.Exact, g.Exactness));
     }
 
     /// <summary>g · v / ‖v‖ as exporters write it; the norm may be inverted, or divide the gain.</summary>
@@ -183,22 +190,22 @@ public sealed class StructureCaseTests
         };
         var x = g.Relu(g.MatMul(g.Input("x", "b", 12), g.Transpose(w, 1, 0)));
         g.Output(g.MatMul(x, g.Weight("out", 16, 5)));
-        RuleCheck.On(g).Group("v", 0, 16, GroupKind.Neurons, ("out", 0)).IsExact();
+        RuleCheck.On(g).Group("v", 0, 16, Axis.Neurons, ("out", 0)).IsExact();
     }
 
     [Fact]
     public void A_window_of_one_lets_positions_go()
     {
         using var model = Open("pointwise_conv1d_token_mixer");
-        var width = Find(AxisAnalysis.Of(model), "pe", 1);
-        Assert.Equal((GroupKind.Width, 24, Exactness.Exact), (width.Kind, width.Size, width.Exactness));
+        var width = Find(AxisAnalysis.Run(model), "pe", 1);
+        Assert.Equal((Axis.Width, 24, Exactness.Exact), (width.Kind, width.Size, width.Exactness));
     }
 
     [Fact]
     public void A_run_that_ScatterND_writes_is_a_part_of_its_axis()
     {
         using var model = Open("scatternd_run_channels");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal([4, 4, 8], analysis.Groups.Where(g => g.Exactness == Exactness.Exact).Select(g => g.Size).Order());
     }
 
@@ -215,7 +222,7 @@ public sealed class StructureCaseTests
             var y = g.Node("ScatterND", [data, g.Longs("ix", index, [4, columns.Length, 2]), updates]);
             return g.Output(g.MatMul(y, g.Weight("w2", 16, 5))).Build();
         }
-        RuleCheck.On(Model([2, 3, 4, 9, 10, 11])).Group("w1", 1, 3, GroupKind.Neurons, ("w2", 0)).IsExact();
+        RuleCheck.On(Model([2, 3, 4, 9, 10, 11])).Group("w1", 1, 3, Axis.Neurons, ("w2", 0)).IsExact();
         RuleCheck.On(Model([5, 2, 9, 0])).Frozen("w0", 1, "listed one by one");
     }
 }

@@ -12,7 +12,9 @@ public sealed class SubgraphTests
 
     /// <summary>h ← tanh(W x + R h + b), with the weights outside or inside of the body.</summary>
     private static string Cell(GraphBuilder g, string x, string h, bool inside)
-        => g.Node("Tanh", g.Add(g.Add(g.MatMul(x, inside ? g.Weight("W", Inputs, Hidden) : "W"), g.MatMul(h, inside ? g.Weight("R", Hidden, Hidden) : "R")), inside ? g.Weight("b", Hidden) : "b"));
+        => g.Node("Tanh",
+            g.Add(g.Add(g.MatMul(x, inside ? g.Weight("W", Inputs, Hidden) : "W"),
+                g.MatMul(h, inside ? g.Weight("R", Hidden, Hidden) : "R")), inside ? g.Weight("b", Hidden) : "b"));
 
     private static void Outside(GraphBuilder g)
     {
@@ -39,7 +41,8 @@ public sealed class SubgraphTests
         });
         var y = g.Nodes("Scan", 2, [state, x], ("body", body), ("num_scan_inputs", 1));
         g.Output(g.Linear(y[0], "last", Hidden, 5)).Output(g.Linear(y[1], "all", Hidden, 4));
-        RuleCheck.On(g, ("batch", 3)).Group("W", 1, Hidden, null, ("R", 0), ("R", 1), ("b", 0), ("init.weight", 1), ("last.weight", 0), ("all.weight", 0)).IsExact();
+        RuleCheck.On(g, ("batch", 3))
+            .Group("W", 1, Hidden, null, ("R", 0), ("R", 1), ("b", 0), ("init.weight", 1), ("last.weight", 0), ("all.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -61,7 +64,8 @@ public sealed class SubgraphTests
         });
         var y = g.Nodes("Loop", 2, [g.Longs("steps", [7], []), "", state], ("body", body));
         g.Output(g.Linear(y[0], "last", Hidden, 5)).Output(g.Linear(y[1], "all", Hidden, 4));
-        RuleCheck.On(g, ("batch", 3)).Group("W", 1, Hidden, null, ("R", 0), ("R", 1), ("b", 0), ("init.weight", 1), ("last.weight", 0), ("all.weight", 0)).IsExact();
+        RuleCheck.On(g, ("batch", 3))
+            .Group("W", 1, Hidden, null, ("R", 0), ("R", 1), ("b", 0), ("init.weight", 1), ("last.weight", 0), ("all.weight", 0)).IsExact();
     }
 
     [Theory]
@@ -106,7 +110,8 @@ public sealed class SubgraphTests
         var y = g.Node("Loop", [g.Longs("steps", [3], []), "", start], ("body", body));
         g.Output(g.Linear(g.Relu(g.Linear(y, "a", Hidden, 10)), "b", 10, 4));
         // One position becomes two, then four: what was read of the body for one position is not true.
-        RuleCheck.On(g, ("batch", 2)).Frozen("grow.weight", 0, "carries from step to step").Frozen("init.weight", 1, "carries from step to step");
+        RuleCheck.On(g, ("batch", 2)).Frozen("grow.weight", 0, "carries from step to step")
+            .Frozen("init.weight", 1, "carries from step to step");
     }
 
     [Fact]
@@ -118,18 +123,22 @@ public sealed class SubgraphTests
             => g.Node("local::Dense", [y, g.Weight(name + ".weight", from, to), g.Weight(name + ".bias", to)], ("slope", 0.2f));
         g.Output(Layer(Layer(Layer(x, "a", Inputs, 16), "b", 16, 14), "c", 14, 5));
         var model = g.Build().Proto.Clone();
-        var dense = new FunctionProto { Domain = "local", Name = "Dense", Input = { "x", "w", "b" }, Output = { "y" }, Attribute = { "slope" } };
+        var dense = new FunctionProto { Domain = "local", Name = "Dense", Input = { "x", "w", "b" }, Output = { "y" },
+            Attribute = { "slope" } };
         dense.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         dense.OpsetImport.Add(new OperatorSetIdProto { Domain = "local", Version = 1 });
         dense.Node.Add(new NodeProto { OpType = "MatMul", Input = { "x", "w" }, Output = { "p" } });
         dense.Node.Add(new NodeProto { OpType = "AddOf", Domain = "local", Input = { "p", "b" }, Output = { "s" } });
-        dense.Node.Add(new NodeProto { OpType = "LeakyRelu", Input = { "s" }, Output = { "y" }, Attribute = { new AttributeProto { Name = "alpha", RefAttrName = "slope", Type = AttributeProto.Types.AttributeType.Float } } });
+        dense.Node.Add(new NodeProto { OpType = "LeakyRelu", Input = { "s" }, Output = { "y" },
+            Attribute = { new AttributeProto { Name = "alpha", RefAttrName = "slope",
+                Type = AttributeProto.Types.AttributeType.Float } } });
         var add = new FunctionProto { Domain = "local", Name = "AddOf", Input = { "u", "v" }, Output = { "w" } };
         add.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         add.Node.Add(new NodeProto { OpType = "Add", Input = { "u", "v" }, Output = { "w" } });
         model.Functions.Add(dense);
         model.Functions.Add(add);
-        RuleCheck.On(OnnxModel.Wrap(model)).Group("a.weight", 1, 16, GroupKind.Neurons, ("a.bias", 0), ("b.weight", 0)).Group("b.weight", 1, 14, GroupKind.Neurons, ("c.weight", 0)).IsExact();
+        RuleCheck.On(OnnxModel.Wrap(model)).Group("a.weight", 1, 16, Axis.Neurons, ("a.bias", 0), ("b.weight", 0))
+            .Group("b.weight", 1, 14, Axis.Neurons, ("c.weight", 0)).IsExact();
     }
 
     [Fact]

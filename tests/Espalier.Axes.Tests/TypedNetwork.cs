@@ -37,7 +37,9 @@ internal sealed class TypedNetwork(DataType type, WeightForm form, Held held)
     // From operator set 22 on convolutions and pools are defined for bfloat16.
     private readonly GraphBuilder _g = new(3, opset: 22);
 
-    /// <summary>Convolution with bias, scale and shift of channels as of a batch normalisation, depthwise convolution, pooling, Gemm.</summary>
+    /// <summary>
+    /// Convolution with bias, scale and shift of channels as of a batch normalisation, depthwise convolution, pooling, Gemm.
+    /// </summary>
     public GraphBuilder Convolutions()
     {
         var y = Conv(Input("batch", 3, 8, 8), "a", 3, 8, 3, 1);
@@ -90,10 +92,12 @@ internal sealed class TypedNetwork(DataType type, WeightForm form, Held held)
         _ => _g.Output(y),
     };
 
-    private string Conv(string x, string name, int inputs, int outputs, int k, int group) => _g.Node("Conv", [x, Weight($"{name}.weight", 0, outputs, inputs / group, k, k), Vector($"{name}.bias", outputs)],
+    private string Conv(string x, string name, int inputs, int outputs, int k, int group)
+        => _g.Node("Conv", [x, Weight($"{name}.weight", 0, outputs, inputs / group, k, k), Vector($"{name}.bias", outputs)],
         ("kernel_shape", new[] { k, k }), ("pads", new[] { k / 2, k / 2, k / 2, k / 2 }), ("group", group));
 
-    private string Linear(string x, string name, int inputs, int outputs) => _g.Add(_g.MatMul(x, Weight($"{name}.weight", 1, inputs, outputs)), Vector($"{name}.bias", outputs));
+    private string Linear(string x, string name, int inputs, int outputs)
+        => _g.Add(_g.MatMul(x, Weight($"{name}.weight", 1, inputs, outputs)), Vector($"{name}.bias", outputs));
 
     /// <summary>A weight as its layer reads it.</summary>
     private string Weight(string name, int channels, params long[] dims)
@@ -107,15 +111,19 @@ internal sealed class TypedNetwork(DataType type, WeightForm form, Held held)
     }
 
     /// <summary>A vector of one entry per channel; quantisers leave these in float32.</summary>
-    private string Vector(string name, params long[] dims) => form == WeightForm.Dequantized ? _g.Positive(name, dims) : Tensor(name, Numbers(dims, 0.5), dims);
+    private string Vector(string name, params long[] dims)
+        => form == WeightForm.Dequantized ? _g.Positive(name, dims) : Tensor(name, Numbers(dims, 0.5), dims);
 
-    private float[] Numbers(long[] dims, double scale) => [.. Enumerable.Range(0, (int)dims.Aggregate(1L, (a, b) => a * b)).Select(_ => (float)(_g.Normal() * scale))];
+    private float[] Numbers(long[] dims, double scale)
+        => [.. Enumerable.Range(0, (int)dims.Aggregate(1L, (a, b) => a * b)).Select(_ => (float)(_g.Normal() * scale))];
 
     private string Tensor(string name, float[] values, params long[] dims)
     {
         using var raw = new MemoryStream();
         TensorContent.FromFloats(type, values).CopyTo(raw);
-        var tensor = held is Held.Raw or Held.ConstantRaw ? GraphBuilder.Tensor(name, type, dims, raw.ToArray()) : InField(name, dims, raw.ToArray());
+        var tensor = held is Held.Raw or Held.ConstantRaw
+            ? GraphBuilder.Tensor(name, type, dims, raw.ToArray())
+            : InField(name, dims, raw.ToArray());
         if (held is Held.Raw or Held.Field) _g.Initializer(tensor);
         else _g.Rename(_g.Node("Constant", (string[])[], ("value", tensor)), name);
         return form == WeightForm.Cast ? _g.Cast(name, DataType.Float) : name;

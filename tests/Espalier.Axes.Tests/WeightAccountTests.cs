@@ -12,7 +12,7 @@ public sealed class WeightAccountTests
 {
     private static AxisAnalysis Of(OnnxModel model)
     {
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         Assert.Equal(model.Proto.Graph.Initializer.Sum(t => t.Dims.Aggregate(1L, (n, d) => n * d)), analysis.Weights.Sum(w => w.Elements));
         return analysis;
     }
@@ -59,7 +59,8 @@ public sealed class WeightAccountTests
         Stands(analysis, "own", WeightStanding.Frozen, "Frobnicate");
         Stands(analysis, "behind0.weight", WeightStanding.Grouped);
         Stands(analysis, "last.weight", WeightStanding.Grouped);
-        Assert.Contains(analysis.Frozen, f => f is { Tensor: "behind0.weight", Axis: 0 } && f.Reason.Contains("Frobnicate", StringComparison.Ordinal));
+        Assert.Contains(analysis.Frozen, f => f is { Tensor: "behind0.weight", Axis: 0 }
+            && f.Reason.Contains("Frobnicate", StringComparison.Ordinal));
     }
 
     /// <summary>Weights of a function are in the file once, however often it is called.</summary>
@@ -80,7 +81,7 @@ public sealed class WeightAccountTests
         });
         same.Node.Add(new NodeProto { OpType = "Mul", Input = { "x", "scale" }, Output = { "y" } });
         model.Functions.Add(same);
-        var analysis = AxisAnalysis.Of(OnnxModel.Wrap(model));
+        var analysis = AxisAnalysis.Run(OnnxModel.Wrap(model));
         Stands(analysis, "scale", WeightStanding.Grouped);
         Assert.Equal((6 * 16) + 16 + 16 + (16 * 3) + 3, analysis.Weights.Sum(w => w.Elements));
     }

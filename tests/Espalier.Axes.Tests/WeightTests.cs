@@ -41,7 +41,7 @@ public sealed class WeightTests
         g.Output(g.MatMul(y, g.Transpose("embedding", 1, 0)), "batch", "sequence", 20);
         RuleCheck.On(g)
             .Group("embedding", 1, 12, null, ("up.weight", 0), ("down.weight", 1))
-            .Group("up.weight", 1, 16, GroupKind.Neurons, ("down.weight", 0))
+            .Group("up.weight", 1, 16, Axis.Neurons, ("down.weight", 0))
             .Frozen("embedding", 0, "Gather").IsExact();
     }
 
@@ -69,18 +69,20 @@ public sealed class WeightTests
         g.Longs("merge", 0, 0, width);
         for (int layer = 0; layer < 2; layer++)
         {
-            string Project(string name) => g.Transpose(g.Node("Reshape", [g.Linear(x, $"{name}{layer}", width, width), "split"]), 0, 2, 1, 3);
+            string Project(string name)
+                => g.Transpose(g.Node("Reshape", [g.Linear(x, $"{name}{layer}", width, width), "split"]), 0, 2, 1, 3);
             var a = g.Attend(Project("q"), Project("k"), Project("v"), 0.4f);
             x = g.Add(x, g.Linear(g.Node("Reshape", [g.Transpose(a, 0, 2, 1, 3), "merge"]), $"o{layer}", width, width));
         }
         g.Output(x, "batch", "sequence", width);
         var analysis = RuleCheck.On(g)
-            .Group("q0.weight", 1, heads, GroupKind.Heads, ("k0.weight", 1), ("v0.weight", 1), ("o0.weight", 0))
-            .Group("q1.weight", 1, heads, GroupKind.Heads, ("k1.weight", 1), ("v1.weight", 1), ("o1.weight", 0));
+            .Group("q0.weight", 1, heads, Axis.Heads, ("k0.weight", 1), ("v0.weight", 1), ("o0.weight", 0))
+            .Group("q1.weight", 1, heads, Axis.Heads, ("k1.weight", 1), ("v1.weight", 1), ("o1.weight", 0));
         // Three heads stay in one layer, two in the other: one constant can no longer say both.
-        var groups = analysis.Analysis.Groups.Where(n => n.Kind == GroupKind.Heads).ToList();
+        var groups = analysis.Analysis.Groups.Where(n => n.Kind == Axis.Heads).ToList();
         Assert.Equal(2, groups.Count);
-        var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>> { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
+        var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>>
+            { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
         SlimOracle.Check(analysis.Analysis, new Selection(kept, []));
         analysis.IsExact();
     }
@@ -108,7 +110,8 @@ public sealed class WeightTests
         var g = new GraphBuilder(17, storage: storage);
         var x = g.Input("x", "batch", "sequence", 6);
         g.Output(g.Linear(g.Relu(g.Linear(x, "up", 6, 16)), "down", 16, 6), "batch", "sequence", 6);
-        RuleCheck.On(g).Group("up.weight", 1, 16, GroupKind.Neurons, ("up.bias", 0), ("down.weight", 0)).Frozen("down.weight", 1, "output").IsExact();
+        RuleCheck.On(g).Group("up.weight", 1, 16, Axis.Neurons, ("up.bias", 0), ("down.weight", 0))
+            .Frozen("down.weight", 1, "output").IsExact();
     }
 
     /// <summary>The third operand of a Gemm is the bias of its weight, which compensation moves.</summary>
@@ -119,7 +122,7 @@ public sealed class WeightTests
     {
         var g = new GraphBuilder(3);
         g.Output(g.Gemm(g.Relu(g.Gemm(g.Input("x", "n", 6), "a", 6, 12, transposed)), "b", 12, 4, transposed));
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal("b.bias", analysis.Consumers.Single(c => c.Parameter == "b.weight").Bias);
     }
 
@@ -138,7 +141,7 @@ public sealed class WeightTests
         if (op == "NhwcFusedConv") x = g.Transpose(x, 0, 2, 3, 1);
         string y = g.Node("com.microsoft::" + op, [x, gemm ? g.Weight("b", 12, 5) : g.Weight("b", 5, 12, 1, 1)], ("activation", "Relu"));
         g.Output(y);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         Assert.Equal(consumers, analysis.Consumers.Count(c => c.Parameter == "b"));
         RuleCheck.On(g).Group("a.weight", gemm ? 1 : 0, 12, null, ("b", gemm ? 0 : 1));
     }
@@ -149,7 +152,7 @@ public sealed class WeightTests
         foreach (var @case in OperatorCases.All.Where(c => c.Operator == "com.microsoft::QMoE"))
         {
             using var model = @case.Build();
-            var found = AxisAnalysis.Of(model).Dequantizations;
+            var found = AxisAnalysis.Run(model).Dequantizations;
             foreach (string layer in (string[])["1", "2"])
             {
                 var meaning = found.GetValueOrDefault("fc" + layer);

@@ -18,7 +18,8 @@ internal static class Bounds
             var proto = make().Build().Proto;
             double file = proto.CalculateSize() / 1e6;
             var (seconds, heap) = Inspect(proto);
-            Console.WriteLine(FormattableString.Invariant($"| {name} | {file:0.0} | {seconds:0.00} | {heap / 1e6:0} | {(10 * file) + 67:0} |"));
+            Console.WriteLine(
+                FormattableString.Invariant($"| {name} | {file:0.0} | {seconds:0.00} | {heap / 1e6:0} | {(10 * file) + 67:0} |"));
         }
     }
 
@@ -40,7 +41,7 @@ internal static class Bounds
             });
             watcher.Start();
             var cpu = Environment.CpuUsage.TotalTime;
-            using (var model = OnnxModel.Open(path)) _ = AxisAnalysis.Of(model).Cost;
+            using (var model = OnnxModel.Open(path)) _ = AxisAnalysis.Run(model).Cost;
             double seconds = (Environment.CpuUsage.TotalTime - cpu).TotalSeconds;
             done.Cancel();
             watcher.Join();

@@ -33,10 +33,12 @@ internal static class Chains
     /// <summary>Processor time of the inference per node, for lengths up to ten times DenseNet-201's.</summary>
     public static void Print()
     {
-        AxisAnalysis.Of(Concatenations(98));
+        AxisAnalysis.Run(Concatenations(98));
         Console.WriteLine("| graph | nodes | groups | ms | µs per node |");
         Console.WriteLine("|---|---|---|---|---|");
-        foreach (var (name, make, lengths) in ((string, Func<int, OnnxModel>, int[])[])[("concatenations", Concatenations, [98, 245, 490, 980]), ("residual layers", Residuals, [200, 500, 1000, 2000, 4000])])
+        foreach (var (name, make,
+            lengths) in ((string, Func<int, OnnxModel>, int[])[])[("concatenations", Concatenations, [98, 245, 490, 980]),
+            ("residual layers", Residuals, [200, 500, 1000, 2000, 4000])])
             foreach (int n in lengths)
             {
                 using var model = make(n);
@@ -44,11 +46,12 @@ internal static class Chains
                 {
                     GC.Collect();
                     var before = Environment.CpuUsage.TotalTime;
-                    AxisAnalysis.Of(model);
+                    AxisAnalysis.Run(model);
                     return (Environment.CpuUsage.TotalTime - before).TotalMilliseconds;
                 }).Order().ToList();
-                var analysis = AxisAnalysis.Of(model);
-                Console.WriteLine(FormattableString.Invariant($"| {n} {name} | {analysis.Nodes.Count} | {analysis.Groups.Count} | {times[2]:0} | {times[2] * 1000 / analysis.Nodes.Count:0} |"));
+                var analysis = AxisAnalysis.Run(model);
+                Console.WriteLine(FormattableString.Invariant($"| {n} {name} | {analysis.Nodes.Count} | {analysis.Groups.Count} | ")
+                    + FormattableString.Invariant($"{times[2]:0} | {times[2] * 1000 / analysis.Nodes.Count:0} |"));
             }
     }
 }
@@ -73,5 +76,5 @@ public class ChainBenchmark
 
     /// <summary>Axes, groups, blocks, consumers.</summary>
     [Benchmark]
-    public int Infer() => AxisAnalysis.Of(_model).Groups.Count;
+    public int Infer() => AxisAnalysis.Run(_model).Groups.Count;
 }

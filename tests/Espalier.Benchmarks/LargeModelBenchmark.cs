@@ -47,7 +47,8 @@ public sealed class LargeFiles : IDisposable
         for (var i = 0; i < weights.Count; i++)
         {
             int[]?[] axes = [i == 0 ? null : kept, i == weights.Count - 1 ? null : kept];
-            weights[i] = dense.NewTensor(weights[i].Name, DataType.Float, weights[i].Dims.Select((d, a) => axes[a]?.Length ?? d), dense.Content(weights[i]).Gather(axes));
+            weights[i] = dense.NewTensor(weights[i].Name, DataType.Float, weights[i].Dims.Select((d, a) => axes[a]?.Length ?? d),
+                dense.Content(weights[i]).Gather(axes));
         }
         using var slim = dense.Derive(edited);
         slim.Save(Slim);
@@ -58,7 +59,7 @@ public sealed class LargeFiles : IDisposable
     {
         using var dense = OnnxModel.Open(Dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Name = "neurons", Axis = Axis.Neurons, Keep = 0.5 }] };
-        var slim = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense));
+        var slim = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
         using var model = slim.Model;
         model.Save(Slim);
     }
@@ -67,7 +68,9 @@ public sealed class LargeFiles : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 }
 
-/// <summary>A model of 100 MB against a copy of its file. In this process: the passes take far longer than what another would isolate from them.</summary>
+/// <summary>
+/// A model of 100 MB against a copy of its file. In this process: the passes take far longer than what another would isolate from them.
+/// </summary>
 [MemoryDiagnoser, InProcess]
 public class LargeModelBenchmark
 {

@@ -37,8 +37,11 @@ namespace Espalier.Benchmarks
             var (cpu, allocated) = (Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
             var slim = Time(files.OpenGatherSave);
             (cpu, allocated) = (Environment.CpuUsage.TotalTime - cpu, GC.GetTotalAllocatedBytes() - allocated);
-            Console.WriteLine(FormattableString.Invariant($"model {new FileInfo(files.Dense).Length / 1e6:0.0} MB, slim {new FileInfo(files.Slim).Length / 1e6:0.0} MB"));
-            Console.WriteLine(FormattableString.Invariant($"copy {copy.TotalMilliseconds:0} ms; open, gather half of the units, save {slim.TotalMilliseconds:0} ms ({cpu.TotalMilliseconds:0} ms of processor time), {slim / copy:0.00} times the copy"));
+            Console.WriteLine(FormattableString.Invariant(
+                $"model {new FileInfo(files.Dense).Length / 1e6:0.0} MB, slim {new FileInfo(files.Slim).Length / 1e6:0.0} MB"));
+            Console.WriteLine(FormattableString.Invariant($"copy {copy.TotalMilliseconds:0} ms; open, gather half of the units, save ")
+                + FormattableString.Invariant(
+                    $"{slim.TotalMilliseconds:0} ms ({cpu.TotalMilliseconds:0} ms of processor time), {slim / copy:0.00} times the copy"));
             Console.WriteLine(FormattableString.Invariant($"{allocated / 1e6:0.00} MB allocated on the managed heap"));
             using var process = Process.GetCurrentProcess();
             Console.WriteLine(FormattableString.Invariant($"peak memory of the process {process.PeakWorkingSet64 / 1e6:0.0} MB"));

@@ -38,7 +38,8 @@ public sealed class BuildTests(PackedFeed feed)
     [Fact]
     public void A_project_with_one_package_slims_runs_publishes_rebuilds_what_changed_and_cleans()
     {
-        var app = new Workspace(feed, "App").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", Program).Write("Policy.cs", Policy);
+        var app = new Workspace(feed, "App").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", Program).Write("Policy.cs", Policy);
 
         app.Run("publish", "-c", "Release", "-nologo", "-o", "out put").Succeeds();
         app.Run(Path.Combine("out put", "App.dll")).Succeeds().Says("scores 10").Says("kept 6").Says("first").Says("rank 2");
@@ -51,7 +52,8 @@ public sealed class BuildTests(PackedFeed feed)
 
         // Nothing changed: neither manifest nor slimming runs; each would leave a new time.
         var manifest = app.Made("manifests/models/tiny.onnx.espalier-manifest");
-        var (manifestTime, stampTime, modelTime, assemblyTime) = (Time(manifest), Time(app.Made("build.stamp")), Time(app.Made("App.SlimTiny.onnx")), Time(app.Output("App.dll")));
+        var (manifestTime, stampTime, modelTime, assemblyTime) = (Time(manifest), Time(app.Made("build.stamp")),
+            Time(app.Made("App.SlimTiny.onnx")), Time(app.Output("App.dll")));
         app.Build("--no-restore").Succeeds();
         Assert.Equal(manifestTime, Time(manifest));
         Assert.Equal(stampTime, Time(app.Made("build.stamp")));
@@ -80,7 +82,8 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run(app.Output("App.dll")).Succeeds().Says("kept 3").Says("edited");
 
         // Another name: the old model goes, from the output too.
-        app.Write("Policy.cs", Policy.Replace("SlimTiny", "Thin", StringComparison.Ordinal)).Write("Program.cs", Program.Replace("SlimTiny", "Thin", StringComparison.Ordinal));
+        app.Write("Policy.cs", Policy.Replace("SlimTiny", "Thin", StringComparison.Ordinal))
+            .Write("Program.cs", Program.Replace("SlimTiny", "Thin", StringComparison.Ordinal));
         app.Build("--no-restore").Succeeds();
         Assert.True(File.Exists(app.Output("espalier/App.Thin.onnx")));
         Assert.False(File.Exists(app.Made("App.SlimTiny.onnx")));
@@ -98,8 +101,11 @@ public sealed class BuildTests(PackedFeed feed)
     [Fact]
     public void Scores_of_a_policy_come_from_a_file_of_the_project()
     {
-        static string Scores(int low) => $$"""{"first": [{{string.Join(", ", Enumerable.Range(0, 8).Select(u => u / 4 == low ? 0 : 1))}}]}""";
-        var app = new Workspace(feed, "Scored").Model().Project("""<OnnxModel Include="models/*.onnx" /><EspalierInput Include="data/*.json" />""").Write("data/scores.json", Scores(0))
+        static string Scores(int low)
+            => $$"""{"first": [{{string.Join(", ", Enumerable.Range(0, 8).Select(u => u / 4 == low ? 0 : 1))}}]}""";
+        var app = new Workspace(feed, "Scored").Model()
+            .Project("""<OnnxModel Include="models/*.onnx" /><EspalierInput Include="data/*.json" />""")
+            .Write("data/scores.json", Scores(0))
             .Write("Program.cs", """
                 foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
                 """)
@@ -120,7 +126,8 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 0 1 2 3");
         // The plan as it was carried out, but with the path as the policy states it.
         var plan = ReportJson.Parse(File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json"))).Plan;
-        Assert.Equal(("data/scores.json", Criterion.File, Compensation.None), (plan.Prune[0].ScoreFile, plan.Prune[0].Score, plan.Prune[0].Compensate));
+        Assert.Equal(("data/scores.json", Criterion.File, Compensation.None),
+            (plan.Prune[0].ScoreFile, plan.Prune[0].Score, plan.Prune[0].Compensate));
 
         app.Write("data/scores.json", Scores(1)).Build("--no-restore").Succeeds();
         app.Run(app.Output("Scored.dll")).Succeeds().Says("first lost 4 5 6 7");
@@ -152,23 +159,28 @@ public sealed class BuildTests(PackedFeed feed)
             .Write("Program.cs", """
                 foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
                 """)
-            .Write("Policy.cs", Policy("Enumerable.Range(0, group.Units).Select(u => group.Weights.Any(w => w.UnitOf.Contains(u)) ? (double)u : 0)"));
+            .Write("Policy.cs",
+                Policy("Enumerable.Range(0, group.Units).Select(u => group.Weights.Any(w => w.UnitOf.Contains(u)) ? (double)u : 0)"));
         app.Build().Succeeds();
         app.Run(app.Output("Ranked.dll")).Succeeds().Says("first lost 0 1 2 3");
         var rule = ReportJson.Parse(File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json"))).Plan.Prune[0];
         Assert.Equal(("Rank", Criterion.Method, null), (rule.ScoreMethod, rule.Score, rule.ScoreFile));
 
         app.Write("Policy.cs", Policy("[1.0]")).Build("--no-restore").Fails().Says("gave 1 scores for group 'first', which has 8 units");
-        app.Write("Policy.cs", Policy("throw new System.InvalidOperationException(\"no rank\")")).Build("--no-restore").Fails().Says("Scoring method App.SlimTiny.Rank threw InvalidOperationException: no rank");
+        app.Write("Policy.cs", Policy("throw new System.InvalidOperationException(\"no rank\")")).Build("--no-restore").Fails()
+            .Says("Scoring method App.SlimTiny.Rank threw InvalidOperationException: no rank");
     }
 
     [Fact]
     public void A_design_time_build_writes_the_manifest_and_slims_nothing()
     {
-        var app = new Workspace(feed, "Design").Model().Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", Policy);
+        var app = new Workspace(feed, "Design").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", Policy);
         app.Run("restore", "-nologo").Succeeds();
-        app.Run("msbuild", "-nologo", "-t:Compile;CoreCompile", "-p:Configuration=Release", "-p:DesignTimeBuild=true", "-p:BuildingInsideVisualStudio=true",
-            "-p:SkipCompilerExecution=true", "-p:ProvideCommandLineArgs=true", "-getItem:AdditionalFiles").Succeeds().Says("tiny.onnx.espalier-manifest").Says("\"EspalierModel\": \"models/tiny.onnx\"");
+        app.Run("msbuild", "-nologo", "-t:Compile;CoreCompile", "-p:Configuration=Release", "-p:DesignTimeBuild=true",
+            "-p:BuildingInsideVisualStudio=true",
+            "-p:SkipCompilerExecution=true", "-p:ProvideCommandLineArgs=true", "-getItem:AdditionalFiles").Succeeds()
+                .Says("tiny.onnx.espalier-manifest").Says("\"EspalierModel\": \"models/tiny.onnx\"");
         Assert.True(File.Exists(app.Made("manifests/models/tiny.onnx.espalier-manifest")));
         Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
     }
@@ -176,7 +188,8 @@ public sealed class BuildTests(PackedFeed feed)
     [Fact]
     public void Errors_name_the_line_of_the_policy_and_the_file_of_the_model()
     {
-        var app = new Workspace(feed, "Errors").Model().Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", """
+        var app = new Workspace(feed, "Errors").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", """
             using Espalier;
 
             namespace App;
@@ -229,17 +242,27 @@ public sealed class BuildTests(PackedFeed feed)
                 }
             }
             """;
-        var app = new Workspace(feed, "Guarded").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""").Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", policy);
-        app.Build().Fails().Says("Policy.cs(5,2): error ESPB011: ").Says("Guard(Agreement = 0.999): the slim model agrees with the dense one to ").Says("by RelativeError on 3 held-out samples, Top1 ");
+        var app = new Workspace(feed, "Guarded").Model(channels: 12).Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", policy);
+        app.Build().Fails().Says("Policy.cs(5,2): error ESPB011: ")
+            .Says("Guard(Agreement = 0.999): the slim model agrees with the dense one to ")
+            .Says("by RelativeError on 3 held-out samples, Top1 ");
         Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
-        app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.JensenShannon", StringComparison.Ordinal));
+        app.Write("Policy.cs",
+            policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.JensenShannon",
+                StringComparison.Ordinal));
         app.Build("--no-restore").Succeeds();
-        Assert.Contains("by JensenShannon on 3 held-out samples", File.ReadAllText(app.Made("App.SlimTiny.report.json")), StringComparison.Ordinal);
+        Assert.Contains("by JensenShannon on 3 held-out samples", File.ReadAllText(app.Made("App.SlimTiny.report.json")),
+            StringComparison.Ordinal);
 
         // By labels of a file of the project, which the report names as the policy does.
-        app.Write("Policy.cs", policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.TaskLoss", StringComparison.Ordinal).Replace("[Calibration]", "[Calibration(Labels = \"data/labels.txt\")]", StringComparison.Ordinal));
+        app.Write("Policy.cs",
+            policy.Replace("Agreement = 0.999, Metric = Metric.RelativeError", "Agreement = 0.01, Metric = Metric.TaskLoss",
+                StringComparison.Ordinal).Replace("[Calibration]", "[Calibration(Labels = \"data/labels.txt\")]",
+                StringComparison.Ordinal));
         app.Build("--no-restore").Fails().Says("error ESPB011: ").Says("There are no labels at ");
-        app.Write("data/labels.txt", string.Concat(Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "0\n" : "1\n"))).Build("--no-restore").Succeeds();
+        app.Write("data/labels.txt", string.Concat(Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "0\n" : "1\n")))
+            .Build("--no-restore").Succeeds();
         string report = File.ReadAllText(app.Made("App.SlimTiny.report.json"));
         Assert.Contains("by TaskLoss on 3 held-out samples", report, StringComparison.Ordinal);
         Assert.Equal("data/labels.txt", ReportJson.Parse(report).Plan.Calibration!.Labels);
@@ -249,7 +272,8 @@ public sealed class BuildTests(PackedFeed feed)
     public void A_calibration_method_runs_and_models_reach_every_framework_and_referencing_projects()
     {
         var library = new Workspace(feed, "Library").Model()
-            .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""", properties: "<OutputType>Library</OutputType>")
+            .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""",
+                properties: "<OutputType>Library</OutputType>")
             .Write("Policy.cs", """
             using Espalier;
 
@@ -276,7 +300,8 @@ public sealed class BuildTests(PackedFeed feed)
                 }
             }
             """);
-        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }").Write("Other.cs", "namespace Library; public static class Other { }");
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }")
+            .Write("Other.cs", "namespace Library; public static class Other { }");
         var app = new Workspace(feed, "Referencing")
             .Project($"""<ProjectReference Include="../{library.Name}/{library.Name}.csproj" />""")
             .Write("Program.cs", """
@@ -295,7 +320,9 @@ public sealed class BuildTests(PackedFeed feed)
 
         // Code that calibration does not reach; then code that it does.
         var slimmed = Time(library.Made("Library.SlimTiny.onnx"));
-        library.Write("Other.cs", "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class Other { public static int[] Numbers => [1, 2, 3, 4]; }");
+        library.Write("Other.cs",
+            "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class "
+                + "Other { public static int[] Numbers => [1, 2, 3, 4]; }");
         library.Build("--no-restore").Succeeds();
         Assert.Equal(slimmed, Time(library.Made("Library.SlimTiny.onnx")));
         library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");

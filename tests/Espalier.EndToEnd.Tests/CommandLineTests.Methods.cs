@@ -25,11 +25,13 @@ public sealed partial class CommandLineTests
         g.Output(g.Linear(g.Relu(g.Linear(x, "c", 64, 512)), "d", 512, 5));
         var model = At("wide.onnx");
         g.Build().Save(model);
-        var slim = Run(["slim", model, "-o", Out, "--allocate", word, .. budget, "--score", "l1", "--compensate", "none", "--report", At("wide.json")]);
+        var slim = Run(["slim", model, "-o", Out, "--allocate", word, .. budget, "--score", "l1", "--compensate", "none", "--report",
+            At("wide.json")]);
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("wide.json")));
         Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("allocate").GetString());
-        Assert.Contains(report.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept").GetInt32() < group.GetProperty("size").GetInt32());
+        Assert.Contains(report.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept")
+            .GetInt32() < group.GetProperty("size").GetInt32());
     }
 
     [Theory]
@@ -45,7 +47,9 @@ public sealed partial class CommandLineTests
         g.Output(g.Linear(g.Relu(g.Linear(x, "c", 8, 64)), "d", 64, 5));
         g.Build().Save(At("small.onnx"));
         File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 32, 8));
-        string[] options = [.. preset is null ? [] : new[] { "--preset", preset }, .. data is null ? [] : new[] { "--calibrate", At("x.npy") }];
+        string[] options = [.. preset is null
+            ? []
+            : new[] { "--preset", preset }, .. data is null ? [] : new[] { "--calibrate", At("x.npy") }];
         var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--report", At("small.json"), .. options]);
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
@@ -67,11 +71,13 @@ public sealed partial class CommandLineTests
         var g = new GraphBuilder();
         g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
         g.Build().Save(At("small.onnx"));
-        var slim = Run("slim", At("small.onnx"), "-o", Out, "--macs", "0.5", "--score", "optimal-brain", "--schedule", word, "--report", At("small.json"));
+        var slim = Run("slim", At("small.onnx"), "-o", Out, "--macs", "0.5", "--score", "optimal-brain", "--schedule", word, "--report",
+            At("small.json"));
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
         Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("schedule").GetString());
-        Assert.Equal(32, report.RootElement.GetProperty("groups").EnumerateArray().Single(c => c.GetProperty("kept").GetInt32() < c.GetProperty("size").GetInt32()).GetProperty("kept").GetInt32());
+        Assert.Equal(32, report.RootElement.GetProperty("groups").EnumerateArray()
+            .Single(c => c.GetProperty("kept").GetInt32() < c.GetProperty("size").GetInt32()).GetProperty("kept").GetInt32());
     }
 
     /// <summary>Parts of the model by the names of their nodes.</summary>
@@ -84,24 +90,32 @@ public sealed partial class CommandLineTests
         var model = g.Build();
         for (int i = 0; i < model.Proto.Graph.Node.Count; i++) model.Proto.Graph.Node[i].Name = $"/{(i < 5 ? "body" : "head")}/{i}";
         model.Save(At("small.onnx"));
-        var slim = Run("slim", At("small.onnx"), "-o", Out, "--component-budget", "body/*: macs=0.5, parameters=0.6", "--component-budget", "/head/*:macs=0.25", "--report", At("small.json"));
+        var slim = Run("slim", At("small.onnx"), "-o", Out, "--component-budget", "body/*: macs=0.5, parameters=0.6", "--component-budget",
+            "/head/*:macs=0.25", "--report", At("small.json"));
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
-        Assert.Equal([("body/*", 0.5), ("/head/*", 0.25)], report.RootElement.GetProperty("plan").GetProperty("budget").GetProperty("components").EnumerateArray().Select(c => (c.GetProperty("pattern").GetString()!, c.GetProperty("macs").GetDouble())));
-        var kept = report.RootElement.GetProperty("groups").EnumerateArray().ToDictionary(c => c.GetProperty("name").GetString()!, c => c.GetProperty("kept").GetInt32());
+        Assert.Equal([("body/*", 0.5), ("/head/*", 0.25)], report.RootElement.GetProperty("plan").GetProperty("budget")
+            .GetProperty("components").EnumerateArray()
+            .Select(c => (c.GetProperty("pattern").GetString()!, c.GetProperty("macs").GetDouble())));
+        var kept = report.RootElement.GetProperty("groups").EnumerateArray()
+            .ToDictionary(c => c.GetProperty("name").GetString()!, c => c.GetProperty("kept").GetInt32());
         // The outputs of b are read by the head: they are in the cost of both.
         Assert.InRange((8.0 * kept["a"]) + (kept["a"] * kept["b"]), 0.4 * 1024, 0.5 * 1024);
         Assert.InRange((kept["b"] * kept["c"]) + (5.0 * kept["c"]), 0.2 * 832, 0.25 * 832);
         Assert.Equal(0, Run("verify", At("small.onnx"), Out, "--report", At("small.json")).Code);
         foreach (string wrong in (string[])["body/*", "body/*: macs=2", "body/*: flops=0.5", ": macs=0.5"])
-            Assert.Contains($"--component-budget '{wrong}': expected a pattern", Run("slim", At("small.onnx"), "-o", Out, "--component-budget", wrong).Error, StringComparison.Ordinal);
+            Assert.Contains($"--component-budget '{wrong}': expected a pattern",
+                Run("slim", At("small.onnx"), "-o", Out, "--component-budget", wrong).Error, StringComparison.Ordinal);
     }
 
-    /// <summary>Made-up inputs are taken whatever data there are, and the report says so; a guard measures on all of the data then.</summary>
+    /// <summary>
+    /// Made-up inputs are taken whatever data there are, and the report says so; a guard measures on all of the data then.
+    /// </summary>
     [Theory]
     [InlineData("obspa", null, "data", null)]
     [InlineData("obspa-data-free", null, "noise", "The statistics come from 20 seeded random inputs.")]
-    [InlineData("obspa-out-of-distribution", null, "outOfDistribution", "The statistics come from 20 seeded inputs with natural statistics and nothing of the task.")]
+    [InlineData("obspa-out-of-distribution", null, "outOfDistribution",
+        "The statistics come from 20 seeded inputs with natural statistics and nothing of the task.")]
     [InlineData("flap", "noise", "noise", "The statistics come from 20 seeded random inputs.")]
     [InlineData("obspa-data-free", "data", "data", null)]
     public void Inputs_are_where_the_preset_or_the_option_says(string preset, string? word, string name, string? note)
@@ -110,7 +124,8 @@ public sealed partial class CommandLineTests
         g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 64)), "b", 64, 5));
         g.Build().Save(At("small.onnx"));
         File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 32, 8));
-        var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--preset", preset, "--calibrate", At("x.npy"), "--samples", "20", "--agreement", "0.01", "--report", At("small.json"), .. word is null ? Array.Empty<string>() : ["--inputs", word]]);
+        var slim = Run(["slim", At("small.onnx"), "-o", Out, "--macs", "0.6", "--preset", preset, "--calibrate", At("x.npy"), "--samples",
+            "20", "--agreement", "0.01", "--report", At("small.json"), .. word is null ? Array.Empty<string>() : ["--inputs", word]]);
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("small.json")));
         Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("inputs").GetString());
@@ -129,7 +144,8 @@ public sealed partial class CommandLineTests
     public void Every_divergence_chooses_and_stands_in_the_report(string? word, string metric)
     {
         string[] option = word is null ? [] : ["--divergence", word];
-        var slim = Run(["slim", Model, "-o", Out, "--macs", "0.6", "--score", "l2", "--allocate", "divergence", "--compensate", "none", .. option, "--report", At("slim.json")]);
+        var slim = Run(["slim", Model, "-o", Out, "--macs", "0.6", "--score", "l2", "--allocate", "divergence", "--compensate", "none",
+            .. option, "--report", At("slim.json")]);
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
         Assert.Equal(metric, report.RootElement.GetProperty("plan").GetProperty("divergenceMetric").GetString());
@@ -180,10 +196,15 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression", slim.Text.Contains("statistics come from", StringComparison.Ordinal));
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use"
+            or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
+            slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 
-    /// <summary>Weights as products of two, alone, with units and with what makes up for them: the oracle knows the factors from the report and the slim file.</summary>
+    /// <summary>
+    /// Weights as products of two, alone, with units and with what makes up for them: the oracle knows the factors from the
+    /// report and the slim file.
+    /// </summary>
     [Theory]
     [InlineData("products of two: 12 weights", "--low-rank-kv", "0.5")]
     [InlineData("ranks 5 to 5", "--low-rank", "*/k/*=5", "--keep", "0.5")]
@@ -225,7 +246,8 @@ public sealed partial class CommandLineTests
     [InlineData("random", "random")]
     public void Every_score_of_depth_stands_in_the_report(string word, string criterion)
     {
-        var slim = Run("slim", Assets.Path("gpt.onnx"), "-o", Out, "--drop-sublayers", "1", "--depth-score", word, "--samples", "2", "--dim", "sequence=16", "--report", At("slim.json"));
+        var slim = Run("slim", Assets.Path("gpt.onnx"), "-o", Out, "--drop-sublayers", "1", "--depth-score", word, "--samples", "2",
+            "--dim", "sequence=16", "--report", At("slim.json"));
         Assert.True(slim.Code == 0, slim.Error);
         using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("drop")[0].GetProperty("score").GetString());
@@ -245,7 +267,9 @@ public sealed partial class CommandLineTests
         Assert.Equal(word, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("aggregate").GetString());
     }
 
-    /// <summary>Max keeps a neuron that one weight needs, product drops what is nothing in one: the model's two weights do not agree.</summary>
+    /// <summary>
+    /// Max keeps a neuron that one weight needs, product drops what is nothing in one: the model's two weights do not agree.
+    /// </summary>
     [Fact]
     public void The_aggregate_decides_what_stays()
     {
@@ -264,13 +288,16 @@ public sealed partial class CommandLineTests
     [Fact]
     public void A_file_of_scores_decides_what_stays()
     {
-        File.WriteAllText(At("scores.json"), $$"""{"up": [{{string.Join(", ", Enumerable.Range(0, 32).Select(u => u % 4 < 2 ? 1 : 0))}}]}""");
-        foreach (string[] asked in (string[][])[["--score-file", At("scores.json")], ["--score", "file", "--score-file", At("scores.json")]])
+        File.WriteAllText(At("scores.json"),
+            $$"""{"up": [{{string.Join(", ", Enumerable.Range(0, 32).Select(u => u % 4 < 2 ? 1 : 0))}}]}""");
+        foreach (string[] asked in (string[][])[["--score-file", At("scores.json")],
+            ["--score", "file", "--score-file", At("scores.json")]])
         {
             var slim = Run(["slim", Model, "-o", Out, "--neurons", "0.5", "--report", At("slim.json"), .. asked]);
             Assert.True(slim.Code == 0, slim.Error);
             using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
-            Assert.Equal(Enumerable.Range(0, 32).Where(u => u % 4 >= 2), report.RootElement.GetProperty("removed").GetProperty("up.weight").GetProperty("1").EnumerateArray().Select(e => e.GetInt32()));
+            Assert.Equal(Enumerable.Range(0, 32).Where(u => u % 4 >= 2), report.RootElement.GetProperty("removed").GetProperty("up.weight")
+                .GetProperty("1").EnumerateArray().Select(e => e.GetInt32()));
             Assert.Equal(0, Run("verify", Model, Out, "--report", At("slim.json")).Code);
         }
         File.WriteAllText(At("scores.json"), """{"up": [1, 2, 3]}""");

@@ -61,7 +61,8 @@ public sealed partial class CommandLineTests
         Slim(dense, "--drop-sublayers", "1", "--depth-score", "random", "--seed", "2");
         var bypass = JsonNode.Parse(File.ReadAllText(At("slim.json")))!["bypassed"]![0]!;
         string branch = bypass["branch"]!.GetValue<string>(), to = bypass["sum"]!.GetValue<string>(), from;
-        using (var whole = OnnxModel.Open(dense)) from = whole.Proto.Graph.Node.Single(n => n.Output.Contains(to)).Input.Single(i => i != branch);
+        using (var whole = OnnxModel.Open(dense))
+            from = whole.Proto.Graph.Node.Single(n => n.Output.Contains(to)).Input.Single(i => i != branch);
         var right = Verify(dense);
         Assert.True(right.Code == 0, right.Text);
         Assert.Contains("that both models have were compared and agree", right.Text, StringComparison.Ordinal);
@@ -177,7 +178,8 @@ public sealed partial class CommandLineTests
             Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true),
         };
         using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
-        var job = new SlimJob(dense, Axes.AxisAnalysis.Of(dense), plan, new Dictionary<string, long>(), progress, CancellationToken.None) { FileName = "slim.onnx" };
+        var job = new SlimJob(dense, Axes.AxisAnalysis.Run(dense), plan, new Dictionary<string, long>(), progress,
+            CancellationToken.None) { FileName = "slim.onnx" };
         if (refusal is null)
             Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal", StringComparison.Ordinal));
         else Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);

@@ -58,23 +58,29 @@ public sealed partial class CommandLineTests : IDisposable
             Assert.Contains(command, root.Text, StringComparison.Ordinal);
             var help = Run(command, "--help");
             Assert.Equal(0, help.Code);
-            Assert.Contains("Exit codes: 0 done, 1 refused or failed check, 2 usage, 3 malformed input.", help.Text, StringComparison.Ordinal);
-            var examples = help.Text[help.Text.IndexOf("Examples:", StringComparison.Ordinal)..].Split('\n').Where(l => l.StartsWith("  espalier ", StringComparison.Ordinal)).ToList();
+            Assert.Contains("Exit codes: 0 done, 1 refused or failed check, 2 usage, 3 malformed input.", help.Text,
+                StringComparison.Ordinal);
+            var examples = help.Text[help.Text.IndexOf("Examples:", StringComparison.Ordinal)..].Split('\n')
+                .Where(l => l.StartsWith("  espalier ", StringComparison.Ordinal)).ToList();
             Assert.NotEmpty(examples);
             Assert.Contains(examples, e => e.Contains(command, StringComparison.Ordinal));
-            // Every option of an example must exist: a file that does not is the only thing that may be wrong with it. What names no file runs.
+            // Every option of an example must exist: a file that does not is the only thing that may be wrong with it. What
+            // names no file runs.
             foreach (var example in examples.Where(e => e.Trim() != "espalier presets"))
             {
-                var arguments = example.Split('>')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(a => a.Trim('\'')).ToArray();
+                var arguments = example.Split('>')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1)
+                    .Select(a => a.Trim('\'')).ToArray();
                 var tried = Run(arguments);
                 Assert.Equal(2, tried.Code);
-                Assert.All(tried.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1), e => Assert.Contains("There is no file", e, StringComparison.Ordinal));
+                Assert.All(tried.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1),
+                    e => Assert.Contains("There is no file", e, StringComparison.Ordinal));
             }
         }
         string slim = Run("slim", "--help").Text;
         Assert.Contains("--compensate", slim, StringComparison.Ordinal);
         // Output that is no terminal is as readable.
-        Assert.All(slim.Split('\n').TakeWhile(l => !l.StartsWith("Examples:", StringComparison.Ordinal)).Skip(2), l => Assert.InRange(l.TrimEnd().Length, 0, 140));
+        Assert.All(slim.Split('\n').TakeWhile(l => !l.StartsWith("Examples:", StringComparison.Ordinal)).Skip(2),
+            l => Assert.InRange(l.TrimEnd().Length, 0, 140));
     }
 
     [Fact]
@@ -83,7 +89,8 @@ public sealed partial class CommandLineTests : IDisposable
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", "sequence", 12);
         string Project(string name) => g.SplitHeads(g.Linear(x, name, 12, 12), 4, 3);
-        var (k, v) = (g.Rename(g.Concat(2, g.Input("past.key", "batch", 4, "past", 3), Project("k")), "present.key"), g.Rename(g.Concat(2, g.Input("past.value", "batch", 4, "past", 3), Project("v")), "present.value"));
+        var (k, v) = (g.Rename(g.Concat(2, g.Input("past.key", "batch", 4, "past", 3), Project("k")), "present.key"),
+            g.Rename(g.Concat(2, g.Input("past.value", "batch", 4, "past", 3), Project("v")), "present.value"));
         g.Output(k, "batch", 4, "total", 3).Output(v, "batch", 4, "total", 3);
         g.Output(g.Linear(g.MergeHeads(g.Attend(Project("q"), k, v, 0.5f), 12), "o", 12, 5));
         var model = At("cache.onnx");
@@ -101,7 +108,8 @@ public sealed partial class CommandLineTests : IDisposable
         Assert.Contains("verified", verify.Text, StringComparison.Ordinal);
         // Every axis that stayed has its chain.
         using var report = JsonDocument.Parse(File.ReadAllText(At("cache.json")));
-        Assert.All(report.RootElement.GetProperty("frozen").EnumerateArray(), f => Assert.NotEqual(0, f.GetProperty("chain").GetArrayLength()));
+        Assert.All(report.RootElement.GetProperty("frozen").EnumerateArray(),
+            f => Assert.NotEqual(0, f.GetProperty("chain").GetArrayLength()));
     }
 
     [Fact]
@@ -129,7 +137,8 @@ public sealed partial class CommandLineTests : IDisposable
         using var report = JsonDocument.Parse(File.ReadAllText(At("slim.json")));
         foreach (var side in new[] { "before", "after" })
         {
-            foreach (var unit in new[] { "parameters", "macs", "bytes" }) Assert.True(report.RootElement.GetProperty(side).GetProperty(unit).GetInt64() > 0);
+            foreach (var unit in new[] { "parameters", "macs", "bytes" })
+                Assert.True(report.RootElement.GetProperty(side).GetProperty(unit).GetInt64() > 0);
         }
         var removed = report.RootElement.GetProperty("removed").GetProperty("up.weight");
         Assert.Equal(16, removed.EnumerateObject().Single().Value.GetArrayLength());
@@ -155,16 +164,21 @@ public sealed partial class CommandLineTests : IDisposable
     [Fact]
     public void A_compensated_model_is_verified_before_compensation_and_its_agreement_printed()
     {
-        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "variance", "--compensate", "least-squares", "--report", At("slim.json"), "--seed", "3");
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "variance", "--compensate", "least-squares", "--report",
+            At("slim.json"), "--seed", "3");
         Assert.True(slim.Code == 0, slim.Error);
-        Assert.Contains("note: Without calibration data the statistics come from 32 seeded random inputs.", slim.Text, StringComparison.Ordinal);
+        Assert.Contains("note: Without calibration data the statistics come from 32 seeded random inputs.", slim.Text,
+            StringComparison.Ordinal);
         var verify = Run("verify", Model, Out, "--report", At("slim.json"));
         Assert.True(verify.Code == 0, verify.Text + verify.Error);
         Assert.Contains("compensated for what it removed", verify.Text, StringComparison.Ordinal);
         Assert.Contains("agreement of the slim model with the dense model", verify.Text, StringComparison.Ordinal);
     }
 
-    /// <summary>What half of the neurons costs, in every metric; a guard just above it writes nothing and says the figures, one just below it passes.</summary>
+    /// <summary>
+    /// What half of the neurons costs, in every metric; a guard just above it writes nothing and says the figures, one just
+    /// below it passes.
+    /// </summary>
     [Theory]
     [InlineData("top1", "Top1")]
     [InlineData("kullback-leibler", "KullbackLeibler")]
@@ -176,7 +190,8 @@ public sealed partial class CommandLineTests : IDisposable
         var random = new Random(4);
         var data = At("data.npy");
         File.WriteAllBytes(data, Npy(random, 40, 8));
-        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--metric", word];
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data,
+            "--metric", word];
         var loose = Run([.. slim, "--agreement", "0.01"]);
         Assert.True(loose.Code == 0, loose.Error);
         var note = loose.Text.Split('\n').Single(l => l.Contains("agrees with the dense one", StringComparison.Ordinal));
@@ -187,20 +202,26 @@ public sealed partial class CommandLineTests : IDisposable
         File.Delete(Out);
         var strict = Run([.. slim, "--agreement", (agreement + 0.0005).ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         Assert.Equal(1, strict.Code);
-        Assert.Contains($"agrees with the dense one to {found.Groups[1].Value} by {metric} on 10 held-out samples", strict.Error, StringComparison.Ordinal);
+        Assert.Contains($"agrees with the dense one to {found.Groups[1].Value} by {metric} on 10 held-out samples", strict.Error,
+            StringComparison.Ordinal);
         Assert.False(File.Exists(Out), "nothing is written");
         var passes = Run([.. slim, "--agreement", (agreement - 0.0005).ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         Assert.True(passes.Code == 0, passes.Error);
     }
 
-    /// <summary>Labels that the dense model cannot have learnt: a guard by them is the loss on held-out data; without them it is refused, and so are too few.</summary>
+    /// <summary>
+    /// Labels that the dense model cannot have learnt: a guard by them is the loss on held-out data; without them it is
+    /// refused, and so are too few.
+    /// </summary>
     [Fact]
     public void A_guard_by_the_loss_reads_labels()
     {
         var (data, labels) = (At("data.npy"), At("labels.txt"));
         File.WriteAllBytes(data, Npy(new Random(4), 40, 8));
-        File.WriteAllLines(labels, Enumerable.Range(0, 40).Select(i => (i % 2).ToString(System.Globalization.CultureInfo.InvariantCulture)));
-        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "output-divergence", "--divergence", "task-loss", "--compensate", "none", "--calibrate", data, "--metric", "task-loss", "--agreement", "0.001"];
+        File.WriteAllLines(labels, Enumerable.Range(0, 40)
+            .Select(i => (i % 2).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        string[] slim = ["slim", Model, "-o", Out, "--neurons", "0.5", "--score", "output-divergence", "--divergence", "task-loss",
+            "--compensate", "none", "--calibrate", data, "--metric", "task-loss", "--agreement", "0.001"];
         var done = Run([.. slim, "--labels", labels]);
         Assert.True(done.Code == 0, done.Error);
         Assert.Matches(@"agrees with the dense one to [0-9.]+ by TaskLoss on 10 held-out samples", done.Text);
@@ -217,7 +238,8 @@ public sealed partial class CommandLineTests : IDisposable
     {
         var data = At("data.npy");
         File.WriteAllBytes(data, Npy(new Random(4), 7, 8));
-        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data, "--agreement", "0.01");
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data,
+            "--agreement", "0.01");
         Assert.True(slim.Code == 0, slim.Error);
         Assert.Contains("by Top1 on 7 samples", slim.Text, StringComparison.Ordinal);
         Assert.Contains("of fewer than 8 none are held out", slim.Text, StringComparison.Ordinal);

@@ -13,7 +13,8 @@ public sealed class PackageTests(PackedFeed feed)
     {
         var entries = Entries("Espalier.Build.");
         Assert.Contains("analyzers/dotnet/cs/Espalier.Generator.dll", entries);
-        Assert.All(entries.Where(e => e.StartsWith("analyzers/", StringComparison.Ordinal)), e => Assert.StartsWith("analyzers/dotnet/cs/Espalier.", e, StringComparison.Ordinal));
+        Assert.All(entries.Where(e => e.StartsWith("analyzers/", StringComparison.Ordinal)),
+            e => Assert.StartsWith("analyzers/dotnet/cs/Espalier.", e, StringComparison.Ordinal));
         foreach (var folder in new[] { "build", "buildTransitive" })
         {
             Assert.Contains($"{folder}/Espalier.Build.props", entries);
@@ -21,7 +22,8 @@ public sealed class PackageTests(PackedFeed feed)
         }
         Assert.Contains("tools/net10.0/any/Espalier.Cli.dll", entries);
         Assert.Contains("tools/net10.0/any/Espalier.Cli.runtimeconfig.json", entries);
-        Assert.DoesNotContain(entries, e => e.Contains("onnxruntime.", StringComparison.Ordinal) && !e.EndsWith("Microsoft.ML.OnnxRuntime.dll", StringComparison.Ordinal));
+        Assert.DoesNotContain(entries, e => e.Contains("onnxruntime.", StringComparison.Ordinal)
+            && !e.EndsWith("Microsoft.ML.OnnxRuntime.dll", StringComparison.Ordinal));
         Assert.DoesNotContain(entries, e => e.StartsWith("lib/", StringComparison.Ordinal));
         Assert.InRange(new FileInfo(Package("Espalier.Build.")).Length, 1, 8_000_000);
     }
@@ -32,9 +34,12 @@ public sealed class PackageTests(PackedFeed feed)
     {
         const string folder = "tools/net10.0/any/";
         using var archive = ZipFile.OpenRead(Package("Espalier.Build."));
-        using var list = JsonDocument.Parse(File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0", "Espalier.Cli.deps.json")));
+        using var list = JsonDocument.Parse(File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "bin",
+            PackedFeed.Configuration, "net10.0", "Espalier.Cli.deps.json")));
         string[] wanted = [.. list.RootElement.GetProperty("targets").EnumerateObject().SelectMany(t => t.Value.EnumerateObject())
-            .SelectMany(l => l.Value.TryGetProperty("runtime", out var files) ? files.EnumerateObject().Select(f => Path.GetFileName(f.Name)) : []).Distinct().Order(StringComparer.Ordinal)];
+            .SelectMany(l => l.Value.TryGetProperty("runtime", out var files)
+                ? files.EnumerateObject().Select(f => Path.GetFileName(f.Name))
+                : []).Distinct().Order(StringComparer.Ordinal)];
         Assert.Contains("StbImageSharp.dll", wanted);
         Assert.Contains("MathNet.Numerics.dll", wanted);
         Assert.All(wanted, file => Assert.NotNull(archive.GetEntry(folder + file)));
@@ -47,7 +52,8 @@ public sealed class PackageTests(PackedFeed feed)
         using var reader = new StreamReader(archive.Entries.Single(e => e.Name == "Espalier.nuspec").Open());
         var nuspec = reader.ReadToEnd();
         Assert.Contains($"<dependency id=\"Espalier.Runtime\" version=\"{PackedFeed.Version}\"", nuspec, StringComparison.Ordinal);
-        Assert.Contains($"<dependency id=\"Espalier.Build\" version=\"{PackedFeed.Version}\" include=\"All\"", nuspec, StringComparison.Ordinal);
+        Assert.Contains($"<dependency id=\"Espalier.Build\" version=\"{PackedFeed.Version}\" include=\"All\"", nuspec,
+            StringComparison.Ordinal);
     }
 
     private List<string> Entries(string start)

@@ -36,7 +36,8 @@ public sealed class SlimBytesTests(ITestOutputHelper output) : IDisposable
     public async Task Plans_give_the_bytes_that_they_gave()
     {
         if (Environment.GetEnvironmentVariable("ESPALIER_BYTES") is { Length: > 0 } list) All(list);
-        await Verifier.Verify(string.Concat(Few.Select(plan => Line(Assets.Path(plan.Split(' ')[0] + ".onnx"), plan[plan.IndexOf(' ')..].Trim()) + "\n")));
+        await Verifier.Verify(
+            string.Concat(Few.Select(plan => Line(Assets.Path(plan.Split(' ')[0] + ".onnx"), plan[plan.IndexOf(' ')..].Trim()) + "\n")));
     }
 
     private void All(string list)
@@ -55,7 +56,9 @@ public sealed class SlimBytesTests(ITestOutputHelper output) : IDisposable
     {
         string slim = Path.Combine(_folder, "slim.onnx"), report = Path.Combine(_folder, "report.json");
         var run = CommandLineTests.Run(["slim", model, "-o", slim, "--report", report, "--samples", "16", .. plan]);
-        return run.Code == 0 ? $"{Hash(slim)} {Hash(report)} exit 0" : $"{run.Error.Trim().ReplaceLineEndings("\n").Split('\n')[^1]} exit {run.Code}";
+        return run.Code == 0
+            ? $"{Hash(slim)} {Hash(report)} exit 0"
+            : $"{run.Error.Trim().ReplaceLineEndings("\n").Split('\n')[^1]} exit {run.Code}";
     }
 
     private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))[..32];

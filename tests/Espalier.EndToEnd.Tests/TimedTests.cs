@@ -3,7 +3,9 @@ using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests;
 
-/// <summary>Budgets of time on the command line. Processor time is counted, and the bounds are far from what a busy machine could do to it.</summary>
+/// <summary>
+/// Budgets of time on the command line. Processor time is counted, and the bounds are far from what a busy machine could do to it.
+/// </summary>
 public sealed class TimedTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("espalier timed ").FullName;
@@ -11,7 +13,10 @@ public sealed class TimedTests : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>With one unit of each layer left the model takes about a fiftieth of its time, so that there is a choice for seven tenths whatever the machine.</summary>
+    /// <summary>
+    /// With one unit of each layer left the model takes about a fiftieth of its time, so that there is a choice for seven
+    /// tenths whatever the machine.
+    /// </summary>
     [Theory]
     [InlineData("latency")]
     [InlineData("uniform")]
@@ -23,8 +28,10 @@ public sealed class TimedTests : IDisposable
         Assert.Contains("ms of processor time before", slim.Text, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(File.ReadAllText(report));
         var plan = json.RootElement.GetProperty("plan");
-        Assert.Equal((allocate, 0.7), (plan.GetProperty("allocate").GetString(), plan.GetProperty("budget").GetProperty("latency").GetDouble()));
-        Assert.Contains(json.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept").GetInt32() < group.GetProperty("size").GetInt32());
+        Assert.Equal((allocate, 0.7),
+            (plan.GetProperty("allocate").GetString(), plan.GetProperty("budget").GetProperty("latency").GetDouble()));
+        Assert.Contains(json.RootElement.GetProperty("groups").EnumerateArray(), group => group.GetProperty("kept")
+            .GetInt32() < group.GetProperty("size").GetInt32());
     }
 
     [Theory]
@@ -44,7 +51,8 @@ public sealed class TimedTests : IDisposable
         g.Output(g.Linear(g.Relu(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 64), "a", 64, 1024)), "b", 1024, 1024)), "c", 1024, 5));
         string model = Path.Combine(_folder, "wide.onnx");
         g.Build().Save(model);
-        var run = CommandLineTests.Run(["slim", model, "-o", Path.Combine(_folder, "slim.onnx"), "--allocate", allocate, "--latency", latency, "--score", "l1", "--compensate", "none", "--schedule", "one-shot", .. more]);
+        var run = CommandLineTests.Run(["slim", model, "-o", Path.Combine(_folder, "slim.onnx"), "--allocate", allocate, "--latency",
+            latency, "--score", "l1", "--compensate", "none", "--schedule", "one-shot", .. more]);
         return (run.Code, run.Text, run.Error);
     }
 }

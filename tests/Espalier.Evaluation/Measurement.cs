@@ -22,15 +22,15 @@ internal static class Measurement
     public static IEnumerable<Row> Run(Task task, Preset preset, IReadOnlyList<double> ratios, int draws)
     {
         using var dense = OnnxModel.Open(task.Model);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         double[] items = task.Evaluate(dense);
         var settings = new CalibrationOptions { Threads = Environment.ProcessorCount };
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
-            var samples = Inputs(task, dense, Presets.Of(preset).Inputs, draw);
+            var samples = Inputs(task, dense, Presets.Get(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
-            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Of(preset).Metric });
+            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric });
             foreach (double ratio in ratios)
             {
                 if (ratio == 1)
@@ -44,7 +44,8 @@ internal static class Measurement
                 OnnxModel? slim = null;
                 try
                 {
-                    if (Slimmer.Needs(plan, analysis) is { } needs) statistics ??= Calibrator.Run(analysis, samples, needs, options: settings);
+                    if (Slimmer.Needs(plan, analysis) is { } needs)
+                        statistics ??= Calibrator.Run(analysis, samples, needs, options: settings);
                     var result = Slimmer.Run(dense, plan, analysis, statistics, probe);
                     (slim, macs) = (result.Model, (double)result.Report.After.Macs / result.Report.Before.Macs);
                 }
@@ -65,7 +66,9 @@ internal static class Measurement
         }
     }
 
-    /// <summary>What a method takes statistics of: as many inputs as the task has calibration data in a draw, made up where it wants them so.</summary>
+    /// <summary>
+    /// What a method takes statistics of: as many inputs as the task has calibration data in a draw, made up where it wants them so.
+    /// </summary>
     private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(Task task, OnnxModel dense, InputSource source, int draw)
     {
         var samples = task.Calibration(dense, draw);
@@ -78,11 +81,18 @@ internal static class Measurement
     }
 
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
-    public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed) => Presets.Complete(new PruningPlan
+    public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed)
+        => Presets.Complete(new PruningPlan
     {
         Preset = preset,
-        Prune = [.. Axes(task, preset).Select(axis => new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels ? ChannelMultiple : 1, AllowInexact = axis == Axis.Experts })
-            .Where(rule => analysis.Groups.Any(g => (g.Exactness == Exactness.Exact || rule.AllowInexact) && g.Kind.ToString() == rule.Axis.ToString()))],
+        Prune = [.. Axes(task, preset)
+            .Select(axis =>
+                new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels
+                    ? ChannelMultiple
+                    : 1, AllowInexact = axis == Axis.Experts })
+            .Where(rule =>
+                analysis.Groups.Any(g => (g.Exactness == Exactness.Exact || rule.AllowInexact)
+                    && g.Kind.ToString() == rule.Axis.ToString()))],
         Budget = new Budget(Macs: ratio),
         Seed = seed,
     }, hasData: true);
@@ -94,10 +104,11 @@ internal static class Measurement
     }
 
     /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
-    private static IEnumerable<Axis> Axes(Task task, Preset preset) => Presets.Of(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
+    private static IEnumerable<Axis> Axes(Task task, Preset preset)
+        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
 
     /// <summary>Draws that can differ: a method without data and without chance has one.</summary>
-    public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Of(preset).NeedsCalibration ? 1 : draws;
+    public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Get(preset).NeedsCalibration ? 1 : draws;
 
     /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
     private sealed class Remembering(IModelProbe probe) : IModelProbe
@@ -110,7 +121,8 @@ internal static class Measurement
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 
-        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => Known(gated, JsonSerializer.Serialize(settings), m => probe.Divergences(m, settings));
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+            => Known(gated, JsonSerializer.Serialize(settings), m => probe.Divergences(m, settings));
 
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
 

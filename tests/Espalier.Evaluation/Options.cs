@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Espalier.Evaluation;
 
 /// <summary>What is to be measured.</summary>
-internal sealed record Options(IReadOnlyList<string> Networks, IReadOnlyList<Preset> Presets, IReadOnlyList<double> Ratios, int Draws, int Most, bool Closer, bool Child)
+internal sealed record Options(IReadOnlyList<string> Networks, IReadOnlyList<Preset> Presets, IReadOnlyList<double> Ratios, int Draws,
+    int Most, bool Closer, bool Child)
 {
     public static Options Parse(string[] args)
     {
@@ -13,8 +14,12 @@ internal sealed record Options(IReadOnlyList<string> Networks, IReadOnlyList<Pre
         {
             switch (args[i])
             {
-                case "--presets": options = options with { Presets = [.. args[++i].Split(',').Select(p => Enum.Parse<Preset>(p, ignoreCase: true))] }; break;
-                case "--ratios": options = options with { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;
+                case "--presets":
+                    options = options with { Presets = [.. args[++i].Split(',').Select(p => Enum.Parse<Preset>(p, ignoreCase: true))] };
+                        break;
+                case "--ratios":
+                    options = options with
+                        { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;
                 case "--draws": options = options with { Draws = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
                 case "--most": options = options with { Most = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
                 case "--closer": options = options with { Closer = true }; break;

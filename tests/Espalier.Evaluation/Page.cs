@@ -7,7 +7,8 @@ namespace Espalier.Evaluation;
 /// <summary>Writes the page and its plots.</summary>
 internal static class Page
 {
-    private static readonly string[] Colours = ["#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
+    private static readonly string[] Colours = ["#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
+        "#bcbd22", "#17becf"];
 
     /// <summary>Methods with a colour of their own in a plot, besides the default and the floors.</summary>
     private const int Shown = 8;
@@ -44,13 +45,17 @@ internal static class Page
         page.Append("## Best at 50 %\n\n| network | dense | slim | relative | goal | |\n|---|---|---|---|---|---|\n");
         foreach (string network in Task.Names)
         {
-            var rows = results.Rows.Where(r => r.Network == network && r.Preset == Preset.Best && Math.Abs(r.Ratio - 0.5) < 1e-9 && !double.IsNaN(r.Score)).ToList();
+            var rows = results.Rows.Where(r => r.Network == network && r.Preset == Preset.Best && Math.Abs(r.Ratio - 0.5) < 1e-9
+                && !double.IsNaN(r.Score)).ToList();
             if (rows.Count == 0 || double.IsNaN(results.Dense(network))) continue;
             double dense = results.Dense(network), slim = Median(rows.Select(r => r.Score)), goal = Task.Goal(network);
             bool nats = Task.IsNats(network), reached = nats ? slim <= goal * dense : slim >= goal * dense;
             string relative = (slim / dense - (nats ? 1 : 0)).ToString(nats ? "+0.0 %;-0.0 %" : "0.0 %", CultureInfo.InvariantCulture);
-            string bound = nats ? "at most " + (goal - 1).ToString("+0 %", CultureInfo.InvariantCulture) : "at least " + goal.ToString("0 %", CultureInfo.InvariantCulture);
-            page.Append(CultureInfo.InvariantCulture, $"| {network} | {dense:0.0000} | {slim:0.0000} | {relative} | {bound} | {(reached ? "reached" : "missed")} |\n");
+            string bound = nats
+                ? "at most " + (goal - 1).ToString("+0 %", CultureInfo.InvariantCulture)
+                : "at least " + goal.ToString("0 %", CultureInfo.InvariantCulture);
+            page.Append(CultureInfo.InvariantCulture,
+                $"| {network} | {dense:0.0000} | {slim:0.0000} | {relative} | {bound} | {(reached ? "reached" : "missed")} |\n");
         }
         page.Append('\n');
     }
@@ -59,11 +64,17 @@ internal static class Page
     {
         double[] ratios = [.. rows.Select(r => r.Ratio).Distinct().OrderDescending()];
         bool nats = Task.IsNats(network);
-        page.Append(CultureInfo.InvariantCulture, $"## {network}\n\n{Task.MeasureOf(network)}; dense {results.Dense(network):0.0000}.\n\n![{network}]({network}.png)\n\n");
+        page.Append(CultureInfo.InvariantCulture,
+            $"## {network}\n\n{Task.MeasureOf(network)}; dense {results.Dense(network):0.0000}.\n\n![{network}]({network}.png)\n\n");
         var missing = Enum.GetValues<Preset>().Except(rows.Select(r => r.Preset)).ToList();
-        if (missing.Count > 0) page.Append(CultureInfo.InvariantCulture, $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Of(m).Title))}.\n\n");
-        page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture))).Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
-        double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset).Select(g => Median(g.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score))).Where(double.IsFinite).DefaultIfEmpty(double.NaN) is var all && nats ? all.Min() : all.Max())];
+        if (missing.Count > 0)
+            page.Append(CultureInfo.InvariantCulture,
+                $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Get(m).Title))}.\n\n");
+        page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture)))
+            .Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
+        double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset)
+            .Select(g => Median(g.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score))).Where(double.IsFinite)
+            .DefaultIfEmpty(double.NaN) is var all && nats ? all.Min() : all.Max())];
         foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))
         {
             var cells = ratios.Select((r, i) =>
@@ -73,9 +84,13 @@ internal static class Page
                 double median = Median(scores);
                 string figure = median.ToString("0.0000", CultureInfo.InvariantCulture);
                 if (median == best[i]) figure = $"**{figure}**";
-                return scores.Max() > scores.Min() ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})") : figure;
+                return scores.Max() > scores.Min()
+                    ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})")
+                    : figure;
             });
-            page.Append(CultureInfo.InvariantCulture, $"| {Presets.Of(method.Key).Title} | {string.Join(" | ", cells)} | {Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds))):0.0} | {method.Max(r => r.Megabytes):0} |\n");
+            page.Append(CultureInfo.InvariantCulture,
+                $"| {Presets.Get(method.Key).Title} | {string.Join(" | ", cells)} | "
+                    + $"{Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds))):0.0} | {method.Max(r => r.Megabytes):0} |\n");
         }
         page.Append('\n');
     }
@@ -91,17 +106,23 @@ internal static class Page
         plot.XLabel("multiply-accumulates, % of the dense model");
         double dense = results.Dense(network);
         bool nats = Task.IsNats(network);
-        var methods = rows.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Preset).Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random || Points(g).Count > 2)
+        var methods = rows.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Preset)
+            .Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random || Points(g).Count > 2)
             .OrderBy(g => g.Average(r => nats ? r.Score : -r.Score)).ThenBy(g => g.Key).ToList();
         // Two dozen lines cannot be told apart: the best ones, and the two that every method is measured by, have colours.
-        var shown = methods.Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random).Concat(methods.Where(g => g.Key is not (Preset.Best or Preset.Magnitude or Preset.Random)).Take(Shown)).Select(g => g.Key).ToHashSet();
+        var shown = methods.Where(g => g.Key is Preset.Best or Preset.Magnitude or Preset.Random)
+            .Concat(methods.Where(g => g.Key is not (Preset.Best or Preset.Magnitude or Preset.Random)).Take(Shown))
+            .Select(g => g.Key).ToHashSet();
         foreach (var method in methods.Where(g => !shown.Contains(g.Key))) Line(method, Colors.LightGray, null, 1);
         int next = 1;
         foreach (var method in methods.Where(g => shown.Contains(g.Key)))
         {
             bool floor = method.Key is Preset.Magnitude or Preset.Random;
-            var color = method.Key == Preset.Best ? Color.FromHex(Colours[0]) : floor ? Colors.Black : Color.FromHex(Colours[next++ % Colours.Length]);
-            Line(method, color, Presets.Of(method.Key).Title, method.Key == Preset.Best ? 4 : 1.5f).LinePattern = method.Key == Preset.Random ? LinePattern.Dotted : floor ? LinePattern.Dashed : LinePattern.Solid;
+            var color = method.Key == Preset.Best
+                ? Color.FromHex(Colours[0])
+                : floor ? Colors.Black : Color.FromHex(Colours[next++ % Colours.Length]);
+            Line(method, color, Presets.Get(method.Key).Title, method.Key == Preset.Best ? 4 : 1.5f).LinePattern = method.Key
+                == Preset.Random ? LinePattern.Dotted : floor ? LinePattern.Dashed : LinePattern.Solid;
         }
         plot.Axes.SetLimitsX(35, 102);
         plot.Axes.SetLimitsY(dense * (nats ? 0.98 : 0.5), dense * (nats ? 1.35 : 1.03));
@@ -110,7 +131,8 @@ internal static class Page
         plot.SavePng(path, 1000, 560);
 
         List<(double Macs, double Score)> Points(IGrouping<Preset, Row> method) => [.. method.GroupBy(r => r.Ratio)
-            .Select(g => (Macs: 100 * Median(g.Select(r => r.Macs)), Score: Median(g.Select(r => r.Score)))).Append((Macs: 100, Score: dense)).OrderBy(p => p.Macs)];
+            .Select(g => (Macs: 100 * Median(g.Select(r => r.Macs)), Score: Median(g.Select(r => r.Score))))
+            .Append((Macs: 100, Score: dense)).OrderBy(p => p.Macs)];
 
         ScottPlot.Plottables.Scatter Line(IGrouping<Preset, Row> method, Color color, string? title, float width)
         {
@@ -124,6 +146,8 @@ internal static class Page
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length == 0 ? double.NaN : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        return sorted.Length == 0
+            ? double.NaN
+            : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 }

@@ -13,22 +13,27 @@ namespace Espalier.Evaluation;
 /// <param name="Macs">Multiply-accumulates that it came to, as a fraction.</param>
 /// <param name="Seconds">Processor time of calibrating and slimming.</param>
 /// <param name="Megabytes">Peak memory of the process, evaluation included.</param>
-internal sealed record Row(string Network, Preset Preset, double Ratio, int Draw, double Score, double Error, double Macs, double Seconds, double Megabytes)
+internal sealed record Row(string Network, Preset Preset, double Ratio, int Draw, double Score, double Error, double Macs, double Seconds,
+    double Megabytes)
 {
-    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"{Network}\t{Preset}\t{Ratio:0.00}\t{Draw}\t{Score:0.0000}\t{Error:0.0000}\t{Macs:0.0000}\t{Seconds:0.0}\t{Megabytes:0}");
+    public string ToText()
+        => string.Create(CultureInfo.InvariantCulture,
+            $"{Network}\t{Preset}\t{Ratio:0.00}\t{Draw}\t{Score:0.0000}\t{Error:0.0000}\t{Macs:0.0000}\t{Seconds:0.0}\t{Megabytes:0}");
 
     public static Row Parse(string line)
     {
         string[] cells = line.Split('\t');
         double Number(int k) => double.Parse(cells[k], CultureInfo.InvariantCulture);
-        return new(cells[0], Enum.Parse<Preset>(cells[1]), Number(2), (int)Number(3), Number(4), Number(5), Number(6), Number(7), Number(8));
+        return new(cells[0], Enum.Parse<Preset>(cells[1]), Number(2), (int)Number(3), Number(4), Number(5), Number(6),
+            Number(7), Number(8));
     }
 }
 
 /// <summary>All rows, in a file that a stopped run goes on from: deleting rows makes them be measured again.</summary>
 internal sealed class Results(string path)
 {
-    private readonly List<(Row Row, int Most)> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : []).Select(l => (Row.Parse(l), int.Parse(l.Split('\t')[9], CultureInfo.InvariantCulture)))];
+    private readonly List<(Row Row, int Most)> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : [])
+        .Select(l => (Row.Parse(l), int.Parse(l.Split('\t')[9], CultureInfo.InvariantCulture)))];
 
     public IReadOnlyList<Row> Rows => [.. _rows.Select(r => r.Row)];
 
@@ -39,17 +44,21 @@ internal sealed class Results(string path)
     public double Dense(string network) => _rows.FirstOrDefault(r => r.Row.Network == network && r.Row.Ratio == 1).Row?.Score ?? double.NaN;
 
     public bool Has(string network, Preset preset, double ratio, int draw, int most)
-        => _rows.Exists(r => r.Most == most && r.Row.Network == network && r.Row.Preset == preset && Math.Abs(r.Row.Ratio - ratio) < 1e-9 && r.Row.Draw == draw);
+        => _rows.Exists(r => r.Most == most && r.Row.Network == network && r.Row.Preset == preset && Math.Abs(r.Row.Ratio - ratio) < 1e-9
+            && r.Row.Draw == draw);
 
     public void Add(IEnumerable<Row> rows, int most)
     {
         foreach (var row in rows)
         {
-            _rows.RemoveAll(r => r.Row.Network == row.Network && r.Row.Preset == row.Preset && Math.Abs(r.Row.Ratio - row.Ratio) < 1e-9 && r.Row.Draw == row.Draw);
+            _rows.RemoveAll(r => r.Row.Network == row.Network && r.Row.Preset == row.Preset && Math.Abs(r.Row.Ratio - row.Ratio) < 1e-9
+                && r.Row.Draw == row.Draw);
             _rows.Add((row, most));
         }
-        var ordered = _rows.OrderBy(r => Array.IndexOf(Task.Names, r.Row.Network)).ThenBy(r => r.Row.Preset).ThenByDescending(r => r.Row.Ratio).ThenBy(r => r.Row.Draw);
-        File.WriteAllLines(path, ordered.Select(r => $"{r.Row.ToText()}\t{r.Most}").Prepend("network\tpreset\tratio\tdraw\tscore\terror\tmacs\tseconds\tmegabytes\tmost"));
+        var ordered = _rows.OrderBy(r => Array.IndexOf(Task.Names, r.Row.Network)).ThenBy(r => r.Row.Preset)
+            .ThenByDescending(r => r.Row.Ratio).ThenBy(r => r.Row.Draw);
+        File.WriteAllLines(path, ordered.Select(r => $"{r.Row.ToText()}\t{r.Most}")
+            .Prepend("network\tpreset\tratio\tdraw\tscore\terror\tmacs\tseconds\tmegabytes\tmost"));
     }
 }
 
@@ -65,6 +74,8 @@ internal static class Children
         using var process = Process.Start(start)!;
         var rows = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Row.Parse).ToList();
         process.WaitForExit();
-        return process.ExitCode == 0 ? rows : throw new InvalidOperationException($"'{string.Join(' ', arguments)}' ended with {process.ExitCode}.");
+        return process.ExitCode == 0
+            ? rows
+            : throw new InvalidOperationException($"'{string.Join(' ', arguments)}' ended with {process.ExitCode}.");
     }
 }

@@ -10,7 +10,8 @@ namespace Espalier.Evaluation;
 /// <param name="Model">File of the dense model.</param>
 /// <param name="Axes">What is pruned.</param>
 /// <param name="Calibration">Inputs for the statistics: the draw of that number out of all calibration data.</param>
-/// <param name="Evaluate">The measure of a model on every held-out item: 1 or 0 for right or wrong, or nats per character of a window.</param>
+/// <param name="Evaluate">The measure of a model on every held-out item: 1 or 0 for right or wrong, or nats per character of a
+/// window.</param>
 internal sealed record Task(string Name, string Model, Axis[] Axes,
     Func<OnnxModel, int, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, double[]> Evaluate)
 {
@@ -29,7 +30,9 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     public static string MeasureOf(string network) => IsNats(network) ? "nats per character over held-out windows of 128 characters"
         : network == "bert" ? "accuracy on held-out verses" : "top-1 accuracy on Fashion-MNIST test images";
 
-    /// <summary>What the default method is to keep at half of the multiply-accumulates: the share of the accuracy, or how many times the nats.</summary>
+    /// <summary>
+    /// What the default method is to keep at half of the multiply-accumulates: the share of the accuracy, or how many times the nats.
+    /// </summary>
     public static double Goal(string network) => network switch
     {
         "resnet" or "seresnet" or "vgg" => 0.97,
@@ -47,19 +50,26 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
         foreach (string name in (string[])["resnet", "seresnet", "vgg", "mobilenet", "densenet", "vit"])
             yield return new(name, Path.Combine(name == "resnet" ? examples : assets, name + ".onnx"),
                 name == "vit" ? [Axis.Heads, Axis.Neurons] : [Axis.Channels, Axis.Neurons],
-                (model, draw) => Draw(CalibrationData.Read(Path.Combine(examples, "calibration-images-idx3-ubyte.gz"), model, new DataOptions { Samples = 1024 }), 256, draw),
+                (model, draw) =>
+                    Draw(CalibrationData.Read(Path.Combine(examples, "calibration-images-idx3-ubyte.gz"), model,
+                        new DataOptions { Samples = 1024 }), 256, draw),
                 model => Images(model, examples, most));
         yield return new("bert", Path.Combine(assets, "bert.onnx"), [Axis.Heads, Axis.Neurons],
-            (model, draw) => Draw(CalibrationData.Read(Path.Combine(assets, "bert-calibration.tsv"), model, new DataOptions { Samples = 512, Vocabulary = Path.Combine(assets, "bert-vocab.txt") }), 256, draw),
+            (model, draw) =>
+                Draw(CalibrationData.Read(Path.Combine(assets, "bert-calibration.tsv"), model,
+                    new DataOptions { Samples = 512, Vocabulary = Path.Combine(assets, "bert-vocab.txt") }), 256, draw),
             model => Verses(model, assets, most));
         foreach (string name in (string[])["gpt", "moe"])
             yield return new(name, Path.Combine(assets, name + ".onnx"), [Axis.Heads, Axis.Neurons],
-                (_, draw) => Draw([.. Windows(assets, name, "lm-calibration.txt").Select(w => (IReadOnlyDictionary<string, NamedTensor>)Sample(w[..^1]))], 48, draw),
+                (_, draw) =>
+                    Draw([.. Windows(assets, name, "lm-calibration.txt")
+                        .Select(w => (IReadOnlyDictionary<string, NamedTensor>)Sample(w[..^1]))], 48, draw),
                 model => Nats(model, assets, name));
     }
 
     /// <summary>Some of the samples, chosen by a seed.</summary>
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Draw(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> all, int count, int draw)
+    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Draw(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> all,
+        int count, int draw)
     {
         var order = Enumerable.Range(0, all.Count).ToArray();
         new Random(draw).Shuffle(order);
@@ -78,7 +88,8 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
             var logits = (float[])session.Run(Join(batch)).Values.First().Values;
             int classes = logits.Length / batch.Count;
             for (int k = 0; k < batch.Count; k++)
-                if (Largest(logits.AsSpan(k * classes, classes)) == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right[at + k] = 1;
+                if (Largest(logits.AsSpan(k * classes, classes))
+                    == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right[at + k] = 1;
         }
         return right;
     }
@@ -94,11 +105,14 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     private static double[] Verses(OnnxModel model, string assets, int most)
     {
         string path = Path.Combine(assets, "bert-test.tsv");
-        var samples = CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
+        var samples =
+            CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
         // The file's first column is the number of the class.
-        var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count).Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count)
+            .Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
         using var session = Sessions.Open(model, Environment.ProcessorCount);
-        return [.. samples.Zip(labels).Select(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second ? 1.0 : 0)];
+        return [.. samples.Zip(labels)
+            .Select(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second ? 1.0 : 0)];
     }
 
     private static double[] Nats(OnnxModel model, string assets, string name)

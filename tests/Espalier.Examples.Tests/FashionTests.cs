@@ -16,8 +16,10 @@ public sealed class FashionTests
     public void Every_policy_keeps_its_budget()
     {
         foreach (var (plan, report) in ((PruningPlan, PruningReport)[])
-            [(SlimFashion.Plan.Value, SlimFashion.Plan.Report), (At90.Plan.Value, At90.Plan.Report), (At75.Plan.Value, At75.Plan.Report), (At35.Plan.Value, At35.Plan.Report),
-             (Plain90.Plan.Value, Plain90.Plan.Report), (Plain75.Plan.Value, Plain75.Plan.Report), (Plain50.Plan.Value, Plain50.Plan.Report)])
+            [(SlimFashion.Plan.Value, SlimFashion.Plan.Report), (At90.Plan.Value, At90.Plan.Report), (At75.Plan.Value, At75.Plan.Report),
+                (At35.Plan.Value, At35.Plan.Report),
+             (Plain90.Plan.Value, Plain90.Plan.Report), (Plain75.Plan.Value, Plain75.Plan.Report),
+             (Plain50.Plan.Value, Plain50.Plan.Report)])
         {
             Assert.InRange(report.After.Macs, 1, plan.Budget!.Macs!.Value * report.Before.Macs);
             Assert.All(report.Groups, g => Assert.Equal(0, g.Kept % 16));

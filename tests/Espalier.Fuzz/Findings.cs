@@ -27,7 +27,7 @@ internal sealed class Findings
         Write(passed.Key, $"{what}\n\n{passed.Stage}, {figures}\n{passed.Exception}", bytes);
         // What takes long or much would take it again and again.
         if (passed.Bound is not null) return;
-        var smaller = Shrinking.Of(bytes, passed.Key, MostShrinking);
+        var smaller = Shrinking.Shrink(bytes, passed.Key, MostShrinking);
         if (smaller.Length < bytes.Length) File.WriteAllBytes(Name(passed.Key) + ".onnx", smaller);
     }
 

@@ -44,7 +44,7 @@ internal static class FuzzLoop
             if (passed.Ending == Ending.Finding) findings.Add(passed, mutation.What, mutation.Bytes);
             else if (isNew)
             {
-                entries.Add(new(MutationSeed.Of("", mutation.Bytes), passed.Time));
+                entries.Add(new(MutationSeed.From("", mutation.Bytes), passed.Time));
                 if (file is null) FuzzCommand.Add(corpus, mutation.Bytes);
             }
             if (passed.Ending == Ending.Slimmed && random.Next(JudgedOneOf) == 0) FuzzCommand.Add(judged, mutation.Bytes);

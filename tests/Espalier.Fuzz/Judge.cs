@@ -124,7 +124,7 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
             return "not run: " + e.Message;
         }
         Console.WriteLine("at slim");
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var result = SlimOracle.Measure(analysis, SlimOracle.Pick(analysis, 0.5, 1), mayMagnify: true);
         return result.IsExact && result.IsTwin ? result.Effect > 0 ? "equal" : "equal and not seen"
             : $"different: {SlimOracle.Describe(result)}";

@@ -48,7 +48,7 @@ internal static class OfWeights
         {
             return ("not run by ONNX Runtime", e.Message);
         }
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var selection = SlimOracle.Pick(analysis, 0.5, 1);
         if (selection.Kept.All(k => k.Value.Length == analysis.Groups[k.Key].Size))
             return Why(analysis) is { } why ? ("nothing to remove", why)

@@ -31,7 +31,7 @@ internal static class Seeds
     /// </summary>
     public static List<MutationSeed> Real() =>
     [
-        .. Assets.Networks().Select(n => MutationSeed.Of(n, File.ReadAllBytes(Assets.Path(n)))),
+        .. Assets.Networks().Select(n => MutationSeed.From(n, File.ReadAllBytes(Assets.Path(n)))),
         .. MutationSeed.In(Path.Combine(Assets.Root, "tests/assets/cases"), long.MaxValue),
         .. Models.Folder is { } real ? MutationSeed.In(real, long.MaxValue) : [],
     ];

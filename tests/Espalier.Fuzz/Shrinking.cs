@@ -9,7 +9,7 @@ namespace Espalier.Fuzz;
 /// <summary>A file that ends as another does and has less in it, as far as some seconds go.</summary>
 internal static class Shrinking
 {
-    public static byte[] Of(byte[] bytes, string key, TimeSpan most)
+    public static byte[] Shrink(byte[] bytes, string key, TimeSpan most)
     {
         var watch = Stopwatch.StartNew();
         bool Same(byte[] smaller) => watch.Elapsed < most && smaller.Length > 0 && Passage.Check(smaller).Key == key;

@@ -59,7 +59,8 @@ internal sealed class Tally
         foreach (var row in Rows.Values) all.Add(row);
         string[] columns =
         [
-            "change", "slimmed", "nothing exact to remove", "refused at opening", "refused later", "findings", "longest, ms", "most memory, MB",
+            "change", "slimmed", "nothing exact to remove", "refused at opening", "refused later", "findings", "longest, ms",
+            "most memory, MB",
         ];
         List<string> lines = [$"| {string.Join(" | ", columns)} |", $"|{string.Concat(columns.Select(_ => "---|"))}"];
         foreach (var (kind, row) in Rows.Append(new("all", all)))

@@ -32,28 +32,33 @@ public class CodeFixTests
     [InlineData("public static Rule R { get; }", "public static partial Rule R { get; }")]
     [InlineData("Rule R { get; }", "static partial Rule R { get; }")]
     public async Task TheRuleBecomesStaticPartial(string before, string after) => await Expect("ESP0014", "Make the rule static partial",
-        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)]\n    " + before), Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)]\n    " + after));
+        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)]\n    " + before),
+        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)]\n    " + after));
 
     [Theory]
     [InlineData("Prune(Axis.Heads, \"encodr.*\", Keep = 0.5)", "Prune(Axis.Heads, \"encoder.*\", Keep = 0.5)", "encoder.*")]
-    [InlineData("Prune(Axis.Heads, pattern: \"encoder.?.haeds\", Keep = 0.5)", "Prune(Axis.Heads, pattern: \"encoder.?.heads\", Keep = 0.5)", "encoder.?.heads")]
+    [InlineData("Prune(Axis.Heads, pattern: \"encoder.?.haeds\", Keep = 0.5)",
+        "Prune(Axis.Heads, pattern: \"encoder.?.heads\", Keep = 0.5)", "encoder.?.heads")]
     [InlineData("Drop(Axis.Blocks, \"encoder.O\")", "Drop(Axis.Blocks, \"encoder.0\")", "encoder.0")]
     public async Task ThePatternBecomesTheNearest(string before, string after, string pattern)
     {
         await Expect("ESP0003", $"Change the pattern to \"{pattern}\"",
-            Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"), Samples.PolicyOf($"[{after}] public static partial Rule R {{ get; }}"));
+            Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"),
+            Samples.PolicyOf($"[{after}] public static partial Rule R {{ get; }}"));
     }
 
     [Theory]
     [InlineData("Prune(Axis.Width, Keep = 0.5)", "Prune(Axis.Width, Keep = 0.5, AllowInexact = true)")]
     [InlineData("Prune(Axis.Width, Keep = 0.5, AllowInexact = false)", "Prune(Axis.Width, Keep = 0.5, AllowInexact = true)")]
     public async Task AnInexactGroupIsAllowed(string before, string after) => await Expect("ESP0008", "Allow inexact pruning",
-        Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"), Samples.PolicyOf($"[{after}] public static partial Rule R {{ get; }}"));
+        Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"),
+        Samples.PolicyOf($"[{after}] public static partial Rule R {{ get; }}"));
 
     [Fact]
     public async Task WhatHasNoRemedyHasNoFix()
     {
-        var (_, actions) = await Actions(Samples.PolicyOf("[Prune(Axis.Experts, Keep = 0.5)] public static partial Rule R { get; }"), "ESP0003");
+        var (_, actions) =
+            await Actions(Samples.PolicyOf("[Prune(Axis.Experts, Keep = 0.5)] public static partial Rule R { get; }"), "ESP0003");
         Assert.Empty(actions);
     }
 
@@ -77,9 +82,11 @@ public class CodeFixTests
             .WithMetadataReferences(Harness.Compilation(false, "").References);
         var document = project.AddDocument("Slim.cs", SourceText.From(source));
         var compilation = (await document.Project.GetCompilationAsync())!;
-        var diagnostic = Assert.Single(await Harness.Diagnose(compilation, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest)), d => d.Id == id);
+        var diagnostic =
+            Assert.Single(await Harness.Diagnose(compilation, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest)), d => d.Id == id);
         var actions = new List<CodeAction>();
-        await new PolicyCodeFixProvider().RegisterCodeFixesAsync(new CodeFixContext(document, diagnostic, (action, _) => actions.Add(action), CancellationToken.None));
+        await new PolicyCodeFixProvider().RegisterCodeFixesAsync(new CodeFixContext(document, diagnostic,
+            (action, _) => actions.Add(action), CancellationToken.None));
         return (document, actions);
     }
 }

@@ -12,7 +12,8 @@ public class DiagnosticTests
     public async Task ACorrectPolicyHasNone() => Assert.Empty(await Harness.Diagnose(Samples.Policy, Tiny));
 
     [Fact]
-    public async Task SourcesWithoutAPolicyHaveNone() => Assert.Empty(await Harness.Diagnose("class C;", ("/shop/obj/a.espalier-manifest", "nonsense")));
+    public async Task SourcesWithoutAPolicyHaveNone()
+        => Assert.Empty(await Harness.Diagnose("class C;", ("/shop/obj/a.espalier-manifest", "nonsense")));
 
     [Theory]
     [InlineData("public static class Slim", "is not partial")]
@@ -25,33 +26,46 @@ public class DiagnosticTests
 
     [Fact]
     public async Task AContainerIsNotPartial() => await Expect(
-        Ids.PolicyShape, "Policy 'Slim' lies in 'Outer', which is not partial; a pruning policy is a static partial class that is not generic, in partial types only",
+        Ids.PolicyShape,
+        "Policy 'Slim' lies in 'Outer', which is not partial; a pruning policy is a static partial class that is not generic, in partial "
+            + "types only",
         "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { } }");
 
     [Fact]
     public async Task TheModelIsMissing() => await Expect(
-        Ids.NoModel, "The project has no model 'models/tinny.onnx'; it has 'models/tiny.onnx'; add <OnnxModel Include=\"models/tinny.onnx\" /> to the project file, and build once if it is there",
+        Ids.NoModel,
+        "The project has no model 'models/tinny.onnx'; it has 'models/tiny.onnx'; add <OnnxModel Include=\"models/tinny.onnx\" /> to the "
+            + "project file, and build once if it is there",
         "using Espalier; [{|ESP0002:PruningPolicy(\"models/tinny.onnx\")|}] static partial class Slim { }");
 
     [Theory]
-    [InlineData("Axis.Heads, \"encodr.*\"", "The pattern 'encodr.*' matches no group of heads; the nearest names are 'encoder.0.heads', 'encoder.0.o.weight', 'encoder.0.q.weight'", "encoder.*")]
-    [InlineData("Axis.Neurons, \"encoder.0.fn\"", "The pattern 'encoder.0.fn' matches no group of neurons; the nearest names are 'encoder.0.ffn', 'encoder.1.ffn', 'encoder.0.up.weight'", "encoder.0.ffn")]
-    [InlineData("Axis.Experts", "The pattern '*' matches no group of experts; the model has none, it has channels, heads, keyValueGroups, neurons, width", null)]
+    [InlineData("Axis.Heads, \"encodr.*\"",
+        "The pattern 'encodr.*' matches no group of heads; the nearest names are 'encoder.0.heads', 'encoder.0.o.weight', "
+            + "'encoder.0.q.weight'", "encoder.*")]
+    [InlineData("Axis.Neurons, \"encoder.0.fn\"",
+        "The pattern 'encoder.0.fn' matches no group of neurons; the nearest names are 'encoder.0.ffn', 'encoder.1.ffn', "
+            + "'encoder.0.up.weight'", "encoder.0.ffn")]
+    [InlineData("Axis.Experts",
+        "The pattern '*' matches no group of experts; the model has none, it has channels, heads, keyValueGroups, neurons, width", null)]
     public async Task ThePatternMatchesNothing(string arguments, string message, string? fix)
     {
-        var diagnostic = await Expect(Ids.NoMatch, message, Samples.PolicyOf($"[{{|ESP0003:Prune({arguments}, Keep = 0.5)|}}] public static partial Rule R {{ get; }}"));
+        var diagnostic = await Expect(Ids.NoMatch, message,
+            Samples.PolicyOf($"[{{|ESP0003:Prune({arguments}, Keep = 0.5)|}}] public static partial Rule R {{ get; }}"));
         Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyAnalyzer.FixKey));
     }
 
     [Fact]
     public async Task ThePatternOfBlocksMatchesNothing() => await Expect(
-        Ids.NoMatch, "The pattern 'decoder.*' matches no one of the sublayers; the nearest names are 'encoder.0.attention', 'encoder.0.mlp', 'encoder.1.attention'",
+        Ids.NoMatch,
+        "The pattern 'decoder.*' matches no one of the sublayers; the nearest names are 'encoder.0.attention', 'encoder.0.mlp', "
+            + "'encoder.1.attention'",
         Samples.PolicyOf("[{|ESP0003:Drop(Axis.Sublayers, \"decoder.*\")|}] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task TheSecondProtectedPatternMatchesNothing() => await Expect(
         Ids.NoMatch, "The pattern 'steam*' matches no group, weight or block; the nearest names are 'stem', 'stem.bias', 'stem.weight'",
-        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[Protect(\"stem*\"), {|ESP0003:Protect(\"steam*\")|}]"));
+        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
+            "[Protect(\"stem*\"), {|ESP0003:Protect(\"steam*\")|}]"));
 
     [Theory]
     [InlineData("Keep = 0", "Keep is 0, but must be a fraction in (0, 1]")]
@@ -60,14 +74,16 @@ public class DiagnosticTests
     [InlineData("Keep = 0.5, MinKeep = 0", "MinKeep is 0, but must be at least 1")]
     [InlineData("Keep = 0.5, RoundTo = -1", "RoundTo is -1, but must be at least 0")]
     public async Task ANumberOfPruneIsOutOfRange(string arguments, string message) => await Expect(
-        Ids.OutOfRange, message, Samples.PolicyOf($"[{{|ESP0004:Prune(Axis.Heads, {arguments})|}}] public static partial Rule R {{ get; }}"));
+        Ids.OutOfRange, message,
+        Samples.PolicyOf($"[{{|ESP0004:Prune(Axis.Heads, {arguments})|}}] public static partial Rule R {{ get; }}"));
 
     [Theory]
     [InlineData("Budget(Macs = 60)", "Macs is 60, but must be a fraction in (0, 1]")]
     [InlineData("Budget(Macs = 0.9, Latency = 2)", "Latency is 2, but must be a fraction in (0, 1]")]
     [InlineData("Budget(Macs = 0.9, Parameters = -0.5)", "Parameters is -0.5, but must be a fraction in (0, 1]")]
     public async Task ANumberOfTheBudgetIsOutOfRange(string attribute, string message) => await Expect(
-        Ids.OutOfRange, message, Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0004:{attribute}|}}]"));
+        Ids.OutOfRange, message,
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0004:{attribute}|}}]"));
 
     [Fact]
     public async Task TheAgreementIsOutOfRange() => await Expect(
@@ -91,7 +107,9 @@ public class DiagnosticTests
 
     [Fact]
     public async Task NoUnitWouldBeLeft() => await Expect(
-        Ids.NothingLeft, "Rule 'R' leaves nothing to keep: Keep = 0.1 of the 4 units of 'encoder.0.heads' is less than one. Raise Keep, or say with MinKeep how many stay.",
+        Ids.NothingLeft,
+        "Rule 'R' leaves nothing to keep: Keep = 0.1 of the 4 units of 'encoder.0.heads' is less than one. Raise Keep, or say with "
+            + "MinKeep how many stay.",
         Samples.PolicyOf("[{|ESP0005:Prune(Axis.Heads, \"encoder.*\", Keep = 0.1)|}] public static partial Rule R { get; }"));
 
     [Fact]
@@ -100,11 +118,15 @@ public class DiagnosticTests
         Samples.PolicyOf("[{|ESP0005:Drop(Axis.Sublayers, AtMost = 4)|}] public static partial Rule R { get; }"));
 
     [Theory]
-    [InlineData("[{|ESP0006:Prune(Axis.Heads, \"encoder.*\", Keep = 0.5, MinKeep = 4)|}] public static partial Rule R { get; }", "", "Keep = 0.5, rounded to RoundTo and at least MinKeep, leaves each of its groups whole")]
+    [InlineData("[{|ESP0006:Prune(Axis.Heads, \"encoder.*\", Keep = 0.5, MinKeep = 4)|}] public static partial Rule R { get; }", "",
+        "Keep = 0.5, rounded to RoundTo and at least MinKeep, leaves each of its groups whole")]
     [InlineData("[{|ESP0006:Prune(Axis.Heads, Keep = 1)|}] public static partial Rule R { get; }", "", "Keep is 1")]
-    [InlineData("[{|ESP0006:Prune(Axis.Channels, Keep = 0.5)|}] public static partial Rule R { get; }", "[Protect(\"stem\")]", "everything that it matches is protected")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule All { get; } [{|ESP0006:Prune(Axis.Heads, \"enc*\", Keep = 0.5)|}] public static partial Rule R { get; }", "", "every group that it matches belongs to the earlier rule 'All'")]
-    public async Task NothingIsRemoved(string body, string attributes, string why) => await Expect(Ids.NothingRemoved, $"Rule 'R' removes nothing: {why}", Samples.PolicyOf(body, attributes));
+    [InlineData("[{|ESP0006:Prune(Axis.Channels, Keep = 0.5)|}] public static partial Rule R { get; }", "[Protect(\"stem\")]",
+        "everything that it matches is protected")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule All { get; } [{|ESP0006:Prune(Axis.Heads, \"enc*\", Keep = "
+        + "0.5)|}] public static partial Rule R { get; }", "", "every group that it matches belongs to the earlier rule 'All'")]
+    public async Task NothingIsRemoved(string body, string attributes, string why)
+        => await Expect(Ids.NothingRemoved, $"Rule 'R' removes nothing: {why}", Samples.PolicyOf(body, attributes));
 
     [Fact]
     public async Task TheGroupIsFrozen() => await Expect(
@@ -113,12 +135,16 @@ public class DiagnosticTests
 
     [Fact]
     public async Task TheGroupIsInexact() => await Expect(
-        Ids.Inexact, "Rule 'R' can prune nothing exactly; 'stream': LayerNormalization 'ln' normalises over it. Set AllowInexact = true to prune it nevertheless.",
+        Ids.Inexact,
+        "Rule 'R' can prune nothing exactly; 'stream': LayerNormalization 'ln' normalises over it. Set AllowInexact = true to prune it "
+            + "nevertheless.",
         Samples.PolicyOf("[{|ESP0008:Prune(Axis.Width, Keep = 0.5)|}] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task TwoRulesDisagree() => await Expect(
-        Ids.Disagree, "Rules 'A' and 'B' disagree on the coupled group 'encoder.0.ffn', which 'A' names through 'encoder.0.up.weight:1' and 'B' through 'encoder.0.down.weight:0'; its units are removed together, so only one rule can decide",
+        Ids.Disagree,
+        "Rules 'A' and 'B' disagree on the coupled group 'encoder.0.ffn', which 'A' names through 'encoder.0.up.weight:1' and 'B' "
+            + "through 'encoder.0.down.weight:0'; its units are removed together, so only one rule can decide",
         Samples.PolicyOf("""
             [Prune(Axis.Neurons, "*.up.weight", Keep = 0.5)] public static partial Rule A { get; }
                 [{|ESP0009:Prune(Axis.Neurons, "encoder.0.down.*", Keep = 0.25)|}] public static partial Rule B { get; }
@@ -132,21 +158,33 @@ public class DiagnosticTests
 
     [Theory]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "", "Wanda")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }", "", "OptimalBrain")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }", "", "Fluctuation")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static partial Rule R { get; }", "", "ActivationShare")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }", "", "RouterUse")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "", "AttentionReceived")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }", "", "BetaRank")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }", "", "QueryKey")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }", "", "Retrieval")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }", "",
+        "OptimalBrain")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }", "",
+        "Fluctuation")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static "
+        + "partial Rule R { get; }", "", "ActivationShare")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }",
+        "", "RouterUse")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "",
+        "AttentionReceived")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }",
+        "", "BetaRank")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }",
+        "", "QueryKey")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }",
+        "", "Retrieval")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Rescale)|}] public static partial Rule R { get; }", "", "Rescale")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Rescale)|}] public static partial Rule R { get; }",
+        "", "Rescale")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
+        "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
-        Ids.NeedsCalibration, $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()", Samples.PolicyOf(body, attributes));
+        Ids.NeedsCalibration,
+        $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+        Samples.PolicyOf(body, attributes));
 
     /// <summary>A component's budget is a budget; what its nodes are the tool knows alone.</summary>
     [Fact]
@@ -154,20 +192,28 @@ public class DiagnosticTests
     {
         const string rule = "[Prune(Axis.Heads)] public static partial Rule R { get; }";
         Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[ComponentBudget(\"encoder/*\", Macs = 0.5)]"), Tiny));
-        await Expect(Ids.OutOfRange, "Parameters is 50, but must be a fraction in (0, 1]", Samples.PolicyOf(rule, "[ComponentBudget(\"a/*\", Macs = 0.5), {|ESP0004:ComponentBudget(\"b/*\", Parameters = 50)|}]"));
-        await Expect(Ids.DoesNotFit, "a/* does not go with a [ComponentBudget] without Macs and Parameters. Say what the nodes of the component may cost.", Samples.PolicyOf(rule, "[{|ESP0015:ComponentBudget(\"a/*\")|}]"));
+        await Expect(Ids.OutOfRange, "Parameters is 50, but must be a fraction in (0, 1]",
+            Samples.PolicyOf(rule, "[ComponentBudget(\"a/*\", Macs = 0.5), {|ESP0004:ComponentBudget(\"b/*\", Parameters = 50)|}]"));
+        await Expect(Ids.DoesNotFit,
+            "a/* does not go with a [ComponentBudget] without Macs and Parameters. Say what the nodes of the component may cost.",
+            Samples.PolicyOf(rule, "[{|ESP0015:ComponentBudget(\"a/*\")|}]"));
     }
 
     /// <summary>Inputs that are made up need no method; a guard measures on real ones.</summary>
     [Fact]
     public async Task MadeUpInputsAreEnoughForStatistics()
     {
-        const string rule = "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(Compensation.Bias)] public static partial Rule R { get; }";
+        const string rule =
+            "[Prune(Axis.Heads, Keep = 0.5), Score(Criterion.Wanda), Compensate(Compensation.Bias)] public static partial Rule R { get; }";
         Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise)]"), Tiny));
-        Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
-        await Expect(Ids.NeedsCalibration, "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
-            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "[InputsFrom(InputSource.Data)]"));
-        await Expect(Ids.NeedsCalibration, "Agreement needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+        Assert.Empty(await Harness.Diagnose(
+            Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
+        await Expect(Ids.NeedsCalibration,
+            "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }",
+                "[InputsFrom(InputSource.Data)]"));
+        await Expect(Ids.NeedsCalibration,
+            "Agreement needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
             Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise), {|ESP0010:Guard(Agreement = 0.9)|}]"));
     }
 
@@ -178,21 +224,30 @@ public class DiagnosticTests
     [InlineData("static IEnumerable<Inputs> Data<T>() => [];", "is generic")]
     [InlineData("static void Data() { }", "returns 'void'")]
     public async Task TheCalibrationMethodHasTheWrongSignature(string method, string problem) => await Expect(
-        Ids.CalibrationShape, $"Calibration method 'Data' {problem}; it is a static method without parameters that returns IEnumerable<Inputs>",
+        Ids.CalibrationShape,
+        $"Calibration method 'Data' {problem}; it is a static method without parameters that returns IEnumerable<Inputs>",
         Samples.PolicyOf($"[{{|ESP0011:Calibration|}}] {method}"));
 
     [Fact]
     public async Task ThereAreTwoCalibrationMethods() => await Expect(
-        Ids.CalibrationShape, "Calibration method 'Second' is the second one, after 'First'; a policy has one; it is a static method without parameters that returns IEnumerable<Inputs>",
-        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> First() => []; [{|ESP0011:Calibration|}] static IEnumerable<Inputs> Second() => [];"));
+        Ids.CalibrationShape,
+        "Calibration method 'Second' is the second one, after 'First'; a policy has one; it is a static method without parameters that "
+            + "returns IEnumerable<Inputs>",
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> First() => []; [{|ESP0011:Calibration|}] static IEnumerable<Inputs> "
+            + "Second() => [];"));
 
     [Theory]
-    // Dense: 12716912 MACs. One head of four left in both groups: less 2 · 3 · 524288, so 0.7526 of it; and less 4718592 with a block: 0.3816.
-    [InlineData("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "Budget(Macs = 0.5)", "Macs = 0.5: the least that they reach is 0.753")]
-    [InlineData("[Prune(Axis.Heads, \"encoder.*\"), Score(Criterion.L1)] public static partial Rule R { get; } [Drop(Axis.Blocks)] public static partial Rule D { get; }", "Budget(Macs = 0.3)", "Macs = 0.3: the least that they reach is 0.382")]
-    [InlineData("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5)] public static partial Rule R { get; }", "Budget(Macs = 0.9, Parameters = 0.5)", "Parameters = 0.5: the least that they reach is 0.861")]
+    // Dense: 12716912 MACs. One head of four left in both groups: less 2 · 3 · 524288, so 0.7526 of it; and less 4718592 with a
+    // block: 0.3816.
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "Budget(Macs = 0.5)",
+        "Macs = 0.5: the least that they reach is 0.753")]
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\"), Score(Criterion.L1)] public static partial Rule R { get; } [Drop(Axis.Blocks)] "
+        + "public static partial Rule D { get; }", "Budget(Macs = 0.3)", "Macs = 0.3: the least that they reach is 0.382")]
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5)] public static partial Rule R { get; }",
+        "Budget(Macs = 0.9, Parameters = 0.5)", "Parameters = 0.5: the least that they reach is 0.861")]
     public async Task TheBudgetIsOutOfReach(string body, string budget, string message) => await Expect(
-        Ids.OutOfReach, $"No plan under these rules meets {message}; raise the budget, lower MinKeep or RoundTo, or let rules cover more groups",
+        Ids.OutOfReach,
+        $"No plan under these rules meets {message}; raise the budget, lower MinKeep or RoundTo, or let rules cover more groups",
         Samples.PolicyOf(body, $"[{{|ESP0012:{budget}|}}]"));
 
     [Fact]
@@ -203,7 +258,8 @@ public class DiagnosticTests
     [InlineData("ShortGpt")]
     [InlineData("ThinKStatic")]
     public async Task APresetWithARuleOfItsOwnReachesWhatTheToolFinds(string preset) => Assert.Empty(await Harness.Diagnose(
-        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", $"[Budget(Macs = 0.5), Preset(Preset.{preset})]"), Tiny));
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];",
+            $"[Budget(Macs = 0.5), Preset(Preset.{preset})]"), Tiny));
 
     [Fact]
     public async Task ARuleThatNamesNothingIsNotAlsoABudgetOutOfReach() => await Expect(
@@ -213,15 +269,21 @@ public class DiagnosticTests
     [Fact]
     public async Task TheManifestIsMalformed()
     {
-        var (source, spans) = Markup.Parse("using Espalier; [{|ESP0013:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { }");
-        var diagnostic = Assert.Single(await Harness.Diagnose(source, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
+        var (source, spans) =
+            Markup.Parse("using Espalier; [{|ESP0013:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { }");
+        var diagnostic = Assert.Single(await Harness.Diagnose(source,
+            ("/shop/obj/tiny.espalier-manifest",
+                Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
         Assert.Equal(spans[0], (diagnostic.Id, diagnostic.Location.SourceSpan.Start, diagnostic.Location.SourceSpan.Length));
-        Assert.Equal("The manifest '/shop/obj/tiny.espalier-manifest' is malformed in line 10: 'exakt' is not exact, inexact or frozen; build the project again", diagnostic.GetMessage());
+        Assert.Equal("The manifest '/shop/obj/tiny.espalier-manifest' is malformed in line 10: 'exakt' is not exact, inexact or frozen; "
+            + "build the project again", diagnostic.GetMessage());
     }
 
     [Fact]
     public async Task AManifestWithoutAModelIsFoundByItsMetadata()
-        => Assert.Equal(Ids.Malformed, Assert.Single(await Harness.Diagnose("using Espalier; [PruningPolicy(\"models/tiny.onnx\")] static partial class Slim { }", ("/shop/obj/tiny.espalier-manifest", ""))).Id);
+        => Assert.Equal(Ids.Malformed,
+            Assert.Single(await Harness.Diagnose("using Espalier; [PruningPolicy(\"models/tiny.onnx\")] static partial class Slim { }",
+                ("/shop/obj/tiny.espalier-manifest", ""))).Id);
 
     [Theory]
     [InlineData("public static Rule R { get; } = null!;", "is not partial")]
@@ -231,43 +293,64 @@ public class DiagnosticTests
     public async Task TheRuleHasTheWrongShape(string property, string problem)
     {
         var name = property.Contains("Plan", StringComparison.Ordinal) ? "Plan" : "R";
-        await Expect(Ids.RuleShape, $"Rule '{name}' {problem}; a rule is a property 'static partial Rule {name} {{ get; }}'", Samples.PolicyOf($"[{{|ESP0014:Prune(Axis.Heads, Keep = 0.5)|}}] {property}"));
+        await Expect(Ids.RuleShape, $"Rule '{name}' {problem}; a rule is a property 'static partial Rule {name} {{ get; }}'",
+            Samples.PolicyOf($"[{{|ESP0014:Prune(Axis.Heads, Keep = 0.5)|}}] {property}"));
     }
 
     [Fact]
     public async Task ARuleHasOneVerb() => await Expect(
-        Ids.RuleShape, "Rule 'R' has both [Prune] and [Drop]; a rule has one of them; a rule is a property 'static partial Rule R { get; }'",
+        Ids.RuleShape,
+        "Rule 'R' has both [Prune] and [Drop]; a rule has one of them; a rule is a property 'static partial Rule R { get; }'",
         Samples.PolicyOf("[{|ESP0014:Prune(Axis.Heads, Keep = 0.5)|}, Drop(Axis.Blocks)] public static partial Rule R { get; }"));
 
     [Theory]
     [InlineData("[{|ESP0015:Prune(Axis.Blocks, Keep = 0.5)|}]", "Blocks does not go with [Prune]. Sublayers and Blocks go with [Drop].")]
     [InlineData("[{|ESP0015:Drop(Axis.Heads)|}]", "Heads does not go with [Drop]. It removes Sublayers or Blocks; units go with [Prune].")]
-    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.Method)|}]", "Method does not go with [Score] without Method. Name the policy's static method that scores: Method = nameof(…).")]
-    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.L1, Method = \"Rank\")|}]", "Method does not go with Criterion.L1. Only Criterion.Method calls one.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]", "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockAngle)|}]", "BlockAngle does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]", "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]", "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score((Criterion)99)|}]", "99 does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File)|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File, ScoreFile = \"\")|}]", "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.L1, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with Criterion.L1. Only Criterion.File reads a file.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, ScoreFile = \"s.json\")|}]", "ScoreFile does not go with [Drop]. Only scores of units are read from a file.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, Aggregate = Aggregate.Max)|}]", "Aggregate does not go with [Drop]. A block has one score.")]
-    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(Compensation.Bias)|}]", "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
-    public async Task AValueDoesNotFit(string attributes, string message) => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
+    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.Method)|}]",
+        "Method does not go with [Score] without Method. Name the policy's static method that scores: Method = nameof(…).")]
+    [InlineData("[Prune(Axis.Neurons, Keep = 0.5), {|ESP0015:Score(Criterion.L1, Method = \"Rank\")|}]",
+        "Method does not go with Criterion.L1. Only Criterion.Method calls one.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.L1)|}]",
+        "L1 does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockAngle)|}]",
+        "BlockAngle does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.BlockSimilarity)|}]",
+        "BlockSimilarity does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.GeometricMedian)|}]",
+        "GeometricMedian does not go with [Drop]. It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or "
+            + "Random.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score((Criterion)99)|}]",
+        "99 does not go with [Prune]. It scores blocks, not units; use L2, Variance or Wanda.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File)|}]",
+        "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.File, ScoreFile = \"\")|}]",
+        "File does not go with [Score] without ScoreFile. Name the file that has the scores.")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0015:Score(Criterion.L1, ScoreFile = \"s.json\")|}]",
+        "ScoreFile does not go with Criterion.L1. Only Criterion.File reads a file.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, ScoreFile = \"s.json\")|}]",
+        "ScoreFile does not go with [Drop]. Only scores of units are read from a file.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Score(Criterion.Random, Aggregate = Aggregate.Max)|}]",
+        "Aggregate does not go with [Drop]. A block has one score.")]
+    [InlineData("[Drop(Axis.Blocks), {|ESP0015:Compensate(Compensation.Bias)|}]",
+        "Bias does not go with [Drop]. Nothing reads a removed block, so there is nothing to make up for.")]
+    public async Task AValueDoesNotFit(string attributes, string message)
+        => await Expect(Ids.DoesNotFit, message, Samples.PolicyOf(attributes + " public static partial Rule R { get; }"));
 
-    public static TheoryData<Criterion> OfUnits => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.BlockAngle, Criterion.OutputDivergence])];
+    public static TheoryData<Criterion> OfUnits
+        => [.. Enum.GetValues<Criterion>().Except([Criterion.BlockSimilarity, Criterion.BlockAngle, Criterion.OutputDivergence])];
 
     [Theory]
     [MemberData(nameof(OfUnits))]
     public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion) => Assert.Empty(await Harness.Diagnose(
-        Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{(criterion switch { Criterion.File => ", ScoreFile = \"scores.json\"", Criterion.Method => ", Method = \"Rank\"", _ => "" })})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
+        Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), "
+            + $"Score(Criterion.{criterion}{(criterion switch { Criterion.File => ", ScoreFile = \"scores.json\"", Criterion.Method => ", Method = \"Rank\"", _ => "" })})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
 
     [Fact]
     public async Task LatencyNeedsABudgetOfTime() => await Expect(
-        Ids.DoesNotFit, "Latency does not go with a policy without [Budget(Latency = …)]. It spreads a budget of time; give one, or use Divergence.",
-        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; } [Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0015:Allocate(Allocation.Latency)|}, Budget(Macs = 0.9)]"));
+        Ids.DoesNotFit,
+        "Latency does not go with a policy without [Budget(Latency = …)]. It spreads a budget of time; give one, or use Divergence.",
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; } [Calibration] static IEnumerable<Inputs> Data() => [];",
+            "[{|ESP0015:Allocate(Allocation.Latency)|}, Budget(Macs = 0.9)]"));
 
     [Theory]
     [InlineData("ImportanceLinear")]
@@ -276,8 +359,10 @@ public class DiagnosticTests
     [InlineData("Search")]
     [InlineData("Latency")]
     public async Task AnAllocationNeedsCalibration(string allocation) => await Expect(
-        Ids.NeedsCalibration, $"{allocation} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
-        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0010:Allocate(Allocation.{allocation})|}}, Budget(Macs = 0.9, Latency = 0.9)]"));
+        Ids.NeedsCalibration,
+        $"{allocation} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }",
+            $"[{{|ESP0010:Allocate(Allocation.{allocation})|}}, Budget(Macs = 0.9, Latency = 0.9)]"));
 
     [Theory]
     [InlineData("[Allocate(Allocation.PqIndex)]")]
@@ -290,12 +375,15 @@ public class DiagnosticTests
     [InlineData("LowRank(Rank = -1)", "ESP0004", "Rank is -1, but must be at least 0")]
     [InlineData("LowRank(\"*.k.*\", Keep = 1)", "ESP0004", "Keep is 1, but must be a share between 0 and 1")]
     [InlineData("LowRank(Rank = 4, Keep = 0.5)", "ESP0015", "Keep does not go with Rank. Each says how much stays; give one of them.")]
-    [InlineData("LowRank(\"w\", Of = Products.KeysAndValues)", "ESP0016", "Neither a Keep of rule '[LowRank(\"w\")]' nor a [Budget] of the policy says how much is to stay")]
-    public async Task ARankIsWrong(string attribute, string id, string message) => await Expect(id, message, Samples.PolicyOf("", $"[{{|{id}:{attribute}|}}]"));
+    [InlineData("LowRank(\"w\", Of = ProductKind.KeysAndValues)", "ESP0016",
+        "Neither a Keep of rule '[LowRank(\"w\")]' nor a [Budget] of the policy says how much is to stay")]
+    public async Task ARankIsWrong(string attribute, string id, string message)
+        => await Expect(id, message, Samples.PolicyOf("", $"[{{|{id}:{attribute}|}}]"));
 
     [Fact]
     public async Task RanksDoNotShareABudgetWithUnits() => await Expect(
-        Ids.DoesNotFit, "[LowRank] without Rank and Keep does not go with a rule without Keep. They cannot share a budget; give one side its numbers.",
+        Ids.DoesNotFit,
+        "[LowRank] without Rank and Keep does not go with a rule without Keep. They cannot share a budget; give one side its numbers.",
         Samples.PolicyOf("[Prune(Axis.Neurons)] public static partial Rule R { get; }", "[Budget(Macs = 0.9)][{|ESP0015:LowRank|}]"));
 
     [Fact]

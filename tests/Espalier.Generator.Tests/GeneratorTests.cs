@@ -78,7 +78,8 @@ public class GeneratorTests
         Assert.Equal(["stem*"], plan.Protect);
         Assert.Equal(7, plan.Seed);
         Assert.Equal(["encoder.0.heads", "encoder.1.heads"], plan.Prune[0].Groups);
-        Assert.Equal((Criterion.Variance, Compensation.LeastSquares, 2), (plan.Prune[0].Score, plan.Prune[0].Compensate, plan.Prune[0].MinKeep));
+        Assert.Equal((Criterion.Variance, Compensation.LeastSquares, 2),
+            (plan.Prune[0].Score, plan.Prune[0].Compensate, plan.Prune[0].MinKeep));
         Assert.Equal(16, plan.Prune[1].RoundTo);
         Assert.Equal(["decoder.kv", "decoder.queries"], plan.Prune[2].Groups);
         Assert.Equal(0.5, plan.Prune[2].Keep);
@@ -89,17 +90,24 @@ public class GeneratorTests
     [Fact]
     public void WhatIsLeftOpenIsLeftToThePreset()
     {
-        const string Body = "[Prune(Axis.Neurons, \"encoder.*\", Keep = 0.5)] public static partial Rule Neurons { get; } [Drop(Axis.Blocks)] public static partial Rule Depth { get; } [Calibration] static IEnumerable<Inputs> Data() => [];";
+        const string Body = "[Prune(Axis.Neurons, \"encoder.*\", Keep = 0.5)] public static partial Rule Neurons { get; } "
+            + "[Drop(Axis.Blocks)] public static partial Rule Depth { get; } [Calibration] static IEnumerable<Inputs> Data() => [];";
         var open = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body), "Slim"));
         Assert.Equal((null, null, null), (open.Preset, open.Allocate, open.Schedule));
         Assert.Equal((null, null, null), (open.Prune[0].Score, open.Prune[0].Compensate, open.Drop[0].Score));
-        var said = PlanJson.Parse(PlanOf(Samples.PolicyOf(Body, "[Preset(Preset.ZipLm), Schedule(Schedule.Cubic), Allocate(Allocation.ZerothOrder)]"), "Slim"));
+        var said = PlanJson.Parse(
+            PlanOf(Samples.PolicyOf(Body, "[Preset(Preset.ZipLm), Schedule(Schedule.Cubic), Allocate(Allocation.ZerothOrder)]"), "Slim"));
         Assert.Equal((Preset.ZipLm, Schedule.Cubic, Allocation.ZerothOrder), (said.Preset, said.Schedule, said.Allocate));
         Assert.Null(said.ProtectEnds);
-        var ranks = PlanJson.Parse(PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = Products.KeysAndValues, Keep = 0.25)]"), "Slim"));
-        Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = Products.KeysAndValues, Keep = 0.25 }], ranks.LowRank);
-        Assert.Contains("and less by the ranks", Harness.Generate(Samples.Policy.Replace("[PruningPolicy", "[LowRank(\"*.up\", Rank = 8), PruningPolicy", StringComparison.Ordinal)).Source("Shop.SlimTiny.g.cs"), StringComparison.Ordinal);
-        var inner = PlanJson.Parse(PlanOf(Samples.PolicyOf("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule Neurons { get; } [Prune(Axis.Heads, Keep = 0.5)] public static partial Rule Heads { get; }", "[ProtectEnds]"), "Slim"));
+        var ranks = PlanJson.Parse(
+            PlanOf(Samples.PolicyOf("", "[LowRank(\"*.up\", Rank = 8), LowRank(Of = ProductKind.KeysAndValues, Keep = 0.25)]"), "Slim"));
+        Assert.Equal([new LowRankRule { Pattern = "*.up", Rank = 8 }, new LowRankRule { Of = ProductKind.KeysAndValues, Keep = 0.25 }],
+            ranks.LowRank);
+        Assert.Contains("and less by the ranks",
+            Harness.Generate(Samples.Policy.Replace("[PruningPolicy", "[LowRank(\"*.up\", Rank = 8), PruningPolicy",
+                StringComparison.Ordinal)).Source("Shop.SlimTiny.g.cs"), StringComparison.Ordinal);
+        var inner = PlanJson.Parse(PlanOf(Samples.PolicyOf("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule Neurons { get; "
+            + "} [Prune(Axis.Heads, Keep = 0.5)] public static partial Rule Heads { get; }", "[ProtectEnds]"), "Slim"));
         Assert.True(inner.ProtectEnds);
         Assert.Empty(inner.Prune[0].Groups!);
         Assert.Equal(["encoder.1.heads"], inner.Prune[1].Groups);
@@ -112,7 +120,8 @@ public class GeneratorTests
     [InlineData("Criterion.File, ScoreFile = \"data/our scores.json\"", Criterion.File, Aggregate.Sum, "data/our scores.json")]
     public void WhatScoreSaysStandsInThePlan(string score, Criterion criterion, Aggregate aggregate, string? file)
     {
-        var rule = PlanJson.Parse(PlanOf(Samples.Policy.Replace("Score(Criterion.Variance)", $"Score({score})", StringComparison.Ordinal), "Shop.SlimTiny")).Prune[0];
+        var rule = PlanJson.Parse(PlanOf(Samples.Policy.Replace("Score(Criterion.Variance)", $"Score({score})", StringComparison.Ordinal),
+            "Shop.SlimTiny")).Prune[0];
         Assert.Equal((criterion, aggregate, file), (rule.Score, rule.Aggregate, rule.ScoreFile));
     }
 
@@ -120,7 +129,8 @@ public class GeneratorTests
     public void PlacesComeBackFromTheMetadata()
     {
         var assembly = Harness.Load(Samples.Policy);
-        var metadata = assembly.GetCustomAttributes<AssemblyMetadataAttribute>().ToDictionary(a => a.Key, a => a.Value!, StringComparer.Ordinal);
+        var metadata = assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .ToDictionary(a => a.Key, a => a.Value!, StringComparer.Ordinal);
         var plan = PlanJson.Parse(metadata[PolicyFiles.PlanKey + "Shop.SlimTiny"], metadata[PolicyFiles.LocationsKey + "Shop.SlimTiny"]);
         Assert.Equal("Source0.cs(7,2)", plan.Location);
         Assert.Equal(["Source0.cs(13,6)", "Source0.cs(18,6)", "Source0.cs(21,6)"], plan.Prune.Select(r => r.Location));
@@ -136,8 +146,10 @@ public class GeneratorTests
         Assert.Equal(["encoder.0.heads", "encoder.1.heads"], rule.Groups.Select(g => g.Name));
 
         var inputs = policy.GetNestedType("Inputs")!;
-        var value = (IModelInputs)Activator.CreateInstance(inputs, new TensorData<long>(new long[] { 1, 2 }, 1, 2), new TensorData<bool>(new[] { true, false }, 1, 2), new TensorData<float>(new float[3072], 1, 3, 32, 32))!;
-        Assert.Equal([("input_ids", "int64"), ("attention.mask", "bool"), ("pixels", "float32")], value.ToTensors().Select(t => (t.Name, t.ElementType)));
+        var value = (IModelInputs)Activator.CreateInstance(inputs, new TensorData<long>(new long[] { 1, 2 }, 1, 2),
+            new TensorData<bool>(new[] { true, false }, 1, 2), new TensorData<float>(new float[3072], 1, 3, 32, 32))!;
+        Assert.Equal([("input_ids", "int64"), ("attention.mask", "bool"), ("pixels", "float32")], value.ToTensors()
+            .Select(t => (t.Name, t.ElementType)));
 
         var outputs = policy.GetNestedType("Outputs")!;
         var tensors = new Dictionary<string, NamedTensor>
@@ -154,7 +166,9 @@ public class GeneratorTests
     public void ReportAndDiffAreReadBesideTheProgram()
     {
         var plan = Harness.Load(Samples.Policy.Replace("SlimTiny", "SlimRead", StringComparison.Ordinal)).GetType("Shop.SlimRead+Plan")!;
-        string Missing(string member) => Assert.IsType<EspalierException>(Assert.Throws<TargetInvocationException>(() => plan.GetProperty(member)!.GetValue(null)).InnerException).Message;
+        string Missing(string member)
+            => Assert.IsType<EspalierException>(
+                Assert.Throws<TargetInvocationException>(() => plan.GetProperty(member)!.GetValue(null)).InnerException).Message;
         Assert.Contains("Shop.SlimRead.report.json", Missing("Summary"), StringComparison.Ordinal);
         Directory.CreateDirectory(PolicyFiles.FullPath(PolicyFiles.Folder));
         try
@@ -176,7 +190,8 @@ public class GeneratorTests
     [Fact]
     public void AMissingModelLeavesTheRulesCompilable()
     {
-        var compilation = Harness.Compilation(false, Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }"));
+        var compilation =
+            Harness.Compilation(false, Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }"));
         Harness.Driver(Array.Empty<Harness.Text>()).RunGeneratorsAndUpdateCompilation(compilation, out var output, out _);
         Assert.Empty(output.GetDiagnostics().Where(d => d.Severity == Microsoft.CodeAnalysis.DiagnosticSeverity.Error));
     }
@@ -184,8 +199,10 @@ public class GeneratorTests
     [Fact]
     public void ASignatureWithoutCSharpTypesHasNoInputs()
     {
-        var source = Harness.Generate(Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] internal static partial Rule R { get; }").Replace("public static partial class", "internal static partial class", StringComparison.Ordinal),
-            manifest: Samples.Manifest.Replace("output\tlogits\tfloat32\t?batch\t2", "output\tlogits\tsequence\t*", StringComparison.Ordinal)).Source("Slim.g.cs");
+        var source = Harness.Generate(Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] internal static partial Rule R { get; }")
+            .Replace("public static partial class", "internal static partial class", StringComparison.Ordinal),
+            manifest: Samples.Manifest.Replace("output\tlogits\tfloat32\t?batch\t2", "output\tlogits\tsequence\t*",
+                StringComparison.Ordinal)).Source("Slim.g.cs");
         Assert.Contains("'logits' is of type sequence", source, StringComparison.Ordinal);
         Assert.DoesNotContain("record Inputs", source, StringComparison.Ordinal);
     }

@@ -15,7 +15,8 @@ internal static class Harness
 
     private static readonly ImmutableArray<MetadataReference> Framework = [..
         ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Where(p => Path.GetFileName(p).StartsWith("System.", StringComparison.Ordinal) || Path.GetFileName(p) is "netstandard.dll" or "mscorlib.dll")
+            .Where(p => Path.GetFileName(p).StartsWith("System.", StringComparison.Ordinal)
+                || Path.GetFileName(p) is "netstandard.dll" or "mscorlib.dll")
             .Select(p => (MetadataReference)MetadataReference.CreateFromFile(p)),
         MetadataReference.CreateFromFile(typeof(PruningPolicyAttribute).Assembly.Location)];
 
@@ -24,12 +25,16 @@ internal static class Harness
         MetadataReference.CreateFromFile(typeof(Microsoft.ML.OnnxRuntime.SessionOptions).Assembly.Location)];
 
     public static CSharpCompilation Compilation(bool runtime, params string[] sources)
-        => CSharpCompilation.Create("Shop", sources.Select((s, i) => Parse(s, $"/shop/Source{i}.cs")), [.. Framework, .. runtime ? Runtime : []],
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, warningLevel: 9999));
+        => CSharpCompilation.Create("Shop", sources.Select((s, i) => Parse(s, $"/shop/Source{i}.cs")),
+            [.. Framework, .. runtime ? Runtime : []],
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable,
+                warningLevel: 9999));
 
-    public static SyntaxTree Parse(string source, string path) => CSharpSyntaxTree.ParseText(SourceText.From(source, System.Text.Encoding.UTF8), ParseOptions, path);
+    public static SyntaxTree Parse(string source, string path)
+        => CSharpSyntaxTree.ParseText(SourceText.From(source, System.Text.Encoding.UTF8), ParseOptions, path);
 
-    public static GeneratorDriver Driver(params (string Path, string Text)[] additional) => Driver([.. additional.Select(a => new Text(a.Path, a.Text))]);
+    public static GeneratorDriver Driver(params (string Path, string Text)[] additional)
+        => Driver([.. additional.Select(a => new Text(a.Path, a.Text))]);
 
     public static GeneratorDriver Driver(params Text[] additional)
         => CSharpGeneratorDriver.Create(
@@ -41,11 +46,14 @@ internal static class Harness
 
     public static GeneratorDriver Driver() => Driver(("/shop/obj/tiny.espalier-manifest", Samples.Manifest));
 
-    /// <summary>Generates, checks that the result compiles without any warning, and that a second run over the same input does nothing.</summary>
+    /// <summary>
+    /// Generates, checks that the result compiles without any warning, and that a second run over the same input does nothing.
+    /// </summary>
     public static ImmutableArray<GeneratedSourceResult> Generate(string source, bool runtime = true, string? manifest = null)
     {
         var compilation = Compilation(runtime, source);
-        var driver = Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest)).RunGeneratorsAndUpdateCompilation(compilation, out var output, out var generatorDiagnostics);
+        var driver = Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest))
+            .RunGeneratorsAndUpdateCompilation(compilation, out var output, out var generatorDiagnostics);
         Assert.Empty(generatorDiagnostics);
         Assert.Empty(output.GetDiagnostics().Where(d => d.Severity >= DiagnosticSeverity.Warning).Select(d => d.ToString()));
         AssertCached(driver.RunGenerators(compilation.Clone()).GetRunResult());
@@ -55,7 +63,8 @@ internal static class Harness
     /// <summary>Generates, compiles and loads.</summary>
     public static Assembly Load(string source, string? manifest = null)
     {
-        Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest)).RunGeneratorsAndUpdateCompilation(Compilation(true, source), out var output, out _);
+        Driver(("/shop/obj/tiny.espalier-manifest", manifest ?? Samples.Manifest))
+            .RunGeneratorsAndUpdateCompilation(Compilation(true, source), out var output, out _);
         using var stream = new MemoryStream();
         var result = output.Emit(stream);
         Assert.True(result.Success, string.Join("\n", result.Diagnostics));
@@ -63,14 +72,16 @@ internal static class Harness
     }
 
     /// <summary>The text of a generated file.</summary>
-    public static string Source(this ImmutableArray<GeneratedSourceResult> sources, string hint) => sources.Single(s => s.HintName == hint).SourceText.ToString();
+    public static string Source(this ImmutableArray<GeneratedSourceResult> sources, string hint)
+        => sources.Single(s => s.HintName == hint).SourceText.ToString();
 
     /// <summary>All tracked steps of ours, and the outputs, come from the cache.</summary>
     public static void AssertCached(GeneratorDriverRunResult result)
     {
         var steps = Steps(result);
         Assert.NotEmpty(steps);
-        Assert.All(steps, s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
+        Assert.All(steps,
+            s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
         var outputs = result.Results.Single().TrackedOutputSteps.SelectMany(o => o.Value).SelectMany(s => s.Outputs).ToList();
         Assert.NotEmpty(outputs);
         Assert.All(outputs, o => Assert.Equal(IncrementalStepRunReason.Cached, o.Reason));
@@ -79,7 +90,8 @@ internal static class Harness
     /// <summary>The values of our steps, with why each ran.</summary>
     public static List<(string Name, object Value, IncrementalStepRunReason Reason)> Steps(GeneratorDriverRunResult result)
     {
-        var ours = typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!).ToHashSet(StringComparer.Ordinal);
+        var ours = typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!)
+            .ToHashSet(StringComparer.Ordinal);
         return [.. result.Results.Single().TrackedSteps.Where(s => ours.Contains(s.Key)).OrderBy(s => s.Key, StringComparer.Ordinal)
             .SelectMany(s => s.Value).SelectMany(s => s.Outputs.Select(o => (s.Name!, o.Value, o.Reason)))];
     }
@@ -97,7 +109,8 @@ internal static class Harness
         var failures = new List<string>();
         var options = new CompilationWithAnalyzersOptions(
             new AnalyzerOptions([.. additional.Select(a => (AdditionalText)new Text(a.Path, a.Text))], new Options()),
-            onAnalyzerException: (e, _, _) => failures.Add(e.ToString()), concurrentAnalysis: false, logAnalyzerExecutionTime: false, reportSuppressedDiagnostics: false);
+            onAnalyzerException: (e, _, _) => failures.Add(e.ToString()), concurrentAnalysis: false, logAnalyzerExecutionTime: false,
+            reportSuppressedDiagnostics: false);
         var diagnostics = await new CompilationWithAnalyzers(compilation, [new PolicyAnalyzer()], options).GetAnalyzerDiagnosticsAsync();
         Assert.Empty(failures);
         return [.. diagnostics.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id, StringComparer.Ordinal)];
@@ -108,7 +121,8 @@ internal static class Harness
     {
         public override string Path => path;
 
-        public override SourceText GetText(CancellationToken cancellationToken = default) => SourceText.From(text, System.Text.Encoding.UTF8);
+        public override SourceText GetText(CancellationToken cancellationToken = default)
+            => SourceText.From(text, System.Text.Encoding.UTF8);
     }
 
     /// <summary>The editorconfig options that MSBuild writes: the project's folder, and the model of each manifest.</summary>
@@ -118,11 +132,13 @@ internal static class Harness
 
         public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => new Values([]);
 
-        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile) => new Values(new() { ["build_metadata.AdditionalFiles.EspalierModel"] = Samples.Model });
+        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile)
+            => new Values(new() { ["build_metadata.AdditionalFiles.EspalierModel"] = Samples.Model });
 
         private sealed class Values(Dictionary<string, string> values) : AnalyzerConfigOptions
         {
-            public override bool TryGetValue(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? value) => values.TryGetValue(key, out value);
+            public override bool TryGetValue(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? value)
+                => values.TryGetValue(key, out value);
         }
     }
 }

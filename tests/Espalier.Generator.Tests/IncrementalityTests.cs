@@ -14,7 +14,8 @@ public class IncrementalityTests
     public void EveryStepIsTracked()
     {
         var names = Harness.Steps(First(out _).GetRunResult()).Select(s => s.Name).Distinct(StringComparer.Ordinal);
-        Assert.Equal(typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+        Assert.Equal(typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(f => (string)f.GetRawConstantValue()!).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -30,7 +31,8 @@ public class IncrementalityTests
     {
         var driver = First(out var compilation);
         var other = compilation.SyntaxTrees[1];
-        var edited = compilation.ReplaceSyntaxTree(other, Harness.Parse(Unrelated.Replace("=> 1", "=> 12", StringComparison.Ordinal), other.FilePath));
+        var edited = compilation.ReplaceSyntaxTree(other,
+            Harness.Parse(Unrelated.Replace("=> 1", "=> 12", StringComparison.Ordinal), other.FilePath));
         Harness.AssertCached(driver.RunGenerators(edited).GetRunResult());
         var added = compilation.AddSyntaxTrees(Harness.Parse("class Added;", "/shop/Added.cs"));
         Harness.AssertCached(driver.RunGenerators(added).GetRunResult());
@@ -40,7 +42,8 @@ public class IncrementalityTests
     public void AnotherAdditionalFileCostsNothing()
     {
         var driver = First(out var compilation);
-        Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t1")]).RunGenerators(compilation).GetRunResult());
+        Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t1")])
+            .RunGenerators(compilation).GetRunResult());
     }
 
     [Fact]
@@ -55,7 +58,8 @@ public class IncrementalityTests
     {
         var result = Edit("// A comment.\n" + Samples.Policy);
         var steps = Harness.Steps(result);
-        Assert.All(steps.Where(s => s.Name is not (TrackingNames.Attributed or TrackingNames.Locations)), s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
+        Assert.All(steps.Where(s => s.Name is not (TrackingNames.Attributed or TrackingNames.Locations)),
+            s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
         Assert.Equal(IncrementalStepRunReason.Modified, Assert.Single(steps, s => s.Name == TrackingNames.Locations).Reason);
     }
 
@@ -73,13 +77,15 @@ public class IncrementalityTests
     [Fact]
     public void ARuleInAnotherPartOfThePolicyIsSeen()
     {
-        const string Part = "using Espalier; namespace Shop; public static partial class SlimTiny { [Prune(Axis.HeadDims, Keep = 0.5)] internal static partial Rule More { get; } }";
+        const string Part = "using Espalier; namespace Shop; public static partial class SlimTiny { [Prune(Axis.HeadDims, Keep = 0.5)] "
+            + "internal static partial Rule More { get; } }";
         var driver = First(out var compilation);
         var added = compilation.AddSyntaxTrees(Harness.Parse(Part, "/shop/Part.cs"));
         driver = driver.RunGenerators(added);
         Assert.Contains("Rule More", driver.GetRunResult().GeneratedTrees.Select(t => t.ToString()).First(), StringComparison.Ordinal);
         // And an edit of it, though the file with the policy's attribute stays as it is.
-        var edited = added.ReplaceSyntaxTree(added.SyntaxTrees[^1], Harness.Parse(Part.Replace("0.5", "0.25", StringComparison.Ordinal), "/shop/Part.cs"));
+        var edited = added.ReplaceSyntaxTree(added.SyntaxTrees[^1],
+            Harness.Parse(Part.Replace("0.5", "0.25", StringComparison.Ordinal), "/shop/Part.cs"));
         var steps = Harness.Steps(driver.RunGenerators(edited).GetRunResult()).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
         Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Policy]);
     }
@@ -88,7 +94,8 @@ public class IncrementalityTests
     public void AManifestOfAnotherModelStopsAtThePolicy()
     {
         var again = First(out var compilation)
-            .AddAdditionalTexts([new Harness.Text("/shop/obj/other.espalier-manifest", Samples.Manifest.Replace("models/tiny.onnx", "models/other.onnx", StringComparison.Ordinal))])
+            .AddAdditionalTexts([new Harness.Text("/shop/obj/other.espalier-manifest",
+                Samples.Manifest.Replace("models/tiny.onnx", "models/other.onnx", StringComparison.Ordinal))])
             .RunGenerators(compilation).GetRunResult();
         var steps = Harness.Steps(again).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
         Assert.Equal([IncrementalStepRunReason.Modified], steps[TrackingNames.Manifests]);
@@ -99,12 +106,14 @@ public class IncrementalityTests
     [Theory]
     [InlineData("", "", IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Cached)]
     [InlineData("neurons\t256", "neurons\t320", IncrementalStepRunReason.Modified, IncrementalStepRunReason.Modified)]
-    public void AManifestThatIsWrittenAgainIsParsedAndOnlyADifferenceGoesOn(string from, string to, IncrementalStepRunReason manifest, IncrementalStepRunReason resolved)
+    public void AManifestThatIsWrittenAgainIsParsedAndOnlyADifferenceGoesOn(string from, string to, IncrementalStepRunReason manifest,
+        IncrementalStepRunReason resolved)
     {
         var compilation = Harness.Compilation(true, Samples.Policy, Unrelated);
         var old = new Harness.Text("/shop/obj/tiny.espalier-manifest", Samples.Manifest);
         var text = from.Length == 0 ? Samples.Manifest : Samples.Manifest.Replace(from, to, StringComparison.Ordinal);
-        var again = Harness.Driver(old).RunGenerators(compilation).ReplaceAdditionalText(old, new Harness.Text(old.Path, text)).RunGenerators(compilation).GetRunResult();
+        var again = Harness.Driver(old).RunGenerators(compilation).ReplaceAdditionalText(old, new Harness.Text(old.Path, text))
+            .RunGenerators(compilation).GetRunResult();
         var steps = Harness.Steps(again).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
         Assert.Equal([manifest], steps[TrackingNames.Manifest]);
         Assert.Equal([resolved], steps[TrackingNames.Resolved]);
@@ -114,7 +123,8 @@ public class IncrementalityTests
     public void EqualSourcesGiveEqualModels()
     {
         var one = Values(Samples.Policy);
-        var two = Values(Samples.Policy.Replace("MinKeep = 2", "MinKeep=1+1", StringComparison.Ordinal).Replace("Axis.Heads", "Espalier.Axis.Heads", StringComparison.Ordinal));
+        var two = Values(Samples.Policy.Replace("MinKeep = 2", "MinKeep=1+1", StringComparison.Ordinal)
+            .Replace("Axis.Heads", "Espalier.Axis.Heads", StringComparison.Ordinal));
         Assert.Equal(one, two);
         Assert.Equal(one.Select(v => v.GetHashCode()), two.Select(v => v.GetHashCode()));
     }
@@ -157,12 +167,14 @@ public class IncrementalityTests
     }
 
     private static List<object> Values(string policy)
-        => [.. Harness.Steps(Harness.Driver().RunGenerators(Harness.Compilation(true, policy)).GetRunResult()).Where(s => s.Name is TrackingNames.Policy or TrackingNames.Resolved).Select(s => s.Value)];
+        => [.. Harness.Steps(Harness.Driver().RunGenerators(Harness.Compilation(true, policy)).GetRunResult())
+            .Where(s => s.Name is TrackingNames.Policy or TrackingNames.Resolved).Select(s => s.Value)];
 
     private static void Walk(object? node, string path, HashSet<object> visited)
     {
         if (node is null || !visited.Add(node)) return;
-        Assert.False(node is Compilation or ISymbol or SyntaxNode or SyntaxTree or SemanticModel or Location or AttributeData or AdditionalText, $"{path} holds {node.GetType()}");
+        Assert.False(node is Compilation or ISymbol or SyntaxNode or SyntaxTree or SemanticModel or Location or AttributeData
+            or AdditionalText, $"{path} holds {node.GetType()}");
         var type = node.GetType();
         if (type.IsPrimitive || type.IsEnum || node is string) return;
         if (node is IEnumerable items)
@@ -171,7 +183,8 @@ public class IncrementalityTests
             return;
         }
         for (var t = type; t is not null && t != typeof(object); t = t.BaseType!)
-            foreach (var field in t.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            foreach (var field in t.GetFields(
+                BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
                 Walk(field.GetValue(node), $"{path}.{field.Name}", visited);
     }
 }

@@ -11,7 +11,8 @@ namespace Espalier.Generator.Tests;
 /// <summary>What the inference finds in real models is what the generator reads.</summary>
 public class ManifestWriterTests
 {
-    private static readonly string Root = typeof(ManifestWriterTests).Assembly.GetCustomAttributes(typeof(System.Reflection.AssemblyMetadataAttribute), false)
+    private static readonly string Root =
+        typeof(ManifestWriterTests).Assembly.GetCustomAttributes(typeof(System.Reflection.AssemblyMetadataAttribute), false)
         .Cast<System.Reflection.AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
 
     public static TheoryData<string> Models()
@@ -29,18 +30,21 @@ public class ManifestWriterTests
     {
         var file = Path.Combine(Root, path);
         using var model = OnnxModel.Open(file);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var text = ManifestWriter.Write(analysis, path);
         var read = ManifestReader.Read("x", text);
         Assert.Equal("", read.Error);
         var manifest = read.Manifest!;
-        Assert.Equal((path, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))), new FileInfo(file).Length), (manifest.Model, manifest.Sha256, manifest.Bytes));
+        Assert.Equal((path, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))), new FileInfo(file).Length),
+            (manifest.Model, manifest.Sha256, manifest.Bytes));
         Assert.NotEmpty(manifest.Inputs);
         Assert.Equal(model.Proto.Graph.Output.Select(o => o.Name), manifest.Outputs.Select(o => o.Name));
         Assert.Equal(
-            analysis.Groups.Select(g => (g.Id, g.Name, g.Kind.ToString(), g.Size, g.Exactness.ToString(), g.MinKeep, g.Partner?.Id ?? -1, g.Reason ?? "")),
+            analysis.Groups.Select(g =>
+                (g.Id, g.Name, g.Kind.ToString(), g.Size, g.Exactness.ToString(), g.MinKeep, g.Partner?.Id ?? -1, g.Reason ?? "")),
             manifest.Groups.Select(g => (g.Id, g.Name, Pascal(g.Kind), g.Size, Pascal(g.Exactness), g.MinKeep, g.Partner, g.Reason)));
-        Assert.Equal(analysis.Groups.Select(g => g.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct().Count()), manifest.Groups.Select(g => g.Members.Count));
+        Assert.Equal(analysis.Groups.Select(g => g.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct().Count()),
+            manifest.Groups.Select(g => g.Members.Count));
         Assert.Equal(analysis.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)), manifest.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)));
 
         // The generator prices any choice of sizes as the rewriter does.
@@ -52,7 +56,9 @@ public class ManifestWriterTests
         {
             var name = unit.ToString().ToLowerInvariant();
             Assert.Equal(analysis.Cost.Evaluate(unit), polynomial.Evaluate(name));
-            Assert.Equal(analysis.Cost.Evaluate(unit, g => sizes.TryGetValue(g, out var size) ? size : analysis.Cost.GroupSizes[g], removed), polynomial.Evaluate(name, sizes, removed));
+            Assert.Equal(analysis.Cost.Evaluate(unit, g => sizes.TryGetValue(g, out var size)
+                ? size
+                : analysis.Cost.GroupSizes[g], removed), polynomial.Evaluate(name, sizes, removed));
         }
     }
 
@@ -60,12 +66,13 @@ public class ManifestWriterTests
     public void TheTextIsTheSameInEveryCulture()
     {
         using var model = OnnxModel.Open(Path.Combine(Root, "examples/models/resnet.onnx"));
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var here = ManifestWriter.Write(analysis, "models\\resnet.onnx");
         var culture = CultureInfo.CurrentCulture;
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = new NumberFormatInfo { NegativeSign = "−", NumberDecimalSeparator = "," } };
+            CultureInfo.CurrentCulture = new CultureInfo("")
+                { NumberFormat = new NumberFormatInfo { NegativeSign = "−", NumberDecimalSeparator = "," } };
             Assert.Equal(here, ManifestWriter.Write(analysis, "models/resnet.onnx"));
         }
         finally

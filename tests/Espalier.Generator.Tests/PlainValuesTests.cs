@@ -14,13 +14,17 @@ public class PlainValuesTests
 
     private static readonly PruningReport Report = new()
     {
-        Plan = new() { Policy = "Shop.Slim", Model = "models/a.onnx", Prune = [new() { Name = "R", Axis = Axis.KeyValueGroups, Keep = 0.5, Groups = ["kv"], Score = Criterion.L1 }], Budget = new(Macs: 0.6) },
+        Plan = new() { Policy = "Shop.Slim", Model = "models/a.onnx",
+            Prune = [new() { Name = "R", Axis = Axis.KeyValueGroups, Keep = 0.5, Groups = ["kv"], Score = Criterion.L1 }],
+            Budget = new(Macs: 0.6) },
         Before = new(1_000_000, 20_000_000, 4_000_000),
         After = new(500_000, 9_000_000, 2_000_100),
         PredictedTimeRatio = 0.48,
-        Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
+        Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
+            { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
         Copies = [new("bias_slim", "bias", ["up_y", "down_y"], new Dictionary<string, IReadOnlyList<int>> { ["0"] = [2, 5] })],
-        Groups = [new("kv", "keyValueGroups", 4, 2, "exact", ["k.weight:1", "v.weight:1"], [1, 3]), new("whole", "neurons", 8, 8, "exact", ["w:0"], [])],
+        Groups = [new("kv", "keyValueGroups", 4, 2, "exact", ["k.weight:1", "v.weight:1"], [1, 3]),
+            new("whole", "neurons", 8, 8, "exact", ["w:0"], [])],
         Frozen = [new("fc.weight", 1, "graph output 'logits'")],
         Blocks = ["encoder.3.attention"],
         Notes = ["synthetic calibration"],
@@ -54,8 +58,11 @@ public class PlainValuesTests
         Assert.Equal((Aggregate.Sum, null), (plan.Prune[0].Aggregate, plan.Prune[0].ScoreFile));
         Assert.Equal((Axis.Sublayers, null, null), (plan.Drop[0].Axis, plan.Drop[0].Score, plan.Drop[0].AtMost));
         Assert.Equal((null, null, null), (plan.Preset, plan.Allocate, plan.Schedule));
-        Assert.Equal((null, Metric.Cosine, Metric.Top1), (plan.DivergenceMetric, PlanJson.Parse("""{"divergenceMetric": "cosine"}""").DivergenceMetric, PlanJson.Parse("""{"guard": {"agreement": 0.9}}""").Guard!.Metric));
-        Assert.Equal((Preset.ZipLm, Schedule.OneShot), (PlanJson.Parse("""{"preset": "zipLm"}""").Preset, PlanJson.Parse("""{"schedule": "oneShot"}""").Schedule));
+        Assert.Equal((null, Metric.Cosine, Metric.Top1),
+            (plan.DivergenceMetric, PlanJson.Parse("""{"divergenceMetric": "cosine"}""").DivergenceMetric,
+                PlanJson.Parse("""{"guard": {"agreement": 0.9}}""").Guard!.Metric));
+        Assert.Equal((Preset.ZipLm, Schedule.OneShot),
+            (PlanJson.Parse("""{"preset": "zipLm"}""").Preset, PlanJson.Parse("""{"schedule": "oneShot"}""").Schedule));
         Assert.Equal(128, plan.Calibration!.Samples);
         Assert.Empty(plan.Protect);
         Assert.Equal(1, ReportJson.Parse("{}").PredictedTimeRatio);
@@ -75,15 +82,19 @@ public class PlainValuesTests
     [InlineData("{\"prune\": [{\"aggregate\": 1}]}")]
     [InlineData("{\"seed\": 1.5}")]
     [InlineData("{\"seed\": 1, \"seed\": 2}")]
-    public void MalformedTextIsTheUsersException(string json) => Assert.StartsWith("The plan cannot be read: ", Assert.Throws<EspalierException>(() => PlanJson.Parse(json)).Message, StringComparison.Ordinal);
+    public void MalformedTextIsTheUsersException(string json)
+        => Assert.StartsWith("The plan cannot be read: ", Assert.Throws<EspalierException>(() => PlanJson.Parse(json)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void ReportsAreOneLinePerListOfNumbers()
     {
         var removed = Enumerable.Range(0, 1000).ToArray();
-        var report = new PruningReport { Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>> { ["w"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = removed } } };
+        var report = new PruningReport { Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
+            { ["w"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = removed } } };
         var json = ReportJson.Serialize(report);
         Assert.True(json.Split('\n').Length < 60);
-        Assert.Equal(removed, JsonDocument.Parse(json).RootElement.GetProperty("removed").GetProperty("w").GetProperty("0").EnumerateArray().Select(e => e.GetInt32()));
+        Assert.Equal(removed, JsonDocument.Parse(json).RootElement.GetProperty("removed").GetProperty("w").GetProperty("0").EnumerateArray()
+            .Select(e => e.GetInt32()));
     }
 }

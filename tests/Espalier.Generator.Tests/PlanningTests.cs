@@ -28,17 +28,18 @@ public class PlanningTests
     [InlineData("abc", "", 3, "")]
     [InlineData("*.weigth", "conv.weight", 2, "*.weight")]
     public void TheNearestPatternIsTheOneWithTheFewestEdits(string pattern, string name, int distance, string corrected)
-        => Assert.Equal((distance, corrected), NearestPattern.Of(pattern, name));
+        => Assert.Equal((distance, corrected), NearestPattern.Find(pattern, name));
 
     [Fact]
     public void ACorrectedPatternMatches()
     {
         var random = new Random(20261125);
-        string Text(string letters, int most) => new([.. Enumerable.Range(0, random.Next(most)).Select(_ => letters[random.Next(letters.Length)])]);
+        string Text(string letters, int most)
+            => new([.. Enumerable.Range(0, random.Next(most)).Select(_ => letters[random.Next(letters.Length)])]);
         for (var i = 0; i < 3000; i++)
         {
             var (pattern, name) = (Text("ab.*?", 8), Text("ab.", 10));
-            var (distance, corrected) = NearestPattern.Of(pattern, name);
+            var (distance, corrected) = NearestPattern.Find(pattern, name);
             Assert.True(Glob.Matches(corrected, name), $"{pattern} → {corrected} for {name}");
             Assert.Equal(Glob.Matches(pattern, name), distance == 0);
         }

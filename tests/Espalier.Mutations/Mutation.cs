@@ -9,7 +9,8 @@ namespace Espalier.Mutations;
 /// <param name="New">What takes its place.</param>
 /// <param name="Stages">Tests to run, in this order, until one fails.</param>
 /// <param name="Equivalent">Why no test can notice it; null where one should.</param>
-internal sealed record Mutation(int Number, string File, string Before, string Old, string After, string New, IReadOnlyList<Stage> Stages, string? Equivalent)
+internal sealed record Mutation(int Number, string File, string Before, string Old, string After, string New, IReadOnlyList<Stage> Stages,
+    string? Equivalent)
 {
     /// <summary>Name of the file without its folders.</summary>
     public string FileName => File[(File.LastIndexOf('/') + 1)..];

@@ -2,10 +2,11 @@ namespace Espalier.Mutations;
 
 /// <summary>
 /// Reads lists of mutations. A list is lines of text: <c>file path</c> says what the next ones change; <c>cases Op …</c>,
-/// <c>classes Project Class … !Class.Method</c> (all but that), <c>methods Project Class.Method …</c> and <c>all Project</c> say which tests
-/// to run, in this order (a new <c>file</c> begins anew);
-/// <c>before⟦old⟧after ⇒ new</c> is a mutation (<c>start of the line…before⟦old⟧after</c>, where before and after are not enough); <c>equivalent: why</c> behind one explains why it survives; <c>#</c> is a comment.
-/// Before the tests that are listed, a line of the operator table is tried on the cases of its own operator.
+/// <c>classes Project Class … !Class.Method</c> (all but that), <c>methods Project Class.Method …</c> and <c>all Project</c>
+/// say which tests to run, in this order (a new <c>file</c> begins anew);
+/// <c>before⟦old⟧after ⇒ new</c> is a mutation (<c>start of the line…before⟦old⟧after</c>, where before and after are not
+/// enough); <c>equivalent: why</c> behind one explains why it survives; <c>#</c> is a comment. Before the tests that are
+/// listed, a line of the operator table is tried on the cases of its own operator.
 /// </summary>
 internal static class MutationList
 {
@@ -36,7 +37,8 @@ internal static class MutationList
                     case "classes": stages.Add(new(words[1], [.. words[2..].SelectMany(Class)])); break;
                     case "methods": stages.Add(new(words[1], [.. words[2..].SelectMany(m => (string[])["-method", "*." + m])])); break;
                     case "all": stages.Add(new(words[1], [])); break;
-                    case "equivalent:" when all.Count > 0: all[^1] = all[^1] with { Equivalent = line["equivalent:".Length..].Trim() }; break;
+                    case "equivalent:" when all.Count > 0:
+                        all[^1] = all[^1] with { Equivalent = line["equivalent:".Length..].Trim() }; break;
                     default: all.Add(Parse(line) ?? throw Wrong($"'{line}' is no mutation")); break;
                 }
 
@@ -48,7 +50,8 @@ internal static class MutationList
                 int open = line.IndexOf('⟦'), close = line.IndexOf('⟧'), arrow = line.LastIndexOf('⇒');
                 if (open < 0 || close < open || arrow < close || file.Length == 0) return null;
                 string after = line[(close + 1)..arrow];
-                var parsed = new Mutation(all.Count + 1, file, line[..open], line[(open + 1)..close], after.TrimEnd(), line[(arrow + 1)..].Trim(), [], null);
+                var parsed = new Mutation(all.Count + 1, file, line[..open], line[(open + 1)..close], after.TrimEnd(),
+                    line[(arrow + 1)..].Trim(), [], null);
                 int bar = line.IndexOf(" |", StringComparison.Ordinal);
                 string own = parsed.IsText && bar > 0 ? line[..bar] : "";
                 return parsed with { Stages = own.Length > 0

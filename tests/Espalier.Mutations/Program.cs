@@ -7,13 +7,18 @@ using Espalier.Mutations;
 // Breaks the product line by line and runs the tests: what survives is not tested, unless the list says why nothing can notice it.
 var check = new Option<bool>("--check") { Description = "Only see whether every mutation still fits the sources." };
 var only = new Option<string?>("--only") { Description = "Numbers to try, such as 3,17-20. Default: all." };
-var work = new Option<string?>("--work") { Description = "Folder for the copy of the repository, which then stays. Default: a temporary one, which is deleted." };
-var quick = new Option<bool>("--quick") { Description = "Leave out the stages that run whole test projects: what survives then may yet be killed by them." };
-var command = new RootCommand("Mutation testing of the operator table, code rules, surgery, scores and compensation.") { check, only, work, quick };
+var work = new Option<string?>("--work")
+    { Description = "Folder for the copy of the repository, which then stays. Default: a temporary one, which is deleted." };
+var quick = new Option<bool>("--quick")
+    { Description = "Leave out the stages that run whole test projects: what survives then may yet be killed by them." };
+var command = new RootCommand("Mutation testing of the operator table, code rules, surgery, scores and compensation.")
+    { check, only, work, quick };
 command.SetAction(parsed =>
 {
-    string root = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
-    string folder = parsed.GetValue(work) ?? Path.Combine(Path.GetTempPath(), "espalier-mutations-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+    string root = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
+    string folder = parsed.GetValue(work)
+        ?? Path.Combine(Path.GetTempPath(), "espalier-mutations-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
     try
     {
         return Run(root, Path.GetFullPath(folder), parsed.GetValue(check), parsed.GetValue(quick), Numbers(parsed.GetValue(only)));
@@ -47,7 +52,8 @@ static int Run(string root, string folder, bool check, bool quick, Func<int, boo
     }
     var copy = new WorkingCopy(root, folder);
     copy.Fill(sources);
-    var tried = mutations.Where(m => wanted(m.Number)).Select(m => quick ? m with { Stages = [.. m.Stages.Where(s => s.Arguments.Count > 0)] } : m).ToList();
+    var tried = mutations.Where(m => wanted(m.Number))
+        .Select(m => quick ? m with { Stages = [.. m.Stages.Where(s => s.Arguments.Count > 0)] } : m).ToList();
     Console.WriteLine($"{tried.Count} of {mutations.Count} mutations; building {folder} …");
     if (copy.Build(tried.SelectMany(m => m.Stages).Select(s => s.Project).Distinct(StringComparer.Ordinal)) is { Length: > 0 } errors)
     {
@@ -67,9 +73,11 @@ static int Run(string root, string folder, bool check, bool quick, Func<int, boo
         else survivors.Add(mutation);
         string fate = killer ?? (mutation.Equivalent is { } why ? "survives: " + why : "**survives**");
         if (killer is not null && mutation.Equivalent is not null) fate += " (although the list says that nothing could)";
-        Console.WriteLine($"| {mutation.Number} | `{mutation.ToString().Replace("|", "\\|", StringComparison.Ordinal)}` | {fate.Replace("|", "\\|", StringComparison.Ordinal)} |");
+        Console.WriteLine($"| {mutation.Number} | `{mutation.ToString().Replace("|", "\\|", StringComparison.Ordinal)}` | "
+            + $"{fate.Replace("|", "\\|", StringComparison.Ordinal)} |");
     }
-    Console.WriteLine($"\n{tried.Count} mutations in {watch.Elapsed.TotalMinutes:0} minutes: {killed} killed, {explained} survive and are explained, {survivors.Count} survive.");
+    Console.WriteLine($"\n{tried.Count} mutations in {watch.Elapsed.TotalMinutes:0} minutes: {killed} killed, {explained} survive and "
+        + $"are explained, {survivors.Count} survive.");
     foreach (var mutation in survivors) Console.WriteLine($"{mutation.Number} survives: {mutation}");
     return survivors.Count > 0 ? 1 : 0;
 }

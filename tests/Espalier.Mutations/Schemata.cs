@@ -3,9 +3,9 @@ using System.Text;
 namespace Espalier.Mutations;
 
 /// <summary>
-/// Writes all mutations into the sources of one copy at once, each behind a switch (mutant schemata: Untch, Offutt and Harrold 1993), so that
-/// one build serves all of them: an expression becomes <c>(switch ? new : old)</c>, a statement an <c>if</c>; text of the operator
-/// table is replaced when the table is parsed. An environment variable has the number of the mutation that holds.
+/// Writes all mutations into the sources of one copy at once, each behind a switch (mutant schemata: Untch, Offutt and Harrold
+/// 1993), so that one build serves all of them: an expression becomes <c>(switch ? new : old)</c>, a statement an <c>if</c>;
+/// text of the operator table is replaced when the table is parsed. An environment variable has the number of the mutation that holds.
 /// </summary>
 internal static class Schemata
 {
@@ -37,8 +37,10 @@ internal static class Schemata
             }
             sources[$"{ofProject.Key}/Mutation.g.cs"] = Switch(type, found.Where(p => p.Mutation.IsText));
             if (ofProject.FirstOrDefault(m => m.IsText) is not { } text) continue;
-            string table = text.File[..(text.File.LastIndexOf('/') + 1)] + TableFile, parser = sources.GetValueOrDefault(table) ?? Read(table);
-            if (!parser.Contains(TableHook, StringComparison.Ordinal)) wrong.Add($"{TableFile}: '{TableHook}' does not occur any more, where the table is parsed");
+            string table = text.File[..(text.File.LastIndexOf('/') + 1)] + TableFile, parser = sources.GetValueOrDefault(table)
+                ?? Read(table);
+            if (!parser.Contains(TableHook, StringComparison.Ordinal))
+                wrong.Add($"{TableFile}: '{TableHook}' does not occur any more, where the table is parsed");
             sources[table] = parser.Replace(TableHook, $"global::{type}.Text(text).Split(", StringComparison.Ordinal);
         }
         return sources;
@@ -53,18 +55,23 @@ internal static class Schemata
     private static Place? Find(Mutation mutation, string source, List<string> wrong)
     {
         int gap = mutation.Before.IndexOf('…');
-        string head = gap < 0 ? "" : mutation.Before[..gap], lead = mutation.Before[(gap + 1)..], sought = lead + mutation.Old + mutation.After;
+        string head = gap < 0
+            ? ""
+            : mutation.Before[..gap], lead = mutation.Before[(gap + 1)..], sought = lead + mutation.Old + mutation.After;
         var places = new List<Place>();
         int start = 0;
         foreach (string line in source.Split('\n'))
         {
             string text = line.TrimStart();
             int from = line.Length - text.Length + head.Length;
-            for (int at = text.StartsWith(head, StringComparison.Ordinal) ? line.IndexOf(sought, from, StringComparison.Ordinal) : -1; at >= 0;
+            for (int at = text.StartsWith(head, StringComparison.Ordinal)
+                ? line.IndexOf(sought, from, StringComparison.Ordinal)
+                : -1; at >= 0;
                 at = line.IndexOf(sought, at + 1, StringComparison.Ordinal))
             {
                 int inText = at + lead.Length - (line.Length - text.Length);
-                places.Add(new(mutation, start + at + lead.Length, text, text[..inText] + mutation.New + text[(inText + mutation.Old.Length)..]));
+                places.Add(new(mutation, start + at + lead.Length, text, text[..inText] + mutation.New
+                    + text[(inText + mutation.Old.Length)..]));
             }
             start += line.Length + 1;
         }
@@ -93,9 +100,11 @@ internal static class Schemata
             }
             text.Append(source.AsSpan(at, same.Key - at));
             if (old.EndsWith(';'))
-                text.Append(string.Concat(mutations.Select(m => $"if (global::{type}.Is({m.Number})) {{ {m.New} }} else "))).Append("{ ").Append(old).Append(" }");
+                text.Append(string.Concat(mutations.Select(m => $"if (global::{type}.Is({m.Number})) {{ {m.New} }} else "))).Append("{ ")
+                    .Append(old).Append(" }");
             else
-                text.Append('(').Append(string.Concat(mutations.Select(m => $"global::{type}.Is({m.Number}) ? ({m.New}) : "))).Append('(').Append(old).Append("))");
+                text.Append('(').Append(string.Concat(mutations.Select(m => $"global::{type}.Is({m.Number}) ? ({m.New}) : "))).Append('(')
+                    .Append(old).Append("))");
             at = same.Key + old.Length;
         }
         return text.Append(source.AsSpan(at)).ToString();
@@ -134,7 +143,9 @@ internal static class Schemata
     }
 
     // One project sees the internals of another, so that the names of the classes must differ.
-    private static string Class(string project) => project[(project.LastIndexOf('/') + 1)..].Replace(".", "", StringComparison.Ordinal) + "Mutation";
+    private static string Class(string project)
+        => project[(project.LastIndexOf('/') + 1)..].Replace(".", "", StringComparison.Ordinal) + "Mutation";
 
-    private static string Literal(string text) => '"' + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + '"';
+    private static string Literal(string text)
+        => '"' + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + '"';
 }

@@ -41,7 +41,8 @@ internal sealed partial class Trials(WorkingCopy copy)
 
     private (string? Failure, int Tests) Run(Stage stage, int mutation, TimeSpan longest)
     {
-        var start = new ProcessStartInfo(copy.Program(stage.Project), ["-noLogo", "-noColor", "-stopOnFail", "-preEnumerateTheories", .. stage.Arguments])
+        var start = new ProcessStartInfo(copy.Program(stage.Project),
+            ["-noLogo", "-noColor", "-stopOnFail", "-preEnumerateTheories", .. stage.Arguments])
         {
             // No terminal: a run in the background would be stopped for setting it up.
             RedirectStandardInput = true,
@@ -65,7 +66,9 @@ internal sealed partial class Trials(WorkingCopy copy)
         string text = output.ToString();
         int tests = Total().Match(text) is { Success: true } total ? int.Parse(total.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
         if (run.ExitCode == 0) return (null, tests);
-        return (Failed().Match(text) is { Success: true } failed ? failed.Groups[1].Value.Trim() : $"a run that ends with code {run.ExitCode}", tests);
+        return (Failed().Match(text) is { Success: true } failed
+            ? failed.Groups[1].Value.Trim()
+            : $"a run that ends with code {run.ExitCode}", tests);
     }
 
     [GeneratedRegex(@"Total: (\d+)", RegexOptions.CultureInvariant)]

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Espalier.Mutations;
 
-/// <summary>A copy of the repository with its uncommitted changes, in which products are mutated: the checkout itself stays as it is.</summary>
+/// <summary>
+/// A copy of the repository with its uncommitted changes, in which products are mutated: the checkout itself stays as it is.
+/// </summary>
 internal sealed class WorkingCopy(string root, string folder)
 {
     /// <summary>Where it is.</summary>
@@ -15,12 +17,14 @@ internal sealed class WorkingCopy(string root, string folder)
     /// </summary>
     public void Fill(IReadOnlyDictionary<string, string> sources)
     {
-        var start = new ProcessStartInfo("git", ["-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("git", ["-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            { RedirectStandardOutput = true };
         using var git = Process.Start(start)!;
         string[] files = git.StandardOutput.ReadToEnd().Split('\0', StringSplitOptions.RemoveEmptyEntries);
         git.WaitForExit();
         if (git.ExitCode != 0) throw new InvalidOperationException($"git cannot list the files of {root}");
-        foreach (string file in files.Except(sources.Keys).Where(f => File.Exists(Path.Combine(root, f)))) Put(file, File.ReadAllBytes(Path.Combine(root, file)));
+        foreach (string file in files.Except(sources.Keys).Where(f => File.Exists(Path.Combine(root, f))))
+            Put(file, File.ReadAllBytes(Path.Combine(root, file)));
         foreach (var (file, text) in sources) Put(file, Encoding.UTF8.GetBytes(text));
     }
 
@@ -37,8 +41,10 @@ internal sealed class WorkingCopy(string root, string folder)
     {
         foreach (string project in projects)
         {
-            string[] arguments = ["build", "-c", "Release", Path.Combine(Folder, "tests", project), "-v", "q", "-nologo", "-clp:ErrorsOnly", "-nodeReuse:false",
-                "-p:TreatWarningsAsErrors=false", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:GenerateDocumentationFile=false"];
+            string[] arguments = ["build", "-c", "Release", Path.Combine(Folder, "tests", project), "-v", "q", "-nologo", "-clp:ErrorsOnly",
+                "-nodeReuse:false",
+                "-p:TreatWarningsAsErrors=false", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
+                "-p:GenerateDocumentationFile=false"];
             var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true };
             using var build = Process.Start(start)!;
             string output = build.StandardOutput.ReadToEnd();
@@ -52,7 +58,8 @@ internal sealed class WorkingCopy(string root, string folder)
     public string Program(string project)
     {
         string output = Path.Combine(Folder, "tests", project, "bin", "Release");
-        return Directory.GetFiles(output, OperatingSystem.IsWindows() ? project + ".exe" : project, SearchOption.AllDirectories).Order(StringComparer.Ordinal).FirstOrDefault()
+        return Directory.GetFiles(output, OperatingSystem.IsWindows() ? project + ".exe" : project, SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal).FirstOrDefault()
             ?? throw new InvalidOperationException($"{project} has no program in {output}");
     }
 }

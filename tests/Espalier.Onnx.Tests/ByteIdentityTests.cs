@@ -44,7 +44,9 @@ public class ByteIdentityTests(ITestOutputHelper output)
         output.WriteLine($"{Path.GetFileName(path)}: {file.Length} bytes");
     }
 
-    /// <summary>The same edit made by plain parsing and writing of the whole file, without this library's splicing, must give the same bytes.</summary>
+    /// <summary>
+    /// The same edit made by plain parsing and writing of the whole file, without this library's splicing, must give the same bytes.
+    /// </summary>
     private static void Edited(string path)
     {
         var plain = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
@@ -68,7 +70,7 @@ public class ByteIdentityTests(ITestOutputHelper output)
             using var model = OnnxModel.Open(Assets.Path(name));
             var plain = ModelProto.Parser.ParseFrom(File.ReadAllBytes(Assets.Path(name)));
             Assert.True(model.Proto.CalculateSize() < plain.CalculateSize() / 2, name);
-            foreach (var (mine, theirs) in ModelTensors.Of(model.Proto).Zip(ModelTensors.Of(plain)))
+            foreach (var (mine, theirs) in ModelTensors.Enumerate(model.Proto).Zip(ModelTensors.Enumerate(plain)))
             {
                 var content = model.Content(mine.Tensor);
                 var bytes = new byte[content.ByteLength];
@@ -90,17 +92,28 @@ public class ByteIdentityTests(ITestOutputHelper output)
             return tensor;
         }
         var sizes = (Small: 100, Large: 9000);
-        graph.Initializer.Add(Tensor(DataType.Float, sizes.Large, t => t.FloatData.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.NextSingle() - 0.5f))));
-        graph.Initializer.Add(Tensor(DataType.Double, sizes.Large, t => t.DoubleData.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.NextDouble()))));
-        graph.Initializer.Add(Tensor(DataType.Int64, sizes.Large, t => t.Int64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.NextInt64(long.MinValue, long.MaxValue) >> random.Next(60)))));
-        graph.Initializer.Add(Tensor(DataType.Int8, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.Next(-128, 128)))));
-        graph.Initializer.Add(Tensor(DataType.Float16, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.Next(0x7C00)))));
-        graph.Initializer.Add(Tensor(DataType.Uint64, sizes.Large, t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => (ulong)random.NextInt64() >> 1))));
+        graph.Initializer.Add(Tensor(DataType.Float, sizes.Large,
+            t => t.FloatData.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.NextSingle() - 0.5f))));
+        graph.Initializer.Add(Tensor(DataType.Double, sizes.Large,
+            t => t.DoubleData.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.NextDouble()))));
+        graph.Initializer.Add(Tensor(DataType.Int64, sizes.Large,
+            t => t.Int64Data.AddRange(Enumerable.Range(0, sizes.Large)
+                .Select(_ => random.NextInt64(long.MinValue, long.MaxValue) >> random.Next(60)))));
+        graph.Initializer.Add(Tensor(DataType.Int8, sizes.Large,
+            t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.Next(-128, 128)))));
+        graph.Initializer.Add(Tensor(DataType.Float16, sizes.Large,
+            t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => random.Next(0x7C00)))));
+        graph.Initializer.Add(Tensor(DataType.Uint64, sizes.Large,
+            t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(_ => (ulong)random.NextInt64() >> 1))));
         graph.Initializer.Add(Tensor(DataType.Int32, sizes.Small, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Small))));
-        graph.Initializer.Add(Tensor(DataType.Int4, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large / 2).Select(_ => random.Next(256)))));
+        graph.Initializer.Add(Tensor(DataType.Int4, sizes.Large,
+            t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large / 2).Select(_ => random.Next(256)))));
         // In an attribute, in a subgraph, in a function, in a sparse tensor.
-        var inner = new GraphProto { Name = "inner", Node = { Constant(Tensor(DataType.Uint32, sizes.Large, t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (ulong)i)))) } };
-        graph.Node.Add(new NodeProto { OpType = "If", Attribute = { new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = inner } } });
+        var inner = new GraphProto { Name = "inner",
+            Node = { Constant(Tensor(DataType.Uint32, sizes.Large,
+                t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (ulong)i)))) } };
+        graph.Node.Add(new NodeProto { OpType = "If",
+            Attribute = { new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = inner } } });
         graph.SparseInitializer.Add(new SparseTensorProto
         {
             Dims = { 100_000 },
@@ -108,13 +121,15 @@ public class ByteIdentityTests(ITestOutputHelper output)
             Indices = Tensor(DataType.Int64, sizes.Large, t => t.Int64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (long)i))),
         });
         var proto = new ModelProto { IrVersion = 8, Graph = graph };
-        proto.Functions.Add(new FunctionProto { Name = "f", Node = { Constant(Tensor(DataType.Bool, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => i % 2)))) } });
+        proto.Functions.Add(new FunctionProto { Name = "f",
+            Node = { Constant(
+                Tensor(DataType.Bool, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => i % 2)))) } });
 
         var bytes = proto.ToByteArray();
         using var model = OnnxModel.Parse(bytes);
         Assert.True(model.Proto.CalculateSize() < 2500, $"{model.Proto.CalculateSize()} bytes of messages");
-        Assert.Equal(12, ModelTensors.Of(model.Proto).Count());
-        foreach (var (mine, theirs) in ModelTensors.Of(model.Proto).Zip(ModelTensors.Of(proto)))
+        Assert.Equal(12, ModelTensors.Enumerate(model.Proto).Count());
+        foreach (var (mine, theirs) in ModelTensors.Enumerate(model.Proto).Zip(ModelTensors.Enumerate(proto)))
         {
             var content = model.Content(mine.Tensor);
             var expected = TypedFields.Raw(theirs.Tensor, content.Type).ToArray();
@@ -163,11 +178,13 @@ public class ByteIdentityTests(ITestOutputHelper output)
     }
 
     private static NodeProto Constant(TensorProto tensor)
-        => new() { OpType = "Constant", Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } } };
+        => new() { OpType = "Constant",
+            Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } } };
 
     private static void Same(string path, byte[] expected, byte[] actual)
     {
         var at = expected.AsSpan().CommonPrefixLength(actual);
-        Assert.True(expected.Length == actual.Length && at == expected.Length, $"{path}: {actual.Length} bytes for {expected.Length}; they differ from byte {at} on");
+        Assert.True(expected.Length == actual.Length
+            && at == expected.Length, $"{path}: {actual.Length} bytes for {expected.Length}; they differ from byte {at} on");
     }
 }

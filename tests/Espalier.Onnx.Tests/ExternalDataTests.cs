@@ -71,8 +71,10 @@ public class ExternalDataTests
         Assert.Equal(["x"], session.InputNames);
         using var read = OnnxModel.Open(folder / "slim.onnx");
         var values = dense.Content(dense.Proto.Graph.Initializer[0]).ToFloats();
-        Assert.Equal(Enumerable.Range(0, 256).SelectMany(i => kept.Select(k => values[(i * 256) + k])), read.Content(read.Proto.Graph.Initializer[0]).ToFloats());
-        Assert.Equal(kept.SelectMany(k => Enumerable.Range(0, 256).Select(j => dense.Content(dense.Proto.Graph.Initializer[1]).ToFloats()[(k * 256) + j])).Take(500),
+        Assert.Equal(Enumerable.Range(0, 256).SelectMany(i => kept.Select(k => values[(i * 256) + k])),
+            read.Content(read.Proto.Graph.Initializer[0]).ToFloats());
+        Assert.Equal(kept.SelectMany(k => Enumerable.Range(0, 256)
+            .Select(j => dense.Content(dense.Proto.Graph.Initializer[1]).ToFloats()[(k * 256) + j])).Take(500),
             read.Content(read.Proto.Graph.Initializer[1]).ToFloats().Take(500));
     }
 
@@ -84,7 +86,8 @@ public class ExternalDataTests
             var tensor = edited.Graph.Initializer[i];
             int[]?[] axes = [i == 0 ? null : kept, i == edited.Graph.Initializer.Count - 1 ? null : kept];
             var payload = dense.Content(tensor).Gather(axes);
-            edited.Graph.Initializer[i] = dense.NewTensor(tensor.Name, DataType.Float, tensor.Dims.Select((d, a) => axes[a]?.Length ?? d), payload);
+            edited.Graph.Initializer[i] = dense.NewTensor(tensor.Name, DataType.Float,
+                tensor.Dims.Select((d, a) => axes[a]?.Length ?? d), payload);
         }
         return dense.Derive(edited);
     }
@@ -103,19 +106,25 @@ public class ExternalDataTests
 
     private static ModelProto Model(params (string Key, string Value)[] entries)
     {
-        var tensor = new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 50_000 }, DataLocation = DataLocation.External };
+        var tensor = new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 50_000 },
+            DataLocation = DataLocation.External };
         tensor.ExternalData.AddRange(entries.Select(e => new StringStringEntryProto { Key = e.Key, Value = e.Value }));
         return new() { IrVersion = 8, Graph = new GraphProto { Name = "g", Initializer = { tensor } } };
     }
 
     public static TheoryData<string, string, string> Attacks() => new()
     {
-        { "../secret", "0", "200000" }, { "..", "0", "200000" }, { "sub/../../secret", "0", "200000" }, { "sub/../inside", "0", "200000" }, { "..\\secret", "0", "200000" },
-        { "{outside}/secret", "0", "200000" }, { "/etc/passwd", "0", "200000" }, { "\\\\server\\share\\file", "0", "200000" }, { "//server/share/file", "0", "200000" },
-        { "", "0", "200000" }, { ".", "0", "200000" }, { "sub", "0", "200000" }, { "a\0b", "0", "200000" }, { "missing", "0", "200000" }, { "INSIDE-NOT", "0", "200000" },
+        { "../secret", "0", "200000" }, { "..", "0", "200000" }, { "sub/../../secret", "0", "200000" }, { "sub/../inside", "0", "200000" },
+        { "..\\secret", "0", "200000" },
+        { "{outside}/secret", "0", "200000" }, { "/etc/passwd", "0", "200000" }, { "\\\\server\\share\\file", "0", "200000" },
+        { "//server/share/file", "0", "200000" },
+        { "", "0", "200000" }, { ".", "0", "200000" }, { "sub", "0", "200000" }, { "a\0b", "0", "200000" }, { "missing", "0", "200000" },
+        { "INSIDE-NOT", "0", "200000" },
         { "symlink", "0", "200000" }, { "symlinked/secret", "0", "200000" }, { "hardlink", "0", "200000" }, { "pipe", "0", "200000" },
-        { "inside", "1", "200000" }, { "inside", "-1", "200000" }, { "inside", "9223372036854775807", "200000" }, { "inside", "18446744073709551616", "200000" },
-        { "inside", "0", "199999" }, { "inside", "0", "-1" }, { "inside", "0", "9223372036854775807" }, { "inside", "0x0", "200000" }, { "inside", " 0", "200000" },
+        { "inside", "1", "200000" }, { "inside", "-1", "200000" }, { "inside", "9223372036854775807", "200000" },
+        { "inside", "18446744073709551616", "200000" },
+        { "inside", "0", "199999" }, { "inside", "0", "-1" }, { "inside", "0", "9223372036854775807" }, { "inside", "0x0", "200000" },
+        { "inside", " 0", "200000" },
         { "short", "0", "200000" }, { "empty", "0", "200000" },
     };
 
@@ -135,7 +144,8 @@ public class ExternalDataTests
         {
             return;
         }
-        File.WriteAllBytes(Path.Combine(at, "m.onnx"), Model(("location", location.Replace("{outside}", outside.Path)), ("offset", offset), ("length", length)).ToByteArray());
+        File.WriteAllBytes(Path.Combine(at, "m.onnx"),
+            Model(("location", location.Replace("{outside}", outside.Path)), ("offset", offset), ("length", length)).ToByteArray());
         var error = Assert.Throws<OnnxFormatException>(() => OnnxModel.Open(Path.Combine(at, "m.onnx")));
         Assert.Contains("'w'", error.What);
         Assert.EndsWith("m.onnx", error.Path);
@@ -172,7 +182,8 @@ public class ExternalDataTests
         File.WriteAllBytes(folder / "sub/w", new byte[204_096]);
         foreach (var entries in new (string, string)[][]
         {
-            [("location", "sub/w"), ("offset", "4096"), ("length", "200000")], [("location", "sub/w")], [("location", "./sub/w"), ("checksum", "00"), ("offset", "0")],
+            [("location", "sub/w"), ("offset", "4096"), ("length", "200000")], [("location", "sub/w")],
+            [("location", "./sub/w"), ("checksum", "00"), ("offset", "0")],
         })
         {
             File.WriteAllBytes(folder / "m.onnx", Model(entries).ToByteArray());

@@ -9,7 +9,8 @@ public class GatherTests
 {
     private static readonly DataType[] Types =
     [
-        DataType.Float, DataType.Double, DataType.Float16, DataType.Int8, DataType.Int16, DataType.Int64, DataType.Bool, DataType.Complex128,
+        DataType.Float, DataType.Double, DataType.Float16, DataType.Int8, DataType.Int16, DataType.Int64, DataType.Bool,
+        DataType.Complex128,
         DataType.Int4, DataType.Uint4, DataType.Float4E2M1, DataType.Int2, DataType.Uint2,
     ];
 
@@ -22,7 +23,9 @@ public class GatherTests
         select (type, dims, dims.Select((extent, axis) => Pick(kept[axis], extent, ordered)).ToArray(), seed);
 
     private static int[]? Pick(int[]? raw, int extent, bool ordered)
-        => raw is null ? null : extent == 0 ? [] : [.. ordered ? raw.Select(r => r % extent).Distinct().Order() : raw.Select(r => r % extent)];
+        => raw is null
+            ? null
+            : extent == 0 ? [] : [.. ordered ? raw.Select(r => r % extent).Distinct().Order() : raw.Select(r => r % extent)];
 
     [Fact]
     public void A_gather_picks_what_an_element_by_element_loop_picks()
@@ -56,7 +59,8 @@ public class GatherTests
     [Theory]
     [InlineData(DataType.Float, 0, 3, 40_000, 5), InlineData(DataType.Float, 1, 3, 40_000, 5), InlineData(DataType.Float, 2, 3, 40_000, 5)]
     [InlineData(DataType.Float, 2, 3, 2, 70_000), InlineData(DataType.Int8, 2, 1, 2, 200_000), InlineData(DataType.Double, 2, 1, 2, 30_000)]
-    [InlineData(DataType.Float16, 1, 2, 90_000, 1), InlineData(DataType.Complex128, 2, 1, 2, 9000), InlineData(DataType.Int4, 2, 1, 3, 9001)]
+    [InlineData(DataType.Float16, 1, 2, 90_000, 1), InlineData(DataType.Complex128, 2, 1, 2, 9000),
+        InlineData(DataType.Int4, 2, 1, 3, 9001)]
     public void Rows_longer_than_the_window_are_gathered_in_pieces(DataType type, int axis, int first, int second, int third)
     {
         int[] dims = [first, second, third];
@@ -64,7 +68,8 @@ public class GatherTests
         var bytes = new byte[DataTypes.Bytes(type, (long)first * second * third)];
         new Random(7).NextBytes(bytes);
         // Dense, sparse and very sparse stretches.
-        int[] indices = [.. Enumerable.Range(0, dims[axis]).Where(i => i % 7 != 3 && (i < 20_000 ? i % 1000 > 40 : i < 60_000 ? i % 97 == 0 : i % 9000 == 1))];
+        int[] indices = [.. Enumerable.Range(0, dims[axis])
+            .Where(i => i % 7 != 3 && (i < 20_000 ? i % 1000 > 40 : i < 60_000 ? i % 97 == 0 : i % 9000 == 1))];
         foreach (var order in new[] { indices, [.. indices.Reverse()] })
         {
             var kept = new int[]?[3];

@@ -26,7 +26,8 @@ public class LargeModelTests(ITestOutputHelper output)
                 using var slim = ExternalDataTests.Slim(dense, [.. Enumerable.Range(0, width).Where(i => i % 2 == 0)]);
                 slim.Save(folder / "slim.onnx");
                 var all = GC.GetAllocatedBytesForCurrentThread() - start;
-                output.WriteLine($"width {width}, {8L * width * width * 4} bytes of weights: {opened} bytes allocated to open, {all} to open, gather and write");
+                output.WriteLine($"width {width}, {8L * width * width * 4} bytes of weights: {opened} bytes allocated to open, {all} to "
+                    + "open, gather and write");
                 // Indices of kept units are allowed for, weights are not.
                 return all;
             }

@@ -15,7 +15,7 @@ public class MalformedTests(ITestOutputHelper output)
         try
         {
             using var model = OnnxModel.Parse(bytes, limits);
-            foreach (var (tensor, _) in ModelTensors.Of(model.Proto))
+            foreach (var (tensor, _) in ModelTensors.Enumerate(model.Proto))
             {
                 var content = model.Content(tensor);
                 if (content.ByteLength == 0)
@@ -49,12 +49,15 @@ public class MalformedTests(ITestOutputHelper output)
     {
         var builder = new GraphBuilder(seed: 5);
         var proto = builder.Build().Proto.Clone();
-        proto.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 16, 20 }, RawData = ByteString.CopyFrom(new byte[1280]) });
-        proto.Graph.Initializer.Add(new TensorProto { Name = "i", DataType = (int)DataType.Int64, Dims = { 3 }, Int64Data = { 1, -1, 300 } });
+        proto.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 16, 20 },
+            RawData = ByteString.CopyFrom(new byte[1280]) });
+        proto.Graph.Initializer.Add(new TensorProto { Name = "i", DataType = (int)DataType.Int64, Dims = { 3 },
+            Int64Data = { 1, -1, 300 } });
         proto.Graph.Node.Add(new NodeProto
         {
             OpType = "Constant", Output = { "c" },
-            Attribute = { SmallModels.Tensor("value", new TensorProto { DataType = (int)DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } }) },
+            Attribute = { SmallModels.Tensor("value",
+                new TensorProto { DataType = (int)DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } }) },
         });
         proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
         proto.Graph.Node.Add(SmallModels.Node("own:Any", "c w", "o", SmallModels.Ints("k", 1, 2)));
@@ -92,7 +95,8 @@ public class MalformedTests(ITestOutputHelper output)
     public void Random_damage_ends_in_the_one_exception_or_in_a_model()
     {
         var (refused, total) = (0, 0);
-        var sources = Assets.Networks().Select(n => (Name: n, Bytes: File.ReadAllBytes(Assets.Path(n)), Runs: 40)).Append(("small", Small(), 4000));
+        var sources = Assets.Networks().Select(n => (Name: n, Bytes: File.ReadAllBytes(Assets.Path(n)), Runs: 40))
+            .Append(("small", Small(), 4000));
         foreach (var (name, original, runs) in sources)
         {
             // The weights are most of a file and any bits are weights: damage is done where the structure is.
@@ -108,7 +112,8 @@ public class MalformedTests(ITestOutputHelper output)
                 refused += Use(bytes) ? 0 : 1;
                 total++;
                 var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-                Assert.True(allocated < 10_000_000 + (20L * bytes.Length), $"{name}, run {run}: {allocated} bytes were allocated for {bytes.Length}");
+                Assert.True(allocated < 10_000_000 + (20L * bytes.Length),
+                    $"{name}, run {run}: {allocated} bytes were allocated for {bytes.Length}");
             }
         }
         output.WriteLine($"{refused} of {total} refused");
@@ -138,7 +143,8 @@ public class MalformedTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData("empty initializers"), InlineData("empty nodes"), InlineData("empty attributes"), InlineData("empty value infos"), InlineData("empty metadata")]
+    [InlineData("empty initializers"), InlineData("empty nodes"), InlineData("empty attributes"), InlineData("empty value infos"),
+        InlineData("empty metadata")]
     [InlineData("empty functions"), InlineData("unknown fields"), InlineData("empty names"), InlineData("small numbers")]
     public void Small_files_that_would_become_gigabytes_of_objects_are_refused_before_they_do(string what)
     {
@@ -174,7 +180,8 @@ public class MalformedTests(ITestOutputHelper output)
         var claim = number[..WireNumber.Write(number, (ulong)length)].ToArray();
         byte[][] places =
         [
-            [0x3A, .. claim], Field(7, [0x2A, .. claim]), Field(7, Field(5, [0x4A, .. claim, 1, 2, 3])), Field(7, Field(5, [0x22, .. claim, 1, 2, 3])),
+            [0x3A, .. claim], Field(7, [0x2A, .. claim]), Field(7, Field(5, [0x4A, .. claim, 1, 2, 3])),
+            Field(7, Field(5, [0x22, .. claim, 1, 2, 3])),
             [.. Field(7), 0x9A, 0x06, .. claim],
         ];
         Assert.All(places, bytes => Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse(bytes)));
@@ -208,15 +215,18 @@ public class MalformedTests(ITestOutputHelper output)
         { "too many bytes of a large one", new TensorProto { DataType = 1, Dims = { 3 }, RawData = ByteString.CopyFrom(new byte[1600]) } },
         { "no bytes", new TensorProto { DataType = 1, Dims = { 3 } } },
         { "negative dimension", new TensorProto { DataType = 1, Dims = { -1, -3 }, RawData = ByteString.CopyFrom(new byte[12]) } },
-        { "product overflows", new TensorProto { DataType = 1, Dims = { 1L << 32, 1L << 32 }, RawData = ByteString.CopyFrom(new byte[4]) } },
+        { "product overflows",
+            new TensorProto { DataType = 1, Dims = { 1L << 32, 1L << 32 }, RawData = ByteString.CopyFrom(new byte[4]) } },
         { "product overflows beside a zero", new TensorProto { DataType = 1, Dims = { 1L << 40, 1L << 40, 0 } } },
-        { "product overflows to 1", new TensorProto { DataType = 1, Dims = { 3, 6148914691236517206, 2 }, RawData = ByteString.CopyFrom(new byte[16]) } },
+        { "product overflows to 1",
+            new TensorProto { DataType = 1, Dims = { 3, 6148914691236517206, 2 }, RawData = ByteString.CopyFrom(new byte[16]) } },
         { "odd floats", new TensorProto { DataType = 1, Dims = { 3 }, FloatData = { 1, 2 } } },
         { "wrong field", new TensorProto { DataType = 1, Dims = { 2 }, Int32Data = { 1, 2 } } },
         { "two fields", new TensorProto { DataType = 1, Dims = { 1 }, FloatData = { 1 }, RawData = ByteString.CopyFrom(new byte[4]) } },
         { "int4 too short", new TensorProto { DataType = (int)DataType.Int4, Dims = { 5 }, RawData = ByteString.CopyFrom(new byte[2]) } },
         { "int2 too long", new TensorProto { DataType = (int)DataType.Int2, Dims = { 5 }, RawData = ByteString.CopyFrom(new byte[3]) } },
-        { "string with raw data", new TensorProto { DataType = (int)DataType.String, Dims = { 1 }, RawData = ByteString.CopyFrom(new byte[3]) } },
+        { "string with raw data",
+            new TensorProto { DataType = (int)DataType.String, Dims = { 1 }, RawData = ByteString.CopyFrom(new byte[3]) } },
         { "too few strings", new TensorProto { DataType = (int)DataType.String, Dims = { 2 }, StringData = { ByteString.Empty } } },
         { "complex half", new TensorProto { DataType = (int)DataType.Complex64, Dims = { 2 }, FloatData = { 1, 2, 3 } } },
         { "rank", new TensorProto { DataType = 1, Dims = { Enumerable.Repeat(1L, 65) }, FloatData = { 1 } } },
@@ -230,9 +240,11 @@ public class MalformedTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(DataType.Int4, 5, 3), InlineData(DataType.Int2, 5, 2), InlineData(DataType.Float4E2M1, 1, 1), InlineData(DataType.Complex128, 2, 32), InlineData((DataType)77, 9, 5), InlineData(DataType.Float, 0, 0)]
+    [InlineData(DataType.Int4, 5, 3), InlineData(DataType.Int2, 5, 2), InlineData(DataType.Float4E2M1, 1, 1),
+        InlineData(DataType.Complex128, 2, 32), InlineData((DataType)77, 9, 5), InlineData(DataType.Float, 0, 0)]
     public void Right_tensors_of_odd_types_are_accepted(DataType type, long count, int bytes)
-        => Assert.True(Use(new ModelProto { Graph = new GraphProto { Initializer = { new TensorProto { DataType = (int)type, Dims = { count }, RawData = ByteString.CopyFrom(new byte[bytes]) } } } }.ToByteArray()));
+        => Assert.True(Use(new ModelProto { Graph = new GraphProto { Initializer = { new TensorProto { DataType = (int)type,
+            Dims = { count }, RawData = ByteString.CopyFrom(new byte[bytes]) } } } }.ToByteArray()));
 
     [Fact]
     public void Doubled_messages_and_pieces_of_elements_are_refused()
@@ -240,8 +252,10 @@ public class MalformedTests(ITestOutputHelper output)
         Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse((byte[])[.. Field(7), .. Field(7)]));
         byte[] head = [0x08, 2, 0x10, 1];
         Assert.True(Use(Field(7, Field(5, [.. head, .. Field(4, new byte[8])]))));
-        Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse(Field(7, Field(5, [.. head, .. Field(4, new byte[4]), .. Field(4, new byte[4])]))));
-        Assert.Throws<OnnxFormatException>(() => OnnxModel.Parse(Field(7, Field(5, [.. head, .. Field(9, new byte[4]), .. Field(9, new byte[8])]))));
+        Assert.Throws<OnnxFormatException>(() =>
+            OnnxModel.Parse(Field(7, Field(5, [.. head, .. Field(4, new byte[4]), .. Field(4, new byte[4])]))));
+        Assert.Throws<OnnxFormatException>(() =>
+            OnnxModel.Parse(Field(7, Field(5, [.. head, .. Field(9, new byte[4]), .. Field(9, new byte[8])]))));
     }
 
     [Fact]
@@ -253,7 +267,8 @@ public class MalformedTests(ITestOutputHelper output)
         {
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * 4), 0x0080_0000 + i);
         }
-        var file = new ModelProto { Graph = new GraphProto { Initializer = { new TensorProto { DataType = 1, Dims = { 6 }, RawData = ByteString.CopyFrom(bytes) } } } }.ToByteArray();
+        var file = new ModelProto { Graph = new GraphProto
+            { Initializer = { new TensorProto { DataType = 1, Dims = { 6 }, RawData = ByteString.CopyFrom(bytes) } } } }.ToByteArray();
         using var model = OnnxModel.Parse(file);
         Assert.Equal(file, model.ToBytes());
         Assert.Equal(6, model.Content(model.Proto.Graph.Initializer[0]).Count);
@@ -263,7 +278,9 @@ public class MalformedTests(ITestOutputHelper output)
     public void Limits_can_be_set_lower_and_the_walk_can_be_cancelled()
     {
         var path = Assets.Path("vit.onnx");
-        foreach (var limits in new OnnxLimits[] { new() { Nodes = 10 }, new() { Initializers = 3 }, new() { Attributes = 3 }, new() { Rank = 1 }, new() { NameLength = 4 }, new() { FileSize = 1000 }, new() { DecodedBytes = 10_000 }, new() { NestingDepth = 0 } })
+        foreach (var limits in new OnnxLimits[] { new() { Nodes = 10 }, new() { Initializers = 3 }, new() { Attributes = 3 },
+            new() { Rank = 1 }, new() { NameLength = 4 }, new() { FileSize = 1000 }, new() { DecodedBytes = 10_000 },
+            new() { NestingDepth = 0 } })
         {
             Assert.Throws<OnnxFormatException>(() => OnnxModel.Open(path, limits));
         }

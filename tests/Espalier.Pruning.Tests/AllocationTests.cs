@@ -8,11 +8,13 @@ namespace Espalier.Pruning.Tests;
 /// <summary>What each allocation makes of its evidence, computed by hand.</summary>
 public sealed class AllocationTests
 {
-    /// <summary>Adapt-Pruner: k + 0.2·v, v = (importance − mean) / largest deviation. Importances 0, 0.1, 0.5: mean 0.2, v = −2/3, −1/3, 1.</summary>
+    /// <summary>
+    /// Adapt-Pruner: k + 0.2·v, v = (importance − mean) / largest deviation. Importances 0, 0.1, 0.5: mean 0.2, v = −2/3, −1/3, 1.
+    /// </summary>
     [Fact]
     public void Linear_importance_moves_the_ratio_by_the_amplitude()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceLinear, [0, 0.1, 0.5]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceLinear, [0, 0.1, 0.5]);
         // t = ½ is k = ½.
         Assert.Equal(0.5 - (0.2 * 2 / 3), curve(0.5, 0), 12);
         Assert.Equal(0.5 - (0.2 / 3), curve(0.5, 1), 12);
@@ -23,7 +25,7 @@ public sealed class AllocationTests
     [Fact]
     public void Sigmoid_importance_is_proportional_to_the_sigmoid_of_the_angle()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceSigmoid, [0.05, 0.5, 0.95]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceSigmoid, [0.05, 0.5, 0.95]);
         double lowest = 1 / (1 + Math.Exp(26.2144 * 0.45)), middle = 0.5, highest = 1 / (1 + Math.Exp(-26.2144 * 0.45));
         foreach (double t in (double[])[0.2, 0.4])
         {
@@ -36,7 +38,7 @@ public sealed class AllocationTests
     [Fact]
     public void Softmax_importance_removes_in_proportion()
     {
-        var curve = ImportanceCurves.Of(Allocation.ImportanceSoftmax, [0.1, 0.2, 0.5]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceSoftmax, [0.1, 0.2, 0.5]);
         Assert.Equal(Math.E, (1 - curve(0.8, 0)) / (1 - curve(0.8, 1)), 9);
         Assert.Equal(Math.Exp(3), (1 - curve(0.8, 1)) / (1 - curve(0.8, 2)), 9);
     }
@@ -49,7 +51,7 @@ public sealed class AllocationTests
     {
         foreach (double[] change in (double[][])[[0, 0.1, 0.5], [0.3, 0.3], [1, 0], [0.7]])
         {
-            var curve = ImportanceCurves.Of(allocation, change);
+            var curve = ImportanceCurves.Create(allocation, change);
             for (int i = 0; i < change.Length; i++)
             {
                 Assert.True(curve(0, i) <= 1e-9 && curve(1, i) >= 1 - 1e-9);
@@ -67,7 +69,8 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([60, 60, 60, 60], 1, 1, 1, 1, 1);
         // Group 3 is in no block: the mean applies to it.
         var evidence = new AllocationEvidence { BlockChange = new Dictionary<int, double> { [0] = 0.5, [1] = 0, [2] = 0.25 } };
-        var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
+        var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(),
+            evidence: evidence);
         int Kept(int g) => kept.TryGetValue(g, out var k) ? k.Length : 60;
         Assert.True(Kept(1) < Kept(2) && Kept(2) <= Kept(0), string.Join(' ', Enumerable.Range(0, 4).Select(Kept)));
         // Of groups with one fraction some may round up and others down.
@@ -78,7 +81,8 @@ public sealed class AllocationTests
     }
 
     /// <summary>Units of which every weight is the same.</summary>
-    private static UnitMagnitudes Alike(double perUnit, params double[] magnitudes) => new(magnitudes, [.. magnitudes.Select(Math.Sqrt)], perUnit);
+    private static UnitMagnitudes Alike(double perUnit, params double[] magnitudes)
+        => new(magnitudes, [.. magnitudes.Select(Math.Sqrt)], perUnit);
 
     /// <summary>Half of the weights zero, the others alike: (5√a)² / (10·5a) = ½ of them are enough, whatever a is.</summary>
     [Fact]
@@ -100,11 +104,14 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([40, 40], 1, 1, 1, 1, 1);
         var evidence = new AllocationEvidence
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(5, [.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)]), [1] = Alike(5, [.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)]) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(5,
+                [.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)]), [1] = Alike(5,
+                [.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)]) },
         };
         var own = Allocator.Allocate(new PruningPlan { Allocate = Allocation.PqIndex }, n.Cost, n.Candidates(), evidence: evidence);
         Assert.Equal((10, 20), (own[0].Length, own[1].Length));
-        var scaled = Allocator.Allocate(new PruningPlan { Allocate = Allocation.PqIndex, Budget = new Budget(Macs: 0.04) }, n.Cost, n.Candidates(), evidence: evidence);
+        var scaled = Allocator.Allocate(new PruningPlan { Allocate = Allocation.PqIndex, Budget = new Budget(Macs: 0.04) }, n.Cost,
+            n.Candidates(), evidence: evidence);
         // a·2a + a + 2a ≤ 0.04 · (40·40 + 80) = 67.2: 5·10 + 15 = 65.
         Assert.Equal((5, 10), (scaled[0].Length, scaled[1].Length));
     }
@@ -122,7 +129,8 @@ public sealed class AllocationTests
                 [1] = Alike(100, [.. Enumerable.Range(1, 10).Select(u => 0.75 + (u / 10.0))]),
             },
         };
-        var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
+        var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) }, n.Cost,
+            n.Candidates(), evidence: evidence);
         // ab + a + b ≤ 60. Above 0.5 are 5 and 10 units: 65. Above 0.6 are 4 and 10: 54.
         Assert.Equal(4, kept[0].Length);
         Assert.DoesNotContain(1, kept.Keys);
@@ -135,7 +143,8 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([4, 40], 1, 1, 1, 1, 1);
         AllocationEvidence Evidence(double perUnit) => new()
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(perUnit, [.. Enumerable.Repeat(1e-6, 4)]), [1] = Alike(1000, [.. Enumerable.Range(1, 40).Select(u => (double)u)]) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(perUnit, [.. Enumerable.Repeat(1e-6, 4)]),
+                [1] = Alike(1000, [.. Enumerable.Range(1, 40).Select(u => (double)u)]) },
         };
         var plan = new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) };
         // 40 000 weights: the floor is 20. Four units of 4 are below it, four of 10 are not: two of them are 20 weights.
@@ -175,7 +184,8 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([32, 32], 1, 1, 1, 1, 1);
         var evidence = new AllocationEvidence { Divergence = kept => kept.Sum(k => (k.Key == 0 ? 1 : 100) * (32 - k.Value.Length)) };
         var plan = new PruningPlan { Allocate = Allocation.Divergence, Budget = new Budget(Macs: 0.6) };
-        var (start, end) = (Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: evidence), Allocator.Allocate(plan with { Allocate = Allocation.Search }, n.Cost, n.Candidates(), evidence: evidence));
+        var (start, end) = (Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: evidence),
+            Allocator.Allocate(plan with { Allocate = Allocation.Search }, n.Cost, n.Candidates(), evidence: evidence));
         Assert.Equal(start.Select(k => (k.Key, k.Value.Length)), end.Select(k => (k.Key, k.Value.Length)));
     }
 
@@ -187,10 +197,13 @@ public sealed class AllocationTests
     public void What_was_not_measured_is_refused(Allocation allocation)
     {
         var n = new AllocatorTests.Network([8, 8], 1, 1, 1, 1, 1);
-        Assert.Throws<EspalierException>(() => Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates()));
+        Assert.Throws<EspalierException>(() =>
+            Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates()));
     }
 
-    /// <summary>Equal groups reach the next multiple at the same fraction: the budget decides how many of them keep it, not all or none.</summary>
+    /// <summary>
+    /// Equal groups reach the next multiple at the same fraction: the budget decides how many of them keep it, not all or none.
+    /// </summary>
     [Fact]
     public void Groups_that_round_at_the_same_fraction_share_what_the_budget_allows()
     {
@@ -213,7 +226,8 @@ public sealed class AllocationTests
         var n = new AllocatorTests.Network([30, 30], 1, 1, 1, 1, 1);
         var notes = new List<string>();
         var plan = new PruningPlan { Allocate = Allocation.ImportanceSoftmax, Budget = new Budget(Macs: 0.5) };
-        var kept = Allocator.Allocate(plan, n.Cost, n.Candidates(), notes: notes, evidence: new() { BlockChange = new Dictionary<int, double>() });
+        var kept = Allocator.Allocate(plan, n.Cost, n.Candidates(), notes: notes,
+            evidence: new() { BlockChange = new Dictionary<int, double>() });
         Assert.InRange(kept[0].Length - kept[1].Length, 0, 1);
         Assert.Contains("residual block", Assert.Single(notes), StringComparison.Ordinal);
     }

@@ -40,9 +40,11 @@ public class AllocatorTests
 
     [Fact]
     public void Counts_rise_with_the_wish_and_keep_their_bounds()
-        => Gen.Select(Gen.Int[1, 200], Gen.Int[1, 40], Gen.Int[1, 60], Gen.Double[0, 1], Gen.Double[0, 1]).Sample((size, multiple, floor, x, y) =>
+        => Gen.Select(Gen.Int[1, 200], Gen.Int[1, 40], Gen.Int[1, 60], Gen.Double[0, 1], Gen.Double[0, 1])
+            .Sample((size, multiple, floor, x, y) =>
         {
-            int a = KeptCount.Round(Math.Min(x, y) * size, size, multiple, floor), b = KeptCount.Round(Math.Max(x, y) * size, size, multiple, floor);
+            int a = KeptCount.Round(Math.Min(x, y) * size, size, multiple, floor),
+                b = KeptCount.Round(Math.Max(x, y) * size, size, multiple, floor);
             return a <= b && a >= Math.Min(floor, size) && a >= 1 && b <= size && (a == size || a % multiple == 0);
         });
 
@@ -50,14 +52,18 @@ public class AllocatorTests
     public void Units_with_the_highest_scores_stay_and_ties_keep_the_lower_index()
         => Assert.Equal(new[] { 0, 1, 3 }, Candidate.Best([2, 1, 0, 5, 1], 3).ToArray());
 
-    /// <summary>Whatever the network: a budget that can be met is met, counts are multiples above their floors, and the same plan gives the same choice.</summary>
+    /// <summary>
+    /// Whatever the network: a budget that can be met is met, counts are multiples above their floors, and the same plan gives
+    /// the same choice.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Allocations))]
     public void Budgets_hold(Allocation allocate)
         => Networks.Sample(n =>
         {
             // The made-up times follow a mixture of both costs, so that the bound on them binds in some of the networks.
-            var plan = new PruningPlan { Allocate = allocate, Budget = new Budget(n.Macs, n.Parameters, Latency: allocate == Allocation.Latency ? n.Latency : null), Seed = n.RoundTo };
+            var plan = new PruningPlan { Allocate = allocate,
+                Budget = new Budget(n.Macs, n.Parameters, Latency: allocate == Allocation.Latency ? n.Latency : null), Seed = n.RoundTo };
             var candidates = n.Candidates();
             IReadOnlyDictionary<int, ImmutableArray<int>> kept;
             try
@@ -68,7 +74,8 @@ public class AllocatorTests
             {
                 // Refused only where even the smallest choice costs too much, whatever a table says of its time.
                 double Least(int g) => KeptCount.Round(0, n.Sizes[g], n.RoundTo, n.MinKeep);
-                Assert.True(n.Cost.Evaluate(CostUnit.Macs, Least) > n.Macs * n.Cost.Evaluate(CostUnit.Macs) || n.Cost.Evaluate(CostUnit.Parameters, Least) > n.Parameters * n.Cost.Evaluate(CostUnit.Parameters)
+                Assert.True(n.Cost.Evaluate(CostUnit.Macs, Least) > n.Macs * n.Cost.Evaluate(CostUnit.Macs)
+                    || n.Cost.Evaluate(CostUnit.Parameters, Least) > n.Parameters * n.Cost.Evaluate(CostUnit.Parameters)
                     || (allocate == Allocation.Latency && n.Time(Least) > 1.02 * n.Latency), e.Message);
                 Assert.Contains("budget", e.Message, StringComparison.Ordinal);
                 return;
@@ -106,7 +113,8 @@ public class AllocatorTests
         var n = new Network([20, 20], 1, 1, 1, 1, 1);
         n.Scores[0] = [.. Enumerable.Range(0, 20).Select(u => u < 16 ? 0.0 + u * 1e-3 : 10)];
         n.Scores[1] = [.. Enumerable.Range(0, 20).Select(u => (double)u)];
-        var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Global, Budget = new Budget(Macs: 0.1) }, n.Cost, n.Candidates());
+        var kept = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Global, Budget = new Budget(Macs: 0.1) }, n.Cost,
+            n.Candidates());
         Assert.Equal(new[] { 16, 17, 18, 19 }, kept[0].ToArray());
         Assert.True(kept[1].Length > 4);
     }
@@ -127,7 +135,8 @@ public class AllocatorTests
                 for (int u = 0; u < scores.Length; u++) scores[u] += random.NextDouble();
             var candidates = n.Candidates(rule);
             var kept = Allocator.Allocate(new PruningPlan { Allocate = allocate }, n.Cost, candidates, evidence: n.Evidence());
-            double[] unit = [.. n.Sizes.Select((_, g) => n.Cost.Evaluate(CostUnit.Macs) - n.Cost.Evaluate(CostUnit.Macs, i => n.Sizes[i] - (i == g ? 1 : 0)))];
+            double[] unit = [.. n.Sizes.Select((_, g) => n.Cost.Evaluate(CostUnit.Macs)
+                - n.Cost.Evaluate(CostUnit.Macs, i => n.Sizes[i] - (i == g ? 1 : 0)))];
             double all = n.Sizes.Select((s, g) => s * unit[g]).Sum();
             double stays = n.Sizes.Select((s, g) => (kept.TryGetValue(g, out var k) ? k.Length : s) * unit[g]).Sum();
             // Scores are distinct within a group: a step moves at most one unit of each, and one of each stays whatever is wished.
@@ -149,11 +158,14 @@ public class AllocatorTests
     public void A_budget_that_every_rule_leaves_unmet_is_refused_with_what_can_be_reached()
     {
         var n = new Network([40, 40], 1, 1, 1, 1, 30);
-        var e = Assert.Throws<EspalierException>(() => Allocator.Allocate(new PruningPlan { Budget = new Budget(Macs: 0.1) }, n.Cost, n.Candidates()));
+        var e = Assert.Throws<EspalierException>(() =>
+            Allocator.Allocate(new PruningPlan { Budget = new Budget(Macs: 0.1) }, n.Cost, n.Candidates()));
         Assert.Contains("0.571", e.Message, StringComparison.Ordinal); // (30·30 + 60) / (40·40 + 80)
     }
 
-    /// <summary>Half of two KV groups is half of all heads, and the scores of two units say little: the pair is judged as one population of heads.</summary>
+    /// <summary>
+    /// Half of two KV groups is half of all heads, and the scores of two units say little: the pair is judged as one population of heads.
+    /// </summary>
     [Theory]
     [InlineData(Allocation.Uniform)]
     [InlineData(Allocation.Global)]
@@ -161,17 +173,20 @@ public class AllocatorTests
     {
         var n = new Network([2, 4, 64], 1, 1, 1, 1, 1);
         var open = n.Candidates();
-        Group kv = Head(0, 2, GroupKind.KeyValueGroups), query = Head(1, 4, GroupKind.Heads);
+        Group kv = Head(0, 2, Axis.KeyValueGroups), query = Head(1, 4, Axis.Heads);
         (kv.Partner, query.Partner) = (query, kv);
-        var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] }, open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] }, open[2] with { Scores = [.. Enumerable.Range(0, 64).Select(u => 0.5 + u / 64.0)] } };
+        var candidates = new List<Candidate> { open[0] with { Group = kv, Scores = [1.1, 0.9] },
+            open[1] with { Group = query, Scores = [0.7, 1.2, 0.9, 1.2] },
+            open[2] with { Scores = [.. Enumerable.Range(0, 64).Select(u => 0.5 + u / 64.0)] } };
         var kept = Allocator.Allocate(new PruningPlan { Allocate = allocate, Budget = new Budget(Macs: 0.8) }, n.Cost, candidates);
         Assert.DoesNotContain(0, kept.Keys);
         Assert.Equal(new[] { 1, 2, 3 }, kept[1].ToArray());
 
-        Group Head(int id, int size, GroupKind kind) => new(id, open[id].Group.Factor) { Name = $"h{size}", Kind = kind };
+        Group Head(int id, int size, Axis kind) => new(id, open[id].Group.Factor) { Name = $"h{size}", Kind = kind };
     }
 
-    private static readonly Gen<Network> Networks = Gen.Select(Gen.Int[2, 40].Array[1, 5], Gen.Double[0.2, 1], Gen.Double[0.2, 1], Gen.Int[0, 10000], Gen.Int[1, 8], Gen.Int[1, 6])
+    private static readonly Gen<Network> Networks = Gen.Select(Gen.Int[2, 40].Array[1, 5], Gen.Double[0.2, 1], Gen.Double[0.2, 1],
+        Gen.Int[0, 10000], Gen.Int[1, 8], Gen.Int[1, 6])
         .Select((sizes, macs, parameters, seed, round, min) => new Network(sizes, macs, parameters, seed, round, min));
 
     /// <summary>A chain of products: neighbours multiply, every group has a bias.</summary>
@@ -204,23 +219,38 @@ public class AllocatorTests
         /// <summary>Bound on the made-up time.</summary>
         public double Latency => (Macs + Parameters) / 2;
 
-        /// <summary>A made-up time: a tenth is spent whatever is pruned, the rest follows the multiply-accumulates, a little slower than in proportion.</summary>
-        public double Time(Func<int, double> size) => 0.1 + (0.9 * Math.Pow(Cost.Evaluate(CostUnit.Macs, size) / Cost.Evaluate(CostUnit.Macs), 0.9));
+        /// <summary>
+        /// A made-up time: a tenth is spent whatever is pruned, the rest follows the multiply-accumulates, a little slower than
+        /// in proportion.
+        /// </summary>
+        public double Time(Func<int, double> size)
+            => 0.1 + (0.9 * Math.Pow(Cost.Evaluate(CostUnit.Macs, size) / Cost.Evaluate(CostUnit.Macs), 0.9));
 
-        /// <summary>Made-up measurements: what is removed costs divergence by its scores, blocks are more alike the later they are, every second group is of small weights.</summary>
+        /// <summary>
+        /// Made-up measurements: what is removed costs divergence by its scores, blocks are more alike the later they are,
+        /// every second group is of small weights.
+        /// </summary>
         public AllocationEvidence Evidence() => new()
         {
-            Divergence = kept => kept.Sum(k => (k.Key + 1) * Enumerable.Range(0, Sizes[k.Key]).Except(k.Value).Sum(u => Scores[k.Key][u] * Scores[k.Key][u])),
-            Time = kept => new ModelTime(1, Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g]), Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g])),
+            Divergence = kept =>
+                kept.Sum(k => (k.Key + 1) * Enumerable.Range(0, Sizes[k.Key]).Except(k.Value)
+                    .Sum(u => Scores[k.Key][u] * Scores[k.Key][u])),
+            Time = kept =>
+                new ModelTime(1, Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g]),
+                    Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g])),
             Sensitivity = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => 1.0 / (1 + g)),
             BlockChange = Enumerable.Range(0, Sizes.Length).Where(g => g != 1).ToDictionary(g => g, g => 1 - ((double)g / Sizes.Length)),
-            Magnitudes = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => new UnitMagnitudes([.. Scores[g].Select(s => s / (1 + (g % 2)))], [.. Scores[g].Select(s => Math.Sqrt(s / (1 + (g % 2))))], 1 + (10 * g))),
+            Magnitudes = Enumerable.Range(0, Sizes.Length)
+                .ToDictionary(g => g,
+                    g => new UnitMagnitudes([.. Scores[g].Select(s => s / (1 + (g % 2)))],
+                        [.. Scores[g].Select(s => Math.Sqrt(s / (1 + (g % 2))))], 1 + (10 * g))),
         };
 
         public List<Candidate> Candidates(PruneRule? rule = null)
         {
             rule ??= new PruneRule { Name = "all", Axis = Axis.Neurons, RoundTo = RoundTo, MinKeep = MinKeep };
-            return [.. Sizes.Select((s, g) => new Candidate(new Group(g, new Factor(g, s)) { Name = $"g{g}", Kind = GroupKind.Neurons }, rule, Scores[g]))];
+            return [.. Sizes.Select((s, g) =>
+                new Candidate(new Group(g, new Factor(g, s)) { Name = $"g{g}", Kind = Axis.Neurons }, rule, Scores[g]))];
         }
     }
 }

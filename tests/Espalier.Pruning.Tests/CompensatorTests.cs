@@ -31,7 +31,7 @@ public sealed class CompensatorTests
         string both = g.Node("Concat", [Layer("a"), Layer("b")], ("axis", 1L));
         g.Output(g.Rename(g.Linear(both, "out", 16, 3), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(x => x.Exactness == Exactness.Exact).OrderBy(x => x.Id).ToList();
         Assert.Equal(2, groups.Count);
         var selection = new Selection(groups.ToDictionary(x => x.Id, _ => (ImmutableArray<int>)[0, 1, 3, 6]), []);
@@ -58,7 +58,7 @@ public sealed class CompensatorTests
 
     private static (WeightEdits Edits, List<string> Notes) First(OnnxModel dense, string readBy, bool sequential)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Consumers.Any(c => c.Parameter == readBy));
         var selection = Keep(group, Enumerable.Range(0, group.Size / 2));
         var notes = new List<string>();
@@ -93,7 +93,7 @@ public sealed class CompensatorTests
         };
         g.Output(g.Rename(y, "y"), image ? ["batch", groups, 6, 6] : ["batch", 1]);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, image ? Planted.Rows(5, 16, 2, 6, 6) : Samples);
         var group = analysis.Groups.Single(x => x.Exactness == Exactness.Exact);
         var selection = Keep(group, Enumerable.Range(0, group.Size).Where(i => i != 1));
@@ -146,12 +146,12 @@ public sealed class CompensatorTests
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("down", 3, 8, 1, 1), shift]), "y"), "batch", 3, 8, 8);
         g.Output(g.Rename(g.Node("Conv", [x, g.Weight("skip", 3, 2, 1, 1), shift]), "z"), "batch", 3, 8, 8);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var notes = new List<string>();
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 16, 2, 8, 8));
         using var slim = Planted.Without(analysis, statistics, Compensation.Bias, notes, 0, 3, 5);
         Assert.Contains("no bias of its own", Assert.Single(notes), StringComparison.Ordinal);
-        Assert.Equal(new WeightTable(analysis).Floats("shift"), new WeightTable(AxisAnalysis.Of(slim)).Floats("shift"));
+        Assert.Equal(new WeightTable(analysis).Floats("shift"), new WeightTable(AxisAnalysis.Run(slim)).Floats("shift"));
     }
 
     /// <summary>
@@ -171,7 +171,7 @@ public sealed class CompensatorTests
         string weight = g.Node("DequantizeLinear", [codes, g.Scalar("scale", 1 / 64f), g.Integers("zero", DataType.Int8, [0])]);
         g.Output(g.Rename(g.Add(g.MatMul(h, weight), g.Floats("fc2.bias", [1], 1)), "y"), "batch", 1);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Samples);
         var notes = new List<string>();
         using var slim = Planted.Without(analysis, statistics, Compensation.LeastSquares, notes, 2);
@@ -198,7 +198,7 @@ public sealed class CompensatorTests
         if (bias) inputs = [.. inputs, g.Weight("shift", 3)];
         g.Output(g.Rename(g.Node("Gemm", inputs, ("alpha", alpha), ("beta", beta)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         foreach (var method in new[] { Compensation.Bias, Compensation.LeastSquares, Compensation.Affine })
         {
             var notes = new List<string>();

@@ -13,7 +13,10 @@ public class ComponentTests
 {
     private const int Width = 8, Hidden = 64;
 
-    /// <summary>Two towers on one input and a head on both; <paramref name="scoped"/> names nodes <c>/left/…</c>, <c>/right/…</c>, <c>/head/…</c>. The neurons between a tower and the head reach both components.</summary>
+    /// <summary>
+    /// Two towers on one input and a head on both; <paramref name="scoped"/> names nodes <c>/left/…</c>, <c>/right/…</c>,
+    /// <c>/head/…</c>. The neurons between a tower and the head reach both components.
+    /// </summary>
     private static OnnxModel Towers(bool scoped = true)
     {
         var g = new GraphBuilder(4);
@@ -35,22 +38,26 @@ public class ComponentTests
     private static double Share(AxisAnalysis dense, OnnxModel slim, string scope, CostUnit unit = CostUnit.Macs)
     {
         bool In(NodeInfo node) => node.Proto.Name.StartsWith($"/{scope}/", StringComparison.Ordinal);
-        return AxisAnalysis.Of(slim).CostOf(In).Evaluate(unit) / dense.CostOf(In).Evaluate(unit);
+        return AxisAnalysis.Run(slim).CostOf(In).Evaluate(unit) / dense.CostOf(In).Evaluate(unit);
     }
 
-    private static SlimResult Slim(AxisAnalysis analysis, Budget budget, Allocation allocation = Allocation.Uniform, Preset preset = Preset.Magnitude)
+    private static SlimResult Slim(AxisAnalysis analysis, Budget budget, Allocation allocation = Allocation.Uniform,
+        Preset preset = Preset.Magnitude)
     {
-        var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.Neurons }], Budget = budget, Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
+        var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.Neurons }], Budget = budget,
+            Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
         var samples = Enumerable.Range(0, 4).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var needs = Slimmer.Needs(plan, analysis);
-        return Slimmer.Run(analysis.Model, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
+        return Slimmer.Run(analysis.Model, plan, analysis, needs is null
+            ? null
+            : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
     }
 
     [Fact]
     public void The_parts_of_a_partition_cost_what_the_whole_costs()
     {
         using var dense = Towers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         double Parts(CostUnit unit) => ((string[])["left", "right", "head"])
             .Sum(s => analysis.CostOf(n => n.Proto.Name.StartsWith($"/{s}/", StringComparison.Ordinal)).Evaluate(unit));
         Assert.Equal(analysis.Cost.Evaluate(CostUnit.Macs), Parts(CostUnit.Macs), 1e-6);
@@ -63,7 +70,7 @@ public class ComponentTests
     public void Only_what_a_component_has_is_pruned_for_it()
     {
         using var dense = Towers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var (slim, report) = Slim(analysis, new Budget { Components = [new("/left/*", Macs: 0.3)] });
         Assert.InRange(Share(analysis, slim, "left"), 0.27, 0.3);
         Assert.Equal(1, Share(analysis, slim, "right"));
@@ -78,8 +85,9 @@ public class ComponentTests
     public void Every_bound_holds(Allocation allocation)
     {
         using var dense = Towers();
-        var analysis = AxisAnalysis.Of(dense);
-        var (slim, report) = Slim(analysis, new Budget(Macs: 0.5) { Components = [new("left/*", Macs: 0.9, Parameters: 0.3), new("head/*", Parameters: 0.7)] }, allocation);
+        var analysis = AxisAnalysis.Run(dense);
+        var (slim, report) = Slim(analysis,
+            new Budget(Macs: 0.5) { Components = [new("left/*", Macs: 0.9, Parameters: 0.3), new("head/*", Parameters: 0.7)] }, allocation);
         Assert.InRange(Share(analysis, slim, "left", CostUnit.Parameters), 0.1, 0.3);
         Assert.InRange(Share(analysis, slim, "head", CostUnit.Parameters), 0.2, 0.7);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.3, 0.5);
@@ -93,7 +101,7 @@ public class ComponentTests
     public void A_group_that_reaches_two_components_counts_in_both(double tower, double head)
     {
         using var dense = Towers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var (slim, _) = Slim(analysis, new Budget { Components = [new("left/*", Macs: tower), new("head/*", Macs: head)] });
         Assert.InRange(Share(analysis, slim, "left"), 0.05, tower);
         Assert.InRange(Share(analysis, slim, "head"), 0.05, head);
@@ -104,11 +112,14 @@ public class ComponentTests
     public void What_cannot_be_is_refused_with_figures()
     {
         using var dense = Towers();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         string Message(Budget budget) => Assert.Throws<EspalierException>(() => Slim(analysis, budget)).Message;
-        Assert.Equal("The component budget 'leftt/*' matches the name of no node of the model. Its nodes are in 'left', 'right', 'head'.", Message(new Budget { Components = [new("leftt/*", Macs: 0.5)] }));
-        Assert.Equal("The component budget 'left/*' bounds nothing. Give it macs or parameters.", Message(new Budget { Components = [new("left/*")] }));
-        Assert.Equal("The budget of macs of component 'left/*' is 40, but must lie in (0, 1]: a fraction of what it is in the dense model.", Message(new Budget { Components = [new("left/*", Macs: 40)] }));
+        Assert.Equal("The component budget 'leftt/*' matches the name of no node of the model. Its nodes are in 'left', 'right', 'head'.",
+            Message(new Budget { Components = [new("leftt/*", Macs: 0.5)] }));
+        Assert.Equal("The component budget 'left/*' bounds nothing. Give it macs or parameters.",
+            Message(new Budget { Components = [new("left/*")] }));
+        Assert.Equal("The budget of macs of component 'left/*' is 40, but must lie in (0, 1]: a fraction of what it is in the dense model.",
+            Message(new Budget { Components = [new("left/*", Macs: 40)] }));
         Assert.Matches(@"^No choice under these rules meets the budget of 0\.001 of the dense model's macs in component 'left/\*': the least they can reach is 0\.0\d\d\. ", Message(new Budget { Components = [new("left/*", Macs: 0.001)] }));
     }
 
@@ -119,7 +130,7 @@ public class ComponentTests
     public void Scopes_are_the_components_of_the_preset(bool scoped)
     {
         using var dense = Towers(scoped);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var (slim, report) = Slim(analysis, new Budget(Macs: 0.5), preset: Preset.PerComponent);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, scoped ? 0.35 : 0.49, 0.5);
         Assert.True(report.Plan.PerComponent);
@@ -132,8 +143,9 @@ public class ComponentTests
     public void Scopes_of_a_trained_network()
     {
         using var dense = OnnxModel.Open(Assets.Path("resnet.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }], Budget = new Budget(Macs: 0.6) }, hasData: false);
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }],
+            Budget = new Budget(Macs: 0.6) }, hasData: false);
         var (slim, report) = Slimmer.Run(dense, plan, analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);
@@ -149,11 +161,12 @@ public class ComponentTests
         const int units = 16;
         var g = new GraphBuilder(4);
         string bias = g.Weight("bias", units), x = g.Input("x", "batch", Width);
-        foreach (string name in new[] { "a", "b", "c" }) x = g.Relu(g.Add(g.MatMul(x, g.Weight(name, name == "a" ? Width : units, units)), bias));
+        foreach (string name in new[] { "a", "b", "c" })
+            x = g.Relu(g.Add(g.MatMul(x, g.Weight(name, name == "a" ? Width : units, units)), bias));
         g.Output(g.Rename(g.MatMul(x, g.Weight("d", units, 4)), "y"), "batch", 4);
         using var dense = g.Build();
         foreach (var node in dense.Proto.Graph.Node) node.Name = $"/left/{node.Name}";
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         for (double bound = 0.3; bound < 0.9; bound += 0.05)
         {
             var plan = new PruningPlan

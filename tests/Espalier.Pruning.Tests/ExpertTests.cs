@@ -19,14 +19,16 @@ public class ExpertTests
     private const double Harmed = 1e-2;
 
     /// <summary>
-    /// A mixture behind a layer of its own: every expert is evaluated, weighted by the softmax of the router, or with <paramref name="top"/> by what of it is at least the top-th.
+    /// A mixture behind a layer of its own: every expert is evaluated, weighted by the softmax of the router, or with
+    /// <paramref name="top"/> by what of it is at least the top-th.
     /// </summary>
     internal static OnnxModel Mixture(int seed, Action<float[], float[], float[]>? edit = null, int top = 0, float[]? bias = null)
     {
         var g = new GraphBuilder(seed);
         var random = new Random(seed);
         string x = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "in", Planted.Inputs, Width));
-        float[] router = Planted.Floats(random, Width * Experts), up = Planted.Floats(random, Experts * Width * Hidden), down = Planted.Floats(random, Experts * Hidden * Outputs);
+        float[] router = Planted.Floats(random, Width * Experts), up = Planted.Floats(random, Experts * Width * Hidden),
+            down = Planted.Floats(random, Experts * Hidden * Outputs);
         edit?.Invoke(router, up, down);
         string logits = g.MatMul(x, g.Floats("router.weight", router, Width, Experts));
         if (bias is not null) logits = g.Add(logits, g.Floats("router.bias", bias, Experts));
@@ -51,13 +53,17 @@ public class ExpertTests
         Array.Copy(down, from * Hidden * Outputs, down, to * Hidden * Outputs, Hidden * Outputs);
     }
 
-    private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == GroupKind.Experts);
+    private static Group Of(AxisAnalysis analysis) => Assert.Single(analysis.Groups, g => g.Kind == Axis.Experts);
 
-    private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score, Compensation compensate, int keep = Experts - 1)
+    private static (double Error, IReadOnlyList<int> Removed, PruningReport Report, OnnxModel Model) Slim(OnnxModel dense, Criterion score,
+        Compensation compensate, int keep = Experts - 1)
     {
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score, Compensate = compensate, AllowInexact = true }], Seed = 1 };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], needs) : null;
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score,
+            Compensate = compensate, AllowInexact = true }], Seed = 1 };
+        var statistics = Slimmer.Needs(plan, analysis) is { } needs
+            ? Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], needs)
+            : null;
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits, report, model);
     }
@@ -69,12 +75,13 @@ public class ExpertTests
     public void Router_use_is_the_mean_probability_of_what_is_chosen(int top)
     {
         using var dense = Mixture(7, top: top);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Of(analysis);
         var samples = Planted.Rows(3, 200, Planted.Inputs);
-        var signal = Assert.Single(SignalScores.Of(analysis, group, Criterion.RouterUse));
+        var signal = Assert.Single(SignalScores.Required(analysis, group, Criterion.RouterUse));
         Assert.Equal(("p", 1, true, top), (signal.Tensor, signal.Axis, signal.IsDistribution, signal.Chosen));
-        var seen = Calibrator.Run(analysis, [samples, Planted.Rows(4, 100, Planted.Inputs)], new CalibrationRequest { Consumers = new HashSet<int>(), Signals = [signal] }).Signals[signal];
+        var seen = Calibrator.Run(analysis, [samples, Planted.Rows(4, 100, Planted.Inputs)],
+            new CalibrationRequest { Consumers = new HashSet<int>(), Signals = [signal] }).Signals[signal];
 
         var proto = dense.Proto.Clone();
         proto.Graph.Output.Add(new ValueInfoProto { Name = "p" });
@@ -99,7 +106,9 @@ public class ExpertTests
         Assert.Equal(top == 0, mean.Sum() > 0.99);
     }
 
-    /// <summary>Rows at 0, 1, 5 and 6.5 on a line: (0, 1) join at 1, (5, 6.5) at 1.5, both at 6.5, where 5 is nearer to the centre 3.125 than 0 is.</summary>
+    /// <summary>
+    /// Rows at 0, 1, 5 and 6.5 on a line: (0, 1) join at 1, (5, 6.5) at 1.5, both at 6.5, where 5 is nearer to the centre 3.125 than 0 is.
+    /// </summary>
     [Fact]
     public void Router_similarity_is_the_height_of_complete_linkage()
     {
@@ -107,17 +116,22 @@ public class ExpertTests
         string x = g.Relu(g.Linear(g.Input("x", "batch", 3), "in", 3, 2));
         string p = g.Softmax(g.MatMul(x, g.Floats("router", [0, 1, 5, 6.5f, 2, 2, 2, 2], 2, 4)));
         string y = g.MatMul(g.Relu(g.MatMul(g.Unsqueeze(x, 0), g.Weight("up", 4, 2, 3))), g.Weight("down", 4, 3, 2));
-        g.Output(g.Rename(g.Node("ReduceSum", [g.Mul(y, g.Unsqueeze(g.Transpose(p, 1, 0), 2)), g.Longs(0)], ("keepdims", 0)), "y"), "batch", 2);
+        g.Output(g.Rename(g.Node("ReduceSum", [g.Mul(y, g.Unsqueeze(g.Transpose(p, 1, 0), 2)), g.Longs(0)], ("keepdims", 0)),
+            "y"), "batch", 2);
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Of(analysis);
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.RouterSimilarity } }, null)[group.Id];
+        double[] scores = Scorer.Score(analysis,
+            new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.RouterSimilarity } }, null)[group.Id];
         double[] expected = [6.5, 1, 6.5, 1.5];
         for (int e = 0; e < 4; e++) Assert.Equal(expected[e] / expected.Average(), scores[e], 1e-9);
         Assert.True(scores[2] > scores[0], "of two heads of one height the one that is nearer to the centre stays");
     }
 
-    /// <summary>Experts 1 and 4 are one: router rows tell, and merging gives the one that stays the probability of both. Norms do not see it, and plain removal loses half of what the two gave.</summary>
+    /// <summary>
+    /// Experts 1 and 4 are one: router rows tell, and merging gives the one that stays the probability of both. Norms do not
+    /// see it, and plain removal loses half of what the two gave.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.RouterSimilarity, Compensation.Merge, false, true)]
     [InlineData(Criterion.RouterSimilarity, Compensation.Merge, true, true)]
@@ -138,8 +152,9 @@ public class ExpertTests
     }
 
     /// <summary>
-    /// Two equal experts compete for places with half of the probability that the merged one has: it is chosen where they were not, and with another where they were the two. Just these rows change, so merging cannot
-    /// be exact, and a note says so; it is still nearer than removal, which leaves half of what the two gave.
+    /// Two equal experts compete for places with half of the probability that the merged one has: it is chosen where they were
+    /// not, and with another where they were the two. Just these rows change, so merging cannot be exact, and a note says so;
+    /// it is still nearer than removal, which leaves half of what the two gave.
     /// </summary>
     [Fact]
     public void Under_a_choice_of_the_largest_equal_experts_do_not_merge_without_a_trace()
@@ -147,7 +162,8 @@ public class ExpertTests
         using var dense = Mixture(3, (router, up, down) => Repeat(router, up, down, 1, 4), top: 2);
         var merged = Slim(dense, Criterion.RouterSimilarity, Compensation.Merge);
         Assert.Contains(Assert.Single(merged.Removed), (int[])[1, 4]);
-        Assert.Contains(merged.Report.Notes, n => n.Contains("chooses 2 of its units", StringComparison.Ordinal) && n.Contains("do not merge without a trace", StringComparison.Ordinal));
+        Assert.Contains(merged.Report.Notes, n => n.Contains("chooses 2 of its units", StringComparison.Ordinal)
+            && n.Contains("do not merge without a trace", StringComparison.Ordinal));
         Assert.InRange(merged.Error, Harmed, Slim(dense, Criterion.RouterSimilarity, Compensation.None).Error);
         var inputs = Planted.Rows(8, 400, Planted.Inputs);
         float[][] Rows(OnnxModel model)
@@ -195,7 +211,8 @@ public class ExpertTests
         var plain = Slim(dense, Criterion.RouterUse, Compensation.None);
         Assert.Equal(plain.Removed, merged.Removed);
         Assert.Equal(0, Planted.Error(plain.Model, merged.Model));
-        Assert.Contains(merged.Report.Notes, n => n.Contains("1 of the 1 removed units", StringComparison.Ordinal) && n.Contains("unlike", StringComparison.Ordinal));
+        Assert.Contains(merged.Report.Notes, n => n.Contains("1 of the 1 removed units", StringComparison.Ordinal)
+            && n.Contains("unlike", StringComparison.Ordinal));
     }
 
     /// <summary>The router never chooses expert 3, whose weights are the largest: use sees it, norms do not.</summary>
@@ -213,7 +230,10 @@ public class ExpertTests
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
 
-    /// <summary>The presets as they are: STUN finds the equal experts; UNCURL the one that is never chosen, which is unlike all others and goes without a trace.</summary>
+    /// <summary>
+    /// The presets as they are: STUN finds the equal experts; UNCURL the one that is never chosen, which is unlike all others
+    /// and goes without a trace.
+    /// </summary>
     [Theory]
     [InlineData(Preset.Stun)]
     [InlineData(Preset.Uncurl)]
@@ -223,16 +243,20 @@ public class ExpertTests
         {
             if (preset == Preset.Stun) Repeat(router, up, down, 1, 4);
         }, bias: preset == Preset.Uncurl ? [0, 0, 0, -100, 0, 0] : null);
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
-        var (model, report) = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], Slimmer.Needs(plan, analysis)!));
-        Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun ? [1, 4] : (int[])[3]);
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = new PruningPlan
+            { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
+        var (model, report) = Slimmer.Run(dense, plan, analysis,
+            Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], Slimmer.Needs(plan, analysis)!));
+        Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun
+            ? [1, 4]
+            : (int[])[3]);
         Assert.True(Planted.Error(dense, model) < Lossless);
     }
 
     /// <summary>
-    /// The trained mixture with every second expert replaced by a copy of its neighbour, changed by a tenth: half of the experts go, every one into its
-    /// twin, and the text that is left is likelier, in nats per character, than where they are only removed.
+    /// The trained mixture with every second expert replaced by a copy of its neighbour, changed by a tenth: half of the
+    /// experts go, every one into its twin, and the text that is left is likelier, in nats per character, than where they are only removed.
     /// </summary>
     [Theory]
     [InlineData(Criterion.RouterSimilarity)]
@@ -240,13 +264,18 @@ public class ExpertTests
     {
         using var trained = OnnxModel.Open(Assets.Path("moe.onnx"));
         using var dense = Twins(trained, 0.1);
-        var analysis = AxisAnalysis.Of(dense);
-        var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense, new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
-        var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense, new DataOptions { Samples = 16, Vocabulary = Assets.Path("moe-alphabet.json") });
+        var analysis = AxisAnalysis.Run(dense);
+        var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
+            new DataOptions { Samples = 32, Vocabulary = Assets.Path("moe-alphabet.json") });
+        var test = CalibrationData.Read(Assets.Path("lm-test.txt"), dense,
+            new DataOptions { Samples = 16, Vocabulary = Assets.Path("moe-alphabet.json") });
         double Nats(Compensation with)
         {
-            var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
-            var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null);
+            var plan = new PruningPlan
+                { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
+            var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+                ? Calibrator.Run(analysis, samples, needs)
+                : null);
             // Of each pair one went, and nothing was left unmerged.
             foreach (var group in report.Groups.Where(g => g.Kept < g.Size))
                 Assert.Equal(Enumerable.Range(0, group.Size / 2), group.RemovedUnits.Select(e => e / 2).Order());
@@ -257,19 +286,22 @@ public class ExpertTests
         Assert.True(merged - whole < 0.5 * (plain - whole), $"dense {whole:f4}, merged {merged:f4}, removed {plain:f4}");
     }
 
-    /// <summary>The model with experts 1, 3, 5 … of every mixture made copies of those before them, each weight off by a part of itself.</summary>
+    /// <summary>
+    /// The model with experts 1, 3, 5 … of every mixture made copies of those before them, each weight off by a part of itself.
+    /// </summary>
     private static OnnxModel Twins(OnnxModel model, double change)
     {
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var random = new Random(4);
         var proto = model.Proto.Clone();
-        foreach (var place in analysis.Groups.Where(g => g.Kind == GroupKind.Experts).SelectMany(g => g.Occurrences))
+        foreach (var place in analysis.Groups.Where(g => g.Kind == Axis.Experts).SelectMany(g => g.Occurrences))
         {
             var tensor = proto.Graph.Initializer.Single(t => t.Name == place.Tensor);
             float[] values = model.Content(tensor).ToFloats();
             int experts = (int)tensor.Dims[place.Axis], inner = (int)tensor.Dims.Skip(place.Axis + 1).Aggregate(1L, (a, b) => a * b);
             for (int i = 0; i < values.Length; i++)
-                if (i / inner % experts % 2 == 1) values[i] = (float)(values[i - inner] * (1 + (change * Data.Normals(random, 1).Single())));
+                if (i / inner % experts % 2 == 1)
+                    values[i] = (float)(values[i - inner] * (1 + (change * Data.Normals(random, 1).Single())));
             tensor.ClearRawData();
             tensor.FloatData.Clear();
             tensor.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values));

@@ -47,7 +47,7 @@ public class FigureTests(ITestOutputHelper output)
     {
         using var dense = OnnxModel.Open(Assets.Path("cases/structures/gemma_sandwich_softcap_tied.onnx"));
         var left = new List<long>();
-        foreach (var block in AxisAnalysis.Of(dense).Blocks)
+        foreach (var block in AxisAnalysis.Run(dense).Blocks)
         {
             var report =
                 Agrees(dense,
@@ -79,7 +79,8 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Prune =
-                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance, Compensate = Compensation.Bias }] },
+                    [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance,
+                        Compensate = Compensation.Bias }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, Planted.Inputs)));
         Assert.Equal((Planted.Inputs * 8) + 8 + (8 * 3) + 3, report.After.Parameters);
     }
@@ -158,7 +159,8 @@ public class FigureTests(ITestOutputHelper output)
         var report =
             Agrees(dense,
                 _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes),
-                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] },
+                    Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias,
+                        Score = Criterion.Variance }] },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, 6)));
         Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters
             && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());
@@ -172,7 +174,7 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = SharedBias(hidden: 2);
         var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
             Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] };
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
             plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
         Assert.Matches(@"does not meet the budget of 0\.6 of the dense model's parameters: it has 0\.\d+\. What it has and the dense model has not: '.+' \(\d+ elements\)", e.Message);
@@ -187,7 +189,7 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = g.Build();
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
             new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] },
-                AxisAnalysis.Of(dense)));
+                AxisAnalysis.Run(dense)));
         Assert.Contains("the file stores no parameters", e.Message, StringComparison.Ordinal);
     }
 
@@ -197,7 +199,7 @@ public class FigureTests(ITestOutputHelper output)
     {
         string name = Path.GetFileNameWithoutExtension(dense.Path) ?? "";
         var sizes = Espalier.TestKit.RandomInputs.Sizes(dense, Sizes(name));
-        var analysis = AxisAnalysis.Of(dense, new AxisOptions { Dimensions = sizes });
+        var analysis = AxisAnalysis.Run(dense, new AxisOptions { Dimensions = sizes });
         var (slim, report) = Slimmer.Run(dense, plan(analysis), analysis, calibrate?.Invoke(analysis));
         var pair = Figures.Compare(dense, slim, report, sizes, dense.Path);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. analysis.Cost.UnknownMacs] };

@@ -197,8 +197,8 @@ public sealed class FitTests
         int[] shape = op == "Conv" ? [6, 8 / groups, 3, 3] : [8, 6 / groups, 3, 3];
         g.Output(g.Node(op, [h, g.Weight("second", [.. shape.Select(d => (long)d)])], ("group", (long)groups)), "batch", 6, "h", "w");
         using var model = g.Build();
-        var consumer = AxisAnalysis.Of(model).Consumers.Single(c => c.Parameter == "second");
-        var matrix = ConsumerMatrix.Of(consumer, shape)!;
+        var consumer = AxisAnalysis.Run(model).Consumers.Single(c => c.Parameter == "second");
+        var matrix = ConsumerMatrix.Create(consumer, shape)!;
         Assert.Equal(groups, matrix.Batches);
         int stride = shape.Skip(consumer.ParameterAxis + 1).Aggregate(1, (a, b) => a * b);
         var seen = new HashSet<int>();

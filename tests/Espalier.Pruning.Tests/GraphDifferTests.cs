@@ -56,7 +56,8 @@ public class GraphDifferTests
     public void A_slim_model_differs_where_the_report_says()
     {
         using var dense = Planted.Mlp(1, 8);
-        var (slim, report) = Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Of(dense));
+        var (slim, report) =
+            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
         var diff = GraphDiffer.Diff(dense, slim);
         Assert.Equal(report.Removed.Keys.Order(), diff.Tensors.Select(t => t.Name).Order());
         Assert.Empty(diff.RemovedNodes);
@@ -70,15 +71,18 @@ public class GraphDifferTests
         var graph = new GraphProto { Name = "g" };
         graph.Input.Add(Info("x", -1, 2, 8, 8));
         graph.Output.Add(Info("y", -1, -1, -1));
-        foreach (var (name, dims) in ((string, long[])[])[("conv1.weight", [channels, 2, 3, 3]), ("conv1.bias", [channels]), ("conv2.weight", [channels, 1, 3, 3])])
+        foreach (var (name, dims) in ((string, long[])[])[("conv1.weight", [channels, 2, 3, 3]), ("conv1.bias", [channels]),
+            ("conv2.weight", [channels, 1, 3, 3])])
         {
             var tensor = new TensorProto { Name = name, DataType = (int)TensorProto.Types.DataType.Float };
             tensor.Dims.AddRange(dims);
             tensor.FloatData.AddRange(new float[dims.Aggregate(1L, (p, d) => p * d)]);
             graph.Initializer.Add(tensor);
         }
-        graph.Initializer.Add(new TensorProto { Name = "shape", DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 3 }, Int64Data = { 0, channels, -1 } });
-        graph.Node.Add(new NodeProto { OpType = "Conv", Name = "conv_0", Input = { "x", "conv1.weight", "conv1.bias" }, Output = { "c1" } });
+        graph.Initializer.Add(new TensorProto { Name = "shape", DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 3 },
+            Int64Data = { 0, channels, -1 } });
+        graph.Node.Add(new NodeProto
+            { OpType = "Conv", Name = "conv_0", Input = { "x", "conv1.weight", "conv1.bias" }, Output = { "c1" } });
         graph.Node.Add(new NodeProto { OpType = activation, Name = "act", Input = { "c1" }, Output = { "r1" } });
         graph.Node.Add(new NodeProto
         {
@@ -86,13 +90,18 @@ public class GraphDifferTests
             Attribute = { new AttributeProto { Name = "group", Type = AttributeProto.Types.AttributeType.Int, I = group } },
         });
         graph.Node.Add(new NodeProto { OpType = "Reshape", Name = "reshape", Input = { "c2", "shape" }, Output = { "y" } });
-        return OnnxModel.Wrap(new ModelProto { IrVersion = 8, Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } });
+        return OnnxModel.Wrap(new ModelProto
+            { IrVersion = 8, Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } });
     }
 
     private static ValueInfoProto Info(string name, params long[] dims)
     {
         var shape = new TensorShapeProto();
-        foreach (long d in dims) shape.Dim.Add(d < 0 ? new TensorShapeProto.Types.Dimension { DimParam = "n" } : new TensorShapeProto.Types.Dimension { DimValue = d });
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = shape } } };
+        foreach (long d in dims)
+            shape.Dim.Add(d < 0
+                ? new TensorShapeProto.Types.Dimension { DimParam = "n" }
+                : new TensorShapeProto.Types.Dimension { DimValue = d });
+        return new ValueInfoProto
+            { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = shape } } };
     }
 }

@@ -19,11 +19,12 @@ public sealed class InsideNetworkTests
         var slim = Surgery.Apply(analysis, selection);
         var model = spoil?.Invoke(slim) ?? slim.Model;
         var removal = SlimOracle.RemovalOf(slim);
-        using var masked = MaskedModel.Of(analysis.Model, removal, slim.Model);
-        using var unmasked = MaskedModel.Of(analysis.Model, MaskedModel.Unmasked(analysis.Model, removal)!, slim.Model);
+        using var masked = MaskedModel.Build(analysis.Model, removal, slim.Model);
+        using var unmasked = MaskedModel.Build(analysis.Model, MaskedModel.Unmasked(analysis.Model, removal)!, slim.Model);
         var inputs = Calibration.Inputs.RandomInputs.Many(model, 2, 1, Calibration.Inputs.RandomInputs.Fit(model));
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
-        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of });
+        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable,
+            Kept = kept.Of });
     }
 
     public static TheoryData<string> Networks() => [.. Assets.Networks()];
@@ -33,7 +34,7 @@ public sealed class InsideNetworkTests
     public void Half_of_every_unit_of_a_trained_network_agrees_in_every_tensor(string file)
     {
         using var dense = OnnxModel.Open(Assets.Path(file));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var found = Compare(analysis, SlimOracle.Pick(analysis, 0.5, 1));
         Assert.True(found.Fault is null, $"{found.Fault}");
         Assert.Null(found.Obstacle);
@@ -49,7 +50,7 @@ public sealed class InsideNetworkTests
     public void Every_sublayer_of_a_trained_network_can_be_skipped_and_is_seen(string file)
     {
         using var dense = OnnxModel.Open(Assets.Path(file));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var sublayers = analysis.Blocks.Where(b => b.IsSublayer).ToList();
         foreach (var sublayer in new[] { sublayers[0], sublayers[^1] })
         {
@@ -74,8 +75,8 @@ public sealed class InsideNetworkTests
     public void Heads_that_share_an_axis_with_the_batch_are_found_by_the_runs_size()
     {
         using var dense = Attention();
-        var analysis = AxisAnalysis.Of(dense);
-        var heads = analysis.Groups.Single(g => g.Kind == GroupKind.Heads && g.Exactness == Exactness.Exact);
+        var analysis = AxisAnalysis.Run(dense);
+        var heads = analysis.Groups.Single(g => g.Kind == Axis.Heads && g.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [heads.Id] = [1, 3] }, []);
         foreach (bool known in (bool[])[true, false])
         {
@@ -95,7 +96,7 @@ public sealed class InsideNetworkTests
     public void A_wrong_weight_is_found_at_its_reader()
     {
         using var dense = Attention();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         foreach (string name in (string[])["q.weight", "k.weight", "v.weight", "v.bias", "o.weight"])
         {
             string reader = "";
@@ -106,7 +107,8 @@ public sealed class InsideNetworkTests
                 float[] values = slim.Model.Content(copy.Graph.Initializer[k]).ToFloats();
                 values[1] += 0.3f;
                 var type = TensorProto.Types.DataType.Float;
-                copy.Graph.Initializer[k] = slim.Model.NewTensor(name, type, copy.Graph.Initializer[k].Dims, TensorContent.FromFloats(type, values));
+                copy.Graph.Initializer[k] = slim.Model.NewTensor(name, type, copy.Graph.Initializer[k].Dims,
+                    TensorContent.FromFloats(type, values));
                 reader = copy.Graph.Node.Single(n => n.Input.Contains(name)).Output[0];
                 return slim.Model.Derive(copy);
             });

@@ -13,13 +13,13 @@ public sealed class LatencyTests
 
     private static AllocatorTests.Network Chain(params int[] sizes) => new(sizes, 1, 1, 1, 1, 1);
 
-    private static IReadOnlyList<Population> Populations(AllocatorTests.Network n) => Population.Of(n.Candidates());
+    private static IReadOnlyList<Population> Populations(AllocatorTests.Network n) => Population.Gather(n.Candidates());
 
     private static Dictionary<int, int> Sizes(params int[] sizes) => sizes.Select((s, g) => (s, g)).ToDictionary(e => e.g, e => e.s);
 
     /// <summary>
-    /// Macs of the chain 10, 10: 100 together and 10 of each alone, so a group takes part in 110 of 120. Where half of it saves half of that (1 − 55/120 = 13/24 of the time
-    /// stays) its factor is ½, and of both halved (100/4 + 2·10/2)/120 stays.
+    /// Macs of the chain 10, 10: 100 together and 10 of each alone, so a group takes part in 110 of 120. Where half of it saves
+    /// half of that (1 − 55/120 = 13/24 of the time stays) its factor is ½, and of both halved (100/4 + 2·10/2)/120 stays.
     /// </summary>
     [Fact]
     public void A_table_multiplies_what_is_shared()
@@ -33,35 +33,44 @@ public sealed class LatencyTests
         Assert.Equal(35 / 240.0, half.Evaluate(Sizes(5, 5)), 1e-4);
     }
 
-    /// <summary>Whatever the multiply-accumulates say: the table says what was measured, is linear between, and no size is slower than a larger one.</summary>
+    /// <summary>
+    /// Whatever the multiply-accumulates say: the table says what was measured, is linear between, and no size is slower than a larger one.
+    /// </summary>
     [Fact]
     public void A_table_is_exact_where_it_was_measured()
     {
         var n = Chain(10, 10);
-        var table = new LatencyTable(n.Cost, Populations(n), Nothing, null, 1, [[(0.5, 0.6), (0.1, 0.3)], [(0.8, 0.99), (0.5, 0.7), (0.1, 0.9)]]);
-        foreach (var (a, b, time) in new[] { (10, 10, 1), (5, 10, 0.6), (1, 10, 0.3), (3, 10, 0.45), (10, 8, 0.99), (10, 5, 0.7), (10, 1, 0.7), (10, 9, 0.995) })
+        var table = new LatencyTable(n.Cost, Populations(n), Nothing, null, 1,
+            [[(0.5, 0.6), (0.1, 0.3)], [(0.8, 0.99), (0.5, 0.7), (0.1, 0.9)]]);
+        foreach (var (a, b, time) in new[] { (10, 10, 1), (5, 10, 0.6), (1, 10, 0.3), (3, 10, 0.45), (10, 8, 0.99), (10, 5, 0.7),
+            (10, 1, 0.7), (10, 9, 0.995) })
             Assert.Equal(time, table.Evaluate(Sizes(a, b)), 1e-6);
         // Together at most as fast as if both saved their time, and faster than either.
         Assert.InRange(table.Evaluate(Sizes(5, 5)), 0.3, 0.6);
     }
 
-    /// <summary>Two groups in one product: 0 is dear to prune by time, 1 costs little time; divergence alone would choose the other way round.</summary>
+    /// <summary>
+    /// Two groups in one product: 0 is dear to prune by time, 1 costs little time; divergence alone would choose the other way round.
+    /// </summary>
     [Fact]
     public void The_programme_finds_the_least_divergence_that_is_fast_enough()
     {
         var n = Chain(8, 8, 8);
         var populations = Populations(n);
-        var table = new LatencyTable(n.Cost, populations, Nothing, null, 1, [[(0.75, 0.9), (0.5, 0.7), (0.25, 0.6)], [(0.75, 0.99), (0.5, 0.98), (0.25, 0.97)], [(0.75, 0.95), (0.5, 0.8), (0.25, 0.5)]]);
+        var table = new LatencyTable(n.Cost, populations, Nothing, null, 1,
+            [[(0.75, 0.9), (0.5, 0.7), (0.25, 0.6)], [(0.75, 0.99), (0.5, 0.98), (0.25, 0.97)], [(0.75, 0.95), (0.5, 0.8), (0.25, 0.5)]]);
         // Every combination of sixteenths (eighths, here) of which the table says that it is fast enough, by brute force.
         double[][] error = [[0, 1, 2, 4, 7, 9, 12, 20], [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], [0, 1, 3, 4, 5, 6, 7, 30]];
-        var errors = new ErrorDatabase(populations, [.. error.Select((own, g) => (IReadOnlyList<Level>)[.. own.Select((e, l) => new Level(new() { [g] = 8 - l }, e))])]);
+        var errors = new ErrorDatabase(populations,
+            [.. error.Select((own, g) => (IReadOnlyList<Level>)[.. own.Select((e, l) => new Level(new() { [g] = 8 - l }, e))])]);
         foreach (double limit in (double[])[0.9, 0.7, 0.6, 0.5])
         {
             double best = double.PositiveInfinity;
             for (int a = 0; a < 8; a++)
                 for (int b = 0; b < 8; b++)
                     for (int c = 0; c < 8; c++)
-                        if (table.Evaluate(Sizes(8 - a, 8 - b, 8 - c)) <= limit) best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
+                        if (table.Evaluate(Sizes(8 - a, 8 - b, 8 - c)) <= limit)
+                            best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
             var choice = LatencyProgram.Solve(errors, table, counts => table.Evaluate(counts) <= limit);
             Assert.True(table.Evaluate(choice) <= limit);
             double found = Enumerable.Range(0, 3).Sum(g => error[g][8 - choice[g]]);
@@ -74,19 +83,23 @@ public sealed class LatencyTests
     [Fact]
     public void The_programme_is_exact_where_times_add_up()
     {
-        var alone = new CostModel([new(CostUnit.Macs, 10, [0], -1, []), new(CostUnit.Macs, 20, [1], -1, []), new(CostUnit.Macs, 30, [2], -1, [])], [4, 4, 4]);
+        var alone = new CostModel([new(CostUnit.Macs, 10, [0], -1, []), new(CostUnit.Macs, 20, [1], -1, []),
+            new(CostUnit.Macs, 30, [2], -1, [])], [4, 4, 4]);
         var n = Chain(4, 4, 4);
         var populations = Populations(n);
-        var table = new LatencyTable(alone, populations, Nothing, null, 1, [[(0.75, 0.96), (0.5, 0.92), (0.25, 0.9)], [(0.75, 0.9), (0.5, 0.8), (0.25, 0.75)], [(0.75, 0.88), (0.5, 0.78), (0.25, 0.6)]]);
+        var table = new LatencyTable(alone, populations, Nothing, null, 1,
+            [[(0.75, 0.96), (0.5, 0.92), (0.25, 0.9)], [(0.75, 0.9), (0.5, 0.8), (0.25, 0.75)], [(0.75, 0.88), (0.5, 0.78), (0.25, 0.6)]]);
         double[][] error = [[0, 1, 5, 6], [0, 3, 4, 9], [0, 2, 8, 9]];
-        var errors = new ErrorDatabase(populations, [.. error.Select((own, g) => (IReadOnlyList<Level>)[.. own.Select((e, l) => new Level(new() { [g] = 4 - l }, e))])]);
+        var errors = new ErrorDatabase(populations,
+            [.. error.Select((own, g) => (IReadOnlyList<Level>)[.. own.Select((e, l) => new Level(new() { [g] = 4 - l }, e))])]);
         for (double limit = 0.3; limit < 1; limit += 0.05)
         {
             double best = double.PositiveInfinity;
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < 4; b++)
                     for (int c = 0; c < 4; c++)
-                        if (table.Evaluate(Sizes(4 - a, 4 - b, 4 - c)) <= limit) best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
+                        if (table.Evaluate(Sizes(4 - a, 4 - b, 4 - c)) <= limit)
+                            best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
             if (double.IsInfinity(best)) continue;
             var choice = LatencyProgram.Solve(errors, table, counts => table.Evaluate(counts) <= limit);
             Assert.Equal(best, Enumerable.Range(0, 3).Sum(g => error[g][4 - choice[g]]), 9);
@@ -99,15 +112,18 @@ public sealed class LatencyTests
     {
         var cost = new CostModel([new(CostUnit.Macs, 1, [0], -1, []), new(CostUnit.Macs, 9, [1], -1, [])], [40, 40]);
         var n = Chain(40, 40);
-        static double Share(IReadOnlyDictionary<int, ImmutableArray<int>> kept, int g) => kept.TryGetValue(g, out var k) ? k.Length / 40.0 : 1;
+        static double Share(IReadOnlyDictionary<int, ImmutableArray<int>> kept, int g)
+            => kept.TryGetValue(g, out var k) ? k.Length / 40.0 : 1;
         var evidence = new AllocationEvidence
         {
             Divergence = kept => (1 - Share(kept, 0)) + (1 - Share(kept, 1)),
             Time = kept => 0.9 * Share(kept, 0) + 0.1 * Share(kept, 1) is var t ? new ModelTime(2, 2 * t, t) : null!,
         };
         var notes = new List<string>();
-        var byTime = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Latency, Budget = new Budget(Latency: 0.5) }, cost, n.Candidates(), notes: notes, evidence: evidence);
-        var byMacs = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Divergence, Budget = new Budget(Macs: 0.5) }, cost, n.Candidates(), evidence: evidence);
+        var byTime = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Latency, Budget = new Budget(Latency: 0.5) }, cost,
+            n.Candidates(), notes: notes, evidence: evidence);
+        var byMacs = Allocator.Allocate(new PruningPlan { Allocate = Allocation.Divergence, Budget = new Budget(Macs: 0.5) }, cost,
+            n.Candidates(), evidence: evidence);
         Assert.True(Share(byTime, 0) < 0.6 && Share(byTime, 1) > 0.9);
         Assert.True(Share(byMacs, 1) < 0.6 && Share(byMacs, 0) > 0.9);
         string note = Assert.Single(notes);
@@ -129,7 +145,8 @@ public sealed class LatencyTests
         var evidence = new AllocationEvidence { Time = kept => new ModelTime(1, Time(kept), Time(kept)) };
         foreach (var allocation in (Allocation[])[Allocation.Uniform, Allocation.Global])
         {
-            var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Latency: 0.5) }, n.Cost, n.Candidates(), evidence: evidence);
+            var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Latency: 0.5) }, n.Cost,
+                n.Candidates(), evidence: evidence);
             Assert.InRange(Time(kept), 0.4, 0.5 * 1.02);
         }
     }
@@ -138,13 +155,15 @@ public sealed class LatencyTests
     public void A_budget_of_time_that_cannot_be_met_is_refused_with_what_can()
     {
         var n = Chain(40, 40);
-        AllocationEvidence Evidence(Func<int, double> time) => new() { Time = kept => time(kept.Count) is var t ? new ModelTime(1, t, t) : null! };
+        AllocationEvidence Evidence(Func<int, double> time)
+            => new() { Time = kept => time(kept.Count) is var t ? new ModelTime(1, t, t) : null! };
         var plan = new PruningPlan { Allocate = Allocation.Uniform, Budget = new Budget(Latency: 0.5) };
         // By the table: whatever is pruned, 0.9 of the time stays.
         var e = Assert.Throws<EspalierException>(() => Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: Evidence(_ => 0.9)));
         Assert.Contains("time", e.Message, StringComparison.Ordinal);
         // By the model: groups alone are fast, both together are not.
-        e = Assert.Throws<EspalierException>(() => Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: Evidence(groups => groups < 2 ? 0.3 : 0.9)));
+        e = Assert.Throws<EspalierException>(() =>
+            Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: Evidence(groups => groups < 2 ? 0.3 : 0.9)));
         Assert.Contains("0.900", e.Message, StringComparison.Ordinal);
         Assert.Throws<EspalierException>(() => Allocator.Allocate(plan, n.Cost, n.Candidates()));
     }

@@ -24,7 +24,8 @@ public class LowRankTests
             for (int j = 0; j < Inputs; j++)
             {
                 moment[(i * Inputs) + j] = mean[i] * mean[j];
-                for (int k = 0; k < Inputs; k++) moment[(i * Inputs) + j] += mix[(i * Inputs) + k] * mix[(j * Inputs) + k] * Math.Pow(3, -k);
+                for (int k = 0; k < Inputs; k++)
+                    moment[(i * Inputs) + j] += mix[(i * Inputs) + k] * mix[(j * Inputs) + k] * Math.Pow(3, -k);
             }
         return moment;
     }
@@ -36,7 +37,8 @@ public class LowRankTests
             for (int o = 0; o < Outputs; o++)
             {
                 left[i, o] = scale * m[(i * Outputs) + o];
-                for (int r = 0; r < down.Length / Inputs; r++) left[i, o] -= (double)down[(i * (down.Length / Inputs)) + r] * up[(r * Outputs) + o];
+                for (int r = 0; r < down.Length / Inputs; r++)
+                    left[i, o] -= (double)down[(i * (down.Length / Inputs)) + r] * up[(r * Outputs) + o];
             }
         double sum = 0;
         for (int o = 0; o < Outputs; o++)
@@ -50,17 +52,19 @@ public class LowRankTests
     {
         float[] m = Planted.Floats(new Random(1), Inputs * Outputs);
         double[] moment = Moment(2);
-        var (down, up, error) = LowRankFit.Of(m, Inputs, Outputs, Rank, moment);
+        var (down, up, error) = LowRankFit.Compute(m, Inputs, Outputs, Rank, moment);
         double least = Lost(m, down, up, moment);
         Assert.Equal(Math.Sqrt(least / Lost(m, new float[Inputs], new float[Outputs], moment)), error, 1e-5);
-        var plain = LowRankFit.Of(m, Inputs, Outputs, Rank, null);
-        Assert.True(least < 0.9 * Lost(m, plain.Down, plain.Up, moment), $"{least} against {Lost(m, plain.Down, plain.Up, moment)} of the plain decomposition");
+        var plain = LowRankFit.Compute(m, Inputs, Outputs, Rank, null);
+        Assert.True(least < 0.9 * Lost(m, plain.Down, plain.Up, moment),
+            $"{least} against {Lost(m, plain.Down, plain.Up, moment)} of the plain decomposition");
         // Nor is any neighbour better, or any other start that alternating least squares could come from.
         var random = new Random(3);
         for (int trial = 0; trial < 200; trial++)
         {
             float step = (float)Math.Pow(10, -(trial % 4) - 1);
-            float[] a = [.. down.Zip(Planted.Floats(random, down.Length), (x, d) => x + (step * d))], b = [.. up.Zip(Planted.Floats(random, up.Length), (x, d) => x + (step * d))];
+            float[] a = [.. down.Zip(Planted.Floats(random, down.Length), (x, d) => x + (step * d))],
+                b = [.. up.Zip(Planted.Floats(random, up.Length), (x, d) => x + (step * d))];
             Assert.True(Lost(m, a, b, moment) >= least * (1 - 1e-6));
         }
     }
@@ -69,7 +73,7 @@ public class LowRankTests
     public void Without_data_it_is_the_truncated_singular_value_decomposition()
     {
         float[] m = Planted.Floats(new Random(1), Inputs * Outputs);
-        var (down, up, error) = LowRankFit.Of(m, Inputs, Outputs, Rank, null);
+        var (down, up, error) = LowRankFit.Compute(m, Inputs, Outputs, Rank, null);
         var singular = MathNet.Numerics.LinearAlgebra.Matrix<double>.Build.Dense(Inputs, Outputs, (i, o) => m[(i * Outputs) + o]).Svd().S;
         double[] identity = [.. Enumerable.Range(0, Inputs * Inputs).Select(k => k / Inputs == k % Inputs ? 1.0 : 0)];
         double lost = Enumerable.Range(Rank, Outputs - Rank).Sum(k => singular[k] * singular[k]);
@@ -82,25 +86,31 @@ public class LowRankTests
     public void A_singular_moment_is_no_obstacle()
     {
         float[] m = Planted.Floats(new Random(1), Inputs * Outputs), mix = Planted.Floats(new Random(2), Inputs * 2);
-        double[] moment = [.. Enumerable.Range(0, Inputs * Inputs).Select(k => (double)((mix[k / Inputs * 2] * mix[k % Inputs * 2]) + (mix[(k / Inputs * 2) + 1] * mix[(k % Inputs * 2) + 1])))];
-        var (down, up, error) = LowRankFit.Of(m, Inputs, Outputs, 2, moment);
+        double[] moment = [.. Enumerable.Range(0, Inputs * Inputs)
+            .Select(k => (double)((mix[k / Inputs * 2] * mix[k % Inputs * 2]) + (mix[(k / Inputs * 2) + 1] * mix[(k % Inputs * 2) + 1])))];
+        var (down, up, error) = LowRankFit.Compute(m, Inputs, Outputs, 2, moment);
         Assert.True(error < 1e-5, $"{error}");
         Assert.All(down.Concat(up), v => Assert.True(float.IsFinite(v)));
     }
 
-    private static (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples, SlimResult Slim) Slim(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan)
+    private static (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples, SlimResult Slim) Slim(OnnxModel dense,
+        AxisAnalysis analysis, PruningPlan plan)
     {
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         plan = Presets.Complete(plan, hasData: true);
-        return (samples, Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null, new ModelProbe(analysis, samples)));
+        return (samples,
+            Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+                ? Calibrator.Run(analysis, samples, needs)
+                : null, new ModelProbe(analysis, samples)));
     }
 
     /// <summary>The dense model with the products in place, masked where units went, computes what the slim model computes.</summary>
-    private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    private static void OracleAgrees(AxisAnalysis analysis, SlimResult slim,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
-        using var masked = MaskedModel.Of(analysis.Model, Removal.Of(slim.Report, analysis.File), slim.Model);
+        using var masked = MaskedModel.Build(analysis.Model, Removal.From(slim.Report, analysis.File), slim.Model);
         // The factors are as far from the weights as the report says.
-        var distances = MaskedModel.Distances(analysis.Model, Removal.Of(slim.Report, analysis.File), slim.Model);
+        var distances = MaskedModel.Distances(analysis.Model, Removal.From(slim.Report, analysis.File), slim.Model);
         Assert.All(slim.Report.Factored, f => Assert.Equal(f.Distance!.Value, distances[f.Weight], 1e-5));
         var found = OracleComparer.Compare(masked, slim.Model, inputs: samples);
         Assert.True(found.IsExact, $"{found.Error}");
@@ -110,7 +120,8 @@ public class LowRankTests
 
     public static TheoryData<string, string?, bool> Fixtures => new()
     {
-        { "gpt.onnx", null, false }, { "gpt.onnx", null, true }, { "bert.onnx", null, false }, { "bert.onnx", null, true }, { "moe.onnx", null, false },
+        { "gpt.onnx", null, false }, { "gpt.onnx", null, true }, { "bert.onnx", null, false }, { "bert.onnx", null, true },
+        { "moe.onnx", null, false },
         { "vit.onnx", "*qkv*", false }, { "vit.onnx", "*qkv*", true }, { "bert.onnx", "*up/*", true }, { "vit.onnx", "*down/*", true },
     };
 
@@ -119,20 +130,24 @@ public class LowRankTests
     public void The_trained_networks_equal_the_dense_ones_with_products(string name, string? pattern, bool prune)
     {
         using var dense = OnnxModel.Open(Assets.Path(name));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
         {
             Preset = pattern is null ? Preset.Cskv : Preset.Magnitude,
             LowRank = pattern is null ? [] : [new() { Pattern = pattern, Keep = 0.6 }],
             Calibration = new CalibrationSource("Samples"),
-            Prune = prune ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 }, new() { Axis = Axis.HeadDims, Keep = 0.75 }] : [],
+            Prune = prune
+                ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 },
+                    new() { Axis = Axis.HeadDims, Keep = 0.75 }]
+                : [],
         };
         var (samples, slim) = Slim(dense, analysis, plan);
         Assert.NotEmpty(slim.Report.Factored);
-        Assert.All(slim.Report.Factored, f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
+        Assert.All(slim.Report.Factored,
+            f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
         OracleAgrees(analysis, slim, samples);
         // The costs in the report are those of the model that was written.
-        var cost = AxisAnalysis.Of(slim.Model).Cost;
+        var cost = AxisAnalysis.Run(slim.Model).Cost;
         Assert.Equal(cost.Evaluate(CostUnit.Parameters), slim.Report.After.Parameters, 1.0);
         Assert.Equal(cost.Evaluate(CostUnit.Macs), slim.Report.After.Macs, 1.0);
     }
@@ -145,7 +160,7 @@ public class LowRankTests
         string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 12));
         string y = g.Node("Gemm", [h, g.Weight("w", 12, 10), g.Weight("c", 10)], ("alpha", 2f), ("beta", 0.5f));
         using var dense = g.Output(g.Rename(g.Linear(g.Relu(y), "down", 10, 3), "y"), "batch", 3).Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
         {
             LowRank = [new() { Pattern = "w", Rank = 2 }],
@@ -164,7 +179,7 @@ public class LowRankTests
         var g = new GraphBuilder(4);
         string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 12));
         using var dense = g.Output(g.Rename(g.MatMul(h, g.Weight("head", 12, 1)), "y"), "batch", 1).Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { LowRank = [new() { Keep = 0.8 }], Calibration = new CalibrationSource("Samples") };
         var (_, slim) = Slim(dense, analysis, plan);
         Assert.Equal("up.weight", Assert.Single(slim.Report.Factored).Weight);
@@ -176,12 +191,13 @@ public class LowRankTests
     public void Keys_and_values_are_found_by_structure()
     {
         using var gpt = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        var analysis = AxisAnalysis.Of(gpt);
-        var targets = LowRankTargets.Of(new PruningPlan { LowRank = [new() { Of = Products.KeysAndValues, Keep = 0.5 }] }, analysis, []);
+        var analysis = AxisAnalysis.Run(gpt);
+        var targets = LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] }, analysis, []);
         Assert.Equal(12, targets.Count);
         Assert.All(targets, t => Assert.Matches("/attn/[kv]/MatMul$", t.Weight.Readers[0].Node.Proto.Name));
         using var vit = OnnxModel.Open(Assets.Path("vit.onnx"));
-        var e = Assert.Throws<EspalierException>(() => LowRankTargets.Of(new PruningPlan { LowRank = [new() { Of = Products.KeysAndValues, Keep = 0.5 }] }, AxisAnalysis.Of(vit), []));
+        var e = Assert.Throws<EspalierException>(() =>
+            LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] }, AxisAnalysis.Run(vit), []));
         Assert.Contains("it makes queries too", e.Message, StringComparison.Ordinal);
     }
 
@@ -189,11 +205,13 @@ public class LowRankTests
     public void The_budget_decides_the_ranks()
     {
         using var dense = OnnxModel.Open(Assets.Path("bert.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
-        var (_, slim) = Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.9), Prune = [new() { Axis = Axis.Heads }] });
+        var analysis = AxisAnalysis.Run(dense);
+        var (_, slim) = Slim(dense, analysis,
+            new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.9), Prune = [new() { Axis = Axis.Heads }] });
         Assert.InRange((double)slim.Report.After.Macs / slim.Report.Before.Macs, 0.88, 0.9);
         Assert.All(slim.Report.Groups, g => Assert.Equal(g.Size, g.Kept));
-        var e = Assert.Throws<EspalierException>(() => Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.5) }));
+        var e = Assert.Throws<EspalierException>(() =>
+            Slim(dense, analysis, new PruningPlan { Preset = Preset.Cskv, Budget = new Budget(Macs: 0.5) }));
         Assert.Matches("with rank 1 in all 12 weights it is 0\\.[0-9]{3}", e.Message);
     }
 
@@ -203,10 +221,13 @@ public class LowRankTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { LowRank = [new()], Budget = new Budget(Macs: 0.9) };
-        void Refused(PruningPlan plan, string message) => Assert.Contains(message, Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Of(dense))).Message, StringComparison.Ordinal);
+        void Refused(PruningPlan plan, string message)
+            => Assert.Contains(message, Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, AxisAnalysis.Run(dense))).Message,
+                StringComparison.Ordinal);
         Refused(plan with { Prune = [new() { Axis = Axis.Neurons }] }, "the budget cannot be shared");
         Refused(plan with { Budget = new Budget(Latency: 0.9) }, "ranks are not chosen by time");
-        Refused(plan with { Budget = new Budget(Macs: 0.9) { Components = [new("fc1*", Macs: 0.5)] } }, "ranks are not chosen by bounds on parts of the model");
+        Refused(plan with { Budget = new Budget(Macs: 0.9) { Components = [new("fc1*", Macs: 0.5)] } },
+            "ranks are not chosen by bounds on parts of the model");
         Refused(plan with { Protect = ["*"] }, "it is protected");
     }
 
@@ -214,11 +235,13 @@ public class LowRankTests
     public void The_same_plan_gives_the_same_bytes()
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        byte[] Bytes() => Slim(dense, AxisAnalysis.Of(dense), new PruningPlan { Preset = Preset.Cskv }).Slim.Model.ToBytes();
+        byte[] Bytes() => Slim(dense, AxisAnalysis.Run(dense), new PruningPlan { Preset = Preset.Cskv }).Slim.Model.ToBytes();
         Assert.Equal(Bytes(), Bytes());
     }
 
-    /// <summary>MatMul on either side, Gemm with its bias and both orientations, a weight behind a Transpose, one that two products read.</summary>
+    /// <summary>
+    /// MatMul on either side, Gemm with its bias and both orientations, a weight behind a Transpose, one that two products read.
+    /// </summary>
     [Theory]
     [InlineData("right", null)]
     [InlineData("left", null)]
@@ -252,8 +275,9 @@ public class LowRankTests
         };
         g.Output(g.Rename(y, "y"), "batch", form == "stacked" ? 3 * m : m);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }], Calibration = new CalibrationSource("Samples") }, hasData: true);
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }],
+            Calibration = new CalibrationSource("Samples") }, hasData: true);
         if (refused is not null)
         {
             var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, analysis));
@@ -261,14 +285,16 @@ public class LowRankTests
             return;
         }
         var samples = new[] { Planted.Rows(1, 200, n) };
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+            new ModelProbe(analysis, samples));
         var factored = Assert.Single(slim.Report.Factored);
         Assert.Equal((n, m, 2), (factored.Inputs, factored.Outputs, factored.Rank));
         Assert.InRange(factored.Error!.Value, 0.1, 0.99);
         Assert.DoesNotContain(slim.Model.Proto.Graph.Initializer, t => t.Name == "w");
         OracleAgrees(analysis, slim, samples);
 
-        string Twice(string w, Func<string, string, string> one, Func<string, string, string> other) => g.Add(one(w, x), other(w, g.Relu(x)));
+        string Twice(string w, Func<string, string, string> one, Func<string, string, string> other)
+            => g.Add(one(w, x), other(w, g.Relu(x)));
     }
 
     [Fact]
@@ -276,10 +302,10 @@ public class LowRankTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { LowRank = [new() { Pattern = "fc1.weight", Rank = 4 }] };
-        var (model, report) = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense));
+        var (model, report) = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
         Assert.Contains(report.Notes, n => n.Contains("rank 4 of its 6x8 saves nothing", StringComparison.Ordinal));
         Assert.Equal(dense.ToBytes(), model.ToBytes());
-        Assert.Null(Slimmer.Needs(plan, AxisAnalysis.Of(dense)));
+        Assert.Null(Slimmer.Needs(plan, AxisAnalysis.Run(dense)));
     }
 
     public static TheoryData<LowRankRule, string> Mistakes => new()
@@ -289,7 +315,7 @@ public class LowRankTests
         { new LowRankRule { Rank = 1, Keep = 0.5 }, "both a Rank and a Keep" },
         { new LowRankRule(), "neither Rank nor Keep nor a budget" },
         { new LowRankRule { Pattern = "nothing*", Rank = 1 }, "the pattern matches no weight or node" },
-        { new LowRankRule { Of = Products.KeysAndValues, Rank = 1 }, "the model has no attention" },
+        { new LowRankRule { Of = ProductKind.KeysAndValues, Rank = 1 }, "the model has no attention" },
     };
 
     [Theory]
@@ -297,7 +323,7 @@ public class LowRankTests
     public void Mistakes_are_named(LowRankRule rule, string message)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { LowRank = [rule] }, AxisAnalysis.Of(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { LowRank = [rule] }, AxisAnalysis.Run(dense)));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 }

@@ -41,7 +41,8 @@ public sealed class MaskedBlockTests
     public void A_skipped_sublayer_is_the_model_without_it(params int[] gone)
     {
         using var dense = Stream();
-        using var masked = MaskedModel.Of(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", $"f{k}", $"s{k}"))] });
+        using var masked =
+            MaskedModel.Build(dense, new Removal { Bypassed = [.. gone.Select(k => new BlockBypass($"b{k}", $"f{k}", $"s{k}"))] });
         using var expected = Stream(gone);
         Same(expected, masked);
     }
@@ -53,7 +54,7 @@ public sealed class MaskedBlockTests
     public void What_is_no_residual_is_refused(string branch, string sum, string reason)
     {
         using var dense = Stream();
-        var refused = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Bypassed = [new("b", branch, sum)] }));
+        var refused = Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, new Removal { Bypassed = [new("b", branch, sum)] }));
         Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
     }
 
@@ -83,12 +84,12 @@ public sealed class MaskedBlockTests
             Bypassed = [new("layer0", "f0", "s0")],
             Renamed = [new("past.0", null), new("present.0", null), new("past.1", "past.0"), new("present.1", "present.0")],
         };
-        using var masked = MaskedModel.Of(dense, removal);
+        using var masked = MaskedModel.Build(dense, removal);
         Assert.Equal(["x", "past.0"], masked.Proto.Graph.Input.Select(i => i.Name));
         using var expected = Model([1]);
         Same(expected, masked);
         Assert.Null(MaskedModel.Unmasked(dense, removal));
-        var alone = Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, removal with { Bypassed = [] }));
+        var alone = Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, removal with { Bypassed = [] }));
         Assert.Contains("'past.0' is gone from the slim model", alone.Message, StringComparison.Ordinal);
     }
 
@@ -150,7 +151,7 @@ public sealed class MaskedBlockTests
             },
             Factored = [("w", "down", "up")],
         };
-        using var masked = MaskedModel.Of(dense, removal, slim);
+        using var masked = MaskedModel.Build(dense, removal, slim);
         using var expected = Model(product);
         Same(expected, masked);
         Assert.Equal(Math.Sqrt(far / all), MaskedModel.Distances(dense, removal, slim)["w"], 1e-6);
@@ -169,7 +170,7 @@ public sealed class MaskedBlockTests
         s.Weight("other", 2, 5);
         using var slim = s.Build();
         string Refusal(string weight, string down, string up)
-            => Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, new Removal { Factored = [(weight, down, up)] }, slim)).Message;
+            => Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, new Removal { Factored = [(weight, down, up)] }, slim)).Message;
         Assert.Contains("'down' has rank 2, and 'up' has rank 3", Refusal("w", "down", "up"), StringComparison.Ordinal);
         Assert.Contains("'other' has [2, 5]", Refusal("w", "down", "other"), StringComparison.Ordinal);
         Assert.Contains("does not have the factor 'nowhere'", Refusal("w", "nowhere", "up"), StringComparison.Ordinal);

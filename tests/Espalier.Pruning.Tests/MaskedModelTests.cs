@@ -9,7 +9,8 @@ namespace Espalier.Pruning.Tests;
 /// <summary>The masked model against plain loops.</summary>
 public sealed class MaskedModelTests
 {
-    private static IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed(string tensor, params (int Axis, int[] Indices)[] axes)
+    private static IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed(string tensor,
+        params (int Axis, int[] Indices)[] axes)
         => new Dictionary<string, IReadOnlyDictionary<int, int[]>> { [tensor] = axes.ToDictionary(a => a.Axis, a => a.Indices) };
 
     private static T[] Bytes<T>(OnnxModel model, TensorProto tensor) where T : unmanaged
@@ -24,7 +25,7 @@ public sealed class MaskedModelTests
         var g = new GraphBuilder();
         g.Initializer(GraphBuilder.Tensor("w", type, [3, 4, 5], MemoryMarshal.AsBytes<T>(values).ToArray()));
         using var dense = g.Build();
-        using var masked = MaskedModel.Of(dense, Removed("w", (0, [1]), (2, [0, 3])));
+        using var masked = MaskedModel.Build(dense, Removed("w", (0, [1]), (2, [0, 3])));
         var actual = Bytes<T>(masked, masked.Proto.Graph.Initializer[0]);
         for (int i = 0; i < 60; i++)
         {
@@ -52,7 +53,7 @@ public sealed class MaskedModelTests
         var values = Enumerable.Range(1, 40_000).Select(i => (float)i).ToArray();
         g.Floats("w", values, 200, 200);
         using var dense = g.Build();
-        using var masked = MaskedModel.Of(dense, Removed("w", (1, [0, 7, 199])));
+        using var masked = MaskedModel.Build(dense, Removed("w", (1, [0, 7, 199])));
         var expected = values.Select((v, i) => i % 200 is 0 or 7 or 199 ? 0 : v);
         Assert.Equal(expected, masked.Content(masked.Proto.Graph.Initializer[0]).ToFloats());
     }
@@ -78,7 +79,7 @@ public sealed class MaskedModelTests
             ["t"] = new Dictionary<int, int[]> { [0] = [1] },
             ["inner"] = new Dictionary<int, int[]> { [0] = [2] },
         };
-        using var masked = MaskedModel.Of(dense, removed);
+        using var masked = MaskedModel.Build(dense, removed);
         Assert.Equal([1 * 7f + 4, 1 * 8f + 0, 1 * 0f + 6], Run(masked, true));
         Assert.Equal([1 + 0f + 4, 1 + 2f + 0, 1 + 3f + 6], Run(masked, false));
     }
@@ -87,17 +88,19 @@ public sealed class MaskedModelTests
     {
         using var x = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory<float>([1, 1, 1], [3]);
         using var f = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory<bool>([flag], [1]);
-        return [.. Ort.Run(model, new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue> { ["x"] = x, ["flag"] = f })[0].Values.Select(v => (float)v)];
+        return [.. Ort.Run(model, new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue> { ["x"] = x, ["flag"] = f })[0].Values
+            .Select(v => (float)v)];
     }
 
     [Fact]
     public void A_weight_that_a_node_makes_is_multiplied_by_a_mask()
     {
         var g = new GraphBuilder();
-        var w = g.Node("ConstantOfShape", g.Longs("shape", 2, 3), ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(2f))));
+        var w = g.Node("ConstantOfShape", g.Longs("shape", 2, 3),
+            ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(2f))));
         g.Output(g.Rename(g.Node("Identity", w), "y"), 2, 3);
         using var dense = g.Build();
-        using var masked = MaskedModel.Of(dense, Removed(w, (0, [1]), (1, [2])));
+        using var masked = MaskedModel.Build(dense, Removed(w, (0, [1]), (1, [2])));
         var y = Ort.Run(masked, new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue>())[0];
         Assert.Equal([2, 2, 0, 0, 0, 0], y.Values);
     }
@@ -123,7 +126,7 @@ public sealed class MaskedModelTests
         g.Output(g.Node("QuantizeLinear", [y, Moved(scale), zeros], ("axis", 1)), DataType.Uint8);
         using var dense = g.Build();
         string[] names = [divisor, scale, plain];
-        using var masked = MaskedModel.Of(dense, names.ToDictionary(n => n, n => Removed(n, (0, [1, 3]))[n]));
+        using var masked = MaskedModel.Build(dense, names.ToDictionary(n => n, n => Removed(n, (0, [1, 3]))[n]));
         foreach (string name in names)
         {
             float[] was = Bytes<float>(dense, Initializer(dense, name)), now = Bytes<float>(masked, Initializer(masked, name));
@@ -153,7 +156,7 @@ public sealed class MaskedModelTests
         string[] operands = op == "MatMulInteger" ? [left[0], right[0], left[2], right[2]] : [.. left, .. right, scale, one];
         g.Output(g.Node(op, operands), op == "MatMulInteger" ? DataType.Int32 : DataType.Uint8);
         using var dense = g.Build();
-        using var masked = MaskedModel.Of(dense, Removed("w", (0, [1]), (1, [0, 4])));
+        using var masked = MaskedModel.Build(dense, Removed("w", (0, [1]), (1, [0, 4])));
         var expected = values.Select((v, i) => i / 5 == 1 || i % 5 is 0 or 4 ? (byte)points[operand == 0 ? i / 5 : i % 5] : v);
         Assert.Equal(expected, Bytes<byte>(masked, Initializer(masked, "w")));
     }
@@ -165,7 +168,7 @@ public sealed class MaskedModelTests
         var x = g.Input("x", "batch", 4);
         g.Output(g.Linear(x, "fc", 4, 3));
         using var dense = g.Build();
-        using var masked = MaskedModel.Of(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>());
+        using var masked = MaskedModel.Build(dense, new Dictionary<string, IReadOnlyDictionary<int, int[]>>());
         Assert.Equal(dense.ToBytes(), masked.ToBytes());
     }
 
@@ -175,8 +178,8 @@ public sealed class MaskedModelTests
         var g = new GraphBuilder();
         g.Weight("w", 3, 4);
         using var dense = g.Build();
-        Assert.Contains("'v'", Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, Removed("v", (0, [0])))).Message);
-        Assert.Contains("axis 2", Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, Removed("w", (2, [0])))).Message);
-        Assert.Contains("index 4", Assert.Throws<EspalierException>(() => MaskedModel.Of(dense, Removed("w", (1, [4])))).Message);
+        Assert.Contains("'v'", Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, Removed("v", (0, [0])))).Message);
+        Assert.Contains("axis 2", Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, Removed("w", (2, [0])))).Message);
+        Assert.Contains("index 4", Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, Removed("w", (1, [4])))).Message);
     }
 }

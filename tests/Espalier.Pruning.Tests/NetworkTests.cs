@@ -15,13 +15,16 @@ public class NetworkTests
 {
     public static TheoryData<string> Networks => [.. Assets.Networks().Select(n => Path.GetFileNameWithoutExtension(n))];
 
-    /// <summary>Half of the neurons and channels, three quarters of the heads, half of the experts and, where there are any, two sublayers: the model runs and the report's numbers are those of the file.</summary>
+    /// <summary>
+    /// Half of the neurons and channels, three quarters of the heads, half of the experts and, where there are any, two
+    /// sublayers: the model runs and the report's numbers are those of the file.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Networks))]
     public void A_plan_with_every_part_runs_and_is_counted_right(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
         {
             Prune =
@@ -58,13 +61,14 @@ public class NetworkTests
     public void Compensation_brings_the_answers_back(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         PruningPlan Plan(Criterion score, Compensation compensate) => new()
         {
             Budget = new Budget(Macs: 0.6),
             Prune = [new PruneRule { Axis = Axis.Channels, RoundTo = 1, Score = score, Compensate = compensate }],
         };
-        var statistics = Calibrator.Run(analysis, Samples(name, dense, 64, test: false), Slimmer.Needs(Plan(Criterion.Variance, Compensation.LeastSquares), analysis)!);
+        var statistics = Calibrator.Run(analysis, Samples(name, dense, 64, test: false),
+            Slimmer.Needs(Plan(Criterion.Variance, Compensation.LeastSquares), analysis)!);
         var test = Samples(name, dense, 200, test: true);
         double Divergence(Criterion score, Compensation compensate)
         {
@@ -74,16 +78,20 @@ public class NetworkTests
             return Agreement.Compare(dense, slim, test).Outputs[0].MeanKl!.Value;
         }
         double random = Divergence(Criterion.Random, Compensation.None), none = Divergence(Criterion.Variance, Compensation.None);
-        double bias = Divergence(Criterion.Variance, Compensation.Bias), squares = Divergence(Criterion.Variance, Compensation.LeastSquares);
-        Assert.True(squares < 0.2 * bias && bias < none && squares < 0.1 * random, $"random {random:f4}, none {none:f4}, bias {bias:f4}, least squares {squares:f4}");
+        double bias = Divergence(Criterion.Variance, Compensation.Bias),
+            squares = Divergence(Criterion.Variance, Compensation.LeastSquares);
+        Assert.True(squares < 0.2 * bias && bias < none
+            && squares < 0.1 * random, $"random {random:f4}, none {none:f4}, bias {bias:f4}, least squares {squares:f4}");
     }
 
     private static IEnumerable<PruneRule> Rule(AxisAnalysis analysis, Axis axis, double keep)
     {
         var kinds = PlanResolver.KindsOf(axis);
-        var groups = analysis.Groups.Where(g => kinds.Contains(g.Kind) && g.Exactness != Exactness.Frozen && (axis == Axis.Experts || g.Exactness == Exactness.Exact)).Select(g => g.Name).ToList();
+        var groups = analysis.Groups.Where(g => kinds.Contains(g.Kind) && g.Exactness != Exactness.Frozen
+            && (axis == Axis.Experts || g.Exactness == Exactness.Exact)).Select(g => g.Name).ToList();
         if (groups.Count > 0)
-            yield return new PruneRule { Name = axis.ToString(), Axis = axis, Groups = groups, Keep = keep, RoundTo = 1, Score = Criterion.Variance, Compensate = Compensation.LeastSquares, AllowInexact = axis == Axis.Experts };
+            yield return new PruneRule { Name = axis.ToString(), Axis = axis, Groups = groups, Keep = keep, RoundTo = 1,
+                Score = Criterion.Variance, Compensate = Compensation.LeastSquares, AllowInexact = axis == Axis.Experts };
     }
 
     private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(string name, OnnxModel model, int count, bool test)
@@ -94,13 +102,14 @@ public class NetworkTests
             "gpt" or "moe" => (test ? "lm-test.txt" : "lm-calibration.txt", name + "-alphabet.json"),
             _ => (test ? "t10k-images-idx3-ubyte.gz" : "calibration-images-idx3-ubyte.gz", null),
         };
-        return CalibrationData.Read(Assets.Path(data), model, new DataOptions { Samples = count, Length = 64, Vocabulary = vocabulary is null ? null : Assets.Path(vocabulary) });
+        return CalibrationData.Read(Assets.Path(data), model,
+            new DataOptions { Samples = count, Length = 64, Vocabulary = vocabulary is null ? null : Assets.Path(vocabulary) });
     }
 
     /// <summary>Elements of the weights that hold floating-point numbers.</summary>
     private static long Elements(OnnxModel model)
     {
-        var weights = new WeightTable(AxisAnalysis.Of(model));
+        var weights = new WeightTable(AxisAnalysis.Run(model));
         return weights.Names.Where(weights.IsMeasurable).Sum(n => weights.Shape(n)!.Aggregate(1L, (a, b) => a * b));
     }
 }

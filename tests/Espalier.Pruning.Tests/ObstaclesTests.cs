@@ -7,19 +7,24 @@ namespace Espalier.Pruning.Tests;
 /// <summary>A budget that is refused says what stands in the way.</summary>
 public class ObstaclesTests
 {
-    private static string Refusal(OnnxModel model, double macs, params PruneRule[] rules) => Refusal(model, new PruningPlan { Budget = new Budget(Macs: macs), Prune = rules });
+    private static string Refusal(OnnxModel model, double macs, params PruneRule[] rules)
+        => Refusal(model, new PruningPlan { Budget = new Budget(Macs: macs), Prune = rules });
 
-    private static string Refusal(OnnxModel model, PruningPlan plan) => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Of(model))).Message;
+    private static string Refusal(OnnxModel model, PruningPlan plan)
+        => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Run(model))).Message;
 
     private static PruneRule Neurons(string pattern = "*", double? keep = null, bool inexact = false)
-        => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2, Compensate = Compensation.None };
+        => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2,
+            Compensate = Compensation.None };
 
     private static void Says(string message, params string[] parts)
     {
         foreach (string part in parts) Assert.Contains(part, message, StringComparison.Ordinal);
     }
 
-    /// <summary>8 → 40 → 40 → 4; a LayerNorm over the second layer's neurons makes them inexact. 320, 1600 and 160 multiply-accumulates of 2080.</summary>
+    /// <summary>
+    /// 8 → 40 → 40 → 4; a LayerNorm over the second layer's neurons makes them inexact. 320, 1600 and 160 multiply-accumulates of 2080.
+    /// </summary>
     private static OnnxModel Normed()
     {
         var g = new GraphBuilder();
@@ -36,7 +41,8 @@ public class ObstaclesTests
         var parts = g.Node("SplitToSequence", hidden, ("axis", 1), ("keepdims", 1));
         using var model = g.Output(g.Rename(g.Node("ConcatFromSequence", parts, ("axis", 1)), "y"), 2, 32).Build();
         string message = Refusal(model, 0.6);
-        Says(message, "There is nothing that these rules may prune.", "'w0' (32 neurons, in 100%): frozen, SplitToSequence", "a sequence has no axes", "AllowInexact would not help");
+        Says(message, "There is nothing that these rules may prune.", "'w0' (32 neurons, in 100%): frozen, SplitToSequence",
+            "a sequence has no axes", "AllowInexact would not help");
         Assert.DoesNotContain("Keep", message, StringComparison.Ordinal);
     }
 
@@ -45,7 +51,9 @@ public class ObstaclesTests
     public void Leave_to_prune_inexactly_is_named_with_what_it_would_reach()
     {
         using var model = Normed();
-        Says(Refusal(model, 0.09, Neurons()), "the least they can reach is 0.100", "Of the dense model's macs 7.7% are in nothing that these rules may prune: '", "(40 neurons, in 7.7%): inexact, ", "LayerNormalization",
+        Says(Refusal(model, 0.09, Neurons()), "the least they can reach is 0.100",
+            "Of the dense model's macs 7.7% are in nothing that these rules may prune: '", "(40 neurons, in 7.7%): inexact, ",
+            "LayerNormalization",
             "With AllowInexact 1 more group could go, down to 0.006, which is enough.");
         Says(Refusal(model, 0.005, Neurons()), "down to 0.006, which is not enough either.");
         string all = Refusal(model, 0.005, Neurons(inexact: true));
@@ -58,9 +66,10 @@ public class ObstaclesTests
         var g = new GraphBuilder();
         string x = g.Relu(g.Linear(g.Input("x", "batch", 8), "a", 8, 40));
         using var model = g.Output(g.Linear(g.Relu(g.Linear(x, "b", 40, 40)), "c", 40, 4)).Build();
-        string neurons = AxisAnalysis.Of(model).Groups.Single(o => o.Occurrences.Any(p => p.Tensor == "c.weight" && p.Axis == 0)).Name;
+        string neurons = AxisAnalysis.Run(model).Groups.Single(o => o.Occurrences.Any(p => p.Tensor == "c.weight" && p.Axis == 0)).Name;
         Says(Refusal(model, 0.09, Neurons("a.*")), $"'{neurons}' (40 neurons, in 7.7%): no rule covers it");
-        Says(Refusal(model, new PruningPlan { Budget = new Budget(Macs: 0.09), Prune = [Neurons()], Protect = ["c.weight"] }), $"'{neurons}' (40 neurons, in 7.7%): protected");
+        Says(Refusal(model, new PruningPlan { Budget = new Budget(Macs: 0.09), Prune = [Neurons()], Protect = ["c.weight"] }),
+            $"'{neurons}' (40 neurons, in 7.7%): protected");
     }
 
     [Fact]
@@ -77,7 +86,8 @@ public class ObstaclesTests
         string x = g.Linear(g.Input("x", "batch", 8), "in", 8, 8);
         for (int l = 0; l < 2; l++) x = g.Add(x, g.Linear(g.Relu(g.Linear(x, $"{l}.up", 8, 16)), $"{l}.down", 16, 8));
         using var model = g.Output(g.Linear(x, "head", 8, 4)).Build();
-        Says(Refusal(model, new PruningPlan { Budget = new Budget(Macs: 0.1), Drop = [new DropRule { Axis = Axis.Sublayers, Score = Criterion.Random }] }),
+        Says(Refusal(model,
+            new PruningPlan { Budget = new Budget(Macs: 0.1), Drop = [new DropRule { Axis = Axis.Sublayers, Score = Criterion.Random }] }),
             "without any of its sublayers the model still costs more than the budget allows, 0.158 of its macs where 0.1 are asked for");
     }
 }

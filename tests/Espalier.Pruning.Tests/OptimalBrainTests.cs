@@ -29,14 +29,14 @@ public sealed class OptimalBrainTests
         for (int seed = 0; seed < 12; seed++)
         {
             using var dense = Build(form, seed);
-            var analysis = AxisAnalysis.Of(dense);
+            var analysis = AxisAnalysis.Run(dense);
             var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
             var rows = form is "product" or "two readers" ? Planted.Rows(seed, 300, Planted.Inputs) : Planted.Rows(seed, 8, 2, 8, 8);
             var statistics = Planted.Calibrate(analysis, rows);
             var weights = new WeightTable(analysis);
             var readers = group.Consumers.SelectMany(c => Readers(group, c, statistics, weights)).ToList();
             Assert.Equal(form is "two readers" or "groups" ? 2 : 1, readers.Count);
-            var scores = OptimalBrain.Of(group, statistics, weights)!;
+            var scores = OptimalBrain.Compute(group, statistics, weights)!;
             // At most 16 units: one goes in each round.
             var gone = new List<int>();
             double reached = 0;
@@ -67,7 +67,7 @@ public sealed class OptimalBrainTests
 
     private static IEnumerable<Refitted> Readers(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
     {
-        var matrix = ConsumerMatrix.Of(consumer, weights.Shape(consumer.Parameter)!)!;
+        var matrix = ConsumerMatrix.Create(consumer, weights.Shape(consumer.Parameter)!)!;
         int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         for (int b = 0; b < matrix.Batches; b++)
         {
@@ -107,12 +107,12 @@ public sealed class OptimalBrainTests
     public void Units_of_one_round_cost_what_each_does_alone()
     {
         using var dense = Planted.Mlp(3, 20);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(3, 300, Planted.Inputs));
         var weights = new WeightTable(analysis);
         var reader = Assert.Single(Readers(group, group.Consumers[0], statistics, weights));
-        double[] scores = OptimalBrain.Of(group, statistics, weights)!;
+        double[] scores = OptimalBrain.Compute(group, statistics, weights)!;
         var first = Enumerable.Range(0, 20).Select(u => (Unit: u, Cost: reader.Lost([u]))).OrderBy(u => u.Cost).Take(2).ToList();
         Assert.All(first, u => Assert.Equal(u.Cost, scores[u.Unit], 1e-4 * u.Cost));
     }

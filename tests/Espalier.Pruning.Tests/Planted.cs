@@ -15,7 +15,10 @@ internal static class Planted
 {
     public const int Inputs = 6;
 
-    /// <summary>Two products with a ReLU between; <paramref name="edit"/> changes the first one's weight [inputs, hidden] and bias, <paramref name="loud"/> neurons are read with weights ten times as large.</summary>
+    /// <summary>
+    /// Two products with a ReLU between; <paramref name="edit"/> changes the first one's weight [inputs, hidden] and bias,
+    /// <paramref name="loud"/> neurons are read with weights ten times as large.
+    /// </summary>
     public static OnnxModel Mlp(int seed, int hidden, Action<float[], float[]>? edit = null, bool outputBias = true, params int[] loud)
     {
         var g = new GraphBuilder(seed);
@@ -33,7 +36,10 @@ internal static class Planted
         return g.Build();
     }
 
-    /// <summary>Two convolutions without padding and a ReLU between; <paramref name="edit"/> changes the first one's weight [channels, 2, 3, 3] and bias.</summary>
+    /// <summary>
+    /// Two convolutions without padding and a ReLU between; <paramref name="edit"/> changes the first one's weight [channels,
+    /// 2, 3, 3] and bias.
+    /// </summary>
     public static OnnxModel Cnn(int seed, int channels, Action<float[], float[]>? edit = null, bool outputBias = true, int group = 1)
     {
         var g = new GraphBuilder(seed);
@@ -52,7 +58,8 @@ internal static class Planted
     public static IReadOnlyDictionary<string, NamedTensor> Rows(int seed, int rows, params long[] shape)
     {
         long[] dims = [rows, .. shape];
-        return new Dictionary<string, NamedTensor> { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
+        return new Dictionary<string, NamedTensor>
+            { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
     }
 
     /// <summary>Statistics with covariance of every consumer.</summary>
@@ -60,12 +67,15 @@ internal static class Planted
         => Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = analysis.Consumers.Select(c => c.Id).ToHashSet() });
 
     /// <summary>Removes units of the only exact group, compensates and runs the surgery.</summary>
-    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, params int[] removed) => Without(analysis, statistics, method, [], removed);
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, params int[] removed)
+        => Without(analysis, statistics, method, [], removed);
 
-    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, List<string> notes, params int[] removed)
+    public static OnnxModel Without(AxisAnalysis analysis, CalibrationStatistics? statistics, Compensation method, List<string> notes,
+        params int[] removed)
     {
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
-        var selection = new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
+        var selection = new Selection(new Dictionary<int, ImmutableArray<int>>
+            { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
         return Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, _ => method, statistics, notes)).Model;
     }
 

@@ -7,8 +7,8 @@ using Espalier.TestKit;
 namespace Espalier.Pruning.Tests;
 
 /// <summary>
-/// Networks with planted redundancy, and for each the complete list of presets that are lossless on it: a method must find what it claims to find, and what it finds beyond
-/// that would be luck.
+/// Networks with planted redundancy, and for each the complete list of presets that are lossless on it: a method must find what
+/// it claims to find, and what it finds beyond that would be luck.
 /// </summary>
 public sealed class PlantedMatrixTests
 {
@@ -24,9 +24,10 @@ public sealed class PlantedMatrixTests
         public bool Inexact { get; init; }
     }
 
-    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Of(p) is { Depth: null, LowRank: null })];
+    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Get(p) is { Depth: null, LowRank: null })];
 
-    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree, Preset.ObspaOutOfDistribution];
+    private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree,
+        Preset.ObspaOutOfDistribution];
 
     private static readonly Dictionary<string, Redundancy> Networks = new()
     {
@@ -50,7 +51,8 @@ public sealed class PlantedMatrixTests
             }
         }), Axis.Neurons, 0.75, [0, 5, 9, 12], [Preset.Flap, .. SeesDependence], [Width]),
         // The same twice, as loud as any: only who asks what is left after a refit sees it.
-        ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [], SeesDependence, [Width]),
+        ["duplicated neurons"] = new(() => Mlp((w, b, o) => Copy(w, b, (2, 1), (6, 1), (10, 11), (15, 4))), Axis.Neurons, 0.75, [],
+            SeesDependence, [Width]),
         // Sums of others, where nothing between the layers bends.
         ["linearly dependent neurons"] = new(() => Mlp((w, b, o) =>
         {
@@ -58,21 +60,27 @@ public sealed class PlantedMatrixTests
                 for (int u = 12; u < 16; u++) w[(i * Hidden) + u] = (w[(i * Hidden) + u - 12] * 2) - w[(i * Hidden) + u - 8];
             for (int u = 12; u < 16; u++) b[u] = (b[u - 12] * 2) - b[u - 8];
         }, bent: false), Axis.Neurons, 0.5, [], SeesDependence, [Width]),
-        // A head whose values its own output projection maps to nothing: loud before and after, and nothing comes of it. Who runs the model without it sees that.
+        // A head whose values its own output projection maps to nothing: loud before and after, and nothing comes of it. Who
+        // runs the model without it sees that.
         ["rank-deficient head"] = new(() => Attention(deficient: 2), Axis.Heads, 0.75, [2], [.. SeesDependence, Preset.Kwon], [6, Width]),
         // A head that writes only where nothing reads: noise to the output, signal to whoever looks no further than the next product.
         ["head that nothing reads"] = new(() => Attention(unread: 1), Axis.Heads, 0.75, [1], [Preset.Kwon], [6, Width]),
         // A head whose values are a loud constant, up to noise: wherever it looks, it says the same.
         ["noise-only head"] = new(() => Attention(constant: 1), Axis.Heads, 0.75, [1], [Preset.Flap, .. SeesDependence], [6, Width]),
-        // Two experts and their router rows are one, louder and more used than the rest: who merges by router rows loses nothing, who removes one takes half of what the two gave. Not under a TopK, where
-        // the two take two places of k and the merged one takes one (`ExpertTests`).
-        ["duplicate experts"] = new(() => Mixture(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun], [Planted.Inputs]) { Inexact = true },
+        // Two experts and their router rows are one, louder and more used than the rest: who merges by router rows loses
+        // nothing, who removes one takes half of what the two gave. Not under a TopK, where the two take two places of k and
+        // the merged one takes one (`ExpertTests`).
+        ["duplicate experts"] = new(() => Mixture(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
+            [Planted.Inputs]) { Inexact = true },
         // The loudest expert is never chosen.
-        ["expert that is never chosen"] = new(() => Mixture(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl], [Planted.Inputs]) { Inexact = true },
+        ["expert that is never chosen"] = new(() => Mixture(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
+            [Planted.Inputs]) { Inexact = true },
         // Nothing is asked for and nothing answers along this dimension of every head.
-        ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2], [.. OnUnits.Where(p => p != Preset.Random)], [6, Width]),
+        ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2],
+            [.. OnUnits.Where(p => p != Preset.Random)], [6, Width]),
         // Loudly asked for, and nothing answers: a norm over both keeps it.
-        ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2], [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
+        ["dimension that is dead in keys"] = new(() => Attention(deadInKeys: true), Axis.HeadDims, 0.75, [2],
+            [Preset.Kwon, Preset.ThinKStatic], [6, Width]),
     };
 
     private static readonly Dictionary<string, long> Batches = new() { ["batch"] = 32 };
@@ -95,7 +103,8 @@ public sealed class PlantedMatrixTests
         edit(w, b, o);
         var g = new GraphBuilder(11);
         string h = g.Add(g.MatMul(g.Input("x", "batch", Width), g.Floats("up", w, Width, Hidden)), g.Floats("upBias", b, Hidden));
-        g.Output(g.Rename(g.Add(g.MatMul(bent ? g.Relu(h) : h, g.Floats("down", o, Hidden, 3)), g.Floats("bias", Planted.Floats(random, 3), 3)), "y"), "batch", 3);
+        g.Output(g.Rename(g.Add(g.MatMul(bent ? g.Relu(h) : h, g.Floats("down", o, Hidden, 3)),
+            g.Floats("bias", Planted.Floats(random, 3), 3)), "y"), "batch", 3);
         return g.Build();
     }
 
@@ -106,7 +115,8 @@ public sealed class PlantedMatrixTests
         if (duplicate) ExpertTests.Repeat(router, up, down, 1, 4);
     }, bias: duplicate ? [0, 3, 0, 0, 3, 0] : [0, 0, 0, -100, 0, 0]);
 
-    private static OnnxModel Attention(int deficient = -1, int unread = -1, int constant = -1, bool deadInQueries = false, bool deadInKeys = false, int rank = 0)
+    private static OnnxModel Attention(int deficient = -1, int unread = -1, int constant = -1, bool deadInQueries = false,
+        bool deadInKeys = false, int rank = 0)
     {
         const int heads = 4, dim = 4, all = heads * dim;
         var random = new Random(3);
@@ -121,7 +131,8 @@ public sealed class PlantedMatrixTests
         }
         float[] head = Planted.Floats(random, Width * Width);
         for (int row = 0; row < all && unread >= 0; row++)
-            for (int k = 0; k < Width; k++) o[(row * Width) + k] = (k >= Width / 2) == (row / dim == unread) ? (row / dim == unread ? 8 : 2) * o[(row * Width) + k] : 0;
+            for (int k = 0; k < Width; k++)
+                o[(row * Width) + k] = (k >= Width / 2) == (row / dim == unread) ? (row / dim == unread ? 8 : 2) * o[(row * Width) + k] : 0;
         for (int k = 0; k < Width * Width && unread >= 0; k++) if (k / Width >= Width / 2) head[k] = 0;
         for (int row = constant * dim; row < (constant + 1) * dim && constant >= 0; row++)
         {
@@ -134,7 +145,8 @@ public sealed class PlantedMatrixTests
         string Split(string t) => g.SplitHeads(t, heads, dim);
         // Dimension 2 of every head.
         float[] Deficient() => Product(Planted.Floats(random, Width * rank), Planted.Floats(random, rank * all), rank, all);
-        string Dimension(string name, float factor) => name == "k" && rank > 0 ? g.Floats(name, Deficient(), Width, all) : factor == 1 ? g.Weight(name, Width, all)
+        string Dimension(string name, float factor)
+            => name == "k" && rank > 0 ? g.Floats(name, Deficient(), Width, all) : factor == 1 ? g.Weight(name, Width, all)
             : g.Floats(name, [.. Planted.Floats(random, Width * all).Select((w, i) => i % dim == 2 ? w * factor : w)], Width, all);
         string wq = Dimension("q", deadInQueries ? 0 : deadInKeys ? 8 : 1), wk = Dimension("k", deadInKeys ? 0 : 1);
         var (q, key) = (Split(g.MatMul(x, wq)), Split(g.MatMul(x, wk)));
@@ -147,7 +159,8 @@ public sealed class PlantedMatrixTests
     }
 
     private static float[] Product(float[] left, float[] right, int rank, int columns)
-        => [.. Enumerable.Range(0, left.Length / rank * columns).Select(i => Enumerable.Range(0, rank).Sum(r => left[(i / columns * rank) + r] * right[(r * columns) + (i % columns)]))];
+        => [.. Enumerable.Range(0, left.Length / rank * columns)
+            .Select(i => Enumerable.Range(0, rank).Sum(r => left[(i / columns * rank) + r] * right[(r * columns) + (i % columns)]))];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -155,7 +168,7 @@ public sealed class PlantedMatrixTests
     {
         var redundancy = Networks[name];
         using var dense = redundancy.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, redundancy.Rows).Select(i => Planted.Rows(500 + i, 32, redundancy.Shape)).ToList();
         var inputs = new[] { InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution }.ToDictionary(s => s, s => s switch
         {
@@ -166,12 +179,15 @@ public sealed class PlantedMatrixTests
         var found = new List<Preset>();
         foreach (var preset in OnUnits)
         {
-            samples = [.. inputs[Presets.Of(preset).Inputs]];
+            samples = [.. inputs[Presets.Get(preset).Inputs]];
             var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
-            var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }] }, hasData: true);
+            var plan = Presets.Complete(new PruningPlan { Preset = preset,
+                Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);
-            var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : probe);
+            var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null
+                ? null
+                : Calibrator.Run(analysis, samples, needs), needs is null ? null : probe);
             double error = Planted.Error(dense, slim);
             Assert.False(error is > Lossless and < Harmed, $"{preset}: {error} is neither lossless nor harmed");
             // Who removes nothing has found nothing: equal scores can be all above a threshold.
@@ -183,23 +199,31 @@ public sealed class PlantedMatrixTests
     }
 
     /// <summary>
-    /// Keys and values of rank 3, of which no dimension of a head is dead or repeated: a product of that rank has all of it, and half of the dimensions do not.
+    /// Keys and values of rank 3, of which no dimension of a head is dead or repeated: a product of that rank has all of it,
+    /// and half of the dimensions do not.
     /// </summary>
     [Fact]
     public void Rank_deficient_keys_and_values_are_lossless_for_low_rank()
     {
         using var dense = Attention(rank: 3);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 40).Select(i => Planted.Rows(500 + i, 32, 6, Width)).ToList();
         var probe = new ModelProbe(analysis, samples);
-        double Error(PruningPlan plan) => Planted.Error(dense, Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null, probe).Model);
+        double Error(PruningPlan plan)
+            => Planted.Error(dense,
+                Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+                    ? Calibrator.Run(analysis, samples, needs)
+                    : null, probe).Model);
         Assert.InRange(Error(Factored(3)), 0, Lossless);
         Assert.InRange(Error(Factored(2)), Harmed, 10);
         // With as many parameters as rank 3 leaves of keys and values: 72 of 128.
         foreach (var preset in OnUnits)
-            Assert.InRange(Error(Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.HeadDims, Keep = 0.5 }] }, hasData: true)), Harmed, 10);
+            Assert.InRange(Error(Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.HeadDims, Keep = 0.5 }] },
+                hasData: true)), Harmed, 10);
 
-        PruningPlan Factored(int rank) => Presets.Complete(new PruningPlan { Preset = Preset.Cskv, LowRank = [new() { Of = Products.KeysAndValues, Rank = rank }] }, hasData: true);
+        PruningPlan Factored(int rank)
+            => Presets.Complete(new PruningPlan { Preset = Preset.Cskv, LowRank = [new() { Of = ProductKind.KeysAndValues, Rank = rank }] },
+                hasData: true);
     }
 
     /// <summary>A sublayer that adds nothing.</summary>
@@ -209,16 +233,23 @@ public sealed class PlantedMatrixTests
         var g = new GraphBuilder(3);
         string x = g.Input("x", "batch", Width);
         for (int l = 0; l < 4; l++)
-            x = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Weight($"up{l}", Width, Hidden))), l == 2 ? g.Floats($"down{l}", new float[Hidden * Width], Hidden, Width) : g.Weight($"down{l}", Hidden, Width)));
+            x = g.Add(x,
+                g.MatMul(g.Relu(g.MatMul(x, g.Weight($"up{l}", Width, Hidden))), l == 2
+                    ? g.Floats($"down{l}", new float[Hidden * Width], Hidden, Width)
+                    : g.Weight($"down{l}", Hidden, Width)));
         g.Output(g.Rename(g.MatMul(x, g.Weight("head", Width, 3)), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var found = new List<Preset>();
-        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Of(p).Depth is not null || p is Preset.Best or Preset.Random))
+        foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Get(p).Depth is not null || p is Preset.Best or Preset.Random))
         {
-            var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1, Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] }, hasData: true);
-            var slim = Slimmer.Run(dense, plan, analysis, preset == Preset.Random ? null : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+            var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1,
+                Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] },
+                hasData: true);
+            var slim = Slimmer.Run(dense, plan, analysis, preset == Preset.Random
+                ? null
+                : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
             if (Planted.Error(dense, slim.Model) < 1e-6) found.Add(preset);
         }
         Assert.Equal([Preset.Best, Preset.ShortGpt, Preset.Sleb, Preset.FinerCut], found.Order());

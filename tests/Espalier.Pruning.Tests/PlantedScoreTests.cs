@@ -13,8 +13,8 @@ public class PlantedScoreTests
     private const double Harmed = 1e-2;
 
     /// <summary>
-    /// Neurons of equal norm along six directions; neuron 5 repeats neuron 2 and both are read loudly: distances find the pair, and of the two the second
-    /// goes; norms keep it, and without it the rest could not make up for what they remove.
+    /// Neurons of equal norm along six directions; neuron 5 repeats neuron 2 and both are read loudly: distances find the pair,
+    /// and of the two the second goes; norms keep it, and without it the rest could not make up for what they remove.
     /// </summary>
     [Fact]
     public void Geometric_median_finds_a_repeated_neuron()
@@ -22,7 +22,8 @@ public class PlantedScoreTests
         using var dense = Planted.Mlp(3, Hidden, (w, b) =>
         {
             Array.Clear(w);
-            foreach (var (unit, input) in ((int, int)[])[(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 2), (6, 5), (7, 0)]) w[(input * Hidden) + unit] = unit == 7 ? -1 : 1;
+            foreach (var (unit, input) in ((int, int)[])[(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 2), (6, 5), (7, 0)])
+                w[(input * Hidden) + unit] = unit == 7 ? -1 : 1;
             b[5] = b[2];
         }, true, 2, 5);
         var (error, removed) = Slim(dense, Criterion.GeometricMedian, Compensation.LeastSquares);
@@ -81,7 +82,9 @@ public class PlantedScoreTests
         float[] w = Planted.Floats(new Random(4), Hidden * 18);
         for (int i = 0; i < 18; i++) w[(3 * 18) + i] *= 10;
         string h = g.Node("Conv", ["x", g.Floats("conv1.weight", w, Hidden, 2, 3, 3)]);
-        h = g.Relu(g.Node("BatchNormalization", [h, g.Floats("scale", [1, 2, -1, 0, 1, 3, -2, 1], Hidden), g.Floats("shift", [1, 1, 1, 0, 1, 1, 1, 1], Hidden), g.Weight("mean", Hidden), g.Positive("var", Hidden)]));
+        h = g.Relu(g.Node("BatchNormalization",
+            [h, g.Floats("scale", [1, 2, -1, 0, 1, 3, -2, 1], Hidden), g.Floats("shift", [1, 1, 1, 0, 1, 1, 1, 1], Hidden),
+                g.Weight("mean", Hidden), g.Positive("var", Hidden)]));
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, Hidden, 3, 3)]), "y"), "batch", 4, 4, 4);
         using var dense = g.Build();
         var (error, removed) = Slim(dense, Criterion.NormScale, Compensation.None, axis: Axis.Channels);
@@ -92,7 +95,9 @@ public class PlantedScoreTests
         Assert.True(error > Harmed, $"{error}");
     }
 
-    /// <summary>Neuron 4 is constant and loud: it does not fluctuate, and the bias makes up for it; its share of the activation is large.</summary>
+    /// <summary>
+    /// Neuron 4 is constant and loud: it does not fluctuate, and the bias makes up for it; its share of the activation is large.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.Fluctuation, true)]
     [InlineData(Criterion.ActivationShare, false)]
@@ -117,7 +122,9 @@ public class PlantedScoreTests
         Assert.True(found ? error < Lossless : error > Harmed, $"{error}");
     }
 
-    /// <summary>Neuron 6 fires like the others, but nothing reads it: that is seen by what weighs the activation, not by its fluctuation alone.</summary>
+    /// <summary>
+    /// Neuron 6 fires like the others, but nothing reads it: that is seen by what weighs the activation, not by its fluctuation alone.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.ActivationShare, true)]
     [InlineData(Criterion.Variance, true)]
@@ -144,11 +151,15 @@ public class PlantedScoreTests
     }
 
     /// <summary>One of eight units goes.</summary>
-    private static (double Error, IReadOnlyList<int> Removed) Slim(OnnxModel dense, Criterion score, Compensation compensate, Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
+    private static (double Error, IReadOnlyList<int> Removed) Slim(OnnxModel dense, Criterion score, Compensation compensate,
+        Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
     {
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score, Aggregate = aggregate, Compensate = compensate }], Seed = 1 };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, [Planted.Rows(5, 30000, Planted.Inputs)], needs) : null;
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score,
+            Aggregate = aggregate, Compensate = compensate }], Seed = 1 };
+        var statistics = Slimmer.Needs(plan, analysis) is { } needs
+            ? Calibrator.Run(analysis, [Planted.Rows(5, 30000, Planted.Inputs)], needs)
+            : null;
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
     }

@@ -9,7 +9,9 @@ public class PlantedTests
     private const double Lossless = 1e-4;
     private const double Harmed = 1e-2;
 
-    /// <summary>Neurons 1 and 4 are constant, and read with large weights: variance finds them and the bias makes up for them; a norm keeps them.</summary>
+    /// <summary>
+    /// Neurons 1 and 4 are constant, and read with large weights: variance finds them and the bias makes up for them; a norm keeps them.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -46,7 +48,7 @@ public class PlantedTests
                 b[c] = 3 + c;
             }
         }, outputBias, group);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 32, 2, 8, 8));
         int[] removed = group == 1 ? [2, 6] : [2];
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed)) < Lossless);
@@ -68,13 +70,15 @@ public class PlantedTests
                 b[copy] = factor * b[of];
             }
         }, outputBias);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 30000, Planted.Inputs));
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.LeastSquares, 5, 6)) < Lossless);
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, 5, 6)) > Harmed);
     }
 
-    /// <summary>Channel 3 repeats channel 1 and, for the grouped convolution, 7 repeats 5: window by window the kept channel takes the load.</summary>
+    /// <summary>
+    /// Channel 3 repeats channel 1 and, for the grouped convolution, 7 repeats 5: window by window the kept channel takes the load.
+    /// </summary>
     [Theory]
     [InlineData(true, 1)]
     [InlineData(false, 1)]
@@ -89,7 +93,7 @@ public class PlantedTests
                 b[copy] = 0.8f * b[of];
             }
         }, outputBias, group);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, [.. Enumerable.Range(0, 40).Select(i => Planted.Rows(100 + i, 64, 2, 8, 8))]);
         int[] removed = group == 1 ? [3, 7] : [3];
         double lossless = 5e-4; // the ridge: 72 features on 41,000 positions
@@ -97,7 +101,9 @@ public class PlantedTests
         Assert.True(Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.Bias, removed)) > Harmed);
     }
 
-    /// <summary>Compensation is never worse than a weaker one on the data it was fitted to, and clearly better where units are correlated.</summary>
+    /// <summary>
+    /// Compensation is never worse than a weaker one on the data it was fitted to, and clearly better where units are correlated.
+    /// </summary>
     [Fact]
     public void Least_squares_beats_bias_beats_nothing_on_correlated_neurons()
     {
@@ -107,7 +113,7 @@ public class PlantedTests
             for (int u = 8; u < 16; u++)
                 for (int i = 0; i < Planted.Inputs; i++) w[i * 16 + u] = w[i * 16 + u - 8] + 0.3f * w[i * 16 + u];
         });
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 4096, Planted.Inputs));
         int[] removed = [8, 9, 10, 11, 12, 13];
         double none = Planted.Error(dense, Planted.Without(analysis, statistics, Compensation.None, removed));
@@ -120,7 +126,7 @@ public class PlantedTests
     public void Without_covariance_least_squares_falls_back_to_the_bias_and_says_so()
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
         var bare = statistics with { Consumers = statistics.Consumers.ToDictionary(c => c.Key, c => c.Value with { Covariance = null }) };
         var notes = new List<string>();
@@ -131,10 +137,12 @@ public class PlantedTests
 
     private static (double Error, PruningReport Report) Slim(OnnxModel dense, Criterion score, Compensation compensate)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.75, Score = score, Compensate = compensate }] };
         var request = Slimmer.Needs(plan, analysis);
-        var statistics = request is null ? null : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
+        var statistics = request is null
+            ? null
+            : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report);
     }

@@ -12,16 +12,22 @@ public class PresetTests
         var plan = new PruningPlan
         {
             Preset = Preset.Flap,
-            Prune = [new() { Axis = Axis.Neurons, Score = Criterion.L1, Aggregate = Aggregate.Max }, new() { Axis = Axis.Heads, Compensate = Compensation.None }],
+            Prune = [new() { Axis = Axis.Neurons, Score = Criterion.L1, Aggregate = Aggregate.Max },
+                new() { Axis = Axis.Heads, Compensate = Compensation.None }],
             Drop = [new() { AtMost = 1 }],
             Schedule = Schedule.Sequential,
         };
         var complete = Presets.Complete(plan, hasData: true);
-        Assert.Equal((Metric.KullbackLeibler, Metric.JensenShannon, Metric.Cosine), (complete.DivergenceMetric, Presets.Complete(new PruningPlan { Preset = Preset.FinerCut }, hasData: true).DivergenceMetric,
-            Presets.Complete(new PruningPlan { Preset = Preset.FinerCut, DivergenceMetric = Metric.Cosine }, hasData: true).DivergenceMetric));
-        Assert.Equal((Criterion.L1, Aggregate.Max, Compensation.Bias), (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
-        Assert.Equal((Criterion.Variance, Aggregate.Sum, Compensation.None), (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
-        Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential), (complete.Drop[0].Score, complete.Allocate, complete.Schedule));
+        Assert.Equal((Metric.KullbackLeibler, Metric.JensenShannon, Metric.Cosine),
+            (complete.DivergenceMetric, Presets.Complete(new PruningPlan { Preset = Preset.FinerCut }, hasData: true).DivergenceMetric,
+            Presets.Complete(new PruningPlan { Preset = Preset.FinerCut, DivergenceMetric = Metric.Cosine },
+                hasData: true).DivergenceMetric));
+        Assert.Equal((Criterion.L1, Aggregate.Max, Compensation.Bias),
+            (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
+        Assert.Equal((Criterion.Variance, Aggregate.Sum, Compensation.None),
+            (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
+        Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential),
+            (complete.Drop[0].Score, complete.Allocate, complete.Schedule));
         Assert.Equal(PlanJson.Serialize(complete), PlanJson.Serialize(Presets.Complete(complete, hasData: false)));
     }
 
@@ -31,9 +37,10 @@ public class PresetTests
     public void Without_a_preset_the_data_decide(bool hasData, Preset expected)
     {
         var complete = Presets.Complete(new PruningPlan { Prune = [new() { Axis = Axis.Neurons }] }, hasData);
-        var method = Presets.Of(expected);
+        var method = Presets.Get(expected);
         Assert.Equal(expected, complete.Preset);
-        Assert.Equal((method.Score, method.Compensate, method.Allocate, method.Schedule), (complete.Prune[0].Score, complete.Prune[0].Compensate, complete.Allocate, complete.Schedule));
+        Assert.Equal((method.Score, method.Compensate, method.Allocate, method.Schedule),
+            (complete.Prune[0].Score, complete.Prune[0].Compensate, complete.Allocate, complete.Schedule));
         Assert.Equal(hasData, method.NeedsCalibration);
     }
 
@@ -42,7 +49,7 @@ public class PresetTests
     {
         foreach (var preset in Enum.GetValues<Preset>())
         {
-            var method = Presets.Of(preset);
+            var method = Presets.Get(preset);
             Assert.NotEmpty(method.Title);
             Assert.Matches("arXiv:[0-9]{4}\\.[0-9]{5}", method.Citation);
         }
@@ -52,9 +59,11 @@ public class PresetTests
     [Fact]
     public void Inputs_are_those_of_the_preset_or_of_the_plan()
     {
-        InputSource? Of(Preset preset, InputSource? inputs = null) => Presets.Complete(new PruningPlan { Preset = preset, Inputs = inputs }, hasData: true).Inputs;
+        InputSource? Of(Preset preset, InputSource? inputs = null)
+            => Presets.Complete(new PruningPlan { Preset = preset, Inputs = inputs }, hasData: true).Inputs;
         Assert.Equal([InputSource.Data, InputSource.Noise, InputSource.OutOfDistribution, InputSource.Noise, InputSource.Data],
-            [Of(Preset.Obspa), Of(Preset.ObspaDataFree), Of(Preset.ObspaOutOfDistribution), Of(Preset.Flap, InputSource.Noise), Of(Preset.ObspaDataFree, InputSource.Data)]);
+            [Of(Preset.Obspa), Of(Preset.ObspaDataFree), Of(Preset.ObspaOutOfDistribution), Of(Preset.Flap, InputSource.Noise),
+                Of(Preset.ObspaDataFree, InputSource.Data)]);
     }
 
     public static TheoryData<Preset> All => [.. Enum.GetValues<Preset>()];
@@ -69,15 +78,18 @@ public class PresetTests
         string x = g.Input("x", "batch", 5, width);
         for (int l = 0; l < 4; l++)
         {
-            var (q, k, v) = (Split(g.Linear(x, $"b{l}.q", width, width)), Split(g.Linear(x, $"b{l}.k", width, width)), Split(g.Linear(x, $"b{l}.v", width, width)));
-            x = g.Add(x, g.Linear(g.MergeHeads(g.MatMul(g.Softmax(g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), g.Scalar(g.Fresh("root"), 0.5f))), v), width), $"b{l}.o", width, width));
+            var (q, k, v) = (Split(g.Linear(x, $"b{l}.q", width, width)), Split(g.Linear(x, $"b{l}.k", width, width)),
+                Split(g.Linear(x, $"b{l}.v", width, width)));
+            x = g.Add(x,
+                g.Linear(g.MergeHeads(g.MatMul(g.Softmax(g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), g.Scalar(g.Fresh("root"), 0.5f))),
+                    v), width), $"b{l}.o", width, width));
             x = g.Add(x, g.Linear(g.Relu(g.Linear(x, $"b{l}.up", width, 32)), $"b{l}.down", 32, width));
         }
         g.Output(g.Rename(g.Linear(x, "head", width, 4), "y"), "batch", 5, 4);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 8, 5, width)).ToList();
-        double macs = Presets.Of(preset) is { Units: null, LowRank: null } ? 0.6 : 0.9;
+        double macs = Presets.Get(preset) is { Units: null, LowRank: null } ? 0.6 : 0.9;
         var plan = Presets.Complete(new PruningPlan
         {
             Preset = preset,
@@ -86,11 +98,13 @@ public class PresetTests
             Budget = new Budget(Macs: macs),
         }, hasData: true);
         var needs = Slimmer.Needs(plan, analysis);
-        Assert.Equal(Presets.Of(preset).NeedsCalibration, needs is not null);
-        var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null ? null : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
+        Assert.Equal(Presets.Get(preset).NeedsCalibration, needs is not null);
+        var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null
+            ? null
+            : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
         Assert.InRange(report.After.Macs, 1, macs * report.Before.Macs);
-        Assert.Equal(Presets.Of(preset).Depth is not null, report.Blocks.Count > 0);
-        Assert.Equal(Presets.Of(preset).LowRank is not null, report.Factored.Count > 0);
+        Assert.Equal(Presets.Get(preset).Depth is not null, report.Blocks.Count > 0);
+        Assert.Equal(Presets.Get(preset).LowRank is not null, report.Factored.Count > 0);
         Assert.InRange(Planted.Error(dense, slim), 1e-6, 10);
 
         string Split(string t) => g.SplitHeads(t, 3, 4);

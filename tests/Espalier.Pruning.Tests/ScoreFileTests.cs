@@ -24,10 +24,12 @@ public sealed class ScoreFileTests : IDisposable
     {
         File.WriteAllText(_path, """{"fc1": [0, 1, 2, 3, 4, 5, 6, 3]}""");
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         int id = analysis.Groups.Single(g => g.Exactness == Exactness.Exact).Id;
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.File, ScoreFile = _path } }, null)[id];
-        Assert.Equal([0, 1.0 / 3, 2.0 / 3, 1, 4.0 / 3, 5.0 / 3, 2, 1], scores.Select(s => Math.Round(s, 15)), (a, b) => Math.Abs(a - b) < 1e-12);
+        double[] scores =
+            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.File, ScoreFile = _path } }, null)[id];
+        Assert.Equal([0, 1.0 / 3, 2.0 / 3, 1, 4.0 / 3, 5.0 / 3, 2, 1], scores.Select(s => Math.Round(s, 15)),
+            (a, b) => Math.Abs(a - b) < 1e-12);
     }
 
     [Theory]
@@ -53,6 +55,8 @@ public sealed class ScoreFileTests : IDisposable
     {
         File.WriteAllText(_path, json);
         using var dense = Planted.Mlp(1, 8);
-        return Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] }, AxisAnalysis.Of(dense)).Report;
+        return Slimmer.Run(dense,
+            new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
+            AxisAnalysis.Run(dense)).Report;
     }
 }

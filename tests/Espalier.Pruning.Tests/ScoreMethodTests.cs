@@ -6,13 +6,14 @@ namespace Espalier.Pruning.Tests;
 /// <summary>Scores that a policy's own method gives.</summary>
 public class ScoreMethodTests
 {
-    private static readonly PruneRule Rule = new() { Name = "R", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method, ScoreMethod = "Rank" };
+    private static readonly PruneRule Rule = new() { Name = "R", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method,
+        ScoreMethod = "Rank" };
 
     [Fact]
     public void The_units_with_the_highest_numbers_stay()
     {
         using var dense = Planted.Mlp(1, 8);
-        var report = Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Of(dense), method: (rule, group) =>
+        var report = Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense), method: (rule, group) =>
         {
             Assert.Equal(("Rank", "fc1", "neurons", 8), (rule.ScoreMethod, group.Name, group.Kind, group.Units));
             Assert.Equal(["fc1.bias", "fc1.weight", "fc2.weight"], group.Weights.Select(w => w.Name).Order(StringComparer.Ordinal));
@@ -27,7 +28,8 @@ public class ScoreMethodTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { Prune = [Rule with { Keep = 1 }] };
-        var report = Slimmer.Run(dense, plan, AxisAnalysis.Of(dense), method: (_, _) => throw new InvalidOperationException("not to be called")).Report;
+        var report = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense),
+            method: (_, _) => throw new InvalidOperationException("not to be called")).Report;
         Assert.All(report.Groups, g => Assert.Equal(g.Size, g.Kept));
     }
 
@@ -38,7 +40,9 @@ public class ScoreMethodTests
     public void What_is_no_number_from_0_on_for_every_unit_is_refused(int count, double score)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Of(dense), method: (_, _) => [.. Enumerable.Repeat(score, count)]));
+        var e = Assert.Throws<EspalierException>(() =>
+            Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense),
+                method: (_, _) => [.. Enumerable.Repeat(score, count)]));
         Assert.Contains($"'Rank' gave {count} scores for group 'fc1', which has 8 units", e.Message, StringComparison.Ordinal);
     }
 
@@ -47,7 +51,7 @@ public class ScoreMethodTests
     public void Steps_ask_anew_with_the_weights_that_are_left()
     {
         using var dense = Planted.Mlp(1, 16);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Schedule = Schedule.Iterative, Prune = [Rule with { RoundTo = 1, Compensate = Compensation.None }] };
         var samples = ProbeTests.Samples(6, 16);
         var gone = new List<int>();

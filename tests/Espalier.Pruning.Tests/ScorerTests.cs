@@ -20,12 +20,14 @@ public class ScorerTests
     {
         var g = new GraphBuilder();
         g.Input("x", "batch", 2);
-        string w1 = g.Floats("w1", [1, 0, -4, 2, -3, 0], 2, 3), b1 = g.Floats("b1", [1, 0, 2], 3), w2 = g.Floats("w2", [1, -1, 2, 0, 0, 5], 3, 2);
+        string w1 = g.Floats("w1", [1, 0, -4, 2, -3, 0], 2, 3), b1 = g.Floats("b1", [1, 0, 2], 3),
+            w2 = g.Floats("w2", [1, -1, 2, 0, 0, 5], 3, 2);
         string y = g.Rename(g.MatMul(g.Relu(g.Add(g.MatMul("x", w1), b1)), w2), "y");
         g.Output(y, "batch", 2);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
+        double[] scores =
+            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
         double[] sums = [.. columns.Select((c, u) => c / columns.Average() + rows[u] / rows.Average())];
         double[] expected = criterion == Criterion.L2 ? [.. sums.Select(Math.Sqrt)] : sums;
         for (int u = 0; u < 3; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-6);
@@ -59,7 +61,9 @@ public class ScorerTests
         }
     }
 
-    /// <summary>A convolution and a flattened product read the same channels: scores sum over outputs, window positions and consumers.</summary>
+    /// <summary>
+    /// A convolution and a flattened product read the same channels: scores sum over outputs, window positions and consumers.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.Variance)]
     [InlineData(Criterion.Wanda)]
@@ -76,7 +80,7 @@ public class ScorerTests
         g.Output(g.Rename(read, "y"), "batch", outputs, size, size);
         g.Output(g.Rename(flat, "z"), "batch", 2);
         var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         Assert.Equal(2, group.Consumers.Count);
         var statistics = Statistics(analysis);
@@ -106,17 +110,21 @@ public class ScorerTests
                 };
             }
         }
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, statistics)[group.Id];
+        double[] scores =
+            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, statistics)[group.Id];
         for (int c = 0; c < channels; c++) Assert.Equal(expected[c] / expected.Average(), scores[c], 1e-6);
     }
 
-    /// <summary>WIFN of FLAP, mean_i |W_ij| · ‖x_j‖ over all rows, differs from Wanda by √rows / outputs, which is the same for every unit: it needs no criterion of its own.</summary>
+    /// <summary>
+    /// WIFN of FLAP, mean_i |W_ij| · ‖x_j‖ over all rows, differs from Wanda by √rows / outputs, which is the same for every
+    /// unit: it needs no criterion of its own.
+    /// </summary>
     [Fact]
     public void The_weighted_input_feature_norm_of_flap_is_wanda()
     {
         const int hidden = 8, rows = 300, outputs = 3;
         using var model = Planted.Mlp(3, hidden);
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         float[] Weight(string name) => model.Content(model.Proto.Graph.Initializer.Single(t => t.Name == name)).ToFloats();
         float[] w1 = Weight("fc1.weight"), b1 = Weight("fc1.bias"), w2 = Weight("fc2.weight");
@@ -134,16 +142,18 @@ public class ScorerTests
             }
             expected[u] = Enumerable.Range(0, outputs).Average(o => Math.Abs((double)w2[(u * outputs) + o])) * Math.Sqrt(squares);
         }
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Wanda } }, Planted.Calibrate(analysis, samples))[group.Id];
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Wanda } },
+            Planted.Calibrate(analysis, samples))[group.Id];
         for (int u = 0; u < hidden; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-4);
     }
 
     [Fact]
     public void Random_scores_follow_the_seed()
     {
-        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
         int id = analysis.Groups.First(x => x.Exactness == Exactness.Exact).Id;
-        double[] Of(int seed) => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.Random } }, null, seed)[id];
+        double[] Of(int seed)
+            => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.Random } }, null, seed)[id];
         Assert.Equal(Of(5), Of(5));
         Assert.NotEqual(Of(5), Of(6));
     }
@@ -151,9 +161,10 @@ public class ScorerTests
     [Fact]
     public void A_criterion_that_needs_calibration_says_so()
     {
-        var analysis = AxisAnalysis.Of(Planted.Mlp(1, 8));
+        var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
         var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
-        var e = Assert.Throws<EspalierException>(() => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Variance } }, null));
+        var e = Assert.Throws<EspalierException>(() =>
+            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Variance } }, null));
         Assert.Contains(group.Name, e.Message, StringComparison.Ordinal);
         Assert.Contains("calibration", e.Message, StringComparison.Ordinal);
     }

@@ -37,13 +37,14 @@ public class SignalTests
     public void Attention_received_is_what_goes_to_other_positions()
     {
         using var dense = Attention(3);
-        var analysis = AxisAnalysis.Of(dense);
-        var group = analysis.Groups.Single(g => g.Kind == GroupKind.Heads);
+        var analysis = AxisAnalysis.Run(dense);
+        var group = analysis.Groups.Single(g => g.Kind == Axis.Heads);
         var samples = Planted.Rows(4, 20, Length, 6);
-        var signals = SignalScores.Of(analysis, group, Criterion.AttentionReceived);
+        var signals = SignalScores.Required(analysis, group, Criterion.AttentionReceived);
         var signal = Assert.Single(signals);
         Assert.Equal(("map", 1), (signal.Tensor, signal.Axis));
-        var seen = Calibrator.Run(analysis, [samples], new CalibrationRequest { Consumers = new HashSet<int>(), Signals = signals }).Signals[signal];
+        var seen = Calibrator.Run(analysis, [samples],
+            new CalibrationRequest { Consumers = new HashSet<int>(), Signals = signals }).Signals[signal];
         var proto = dense.Proto.Clone();
         proto.Graph.Output.Add(new ValueInfoProto { Name = "map" });
         using var open = dense.Derive(proto);
@@ -60,7 +61,9 @@ public class SignalTests
         }
     }
 
-    /// <summary>Head 2 looks at its own position alone, head 1 at the first alone; both are read loudly, so that other scores keep them.</summary>
+    /// <summary>
+    /// Head 2 looks at its own position alone, head 1 at the first alone; both are read loudly, so that other scores keep them.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.AttentionReceived, true)]
     [InlineData(Criterion.L2, false)]
@@ -73,9 +76,12 @@ public class SignalTests
         {
             for (int i = Size * 4; i < 3 * Size * 4; i++) o[i] *= 20;
         });
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, [Planted.Rows(1, 50, Length, 6)], needs) : null;
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = new PruningPlan
+            { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
+        var statistics = Slimmer.Needs(plan, analysis) is { } needs
+            ? Calibrator.Run(analysis, [Planted.Rows(1, 50, Length, 6)], needs)
+            : null;
         var removed = Slimmer.Run(dense, plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
         if (found) Assert.Equal([1, 2], removed);
         else Assert.DoesNotContain(removed, h => h is 1 or 2);
@@ -86,12 +92,14 @@ public class SignalTests
     public void The_trained_decoders_have_attention_for_kv_groups_and_query_heads()
     {
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
-        var analysis = AxisAnalysis.Of(dense);
-        var groups = analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).ToList();
-        var signals = groups.SelectMany(g => SignalScores.Of(analysis, g, Criterion.AttentionReceived)).ToList();
+        var analysis = AxisAnalysis.Run(dense);
+        var groups = analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).ToList();
+        var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.AttentionReceived)).ToList();
         Assert.Equal(groups.Count, signals.Count);
-        var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense, new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
-        var seen = Calibrator.Run(analysis, samples, new CalibrationRequest { Consumers = new HashSet<int>(), Blocks = new HashSet<int>(), Signals = signals }).Signals;
+        var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
+            new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
+        var seen = Calibrator.Run(analysis, samples,
+            new CalibrationRequest { Consumers = new HashSet<int>(), Blocks = new HashSet<int>(), Signals = signals }).Signals;
         foreach (var group in groups)
         {
             double[] mean = seen[signals.Single(s => s.Group == group.Id)].Mean;
@@ -108,14 +116,15 @@ public class SignalTests
     {
         const int channels = 6;
         using var dense = Planted.Cnn(3, channels);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Planted.Rows(4, 30, 2, 8, 8);
         var places = new UnitPlaces(analysis);
         TensorAxis[] tensors = [.. BetaRank.Tensors(places, group)];
         Assert.Equal(2, tensors.Length);
         var statistics = Calibrator.Run(analysis, [samples], new CalibrationRequest { Consumers = new HashSet<int>(), Tensors = tensors });
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.BetaRank } }, statistics)[group.Id];
+        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.BetaRank } },
+            statistics)[group.Id];
 
         var x = (float[])samples["x"].Values;
         float[] Weight(string name) => dense.Content(dense.Proto.Graph.Initializer.Single(t => t.Name == name)).ToFloats();
@@ -130,7 +139,8 @@ public class SignalTests
                     {
                         double sum = b[c];
                         for (int d = 0; d < 2; d++)
-                            for (int k = 0; k < 9; k++) sum += (double)w[(((c * 2) + d) * 9) + k] * x[(((((n * 2) + d) * 8) + i + (k / 3)) * 8) + j + (k % 3)];
+                            for (int k = 0; k < 9; k++)
+                                sum += (double)w[(((c * 2) + d) * 9) + k] * x[(((((n * 2) + d) * 8) + i + (k / 3)) * 8) + j + (k % 3)];
                         y.Add(sum);
                     }
             expected[c] = w.Skip(c * 18).Take(18).Sum(v => (double)Math.Abs(v)) * Deviation(y) / Deviation([.. x.Select(v => (double)v)]);
@@ -140,7 +150,9 @@ public class SignalTests
         static double Deviation(List<double> values) => Math.Sqrt(values.Average(v => v * v) - Math.Pow(values.Average(), 2));
     }
 
-    /// <summary>Filter 3 has the largest weights and reads the one channel that never varies: it is a constant, and the bias makes up for it.</summary>
+    /// <summary>
+    /// Filter 3 has the largest weights and reads the one channel that never varies: it is a constant, and the bias makes up for it.
+    /// </summary>
     [Theory]
     [InlineData(Criterion.BetaRank, true)]
     [InlineData(Criterion.L2, false)]
@@ -157,9 +169,11 @@ public class SignalTests
         h = g.Relu(g.Node("Conv", [h, g.Floats("conv1.weight", second, 8, 3, 3, 3)]));
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, 8, 3, 3), g.Weight("conv2.bias", 4)]), "y"), "batch", 4, 2, 2);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1, Score = score, Compensate = Compensation.Bias }] };
-        var (model, report) = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
+            Score = score, Compensate = Compensation.Bias }] };
+        var (model, report) =
+            Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
         Assert.Equal(found, report.Groups.Single(r => r.Kept < r.Size).RemovedUnits.Contains(3));
         double error = Planted.Error(dense, model);
         Assert.True(found ? error < 1e-4 : error > 1e-2, $"{error}");

@@ -17,7 +17,7 @@ public sealed class SurgeryTests
     public void A_group_does_not_go_whole()
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact);
         string message = Assert.Throws<EspalierException>(() => Surgery.Apply(analysis, Keep(group))).Message;
         Assert.Equal($"Group '{group.Name}' must keep at least 1 of its 8 units; the selection keeps 0.", message);
@@ -27,7 +27,7 @@ public sealed class SurgeryTests
     public void A_frozen_group_stays()
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var frozen = analysis.Groups.First(g => g.Exactness == Exactness.Frozen && g.Size > 1);
         string message = Assert.Throws<EspalierException>(() => Surgery.Apply(analysis, Keep(frozen, 0))).Message;
         Assert.Equal($"Group '{frozen.Name}' cannot be pruned. {frozen.Reason}", message);
@@ -41,7 +41,7 @@ public sealed class SurgeryTests
     public void Kept_units_ascend(int first, int second)
     {
         using var dense = Planted.Mlp(1, 8);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact);
         Assert.Throws<ArgumentException>(() => Surgery.Apply(analysis, Keep(group, first, second)));
     }
@@ -68,7 +68,7 @@ public sealed class SurgeryTests
         var g = Residual(storage);
         g.Rename(g.Relu(g.MatMul("x", g.Weight("idle", Planted.Inputs, 2))), "nobody");
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var block = analysis.Blocks.First(b => b.Nodes.Any(n => analysis.Nodes[n].Proto.Input.Contains("up0.weight")));
         using var slim = Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>>(), [block.Id])).Model;
         string[] gone = ["up0.weight", "up0.bias", "down0.weight", "down0.bias"];
@@ -92,7 +92,7 @@ public sealed class SurgeryTests
         if (inexact) z = g.Mul(z, g.Softmax(y, 1));
         g.Output(g.Rename(g.Linear(z, "down", 8, 3), "y"), "batch", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Exactness == (inexact ? Exactness.Inexact : Exactness.Exact));
         using var slim = Surgery.Apply(analysis, Keep(group, 0, 1, 4, 5, 6)).Model;
         Assert.Equal(dense.Proto.Graph.Node.Count + (inexact ? 0 : 1), slim.Proto.Graph.Node.Count);
@@ -113,7 +113,7 @@ public sealed class SurgeryTests
         string back = g.Node("Reshape", [g.Relu(split), g.Longs(0, 0, 8)]);
         g.Output(g.Rename(g.Linear(back, "down", 8, 3), "y"), "batch", "length", 3);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Exactness == Exactness.Exact && g.Size == 4);
         using var slim = Surgery.Apply(analysis, Keep(group, 0, 2, 3)).Model;
         var reshape = slim.Proto.Graph.Node.First(n => n.OpType == "Reshape");
@@ -128,7 +128,7 @@ public sealed class SurgeryTests
         var proto = plain.Proto.Clone();
         proto.Graph.Initializer.Single(t => t.Name == "fc1.weight").DocString = "the first";
         using var dense = OnnxModel.Wrap(proto);
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         using var slim = Surgery.Apply(analysis, Keep(analysis.Groups.Single(g => g.Exactness == Exactness.Exact), 1, 2)).Model;
         Assert.Equal("the first", slim.Proto.Graph.Initializer.Single(t => t.Name == "fc1.weight").DocString);
     }

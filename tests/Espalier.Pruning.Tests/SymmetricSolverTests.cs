@@ -67,14 +67,16 @@ public class SymmetricSolverTests
             double[] inner = [.. from i in Enumerable.Range(f, k) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
             var moments = new ReaderMoments(samples, new double[f], new double[k], inner, cross);
             double[] change = LeastSquares.Change(w, outputs, moments, kept)!;
-            double lambda = LeastSquares.Damping * Math.Min(1, (double)k / samples) * Enumerable.Range(0, k).Average(i => inner[(i * k) + i]);
+            double lambda = LeastSquares.Damping * Math.Min(1, (double)k / samples) * Enumerable.Range(0, k)
+                .Average(i => inner[(i * k) + i]);
             for (int o = 0; o < outputs; o++)
             {
                 // (W' (C_zz + λI))_j must equal (W C_xz)_j + λ w_j for every kept j.
                 for (int j = 0; j < k; j++)
                 {
                     double left = 0, right = lambda * w[(o * f) + kept[j]];
-                    for (int i = 0; i < k; i++) left += (w[(o * f) + kept[i]] + change[(o * k) + i]) * (inner[(i * k) + j] + (i == j ? lambda : 0));
+                    for (int i = 0; i < k; i++)
+                        left += (w[(o * f) + kept[i]] + change[(o * k) + i]) * (inner[(i * k) + j] + (i == j ? lambda : 0));
                     for (int i = 0; i < f; i++) right += w[(o * f) + i] * cross[(i * k) + j];
                     Assert.Equal(right, left, 1e-8 * Math.Max(1, Math.Abs(right)));
                 }
@@ -87,7 +89,8 @@ public class SymmetricSolverTests
         var random = new Random(3);
         const int f = 6;
         double[] c = Data.PositiveDefinite(random, f), w = Data.Normals(random, 2 * f);
-        double[] change = LeastSquares.Change(w, 2, new ReaderMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
+        double[] change =
+            LeastSquares.Change(w, 2, new ReaderMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
         Assert.All(change, v => Assert.Equal(0, v));
     }
 
@@ -107,8 +110,10 @@ public class SymmetricSolverTests
         Equal(joined.Covariance, pooled.Covariance);
         Equal(joined.Cross, pooled.Cross);
         var aboutZero = joined.AboutZero();
-        Equal([.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70).Average(n => allZ[(n * k) + i] * allZ[(n * k) + j])], aboutZero.Covariance);
-        Equal([.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70).Average(n => allX[(n * f) + i] * allZ[(n * k) + j])], aboutZero.Cross);
+        Equal([.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
+            .Average(n => allZ[(n * k) + i] * allZ[(n * k) + j])], aboutZero.Covariance);
+        Equal([.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
+            .Average(n => allX[(n * f) + i] * allZ[(n * k) + j])], aboutZero.Cross);
 
         static void Equal(double[] expected, double[] actual) => Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-12);
 
@@ -117,11 +122,14 @@ public class SymmetricSolverTests
             int n = x.Length / f;
             double[] meanX = Mean(x, f), meanZ = Mean(z, k);
             return new(n, meanX, meanZ,
-                [.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n).Average(r => (z[(r * k) + i] - meanZ[i]) * (z[(r * k) + j] - meanZ[j]))],
-                [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n).Average(r => (x[(r * f) + i] - meanX[i]) * (z[(r * k) + j] - meanZ[j]))]);
+                [.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
+                    .Average(r => (z[(r * k) + i] - meanZ[i]) * (z[(r * k) + j] - meanZ[j]))],
+                [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
+                    .Average(r => (x[(r * f) + i] - meanX[i]) * (z[(r * k) + j] - meanZ[j]))]);
         }
 
-        static double[] Mean(double[] rows, int width) => [.. Enumerable.Range(0, width).Select(i => Enumerable.Range(0, rows.Length / width).Average(r => rows[(r * width) + i]))];
+        static double[] Mean(double[] rows, int width)
+            => [.. Enumerable.Range(0, width).Select(i => Enumerable.Range(0, rows.Length / width).Average(r => rows[(r * width) + i]))];
     }
 }
 
@@ -129,7 +137,8 @@ public class SymmetricSolverTests
 internal static class Data
 {
     public static double[] Normals(Random random, int count)
-        => [.. Enumerable.Range(0, count).Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
+        => [.. Enumerable.Range(0, count)
+            .Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
 
     public static double[] PositiveDefinite(Random random, int n)
     {

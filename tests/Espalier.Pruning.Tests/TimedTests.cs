@@ -35,7 +35,8 @@ public sealed class TimedTests
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
         public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
 
-        private static double Milliseconds(OnnxModel model) => model.Proto.Graph.Initializer.Sum(t => t.Dims.Aggregate(1.0, (a, b) => a * b)) / 1000;
+        private static double Milliseconds(OnnxModel model)
+            => model.Proto.Graph.Initializer.Sum(t => t.Dims.Aggregate(1.0, (a, b) => a * b)) / 1000;
     }
 
     /// <summary>Whatever machine this is: both models were run, and the ratio is of their times.</summary>
@@ -44,7 +45,7 @@ public sealed class TimedTests
     {
         using var dense = Wide(256);
         using var small = Wide(64);
-        var time = new ModelProbe(AxisAnalysis.Of(dense), ProbeTests.Samples(64, 1)).Time(small);
+        var time = new ModelProbe(AxisAnalysis.Run(dense), ProbeTests.Samples(64, 1)).Time(small);
         Assert.True(time is { Dense: > 0, Changed: > 0, Ratio: > 0 } && double.IsFinite(time.Ratio), time.ToString());
 
         static OnnxModel Wide(int hidden)
@@ -68,13 +69,16 @@ public sealed class TimedTests
         x = g.Relu(g.Linear(x, "b", 256, 256));
         g.Output(g.Rename(g.Linear(x, "c", 256, 4), "y"), "batch", 4);
         using var dense = g.Build();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(64, 8);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None, RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
+        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
+            RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
         var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
         Assert.InRange(clock.Time(slim.Model).Ratio, 0.3, 0.51);
-        Assert.Contains("processor time", Assert.Single(slim.Report.Notes, n => n.Contains("of the dense model", StringComparison.Ordinal) || n.Contains("processor time", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("processor time",
+            Assert.Single(slim.Report.Notes, n => n.Contains("of the dense model", StringComparison.Ordinal)
+                || n.Contains("processor time", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     /// <summary>Six residual layers and a head.</summary>
@@ -82,11 +86,15 @@ public sealed class TimedTests
     {
         var g = new GraphBuilder(7);
         string x = g.Input("x", "batch", 8);
-        for (int l = 0; l < 6; l++) x = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Weight($"layer{l}.up", 8, 16))), g.Weight($"layer{l}.down", 16, 8)));
+        for (int l = 0; l < 6; l++)
+            x = g.Add(x, g.MatMul(g.Relu(g.MatMul(x, g.Weight($"layer{l}.up", 8, 16))), g.Weight($"layer{l}.down", 16, 8)));
         return g.Output(g.Rename(g.MatMul(x, g.Weight("head", 8, 3)), "y"), "batch", 3).Build();
     }
 
-    /// <summary>Methods on depth remove as many as it takes by the clock, no more, and each model is timed once: a second measurement may say otherwise.</summary>
+    /// <summary>
+    /// Methods on depth remove as many as it takes by the clock, no more, and each model is timed once: a second measurement
+    /// may say otherwise.
+    /// </summary>
     [Theory]
     [InlineData(Preset.ShortGpt)]
     [InlineData(Preset.Sleb)]
@@ -94,7 +102,7 @@ public sealed class TimedTests
     public void Depth_goes_until_the_time_is_met(Preset preset)
     {
         using var dense = Deep();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(8, 8);
         var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Latency: 0.6) };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
@@ -102,9 +110,13 @@ public sealed class TimedTests
         // A layer is 256 of 1560 weights: without two of them 0.672 stay, without three 0.508.
         Assert.Equal((3, 3), (slim.Report.Blocks.Count, clock.Timed));
         Assert.Equal([0, 0, 0, 16, 16, 16], slim.Report.Groups.Select(g => g.Kept).Order());
-        Assert.Contains("0.508 of it", Assert.Single(slim.Report.Notes, n => n.Contains("processor time", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("0.508 of it", Assert.Single(slim.Report.Notes, n => n.Contains("processor time", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
         var refused = plan with { Budget = new Budget(Latency: 0.01) };
-        Assert.Contains("without any of its", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, refused, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(refused, analysis)!), clock)).Message, StringComparison.Ordinal);
+        Assert.Contains("without any of its",
+            Assert.Throws<EspalierException>(() =>
+                Slimmer.Run(dense, refused, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(refused, analysis)!), clock)).Message,
+                StringComparison.Ordinal);
     }
 
     /// <summary>In steps as at once the same layers go, and they are looked for once.</summary>
@@ -112,18 +124,20 @@ public sealed class TimedTests
     public void Iterations_choose_depth_once()
     {
         using var dense = Deep();
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var samples = ProbeTests.Samples(8, 8);
         PruningPlan Plan(Schedule schedule) => new()
         {
-            Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Wanda, Compensate = Compensation.None, RoundTo = 1 }],
+            Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Wanda, Compensate = Compensation.None,
+                RoundTo = 1 }],
             Drop = [new DropRule { Axis = Axis.Sublayers, AtMost = 2, Score = Criterion.OutputDivergence }],
             Schedule = schedule,
         };
         (string Removed, int Run) Of(Schedule schedule)
         {
             var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-            var slim = Slimmer.Run(dense, Plan(schedule), analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(Plan(schedule), analysis)!), clock);
+            var slim = Slimmer.Run(dense, Plan(schedule), analysis,
+                Calibrator.Run(analysis, samples, Slimmer.Needs(Plan(schedule), analysis)!), clock);
             Assert.Equal(4, slim.Report.Groups.Count(g => g.Kept == 8));
             return (string.Join(',', slim.Report.Blocks), clock.Run);
         }

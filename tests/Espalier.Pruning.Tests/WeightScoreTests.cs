@@ -13,8 +13,8 @@ namespace Espalier.Pruning.Tests;
 public class WeightScoreTests
 {
     /// <summary>
-    /// Σ|w| of three neurons, each weight scaled to mean 1: 3, 3, 4 → 0.9, 0.9, 1.2 in what makes them; 2, 2, 5 → ⅔, ⅔, 5/3 and 8, 1, 3 → 2, ¼, ¾ in
-    /// what reads them. Σw²: 5, 9, 16 → 0.5, 0.9, 1.6; 2, 4, 25 → 6/31, 12/31, 75/31; 64, 1, 9 → 192/74, 3/74, 27/74.
+    /// Σ|w| of three neurons, each weight scaled to mean 1: 3, 3, 4 → 0.9, 0.9, 1.2 in what makes them; 2, 2, 5 → ⅔, ⅔, 5/3 and
+    /// 8, 1, 3 → 2, ¼, ¾ in what reads them. Σw²: 5, 9, 16 → 0.5, 0.9, 1.6; 2, 4, 25 → 6/31, 12/31, 75/31; 64, 1, 9 → 192/74, 3/74, 27/74.
     /// </summary>
     [Theory]
     [InlineData(Criterion.L1, Aggregate.Sum, 0.9 + 2.0 / 3 + 2, 0.9 + 2.0 / 3 + 0.25, 1.2 + 5.0 / 3 + 0.75)]
@@ -26,7 +26,8 @@ public class WeightScoreTests
     [InlineData(Criterion.L2, Aggregate.Max, 192.0 / 74, 0.9, 75.0 / 31, 2)]
     [InlineData(Criterion.L2, Aggregate.Median, 0.5, 12.0 / 31, 1.6, 2)]
     [InlineData(Criterion.L2, Aggregate.Product, 0.5 * 6 / 31 * 192 / 74, 0.9 * 12 / 31 * 3 / 74, 1.6 * 75 / 31 * 27 / 74, 6)]
-    public void Weights_of_a_group_are_aggregated_as_the_rule_says(Criterion criterion, Aggregate aggregate, double first, double second, double third, int root = 1)
+    public void Weights_of_a_group_are_aggregated_as_the_rule_says(Criterion criterion, Aggregate aggregate, double first, double second,
+        double third, int root = 1)
     {
         var g = new GraphBuilder();
         g.Input("x", "batch", 2);
@@ -76,14 +77,18 @@ public class WeightScoreTests
         Assert.Equal(Math.Sqrt(2 * 0.2), result[1], 1e-12);
     }
 
-    /// <summary>Batch normalisations before and behind an Add scale the same channels: |γ| of both, each scaled to mean 1; weights, shifts and statistics do not count.</summary>
+    /// <summary>
+    /// Batch normalisations before and behind an Add scale the same channels: |γ| of both, each scaled to mean 1; weights,
+    /// shifts and statistics do not count.
+    /// </summary>
     [Fact]
     public void Norm_scale_is_the_absolute_scale_of_every_normalisation_of_the_group()
     {
         var g = new GraphBuilder(3);
         g.Input("x", "batch", 2, 5, 5);
         string Norm(string x, string name, float[] scale) => g.Node("BatchNormalization",
-            [x, g.Floats($"{name}.scale", scale, 3), g.Weight($"{name}.shift", 3), g.Weight($"{name}.mean", 3), g.Positive($"{name}.var", 3)]);
+            [x, g.Floats($"{name}.scale", scale, 3), g.Weight($"{name}.shift", 3), g.Weight($"{name}.mean", 3),
+                g.Positive($"{name}.var", 3)]);
         string a = Norm(g.Conv("x", "a", 2, 3), "na", [-1, 2, 3]), b = Norm(g.Conv("x", "b", 2, 3), "nb", [4, -4, 1]);
         g.Output(g.Rename(g.Conv(g.Relu(g.Add(a, b)), "c", 3, 2), "y"), "batch", 2, 5, 5);
         AssertScores([0.5 + 4.0 / 3, 1 + 4.0 / 3, 1.5 + 1.0 / 3], Of(g.Build(), new() { Score = Criterion.NormScale }));
@@ -100,7 +105,9 @@ public class WeightScoreTests
         AssertScores([1, 2, 6], Of(g.Build(), new() { Score = Criterion.NormScale }));
     }
 
-    /// <summary>Every operator has its scale where its specification says; another constant that multiplies the units does not count beside it.</summary>
+    /// <summary>
+    /// Every operator has its scale where its specification says; another constant that multiplies the units does not count beside it.
+    /// </summary>
     [Theory]
     [InlineData("LayerNormalization", 1)]
     [InlineData("SimplifiedLayerNormalization", 1)]
@@ -112,7 +119,7 @@ public class WeightScoreTests
         string x = g.Input("x", "batch", "sequence", 4), h = g.Mul(g.Linear(x, "in", 4, 6), g.Weight("layer.scale", 6));
         string[] operands = [h, .. Enumerable.Repeat(h, operand - 1), g.Weight("norm.scale", 6)];
         g.Output(g.Rename(g.Linear(g.Node(op, operands), "out", 6, 3), "y"), "batch", "sequence", 3);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Size == 6);
         Assert.Equal(("norm.scale", 0), Assert.Single(new UnitPlaces(analysis).Scales(group).Select(o => (o.Tensor, o.Axis))));
     }
@@ -147,22 +154,27 @@ public class WeightScoreTests
         }
     }
 
-    /// <summary>Units on the first, the middle and the last axis, whole or as a part of an axis; in one piece, in many, a unit or all units at a time.</summary>
+    /// <summary>
+    /// Units on the first, the middle and the last axis, whole or as a part of an axis; in one piece, in many, a unit or all
+    /// units at a time.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Layouts))]
     public void Distances_equal_plain_loops_however_little_is_held_at_once(string layout, int budget)
     {
         var (model, tensor, axis, unitsOf) = Produced(layout);
         using var _ = model;
-        var analysis = AxisAnalysis.Of(model);
-        var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact && x.Occurrences.Any(o => o.Tensor == tensor) && x.Size == unitsOf.Max() + 1);
+        var analysis = AxisAnalysis.Run(model);
+        var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact && x.Occurrences.Any(o => o.Tensor == tensor)
+            && x.Size == unitsOf.Max() + 1);
         var place = Assert.Single(new UnitPlaces(analysis).Producers(group), o => o.Tensor == tensor);
         Assert.Equal(axis, place.Axis);
         var proto = model.Proto.Graph.Initializer.Single(t => t.Name == tensor);
         float[] w = model.Content(proto).ToFloats();
         int inner = (int)proto.Dims.Skip(axis + 1).Aggregate(1L, (a, b) => a * b);
         // A unit's elements, in the order of the weight.
-        double[][] rows = [.. Enumerable.Range(0, group.Size).Select(u => w.Where((_, i) => unitsOf[i / inner % unitsOf.Length] == u).Select(v => (double)v).ToArray())];
+        double[][] rows = [.. Enumerable.Range(0, group.Size)
+            .Select(u => w.Where((_, i) => unitsOf[i / inner % unitsOf.Length] == u).Select(v => (double)v).ToArray())];
         double[] expected = [.. rows.Select(a => rows.Sum(b => Math.Sqrt(a.Zip(b, (x, y) => (x - y) * (x - y)).Sum())))];
         double[] actual = GeometricMedian.Distances(group, place, new WeightTable(analysis), budget);
         for (int u = 0; u < expected.Length; u++) Assert.Equal(expected[u], actual[u], 1e-4 * expected[u]);
@@ -176,7 +188,7 @@ public class WeightScoreTests
         g.Input("x", "batch", 2, 6, 6);
         string h = g.Conv(g.Relu(g.Conv("x", "expand", 2, 6)), "depth", 6, 6, group: 6);
         g.Output(g.Rename(g.Conv(h, "project", 6, 2), "y"), "batch", 2, 6, 6);
-        var analysis = AxisAnalysis.Of(g.Build());
+        var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         Assert.Equal(3, group.Occurrences.Count(o => o.Tensor.EndsWith(".weight", StringComparison.Ordinal)));
         Assert.Equal("expand.weight", Assert.Single(new UnitPlaces(analysis).Producers(group)).Tensor);
@@ -187,7 +199,8 @@ public class WeightScoreTests
     {
         var g = new GraphBuilder();
         g.Input("x", "batch", 2);
-        string gate = g.MatMul("x", g.Floats("gate", [0, 3, 0, 0, 4, 0], 2, 3)), up = g.MatMul("x", g.Floats("up", [0, 0, 60, 0, 0, 80], 2, 3));
+        string gate = g.MatMul("x", g.Floats("gate", [0, 3, 0, 0, 4, 0], 2, 3)),
+            up = g.MatMul("x", g.Floats("up", [0, 0, 60, 0, 0, 80], 2, 3));
         g.Output(g.Rename(g.MatMul(g.Mul(g.Relu(gate), up), g.Weight("down", 3, 2)), "y"), "batch", 2);
         using var model = g.Build();
         // 5, 10, 5 → 0.75, 1.5, 0.75; 100, 100, 200 → 0.75, 0.75, 1.5.
@@ -222,24 +235,28 @@ public class WeightScoreTests
             default:
                 string x = g.Input("x", "batch", "sequence", 8);
                 string Project(string name) => g.SplitHeads(g.Linear(x, name, 8, 12), 4, 3);
-                g.Output(g.Rename(g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.5f), 12), "o", 12, 8), "y"), "batch", "sequence", 8);
+                g.Output(g.Rename(g.Linear(g.MergeHeads(g.Attend(Project("q"), Project("k"), Project("v"), 0.5f), 12), "o", 12, 8), "y"),
+                    "batch", "sequence", 8);
                 return (g.Build(), "q.weight", 1, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
         }
     }
 
-    /// <summary>A layer with the given weight [inputs, units] whose transpose is what reads it, so that both say the same of every unit.</summary>
+    /// <summary>
+    /// A layer with the given weight [inputs, units] whose transpose is what reads it, so that both say the same of every unit.
+    /// </summary>
     private static OnnxModel Layer(float[] w, int inputs, int units)
     {
         var g = new GraphBuilder();
         g.Input("x", "batch", inputs);
         float[] reader = [.. Enumerable.Range(0, units).SelectMany(u => Enumerable.Range(0, inputs).Select(i => w[(i * units) + u]))];
-        g.Output(g.Rename(g.MatMul(g.Relu(g.MatMul("x", g.Floats("w1", w, inputs, units))), g.Floats("w2", reader, units, inputs)), "y"), "batch", inputs);
+        g.Output(g.Rename(g.MatMul(g.Relu(g.MatMul("x", g.Floats("w1", w, inputs, units))), g.Floats("w2", reader, units, inputs)), "y"),
+            "batch", inputs);
         return g.Build();
     }
 
     private static double[] Of(OnnxModel model, PruneRule rule, List<string>? notes = null)
     {
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = rule }, null, notes: notes)[group.Id];
     }

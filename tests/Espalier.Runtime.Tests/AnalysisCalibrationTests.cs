@@ -37,11 +37,12 @@ public class AnalysisCalibrationTests(ITestOutputHelper output)
     private CalibrationStatistics Measure(OnnxModel model, string name, int samples)
     {
         var watch = Stopwatch.StartNew();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var inputs = RandomInputs.Many(model, samples, 1, RandomInputs.Fit(model));
         double prepared = watch.Elapsed.TotalSeconds;
         var stats = Calibrator.Run(analysis, inputs, new CalibrationRequest());
-        output.WriteLine($"{name}: {analysis.Consumers.Count} consumers, {analysis.Blocks.Count} blocks; analysis {prepared:f2} s, statistics {watch.Elapsed.TotalSeconds - prepared:f2} s {string.Join(' ', stats.Notes)}");
+        output.WriteLine($"{name}: {analysis.Consumers.Count} consumers, {analysis.Blocks.Count} blocks; analysis {prepared:f2} s, "
+            + $"statistics {watch.Elapsed.TotalSeconds - prepared:f2} s {string.Join(' ', stats.Notes)}");
         Assert.Equal(analysis.Consumers.Count(c => c.Node.Scope == 0), stats.Consumers.Count);
         Assert.Equal(analysis.Blocks.Select(b => b.Id), stats.BlockCosine.Keys.Order());
         Assert.All(stats.BlockCosine.Values, c => Assert.InRange(c, -1.00001, 1.00001));
@@ -54,7 +55,8 @@ public class AnalysisCalibrationTests(ITestOutputHelper output)
             for (int i = 0; i < s.Mean.Length; i++)
             {
                 double slack = 1e-5 * (1 + s.SquareMean[i]);
-                Assert.True(s.SquareMean[i] >= s.AbsoluteMean[i] * s.AbsoluteMean[i] - slack && s.AbsoluteMean[i] >= Math.Abs(s.Mean[i]) - slack, $"{name} {consumer.Node} {i}");
+                Assert.True(s.SquareMean[i] >= s.AbsoluteMean[i] * s.AbsoluteMean[i] - slack
+                    && s.AbsoluteMean[i] >= Math.Abs(s.Mean[i]) - slack, $"{name} {consumer.Node} {i}");
             }
             if (consumer.Kind == ConsumerKind.MatrixProduct && consumer.Contracted.Size is { } size) Assert.Equal(size, s.Mean.Length);
         }

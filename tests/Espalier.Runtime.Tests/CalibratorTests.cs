@@ -9,11 +9,13 @@ namespace Espalier.Runtime.Tests;
 
 public class CalibratorTests
 {
-    private static Consumer Reader(int id, OnnxModel model, string weight, ConsumerKind kind, int activationAxis, int parameterAxis, int outputAxis, bool batched = false, int scope = 0)
+    private static Consumer Reader(int id, OnnxModel model, string weight, ConsumerKind kind, int activationAxis, int parameterAxis,
+        int outputAxis, bool batched = false, int scope = 0)
     {
         var node = model.Proto.Graph.Node.First(n => n.Input.Contains(weight));
         string activation = node.Input[0] == weight ? node.Input[1] : node.Input[0];
-        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, scope), kind, activation, activationAxis, weight, parameterAxis, outputAxis, null!, batched, null);
+        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, scope), kind, activation, activationAxis, weight,
+            parameterAxis, outputAxis, null!, batched, null);
     }
 
     private static List<IReadOnlyDictionary<string, NamedTensor>> Samples(int count, string name, params long[] shape)
@@ -27,8 +29,11 @@ public class CalibratorTests
         })];
     }
 
-    private static CalibrationStatistics Run(OnnxModel model, Consumer[] consumers, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, int[]? covariance = null, Block[]? blocks = null, CalibrationOptions? options = null)
-        => Calibrator.Run(model, consumers, blocks ?? [], samples, new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet(), BlockAngles = true }, options: options);
+    private static CalibrationStatistics Run(OnnxModel model, Consumer[] consumers,
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, int[]? covariance = null, Block[]? blocks = null,
+        CalibrationOptions? options = null)
+        => Calibrator.Run(model, consumers, blocks
+            ?? [], samples, new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet(), BlockAngles = true }, options: options);
 
     [Theory]
     [InlineData(9)]
@@ -78,7 +83,8 @@ public class CalibratorTests
         using var model = sorted.Derive(proto);
         var samples = Samples(5, "x", 1, 6);
         Consumer Of(OnnxModel m) => Reader(0, m, "second.weight", ConsumerKind.MatrixProduct, 1, 0, 1);
-        Assert.Equal(Run(sorted, [Of(sorted)], samples, [0]).Consumers[0].Covariance, Run(model, [Of(model)], samples, [0]).Consumers[0].Covariance);
+        Assert.Equal(Run(sorted, [Of(sorted)], samples, [0]).Consumers[0].Covariance,
+            Run(model, [Of(model)], samples, [0]).Consumers[0].Covariance);
     }
 
     [Fact]
@@ -120,13 +126,15 @@ public class CalibratorTests
     {
         var g = new GraphBuilder(opset: opset);
         var x = g.Input("x", "batch", 3, "height", "width");
-        var y = g.Node("Conv", [g.Relu(x), g.Weight("w", 4, 3, k, k)], ("kernel_shape", new[] { k, k }), ("strides", new[] { stride, stride }),
+        var y = g.Node("Conv", [g.Relu(x), g.Weight("w", 4, 3, k, k)], ("kernel_shape", new[] { k, k }),
+            ("strides", new[] { stride, stride }),
             ("dilations", new[] { dilation, dilation }), ("pads", new[] { pad, pad, pad, pad }));
         var model = g.Output(y).Build();
         var consumer = Reader(0, model, "w", ConsumerKind.Convolution, 1, 1, 0);
         var samples = Samples(5, "x", 1, 3, 9, 11);
         var stats = Run(model, [consumer], samples, [0], options: new CalibrationOptions { BatchSize = 2 });
-        var rows = Direct.Fetch(model, consumer.Activation, samples).SelectMany(t => Direct.Patches(t, [k, k], [stride, stride], [dilation, dilation], [pad, pad, pad, pad])).ToList();
+        var rows = Direct.Fetch(model, consumer.Activation, samples)
+            .SelectMany(t => Direct.Patches(t, [k, k], [stride, stride], [dilation, dilation], [pad, pad, pad, pad])).ToList();
         Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
     }
 
@@ -138,11 +146,13 @@ public class CalibratorTests
     {
         var g = new GraphBuilder();
         var x = g.Input("x", "batch", 2, "h", "w");
-        var model = g.Output(g.Node("Conv", [g.Relu(x), g.Weight("w", 4, 2, 3, 3)], ("kernel_shape", new[] { 3, 3 }), ("strides", new[] { 2, 2 }), ("auto_pad", mode))).Build();
+        var model = g.Output(g.Node("Conv", [g.Relu(x), g.Weight("w", 4, 2, 3, 3)], ("kernel_shape", new[] { 3, 3 }),
+            ("strides", new[] { 2, 2 }), ("auto_pad", mode))).Build();
         var consumer = Reader(0, model, "w", ConsumerKind.Convolution, 1, 1, 0);
         var samples = Samples(3, "x", 1, 2, 8, 10);
         var stats = Run(model, [consumer], samples, [0]);
-        var rows = Direct.Fetch(model, consumer.Activation, samples).SelectMany(t => Direct.Patches(t, [3, 3], [2, 2], [1, 1], [top, left, bottom, right])).ToList();
+        var rows = Direct.Fetch(model, consumer.Activation, samples)
+            .SelectMany(t => Direct.Patches(t, [3, 3], [2, 2], [1, 1], [top, left, bottom, right])).ToList();
         Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
     }
 
@@ -158,7 +168,8 @@ public class CalibratorTests
         var samples = Samples(3, "x", 1, 2, 20, 30);
         var stats = Run(model, [consumer], samples, [0], options: new CalibrationOptions { PositionsPerSample = 100 });
         Assert.Contains("one position in 3", Assert.Single(stats.Notes));
-        var rows = Direct.Fetch(model, consumer.Activation, samples).SelectMany(t => Direct.Patches(t, [k, k], [3, 3], [1, 1], [k / 2, k / 2, k / 2, k / 2])).ToList();
+        var rows = Direct.Fetch(model, consumer.Activation, samples)
+            .SelectMany(t => Direct.Patches(t, [k, k], [3, 3], [1, 1], [k / 2, k / 2, k / 2, k / 2])).ToList();
         Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
     }
 
@@ -177,7 +188,8 @@ public class CalibratorTests
         Direct.Agree(whole, stats, covariance: false);
         Assert.Equal(3, stats.PerBatch!.Count);
         for (int group = 0; group < 3; group++)
-            Direct.Agree(Direct.Of(tensors.SelectMany(t => Direct.Patches(t, [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 2 * group, 2)).ToList()), stats.PerBatch[group], covariance: true);
+            Direct.Agree(Direct.Of(tensors.SelectMany(t => Direct.Patches(t, [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 2 * group, 2)).ToList()),
+                stats.PerBatch[group], covariance: true);
     }
 
     [Fact]
@@ -210,7 +222,8 @@ public class CalibratorTests
         var flat = g.Transpose(g.Reshape(one, 0, 4, 36), 0, 2, 1);
         var two = g.Add(flat, g.Linear(flat, "b", 4, 4));
         var model = g.Output(two).Build();
-        Block[] blocks = [new(0, "a", true, x, one, [], [0]), new(1, "b", true, flat, two, [], [1]), new(2, "same", true, flat, flat, [], [2])];
+        Block[] blocks = [new(0, "a", true, x, one, [], [0]), new(1, "b", true, flat, two, [], [1]),
+            new(2, "same", true, flat, flat, [], [2])];
         var samples = Samples(5, "x", 1, 4, 6, 6);
         var stats = Run(model, [], samples, blocks: blocks);
         foreach (var block in blocks)
@@ -227,7 +240,9 @@ public class CalibratorTests
             double angle = from.SelectMany(t => Direct.Rows(t, axis)).Zip(rows, (a, b) =>
             {
                 double norm = Math.Sqrt(a.Sum(v => v * v) * b.Sum(v => v * v));
-                return norm == 0 ? a.SequenceEqual(b) ? 0 : 0.5 : Math.Acos(Math.Clamp(a.Zip(b, (p, q) => p * q).Sum() / norm, -1, 1)) / Math.PI;
+                return norm == 0
+                    ? a.SequenceEqual(b) ? 0 : 0.5
+                    : Math.Acos(Math.Clamp(a.Zip(b, (p, q) => p * q).Sum() / norm, -1, 1)) / Math.PI;
             }).Average();
             Assert.Equal(angle, stats.BlockAngle[block.Id], 1e-3);
         }
@@ -245,13 +260,15 @@ public class CalibratorTests
         var model = g.Output(g.Linear(g.Relu(sum), "o", 5, 2)).Build();
         Consumer[] consumers =
         [
-            Reader(0, model, "q.weight", ConsumerKind.MatrixProduct, 2, 0, 1), Reader(1, model, "k.weight", ConsumerKind.MatrixProduct, 2, 0, 1),
+            Reader(0, model, "q.weight", ConsumerKind.MatrixProduct, 2, 0, 1),
+            Reader(1, model, "k.weight", ConsumerKind.MatrixProduct, 2, 0, 1),
             Reader(2, model, "o.weight", ConsumerKind.MatrixProduct, 2, 0, 1),
         ];
         var samples = Samples(6, "x", 1, 4, 6);
         var seen = new Progress();
         var request = new CalibrationRequest { Covariance = new HashSet<int> { 1, 2 } };
-        var bounded = Calibrator.Run(model, consumers, [], samples, request, seen, options: new CalibrationOptions { CovarianceElementsPerPass = 40 });
+        var bounded = Calibrator.Run(model, consumers, [], samples, request, seen,
+            options: new CalibrationOptions { CovarianceElementsPerPass = 40 });
         var whole = Calibrator.Run(model, consumers, [], samples, request);
         Assert.Null(whole.Consumers[0].Covariance);
         Assert.Same(whole.Consumers[0].Mean, whole.Consumers[1].Mean);
@@ -291,7 +308,9 @@ public class CalibratorTests
         var x = g.Input("x", "batch", 6);
         var huge = g.Node("Exp", g.Mul(x, g.Scalar("s", 1000)));
         var model = g.Output(g.Add(g.Linear(huge, "a", 6, 2), g.Linear(x, "b", 6, 2))).Build();
-        var stats = Run(model, [Reader(0, model, "a.weight", ConsumerKind.MatrixProduct, 1, 0, 1), Reader(1, model, "b.weight", ConsumerKind.MatrixProduct, 1, 0, 1),
+        var stats = Run(model,
+            [Reader(0, model, "a.weight", ConsumerKind.MatrixProduct, 1, 0, 1),
+                Reader(1, model, "b.weight", ConsumerKind.MatrixProduct, 1, 0, 1),
             Reader(2, model, "b.weight", ConsumerKind.MatrixProduct, 1, 0, 1, scope: 1)], Samples(3, "x", 1, 6));
         Assert.Equal([1], stats.Consumers.Keys);
         Assert.Equal(2, stats.Notes.Count);
@@ -305,7 +324,8 @@ public class CalibratorTests
         var g = new GraphBuilder();
         var model = g.Output(g.Linear(g.Input("x", "batch", 6), "fc", 6, 2)).Build();
         var consumer = Reader(0, model, "fc.weight", ConsumerKind.MatrixProduct, 1, 0, 1);
-        Assert.Contains("'x' was given as float32[1,5]", Assert.Throws<EspalierException>(() => Run(model, [consumer], Samples(2, "x", 1, 5))).Message);
+        Assert.Contains("'x' was given as float32[1,5]",
+            Assert.Throws<EspalierException>(() => Run(model, [consumer], Samples(2, "x", 1, 5))).Message);
         Assert.Contains("no samples", Assert.Throws<EspalierException>(() => Run(model, [consumer], [])).Message);
     }
 }

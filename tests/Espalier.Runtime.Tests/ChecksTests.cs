@@ -37,7 +37,8 @@ public class ChecksTests(ITestOutputHelper output)
         Assert.Equal(ids, RandomInputs.For(bert, 1, sizes)["input_ids"].Values);
         Assert.NotEqual(ids, RandomInputs.For(bert, 2, sizes)["input_ids"].Values);
         Assert.Equal([1, 128], RandomInputs.For(bert, 1)["input_ids"].Shape);
-        Assert.All((long[])RandomInputs.For(bert, 1, sizes, new Dictionary<string, double> { ["input_ids"] = 7 })["input_ids"].Values, v => Assert.Equal(7, v));
+        Assert.All((long[])RandomInputs.For(bert, 1, sizes, new Dictionary<string, double> { ["input_ids"] = 7 })["input_ids"].Values,
+            v => Assert.Equal(7, v));
         var many = RandomInputs.Many(bert, 3, 4, sizes);
         Assert.Equal(3, many.Select(s => string.Join(',', (long[])s["input_ids"].Values)).Distinct().Count());
     }
@@ -54,7 +55,8 @@ public class ChecksTests(ITestOutputHelper output)
         var model = g.Output(g.Node("Identity", g.Input("x", DataType.Float16, "batch_size", "seq_len"))).Build();
         var sample = RandomInputs.For(model, 0, new Dictionary<string, long> { ["picture:3"] = 48 });
         string Shape(string name) => string.Join(',', sample[name].Shape);
-        Assert.Equal(("1,128", "2,1,4,16,8", "1,144", "1,144", "1,3,224,48", ""), (Shape("x"), Shape("past"), Shape("total"), Shape("sum"), Shape("picture"), Shape("sr")));
+        Assert.Equal(("1,128", "2,1,4,16,8", "1,144", "1,144", "1,3,224,48", ""),
+            (Shape("x"), Shape("past"), Shape("total"), Shape("sum"), Shape("picture"), Shape("sr")));
         Assert.Equal(new long[] { 16000 }, sample["sr"].Values);
         Assert.IsType<Half[]>(sample["x"].Values);
         var normal = (float[])sample["picture"].Values;
@@ -78,7 +80,8 @@ public class ChecksTests(ITestOutputHelper output)
     {
         using var model = OnnxModel.Open(path);
         var sizes = RandomInputs.Fit(model);
-        Assert.All(RandomInputs.For(model, 3, sizes), t => Assert.Equal(t.Value.Shape, Enumerable.Range(0, t.Value.Shape.Count).Select(axis => sizes[$"{t.Key}:{axis}"])));
+        Assert.All(RandomInputs.For(model, 3, sizes),
+            t => Assert.Equal(t.Value.Shape, Enumerable.Range(0, t.Value.Shape.Count).Select(axis => sizes[$"{t.Key}:{axis}"])));
         output.WriteLine($"{Path.GetFileName(path)}: {string.Join(' ', sizes.Select(s => $"{s.Key}={s.Value}"))}");
     }
 
@@ -167,13 +170,16 @@ public class ChecksTests(ITestOutputHelper output)
     [Fact]
     public void Metrics_are_what_their_formulas_say()
     {
-        NamedTensor dense = new("y", "float32", [2, 2], new[] { 0.5f, 0.5f, 0.9f, 0.1f }), changed = new("y", "float32", [2, 2], new[] { 0.25f, 0.75f, 0.9f, 0.1f });
+        NamedTensor dense = new("y", "float32", [2, 2], new[] { 0.5f, 0.5f, 0.9f, 0.1f }),
+            changed = new("y", "float32", [2, 2], new[] { 0.25f, 0.75f, 0.9f, 0.1f });
         double kl = 0.5 * Math.Log(0.5 / 0.25) + 0.5 * Math.Log(0.5 / 0.75);
-        double js = 0.5 * ((0.5 * Math.Log(0.5 / 0.375)) + (0.5 * Math.Log(0.5 / 0.625)) + (0.25 * Math.Log(0.25 / 0.375)) + (0.75 * Math.Log(0.75 / 0.625)));
+        double js = 0.5 * ((0.5 * Math.Log(0.5 / 0.375)) + (0.5 * Math.Log(0.5 / 0.625)) + (0.25 * Math.Log(0.25 / 0.375))
+            + (0.75 * Math.Log(0.75 / 0.625)));
         double cosine = 0.5 / Math.Sqrt(0.5 * 0.625), variance = 0 + 0 + 0.16 + 0.16;
         foreach (var (metric, divergence, agreement) in new[]
         {
-            (Metric.Top1, 0.5, 0.5), (Metric.KullbackLeibler, kl / 2, Math.Exp(-kl / 2)), (Metric.JensenShannon, js / 2, 1 - (js / 2 / Math.Log(2))),
+            (Metric.Top1, 0.5, 0.5), (Metric.KullbackLeibler, kl / 2, Math.Exp(-kl / 2)),
+            (Metric.JensenShannon, js / 2, 1 - (js / 2 / Math.Log(2))),
             (Metric.Cosine, (1 - cosine) / 2, (1 + cosine) / 2), (Metric.RelativeError, 0.125 / variance, 1 - (0.125 / variance)),
         })
         {
@@ -190,11 +196,14 @@ public class ChecksTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Elements of a map are no classes: a choice compares them by their error, a guard says that the metric does not fit.</summary>
+    /// <summary>
+    /// Elements of a map are no classes: a choice compares them by their error, a guard says that the metric does not fit.
+    /// </summary>
     [Fact]
     public void Distributions_of_maps_are_not_compared()
     {
-        NamedTensor dense = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 4 }), changed = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 5 });
+        NamedTensor dense = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 4 }),
+            changed = new("y", "float32", [1, 2, 2, 1], new[] { 1f, 2, 3, 5 });
         var tally = new OutputTally(Enum.GetValues<Metric>());
         tally.Add(dense, changed);
         Assert.Equal((null, null, 2), (tally.Divergence(Metric.KullbackLeibler), tally.Agreement(Metric.JensenShannon), tally.Rows));

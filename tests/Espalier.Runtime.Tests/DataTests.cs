@@ -28,7 +28,8 @@ public sealed class DataTests : IDisposable
         return [0x93, .. "NUMPY"u8, version, 0, .. size, .. header, .. data];
     }
 
-    private static byte[] Bytes<T>(params T[] values) where T : unmanaged => System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+    private static byte[] Bytes<T>(params T[] values)
+        where T : unmanaged => System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
 
     private static OnnxModel Vector(TensorProto.Types.DataType type = TensorProto.Types.DataType.Float)
     {
@@ -70,7 +71,8 @@ public sealed class DataTests : IDisposable
         Assert.Equal(2, samples.Count);
         Assert.Equal([1, 3], samples[1]["x"].Shape);
         Assert.Equal(new float[] { 4, 5, 6 }, samples[1]["x"].Values);
-        Assert.Equal(new long[] { 1, 2, 3 }, CalibrationData.Read(path, Vector(TensorProto.Types.DataType.Int64), new DataOptions { Samples = 1 }).Single()["x"].Values);
+        Assert.Equal(new long[] { 1, 2, 3 },
+            CalibrationData.Read(path, Vector(TensorProto.Types.DataType.Int64), new DataOptions { Samples = 1 }).Single()["x"].Values);
     }
 
     [Fact]
@@ -167,7 +169,8 @@ public sealed class DataTests : IDisposable
         Assert.Equal(64, samples.Count);
         string alphabet = System.Text.Json.JsonSerializer.Deserialize<string>(File.ReadAllText(Assets.Path("gpt-alphabet.json")))!;
         Assert.Equal([1, 128], samples[1]["input_ids"].Shape);
-        Assert.Equal(File.ReadAllText(path)[128..256], string.Concat(((long[])samples[1]["input_ids"].Values).Select(i => alphabet[(int)i])));
+        Assert.Equal(File.ReadAllText(path)[128..256],
+            string.Concat(((long[])samples[1]["input_ids"].Values).Select(i => alphabet[(int)i])));
 
         string bad = Path.Combine(_folder, "bad.txt");
         File.WriteAllText(bad, "In the begin€ing");
@@ -178,7 +181,8 @@ public sealed class DataTests : IDisposable
     private static List<long> Encode(string text, Dictionary<string, long> ids, int n)
     {
         var tokens = new List<long> { ids["[CLS]"] };
-        foreach (System.Text.RegularExpressions.Match m in System.Text.RegularExpressions.Regex.Matches(text.ToLowerInvariant(), @"[a-z]+|[^\sa-z]"))
+        foreach (System.Text.RegularExpressions.Match m in System.Text.RegularExpressions.Regex
+            .Matches(text.ToLowerInvariant(), @"[a-z]+|[^\sa-z]"))
         {
             string w = m.Value;
             for (int k = 0; k < w.Length;)

@@ -16,7 +16,8 @@ internal static class Direct
         var absolute = new double[k];
         var square = new double[k];
         foreach (var r in rows)
-            for (int i = 0; i < k; i++) (mean[i], absolute[i], square[i]) = (mean[i] + r[i] / n, absolute[i] + Math.Abs(r[i]) / n, square[i] + r[i] * r[i] / n);
+            for (int i = 0; i < k; i++)
+                (mean[i], absolute[i], square[i]) = (mean[i] + r[i] / n, absolute[i] + Math.Abs(r[i]) / n, square[i] + r[i] * r[i] / n);
         var covariance = new double[k, k];
         foreach (var r in rows)
             for (int i = 0; i < k; i++)
@@ -43,7 +44,8 @@ internal static class Direct
     }
 
     /// <summary>Patches [channel, kernel rows, kernel columns] of a rank-4 tensor.</summary>
-    public static List<double[]> Patches(NamedTensor t, int[] kernel, int[] strides, int[] dilations, int[] pads, int from = 0, int? count = null)
+    public static List<double[]> Patches(NamedTensor t, int[] kernel, int[] strides, int[] dilations, int[] pads, int from = 0,
+        int? count = null)
     {
         long c = t.Shape[1], h = t.Shape[2], w = t.Shape[3];
         var values = (float[])t.Values;
@@ -72,7 +74,8 @@ internal static class Direct
         => Fetch(model, [tensor], samples)[tensor];
 
     /// <summary>The same for several tensors with one session.</summary>
-    public static Dictionary<string, List<NamedTensor>> Fetch(OnnxModel model, IEnumerable<string> tensors, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
+    public static Dictionary<string, List<NamedTensor>> Fetch(OnnxModel model, IEnumerable<string> tensors,
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         var copy = model.Proto.Clone();
         copy.Graph.Output.Clear();
@@ -102,7 +105,8 @@ internal static class Direct
         void Close(double[] e, double[] a, double size)
         {
             Assert.Equal(e.Length, a.Length);
-            for (int i = 0; i < e.Length; i++) Assert.True(Math.Abs(e[i] - a[i]) <= tolerance * size, $"[{i}] expected {e[i]:R}, measured {a[i]:R}, size {size:R}");
+            for (int i = 0; i < e.Length; i++)
+                Assert.True(Math.Abs(e[i] - a[i]) <= tolerance * size, $"[{i}] expected {e[i]:R}, measured {a[i]:R}, size {size:R}");
         }
     }
 }

@@ -9,7 +9,9 @@ using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests;
 
-/// <summary>On trained networks and their own calibration data: every convolution and every product with a weight, against plain loops.</summary>
+/// <summary>
+/// On trained networks and their own calibration data: every convolution and every product with a weight, against plain loops.
+/// </summary>
 public class FixtureCalibrationTests(ITestOutputHelper output)
 {
     private static List<Consumer> Readers(OnnxModel model)
@@ -22,8 +24,10 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
             bool transposed = node.Attribute.Any(a => a.Name == "transB" && a.I == 1);
             int stacked = rank == 3 && node.OpType == "MatMul" ? 1 : 0;
             readers.Add(node.OpType == "Conv"
-                ? new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.Convolution, node.Input[0], 1, node.Input[1], 1, 0, null!, node.Attribute.Any(a => a.Name == "group" && a.I > 1), null)
-                : new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.MatrixProduct, node.Input[0], -1, node.Input[1], stacked + (transposed ? 1 : 0), stacked + (transposed ? 0 : 1), null!, stacked > 0, null));
+                ? new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.Convolution, node.Input[0], 1, node.Input[1], 1, 0,
+                    null!, node.Attribute.Any(a => a.Name == "group" && a.I > 1), null)
+                : new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.MatrixProduct, node.Input[0], -1, node.Input[1],
+                    stacked + (transposed ? 1 : 0), stacked + (transposed ? 0 : 1), null!, stacked > 0, null));
         }
         return readers;
     }
@@ -40,7 +44,9 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
         var samples = CalibrationData.Read(Assets.Path(data), model, new DataOptions { Samples = 2, Length = 40 });
         var readers = Readers(model);
         var fetched = Direct.Fetch(model, readers.Select(r => r.Activation).Distinct(), samples);
-        readers = [.. readers.Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = fetched[r.Activation][0].Shape.Count - 1 })];
+        readers = [.. readers.Select(r => r.ActivationAxis >= 0
+            ? r
+            : r with { ActivationAxis = fetched[r.Activation][0].Shape.Count - 1 })];
         var stats = Calibrator.Run(model, readers, [], samples, new CalibrationRequest());
         Assert.Empty(stats.Notes);
         Assert.Equal(readers.Count, stats.Consumers.Count);
@@ -59,9 +65,12 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
             for (int i = 0; i < mean.Length; i++)
             {
                 double variance = rows.Average(row => (row[i] - mean[i]) * (row[i] - mean[i]));
-                Assert.True(Math.Abs(mean[i] - s.Mean[i]) < 1e-5 * scale + 1e-6 * Math.Abs(mean[i]), $"{r.Node} mean {i}: {mean[i]} {s.Mean[i]}");
-                Assert.True(Math.Abs(variance - s.Variance[i]) < 1e-5 * scale * scale + 1e-5 * variance, $"{r.Node} variance {i}: {variance} {s.Variance[i]}");
-                Assert.True(Math.Abs(rows.Average(row => Math.Abs(row[i])) - s.AbsoluteMean[i]) < 1e-5 * scale + 1e-5 * s.AbsoluteMean[i], $"{r.Node} {i}");
+                Assert.True(Math.Abs(mean[i] - s.Mean[i]) < 1e-5 * scale + 1e-6 * Math.Abs(mean[i]),
+                    $"{r.Node} mean {i}: {mean[i]} {s.Mean[i]}");
+                Assert.True(Math.Abs(variance - s.Variance[i]) < 1e-5 * scale * scale + 1e-5 * variance,
+                    $"{r.Node} variance {i}: {variance} {s.Variance[i]}");
+                Assert.True(Math.Abs(rows.Average(row => Math.Abs(row[i])) - s.AbsoluteMean[i]) < 1e-5 * scale + 1e-5 * s.AbsoluteMean[i],
+                    $"{r.Node} {i}");
             }
         }
     }
@@ -73,9 +82,11 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
     {
         using var model = OnnxModel.Open(Assets.Path(network + ".onnx"));
         var samples = CalibrationData.Read(Assets.Path(data), model, new DataOptions { Samples = 16 });
-        var readers = Readers(model).Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = r.Node.Proto.OpType == "Gemm" ? 1 : 2 }).ToList();
+        var readers = Readers(model)
+            .Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = r.Node.Proto.OpType == "Gemm" ? 1 : 2 }).ToList();
         var watch = Stopwatch.StartNew();
-        var stats = Calibrator.Run(model, readers, [], samples, new CalibrationRequest { Covariance = readers.Select(r => r.Id).ToHashSet() });
+        var stats = Calibrator.Run(model, readers, [], samples,
+            new CalibrationRequest { Covariance = readers.Select(r => r.Id).ToHashSet() });
         output.WriteLine($"{network}: {readers.Count} consumers, 16 samples, covariance of all: {watch.Elapsed.TotalSeconds:f2} s");
         Assert.Empty(stats.Notes);
         var random = new Random(1);

@@ -66,7 +66,8 @@ public sealed class ImageFolderTests : IDisposable
         return bytes;
     }
 
-    private float[] Read(OnnxModel model, DataOptions? options = null) => (float[])CalibrationData.Read(_folder, model, options).Single()["image"].Values;
+    private float[] Read(OnnxModel model, DataOptions? options = null)
+        => (float[])CalibrationData.Read(_folder, model, options).Single()["image"].Values;
 
     [Fact]
     public void Pixels_of_the_right_size_are_taken_as_they_are_channels_first_or_last()
@@ -91,7 +92,10 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal([-0.6f, -0.2f, 1f], Read(Model("b", 3, 1, 1), new DataOptions { Mean = [0.5], Deviation = [0.5] }), new Within(1e-6f));
     }
 
-    /// <summary>Six by two to two by two: the middle two by two, which needs no resizing; eight by four to two by one: the mean weighed by a triangle.</summary>
+    /// <summary>
+    /// Six by two to two by two: the middle two by two, which needs no resizing; eight by four to two by one: the mean weighed
+    /// by a triangle.
+    /// </summary>
     [Fact]
     public void The_centred_part_is_taken_and_shrunk_by_a_triangle()
     {
@@ -101,7 +105,8 @@ public sealed class ImageFolderTests : IDisposable
         byte[] row = [0, 40, 80, 120, 160, 200, 240, 200];
         Write("b.png", Png(8, 4, 0, [.. row, .. row, .. row, .. row]));
         // A result pixel is 4 wide: its triangle has weights (1, 3, 5, 7, 7, 5, 3, 1)/8, those outside of the image left out.
-        double left = ((5 * 0) + (7 * 40) + (7 * 80) + (5 * 120) + (3 * 160) + (1 * 200)) / 28.0, right = ((1 * 80) + (3 * 120) + (5 * 160) + (7 * 200) + (7 * 240) + (5 * 200)) / 28.0;
+        double left = ((5 * 0) + (7 * 40) + (7 * 80) + (5 * 120) + (3 * 160) + (1 * 200)) / 28.0,
+            right = ((1 * 80) + (3 * 120) + (5 * 160) + (7 * 200) + (7 * 240) + (5 * 200)) / 28.0;
         Assert.Equal([(float)Math.Round(left) / 255f, (float)Math.Round(right) / 255f], Read(Model("b", 1, 1, 2)));
     }
 
@@ -113,15 +118,18 @@ public sealed class ImageFolderTests : IDisposable
         int[][] expected = [[200, 20], [40, 160], [80, 240]];
         for (int c = 0; c < 3; c++)
             for (int x = 0; x < 16; x++) Assert.InRange(colours[(c * 128) + 32 + x] * 255, expected[c][x / 8] - 3, expected[c][x / 8] + 3);
-        Assert.InRange(Read(Model("b", 1, 8, 16))[0] * 255, (0.299 * 200) + (0.587 * 40) + (0.114 * 80) - 3, (0.299 * 200) + (0.587 * 40) + (0.114 * 80) + 3);
+        Assert.InRange(Read(Model("b", 1, 8, 16))[0] * 255, (0.299 * 200) + (0.587 * 40) + (0.114 * 80) - 3, (0.299 * 200) + (0.587 * 40)
+            + (0.114 * 80) + 3);
     }
 
     [Fact]
     public void Open_sides_are_224_or_as_asked_and_subfolders_are_read_at_a_spacing()
     {
         for (int i = 0; i < 8; i++) Write(FormattableString.Invariant($"class{i / 4}/{i}.png"), Png(1, 1, 0, [(byte)i]));
-        Assert.Equal([1, 1, 224, 224], CalibrationData.Read(_folder, Model("b", 1, "h", "w"), new DataOptions { Samples = 1 }).Single()["image"].Shape);
-        var sized = CalibrationData.Read(_folder, Model("b", 1, "h", "w"), new DataOptions { Samples = 4, Dimensions = new Dictionary<string, long> { ["h"] = 1, ["image:3"] = 1 } });
+        Assert.Equal([1, 1, 224, 224], CalibrationData.Read(_folder, Model("b", 1, "h", "w"), new DataOptions { Samples = 1 })
+            .Single()["image"].Shape);
+        var sized = CalibrationData.Read(_folder, Model("b", 1, "h", "w"),
+            new DataOptions { Samples = 4, Dimensions = new Dictionary<string, long> { ["h"] = 1, ["image:3"] = 1 } });
         Assert.Equal([0f, 2 / 255f, 4 / 255f, 6 / 255f], sized.Select(s => ((float[])s["image"].Values).Single()));
     }
 
@@ -141,7 +149,9 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Contains(reason, e.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A model that takes two images at once gets pairs, and every pair the labels of both; the fifth image has no partner.</summary>
+    /// <summary>
+    /// A model that takes two images at once gets pairs, and every pair the labels of both; the fifth image has no partner.
+    /// </summary>
     [Fact]
     public void A_fixed_batch_takes_several_images_as_one_sample()
     {
@@ -160,13 +170,16 @@ public sealed class ImageFolderTests : IDisposable
     public void Models_and_numbers_that_images_do_not_fit_are_refused()
     {
         Write("a.png", Png(1, 1, 0, [1]));
-        string Refusal(OnnxModel model, DataOptions? options = null) => Assert.Throws<EspalierException>(() => CalibrationData.Read(_folder, model, options)).Message;
+        string Refusal(OnnxModel model, DataOptions? options = null)
+            => Assert.Throws<EspalierException>(() => CalibrationData.Read(_folder, model, options)).Message;
         Assert.Contains("has not the form", Refusal(Model("b", 8)), StringComparison.Ordinal);
         Assert.Contains("has not the form", Refusal(Model("b", 4, 8, 8)), StringComparison.Ordinal);
         Assert.Contains("has 1 image; the input 'image' takes 4 at once", Refusal(Model(4, 3, 8, 8)), StringComparison.Ordinal);
-        Assert.Contains("The mean of images has 2 numbers; the input 'image' has 3 channels", Refusal(Model("b", 3, 8, 8), new DataOptions { Mean = [1, 2] }), StringComparison.Ordinal);
+        Assert.Contains("The mean of images has 2 numbers; the input 'image' has 3 channels",
+            Refusal(Model("b", 3, 8, 8), new DataOptions { Mean = [1, 2] }), StringComparison.Ordinal);
         Assert.Contains("numbers above 0", Refusal(Model("b", 3, 8, 8), new DataOptions { Deviation = [0] }), StringComparison.Ordinal);
-        Assert.Contains("takes bytes", Refusal(Model(DataType.Uint8, 1, 3, 8, 8), new DataOptions { Mean = [0.5] }), StringComparison.Ordinal);
+        Assert.Contains("takes bytes", Refusal(Model(DataType.Uint8, 1, 3, 8, 8), new DataOptions { Mean = [0.5] }),
+            StringComparison.Ordinal);
         File.Move(Path.Combine(_folder, "a.png"), Path.Combine(_folder, "a.gif"));
         Assert.Contains("no images (.png, .jpg, .bmp)", Refusal(Model("b", 3, 8, 8)), StringComparison.Ordinal);
     }

@@ -9,7 +9,9 @@ using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests;
 
-/// <summary>The layouts in which arrays of samples come, for inputs with a batch axis in front or elsewhere, a fixed one, or none.</summary>
+/// <summary>
+/// The layouts in which arrays of samples come, for inputs with a batch axis in front or elsewhere, a fixed one, or none.
+/// </summary>
 public sealed class LayoutTests : IDisposable
 {
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"espalier layouts {Guid.NewGuid():n}.npz");
@@ -39,11 +41,13 @@ public sealed class LayoutTests : IDisposable
         return g.Build();
     }
 
-    private static string Shapes(IReadOnlyDictionary<string, NamedTensor> sample) => string.Join(' ', sample.Select(t => $"{t.Key}[{string.Join(',', t.Value.Shape)}]"));
+    private static string Shapes(IReadOnlyDictionary<string, NamedTensor> sample)
+        => string.Join(' ', sample.Select(t => $"{t.Key}[{string.Join(',', t.Value.Shape)}]"));
 
     private static float[] Values(IReadOnlyDictionary<string, NamedTensor> sample, string name) => (float[])sample[name].Values;
 
-    private string Refusal(OnnxModel model, params (string Name, int[] Shape)[] arrays) => Assert.Throws<EspalierException>(() => CalibrationData.Read(Write(arrays), model)).Message;
+    private string Refusal(OnnxModel model, params (string Name, int[] Shape)[] arrays)
+        => Assert.Throws<EspalierException>(() => CalibrationData.Read(Write(arrays), model)).Message;
 
     /// <summary>Three samples of an export with a fixed first axis, stacked, in a row, and one alone.</summary>
     [Theory]
@@ -73,7 +77,8 @@ public sealed class LayoutTests : IDisposable
     [InlineData(new[] { 3, 4, 2 }, "x[1,4,2]")]
     [InlineData(new[] { 3, 7, 4, 2 }, "x[7,4,2]")]
     public void A_dynamic_batch_is_cut_or_kept_as_it_comes(int[] shape, string expected)
-        => Assert.Equal(Enumerable.Repeat(expected, 3), CalibrationData.Read(Write(("x", shape)), Model(("x", ["b", "s", 2]))).Select(Shapes));
+        => Assert.Equal(Enumerable.Repeat(expected, 3), CalibrationData.Read(Write(("x", shape)), Model(("x", ["b", "s", 2])))
+            .Select(Shapes));
 
     [Fact]
     public void One_sample_may_come_without_its_batch_axis()
@@ -116,7 +121,8 @@ public sealed class LayoutTests : IDisposable
     [Fact]
     public void A_name_with_batch_in_it_is_the_batch_on_any_axis()
     {
-        var samples = CalibrationData.Read(Write(("x", [5, 3, 2]), ("mask", [3, 5])), Model(("x", ["time", "batch", 2]), ("mask", ["batch", "time"])));
+        var samples = CalibrationData.Read(Write(("x", [5, 3, 2]), ("mask", [3, 5])),
+            Model(("x", ["time", "batch", 2]), ("mask", ["batch", "time"])));
         Assert.Equal(Enumerable.Repeat("x[5,1,2] mask[1,5]", 3), samples.Select(Shapes));
         Assert.Equal([2, 3, 8, 9, 14, 15, 20, 21, 26, 27], Values(samples[1], "x"));
     }
@@ -126,8 +132,10 @@ public sealed class LayoutTests : IDisposable
     public void Lists_of_nodes_are_read_as_they_are()
     {
         var model = Model(("nodes", ["n", 3]), ("edges", [2, "e"]), ("graph", ["n"]));
-        Assert.Equal("nodes[6,3] edges[2,9] graph[6]", Shapes(Assert.Single(CalibrationData.Read(Write(("nodes", [6, 3]), ("edges", [2, 9]), ("graph", [6])), model))));
-        Assert.Equal(Enumerable.Repeat("nodes[6,3] edges[2,9] graph[6]", 4), CalibrationData.Read(Write(("nodes", [4, 6, 3]), ("edges", [4, 2, 9]), ("graph", [4, 6])), model).Select(Shapes));
+        Assert.Equal("nodes[6,3] edges[2,9] graph[6]",
+            Shapes(Assert.Single(CalibrationData.Read(Write(("nodes", [6, 3]), ("edges", [2, 9]), ("graph", [6])), model))));
+        Assert.Equal(Enumerable.Repeat("nodes[6,3] edges[2,9] graph[6]", 4),
+            CalibrationData.Read(Write(("nodes", [4, 6, 3]), ("edges", [4, 2, 9]), ("graph", [4, 6])), model).Select(Shapes));
         Assert.Equal("wave[16]", Shapes(Assert.Single(CalibrationData.Read(Write(("wave", [16])), Model(("wave", ["length"]))))));
     }
 
@@ -136,7 +144,8 @@ public sealed class LayoutTests : IDisposable
     {
         var model = Model(("x", ["b", 2]), ("rate", []), ("scale", [1]));
         foreach (var (rate, scale) in new (int[], int[])[] { ([], [1]), ([1], []), ([3], [3]), ([], [3, 1]) })
-            Assert.Equal(Enumerable.Repeat("x[1,2] rate[] scale[1]", 3), CalibrationData.Read(Write(("x", [3, 2]), ("rate", rate), ("scale", scale)), model).Select(Shapes));
+            Assert.Equal(Enumerable.Repeat("x[1,2] rate[] scale[1]", 3),
+                CalibrationData.Read(Write(("x", [3, 2]), ("rate", rate), ("scale", scale)), model).Select(Shapes));
         Assert.Equal(2, Values(CalibrationData.Read(Write(("x", [3, 2]), ("rate", [3]), ("scale", [1])), model)[2], "rate")[0]);
     }
 
@@ -144,22 +153,27 @@ public sealed class LayoutTests : IDisposable
     public void An_axis_with_a_name_of_its_own_counts_where_it_has_as_many()
     {
         var model = Model(("ids", ["batch", "s"]), ("mask", ["N", "s"]));
-        Assert.Equal(Enumerable.Repeat("ids[1,4] mask[1,4]", 3), CalibrationData.Read(Write(("ids", [3, 4]), ("mask", [3, 4])), model).Select(Shapes));
-        Assert.Equal(Enumerable.Repeat("ids[1,4] mask[5,4]", 3), CalibrationData.Read(Write(("ids", [3, 4]), ("mask", [5, 4])), model).Select(Shapes));
+        Assert.Equal(Enumerable.Repeat("ids[1,4] mask[1,4]", 3), CalibrationData.Read(Write(("ids", [3, 4]), ("mask", [3, 4])), model)
+            .Select(Shapes));
+        Assert.Equal(Enumerable.Repeat("ids[1,4] mask[5,4]", 3), CalibrationData.Read(Write(("ids", [3, 4]), ("mask", [5, 4])), model)
+            .Select(Shapes));
     }
 
     [Fact]
     public void What_does_not_fit_is_said_of_every_input_with_what_would()
     {
-        string message = Refusal(Model(("x", [2, 5, 24]), ("mask", ["s", "s"]), ("state", [2, "b", 3]), ("y", ["b", 7])), ("x", [3, 5, 24]), ("mask", [4]), ("state", [2, 3, 3]), ("y", [3, 7]));
+        string message = Refusal(Model(("x", [2, 5, 24]), ("mask", ["s", "s"]), ("state", [2, "b", 3]), ("y", ["b", 7])), ("x", [3, 5, 24]),
+            ("mask", [4]), ("state", [2, 3, 3]), ("y", [3, 7]));
         foreach (string part in (string[])[_path, "does not fit the model's inputs",
-            "'x' came as [3,5,24], which does not fit; it is taken as [n,2,5,24] or [n·2,5,24], n samples, or as [2,5,24], the same for every sample.",
+            "'x' came as [3,5,24], which does not fit; it is taken as [n,2,5,24] or [n·2,5,24], n samples, or as [2,5,24], the same for "
+                + "every sample.",
             "'mask' came as [4], which does not fit; it is taken as [n,s,s], n samples, or as [s,s], the same for every sample.",
             "'state' came as [2,3,3], 3 samples; it is taken as [n,2,b,3] or [2,n,3], n samples.",
             "'y' came as [3,7], 3 samples; it is taken as [n,b,7] or [n,7], n samples."])
             Assert.Contains(part, message, StringComparison.Ordinal);
         message = Refusal(Model(("x", ["b", 5]), ("y", ["b", 7])), ("x", [3, 5]), ("y", [4, 7]));
-        foreach (string part in (string[])["has not the same number of samples for every input", "'x' came as [3,5], 3 samples", "'y' came as [4,7], 4 samples"])
+        foreach (string part in (string[])["has not the same number of samples for every input", "'x' came as [3,5], 3 samples",
+            "'y' came as [4,7], 4 samples"])
             Assert.Contains(part, message, StringComparison.Ordinal);
         Assert.Contains("has no samples", Refusal(Model(("x", ["b", 5])), ("x", [0, 5])), StringComparison.Ordinal);
     }
@@ -172,12 +186,14 @@ public sealed class LayoutTests : IDisposable
         string mask = g.Input("mask", "s", "s"), mean = g.Node("ReduceMean", mask, ("axes", new[] { 0 }), ("keepdims", 1));
         g.Output(g.Linear(g.Relu(g.Linear(g.Node("Sub", [mask, mean]), "a", 4, 8)), "b", 8, 3));
         using var model = g.Build();
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         var samples = CalibrationData.Read(Write(("mask", [6, 4, 4])), model);
         // Squared, so that the rows of different samples do not differ by a constant alone.
         foreach (var sample in samples)
             for (int i = 0; i < 16; i++) Values(sample, "mask")[i] *= Values(sample, "mask")[i] / 100;
-        ActivationStatistics Seen(int batch) => Calibrator.Run(analysis, samples, new CalibrationRequest(), options: new CalibrationOptions { BatchSize = batch }).Consumers.Values.Single();
+        ActivationStatistics Seen(int batch)
+            => Calibrator.Run(analysis, samples, new CalibrationRequest(),
+                options: new CalibrationOptions { BatchSize = batch }).Consumers.Values.Single();
         Assert.Equal((24, 6), ((int)Seen(16).Count, samples.Count));
         Assert.Equal(Seen(1).Mean, Seen(16).Mean, (a, b) => Math.Abs(a - b) < 1e-4 * (1 + Math.Abs(a)));
     }

@@ -15,12 +15,15 @@ public class NaturalInputsTests
         return g.Build();
     }
 
-    /// <summary>By octaves of frequency the energy of images is even: a power of 1/f². White noise has four times as much in each.</summary>
+    /// <summary>
+    /// By octaves of frequency the energy of images is even: a power of 1/f². White noise has four times as much in each.
+    /// </summary>
     [Fact]
     public void Images_have_a_spectrum_of_one_over_f()
     {
         using var model = Images();
-        double[] natural = Octaves(NaturalInputs.Many(model, 24, 1)), noise = Octaves(Espalier.Calibration.Inputs.RandomInputs.Many(model, 24, 1));
+        double[] natural = Octaves(NaturalInputs.Many(model, 24, 1)),
+            noise = Octaves(Espalier.Calibration.Inputs.RandomInputs.Many(model, 24, 1));
         for (int k = 1; k < natural.Length; k++)
         {
             Assert.InRange(natural[k] / natural[k - 1], 0.6, 1.7);
@@ -40,12 +43,16 @@ public class NaturalInputsTests
             var values = (float[])sample["image"].Values;
             for (int u = -16; u <= 16; u++)
             {
-                var along = Enumerable.Range(0, n).Select(y => Enumerable.Range(0, n).Aggregate(Complex.Zero, (s, x) => s + (window[x] * window[y] * values[(y * n) + x] * Complex.Exp(new(0, -2 * Math.PI * u * x / n))))).ToArray();
+                var along = Enumerable.Range(0, n)
+                    .Select(y => Enumerable.Range(0, n)
+                        .Aggregate(Complex.Zero, (s, x) => s
+                            + (window[x] * window[y] * values[(y * n) + x] * Complex.Exp(new(0, -2 * Math.PI * u * x / n))))).ToArray();
                 for (int v = 0; v <= 16; v++)
                 {
                     int octave = (int)Math.Floor(Math.Log2(Math.Sqrt((u * u) + (v * v)))) - 1;
                     if (octave is < 0 or > 2) continue;
-                    energy[octave] += Math.Pow(Enumerable.Range(0, n).Aggregate(Complex.Zero, (s, y) => s + (along[y] * Complex.Exp(new(0, -2 * Math.PI * v * y / n)))).Magnitude, 2);
+                    energy[octave] += Math.Pow(Enumerable.Range(0, n)
+                        .Aggregate(Complex.Zero, (s, y) => s + (along[y] * Complex.Exp(new(0, -2 * Math.PI * v * y / n)))).Magnitude, 2);
                 }
             }
         }
@@ -61,7 +68,9 @@ public class NaturalInputsTests
         Assert.Equal(0, plain.Average(), 0.1);
         Assert.Equal(1, Math.Sqrt(plain.Average(v => v * v)), 0.1);
         float[] data = [.. Enumerable.Range(0, 64 * 64).Select(i => (float)(2 + Math.Sin(i)))];
-        float[] like = [.. NaturalInputs.Many(model, 40, 3, like: [new Dictionary<string, NamedTensor> { ["image"] = new("image", "float32", [1, 1, 64, 64], data) }]).SelectMany(s => (float[])s["image"].Values)];
+        float[] like = [.. NaturalInputs.Many(model, 40, 3,
+            like: [new Dictionary<string, NamedTensor> { ["image"] = new("image", "float32", [1, 1, 64, 64], data) }])
+                .SelectMany(s => (float[])s["image"].Values)];
         Assert.Equal(2, like.Average(), 0.1);
         Assert.InRange(Math.Sqrt(like.Average(v => (v - 2) * (v - 2))), 0.5, 0.75);
         Assert.InRange(like.Min(), 1, 1.01);
@@ -77,12 +86,15 @@ public class NaturalInputsTests
     {
         const int rows = 50;
         var g = new GraphBuilder();
-        string ids = g.Input("ids", TensorProto.Types.DataType.Int64, 1, 2000), mask = g.Input("attention_mask", TensorProto.Types.DataType.Int64, 1, 2000);
+        string ids = g.Input("ids", TensorProto.Types.DataType.Int64, 1, 2000),
+            mask = g.Input("attention_mask", TensorProto.Types.DataType.Int64, 1, 2000);
         g.Output(g.Rename(g.Node("Gather", [g.Weight("table", rows, 4), g.Add(ids, g.Node("Sub", [mask, mask]))]), "y"), 1, 2000, 4);
         // The sum hides the table: then ids are 0 or 1.
-        using (var hidden = g.Build()) Assert.All(NaturalInputs.Many(hidden, 2, 5), s => Assert.InRange(((long[])s["ids"].Values).Max(), 0, 1));
+        using (var hidden = g.Build())
+            Assert.All(NaturalInputs.Many(hidden, 2, 5), s => Assert.InRange(((long[])s["ids"].Values).Max(), 0, 1));
         g = new GraphBuilder();
-        g.Output(g.Rename(g.Node("Gather", [g.Weight("table", rows, 4), g.Input("ids", TensorProto.Types.DataType.Int64, 1, 2000)]), "y"), 1, 2000, 4);
+        g.Output(g.Rename(g.Node("Gather", [g.Weight("table", rows, 4), g.Input("ids", TensorProto.Types.DataType.Int64, 1, 2000)]),
+            "y"), 1, 2000, 4);
         using var model = g.Build();
         long[] drawn = [.. NaturalInputs.Many(model, 50, 5).SelectMany(s => (long[])s["ids"].Values)];
         Assert.True(drawn.All(i => i is >= 0 and < rows));
@@ -93,6 +105,7 @@ public class NaturalInputsTests
         // What is the most frequent is up to the seed, not to the order of the table.
         Assert.NotEqual(Top(5), Top(6));
 
-        long Top(int seed) => NaturalInputs.Many(model, 4, seed).SelectMany(s => (long[])s["ids"].Values).GroupBy(i => i).MaxBy(s => s.Count())!.Key;
+        long Top(int seed)
+            => NaturalInputs.Many(model, 4, seed).SelectMany(s => (long[])s["ids"].Values).GroupBy(i => i).MaxBy(s => s.Count())!.Key;
     }
 }

@@ -22,23 +22,26 @@ public sealed class PrecisionTests
         string W(string name, params long[] dims)
         {
             using var raw = new MemoryStream();
-            TensorContent.FromFloats(type, [.. Enumerable.Range(0, (int)dims.Aggregate(1L, (a, b) => a * b)).Select(_ => (float)(g.Normal() / Math.Sqrt(dims[0])))]).CopyTo(raw);
+            TensorContent.FromFloats(type,
+                [.. Enumerable.Range(0, (int)dims.Aggregate(1L, (a, b) => a * b))
+                    .Select(_ => (float)(g.Normal() / Math.Sqrt(dims[0])))]).CopyTo(raw);
             g.Initializer(GraphBuilder.Tensor(name, type, dims, raw.ToArray()));
             return widened ? g.Node("Cast", name, ("to", DataType.Float)) : name;
         }
         string Norm(string x, string name) => g.Node("SimplifiedLayerNormalization", [x, W(name, Width)], ("axis", -1), ("epsilon", 1e-5f));
         var x = g.Node("Gather", [W("embedding", 50, Width), g.Input("ids", DataType.Int64, 2, 12)]);
-        for (int k = 0; k < 4; k++) x = g.Add(x, g.MatMul(g.Relu(g.MatMul(Norm(x, $"norm{k}"), W($"up{k}", Width, 160))), W($"down{k}", 160, Width)));
+        for (int k = 0; k < 4; k++)
+            x = g.Add(x, g.MatMul(g.Relu(g.MatMul(Norm(x, $"norm{k}"), W($"up{k}", Width, 160))), W($"down{k}", 160, Width)));
         return g.Output(g.MatMul(Norm(x, "norm"), W("head", Width, 50)), widened ? DataType.Float : type).Build();
     }
 
     private static OracleResult Compare(OnnxModel dense, bool wrong)
     {
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         var slim = Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 1));
         // Masked are the units that a removal with another seed would take: a slim model of the wrong units.
         var removed = wrong ? Surgery.Apply(analysis, SlimOracle.Pick(analysis, 0.7, 2)).Removed : slim.Removed;
-        using var masked = MaskedModel.Of(dense, removed);
+        using var masked = MaskedModel.Build(dense, removed);
         return OracleComparer.Compare(masked, slim.Model);
     }
 

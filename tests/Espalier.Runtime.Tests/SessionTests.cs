@@ -9,7 +9,8 @@ public class SessionTests
 {
     private sealed record Inputs(TensorData<long> InputIds, TensorData<long> AttentionMask) : IModelInputs
     {
-        public IReadOnlyList<NamedTensor> ToTensors() => [NamedTensor.Of("input_ids", InputIds), NamedTensor.Of("attention_mask", AttentionMask)];
+        public IReadOnlyList<NamedTensor> ToTensors()
+            => [NamedTensor.From("input_ids", InputIds), NamedTensor.From("attention_mask", AttentionMask)];
     }
 
     private sealed record Outputs(TensorData<float> Logits) : IModelOutputs<Outputs>
@@ -50,7 +51,8 @@ public class SessionTests
         Assert.Equal(expected, fromBytes.Run(Tokens(2, 9)).Logits.Values.ToArray());
         // Still usable: the session is the caller's.
         using var again = new ModelSession(own);
-        Assert.Equal(["input_ids int64[batch,sequence]", "attention_mask int64[batch,sequence]"], again.Inputs.Select(i => $"{i.Name} {i}"));
+        Assert.Equal(["input_ids int64[batch,sequence]", "attention_mask int64[batch,sequence]"],
+            again.Inputs.Select(i => $"{i.Name} {i}"));
         Assert.Equal("logits float32[batch,6]", $"{again.Outputs[0].Name} {again.Outputs[0]}");
         Assert.NotEmpty(again.Run(Tokens(1, 3).ToTensors()));
     }
@@ -60,12 +62,17 @@ public class SessionTests
     {
         using var session = new ModelSession(Bert);
         var good = Tokens(1, 4).ToTensors();
-        void Refused(string message, params NamedTensor[] inputs) => Assert.Contains(message, Assert.Throws<EspalierException>(() => session.Run(inputs)).Message);
+        void Refused(string message, params NamedTensor[] inputs)
+            => Assert.Contains(message, Assert.Throws<EspalierException>(() => session.Run(inputs)).Message);
         Refused("Input 'attention_mask' is missing; the model wants int64[batch,sequence].", good[0]);
-        Refused("has no input 'tokens'; it wants 'input_ids' int64[batch,sequence], 'attention_mask' int64[batch,sequence].", new NamedTensor("tokens", "int64", [1], new long[1]));
-        Refused("Input 'input_ids' was given as int32[1,4]; the model wants int64[batch,sequence].", good[1], new NamedTensor("input_ids", "int32", [1, 4], new int[4]));
-        Refused("Input 'input_ids' was given as int64[4]; the model wants int64[batch,sequence].", good[1], new NamedTensor("input_ids", "int64", [4], new long[4]));
-        Refused("Input 'input_ids' was given as int64[1,4], which is 4 elements, with 3 elements.", good[1], new NamedTensor("input_ids", "int64", [1, 4], new long[3]));
+        Refused("has no input 'tokens'; it wants 'input_ids' int64[batch,sequence], 'attention_mask' int64[batch,sequence].",
+            new NamedTensor("tokens", "int64", [1], new long[1]));
+        Refused("Input 'input_ids' was given as int32[1,4]; the model wants int64[batch,sequence].", good[1],
+            new NamedTensor("input_ids", "int32", [1, 4], new int[4]));
+        Refused("Input 'input_ids' was given as int64[4]; the model wants int64[batch,sequence].", good[1],
+            new NamedTensor("input_ids", "int64", [4], new long[4]));
+        Refused("Input 'input_ids' was given as int64[1,4], which is 4 elements, with 3 elements.", good[1],
+            new NamedTensor("input_ids", "int64", [1, 4], new long[3]));
         Refused("Input 'input_ids' holds a Int32[]", good[1], new NamedTensor("input_ids", "int64", [1, 4], new int[4]));
         Refused("Input 'input_ids' was given twice.", good[0], good[0], good[1]);
         Refused("'sequence' is 4 in 'input_ids' and 5 in 'attention_mask'.", good[0], Tokens(1, 5).ToTensors()[1]);
@@ -74,7 +81,8 @@ public class SessionTests
         Assert.Contains("has no output 'y'; it has logits", Assert.Throws<EspalierException>(() => session.Run(good, ["y"])).Message);
         using var image = new ModelSession(Assets.Path("resnet.onnx"));
         Assert.Contains("Input 'image' was given as float32[1,3,28,28]; the model wants float32[batch,1,28,28].",
-            Assert.Throws<EspalierException>(() => image.Run([new NamedTensor("image", "float32", [1, 3, 28, 28], new float[3 * 784])])).Message);
+            Assert.Throws<EspalierException>(() =>
+                image.Run([new NamedTensor("image", "float32", [1, 3, 28, 28], new float[3 * 784])])).Message);
     }
 
     [Fact]
@@ -90,7 +98,8 @@ public class SessionTests
         string saved = Path.Combine(Path.GetTempPath(), $"espalier-{Guid.NewGuid():N}.onnx");
         try
         {
-            using var options = new SessionOptions { OptimizedModelFilePath = saved, GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC };
+            using var options = new SessionOptions { OptimizedModelFilePath = saved,
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC };
             using (new ModelSession(Assets.Path("vit.onnx"), options)) Assert.True(File.Exists(saved));
         }
         finally
@@ -151,9 +160,12 @@ public class SessionTests
         var types = new (DataType Type, Array Values)[]
         {
             (DataType.Float, new[] { 1.5f, -2 }), (DataType.Double, new[] { 1.5, -2 }), (DataType.Float16, new[] { (Half)1.5, (Half)(-2) }),
-            (DataType.Bfloat16, new ushort[] { 0x3fc0, 0xc000 }), (DataType.Int8, new sbyte[] { 1, -2 }), (DataType.Int16, new short[] { 1, -2 }),
-            (DataType.Int32, new[] { 1, -2 }), (DataType.Int64, new[] { 1L, -2 }), (DataType.Uint8, new byte[] { 1, 2 }), (DataType.Uint16, new ushort[] { 1, 2 }),
-            (DataType.Uint32, new uint[] { 1, 2 }), (DataType.Uint64, new ulong[] { 1, 2 }), (DataType.Bool, new[] { true, false }), (DataType.String, new[] { "a", "ß" }),
+            (DataType.Bfloat16, new ushort[] { 0x3fc0, 0xc000 }), (DataType.Int8, new sbyte[] { 1, -2 }),
+            (DataType.Int16, new short[] { 1, -2 }),
+            (DataType.Int32, new[] { 1, -2 }), (DataType.Int64, new[] { 1L, -2 }), (DataType.Uint8, new byte[] { 1, 2 }),
+            (DataType.Uint16, new ushort[] { 1, 2 }),
+            (DataType.Uint32, new uint[] { 1, 2 }), (DataType.Uint64, new ulong[] { 1, 2 }), (DataType.Bool, new[] { true, false }),
+            (DataType.String, new[] { "a", "ß" }),
         };
         foreach (var (type, values) in types)
         {
@@ -166,7 +178,8 @@ public class SessionTests
             Assert.Equal(name, y.ElementType);
             Assert.Equal(values, y.Values);
             Assert.NotSame(values, y.Values);
-            Assert.Equal([0], session.Run([new NamedTensor("x", name, [0], Array.CreateInstance(values.GetType().GetElementType()!, 0))])["y"].Shape);
+            Assert.Equal([0],
+                session.Run([new NamedTensor("x", name, [0], Array.CreateInstance(values.GetType().GetElementType()!, 0))])["y"].Shape);
         }
     }
 
@@ -174,9 +187,11 @@ public class SessionTests
     public void Typed_data_are_passed_without_a_copy()
     {
         var whole = new float[] { 1, 2, 3 };
-        Assert.Same(whole, NamedTensor.Of("x", new TensorData<float>(whole, [3])).Values);
-        Assert.Equal(new float[] { 2, 3 }, NamedTensor.Of("x", new TensorData<float>(whole.AsMemory(1), [2])).Values);
-        Assert.Contains("no element type", Assert.Throws<EspalierException>(() => NamedTensor.Of("x", new TensorData<decimal>(new decimal[1], [1]))).Message);
-        Assert.Contains("holds float32, not int64", Assert.Throws<EspalierException>(() => NamedTensor.Of("x", new TensorData<float>(whole, [3])).As<long>()).Message);
+        Assert.Same(whole, NamedTensor.From("x", new TensorData<float>(whole, [3])).Values);
+        Assert.Equal(new float[] { 2, 3 }, NamedTensor.From("x", new TensorData<float>(whole.AsMemory(1), [2])).Values);
+        Assert.Contains("no element type",
+            Assert.Throws<EspalierException>(() => NamedTensor.From("x", new TensorData<decimal>(new decimal[1], [1]))).Message);
+        Assert.Contains("holds float32, not int64",
+            Assert.Throws<EspalierException>(() => NamedTensor.From("x", new TensorData<float>(whole, [3])).As<long>()).Message);
     }
 }

@@ -24,7 +24,8 @@ public sealed class TokenizerTests : IDisposable
     private const string ByteLevel = """{"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}""";
 
     /// <summary>Tokens 0 … in the order of the pieces.</summary>
-    private static string Json(string[] pieces, string[] merges, string preTokenizer = ByteLevel, string post = "null", string normalizer = "null", string added = "[]", string type = "\"BPE\"", string more = "")
+    private static string Json(string[] pieces, string[] merges, string preTokenizer = ByteLevel, string post = "null",
+        string normalizer = "null", string added = "[]", string type = "\"BPE\"", string more = "")
         => $$"""
             {"version": "1.0", "added_tokens": {{added}}, "normalizer": {{normalizer}}, "pre_tokenizer": {{preTokenizer}}, "post_processor": {{post}},
              "model": {"type": {{type}}, {{more}} "vocab": {{new JsonObject(pieces.Select((p, i) => KeyValuePair.Create(p, (JsonNode?)i))).ToJsonString()}}, "merges": {{JsonSerializer.Serialize(merges)}} } }
@@ -57,7 +58,8 @@ public sealed class TokenizerTests : IDisposable
     public void Merges_may_be_pairs_and_the_type_may_be_missing()
     {
         string json = Json(Pieces, Merges).Replace("\"type\": \"BPE\",", "", StringComparison.Ordinal);
-        foreach (string merge in Merges) json = json.Replace($"\"{merge}\"", JsonSerializer.Serialize(merge.Split(' ')), StringComparison.Ordinal);
+        foreach (string merge in Merges)
+            json = json.Replace($"\"{merge}\"", JsonSerializer.Serialize(merge.Split(' ')), StringComparison.Ordinal);
         json = json.Replace(JsonSerializer.Serialize("Ġ low"), "[\"Ġ\", \"low\"]", StringComparison.Ordinal);
         Assert.Contains("[\"l\",\"o\"]", json, StringComparison.Ordinal);
         Assert.Equal([7, 8, 9], Encode(json, "low lower").Single());
@@ -68,8 +70,12 @@ public sealed class TokenizerTests : IDisposable
     {
         Assert.Equal([8, 9], Encode(Json(Pieces, Merges, """{"type": "ByteLevel", "add_prefix_space": true}"""), "lower").Single());
         // Split before every "w", isolated: lo, w, er.
-        Assert.Equal([6, 2, 9], Encode(Json(Pieces, Merges, """{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "w"}, "behavior": "Isolated", "invert": false}, {"type": "ByteLevel", "use_regex": false}]}"""), "lower").Single());
-        Assert.Equal([7, 9], Encode(Json(Pieces, Merges, normalizer: """{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}"""), "LoWEr").Single());
+        Assert.Equal([6, 2, 9],
+            Encode(Json(Pieces, Merges,
+                """{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "w"}, "behavior": "Isolated", "invert": false}, {"type": "ByteLevel", "use_regex": false}]}"""), "lower").Single());
+        Assert.Equal([7, 9],
+            Encode(Json(Pieces, Merges, normalizer: """{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}"""),
+                "LoWEr").Single());
         // Whitespace drops the spaces; not bytes, so no Ġ.
         Assert.Equal([7, 7, 9], Encode(Json(Pieces, Merges, """{"type": "Whitespace"}"""), "low  lower").Single());
     }
@@ -86,13 +92,15 @@ public sealed class TokenizerTests : IDisposable
         Assert.Equal([[12, 7, 8, 13], [12, 8, 8, 13], [12, 8, 8, 13]], Encode(json, "low low low low low low low", length: 4));
         // Lines of a table: one sample each, cut.
         Assert.Equal([[12, 7, 13], [12, 7, 8, 13]], Encode(json, "0\tlow\n1\tlow low low\n", "t.tsv", length: 4));
-        Assert.Equal([[12, 7, 13]], Encode(Json(Pieces, Merges, post: """{"type": "RobertaProcessing", "sep": ["</s>", 13], "cls": ["<s>", 12]}"""), "low"));
+        Assert.Equal([[12, 7, 13]],
+            Encode(Json(Pieces, Merges, post: """{"type": "RobertaProcessing", "sep": ["</s>", 13], "cls": ["<s>", 12]}"""), "low"));
     }
 
     [Fact]
     public void Added_tokens_in_the_text_are_one_token()
     {
-        string json = Json(Pieces, Merges, added: """[{"id": 13, "content": "</s>", "special": true}, {"id": 20, "content": "<mask>", "special": true}]""");
+        string json = Json(Pieces, Merges,
+            added: """[{"id": 13, "content": "</s>", "special": true}, {"id": 20, "content": "<mask>", "special": true}]""");
         Assert.Equal([7, 13, 7, 20, 8], Encode(json, "low</s>low<mask> low").Single());
     }
 

@@ -32,7 +32,8 @@ public static class Assets
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "Compiler.sln"))) return folder.FullName;
-        return Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == "Espalier.RepositoryRoot")?.Value
+        return Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>()
+            .FirstOrDefault(a => a.Key == "Espalier.RepositoryRoot")?.Value
             ?? throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds Compiler.sln.");
     }
 }
@@ -40,7 +41,9 @@ public static class Assets
 /// <summary>Real models outside the repository: never committed; tests of them are skipped where there are none.</summary>
 public static class Models
 {
-    /// <summary>The folder: the environment variable ESPALIER_MODELS, else <c>../shared/models</c> beside the repository; null where neither exists.</summary>
+    /// <summary>
+    /// The folder: the environment variable ESPALIER_MODELS, else <c>../shared/models</c> beside the repository; null where neither exists.
+    /// </summary>
     public static string? Folder
     {
         get
@@ -57,12 +60,15 @@ public static class Models
         }
     }
 
-    /// <summary>File names of all models, for theories; one empty name where there are none, so that <see cref="Path"/> can skip the test.</summary>
+    /// <summary>
+    /// File names of all models, for theories; one empty name where there are none, so that <see cref="Path"/> can skip the test.
+    /// </summary>
     /// <param name="slow">With those that take seconds for a single run: large networks of images, like others here.</param>
     public static IReadOnlyList<string> Names(bool slow = true)
     {
         string[] found = Folder is { } folder
-            ? [.. Directory.EnumerateFiles(folder, "*.onnx").Select(path => System.IO.Path.GetFileName(path)).Where(name => slow || !IsSlow(name)).Order(StringComparer.Ordinal)]
+            ? [.. Directory.EnumerateFiles(folder, "*.onnx").Select(path => System.IO.Path.GetFileName(path))
+                .Where(name => slow || !IsSlow(name)).Order(StringComparer.Ordinal)]
             : [];
         return found.Length > 0 ? found : [""];
     }
@@ -71,7 +77,8 @@ public static class Models
     /// <param name="name">File name; empty where there are no models.</param>
     public static string Path(string name)
     {
-        Assert.SkipWhen(name.Length == 0, "No real models: put ONNX files into ../shared/models beside the repository, or name a folder of them in ESPALIER_MODELS.");
+        Assert.SkipWhen(name.Length == 0,
+            "No real models: put ONNX files into ../shared/models beside the repository, or name a folder of them in ESPALIER_MODELS.");
         return System.IO.Path.Combine(Folder!, name);
     }
 

@@ -55,7 +55,7 @@ public static class Figures
     {
         var known = RandomInputs.Sizes(analysis.File, sizes);
         // Costs are stated at the sizes with which the model runs.
-        var sized = AxisAnalysis.Of(analysis.File, analysis.Options with { Dimensions = known });
+        var sized = AxisAnalysis.Run(analysis.File, analysis.Options with { Dimensions = known });
         var report = ReportBuilder.Build(new PruningPlan(), sized, selection, slim, WeightEdits.Nothing, []);
         var pair = Compare(sized.File, slim.Model, report, known);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. sized.Cost.UnknownMacs] };

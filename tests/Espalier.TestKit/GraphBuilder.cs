@@ -41,7 +41,8 @@ public sealed class GraphBuilder
 
     private GraphBuilder(GraphBuilder outer)
     {
-        (_graph, _random, _storage, Opset, _root) = (new GraphProto { Name = "body" }, outer._random, WeightStorage.Initializer, outer.Opset, outer._root);
+        (_graph, _random, _storage, Opset, _root) = (new GraphProto { Name = "body" }, outer._random, WeightStorage.Initializer,
+            outer.Opset, outer._root);
     }
 
     /// <summary>Version of the default operator set.</summary>
@@ -109,7 +110,8 @@ public sealed class GraphBuilder
     }
 
     /// <summary>A weight of numbers in 0.5..1.5: variances, scales, gates.</summary>
-    public string Positive(string name, params long[] dims) => Floats(name, Fill(dims, () => 0.5f + (float)_root._random.NextDouble()), dims);
+    public string Positive(string name, params long[] dims)
+        => Floats(name, Fill(dims, () => 0.5f + (float)_root._random.NextDouble()), dims);
 
     /// <summary>A float32 constant in the builder's storage.</summary>
     public string Floats(string name, float[] values, params long[] dims)
@@ -123,11 +125,14 @@ public sealed class GraphBuilder
 
     /// <summary>A one-dimensional int64 constant.</summary>
     public string Longs(string name, params long[] values)
-        => Add(Tensor(name, DataType.Int64, [values.Length], MemoryBytes(values)), _storage is WeightStorage.GraphInput or WeightStorage.Overridable ? WeightStorage.Initializer : _storage);
+        => Add(Tensor(name, DataType.Int64, [values.Length], MemoryBytes(values)), _storage is WeightStorage.GraphInput
+            or WeightStorage.Overridable ? WeightStorage.Initializer : _storage);
 
     /// <summary>An int64 constant of any shape.</summary>
     public string Longs(string name, long[] values, long[] dims)
-        => Add(Tensor(name, DataType.Int64, dims, MemoryBytes(values)), _storage is WeightStorage.GraphInput or WeightStorage.Overridable ? WeightStorage.Initializer : _storage);
+        => Add(Tensor(name, DataType.Int64, dims, MemoryBytes(values)), _storage is WeightStorage.GraphInput or WeightStorage.Overridable
+            ? WeightStorage.Initializer
+            : _storage);
 
     /// <summary>A one-dimensional int64 constant with a name of its own.</summary>
     public string Longs(params long[] values) => Longs(Fresh("const"), values);
@@ -180,7 +185,9 @@ public sealed class GraphBuilder
     /// <summary>The finished model.</summary>
     public OnnxModel Build()
     {
-        var model = new ModelProto { IrVersion = _storage == WeightStorage.GraphInput ? 3 : 8, ProducerName = "espalier-tests", Graph = _graph };
+        var model = new ModelProto { IrVersion = _storage == WeightStorage.GraphInput
+            ? 3
+            : 8, ProducerName = "espalier-tests", Graph = _graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         foreach (var (domain, version) in _domains) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         return OnnxModel.Wrap(model);
@@ -222,7 +229,8 @@ public sealed class GraphBuilder
         return tensor;
     }
 
-    private static byte[] MemoryBytes<T>(T[] values) where T : unmanaged => System.Runtime.InteropServices.MemoryMarshal.AsBytes<T>(values).ToArray();
+    private static byte[] MemoryBytes<T>(T[] values)
+        where T : unmanaged => System.Runtime.InteropServices.MemoryMarshal.AsBytes<T>(values).ToArray();
 
     private static float[] Fill(long[] dims, Func<float> next)
     {
@@ -242,7 +250,8 @@ public sealed class GraphBuilder
                 tensor.Shape.Dim.Add(dim switch
                 {
                     string s => new TensorShapeProto.Types.Dimension { DimParam = s },
-                    _ => new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim, System.Globalization.CultureInfo.InvariantCulture) },
+                    _ => new TensorShapeProto.Types.Dimension
+                        { DimValue = Convert.ToInt64(dim, System.Globalization.CultureInfo.InvariantCulture) },
                 });
             }
         }
@@ -255,10 +264,12 @@ public sealed class GraphBuilder
         switch (value)
         {
             case int or long:
-                (a.Type, a.I) = (AttributeProto.Types.AttributeType.Int, Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture));
+                (a.Type, a.I) =
+                    (AttributeProto.Types.AttributeType.Int, Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture));
                 break;
             case float or double:
-                (a.Type, a.F) = (AttributeProto.Types.AttributeType.Float, Convert.ToSingle(value, System.Globalization.CultureInfo.InvariantCulture));
+                (a.Type, a.F) =
+                    (AttributeProto.Types.AttributeType.Float, Convert.ToSingle(value, System.Globalization.CultureInfo.InvariantCulture));
                 break;
             case string s:
                 (a.Type, a.S) = (AttributeProto.Types.AttributeType.String, ByteString.CopyFromUtf8(s));

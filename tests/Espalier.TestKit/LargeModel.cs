@@ -14,7 +14,9 @@ public static class LargeModel
 {
     private const int Alignment = 64 * 1024;
 
-    /// <summary>Writes the network: <paramref name="layers"/> weights of width × width float32. 25 layers of width 1024 are 100 MB.</summary>
+    /// <summary>
+    /// Writes the network: <paramref name="layers"/> weights of width × width float32. 25 layers of width 1024 are 100 MB.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="layers">Number of layers.</param>
     /// <param name="width">Channels of every layer.</param>
@@ -27,7 +29,8 @@ public static class LargeModel
         var random = new Random(seed);
         var rest = Graph(layers, width);
         // The weights are the first field of the graph here; protobuf does not mind the order, and each is streamed behind its head.
-        var heads = Enumerable.Range(0, layers).Select(i => Head(i, width, external ? Path.GetFileName(path) + ".weights" : null)).ToArray();
+        var heads = Enumerable.Range(0, layers)
+            .Select(i => Head(i, width, external ? Path.GetFileName(path) + ".weights" : null)).ToArray();
         var bytes = (long)width * width * sizeof(float);
         var inner = external ? 0 : 1 + CodedOutputStream.ComputeRawVarint64Size((ulong)bytes) + bytes;
         var tensors = heads.Select(h => h.Length + inner).ToArray();
@@ -57,7 +60,8 @@ public static class LargeModel
         file.Write(new ModelProto { OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } }.ToByteArray());
     }
 
-    private static long Offset(int layer, int width) => layer * ((((long)width * width * sizeof(float)) + Alignment - 1) / Alignment * Alignment);
+    private static long Offset(int layer, int width)
+        => layer * ((((long)width * width * sizeof(float)) + Alignment - 1) / Alignment * Alignment);
 
     private static byte[] Head(int layer, int width, string? location)
     {
@@ -66,8 +70,10 @@ public static class LargeModel
         {
             tensor.DataLocation = DataLocation.External;
             tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = Offset(layer, width).ToString(CultureInfo.InvariantCulture) });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = ((long)width * width * sizeof(float)).ToString(CultureInfo.InvariantCulture) });
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = Offset(layer, width)
+                .ToString(CultureInfo.InvariantCulture) });
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = ((long)width * width * sizeof(float))
+                .ToString(CultureInfo.InvariantCulture) });
         }
         return tensor.ToByteArray();
     }
@@ -79,7 +85,8 @@ public static class LargeModel
         for (var i = 0; i < layers; i++)
         {
             var (product, next) = (Invariant($"product{i}"), i == layers - 1 ? "y" : Invariant($"hidden{i}"));
-            graph.Node.Add(new NodeProto { OpType = "MatMul", Name = Invariant($"layer{i}"), Input = { value, Invariant($"layer{i}.weight") }, Output = { product } });
+            graph.Node.Add(new NodeProto { OpType = "MatMul", Name = Invariant($"layer{i}"),
+                Input = { value, Invariant($"layer{i}.weight") }, Output = { product } });
             graph.Node.Add(new NodeProto { OpType = "Relu", Name = Invariant($"relu{i}"), Input = { product }, Output = { next } });
             value = next;
         }
@@ -96,7 +103,8 @@ public static class LargeModel
                 ElemType = (int)DataType.Float,
                 Shape = new TensorShapeProto
                 {
-                    Dim = { new TensorShapeProto.Types.Dimension { DimParam = "batch" }, new TensorShapeProto.Types.Dimension { DimValue = width } },
+                    Dim = { new TensorShapeProto.Types.Dimension { DimParam = "batch" },
+                        new TensorShapeProto.Types.Dimension { DimValue = width } },
                 },
             },
         },

@@ -3,18 +3,23 @@ namespace Espalier.TestKit;
 /// <summary>Layers as exporters write them.</summary>
 public static class Layers
 {
-    /// <summary>Conv with weight <c>name.weight</c> [outputs, inputs/group, k, k] and bias <c>name.bias</c>; keeps height and width at stride 1.</summary>
-    public static string Conv(this GraphBuilder g, string x, string name, int inputs, int outputs, int k = 3, int group = 1, bool bias = true, int stride = 1)
+    /// <summary>
+    /// Conv with weight <c>name.weight</c> [outputs, inputs/group, k, k] and bias <c>name.bias</c>; keeps height and width at stride 1.
+    /// </summary>
+    public static string Conv(this GraphBuilder g, string x, string name, int inputs, int outputs, int k = 3, int group = 1,
+        bool bias = true, int stride = 1)
     {
         var operands = new List<string> { x, g.Weight($"{name}.weight", outputs, inputs / group, k, k) };
         if (bias) operands.Add(g.Weight($"{name}.bias", outputs));
         int p = k / 2;
-        return g.Node("Conv", [.. operands], ("kernel_shape", new[] { k, k }), ("pads", new[] { p, p, p, p }), ("strides", new[] { stride, stride }), ("group", group));
+        return g.Node("Conv", [.. operands], ("kernel_shape", new[] { k, k }), ("pads", new[] { p, p, p, p }),
+            ("strides", new[] { stride, stride }), ("group", group));
     }
 
     /// <summary>BatchNormalization in inference, all four parameters named after <paramref name="name"/>.</summary>
     public static string BatchNorm(this GraphBuilder g, string x, string name, int channels) => g.Node("BatchNormalization",
-        [x, g.Positive($"{name}.scale", channels), g.Weight($"{name}.shift", channels), g.Weight($"{name}.mean", channels), g.Positive($"{name}.var", channels)]);
+        [x, g.Positive($"{name}.scale", channels), g.Weight($"{name}.shift", channels), g.Weight($"{name}.mean", channels),
+            g.Positive($"{name}.var", channels)]);
 
     /// <summary>MatMul with weight <c>name.weight</c> [inputs, outputs], then Add of <c>name.bias</c>.</summary>
     public static string Linear(this GraphBuilder g, string x, string name, int inputs, int outputs, bool bias = true)
@@ -25,7 +30,10 @@ public static class Layers
 
     /// <summary>Gemm with weight <c>name.weight</c> ([outputs, inputs] when transposed) and bias <c>name.bias</c>.</summary>
     public static string Gemm(this GraphBuilder g, string x, string name, int inputs, int outputs, bool transposed = true)
-        => g.Node("Gemm", [x, transposed ? g.Weight($"{name}.weight", outputs, inputs) : g.Weight($"{name}.weight", inputs, outputs), g.Weight($"{name}.bias", outputs)],
+        => g.Node("Gemm",
+            [x, transposed
+                ? g.Weight($"{name}.weight", outputs, inputs)
+                : g.Weight($"{name}.weight", inputs, outputs), g.Weight($"{name}.bias", outputs)],
             ("transB", transposed ? 1 : 0));
 
     /// <summary>Relu.</summary>
@@ -62,7 +70,8 @@ public static class Layers
     public static string Squeeze(this GraphBuilder g, string x, params long[] axes) => g.Node("Squeeze", [x, g.Longs(axes)]);
     /// <summary>LayerNormalization over the last axis with <c>name.weight</c> and <c>name.bias</c>.</summary>
     public static string LayerNorm(this GraphBuilder g, string x, string name, int width)
-        => g.Node("LayerNormalization", [x, g.Positive($"{name}.weight", width), g.Weight($"{name}.bias", width)], ("axis", -1), ("epsilon", 1e-5f));
+        => g.Node("LayerNormalization", [x, g.Positive($"{name}.weight", width), g.Weight($"{name}.bias", width)], ("axis", -1),
+            ("epsilon", 1e-5f));
 
     /// <summary>[batch, sequence, heads·dim] to [batch, heads, sequence, dim].</summary>
     public static string SplitHeads(this GraphBuilder g, string x, int heads, int dim, bool inferred = false)

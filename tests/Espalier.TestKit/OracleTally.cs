@@ -5,8 +5,9 @@ using System.Globalization;
 namespace Espalier.TestKit;
 
 /// <summary>
-/// How often the oracle of this process had to look at a model's own rounding, in which tests, and how often masking did not move the outputs.
-/// At the end it stands in <c>oracle.txt</c> beside the tests, since a test host's own output is not shown; <c>.ci/run</c> prints it.
+/// How often the oracle of this process had to look at a model's own rounding, in which tests, and how often masking did not
+/// move the outputs. At the end it stands in <c>oracle.txt</c> beside the tests, since a test host's own output is not shown;
+/// <c>.ci/run</c> prints it.
 /// </summary>
 public static class OracleTally
 {
@@ -14,11 +15,13 @@ public static class OracleTally
     private static int _checks;
 
     static OracleTally() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-        File.WriteAllLines(Path.Combine(AppContext.BaseDirectory, "oracle.txt"), [Text, .. Doors.Order(StringComparer.Ordinal), .. Unseen.Order(StringComparer.Ordinal)]);
+        File.WriteAllLines(Path.Combine(AppContext.BaseDirectory, "oracle.txt"),
+            [Text, .. Doors.Order(StringComparer.Ordinal), .. Unseen.Order(StringComparer.Ordinal)]);
 
     /// <summary>The figures in a line.</summary>
     public static string Text => string.Create(CultureInfo.InvariantCulture,
-        $"oracle: {_checks} checks, {Doors.Count} through the door of rounding noise, {Unseen.Count} in which masking did not move the outputs");
+        $"oracle: {_checks} checks, {Doors.Count} through the door of rounding noise, {Unseen.Count} in which masking did not move "
+            + $"the outputs");
 
     /// <summary>Counts a check.</summary>
     /// <param name="seen">Whether masking moved the outputs.</param>
@@ -42,7 +45,8 @@ public static class OracleTally
     private static string Test()
     {
         var methods = new StackTrace().GetFrames().Select(f => f.GetMethod()).OfType<System.Reflection.MethodBase>();
-        var test = methods.LastOrDefault(m => m.DeclaringType?.Assembly.GetName().Name?.EndsWith(".Tests", StringComparison.Ordinal) == true);
+        var test = methods.LastOrDefault(m =>
+            m.DeclaringType?.Assembly.GetName().Name?.EndsWith(".Tests", StringComparison.Ordinal) == true);
         return test is null ? "" : $"{test.DeclaringType!.Name}.{test.Name}";
     }
 }

@@ -18,7 +18,8 @@ public static class Ort
     /// <param name="inputs">Inputs by name.</param>
     /// <param name="strict">Whether a stated shape that inference contradicts is an error.</param>
     /// <param name="plain">Whether the model runs without blocked layouts and fused kernels, which sum in another order.</param>
-    public static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, bool strict = false, bool plain = false)
+    public static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, bool strict = false,
+        bool plain = false)
     {
         using var options = new SessionOptions
         {
@@ -47,7 +48,8 @@ public static class Ort
         {
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float => new(name, info.Shape, true, Convert<float>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Double => new(name, info.Shape, true, Convert<double>(value, v => v)),
-            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 => new(name, info.Shape, true, Convert<Float16>(value, v => (float)v)),
+            Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16
+                => new(name, info.Shape, true, Convert<Float16>(value, v => (float)v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int64 => new(name, info.Shape, false, Convert<long>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int32 => new(name, info.Shape, false, Convert<int>(value, v => v)),
             Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Int16 => new(name, info.Shape, false, Convert<short>(value, v => v)),
@@ -73,7 +75,8 @@ public static class Ort
         value.ProcessSequence((map, _) => map.ProcessMap(Row, allocator), allocator);
         return new(name, [rows.Count, rows.FirstOrDefault()?.Length ?? 0], true, [.. rows.SelectMany(r => r.Select(p => p.Value))]);
 
-        void Row(OrtValue keys, OrtValue values) => rows.Add([.. Read(name, keys).Values.Zip(Read(name, values).Values).OrderBy(p => p.First)]);
+        void Row(OrtValue keys, OrtValue values)
+            => rows.Add([.. Read(name, keys).Values.Zip(Read(name, values).Values).OrderBy(p => p.First)]);
     }
 
     /// <summary>A number that stands for a text: equal texts have equal ones, and the short ones of tests different ones.</summary>

@@ -9,7 +9,8 @@ namespace Espalier.TestKit;
 /// </summary>
 public sealed class PackedFeed : IDisposable
 {
-    private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build", "generator/Espalier.Package"];
+    private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build",
+        "generator/Espalier.Package"];
 
     /// <summary>Packs.</summary>
     public PackedFeed()
@@ -18,7 +19,8 @@ public sealed class PackedFeed : IDisposable
         Root = Directory.CreateTempSubdirectory("espalier e2e ").FullName;
         var feed = Directory.CreateDirectory(Path.Combine(Root, "feed")).FullName;
         foreach (var project in Packed)
-            Dotnet.Run(Assets.Root, "pack", Path.Combine(Assets.Root, project), "--no-build", "-c", Configuration, "-o", feed, "-p:PackageVersion=" + Version, "-p:Version=" + Version).Succeeds();
+            Dotnet.Run(Assets.Root, "pack", Path.Combine(Assets.Root, project), "--no-build", "-c", Configuration, "-o", feed,
+                "-p:PackageVersion=" + Version, "-p:Version=" + Version).Succeeds();
         Packages = Directory.GetFiles(feed, "*.nupkg");
         File.WriteAllText(Path.Combine(Root, "NuGet.config"), $"""
             <configuration>
@@ -44,7 +46,8 @@ public sealed class PackedFeed : IDisposable
 
     /// <summary>Debug or Release, as the tests were built.</summary>
     public static string Configuration { get; }
-        = typeof(PackedFeed).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.Configuration").Value!;
+        = typeof(PackedFeed).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(a => a.Key == "Espalier.Configuration").Value!;
 
     private static string MachinePackages => Environment.GetEnvironmentVariable("NUGET_PACKAGES")
         ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");

@@ -48,13 +48,17 @@ public static class QuantizedLayers
         return g.Node("DequantizeLinear", [g.Node("QuantizeLinear", [x, s, z]), s, z]);
     }
 
-    /// <summary>An int8 weight <c>name.weight</c> behind DequantizeLinear: with one scale, or one per index of <paramref name="channels"/> (<c>name.scale</c>, <c>name.zero</c>).</summary>
+    /// <summary>
+    /// An int8 weight <c>name.weight</c> behind DequantizeLinear: with one scale, or one per index of
+    /// <paramref name="channels"/> (<c>name.scale</c>, <c>name.zero</c>).
+    /// </summary>
     public static string Dequantized(this GraphBuilder g, string name, int channels, bool perChannel, bool zeros, params long[] dims)
     {
         var w = g.RandomIntegers($"{name}.weight", DataType.Int8, 60, zeros ? 3 : 0, dims);
         long n = dims[channels];
         string scale = perChannel ? g.Scales($"{name}.scale", 1 / 256f, n) : g.Scalar($"{name}.scale", 1 / 256f);
-        string zero = perChannel ? g.Integers($"{name}.zero", DataType.Int8, [.. Enumerable.Range(0, (int)n).Select(k => zeros ? (long)(k % 5) + 1 : 0)], n)
+        string zero = perChannel
+            ? g.Integers($"{name}.zero", DataType.Int8, [.. Enumerable.Range(0, (int)n).Select(k => zeros ? (long)(k % 5) + 1 : 0)], n)
             : g.Integers($"{name}.zero", DataType.Int8, [zeros ? 3 : 0]);
         return g.Node("DequantizeLinear", [w, scale, zero], ("axis", channels));
     }
@@ -68,16 +72,19 @@ public static class QuantizedLayers
     }
 
     /// <summary>Conv with a quantised weight and bias, its result quantised.</summary>
-    public static string QdqConv(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros, int k = 3, int group = 1, int stride = 1)
+    public static string QdqConv(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros,
+        int k = 3, int group = 1, int stride = 1)
     {
         int p = k / 2;
-        var y = g.Node("Conv", [x, g.Dequantized(name, 0, perChannel, zeros, outputs, inputs / group, k, k), g.DequantizedBias(name, outputs, perChannel)],
+        var y = g.Node("Conv",
+            [x, g.Dequantized(name, 0, perChannel, zeros, outputs, inputs / group, k, k), g.DequantizedBias(name, outputs, perChannel)],
             ("kernel_shape", new[] { k, k }), ("pads", new[] { p, p, p, p }), ("strides", new[] { stride, stride }), ("group", group));
         return g.Qdq(y, 1 / 32f);
     }
 
     /// <summary>MatMul with a quantised weight and a float bias, its result quantised.</summary>
-    public static string QdqLinear(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros = false, bool requantize = true)
+    public static string QdqLinear(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros = false,
+        bool requantize = true)
     {
         var y = g.Add(g.MatMul(x, g.Dequantized(name, 1, perChannel, zeros, inputs, outputs)), g.Weight($"{name}.bias", outputs));
         return requantize ? g.Qdq(y, 1 / 32f) : y;

@@ -7,7 +7,9 @@ namespace Espalier.TestKit;
 /// <summary>Seeded random inputs that a model's signature and its embedding tables admit.</summary>
 public static class RandomInputs
 {
-    /// <summary>Sizes that dynamic dimensions get where the caller names none: 2 on axis 0, 64 on the spatial axes of a rank-4 input, 12 elsewhere.</summary>
+    /// <summary>
+    /// Sizes that dynamic dimensions get where the caller names none: 2 on axis 0, 64 on the spatial axes of a rank-4 input, 12 elsewhere.
+    /// </summary>
     private static long SizeOf(TypeProto.Types.Tensor type, int axis) => axis == 0 ? 2 : type.Shape.Dim.Count == 4 && axis >= 2 ? 64 : 12;
 
     /// <summary>One tensor per graph input that is no initializer; a map has the keys 0 to 4.</summary>
@@ -29,7 +31,8 @@ public static class RandomInputs
             }
             if (input.Type.TensorType is not { } type)
                 throw new NotSupportedException($"input '{input.Name}' is neither a tensor nor a map");
-            long[] dims = [.. (type.Shape?.Dim ?? []).Select((dim, axis) => dim.HasDimValue && dim.DimValue > 0 ? dim.DimValue : known[Key(input, axis)])];
+            long[] dims = [.. (type.Shape?.Dim ?? [])
+                .Select((dim, axis) => dim.HasDimValue && dim.DimValue > 0 ? dim.DimValue : known[Key(input, axis)])];
             inputs[input.Name] = Value(random, input.Name, (DataType)type.ElemType, dims, Bound(model, input.Name));
         }
         return inputs;
@@ -67,14 +70,16 @@ public static class RandomInputs
         var names = new HashSet<string>(StringComparer.Ordinal) { input };
         foreach (var node in graph.Node)
         {
-            if (node.OpType is "Cast" or "Reshape" or "Unsqueeze" or "Squeeze" or "Identity" or "Flatten" && names.Contains(node.Input[0])) names.Add(node.Output[0]);
+            if (node.OpType is "Cast" or "Reshape" or "Unsqueeze" or "Squeeze" or "Identity" or "Flatten" && names.Contains(node.Input[0]))
+                names.Add(node.Output[0]);
             var (table, index) = node.OpType switch
             {
                 "Gather" => (0, 1),
                 "EmbedLayerNormalization" => (2, 0),
                 _ => (-1, -1),
             };
-            if (table >= 0 && names.Contains(node.Input[index]) && graph.Initializer.FirstOrDefault(t => t.Name == node.Input[table]) is { } weight) return weight.Dims[0];
+            if (table >= 0 && names.Contains(node.Input[index])
+                && graph.Initializer.FirstOrDefault(t => t.Name == node.Input[table]) is { } weight) return weight.Dims[0];
         }
         return input.Contains("sr", StringComparison.Ordinal) ? 16001 : 2;
     }
@@ -86,7 +91,9 @@ public static class RandomInputs
         {
             case DataType.Float:
                 // Images are brightness; far outside of it trained networks saturate, and rounding decides.
-                return OrtValue.CreateTensorValueFromMemory(Fill(count, () => dims.Length == 4 ? random.NextSingle() : (float)Normal(random)), dims);
+                return OrtValue.CreateTensorValueFromMemory(Fill(count, () => dims.Length == 4
+                    ? random.NextSingle()
+                    : (float)Normal(random)), dims);
             case DataType.Double:
                 return OrtValue.CreateTensorValueFromMemory(Fill(count, () => Normal(random)), dims);
             case DataType.Float16:
@@ -96,10 +103,12 @@ public static class RandomInputs
             case DataType.Int64:
                 // A sampling rate is one of two numbers; a mask that hides a whole row would give NaN.
                 if (bound == 16001) return OrtValue.CreateTensorValueFromMemory(Fill(count, () => 16000L), dims);
-                if (name.Contains("mask", StringComparison.Ordinal)) return OrtValue.CreateTensorValueFromMemory(Mask<long>(dims, 1, 0), dims);
+                if (name.Contains("mask", StringComparison.Ordinal))
+                    return OrtValue.CreateTensorValueFromMemory(Mask<long>(dims, 1, 0), dims);
                 return OrtValue.CreateTensorValueFromMemory(Fill(count, () => random.NextInt64(bound)), dims);
             case DataType.Int32:
-                if (name.Contains("mask", StringComparison.Ordinal)) return OrtValue.CreateTensorValueFromMemory(Mask<int>(dims, 1, 0), dims);
+                if (name.Contains("mask", StringComparison.Ordinal))
+                    return OrtValue.CreateTensorValueFromMemory(Mask<int>(dims, 1, 0), dims);
                 return OrtValue.CreateTensorValueFromMemory(Fill(count, () => (int)random.NextInt64(bound)), dims);
             default:
                 throw new NotSupportedException($"input '{name}' of type {type}");

@@ -17,12 +17,16 @@ namespace Espalier.TestKit;
 /// <param name="Analysis">The dense model's axes.</param>
 /// <param name="Selection">What was kept.</param>
 /// <param name="Slim">The slim model and what it lost.</param>
-/// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output; infinite where shapes differ.</param>
+/// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output;
+/// infinite where shapes differ.</param>
 /// <param name="Effect">The same for dense and masked outputs: 0 means that the removal could not be seen at all.</param>
 /// <param name="Worst">The output with the greatest error.</param>
-/// <param name="Twin">Greatest difference of the gated twin's outputs and the slim model's; null where the twin refuses a group of the selection, or inputs or outputs shrank.</param>
-/// <param name="Noise">Where the error is more than rounding usually is: how far the masked model is from itself when its inputs change in their last bits. 0 where that was not asked, or explains nothing.</param>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst, double? Twin, double Noise = 0)
+/// <param name="Twin">Greatest difference of the gated twin's outputs and the slim model's; null where the twin refuses a group
+/// of the selection, or inputs or outputs shrank.</param>
+/// <param name="Noise">Where the error is more than rounding usually is: how far the masked model is from itself when its
+/// inputs change in their last bits. 0 where that was not asked, or explains nothing.</param>
+public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst,
+    double? Twin, double Noise = 0)
 {
     /// <summary>Whether the difference is rounding.</summary>
     public bool IsExact => Error <= Math.Max(SlimOracle.Tolerance, 2 * Noise);
@@ -63,14 +67,16 @@ public static class SlimOracle
     }
 
     /// <summary>Prunes every exact group by the ratio and compares.</summary>
-    public static OracleResult Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null, IReadOnlyDictionary<string, long>? sizes = null)
+    public static OracleResult Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null,
+        IReadOnlyDictionary<string, long>? sizes = null)
     {
-        var analysis = AxisAnalysis.Of(dense, new AxisOptions());
+        var analysis = AxisAnalysis.Run(dense, new AxisOptions());
         return Check(analysis, Pick(analysis, keep, seed, which), seed, sizes);
     }
 
     /// <summary>Carries out the selection and compares; a difference is an assertion failure that shows the groups.</summary>
-    public static OracleResult Check(AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null)
+    public static OracleResult Check(AxisAnalysis analysis, Selection selection, int seed = 1,
+        IReadOnlyDictionary<string, long>? sizes = null)
     {
         var result = Measure(analysis, selection, seed, sizes);
         Assert.True(result.IsExact, Describe(result));
@@ -85,8 +91,8 @@ public static class SlimOracle
     /// <param name="seed">Seed of the inputs.</param>
     /// <param name="sizes">Sizes of dynamic dimensions.</param>
     /// <param name="mayMagnify">
-    /// Whether a difference passes that the model itself shows by rounding: only for networks of unknown make. Models that compute with 16 bits
-    /// have that door by themselves, up to four steps of their type.
+    /// Whether a difference passes that the model itself shows by rounding: only for networks of unknown make. Models that
+    /// compute with 16 bits have that door by themselves, up to four steps of their type.
     /// </param>
     public static OracleResult Measure(
         AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null, bool mayMagnify = false)
@@ -94,9 +100,9 @@ public static class SlimOracle
         var dense = analysis.Model;
         var slim = Apply(analysis, selection);
         var removal = RemovalOf(slim);
-        using var masked = MaskedModel.Of(dense, removal, slim.Model);
+        using var masked = MaskedModel.Build(dense, removal, slim.Model);
         // Where inputs and outputs shrank, all three models have those of the slim one.
-        using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Of(dense, unmasked, slim.Model) : null;
+        using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Build(dense, unmasked, slim.Model) : null;
         var inputs = RandomInputs.For(masked, seed, sizes);
         try
         {
@@ -133,21 +139,24 @@ public static class SlimOracle
     private static readonly ConditionalWeakTable<AxisAnalysis, GatedTwin> Twins = [];
 
     /// <summary>How far the dense model with gates is from the slim one: it shares no step with surgery or masking.</summary>
-    private static double? Twin(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, OrtValue> inputs, OnnxModel model, IReadOnlyList<OutputTensor> slim)
+    private static double? Twin(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, OrtValue> inputs, OnnxModel model,
+        IReadOnlyList<OutputTensor> slim)
     {
         if (analysis.Model.Proto.OpsetImport.Any(o => o.Domain is "" or "ai.onnx" && o.Version < 7)) return null;
-        var twin = Twins.GetValue(analysis, a => GatedTwin.Of(a));
+        var twin = Twins.GetValue(analysis, a => GatedTwin.Build(a));
         if (selection.Kept.Any(k => k.Value.Length < analysis.Groups[k.Key].Size && twin.Refused.ContainsKey(k.Key))) return null;
         var gated = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
         var gates = twin.Settings(selection).ToDictionary(g => g.Key, g => OrtValue.CreateTensorValueFromMemory(g.Value, [g.Value.Length]));
         try
         {
             foreach (var (name, value) in gates) gated.Add(name, value);
-            // Between a quantiser and its inverse a gate keeps kernels from being fused, and what is half of a step is rounded the other way.
+            // Between a quantiser and its inverse a gate keeps kernels from being fused, and what is half of a step is rounded
+            // the other way.
             bool plain = model.Proto.Graph.Node.Any(n => n.OpType == "QuantizeLinear");
             if (plain) slim = Run(model, inputs, "slim", analysis, selection, plain);
             var names = slim.Select(o => o.Name).ToHashSet(StringComparer.Ordinal);
-            return Difference(slim, [.. Run(twin.Model, gated, "gated", analysis, selection, plain).Where(o => names.Contains(o.Name))]).Error;
+            return Difference(slim,
+                [.. Run(twin.Model, gated, "gated", analysis, selection, plain).Where(o => names.Contains(o.Name))]).Error;
         }
         finally
         {
@@ -165,7 +174,8 @@ public static class SlimOracle
         {
             var (a, b) = (expected[o], actual[o]);
             double error = 0, scale = 1e-6;
-            if (!a.Shape.SequenceEqual(b.Shape)) return (double.PositiveInfinity, $"{a.Name}: shape [{string.Join(",", a.Shape)}] against [{string.Join(",", b.Shape)}]");
+            if (!a.Shape.SequenceEqual(b.Shape))
+                return (double.PositiveInfinity, $"{a.Name}: shape [{string.Join(",", a.Shape)}] against [{string.Join(",", b.Shape)}]");
             for (int i = 0; i < a.Values.Length; i++)
             {
                 if (double.IsFinite(a.Values[i])) scale = Math.Max(scale, Math.Abs(a.Values[i]));
@@ -174,7 +184,8 @@ public static class SlimOracle
                 error = double.IsNaN(d) ? double.PositiveInfinity : Math.Max(error, d);
             }
             if (error / scale <= worst) continue;
-            int beyond = Enumerable.Range(0, a.Values.Length).Count(i => !(Math.Abs(a.Values[i] - b.Values[i]) <= Tolerance * scale) && !a.Values[i].Equals(b.Values[i]));
+            int beyond = Enumerable.Range(0, a.Values.Length)
+                .Count(i => !(Math.Abs(a.Values[i] - b.Values[i]) <= Tolerance * scale) && !a.Values[i].Equals(b.Values[i]));
             (worst, where) = (error / scale, beyond == 0 ? a.Name : $"{a.Name} ({beyond} of {a.Values.Length} elements)");
         }
         return (worst, where);
@@ -191,8 +202,11 @@ public static class SlimOracle
         }
     }
 
-    /// <summary>How far the masked model is from itself when its inputs change in their last bits and its kernels sum in another order.</summary>
-    private static (double Greatest, int Moved) Noise(OnnxModel masked, IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<OutputTensor> expected, int seed)
+    /// <summary>
+    /// How far the masked model is from itself when its inputs change in their last bits and its kernels sum in another order.
+    /// </summary>
+    private static (double Greatest, int Moved) Noise(OnnxModel masked, IReadOnlyDictionary<string, OrtValue> inputs,
+        IReadOnlyList<OutputTensor> expected, int seed)
     {
         double greatest = 0;
         var elements = new HashSet<(int, int)>();
@@ -210,9 +224,13 @@ public static class SlimOracle
                 var info = value.GetTensorTypeAndShape();
                 moved[name] = info.ElementDataType switch
                 {
-                    Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float => OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(Moved).ToArray(), info.Shape),
+                    Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float
+                        => OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<float>().ToArray().Select(Moved)
+                            .ToArray(), info.Shape),
                     // Rounding takes it to the number itself or to a neighbour.
-                    Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 => OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<Float16>().ToArray().Select(v => (Float16)Moved((float)v)).ToArray(), info.Shape),
+                    Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16
+                        => OrtValue.CreateTensorValueFromMemory(value.GetTensorDataAsSpan<Float16>().ToArray()
+                            .Select(v => (Float16)Moved((float)v)).ToArray(), info.Shape),
                     _ => value,
                 };
             }
@@ -229,17 +247,22 @@ public static class SlimOracle
     /// <summary>Whether some operator of the main graph reads numbers of 16 bits, and does not only widen them.</summary>
     private static bool ComputesInHalf(GraphProto graph)
     {
-        static bool IsHalf(long type) => (TensorProto.Types.DataType)type is TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16;
+        static bool IsHalf(long type)
+            => (TensorProto.Types.DataType)type is TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16;
         var half = graph.Initializer.Where(t => IsHalf(t.DataType)).Select(t => t.Name)
             .Concat(graph.Input.Where(i => IsHalf(i.Type?.TensorType?.ElemType ?? 0)).Select(i => i.Name))
-            .Concat(graph.Node.Where(n => n.Attribute.Any(a => (n.OpType == "Cast" && a.Name == "to" && IsHalf(a.I)) || (n.OpType == "Constant" && IsHalf(a.T?.DataType ?? 0)))).Select(n => n.Output[0]))
+            .Concat(graph.Node.Where(n =>
+                n.Attribute.Any(a => (n.OpType == "Cast" && a.Name == "to" && IsHalf(a.I))
+                    || (n.OpType == "Constant" && IsHalf(a.T?.DataType ?? 0)))).Select(n => n.Output[0]))
             .ToHashSet(StringComparer.Ordinal);
         return graph.Node.Any(n => n.OpType != "Cast" && n.Input.Any(half.Contains));
     }
 
     /// <summary>The groups, their terms and the error, for a failing test.</summary>
     public static string Describe(OracleResult result)
-        => string.Create(CultureInfo.InvariantCulture, $"slim and masked differ by {result.Error:g3} (tolerance {Tolerance:g1}) at {result.Worst}; dense and masked differ by {result.Effect:g3}\n")
+        => string.Create(CultureInfo.InvariantCulture,
+            $"slim and masked differ by {result.Error:g3} (tolerance {Tolerance:g1}) at {result.Worst}; dense and masked differ by "
+                + $"{result.Effect:g3}\n")
             + Describe(result.Analysis, result.Selection);
 
     /// <summary>The groups with what the selection keeps of them.</summary>
@@ -249,12 +272,15 @@ public static class SlimOracle
         foreach (var group in analysis.Groups)
         {
             text.Append(CultureInfo.InvariantCulture, $"  #{group.Id} {group.Name} {group.Kind} {group.Size} {group.Exactness}");
-            if (selection?.Kept.TryGetValue(group.Id, out var kept) == true && kept.Length < group.Size) text.Append(CultureInfo.InvariantCulture, $" keeps {kept.Length}: {string.Join(",", kept.Take(24))}");
+            if (selection?.Kept.TryGetValue(group.Id, out var kept) == true && kept.Length < group.Size)
+                text.Append(CultureInfo.InvariantCulture, $" keeps {kept.Length}: {string.Join(",", kept.Take(24))}");
             text.AppendLine(group.Reason is null ? "" : $" ({group.Reason})");
-            foreach (var o in group.Occurrences.Take(40)) text.AppendLine(CultureInfo.InvariantCulture, $"      {o.Tensor}:{o.Axis} = {o.Term}");
+            foreach (var o in group.Occurrences.Take(40))
+                text.AppendLine(CultureInfo.InvariantCulture, $"      {o.Tensor}:{o.Axis} = {o.Term}");
         }
         if (selection is { RemovedBlocks.IsDefaultOrEmpty: false })
-            text.AppendLine("  removed: " + string.Join(", ", selection.RemovedBlocks.Select(id => analysis.Blocks.First(b => b.Id == id).Name)));
+            text.AppendLine("  removed: "
+                + string.Join(", ", selection.RemovedBlocks.Select(id => analysis.Blocks.First(b => b.Id == id).Name)));
         return text.ToString();
     }
 
@@ -271,7 +297,8 @@ public static class SlimOracle
         }
     }
 
-    private static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, string what, AxisAnalysis analysis, Selection selection, bool plain = false)
+    private static IReadOnlyList<OutputTensor> Run(OnnxModel model, IReadOnlyDictionary<string, OrtValue> inputs, string what,
+        AxisAnalysis analysis, Selection selection, bool plain = false)
     {
         try
         {

@@ -41,7 +41,8 @@ public sealed class Workspace
     /// <param name="items">Items besides the package.</param>
     /// <param name="frameworks">Target frameworks.</param>
     /// <param name="properties">More properties.</param>
-    public Workspace Project(string items, string frameworks = "<TargetFramework>net10.0</TargetFramework>", string properties = "") => Write(Name + ".csproj", $"""
+    public Workspace Project(string items, string frameworks = "<TargetFramework>net10.0</TargetFramework>", string properties = "")
+        => Write(Name + ".csproj", $"""
         <Project Sdk="Microsoft.NET.Sdk">
           <PropertyGroup>
             <OutputType>Exe</OutputType>

@@ -1,6 +1,8 @@
 namespace Espalier.Planning;
 
-/// <summary>Patterns over names: <c>*</c> stands for any run of characters, <c>?</c> for one; everything else for itself, case included.</summary>
+/// <summary>
+/// Patterns over names: <c>*</c> stands for any run of characters, <c>?</c> for one; everything else for itself, case included.
+/// </summary>
 internal static class Glob
 {
     /// <summary>Whether the pattern matches the whole name. Takes at most pattern × name steps: a pattern cannot make it slow.</summary>

@@ -29,13 +29,14 @@ internal static class KeptCount
 
     /// <summary>
     /// The numbers of KV groups and of query heads per group whose product is nearest to <paramref name="wished"/> query heads.
-    /// Of equal products the one with fewer KV groups is taken, because a whole group takes its keys and values (and their cache) along; of equally
-    /// near ones the smaller product.
+    /// Of equal products the one with fewer KV groups is taken, because a whole group takes its keys and values (and their
+    /// cache) along; of equally near ones the smaller product.
     /// </summary>
     /// <param name="wished">Wished number of query heads.</param>
     /// <param name="groups">KV groups: size, multiple and floor.</param>
     /// <param name="perGroup">Query heads per KV group: size, multiple and floor.</param>
-    public static (int Groups, int PerGroup) Pair(double wished, (int Size, int Multiple, int Floor) groups, (int Size, int Multiple, int Floor) perGroup)
+    public static (int Groups, int PerGroup) Pair(double wished, (int Size, int Multiple, int Floor) groups,
+        (int Size, int Multiple, int Floor) perGroup)
     {
         (int, int) best = (groups.Size, perGroup.Size);
         double bestDistance = double.PositiveInfinity;

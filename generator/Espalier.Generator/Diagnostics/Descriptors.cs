@@ -43,19 +43,22 @@ internal static class Descriptors
 
     /// <summary>Rules '{0}' and '{1}' disagree on the group '{2}'.</summary>
     public static readonly DiagnosticDescriptor Disagree = Make(Ids.Disagree, "Two rules disagree on one coupled group",
-        "Rules '{1}' and '{0}' disagree on the coupled group '{2}', which '{1}' names through '{3}' and '{0}' through '{4}'; its units are removed together, so only one rule can decide");
+        "Rules '{1}' and '{0}' disagree on the coupled group '{2}', which '{1}' names through '{3}' and '{0}' through '{4}'; its units "
+            + "are removed together, so only one rule can decide");
 
     /// <summary>{0} needs calibration.</summary>
     public static readonly DiagnosticDescriptor NeedsCalibration = Make(Ids.NeedsCalibration, "The rule needs calibration data",
         "{0} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()");
 
     /// <summary>The calibration method '{0}' {1}.</summary>
-    public static readonly DiagnosticDescriptor CalibrationShape = Make(Ids.CalibrationShape, "The calibration method has the wrong signature",
+    public static readonly DiagnosticDescriptor CalibrationShape = Make(Ids.CalibrationShape,
+        "The calibration method has the wrong signature",
         "Calibration method '{0}' {1}; it is a static method without parameters that returns IEnumerable<Inputs>");
 
     /// <summary>No plan meets the budget.</summary>
     public static readonly DiagnosticDescriptor OutOfReach = Make(Ids.OutOfReach, "No plan under these rules meets the budget",
-        "No plan under these rules meets {0} = {1}: the least that they reach is {2}; raise the budget, lower MinKeep or RoundTo, or let rules cover more groups");
+        "No plan under these rules meets {0} = {1}: the least that they reach is {2}; raise the budget, lower MinKeep or RoundTo, or let "
+            + "rules cover more groups");
 
     /// <summary>The manifest '{0}' is malformed.</summary>
     public static readonly DiagnosticDescriptor Malformed = Make(Ids.Malformed, "The manifest is malformed",
@@ -76,14 +79,16 @@ internal static class Descriptors
     /// <summary>All of them.</summary>
     public static ImmutableArray<DiagnosticDescriptor> All { get; } =
     [
-        PolicyShape, NoModel, NoMatch, OutOfRange, NothingLeft, NothingRemoved, Frozen, Inexact, Disagree, NeedsCalibration, CalibrationShape,
+        PolicyShape, NoModel, NoMatch, OutOfRange, NothingLeft, NothingRemoved, Frozen, Inexact, Disagree, NeedsCalibration,
+        CalibrationShape,
         OutOfReach, Malformed, RuleShape, DoesNotFit, NothingDecides,
     ];
 
     /// <summary>The one with an id.</summary>
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
-    private static DiagnosticDescriptor Make(string id, string title, string message, DiagnosticSeverity severity = DiagnosticSeverity.Error)
+    private static DiagnosticDescriptor Make(string id, string title, string message,
+        DiagnosticSeverity severity = DiagnosticSeverity.Error)
 #pragma warning disable RS1032, RS2000 // The messages are checked by the tests; the ids are in AnalyzerReleases.Unshipped.md, which the analyzer cannot see through this method.
         => new(id, title, message, "Espalier", severity, isEnabledByDefault: true, helpLinkUri: Help + id.ToLowerInvariant());
 #pragma warning restore RS1032, RS2000

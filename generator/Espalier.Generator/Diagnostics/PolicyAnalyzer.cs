@@ -7,7 +7,10 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Espalier.Generator.Diagnostics;
 
-/// <summary>Reports what is wrong in a policy class at the attribute that caused it. The generator reports nothing, so that its outputs do not depend on positions.</summary>
+/// <summary>
+/// Reports what is wrong in a policy class at the attribute that caused it. The generator reports nothing, so that its outputs
+/// do not depend on positions.
+/// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class PolicyAnalyzer : DiagnosticAnalyzer
 {
@@ -38,7 +41,9 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
             if (!file.Path.EndsWith(ManifestReader.Extension, StringComparison.OrdinalIgnoreCase)) continue;
             var manifest = ManifestReader.Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation);
             // A file that is malformed before it names its model still has the item's metadata.
-            if (manifest.Model is null && options.AnalyzerConfigOptionsProvider.GetOptions(file).TryGetValue("build_metadata.AdditionalFiles.EspalierModel", out var model))
+            if (manifest.Model is null
+                && options.AnalyzerConfigOptionsProvider.GetOptions(file)
+                    .TryGetValue("build_metadata.AdditionalFiles.EspalierModel", out var model))
                 manifest = manifest with { Model = PolicyModel.Normalise(model) };
             files.Add(manifest);
         }
@@ -53,18 +58,24 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
         var file = files.FirstOrDefault(m => m.Manifest is not null) ?? files.FirstOrDefault();
         void Report(Finding finding)
         {
-            var fix = finding.Fix.Length == 0 ? ImmutableDictionary<string, string?>.Empty : ImmutableDictionary<string, string?>.Empty.Add(FixKey, finding.Fix);
-            context.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(finding.Id), SiteLocator.Find(type, finding.Site, context.CancellationToken), fix, [.. finding.Arguments]));
+            var fix = finding.Fix.Length == 0
+                ? ImmutableDictionary<string, string?>.Empty
+                : ImmutableDictionary<string, string?>.Empty.Add(FixKey, finding.Fix);
+            context.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(finding.Id),
+                SiteLocator.Find(type, finding.Site, context.CancellationToken), fix, [.. finding.Arguments]));
         }
         if (file is null) Report(Missing(policy, manifests.Value));
-        else if (file.Manifest is null) Report(new(Ids.Malformed, Site.Policy, "", [file.Path, file.ErrorLine.ToString(System.Globalization.CultureInfo.InvariantCulture), file.Error]));
+        else if (file.Manifest is null)
+            Report(new(Ids.Malformed, Site.Policy, "",
+                [file.Path, file.ErrorLine.ToString(System.Globalization.CultureInfo.InvariantCulture), file.Error]));
         foreach (var finding in PolicyResolver.Resolve(policy, file?.Manifest).Findings) Report(finding);
     }
 
     private static Finding Missing(PolicyModel policy, IReadOnlyList<ManifestFile> manifests)
     {
         var nearest = manifests.Where(m => m.Model is not null).Select(m => m.Model!)
-            .OrderBy(m => NearestPattern.Of(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3).Select(m => $"'{m}'").ToList();
+            .OrderBy(m => NearestPattern.Find(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3)
+            .Select(m => $"'{m}'").ToList();
         return new(Ids.NoModel, Site.Policy, "", [policy.ModelKey, nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest)]);
     }
 }

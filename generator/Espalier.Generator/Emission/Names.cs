@@ -10,7 +10,8 @@ internal static class Names
     // Members that every class or record has, and those that the generated types declare.
     private static readonly string[] ObjectMembers =
     [
-        "Equals", "GetHashCode", "GetType", "ToString", "MemberwiseClone", "ReferenceEquals", "Finalize", "Deconstruct", "PrintMembers", "EqualityContract", "Clone", "ToTensors", "FromTensors",
+        "Equals", "GetHashCode", "GetType", "ToString", "MemberwiseClone", "ReferenceEquals", "Finalize", "Deconstruct", "PrintMembers",
+        "EqualityContract", "Clone", "ToTensors", "FromTensors",
     ];
 
     /// <summary>Unique PascalCase identifiers for names of a model, in order: the same names give the same identifiers.</summary>
@@ -30,7 +31,9 @@ internal static class Names
         return identifiers;
     }
 
-    /// <summary>Words of letters and digits, each with a capital: <c>onnx::Conv_12</c> → <c>OnnxConv12</c>, <c>12</c> → <c>N12</c>.</summary>
+    /// <summary>
+    /// Words of letters and digits, each with a capital: <c>onnx::Conv_12</c> → <c>OnnxConv12</c>, <c>12</c> → <c>N12</c>.
+    /// </summary>
     public static string Pascal(string name)
     {
         var text = new StringBuilder();
@@ -52,7 +55,9 @@ internal static class Names
 
     /// <summary>An identifier that may be a keyword.</summary>
     public static string Escape(string identifier)
-        => SyntaxFacts.GetKeywordKind(identifier) != SyntaxKind.None || SyntaxFacts.GetContextualKeywordKind(identifier) != SyntaxKind.None ? "@" + identifier : identifier;
+        => SyntaxFacts.GetKeywordKind(identifier) != SyntaxKind.None || SyntaxFacts.GetContextualKeywordKind(identifier) != SyntaxKind.None
+            ? "@" + identifier
+            : identifier;
 
     /// <summary>A string literal.</summary>
     public static string Literal(string value) => SymbolDisplay.FormatLiteral(value, quote: true);
@@ -85,10 +90,14 @@ internal static class Names
             >= 10e3 => (value / 1e3, " k"),
             _ => (value, ""),
         };
-        return (suffix.Length == 0 ? Math.Round(scaled).ToString("0", CultureInfo.InvariantCulture) : scaled.ToString("0.##", CultureInfo.InvariantCulture)) + suffix;
+        return (suffix.Length == 0
+            ? Math.Round(scaled).ToString("0", CultureInfo.InvariantCulture)
+            : scaled.ToString("0.##", CultureInfo.InvariantCulture)) + suffix;
     }
 
     /// <summary>A number or a range.</summary>
     public static string Range(long least, long most)
-        => least == most ? least.ToString(CultureInfo.InvariantCulture) : least.ToString(CultureInfo.InvariantCulture) + "…" + most.ToString(CultureInfo.InvariantCulture);
+        => least == most
+            ? least.ToString(CultureInfo.InvariantCulture)
+            : least.ToString(CultureInfo.InvariantCulture) + "…" + most.ToString(CultureInfo.InvariantCulture);
 }

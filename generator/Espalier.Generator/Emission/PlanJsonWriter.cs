@@ -6,8 +6,9 @@ using Espalier.Generator.Policies;
 namespace Espalier.Generator.Emission;
 
 /// <summary>
-/// Writes the plan as the JSON that <c>Espalier.PlanJson</c> reads: every property, camelCase, on one line, the same text for the same plan. It holds no
-/// positions, so that an edit above a policy does not make the build slim again; those go to an entry of their own.
+/// Writes the plan as the JSON that <c>Espalier.PlanJson</c> reads: every property, camelCase, on one line, the same text for
+/// the same plan. It holds no positions, so that an edit above a policy does not make the build slim again; those go to an
+/// entry of their own.
 /// </summary>
 internal static class PlanJsonWriter
 {
@@ -109,7 +110,8 @@ internal static class PlanJsonWriter
         json.Property("location", "");
     }
 
-    private static string? Camel(string? name) => name is null || name.Length == 0 ? name : char.ToLowerInvariant(name[0]) + name.Substring(1);
+    private static string? Camel(string? name)
+        => name is null || name.Length == 0 ? name : char.ToLowerInvariant(name[0]) + name.Substring(1);
 }
 
 /// <summary>JSON on one line, with a blank after each comma and colon.</summary>
@@ -168,7 +170,9 @@ internal sealed class JsonText
     {
         Key(name);
         // JSON has no infinities; such a number is out of range and reported as that.
-        Raw(value is { } number && !double.IsNaN(number) && !double.IsInfinity(number) ? number.ToString("R", CultureInfo.InvariantCulture) : "null");
+        Raw(value is { } number && !double.IsNaN(number) && !double.IsInfinity(number)
+            ? number.ToString("R", CultureInfo.InvariantCulture)
+            : "null");
     }
 
     public override string ToString() => _text.ToString();
@@ -201,7 +205,8 @@ internal sealed class JsonText
             {
                 '"' => text.Append("\\\""),
                 '\\' => text.Append("\\\\"),
-                _ when char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' => text.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture)),
+                _ when char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029'
+                    => text.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture)),
                 _ => text.Append(c),
             };
         }

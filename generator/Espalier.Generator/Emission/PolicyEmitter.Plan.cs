@@ -6,7 +6,8 @@ namespace Espalier.Generator.Emission;
 /// <content>The nested class <c>Plan</c>.</content>
 internal sealed partial class PolicyEmitter
 {
-    internal static readonly string GeneratedCode = $"[global::System.CodeDom.Compiler.GeneratedCodeAttribute(\"Espalier.Generator\", \"{typeof(PolicyEmitter).Assembly.GetName().Version.ToString(3)}\")]";
+    internal static readonly string GeneratedCode = "[global::System.CodeDom.Compiler.GeneratedCodeAttribute(\"Espalier.Generator\", "
+        + $"\"{typeof(PolicyEmitter).Assembly.GetName().Version.ToString(3)}\")]";
 
     private void Plan()
     {
@@ -31,13 +32,15 @@ internal sealed partial class PolicyEmitter
         _writer.Line();
         _writer.Summary("What slimming did, read from the report that the build wrote beside the slim model.");
         _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The report is missing or malformed.</exception>");
-        _writer.Line("public static global::Espalier.PruningReport Report => s_report ??= global::Espalier.PolicyFiles.ReadReport(Policy);");
+        _writer.Line(
+            "public static global::Espalier.PruningReport Report => s_report ??= global::Espalier.PolicyFiles.ReadReport(Policy);");
         _writer.Line();
         _writer.Summary("The report as text: costs before and after, and every group that lost units.");
         _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The report is missing or malformed.</exception>");
         _writer.Line("public static string Summary => Report.ToString();");
         _writer.Line();
-        _writer.Summary("What changed in the graph, read from the diff that the build wrote beside the slim model; its text is fit for a snapshot.");
+        _writer.Summary(
+            "What changed in the graph, read from the diff that the build wrote beside the slim model; its text is fit for a snapshot.");
         _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The diff is missing or malformed.</exception>");
         _writer.Line("public static global::Espalier.GraphDiff Diff => s_diff ??= global::Espalier.PolicyFiles.ReadDiff(Policy);");
         _writer.Line();
@@ -51,7 +54,9 @@ internal sealed partial class PolicyEmitter
     }
 
     private string Costs()
-        => $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes {Cost(_resolved.Bytes)}{(_resolved.Policy.LowRank.Count > 0 || _resolved.Policy.Preset is "Cskv" ? ", and less by the ranks, which are found when the model is slimmed" : "")}";
+        => $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes "
+            + $"{Cost(_resolved.Bytes)}{(_resolved.Policy.LowRank.Count > 0 || _resolved.Policy.Preset is "Cskv" ? ", and less by the "
+            + "ranks, which are found when the model is slimmed" : "")}";
 
     private static string Cost(CostRange cost)
     {
@@ -69,9 +74,11 @@ internal sealed partial class PolicyEmitter
             if (rule.Rule.Problem.Length > 0) continue;
             _writer.Summary(Describe(rule));
             var groups = string.Join(", ", rule.Groups.Select(g => $"Groups.{_groupNames[g]}"));
-            var blocks = string.Join(", ", rule.Blocks.Select(b => $"{(_resolved.Blocks[b].IsSublayer ? "Sublayers" : "Blocks")}.{_blockNames[b]}"));
+            var blocks =
+                string.Join(", ", rule.Blocks.Select(b => $"{(_resolved.Blocks[b].IsSublayer ? "Sublayers" : "Blocks")}.{_blockNames[b]}"));
             var atMost = (rule.Rule.Drop?.AtMost ?? 0).ToString(CultureInfo.InvariantCulture);
-            _writer.Line($"public static global::Espalier.Rule {Names.Escape(RuleName(rule))} {{ get; }} = new({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, [{groups}], [{blocks}], {atMost});");
+            _writer.Line($"public static global::Espalier.Rule {Names.Escape(RuleName(rule))} {{ get; }} = "
+                + $"new({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, [{groups}], [{blocks}], {atMost});");
         }
         _writer.Close();
         _writer.Line();
@@ -89,7 +96,10 @@ internal sealed partial class PolicyEmitter
             var note = group.MinAfter == group.MaxAfter ? "" : "; the scores decide when the model is slimmed";
             var inexact = group.Inexact.Length == 0 ? "" : $"; inexact: {group.Inexact}";
             _writer.Summary($"{group.Name}, {group.Kind}: {group.Before.ToString(CultureInfo.InvariantCulture)} → {after}{note}{inexact}.");
-            _writer.Line(FormattableString.Invariant($"public static global::Espalier.PlannedGroup {Names.Escape(_groupNames[i])} {{ get; }} = new({Names.Literal(group.Name)}, {Names.Literal(group.Kind)}, {group.Before}, {group.MinAfter}, {group.MaxAfter}, [{string.Join(", ", group.Members.Select(Names.Literal))}]);"));
+            _writer.Line(FormattableString.Invariant($"public static global::Espalier.PlannedGroup {Names.Escape(_groupNames[i])} {{ ")
+                + FormattableString.Invariant($"get; }} = new({Names.Literal(group.Name)}, {Names.Literal(group.Kind)}, {group.Before}, ")
+                + FormattableString.Invariant(
+                    $"{group.MinAfter}, {group.MaxAfter}, [{string.Join(", ", group.Members.Select(Names.Literal))}]);"));
         }
         _writer.Close();
         _writer.Line();
@@ -105,7 +115,9 @@ internal sealed partial class PolicyEmitter
             var block = _resolved.Blocks[i];
             if (block.IsSublayer != sublayers) continue;
             _writer.Summary($"{block.Name}: {Names.Count(block.Macs)} multiply-accumulates, {Names.Count(block.Parameters)} parameters.");
-            _writer.Line($"public static global::Espalier.PlannedBlock {Names.Escape(_blockNames[i])} {{ get; }} = new({Names.Literal(block.Name)}, {(block.IsSublayer ? "true" : "false")}, {Number(block.Macs)}, {Number(block.Parameters)});");
+            _writer.Line($"public static global::Espalier.PlannedBlock {Names.Escape(_blockNames[i])} {{ get; }} = "
+                + $"new({Names.Literal(block.Name)}, {(block.IsSublayer ? "true" : "false")}, {Number(block.Macs)}, "
+                + $"{Number(block.Parameters)});");
         }
         _writer.Close();
     }

@@ -29,7 +29,8 @@ internal sealed partial class PolicyEmitter
     {
         if (_resolved.Inputs.Concat(_resolved.Outputs).FirstOrDefault(t => ElementType(t.ElementType) is null) is { } foreign)
         {
-            _writer.Line($"// No Inputs, Outputs and Open: '{Names.Xml(foreign.Name)}' is of type {Names.Xml(foreign.ElementType)}, for which C# has no tensor. Use Espalier.Runtime.ModelSession.");
+            _writer.Line($"// No Inputs, Outputs and Open: '{Names.Xml(foreign.Name)}' is of type {Names.Xml(foreign.ElementType)}, for "
+                + "which C# has no tensor. Use Espalier.Runtime.ModelSession.");
             return;
         }
         Inputs();
@@ -67,7 +68,8 @@ internal sealed partial class PolicyEmitter
         for (var i = 0; i < names.Count; i++)
         {
             var tensor = _resolved.Inputs[i];
-            _writer.Line($"    global::Espalier.NamedTensor.Of({Names.Literal(tensor.Name)}, {Names.Escape(names[i])}, {Names.Literal(tensor.ElementType)}),");
+            _writer.Line($"    global::Espalier.NamedTensor.From({Names.Literal(tensor.Name)}, {Names.Escape(names[i])}, "
+                + $"{Names.Literal(tensor.ElementType)}),");
         }
         _writer.Line("];");
         _writer.Close();
@@ -82,7 +84,8 @@ internal sealed partial class PolicyEmitter
         _writer.Line($"public sealed record Outputs({Members(_resolved.Outputs, names)}) : global::Espalier.IModelOutputs<Outputs>");
         _writer.Open();
         _writer.Line("/// <inheritdoc/>");
-        _writer.Line("public static Outputs FromTensors(global::System.Collections.Generic.IReadOnlyDictionary<string, global::Espalier.NamedTensor> tensors)");
+        _writer.Line("public static Outputs FromTensors(global::System.Collections.Generic.IReadOnlyDictionary<string, "
+            + "global::Espalier.NamedTensor> tensors)");
         var arguments = _resolved.Outputs.Select(t => $"tensors[{Names.Literal(t.Name)}].As<{ElementType(t.ElementType)}>()");
         _writer.Line($"    => new({string.Join(", ", arguments)});");
         _writer.Close();
@@ -91,12 +94,16 @@ internal sealed partial class PolicyEmitter
     private void Parameters(EquatableArray<ManifestTensor> tensors, List<string> names)
     {
         for (var i = 0; i < names.Count; i++)
-            _writer.Line($"/// <param name=\"{names[i]}\">{Names.Xml($"{tensors[i].Name}: {tensors[i].ElementType} {Shape(tensors[i])}")}</param>");
+            _writer.Line(
+                $"/// <param name=\"{names[i]}\">{Names.Xml($"{tensors[i].Name}: {tensors[i].ElementType} {Shape(tensors[i])}")}</param>");
     }
 
     private static string Members(EquatableArray<ManifestTensor> tensors, List<string> names)
-        => string.Join(", ", tensors.Select((t, i) => $"global::Espalier.TensorData<{ElementType(t.ElementType)}> {Names.Escape(names[i])}"));
+        => string.Join(", ",
+            tensors.Select((t, i) => $"global::Espalier.TensorData<{ElementType(t.ElementType)}> {Names.Escape(names[i])}"));
 
     private static string Shape(ManifestTensor tensor)
-        => tensor.Dims.Count == 1 && tensor.Dims[0] == "*" ? "of any shape" : "[" + string.Join(", ", tensor.Dims.Select(d => d[0] == '?' ? (d.Length > 1 ? d.Substring(1) : "?") : d)) + "]";
+        => tensor.Dims.Count == 1 && tensor.Dims[0] == "*"
+            ? "of any shape"
+            : "[" + string.Join(", ", tensor.Dims.Select(d => d[0] == '?' ? (d.Length > 1 ? d.Substring(1) : "?") : d)) + "]";
 }

@@ -3,7 +3,10 @@ using Espalier.Generator.Policies;
 
 namespace Espalier.Generator.Emission;
 
-/// <summary>Turns a resolved policy into C#: the other part of the policy class. Split by what is written: this file has the frame and the rule properties.</summary>
+/// <summary>
+/// Turns a resolved policy into C#: the other part of the policy class. Split by what is written: this file has the frame and
+/// the rule properties.
+/// </summary>
 internal sealed partial class PolicyEmitter
 {
     private readonly ResolvedPolicy _resolved;
@@ -39,7 +42,9 @@ internal sealed partial class PolicyEmitter
         });
         var writer = new SourceWriter();
         Header(writer);
-        writer.Line($"[assembly: global::System.Reflection.AssemblyMetadataAttribute({Names.Literal("Espalier.Locations:" + locations.Policy)}, {Names.Literal(json.ToString())})]");
+        writer.Line("[assembly: "
+            + $"global::System.Reflection.AssemblyMetadataAttribute({Names.Literal("Espalier.Locations:" + locations.Policy)}, "
+            + $"{Names.Literal(json.ToString())})]");
         return writer.ToString();
     }
 
@@ -56,7 +61,9 @@ internal sealed partial class PolicyEmitter
         if (_resolved.HasModel)
         {
             // The build reads the plan from the compiled assembly's metadata, without running it.
-            _writer.Line($"[assembly: global::System.Reflection.AssemblyMetadataAttribute({Names.Literal("Espalier.Plan:" + Policy.FullName)}, {Names.Literal(PlanJsonWriter.Write(_resolved))})]");
+            _writer.Line("[assembly: "
+                + $"global::System.Reflection.AssemblyMetadataAttribute({Names.Literal("Espalier.Plan:" + Policy.FullName)}, "
+                + $"{Names.Literal(PlanJsonWriter.Write(_resolved))})]");
             _writer.Line();
         }
         if (Policy.Namespace.Length > 0)
@@ -96,7 +103,8 @@ internal sealed partial class PolicyEmitter
             // Without the model the property still compiles, so that the missing model is the only error.
             _writer.Line(_resolved.HasModel
                 ? $"get => Plan.Rules.{RuleName(rule)};"
-                : $"get => new global::Espalier.Rule({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, [], [], 0);");
+                : $"get => new global::Espalier.Rule({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, "
+                    + "[], [], 0);");
             _writer.Close();
             _writer.Line();
         }
@@ -115,8 +123,10 @@ internal sealed partial class PolicyEmitter
         if (rule.Rule.Drop is { } drop)
             return FormattableString.Invariant($"Removes {(rule.Blocks.Count > drop.AtMost ? $"{drop.AtMost} of {rule.Blocks.Count}" : drop.AtMost.ToString(System.Globalization.CultureInfo.InvariantCulture))} {PolicyChecks.Words(drop.Axis)}, the ones that the scores choose when the model is slimmed.");
         long before = rule.Groups.Sum(g => (long)_resolved.Groups[g].Before);
-        var (least, most) = (rule.Groups.Sum(g => (long)_resolved.Groups[g].MinAfter), rule.Groups.Sum(g => (long)_resolved.Groups[g].MaxAfter));
-        var text = FormattableString.Invariant($"{rule.Groups.Count} {(rule.Groups.Count == 1 ? "group" : "groups")} of {PolicyChecks.Words(rule.Rule.Axis)}: {before} → {Names.Range(least, most)} units");
+        var (least, most) = (rule.Groups.Sum(g => (long)_resolved.Groups[g].MinAfter),
+            rule.Groups.Sum(g => (long)_resolved.Groups[g].MaxAfter));
+        var text = FormattableString.Invariant($"{rule.Groups.Count} {(rule.Groups.Count == 1 ? "group" : "groups")} of ")
+            + FormattableString.Invariant($"{PolicyChecks.Words(rule.Rule.Axis)}: {before} → {Names.Range(least, most)} units");
         return text + (least == most ? "." : "; the scores decide when the model is slimmed.");
     }
 }

@@ -11,11 +11,15 @@ internal sealed record Manifest(
     EquatableArray<ManifestBlock> Blocks,
     EquatableArray<ManifestCost> Costs);
 
-/// <summary>An input or output of the graph. <c>Dims</c> holds numbers, or <c>?name</c> for a dynamic one; it is <c>["*"]</c> where the rank is unknown.</summary>
+/// <summary>
+/// An input or output of the graph. <c>Dims</c> holds numbers, or <c>?name</c> for a dynamic one; it is <c>["*"]</c> where the
+/// rank is unknown.
+/// </summary>
 internal sealed record ManifestTensor(string Name, string ElementType, EquatableArray<string> Dims);
 
 /// <summary>A group of coupled units. <c>Partner</c> is the other half of a pair of KV groups and query heads, −1 without.</summary>
-internal sealed record ManifestGroup(int Id, string Name, string Kind, int Size, string Exactness, int MinKeep, int Partner, string Reason, EquatableArray<string> Members)
+internal sealed record ManifestGroup(int Id, string Name, string Kind, int Size, string Exactness, int MinKeep, int Partner, string Reason,
+    EquatableArray<string> Members)
 {
     /// <summary>Name of the weight in a member <c>tensor:axis</c>.</summary>
     public static string TensorOf(string member) => member.Substring(0, member.LastIndexOf(':'));

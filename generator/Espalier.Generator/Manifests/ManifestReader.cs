@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Espalier.Generator.Manifests;
 
-/// <summary>Parses the text that <c>Espalier.Axes.ManifestWriter</c> writes. It forgives nothing: a manifest is made by our own tool, so a deviation means that the file is cut off, edited, or from another version.</summary>
+/// <summary>
+/// Parses the text that <c>Espalier.Axes.ManifestWriter</c> writes. It forgives nothing: a manifest is made by our own tool, so
+/// a deviation means that the file is cut off, edited, or from another version.
+/// </summary>
 internal static class ManifestReader
 {
     public const string Extension = ".espalier-manifest";
@@ -11,7 +14,8 @@ internal static class ManifestReader
 
     private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
     {
-        "channels", "neurons", "heads", "keyValueGroups", "headDims", "valueDims", "experts", "hiddenState", "width", "embeddingRows", "other",
+        "channels", "neurons", "heads", "keyValueGroups", "headDims", "valueDims", "experts", "hiddenState", "width",
+        "embeddingRows", "other",
     };
 
     /// <summary>Parses a file.</summary>
@@ -32,10 +36,12 @@ internal static class ManifestReader
     {
         var header = cursor.Next("espalier-manifest", 2);
         if (header[1] != FormatVersion.ToString(CultureInfo.InvariantCulture))
-            throw new FormatException($"the format's version is {header[1]}, but this generator reads version {FormatVersion}; the packages Espalier and Espalier.Build must have the same version");
+            throw new FormatException($"the format's version is {header[1]}, but this generator reads version {FormatVersion}; the "
+                + "packages Espalier and Espalier.Build must have the same version");
         cursor.Model = cursor.Next("model", 2)[1];
         var sha256 = cursor.Next("sha256", 2)[1];
-        if (sha256.Length != 64 || sha256.Any(c => c is not ((>= '0' and <= '9') or (>= 'a' and <= 'f')))) throw new FormatException("the checksum is not 64 hexadecimal digits");
+        if (sha256.Length != 64 || sha256.Any(c => c is not ((>= '0' and <= '9') or (>= 'a' and <= 'f'))))
+            throw new FormatException("the checksum is not 64 hexadecimal digits");
         var bytes = Long(cursor.Next("bytes", 2)[1]);
 
         var inputs = new List<ManifestTensor>();
@@ -55,13 +61,15 @@ internal static class ManifestReader
             groups.Add(group);
         }
         foreach (var group in groups)
-            if (group.Partner >= 0 && !groupIds.Contains(group.Partner)) throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
+            if (group.Partner >= 0 && !groupIds.Contains(group.Partner))
+                throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
 
         var blocks = new List<ManifestBlock>();
         while (cursor.Peek() == "block") blocks.Add(Block(cursor.Next("block", 5)));
         var sublayers = new HashSet<int>(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
         if (blocks.Select(b => b.Id).Distinct().Count() != blocks.Count) throw new FormatException("two blocks have one number");
-        if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s))) throw new FormatException("a block names a sublayer that does not exist");
+        if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s)))
+            throw new FormatException("a block names a sublayer that does not exist");
 
         var costs = new List<ManifestCost>();
         while (cursor.Peek() == "cost")
@@ -69,12 +77,14 @@ internal static class ManifestReader
             cancellation.ThrowIfCancellationRequested();
             var cost = Cost(cursor.Next("cost", 6));
             if (cost.Groups.Any(g => !groupIds.Contains(g))) throw new FormatException("the cost names a group that does not exist");
-            if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer)) throw new FormatException("the cost names a sublayer that does not exist");
+            if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer))
+                throw new FormatException("the cost names a sublayer that does not exist");
             costs.Add(cost);
         }
         cursor.Next("end", 1);
         cursor.End();
-        return new(cursor.Model, sha256, bytes, inputs.ToEquatable(), outputs.ToEquatable(), groups.ToEquatable(), blocks.ToEquatable(), costs.ToEquatable());
+        return new(cursor.Model, sha256, bytes, inputs.ToEquatable(), outputs.ToEquatable(), groups.ToEquatable(), blocks.ToEquatable(),
+            costs.ToEquatable());
     }
 
     private static ManifestTensor Tensor(string[] fields)
@@ -89,7 +99,8 @@ internal static class ManifestReader
     {
         var exactness = fields[5];
         if (!Kinds.Contains(fields[3])) throw new FormatException($"'{fields[3]}' is no kind of group");
-        if (exactness is not ("exact" or "inexact" or "frozen")) throw new FormatException($"'{exactness}' is not exact, inexact or frozen");
+        if (exactness is not ("exact" or "inexact" or "frozen"))
+            throw new FormatException($"'{exactness}' is not exact, inexact or frozen");
         if (exactness != "exact" && fields[8].Length == 0) throw new FormatException($"group {fields[1]} is {exactness} without a reason");
         var size = Integer(fields[4]);
         var minKeep = Integer(fields[6]);
@@ -112,20 +123,26 @@ internal static class ManifestReader
     private static ManifestCost Cost(string[] fields)
     {
         if (fields[1] is not ("macs" or "parameters" or "bytes")) throw new FormatException($"'{fields[1]}' is no unit of cost");
-        if (!double.TryParse(fields[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var coefficient) || double.IsNaN(coefficient) || double.IsInfinity(coefficient))
+        if (!double.TryParse(fields[2], NumberStyles.Float, CultureInfo.InvariantCulture, out var coefficient) || double.IsNaN(coefficient)
+            || double.IsInfinity(coefficient))
             throw new FormatException($"'{fields[2]}' is no number");
         // Padding matters to the predicted time only, which the generator does not compute; the field is still checked.
         Integers(fields[5]);
         return new(fields[1], coefficient, Integer(fields[3], least: -1), Integers(fields[4]));
     }
 
-    private static EquatableArray<int> Integers(string field) => field.Length == 0 ? [] : field.Split(',').Select(f => Integer(f)).ToEquatable();
+    private static EquatableArray<int> Integers(string field)
+        => field.Length == 0 ? [] : field.Split(',').Select(f => Integer(f)).ToEquatable();
 
     private static int Integer(string field, int least = 0)
-        => int.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least ? value : throw new FormatException($"'{field}' is no integer of at least {least}");
+        => int.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least
+            ? value
+            : throw new FormatException($"'{field}' is no integer of at least {least}");
 
     private static long Long(string field)
-        => long.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : throw new FormatException($"'{field}' is no size");
+        => long.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new FormatException($"'{field}' is no size");
 
     /// <summary>The lines, one after another.</summary>
     private sealed class Cursor(string text)
@@ -152,7 +169,8 @@ internal static class ManifestReader
             if (end < 0) throw new FormatException($"the file ends where '{keyword}' is expected");
             var fields = text.Substring(_start, end - _start).Split('\t');
             if (fields[0] != keyword) throw new FormatException($"'{keyword}' is expected, not '{fields[0]}'");
-            if (open ? fields.Length < count : fields.Length != count) throw new FormatException($"'{keyword}' has {fields.Length} fields, not {count}");
+            if (open ? fields.Length < count : fields.Length != count)
+                throw new FormatException($"'{keyword}' has {fields.Length} fields, not {count}");
             _start = end + 1;
             for (var i = 1; i < fields.Length; i++) fields[i] = Unescape(fields[i]);
             return fields;

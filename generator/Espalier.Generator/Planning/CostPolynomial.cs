@@ -2,7 +2,9 @@ using Espalier.Generator.Manifests;
 
 namespace Espalier.Generator.Planning;
 
-/// <summary>The cost of a model for any choice of sizes, from the manifest's monomials: what makes a budget arithmetic at compile time.</summary>
+/// <summary>
+/// The cost of a model for any choice of sizes, from the manifest's monomials: what makes a budget arithmetic at compile time.
+/// </summary>
 internal sealed class CostPolynomial
 {
     private readonly Dictionary<int, int> _dense;
@@ -11,7 +13,8 @@ internal sealed class CostPolynomial
     public CostPolynomial(Manifest manifest)
     {
         _dense = manifest.Groups.ToDictionary(g => g.Id, g => g.Size);
-        _byUnit = manifest.Costs.GroupBy(c => c.Unit, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
+        _byUnit = manifest.Costs.GroupBy(c => c.Unit, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
     }
 
     /// <summary>Evaluates.</summary>

@@ -4,10 +4,11 @@ namespace Espalier.Generator.Planning;
 internal static class NearestPattern
 {
     /// <summary>
-    /// The least number of edits that make the pattern match the name, and the pattern so edited: an alignment in which <c>*</c> takes any run
-    /// for nothing. So <c>encodr.*</c> is one edit from <c>encoder.layer.0</c>, and <c>encoder.*</c> is what was meant.
+    /// The least number of edits that make the pattern match the name, and the pattern so edited: an alignment in which
+    /// <c>*</c> takes any run for nothing. So <c>encodr.*</c> is one edit from <c>encoder.layer.0</c>, and <c>encoder.*</c> is
+    /// what was meant.
     /// </summary>
-    public static (int Distance, string Corrected) Of(string pattern, string name)
+    public static (int Distance, string Corrected) Find(string pattern, string name)
     {
         int rows = pattern.Length, columns = name.Length;
         var cost = new int[rows + 1, columns + 1];
@@ -20,7 +21,8 @@ internal static class NearestPattern
             {
                 cost[i, j] = wild
                     ? Math.Min(cost[i - 1, j], cost[i, j - 1])
-                    : Math.Min(cost[i - 1, j - 1] + (pattern[i - 1] == '?' || pattern[i - 1] == name[j - 1] ? 0 : 1), 1 + Math.Min(cost[i - 1, j], cost[i, j - 1]));
+                    : Math.Min(cost[i - 1, j - 1] + (pattern[i - 1] == '?' || pattern[i - 1] == name[j - 1] ? 0 : 1),
+                        1 + Math.Min(cost[i - 1, j], cost[i, j - 1]));
             }
         }
         var corrected = new List<char>();

@@ -23,13 +23,17 @@ internal static class PolicyChecks
     };
 
     /// <summary>Criteria for units that need no calibration.</summary>
-    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp", "GeometricMedian", "Spectrum", "RouterSimilarity", "File", "Method" };
+    private static readonly HashSet<string> OfWeights = new(StringComparer.Ordinal) { "L1", "L2", "Random", "NormScale", "Lamp",
+        "GeometricMedian", "Spectrum", "RouterSimilarity", "File", "Method" };
 
     /// <summary>Criteria for units that measure activations.</summary>
-    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain", "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence", "QueryKey", "Retrieval", "MaskRegression" };
+    private static readonly HashSet<string> OfActivations = new(StringComparer.Ordinal) { "Variance", "Wanda", "OptimalBrain",
+        "Fluctuation", "ActivationShare", "Fisher", "RouterUse", "AttentionReceived", "BetaRank", "OutputDivergence", "QueryKey",
+        "Retrieval", "MaskRegression" };
 
     /// <summary>Allocations that look at what the model makes of calibration data.</summary>
-    private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear", "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
+    private static readonly HashSet<string> ByMeasurement = new(StringComparer.Ordinal) { "Divergence", "ImportanceLinear",
+        "ImportanceSigmoid", "ImportanceSoftmax", "Search", "Latency", "ZerothOrder" };
 
     /// <summary>An axis as messages name it.</summary>
     public static string Words(string axis) => axis switch
@@ -47,28 +51,41 @@ internal static class PolicyChecks
     /// <summary>Reports into <paramref name="findings"/>.</summary>
     public static void Check(PolicyModel policy, List<Finding> findings)
     {
-        if (policy.ClassProblem.Length > 0) findings.Add(new(Ids.PolicyShape, Site.Policy, policy.ClassProblem.StartsWith("is not ", StringComparison.Ordinal) || policy.ClassProblem.EndsWith("not partial", StringComparison.Ordinal) ? "modifiers" : "", [policy.Name, policy.ClassProblem]));
-        foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? []) Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
+        if (policy.ClassProblem.Length > 0)
+            findings.Add(new(Ids.PolicyShape, Site.Policy, policy.ClassProblem.StartsWith("is not ", StringComparison.Ordinal)
+                || policy.ClassProblem.EndsWith("not partial", StringComparison.Ordinal)
+                    ? "modifiers"
+                    : "", [policy.Name, policy.ClassProblem]));
+        foreach (var (_, argument, fraction) in policy.Budget?.Limits() ?? [])
+            Fraction(findings, new("", "BudgetAttribute"), argument, fraction);
         for (var i = 0; i < policy.Budget?.Components.Count; i++)
         {
             var (site, component) = (new Site("", "ComponentBudgetAttribute", i), policy.Budget.Components[i]);
             if (component.Macs is { } macs) Fraction(findings, site, "Macs", macs);
             if (component.Parameters is { } parameters) Fraction(findings, site, "Parameters", parameters);
-            if (component is { Macs: null, Parameters: null }) findings.Add(new(Ids.DoesNotFit, site, "", [component.Pattern, "a [ComponentBudget] without Macs and Parameters", "Say what the nodes of the component may cost"]));
+            if (component is { Macs: null, Parameters: null })
+                findings.Add(new(Ids.DoesNotFit, site, "",
+                    [component.Pattern, "a [ComponentBudget] without Macs and Parameters",
+                        "Say what the nodes of the component may cost"]));
         }
         if (policy.Budget?.Latency is { } latency) Fraction(findings, new("", "BudgetAttribute"), "Latency", latency);
         if (policy.Guard?.Agreement is { } agreement) Fraction(findings, new("", "GuardAttribute"), "Agreement", agreement);
         if (policy.Guard is { Agreement: null, Metric: not "Top1" and var metric })
-            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "", ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough with Agreement"]));
+            findings.Add(new(Ids.DoesNotFit, new("", "GuardAttribute"), "",
+                ["Metric", "[Guard] without Agreement", $"Say how much agreement by {metric} is enough with Agreement"]));
         Calibration(policy, findings);
         var calibrated = policy.Calibration.Count > 0;
-        if (policy.Guard?.Agreement is not null && !calibrated) findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
+        if (policy.Guard?.Agreement is not null && !calibrated)
+            findings.Add(new(Ids.NeedsCalibration, new("", "GuardAttribute"), "", ["Agreement"]));
         // A guard looks at what the model is for; statistics may come from inputs that are made up.
         calibrated |= policy.Inputs is "Noise" or "OutOfDistribution";
-        if (!calibrated && policy.Allocation is { } allocation && ByMeasurement.Contains(allocation)) findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [allocation]));
+        if (!calibrated && policy.Allocation is { } allocation && ByMeasurement.Contains(allocation))
+            findings.Add(new(Ids.NeedsCalibration, new("", "AllocateAttribute"), "", [allocation]));
         if (policy.Allocation is "Latency" && policy.Budget?.Latency is null)
-            findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "", ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));
-        if (!calibrated && policy.Schedule is not (null or "OneShot")) findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
+            findings.Add(new(Ids.DoesNotFit, new("", "AllocateAttribute"), "",
+                ["Latency", "a policy without [Budget(Latency = …)]", "It spreads a budget of time; give one, or use Divergence"]));
+        if (!calibrated && policy.Schedule is not (null or "OneShot"))
+            findings.Add(new(Ids.NeedsCalibration, new("", "ScheduleAttribute"), "", [policy.Schedule]));
         foreach (var rule in policy.Rules) Rule(policy, rule, calibrated, findings);
         for (var i = 0; i < policy.LowRank.Count; i++) LowRank(policy, policy.LowRank[i], new("", "LowRankAttribute", i), findings);
     }
@@ -76,11 +93,15 @@ internal static class PolicyChecks
     private static void LowRank(PolicyModel policy, LowRankModel rule, Site site, List<Finding> findings)
     {
         AtLeast(findings, site, "Rank", rule.Rank, 0);
-        if (rule.Keep is { } keep && !(keep > 0 && keep < 1)) findings.Add(new(Ids.OutOfRange, site, "", ["Keep", Number(keep), "a share between 0 and 1"]));
-        if (rule is { Rank: > 0, Keep: not null }) findings.Add(new(Ids.DoesNotFit, site, "", ["Keep", "Rank", "Each says how much stays; give one of them"]));
+        if (rule.Keep is { } keep && !(keep > 0 && keep < 1))
+            findings.Add(new(Ids.OutOfRange, site, "", ["Keep", Number(keep), "a share between 0 and 1"]));
+        if (rule is { Rank: > 0, Keep: not null })
+            findings.Add(new(Ids.DoesNotFit, site, "", ["Keep", "Rank", "Each says how much stays; give one of them"]));
         if (!rule.IsOpen) return;
         if (policy.Budget?.IsSet != true) findings.Add(new(Ids.NothingDecides, site, "", [$"[LowRank(\"{rule.Pattern}\")]"]));
-        else if (policy.Rules.Any(r => r.Prune is { Keep: null })) findings.Add(new(Ids.DoesNotFit, site, "", ["[LowRank] without Rank and Keep", "a rule without Keep", "They cannot share a budget; give one side its numbers"]));
+        else if (policy.Rules.Any(r => r.Prune is { Keep: null }))
+            findings.Add(new(Ids.DoesNotFit, site, "",
+                ["[LowRank] without Rank and Keep", "a rule without Keep", "They cannot share a budget; give one side its numbers"]));
     }
 
     private static void Calibration(PolicyModel policy, List<Finding> findings)
@@ -89,8 +110,10 @@ internal static class PolicyChecks
         {
             var calibration = policy.Calibration[i];
             var site = new Site(calibration.Method, "CalibrationAttribute");
-            if (i > 0) findings.Add(new(Ids.CalibrationShape, site, "", [calibration.Method, $"is the second one, after '{policy.Calibration[0].Method}'; a policy has one"]));
-            else if (calibration.Problem.Length > 0) findings.Add(new(Ids.CalibrationShape, site, "", [calibration.Method, calibration.Problem]));
+            if (i > 0) findings.Add(new(Ids.CalibrationShape, site, "",
+                [calibration.Method, $"is the second one, after '{policy.Calibration[0].Method}'; a policy has one"]));
+            else if (calibration.Problem.Length > 0)
+                findings.Add(new(Ids.CalibrationShape, site, "", [calibration.Method, calibration.Problem]));
             AtLeast(findings, site, "Samples", calibration.Samples, 1);
         }
     }
@@ -100,24 +123,32 @@ internal static class PolicyChecks
         var site = new Site(rule.Name, rule.Prune is null ? "DropAttribute" : "PruneAttribute");
         if (rule.Problem.Length > 0)
         {
-            findings.Add(new(Ids.RuleShape, site, rule.Problem.StartsWith("is not static", StringComparison.Ordinal) || rule.Problem == "is not partial" ? "modifiers" : "", [rule.Name, rule.Problem]));
+            findings.Add(new(Ids.RuleShape, site, rule.Problem.StartsWith("is not static", StringComparison.Ordinal)
+                || rule.Problem == "is not partial" ? "modifiers" : "", [rule.Name, rule.Problem]));
             return;
         }
         if (rule.Prune is { } prune)
         {
             if (prune.Keep is { } keep) Fraction(findings, site, "Keep", keep);
-            else if (policy.Budget?.IsSet != true && (policy.Allocation ?? policy.Preset) is not "PqIndex") findings.Add(new(Ids.NothingDecides, site, "", [rule.Name]));
+            else if (policy.Budget?.IsSet != true && (policy.Allocation ?? policy.Preset) is not "PqIndex")
+                findings.Add(new(Ids.NothingDecides, site, "", [rule.Name]));
             AtLeast(findings, site, "MinKeep", prune.MinKeep, 1);
             AtLeast(findings, site, "RoundTo", prune.RoundTo, 0);
-            if (KindsOf(prune.Axis).Length == 0) findings.Add(new(Ids.DoesNotFit, site, "", [prune.Axis, "[Prune]", "Sublayers and Blocks go with [Drop]"]));
+            if (KindsOf(prune.Axis).Length == 0)
+                findings.Add(new(Ids.DoesNotFit, site, "", [prune.Axis, "[Prune]", "Sublayers and Blocks go with [Drop]"]));
             if (rule.Score is { } score && !OfWeights.Contains(score) && !OfActivations.Contains(score))
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "",
+                    [score, "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda"]));
             if (rule is { Score: "File", ScoreFile: null or "" })
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["File", "[Score] without ScoreFile", "Name the file that has the scores"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "",
+                    ["File", "[Score] without ScoreFile", "Name the file that has the scores"]));
             else if (rule.ScoreFile is not null && rule.Score != "File")
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "",
+                    ["ScoreFile", $"Criterion.{rule.Score}", "Only Criterion.File reads a file"]));
             if ((rule.Score == "Method") != (rule.ScoreMethod is { Length: > 0 }))
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", rule.Score == "Method" ? ["Method", "[Score] without Method", "Name the policy's static method that scores: Method = nameof(…)"] : ["Method", $"Criterion.{rule.Score}", "Only Criterion.Method calls one"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", rule.Score == "Method"
+                    ? ["Method", "[Score] without Method", "Name the policy's static method that scores: Method = nameof(…)"]
+                    : ["Method", $"Criterion.{rule.Score}", "Only Criterion.Method calls one"]));
             if (!calibrated && rule.Score is not null && OfActivations.Contains(rule.Score))
                 findings.Add(new(Ids.NeedsCalibration, new(rule.Name, "ScoreAttribute"), "", [rule.Score]));
             if (!calibrated && rule.Compensate is "Merge" or "Bias" or "Affine" or "Rescale" or "LeastSquares")
@@ -126,15 +157,19 @@ internal static class PolicyChecks
         else if (rule.Drop is { } drop)
         {
             AtLeast(findings, site, "AtMost", drop.AtMost, 1);
-            if (drop.Axis is not ("Sublayers" or "Blocks")) findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
+            if (drop.Axis is not ("Sublayers" or "Blocks"))
+                findings.Add(new(Ids.DoesNotFit, site, "", [drop.Axis, "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]"]));
             if (rule.Score is { } score && score is not ("BlockSimilarity" or "BlockAngle" or "OutputDivergence" or "Random"))
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "",
+                    [score, "[Drop]", "It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random"]));
             else if (rule.ScoreFile is not null)
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "",
+                    ["ScoreFile", "[Drop]", "Only scores of units are read from a file"]));
             if (rule.Aggregate != "Sum")
                 findings.Add(new(Ids.DoesNotFit, new(rule.Name, "ScoreAttribute"), "", ["Aggregate", "[Drop]", "A block has one score"]));
             if (rule.Compensate is { } compensate and not "None")
-                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "CompensateAttribute"), "", [compensate, "[Drop]", "Nothing reads a removed block, so there is nothing to make up for"]));
+                findings.Add(new(Ids.DoesNotFit, new(rule.Name, "CompensateAttribute"), "",
+                    [compensate, "[Drop]", "Nothing reads a removed block, so there is nothing to make up for"]));
         }
     }
 
@@ -145,6 +180,7 @@ internal static class PolicyChecks
 
     private static void AtLeast(List<Finding> findings, Site site, string argument, int value, int least)
     {
-        if (value < least) findings.Add(new(Ids.OutOfRange, site, "", [argument, Number(value), FormattableString.Invariant($"at least {least}")]));
+        if (value < least)
+            findings.Add(new(Ids.OutOfRange, site, "", [argument, Number(value), FormattableString.Invariant($"at least {least}")]));
     }
 }

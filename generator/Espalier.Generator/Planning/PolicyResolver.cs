@@ -6,8 +6,8 @@ using Espalier.Planning;
 namespace Espalier.Generator.Planning;
 
 /// <summary>
-/// Resolves a policy against the manifest of its model: which groups each rule owns, how many units stay, what the model then costs, and what is
-/// wrong. Generator and analyzer both call it, so that what is reported and what is emitted cannot differ.
+/// Resolves a policy against the manifest of its model: which groups each rule owns, how many units stay, what the model then
+/// costs, and what is wrong. Generator and analyzer both call it, so that what is reported and what is emitted cannot differ.
 /// </summary>
 internal static class PolicyResolver
 {
@@ -21,7 +21,8 @@ internal static class PolicyResolver
         if (manifest is null)
         {
             var none = new CostRange(0, 0, 0);
-            return new(new(policy, false, [], [], [], [], policy.Rules.Select(r => new ResolvedRule(r, [], [])).ToEquatable(), none, none, none), findings.ToEquatable());
+            return new(new(policy, false, [], [], [], [], policy.Rules.Select(r => new ResolvedRule(r, [], [])).ToEquatable(), none, none,
+                none), findings.ToEquatable());
         }
         CheckProtect(policy, manifest, findings);
         var owned = Own(policy, manifest, findings);
@@ -40,8 +41,12 @@ internal static class PolicyResolver
                 true,
                 manifest.Inputs,
                 manifest.Outputs,
-                groups.Select(g => new SizedGroup(g.Name, g.Kind, g.Size, sizes.Least(g), sizes.Most(g), g.Exactness == "inexact" ? g.Reason : "", g.Members)).ToEquatable(),
-                manifest.Blocks.Select(b => new SizedBlock(b.Name, b.IsSublayer, cost.Of(b, "macs"), cost.Of(b, "parameters"))).ToEquatable(),
+                groups.Select(g =>
+                    new SizedGroup(g.Name, g.Kind, g.Size, sizes.Least(g), sizes.Most(g), g.Exactness == "inexact"
+                        ? g.Reason
+                        : "", g.Members)).ToEquatable(),
+                manifest.Blocks.Select(b => new SizedBlock(b.Name, b.IsSublayer, cost.Of(b, "macs"), cost.Of(b, "parameters")))
+                    .ToEquatable(),
                 policy.Rules.Select(r => new ResolvedRule(
                     r,
                     owned.FirstOrDefault(o => o.Rule == r)?.Groups.Select(g => groupAt[g.Id]).ToEquatable() ?? [],
@@ -53,7 +58,8 @@ internal static class PolicyResolver
     }
 
     /// <summary>Whether a rule is a valid rule on units.</summary>
-    public static bool IsPrune(RuleModel rule) => rule is { Problem: "", Prune: not null, Drop: null } && PolicyChecks.KindsOf(rule.Axis).Length > 0;
+    public static bool IsPrune(RuleModel rule)
+        => rule is { Problem: "", Prune: not null, Drop: null } && PolicyChecks.KindsOf(rule.Axis).Length > 0;
 
     /// <summary>Whether a rule is a valid rule on depth.</summary>
     public static bool IsDrop(RuleModel rule) => rule is { Problem: "", Drop: not null, Prune: null, Axis: "Sublayers" or "Blocks" };
@@ -74,18 +80,23 @@ internal static class PolicyResolver
         {
             var pattern = policy.Protect[i];
             if (manifest.Groups.Any(g => Matches(pattern, g)) || manifest.Blocks.Any(b => Glob.Matches(pattern, b.Name))) continue;
-            findings.Add(NoMatch(new("", "ProtectAttribute", i), pattern, "group, weight or block", NamesOf(manifest.Groups).Concat(manifest.Blocks.Select(b => b.Name))));
+            findings.Add(NoMatch(new("", "ProtectAttribute", i), pattern, "group, weight or block", NamesOf(manifest.Groups)
+                .Concat(manifest.Blocks.Select(b => b.Name))));
         }
     }
 
     private static Finding NoMatch(Site site, string pattern, string what, IEnumerable<string> names)
     {
-        var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Of(pattern, n))).OrderBy(n => n.Nearest.Distance).ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
+        var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Find(pattern, n))).OrderBy(n => n.Nearest.Distance)
+            .ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
         var hint = nearest.Count == 0 ? "" : "; the nearest names are " + string.Join(", ", nearest.Select(n => $"'{n.Name}'"));
         return new(Ids.NoMatch, site, nearest.Count == 0 ? "" : nearest[0].Nearest.Corrected, [pattern, what, hint]);
     }
 
-    /// <summary>Gives every group to the first rule that names it. A later rule with <c>*</c> takes what is left; a later rule that names a taken group and wants something else disagrees.</summary>
+    /// <summary>
+    /// Gives every group to the first rule that names it. A later rule with <c>*</c> takes what is left; a later rule that
+    /// names a taken group and wants something else disagrees.
+    /// </summary>
     private static List<OwnedGroups> Own(PolicyModel policy, Manifest manifest, List<Finding> findings)
     {
         var owned = new List<OwnedGroups>();
@@ -104,7 +115,8 @@ internal static class PolicyResolver
             {
                 findings.Add(ofKind.Count > 0
                     ? NoMatch(site, prune.Pattern, $"group of {PolicyChecks.Words(prune.Axis)}", NamesOf(ofKind))
-                    : new(Ids.NoMatch, site, "", [prune.Pattern, $"group of {PolicyChecks.Words(prune.Axis)}", "; the model has none" + Present(manifest)]));
+                    : new(Ids.NoMatch, site, "",
+                        [prune.Pattern, $"group of {PolicyChecks.Words(prune.Axis)}", "; the model has none" + Present(manifest)]));
                 continue;
             }
             var open = matching.Where(g => !policy.Protect.Any(p => Matches(p, g))).ToList();
@@ -121,7 +133,9 @@ internal static class PolicyResolver
             {
                 var ends = new[] { free[0], free[free.Count - 1] }.SelectMany(g => new[] { g.Id, g.Partner }).ToArray();
                 free.RemoveAll(g => ends.Contains(g.Id));
-                if (free.Count == 0) findings.Add(new(Ids.NothingRemoved, site, "", [rule.Name, "there are no groups between the first and the last, which stay whole"]));
+                if (free.Count == 0)
+                    findings.Add(new(Ids.NothingRemoved, site, "",
+                        [rule.Name, "there are no groups between the first and the last, which stay whole"]));
             }
             RuleModel? before = null;
             var disagrees = false;
@@ -135,23 +149,29 @@ internal static class PolicyResolver
                 }
                 before ??= other;
                 if (disagrees || prune.Pattern == "*" || SameWish(rule, other)) continue;
-                findings.Add(new(Ids.Disagree, site, "", [rule.Name, other.Name, group.Name, Through(other.Prune!.Pattern, group), Through(prune.Pattern, group)]));
+                findings.Add(new(Ids.Disagree, site, "",
+                    [rule.Name, other.Name, group.Name, Through(other.Prune!.Pattern, group), Through(prune.Pattern, group)]));
                 disagrees = true;
             }
             if (own.Count == 0 && !disagrees)
-                findings.Add(new(Ids.NothingRemoved, site, "", [rule.Name, before is null ? "everything that it matches is protected" : $"every group that it matches belongs to the earlier rule '{before.Name}'"]));
+                findings.Add(new(Ids.NothingRemoved, site, "",
+                    [rule.Name, before is null
+                        ? "everything that it matches is protected"
+                        : $"every group that it matches belongs to the earlier rule '{before.Name}'"]));
         }
         return owned;
     }
 
     private static string Present(Manifest manifest)
     {
-        var kinds = manifest.Groups.Where(g => g.Exactness != "frozen").Select(g => g.Kind).Distinct(StringComparer.Ordinal).OrderBy(k => k, StringComparer.Ordinal).ToList();
+        var kinds = manifest.Groups.Where(g => g.Exactness != "frozen").Select(g => g.Kind).Distinct(StringComparer.Ordinal)
+            .OrderBy(k => k, StringComparer.Ordinal).ToList();
         return kinds.Count == 0 ? "" : ", it has " + string.Join(", ", kinds);
     }
 
     private static bool SameWish(RuleModel a, RuleModel b)
-        => a.Score == b.Score && a.Aggregate == b.Aggregate && a.ScoreFile == b.ScoreFile && a.ScoreMethod == b.ScoreMethod && a.Compensate == b.Compensate && a.Axis == b.Axis && a.Prune! with { Pattern = "" } == b.Prune! with { Pattern = "" };
+        => a.Score == b.Score && a.Aggregate == b.Aggregate && a.ScoreFile == b.ScoreFile && a.ScoreMethod == b.ScoreMethod
+            && a.Compensate == b.Compensate && a.Axis == b.Axis && a.Prune! with { Pattern = "" } == b.Prune! with { Pattern = "" };
 
     private static List<ManifestBlock> Candidates(PolicyModel policy, Manifest manifest, RuleModel rule, List<Finding> findings)
     {
@@ -164,16 +184,22 @@ internal static class PolicyResolver
         {
             findings.Add(ofKind.Count > 0
                 ? NoMatch(site, drop.Pattern, $"one of the {word}", ofKind.Select(b => b.Name))
-                : new(Ids.NoMatch, site, "", [drop.Pattern, $"one of the {word}", "; the model has none: no region of it runs between a residual stream and its Add"]));
+                : new(Ids.NoMatch, site, "",
+                    [drop.Pattern, $"one of the {word}",
+                        "; the model has none: no region of it runs between a residual stream and its Add"]));
             return [];
         }
         var free = matching.Where(b => !policy.Protect.Any(p => Glob.Matches(p, b.Name))).ToList();
         if (policy.ProtectsEnds && free.Count > 0) free = [.. free.Skip(1).Take(free.Count - 2)];
         if (free.Count == 0) findings.Add(new(Ids.NothingRemoved, site, "", [rule.Name, "everything that it matches is protected"]));
         else if (drop.AtMost >= ofKind.Count && free.Count == ofKind.Count)
-            findings.Add(new(Ids.NothingLeft, site, "", [rule.Name, FormattableString.Invariant($"AtMost is {drop.AtMost}, and the model has {ofKind.Count} {word}"), "Drop fewer"]));
+            findings.Add(new(Ids.NothingLeft, site, "",
+                [rule.Name, FormattableString.Invariant($"AtMost is {drop.AtMost}, and the model has {ofKind.Count} {word}"),
+                    "Drop fewer"]));
         else if (drop.AtMost > free.Count)
-            findings.Add(new(Ids.OutOfRange, site, "", ["AtMost", PolicyChecks.Number(drop.AtMost), FormattableString.Invariant($"at most {free.Count}, because the rule may choose from so many {word}")]));
+            findings.Add(new(Ids.OutOfRange, site, "",
+                ["AtMost", PolicyChecks.Number(drop.AtMost),
+                    FormattableString.Invariant($"at most {free.Count}, because the rule may choose from so many {word}")]));
         return free;
     }
 }

@@ -30,7 +30,8 @@ internal sealed record ResolvedPolicy(
 internal sealed record ResolvedRule(RuleModel Rule, EquatableArray<int> Groups, EquatableArray<int> Blocks);
 
 /// <summary>A group with its size before and the least and most that may be left.</summary>
-internal sealed record SizedGroup(string Name, string Kind, int Before, int MinAfter, int MaxAfter, string Inexact, EquatableArray<string> Members);
+internal sealed record SizedGroup(string Name, string Kind, int Before, int MinAfter, int MaxAfter, string Inexact,
+    EquatableArray<string> Members);
 
 /// <summary>A block with its cost in the dense model.</summary>
 internal sealed record SizedBlock(string Name, bool IsSublayer, double Macs, double Parameters);

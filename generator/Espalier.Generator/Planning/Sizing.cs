@@ -6,8 +6,8 @@ using Espalier.Planning;
 namespace Espalier.Generator.Planning;
 
 /// <summary>
-/// How many units of every group stay, as far as that is known before the weights are: exactly where groups keep one fraction each, as a range where
-/// scores decide (global allocation) or where it depends on which blocks are dropped.
+/// How many units of every group stay, as far as that is known before the weights are: exactly where groups keep one fraction
+/// each, as a range where scores decide (global allocation) or where it depends on which blocks are dropped.
 /// </summary>
 internal sealed class Sizing
 {
@@ -23,20 +23,26 @@ internal sealed class Sizing
     {
         _cost = new(manifest);
         _drops = drops;
-        _limits = [.. (policy.Budget?.Limits() ?? []).Where(l => IsFraction(l.Fraction)).Select(l => (l.Unit, l.Fraction * _cost.Evaluate(l.Unit)))];
+        _limits = [.. (policy.Budget?.Limits() ?? []).Where(l => IsFraction(l.Fraction))
+            .Select(l => (l.Unit, l.Fraction * _cost.Evaluate(l.Unit)))];
     }
 
-    public static Sizing Solve(PolicyModel policy, Manifest manifest, List<OwnedGroups> owned, List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops, List<Finding> findings)
+    public static Sizing Solve(PolicyModel policy, Manifest manifest, List<OwnedGroups> owned,
+        List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops, List<Finding> findings)
     {
         var sizing = new Sizing(manifest, policy, drops);
-        // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude (Espalier.Presets.Complete): both keep the
-        // ratio of a rule in every group, and Best spreads a budget by what it measures.
-        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid" or "ImportanceSoftmax" or "PqIndex" or "ZerothOrder" || (policy.Allocation is null && policy.Preset is not null);
+        // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude
+        // (Espalier.Presets.Complete): both keep the ratio of a rule in every group, and Best spreads a budget by what it measures.
+        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid"
+            or "ImportanceSoftmax" or "PqIndex" or "ZerothOrder" || (policy.Allocation is null && policy.Preset is not null);
         // Which nodes a component has is known to the tool alone, too.
-        var spreadsBudget = policy.Budget?.Latency is not null || policy.Budget?.Components.Count > 0 || policy.Allocation is not (null or "Uniform") || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
+        var spreadsBudget = policy.Budget?.Latency is not null || policy.Budget?.Components.Count > 0
+            || policy.Allocation is not (null or "Uniform")
+            || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
         foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
-        foreach (var rule in open) sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");
+        foreach (var rule in open)
+            sizing.CheckRemoves(rule, Uniform(rule, 0), findings, "MinKeep and RoundTo leave each of its groups whole");
         sizing.Spread(open, spreadsBudget, policy, findings);
         return sizing;
     }
@@ -72,8 +78,15 @@ internal sealed class Sizing
         Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
         var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind == Channels));
         if (lost is not null && prune.MinKeep <= 1)
-            findings.Add(new(Ids.NothingLeft, site, "", [rule.Rule.Name, FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less than one"), "Raise Keep, or say with MinKeep how many stay"]));
-        else if (!global) CheckRemoves(rule, counts, findings, keep == 1 ? "Keep is 1" : FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)}, rounded to RoundTo and at least MinKeep, leaves each of its groups whole"));
+            findings.Add(new(Ids.NothingLeft, site, "",
+                [rule.Rule.Name,
+                    FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less ")
+                        + "than one", "Raise Keep, or say with MinKeep how many stay"]));
+        else if (!global)
+            CheckRemoves(rule, counts, findings, keep == 1
+                ? "Keep is 1"
+                : FormattableString.Invariant(
+                    $"Keep = {PolicyChecks.Number(keep)}, rounded to RoundTo and at least MinKeep, leaves each of its groups whole"));
     }
 
     private void CheckRemoves(OwnedGroups rule, Dictionary<int, int> counts, List<Finding> findings, string why)
@@ -88,7 +101,8 @@ internal sealed class Sizing
         var least = UniformOf(open, 0);
         if (_limits.Count == 0)
         {
-            // No bound that the manifest prices: where weights or times decide, or nothing does (which is reported), the sizes say what the rules allow.
+            // No bound that the manifest prices: where weights or times decide, or nothing does (which is reported), the sizes
+            // say what the rules allow.
             Merge(_least, least);
             Merge(_most, UniformOf(open, 1));
             return;
@@ -108,13 +122,16 @@ internal sealed class Sizing
         }
         // The more the dropped blocks cost, the more may stay of everything else.
         var most = Bisect(open, mostRemoved: true);
-        var fewest = _drops.Count == 0 || !Holds(least, most: false) ? (_drops.Count == 0 ? most : least) : Bisect(open, mostRemoved: false);
+        var fewest = _drops.Count == 0 || !Holds(least, most: false)
+            ? (_drops.Count == 0 ? most : least)
+            : Bisect(open, mostRemoved: false);
         Merge(_least, fewest);
         Merge(_most, most);
     }
 
     private Dictionary<int, int> Bisect(List<OwnedGroups> open, bool mostRemoved)
-        => new RisingCounts([.. open.SelectMany(Populations).Select(p => (IReadOnlyList<(int, int)>)[.. p.Select(g => (g.Id, g.Size))])], t => UniformOf(open, t), (t, _) => t).Most(c => Holds(c, mostRemoved));
+        => new RisingCounts([.. open.SelectMany(Populations).Select(p => (IReadOnlyList<(int, int)>)[.. p.Select(g => (g.Id, g.Size))])],
+            t => UniformOf(open, t), (t, _) => t).Most(c => Holds(c, mostRemoved));
 
     /// <summary>Groups whose numbers are decided as one: a KV group with its query heads, where the rule has both.</summary>
     private static IEnumerable<ManifestGroup[]> Populations(OwnedGroups rule)
@@ -187,7 +204,8 @@ internal sealed class Sizing
         var prune = rule.Rule.Prune!;
         var byId = rule.Groups.ToDictionary(g => g.Id);
         var counts = new Dictionary<int, int>();
-        (int Size, int Multiple, int Floor) Bounds(ManifestGroup g) => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
+        (int Size, int Multiple, int Floor) Bounds(ManifestGroup g)
+            => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
         foreach (var group in rule.Groups)
         {
             if (counts.ContainsKey(group.Id)) continue;

@@ -23,7 +23,8 @@ internal sealed record PolicyLocations(string Policy, EquatableArray<MemberLocat
         void Add(string member, ISymbol symbol, string attribute)
         {
             if (entries.Any(e => e.Member == member)) return;
-            if (symbol.GetAttributes().FirstOrDefault(a => PolicyReader.Is(a, attribute))?.ApplicationSyntaxReference is not { } reference) return;
+            if (symbol.GetAttributes().FirstOrDefault(a => PolicyReader.Is(a, attribute))?.ApplicationSyntaxReference is not { } reference)
+                return;
             var position = reference.GetSyntax(cancellation).GetLocation().GetLineSpan();
             entries.Add(new(member, position.Path, position.StartLinePosition.Line + 1, position.StartLinePosition.Character + 1));
         }
@@ -37,7 +38,9 @@ internal sealed record PolicyLocations(string Policy, EquatableArray<MemberLocat
     }
 
     private static string Relative(string path, string folder)
-        => folder.Length > 1 && path.StartsWith(folder, StringComparison.OrdinalIgnoreCase) ? path.Substring(folder.Length) : path.Substring(path.LastIndexOf('/') + 1);
+        => folder.Length > 1 && path.StartsWith(folder, StringComparison.OrdinalIgnoreCase)
+            ? path.Substring(folder.Length)
+            : path.Substring(path.LastIndexOf('/') + 1);
 }
 
 /// <summary>The place of one attribute; lines and columns from 1.</summary>

@@ -22,7 +22,8 @@ internal sealed record PolicyModel(
     EquatableArray<LowRankModel> LowRank)
 {
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
-    public string FullName => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
+    public string FullName
+        => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
 
     /// <summary>Whether a method gives calibration data.</summary>
     public bool IsCalibrated => Calibration.Any(c => c.Problem.Length == 0);
@@ -53,7 +54,8 @@ internal sealed record ContainerModel(string Keyword, string Name);
 /// <param name="Aggregate">Aggregate by name.</param>
 /// <param name="ScoreFile">The file of scores; null without.</param>
 /// <param name="ScoreMethod">The method that scores; null without.</param>
-internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune, DropModel? Drop, string? Score, string? Compensate,
+internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune,
+    DropModel? Drop, string? Score, string? Compensate,
     string Aggregate, string? ScoreFile, string? ScoreMethod)
 {
     /// <summary>The axis by name.</summary>
@@ -64,7 +66,8 @@ internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int
 
 internal sealed record DropModel(string Axis, string Pattern, int AtMost);
 
-internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency, EquatableArray<ComponentModel> Components)
+internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency,
+    EquatableArray<ComponentModel> Components)
 {
     /// <summary>Whether it bounds anything.</summary>
     public bool IsSet => Latency is not null || Components.Count > 0 || Limits().Any();

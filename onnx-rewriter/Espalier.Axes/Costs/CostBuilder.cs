@@ -22,7 +22,9 @@ internal sealed class CostBuilder(
     /// <summary>What like monomials have in common; ordered by unit, sublayer, kind, then groups.</summary>
     private readonly record struct Key(CostUnit Unit, int Sublayer, bool Convolution, ImmutableArray<int> Groups) : IComparable<Key>
     {
-        public bool Equals(Key other) => Unit == other.Unit && Sublayer == other.Sublayer && Convolution == other.Convolution && Groups.AsSpan().SequenceEqual(other.Groups.AsSpan());
+        public bool Equals(Key other)
+            => Unit == other.Unit && Sublayer == other.Sublayer && Convolution == other.Convolution
+                && Groups.AsSpan().SequenceEqual(other.Groups.AsSpan());
 
         public override int GetHashCode()
         {
@@ -43,18 +45,22 @@ internal sealed class CostBuilder(
     /// <param name="weights">Tensors of the file whose axes are known.</param>
     /// <param name="stored">What counts as parameters.</param>
     /// <param name="bytes">Bytes of the file.</param>
-    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, long bytes)
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights,
+        IReadOnlyList<StoredParameter> stored, long bytes)
     {
         var owners = new SublayerOwners(records, blocks, outputs);
         foreach (var record in records) Compute(record, owners);
         var known = Store(weights, stored, owners, _ => true);
-        foreach (var other in stored.Where(p => p.Data is null || !known.Contains(p.Data))) Constant(CostUnit.Parameters, other.Elements, owners.OfResult(other.Name));
-        Constant(CostUnit.Bytes, bytes - _monomials.Values.Where(m => m.Unit == CostUnit.Bytes).Sum(m => m.Groups.Aggregate(m.Coefficient, (n, g) => n * all[g].Size)), -1);
+        foreach (var other in stored.Where(p => p.Data is null || !known.Contains(p.Data)))
+            Constant(CostUnit.Parameters, other.Elements, owners.OfResult(other.Name));
+        Constant(CostUnit.Bytes, bytes - _monomials.Values.Where(m => m.Unit == CostUnit.Bytes)
+            .Sum(m => m.Groups.Aggregate(m.Coefficient, (n, g) => n * all[g].Size)), -1);
         return Result();
     }
 
     /// <summary>The cost of some nodes, with the weights that they read or that nodes without activations compute for them.</summary>
-    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, Func<NodeInfo, bool> nodes)
+    public CostModel Build(IReadOnlyList<NodeRecord> records, IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored,
+        Func<NodeInfo, bool> nodes)
     {
         var owners = new SublayerOwners(records, blocks, outputs);
         foreach (var record in records.Where(r => nodes(r.Info))) Compute(record, owners);
@@ -71,7 +77,8 @@ internal sealed class CostBuilder(
     }
 
     private CostModel Result()
-        => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)]) { UnknownMacs = [.. _unknown.Values] };
+        => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)])
+            { UnknownMacs = [.. _unknown.Values] };
 
     private void Compute(NodeRecord record, SublayerOwners owners)
     {
@@ -80,7 +87,8 @@ internal sealed class CostBuilder(
         {
             if (Unknown(product) is { } size) _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: {size}");
             else if (!Add(CostUnit.Macs, 1, product, owners.Of(record.Info.Ordinal), record.IsConvolution))
-                _unknown.TryAdd(record.Info.Ordinal, $"{record.Info}: its cost has more than {MaxMonomials} parts, one for every product of groups");
+                _unknown.TryAdd(record.Info.Ordinal,
+                    $"{record.Info}: its cost has more than {MaxMonomials} parts, one for every product of groups");
         }
     }
 
@@ -89,13 +97,15 @@ internal sealed class CostBuilder(
     {
         foreach (var leaf in product.Where(t => t.Nominal is null).SelectMany(t => t.Leaves))
             if (leaf.Size is null && leaf.Nominal is null)
-                return $"it computes over an axis of unknown size, after {frozen.GetValueOrDefault(leaf)?.Reason ?? "an operator without a rule"}";
+                return "it computes over an axis of unknown size, after "
+                    + $"{frozen.GetValueOrDefault(leaf)?.Reason ?? "an operator without a rule"}";
         return null;
     }
 
     /// <summary>Adds weights in the sizes of their axes.</summary>
     /// <returns>The tensors of the file that were added.</returns>
-    private HashSet<TensorProto> Store(IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, SublayerOwners owners, Func<TensorState, bool> wanted)
+    private HashSet<TensorProto> Store(IReadOnlyList<TensorState> weights, IReadOnlyList<StoredParameter> stored, SublayerOwners owners,
+        Func<TensorState, bool> wanted)
     {
         var counted = stored.Select(p => p.Data).OfType<TensorProto>().ToHashSet<TensorProto>(ReferenceEqualityComparer.Instance);
         var known = new HashSet<TensorProto>(ReferenceEqualityComparer.Instance);
@@ -115,7 +125,10 @@ internal sealed class CostBuilder(
         if (value != 0) Add(unit, value, [], owner, false);
     }
 
-    /// <summary>Several elements to a byte count as parts of it. What no width is known of (strings, newer types) counts nothing: a number would be made up.</summary>
+    /// <summary>
+    /// Several elements to a byte count as parts of it. What no width is known of (strings, newer types) counts nothing: a
+    /// number would be made up.
+    /// </summary>
     private static double ElementBytes(int type) => DataTypes.Bits((TensorProto.Types.DataType)type) / 8.0;
 
     private bool Add(CostUnit unit, double coefficient, IEnumerable<Term> factors, int sublayer, bool convolution)
@@ -131,9 +144,11 @@ internal sealed class CostBuilder(
         {
             if (c == 0) continue;
             var sorted = ids.Order().ToImmutableArray();
-            var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == GroupKind.Channels).ToImmutableArray() : [];
+            var padded = convolution ? sorted.Distinct().Where(g => all[g].Kind == Axis.Channels).ToImmutableArray() : [];
             var key = new Key(unit, sublayer, convolution, sorted);
-            _monomials[key] = _monomials.TryGetValue(key, out var old) ? old with { Coefficient = old.Coefficient + c } : new(unit, c, sorted, sublayer, padded);
+            _monomials[key] = _monomials.TryGetValue(key, out var old)
+                ? old with { Coefficient = old.Coefficient + c }
+                : new(unit, c, sorted, sublayer, padded);
         }
         return true;
     }
@@ -144,15 +159,21 @@ internal sealed class CostBuilder(
     private List<(double, int[])> Expand(Term term)
     {
         // An axis whose parts have no size of their own, not even nominally, may have one as a whole.
-        if (term is FactorTerm { Factor.Root: { Size: null, Nominal: { } whole, Definition: { } parted } } && parted.Nominal is null) return [(whole, [])];
+        if (term is FactorTerm { Factor.Root: { Size: null, Nominal: { } whole, Definition: { } parted } } && parted.Nominal is null)
+            return [(whole, [])];
         var head = term.Head;
         if (head is FactorTerm leaf)
-            return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen ? [(1, [group.Id])] : [(leaf.Nominal ?? 1, [])];
+            return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen
+                ? [(1, [group.Id])]
+                : [(leaf.Nominal ?? 1, [])];
         // A definition may be used many times; like products are one.
         if (_expanded.TryGetValue(head, out var known)) return known;
         var parts = head is SumTerm sum ? sum.Parts.SelectMany(Expand)
-            : ((ProductTerm)head).Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => a.Count > MaxMonomials ? a : Times(a, Expand(p)));
+            : ((ProductTerm)head).Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => a.Count > MaxMonomials
+                ? a
+                : Times(a, Expand(p)));
         return _expanded[head] = [.. parts.Select(p => (p.Item1, Groups: p.Item2.Order().ToImmutableArray()))
-            .GroupBy(p => string.Join(' ', p.Groups), StringComparer.Ordinal).Select(g => (g.Sum(p => p.Item1), g.First().Groups.ToArray()))];
+            .GroupBy(p => string.Join(' ', p.Groups), StringComparer.Ordinal)
+            .Select(g => (g.Sum(p => p.Item1), g.First().Groups.ToArray()))];
     }
 }

@@ -18,7 +18,8 @@ public enum CostUnit
 /// <param name="Coefficient">Product of everything that no group can change.</param>
 /// <param name="Groups">Numbers of groups, ascending.</param>
 /// <param name="Sublayer">The sublayer whose removal removes this cost; −1 for none.</param>
-/// <param name="Padded">Groups (a subset of <paramref name="Groups"/>) whose count is padded to the kernel's block when time is predicted: channels of convolutions.</param>
+/// <param name="Padded">Groups (a subset of <paramref name="Groups"/>) whose count is padded to the kernel's block when time is
+/// predicted: channels of convolutions.</param>
 public sealed record Monomial(CostUnit Unit, double Coefficient, ImmutableArray<int> Groups, int Sublayer, ImmutableArray<int> Padded);
 
 /// <summary>The cost of a model for any choice of group sizes: so a budget is arithmetic.</summary>
@@ -26,7 +27,10 @@ public sealed record Monomial(CostUnit Unit, double Coefficient, ImmutableArray<
 /// <param name="GroupSizes">Dense size per group number.</param>
 public sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArray<int> GroupSizes)
 {
-    /// <summary>Operators whose multiply-accumulates are not known, each with the reason: the figures are without them, or without the axis that is not known.</summary>
+    /// <summary>
+    /// Operators whose multiply-accumulates are not known, each with the reason: the figures are without them, or without the
+    /// axis that is not known.
+    /// </summary>
     public ImmutableArray<string> UnknownMacs { get; init; } = [];
 
     /// <summary>Evaluates the cost.</summary>
@@ -46,7 +50,9 @@ public sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArra
         return sum;
     }
 
-    /// <summary>MACs with convolution channels padded up to <paramref name="block"/>: what the time of ONNX Runtime's CPU kernels follows.</summary>
+    /// <summary>
+    /// MACs with convolution channels padded up to <paramref name="block"/>: what the time of ONNX Runtime's CPU kernels follows.
+    /// </summary>
     public double PredictedTime(Func<int, double>? size = null, IReadOnlySet<int>? removedSublayers = null, int block = 16)
     {
         double sum = 0;

@@ -20,7 +20,7 @@ public static class StoredParameters
 {
     /// <summary>All of them, in the order of the file.</summary>
     /// <param name="model">The messages of the file.</param>
-    public static IReadOnlyList<StoredParameter> Of(ModelProto model)
+    public static IReadOnlyList<StoredParameter> List(ModelProto model)
     {
         var quantized = new QuantizedValues(model);
         var found = new List<StoredParameter>();

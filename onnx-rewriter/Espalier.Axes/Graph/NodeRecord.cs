@@ -15,7 +15,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs, long opse
     /// <summary>Operands that <see cref="Zero"/> speaks of; null for all.</summary>
     public int[]? ZeroOperands { get; set; }
     /// <summary>Results of which another zero rule holds than of the rest.</summary>
-    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } = ImmutableDictionary<int, (ZeroRule, int[]?)>.Empty;
+    public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } =
+        ImmutableDictionary<int, (ZeroRule, int[]?)>.Empty;
     /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
     public int[] Poles { get; set; } = [];
     /// <summary>The rule that was applied: a line of the operator table, or the name of a rule in code; null for none.</summary>
@@ -65,5 +66,6 @@ internal sealed record BodyLinks(int End)
 /// <param name="Left">Index of the first operand of the node.</param>
 /// <param name="Right">Index of the second.</param>
 /// <param name="Bias">Index of the bias operand; −1 for none.</param>
-/// <param name="Axes">Every variable of the product with its axis in either operand and in the output; −1 where absent. A grouped axis (g i) is two variables on one axis.</param>
+/// <param name="Axes">Every variable of the product with its axis in either operand and in the output; −1 where absent. A
+/// grouped axis (g i) is two variables on one axis.</param>
 internal sealed record Contraction(int Left, int Right, int Bias, List<(Term Term, int Left, int Right, int Output)> Axes);

@@ -5,7 +5,8 @@ namespace Espalier.Axes.Graph;
 /// <summary>An operand or result in integers q that stand for (q − zero point) · scale.</summary>
 /// <param name="Operand">Index of the operand; ~index of a result.</param>
 /// <param name="Scale">Index of the operand that is its scale; <see cref="None"/> where the operator has none.</param>
-/// <param name="Point">Index of the operand (~index of the result) that is its zero point; <see cref="None"/> where the operator has none.</param>
+/// <param name="Point">Index of the operand (~index of the result) that is its zero point; <see cref="None"/> where the
+/// operator has none.</param>
 internal sealed record QuantizedOperand(int Operand, int Scale, int Point)
 {
     /// <summary>No such operand.</summary>

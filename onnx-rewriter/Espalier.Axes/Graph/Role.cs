@@ -1,6 +1,8 @@
 namespace Espalier.Axes.Graph;
 
-/// <summary>What operators do with a factor: from these the kind of its group is read. The operator table writes them with hyphens.</summary>
+/// <summary>
+/// What operators do with a factor: from these the kind of its group is read. The operator table writes them with hyphens.
+/// </summary>
 [Flags]
 internal enum Role
 {

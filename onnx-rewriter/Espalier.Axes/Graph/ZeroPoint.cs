@@ -16,10 +16,12 @@ internal sealed record ZeroPoint(long? Value, TensorState? Tensor, string Layout
     public bool IsUniform => Value is not null || Tensor?.Terms?.All(t => t.IsOne) == true;
 
     /// <summary>The zero point of an operand or result of a node; null where it is plain zero.</summary>
-    public static ZeroPoint? Of(OnnxModel model, NodeRecord record, QuantizedOperand quantized)
+    public static ZeroPoint? Find(OnnxModel model, NodeRecord record, QuantizedOperand quantized)
     {
         if (quantized.Point == QuantizedOperand.None) return null;
-        var tensor = quantized.Point < 0 ? record.Outputs.ElementAtOrDefault(~quantized.Point) : record.Inputs.ElementAtOrDefault(quantized.Point);
+        var tensor = quantized.Point < 0
+            ? record.Outputs.ElementAtOrDefault(~quantized.Point)
+            : record.Inputs.ElementAtOrDefault(quantized.Point);
         if (tensor is null) return null;
         tensor = tensor.Source ?? tensor;
         if (tensor.Data is not { } data) return new(null, tensor, tensor.Terms?.All(t => t.IsOne) == true ? "" : Axis(record));

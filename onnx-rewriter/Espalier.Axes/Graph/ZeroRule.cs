@@ -17,6 +17,8 @@ internal enum ZeroRule
     Affine,
     /// <summary>Zero where one of the two operands of the product and its bias, if there is one, are.</summary>
     Contraction,
-    /// <summary>A product with a packed weight: zero where the first operand or the weight's scales (third), and the bias, if there is one, are.</summary>
+    /// <summary>
+    /// A product with a packed weight: zero where the first operand or the weight's scales (third), and the bias, if there is one, are.
+    /// </summary>
     Scaled,
 }

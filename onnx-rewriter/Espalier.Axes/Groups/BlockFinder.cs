@@ -50,7 +50,8 @@ internal sealed class BlockFinder
     public List<Block> Find()
     {
         var residuals = SumTree.Find(_state.Records, _readers, _results).Select(Read).OfType<Residual>().ToList();
-        var ordered = residuals.SelectMany(r => r.Branches.Select(b => (Residual: r, Branch: b))).OrderBy(p => p.Branch.Sum.Info.Ordinal).ToList();
+        var ordered = residuals.SelectMany(r => r.Branches.Select(b => (Residual: r, Branch: b)))
+            .OrderBy(p => p.Branch.Sum.Info.Ordinal).ToList();
         bool attention = ordered.Exists(p => p.Branch.Mixes);
         var sublayers = new List<Block>();
         foreach (var (residual, branch) in ordered)
@@ -61,7 +62,8 @@ internal sealed class BlockFinder
             bool direct = branch.Sum.Inputs.Any(i => i != branch.Tensor && i is not null && IsOf(residual, i));
             var before = direct ? branch.Sum.Inputs.First(i => i != branch.Tensor && i is not null && IsOf(residual, i))! : residual.Stream;
             var after = direct ? branch.Sum : residual.Tree.Root;
-            sublayers.Add(new(sublayers.Count, name, true, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal], [sublayers.Count])
+            sublayers.Add(new(sublayers.Count, name, true, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal],
+                [sublayers.Count])
             {
                 Branch = branch.Tensor.Name,
             });
@@ -96,7 +98,8 @@ internal sealed class BlockFinder
         {
             if (any && !sums[k].Branches.Exists(b => b.Mixes)) continue;
             int end = k + 1;
-            while (any && end < sums.Count && !sums[end].Branches.Exists(b => b.Mixes) && Origin(sums[end].Stream) == Origin(sums[end - 1].Tree.Root.Outputs[0])) end++;
+            while (any && end < sums.Count && !sums[end].Branches.Exists(b => b.Mixes)
+                && Origin(sums[end].Stream) == Origin(sums[end - 1].Tree.Root.Outputs[0])) end++;
             var members = sums[k..end].SelectMany(r => r.Branches).Select(b => sublayers[ordered.IndexOf(b)]).OrderBy(s => s.Id).ToList();
             string name = members.Count == 1 || !any ? members[0].Name : members[0].Name[..members[0].Name.LastIndexOf('.')];
             blocks.Add(new(sublayers.Count + blocks.Count, name, false, sums[k].Stream.Name, sums[end - 1].Tree.Root.Outputs[0].Name,
@@ -115,7 +118,8 @@ internal sealed class BlockFinder
     {
         var chain = new List<TensorState> { tensor };
         while (tensor.Producer >= 0 && _state.Records[tensor.Producer] is var record
-            && record.Info.Proto is { OpType: "Identity" or "Cast" or "Dropout" or "Add" or "Sub" or "Mul" or "Div", Domain: "" or "ai.onnx" }
+            && record.Info.Proto is { OpType: "Identity" or "Cast" or "Dropout" or "Add" or "Sub" or "Mul" or "Div",
+                Domain: "" or "ai.onnx" }
             && record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant).Take(2).ToList() is [var only]) chain.Add(tensor = only);
         return chain;
     }
@@ -141,7 +145,8 @@ internal sealed class BlockFinder
     }
 
     private bool Weighs(int node)
-        => _state.Records[node].Contraction is { } c && (_state.Records[node].Inputs[c.Left]!.IsConstant || _state.Records[node].Inputs[c.Right]!.IsConstant);
+        => _state.Records[node].Contraction is { } c
+            && (_state.Records[node].Inputs[c.Left]!.IsConstant || _state.Records[node].Inputs[c.Right]!.IsConstant);
 
     /// <summary>Nodes between a tensor and others, in graph order: those that the others need and that depend on it.</summary>
     /// <param name="from">The tensor, and what it was before.</param>
@@ -210,7 +215,9 @@ internal sealed class BlockFinder
         }
     }
 
-    /// <summary>Nodes that only prepare weights of others: they transpose, dequantise or normalise what is constant, for these alone.</summary>
+    /// <summary>
+    /// Nodes that only prepare weights of others: they transpose, dequantise or normalise what is constant, for these alone.
+    /// </summary>
     private List<int> Preparing(List<int> nodes)
     {
         var members = nodes.ToHashSet();
@@ -221,7 +228,8 @@ internal sealed class BlockFinder
             {
                 if (input is not { IsConstant: true, Producer: >= 0 } || members.Contains(input.Producer)) continue;
                 var record = _state.Records[input.Producer];
-                if (record.Outputs.Any(o => _results.Contains(o) || (_readers.GetValueOrDefault(o) ?? []).Exists(r => !members.Contains(r)))) continue;
+                if (record.Outputs.Any(o => _results.Contains(o)
+                    || (_readers.GetValueOrDefault(o) ?? []).Exists(r => !members.Contains(r)))) continue;
                 members.Add(input.Producer);
                 added.Add(input.Producer);
                 open.Push(input.Producer);
@@ -234,7 +242,8 @@ internal sealed class BlockFinder
     {
         // A node whose readers are not yet all seen belongs to the branch that it can only belong to.
         var members = residual.Region.Where(k => !owner.TryGetValue(k, out int own) || own == branch).ToHashSet();
-        return members.SelectMany(k => _state.Records[k].Inputs).Any(i => i is { Producer: -1, IsConstant: false, Scope: 0, Terms.Length: > 1 } && i != residual.Stream
+        return members.SelectMany(k => _state.Records[k].Inputs)
+            .Any(i => i is { Producer: -1, IsConstant: false, Scope: 0, Terms.Length: > 1 } && i != residual.Stream
             && (_readers.GetValueOrDefault(i) ?? []).All(r => members.Contains(r) || _state.Records[r].Info.Proto.OpType == "Shape"));
     }
 

@@ -12,7 +12,9 @@ public enum ConsumerKind
     Convolution,
 }
 
-/// <summary>A product of an activation with a weight that contracts prunable units: where statistics are taken and where compensation acts.</summary>
+/// <summary>
+/// A product of an activation with a weight that contracts prunable units: where statistics are taken and where compensation acts.
+/// </summary>
 /// <param name="Id">Number, in graph order.</param>
 /// <param name="Node">The node.</param>
 /// <param name="Kind">Kind of product.</param>
@@ -22,14 +24,19 @@ public enum ConsumerKind
 /// <param name="ParameterAxis">The weight's contracted axis, from 0.</param>
 /// <param name="OutputAxis">The weight's axis that becomes the output channel, from 0.</param>
 /// <param name="Contracted">Term of the contracted axis.</param>
-/// <param name="Batched">The weight has batch axes (stacked experts, grouped convolution) besides these: one product per batch index.</param>
-/// <param name="Bias">The weight that is added to the output and can take a compensating bias: third input of the node, or the constant of the Add that follows; null where there is none.</param>
-public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string Activation, int ActivationAxis, string Parameter, int ParameterAxis,
+/// <param name="Batched">The weight has batch axes (stacked experts, grouped convolution) besides these: one product per batch
+/// index.</param>
+/// <param name="Bias">The weight that is added to the output and can take a compensating bias: third input of the node, or the
+/// constant of the Add that follows; null where there is none.</param>
+public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string Activation, int ActivationAxis, string Parameter,
+    int ParameterAxis,
     int OutputAxis, Term Contracted, bool Batched, string? Bias)
 {
     /// <summary>The node adds something that is no weight of the file: it can be given no bias.</summary>
     public bool HasComputedBias { get; init; }
 
-    /// <summary>What the bias has to change by where the product W·x is to change by one: α/β of a Gemm, 1 of most; 0 where the bias does not count.</summary>
+    /// <summary>
+    /// What the bias has to change by where the product W·x is to change by one: α/β of a Gemm, 1 of most; 0 where the bias does not count.
+    /// </summary>
     public double BiasScale { get; init; } = 1;
 }

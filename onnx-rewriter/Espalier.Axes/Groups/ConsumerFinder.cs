@@ -14,25 +14,30 @@ internal sealed class ConsumerFinder
     private readonly ILookup<TensorState, NodeRecord> _readers;
     private readonly HashSet<TensorState> _results;
 
-    private ConsumerFinder(InferenceState state, IEnumerable<TensorState> graphOutputs, Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
+    private ConsumerFinder(InferenceState state, IEnumerable<TensorState> graphOutputs,
+        Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
     {
         (_state, _stored, _results) = (state, new(state, dequantizations), [.. graphOutputs]);
-        _readers = state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r))).ToLookup(p => p.Input, p => p.Record);
+        _readers = state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r)))
+            .ToLookup(p => p.Input, p => p.Record);
     }
 
-    public static List<Consumer> Find(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs,
+    public static List<Consumer> Find(InferenceState state, IReadOnlyDictionary<Factor, Group> groups,
+        IEnumerable<TensorState> graphOutputs,
         Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations)
         => Find(state, graphOutputs, dequantizations, 0, contracted => IsPrunable(contracted, groups));
 
     /// <summary>The products that contract nothing that may go, numbered from <paramref name="first"/> on.</summary>
-    public static List<Consumer> FindOthers(InferenceState state, IReadOnlyDictionary<Factor, Group> groups, IEnumerable<TensorState> graphOutputs,
+    public static List<Consumer> FindOthers(InferenceState state, IReadOnlyDictionary<Factor, Group> groups,
+        IEnumerable<TensorState> graphOutputs,
         Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations, int first)
         => Find(state, graphOutputs, dequantizations, first, contracted => !IsPrunable(contracted, groups));
 
     private static bool IsPrunable(Term contracted, IReadOnlyDictionary<Factor, Group> groups)
         => contracted.Leaves.Any(l => groups.TryGetValue(l, out var g) && g.Exactness != Exactness.Frozen);
 
-    private static List<Consumer> Find(InferenceState state, IEnumerable<TensorState> graphOutputs, Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations, int first, Predicate<Term> counts)
+    private static List<Consumer> Find(InferenceState state, IEnumerable<TensorState> graphOutputs,
+        Lazy<IReadOnlyDictionary<string, Dequantization>> dequantizations, int first, Predicate<Term> counts)
     {
         var finder = new ConsumerFinder(state, graphOutputs, dequantizations);
         var consumers = new List<Consumer>();
@@ -66,7 +71,9 @@ internal sealed class ConsumerFinder
         if (!counts(term)) return null;
         var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
         string? bias = own is not null ? _stored.Of(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
-        return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
+        return new(id, record.Info, record.IsConvolution
+            ? ConsumerKind.Convolution
+            : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
             stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias)
         {
             HasComputedBias = own is not null && bias is null,
@@ -77,15 +84,18 @@ internal sealed class ConsumerFinder
     /// <summary>α·A·B + β·C, as Gemm has it and those that only have α.</summary>
     private static double BiasScale(NodeProto node)
     {
-        double alpha = node.Attribute.FirstOrDefault(a => a.Name == "alpha")?.F ?? 1, beta = node.Attribute.FirstOrDefault(a => a.Name == "beta")?.F ?? 1;
+        double alpha = node.Attribute.FirstOrDefault(a => a.Name == "alpha")?.F ?? 1,
+            beta = node.Attribute.FirstOrDefault(a => a.Name == "beta")?.F ?? 1;
         return beta == 0 ? 0 : alpha / beta;
     }
 
     /// <summary>The constant of an Add that is the only reader of the product, one element per output channel.</summary>
     private string? FollowingBias(NodeRecord record, Term output)
     {
-        if (record.IsConvolution || _results.Contains(record.Outputs[0]) || _readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
-        if (add.Inputs.FirstOrDefault(i => i != record.Outputs[0]) is not { Source: null, Terms: { } terms } other || _readers[other].Count() != 1) return null;
+        if (record.IsConvolution || _results.Contains(record.Outputs[0])
+            || _readers[record.Outputs[0]].ToList() is not [{ Info.Proto.OpType: "Add" } add]) return null;
+        if (add.Inputs.FirstOrDefault(i => i != record.Outputs[0]) is not { Source: null, Terms: { } terms } other
+            || _readers[other].Count() != 1) return null;
         if (_stored.Of(other) is not { Weight: { Source: null } weight } || _readers[weight].Count() != 1) return null;
         var wide = terms.Where(t => !t.IsOne).ToList();
         return wide.Count == 1 && !terms[^1].IsOne && wide[0].Size == output.Size ? weight.Name : null;

@@ -12,7 +12,8 @@ internal static class DequantizationFinder
     {
         var found = new Dictionary<string, Dequantization>(StringComparer.Ordinal);
         var readers = new Lazy<ILookup<TensorState, NodeRecord>>(() =>
-            state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r))).ToLookup(p => p.Input, p => p.Record));
+            state.Records.SelectMany(r => r.Inputs.Where(i => i is not null).Select(i => (Input: i!, Record: r)))
+                .ToLookup(p => p.Input, p => p.Record));
         foreach (var record in state.Records)
         {
             foreach (var packed in record.Packed)
@@ -21,7 +22,9 @@ internal static class DequantizationFinder
             foreach (var quantized in record.Quantized)
             {
                 if (quantized.Operand < 0 || Weight(record, quantized.Operand) is not { } weight) continue;
-                var scale = quantized.Scale == QuantizedOperand.None ? FollowingScale(state, record, readers.Value) : Weight(record, quantized.Scale);
+                var scale = quantized.Scale == QuantizedOperand.None
+                    ? FollowingScale(state, record, readers.Value)
+                    : Weight(record, quantized.Scale);
                 var point = Weight(record, quantized.Point);
                 // A scale that the graph computes from its inputs says nothing of one unit against another only if there is one for all.
                 if (scale is null && quantized.Scale != QuantizedOperand.None) continue;
@@ -47,7 +50,8 @@ internal static class DequantizationFinder
         foreach (var axis in axes)
         {
             int from = along.Count == 0 ? 0 : along[^1] + 1;
-            int at = Array.FindIndex(terms, Math.Min(from, terms.Length), t => t.Size == axis.Size && (axis.IsOne || t.Leaves.Any(axis.Leaves.Contains)));
+            int at = Array.FindIndex(terms, Math.Min(from, terms.Length), t => t.Size == axis.Size
+                && (axis.IsOne || t.Leaves.Any(axis.Leaves.Contains)));
             if (at < 0) return null;
             along.Add(at);
         }

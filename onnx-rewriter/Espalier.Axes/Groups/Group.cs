@@ -2,33 +2,6 @@ using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Groups;
 
-/// <summary>What a group's units are; read off the operators round its factor, never off names.</summary>
-public enum GroupKind
-{
-    /// <summary>Output channels of convolutions.</summary>
-    Channels,
-    /// <summary>Outputs of one matrix product that the next one contracts.</summary>
-    Neurons,
-    /// <summary>Attention heads, or query heads per KV group (then <see cref="Group.Partner"/> is the KV group).</summary>
-    Heads,
-    /// <summary>KV groups of grouped-query attention (then <see cref="Group.Partner"/> is the query heads per group).</summary>
-    KeyValueGroups,
-    /// <summary>Dimensions contracted in the product of queries and keys.</summary>
-    HeadDims,
-    /// <summary>Dimensions of the values of a head.</summary>
-    ValueDims,
-    /// <summary>Batch axis of stacked weights.</summary>
-    Experts,
-    /// <summary>Hidden state of a recurrence.</summary>
-    HiddenState,
-    /// <summary>The residual stream of a network of matrix products.</summary>
-    Width,
-    /// <summary>Rows of a table that is read by data-dependent indices.</summary>
-    EmbeddingRows,
-    /// <summary>Anything else that occurs in a weight.</summary>
-    Other,
-}
-
 /// <summary>Whether removing units of a group equals masking them.</summary>
 public enum Exactness
 {
@@ -66,7 +39,7 @@ public sealed class Group
     /// <summary>Unique readable name, from the weight or node that produces the group.</summary>
     public string Name { get; internal set; } = "";
     /// <summary>Kind.</summary>
-    public GroupKind Kind { get; internal set; }
+    public Axis Kind { get; internal set; }
     /// <summary>Exactness.</summary>
     public Exactness Exactness { get; internal set; }
     /// <summary>Why the group is inexact or frozen: operator, tensor and reason; null where it is exact.</summary>

@@ -30,7 +30,8 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         var seen = new HashSet<TensorState>();
         foreach (var record in _state.Records)
             foreach (var tensor in record.Inputs.Concat(record.Outputs))
-                if (tensor is { IsParameter: true, Terms: not null } && !tensor.Views.Exists(v => v.IsParameter) && seen.Add(tensor)) Parameters.Add(tensor);
+                if (tensor is { IsParameter: true, Terms: not null } && !tensor.Views.Exists(v => v.IsParameter) && seen.Add(tensor))
+                    Parameters.Add(tensor);
         FreezeAmbiguousNames();
         FreezeUnknown();
         var axes = new HashSet<Term>(ReferenceEqualityComparer.Instance);
@@ -55,12 +56,14 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
             group.FindOccurrences = () => occurrences.Value[group.Factor];
             group.Kind = KindOf(group.Factor);
             (group.Exactness, group.Reason) = Frozen.TryGetValue(group.Factor, out var frozen) ? (Exactness.Frozen, frozen.Reason)
-                : Inexact.TryGetValue(group.Factor, out var inexact) ? (Exactness.Inexact, inexact.Reason) : (Exactness.Exact, (string?)null);
+                : Inexact.TryGetValue(group.Factor, out var inexact)
+                    ? (Exactness.Inexact, inexact.Reason)
+                    : (Exactness.Exact, (string?)null);
             group.MinKeep = (int)Math.Min(group.Size, _minKeep.GetValueOrDefault(group.Factor, 1));
         }
         Partners(groups);
         // Axes that no rule could ever mean, such as kernel windows, are listed with their reason but are no groups.
-        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != GroupKind.Other).Select((g, id) => g.WithId(id))];
+        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != Axis.Other).Select((g, id) => g.WithId(id))];
         Name(groups);
         return groups;
     }
@@ -93,13 +96,16 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
     {
         foreach (var mark in _state.Frozen.Where(m => m.Node < 0))
             foreach (var leaf in mark.Term.Leaves)
-                if (!(allowInterface && KindOf(leaf) is GroupKind.Heads or GroupKind.HeadDims or GroupKind.ValueDims or GroupKind.HiddenState)) Frozen.TryAdd(leaf, mark);
+                if (!(allowInterface
+                    && KindOf(leaf) is Axis.Heads or Axis.HeadDims or Axis.ValueDims or Axis.HiddenState))
+                        Frozen.TryAdd(leaf, mark);
     }
 
     /// <summary>Branches of an If may use one name for two weights; such a weight cannot be named in a report, so it stays whole.</summary>
     private void FreezeAmbiguousNames()
     {
-        var counts = inference.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
+        var counts = inference.Tensors.GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key)
+            .ToHashSet(StringComparer.Ordinal);
         foreach (var tensor in Parameters.Where(p => counts.Contains(p.Name)))
             foreach (var leaf in tensor.Terms!.SelectMany(t => t.Leaves))
                 Frozen.TryAdd(leaf, new(Term.Of(leaf), $"weight '{tensor.Name}': several subgraphs use this name", Tensor: tensor.Name));
@@ -172,30 +178,35 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         return (int)(axis < 0 ? axis + record.Inputs[0]!.Terms!.Length : axis);
     }
 
-    private GroupKind KindOf(Factor factor)
+    private Axis KindOf(Factor factor)
     {
         var roles = _roles.GetValueOrDefault(factor);
         bool Has(Role role) => roles.HasFlag(role);
-        if (Has(Role.Hidden)) return GroupKind.HiddenState;
-        if (Has(Role.Stacked)) return GroupKind.Experts;
-        if (!Has(Role.ProductOut) && !Has(Role.ConvOut) && !Has(Role.Heads)) return Has(Role.Rows) ? GroupKind.EmbeddingRows : GroupKind.Other;
-        if (Has(Role.Heads) || Has(Role.Batch)) return GroupKind.Heads;
-        if (Has(Role.HeadDims)) return GroupKind.HeadDims;
-        if (Has(Role.ValueDims)) return GroupKind.ValueDims;
-        if (Has(Role.Stream) && (Inexact.ContainsKey(factor) || !Has(Role.ConvOut))) return GroupKind.Width;
-        return Has(Role.ConvOut) ? GroupKind.Channels : GroupKind.Neurons;
+        if (Has(Role.Hidden)) return Axis.HiddenState;
+        if (Has(Role.Stacked)) return Axis.Experts;
+        if (!Has(Role.ProductOut) && !Has(Role.ConvOut) && !Has(Role.Heads))
+            return Has(Role.Rows) ? Axis.EmbeddingRows : Axis.Other;
+        if (Has(Role.Heads) || Has(Role.Batch)) return Axis.Heads;
+        if (Has(Role.HeadDims)) return Axis.HeadDims;
+        if (Has(Role.ValueDims)) return Axis.ValueDims;
+        if (Has(Role.Stream) && (Inexact.ContainsKey(factor) || !Has(Role.ConvOut))) return Axis.Width;
+        return Has(Role.ConvOut) ? Axis.Channels : Axis.Neurons;
     }
 
-    /// <summary>In a product of two activations, a shared axis kv·r of which r is only repeated on one side: KV groups and their query heads.</summary>
+    /// <summary>
+    /// In a product of two activations, a shared axis kv·r of which r is only repeated on one side: KV groups and their query heads.
+    /// </summary>
     private void Partners(List<Group> groups)
     {
         foreach (var record in _state.Records)
         {
             var terms = record.Grouped is { } grouped ? [grouped]
-                : record.Contraction is { } product && !record.Inputs[product.Left]!.IsWeight && !record.Inputs[product.Right]!.IsWeight ? record.Outputs[0].Terms : null;
+                : record.Contraction is { } product && !record.Inputs[product.Left]!.IsWeight && !record.Inputs[product.Right]!.IsWeight
+                    ? record.Outputs[0].Terms
+                    : null;
             foreach (var term in terms ?? [])
             {
-                var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == GroupKind.Heads).ToList();
+                var leaves = term.Leaves.Where(l => _groups.TryGetValue(l, out var g) && g.Kind == Axis.Heads).ToList();
                 var repeated = leaves.Where(l => _roles[l].HasFlag(Role.Repeated)).ToList();
                 if (repeated.Count != 1 || leaves.Count != 2) continue;
                 var queries = _groups[repeated[0]];
@@ -203,21 +214,25 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
                 (queries.Partner, kv.Partner) = (kv, queries);
             }
         }
-        foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].HasFlag(Role.Repeated))) group.Kind = GroupKind.KeyValueGroups;
+        foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].HasFlag(Role.Repeated)))
+            group.Kind = Axis.KeyValueGroups;
     }
 
     /// <summary>The readable name of the product that makes a group: of its weight or bias, or of the node.</summary>
     private static string Anchor(NodeRecord record)
     {
         foreach (var input in record.Inputs.Where(i => i is { IsConstant: true }))
-            if (!Anonymous().IsMatch(input!.Name) && Suffix().Replace(input.Name, "") is { Length: > 0 } name && name != input.Name) return Clean(name);
+            if (!Anonymous().IsMatch(input!.Name) && Suffix().Replace(input.Name, "") is { Length: > 0 } name && name != input.Name)
+                return Clean(name);
         string node = record.Info.Proto.Name;
         if (node.Contains('/')) return Clean(node[..node.LastIndexOf('/')]);
         var weight = record.Inputs.FirstOrDefault(i => i is { IsConstant: true } && !Anonymous().IsMatch(i.Name));
         return Clean(weight?.Name ?? (node.Length > 0 ? node : record.Outputs[0].Name));
     }
 
-    /// <summary>Path of modules with dots; an exporter's nested containers repeat their parent (<c>layers/layers.0</c>), which is left out.</summary>
+    /// <summary>
+    /// Path of modules with dots; an exporter's nested containers repeat their parent (<c>layers/layers.0</c>), which is left out.
+    /// </summary>
     internal static string Clean(string name)
     {
         var kept = new List<string>();
@@ -231,7 +246,9 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
 
     private void Name(List<Group> groups)
     {
-        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0 ? a : Clean(Suffix().Replace(_firstWeight[g.Factor], "")));
+        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0
+            ? a
+            : Clean(Suffix().Replace(_firstWeight[g.Factor], "")));
         var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var sameBase in groups.GroupBy(g => bases[g], StringComparer.Ordinal))
         {

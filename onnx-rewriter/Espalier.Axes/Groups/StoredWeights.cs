@@ -28,6 +28,8 @@ internal sealed class StoredWeights(InferenceState state, Lazy<IReadOnlyDictiona
             }
             tensor = from;
         }
-        return tensor.IsFloating || dequantizations.Value.TryGetValue(tensor.Name, out var meaning) && meaning.PackedBits == 0 ? (tensor, axes) : null;
+        return tensor.IsFloating || dequantizations.Value.TryGetValue(tensor.Name, out var meaning) && meaning.PackedBits == 0
+            ? (tensor, axes)
+            : null;
     }
 }

@@ -12,7 +12,8 @@ internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRe
     /// <param name="records">The nodes.</param>
     /// <param name="readers">Ordinals of the nodes that read a tensor.</param>
     /// <param name="results">Outputs of the graph.</param>
-    public static List<SumTree> Find(IReadOnlyList<NodeRecord> records, IReadOnlyDictionary<TensorState, List<int>> readers, IReadOnlySet<TensorState> results)
+    public static List<SumTree> Find(IReadOnlyList<NodeRecord> records, IReadOnlyDictionary<TensorState, List<int>> readers,
+        IReadOnlySet<TensorState> results)
     {
         var trees = new List<SumTree>();
         foreach (var record in records)
@@ -38,7 +39,8 @@ internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRe
 
     // Inside a branch the region's values may be captured; only the main graph is searched.
     private static bool IsSum(NodeRecord record)
-        => record is { Info: { Scope: 0, Proto: { OpType: "Add" or "Sum", Domain: "" or "ai.onnx" } }, Outputs.Length: 1 } && Computed(record).Take(2).Count() == 2;
+        => record is { Info: { Scope: 0, Proto: { OpType: "Add" or "Sum", Domain: "" or "ai.onnx" } }, Outputs.Length: 1 }
+            && Computed(record).Take(2).Count() == 2;
 
     private static IEnumerable<TensorState> Computed(NodeRecord record) => record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant);
 

@@ -40,12 +40,13 @@ internal sealed class AxisInference
     /// Runs over the model, and once more where an operator without a rule left ranks unknown that the operators behind it prescribe:
     /// these tensors then have fresh axes, frozen with that operator as the reason.
     /// </summary>
-    public static AxisInference Of(OnnxModel model, AxisOptions options)
+    public static AxisInference Run(OnnxModel model, AxisOptions options)
     {
         var first = new AxisInference(model, options, new Dictionary<(int, string), int>());
         first.Run();
         if (!first.State.Records.Any(r => r.Inputs.Any(i => i is { Terms: null, Name.Length: > 0 }))) return first;
-        var declared = first._types.Where(t => t.Value.TensorType?.Shape is not null).ToDictionary(t => t.Key, t => t.Value.TensorType.Shape.Dim.Count, StringComparer.Ordinal);
+        var declared = first._types.Where(t => t.Value.TensorType?.Shape is not null)
+            .ToDictionary(t => t.Key, t => t.Value.TensorType.Shape.Dim.Count, StringComparer.Ordinal);
         var ranks = RankSolver.Solve(first.State.Records, declared);
         if (ranks.Count == 0) return first;
         var second = new AxisInference(model, options, ranks);
@@ -69,7 +70,8 @@ internal sealed class AxisInference
             if (Main.Find(output.Name) is not { } tensor) continue;
             GraphOutputs.Add(tensor);
             Declare(tensor, output.Type);
-            foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface", Tensor: output.Name));
+            foreach (var term in tensor.Terms ?? [])
+                State.Frozen.Add(new(term, $"graph output '{output.Name}': its shape is the model's interface", Tensor: output.Name));
         }
         ZeroAnalysis.Run(State);
     }
@@ -104,10 +106,13 @@ internal sealed class AxisInference
             tensor.ElementType = input.Type?.TensorType?.ElemType ?? 0;
             tensor.Terms = inputs is null ? TermsOf(input.Type, input.Name) : inputs.ElementAtOrDefault(k);
             Give(tensor, $"graph input '{input.Name}': it states no shape");
-            if (outer is null) foreach (var term in tensor.Terms ?? []) State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
+            if (outer is null)
+                foreach (var term in tensor.Terms ?? [])
+                    State.Frozen.Add(new(term, $"graph input '{input.Name}': its shape is the model's interface", Tensor: input.Name));
         }
         foreach (var sparse in graph.SparseInitializer)
-            if (sparse.Values?.Name is { Length: > 0 } name) Add(scope, name).Unknown = $"'{name}', a sparse initializer, whose axes are not followed: store it as a dense one";
+            if (sparse.Values?.Name is { Length: > 0 } name)
+                Add(scope, name).Unknown = $"'{name}', a sparse initializer, whose axes are not followed: store it as a dense one";
         foreach (var node in graph.Node) Visit(node, scope);
         // No operand restates what a graph gives as it is.
         foreach (var output in graph.Output)
@@ -127,12 +132,14 @@ internal sealed class AxisInference
         return [.. shape.Dim.Select((d, axis) =>
         {
             if (d.HasDimValue && d.DimValue > 0) return State.Unifier.Fresh(d.DimValue);
-            long nominal = input is not null && _options.Dimensions.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{input}:{axis}"), out long own) ? own
+            long nominal = input is not null
+                && _options.Dimensions.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{input}:{axis}"), out long own) ? own
                 : axis == 0 ? 1 : shape.Dim.Count == 4 ? 224 : 128;
             if (!d.HasDimParam || d.DimParam.Length == 0) return State.Unifier.Fresh(null, null, nominal);
             // One name is one size (ONNX IR, "Static tensor shapes").
             if (!_dimensions.TryGetValue(d.DimParam, out var term))
-                _dimensions[d.DimParam] = term = State.Unifier.Fresh(null, d.DimParam, _options.Dimensions.TryGetValue(d.DimParam, out long given) ? given : nominal);
+                _dimensions[d.DimParam] = term = State.Unifier.Fresh(null, d.DimParam,
+                    _options.Dimensions.TryGetValue(d.DimParam, out long given) ? given : nominal);
             return term;
         })];
     }
@@ -176,9 +183,10 @@ internal sealed class AxisInference
         for (int k = 0; k < record.Outputs.Length; k++)
         {
             var output = record.Outputs[k];
-            if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape") output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
+            if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape")
+                output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
             output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
-            if (output.ElementType == 0) output.ElementType = ResultTypes.Of(record, k);
+            if (output.ElementType == 0) output.ElementType = ResultTypes.Find(record, k);
             Annotate(output);
         }
         Pin(record);
@@ -256,7 +264,9 @@ internal sealed class AxisInference
     {
         if (!product.Axes.Any(a => a is { Left: >= 0, Right: >= 0, Output: < 0 } && !a.Term.IsOne)) return;
         foreach (var (term, left, right, output) in product.Axes)
-            if (output >= 0 && ((left >= 0 && record.Inputs[product.Left]!.IsConstant) || (right >= 0 && record.Inputs[product.Right]!.IsConstant))) Unifier.MarkProduced(term);
+            if (output >= 0
+                && ((left >= 0 && record.Inputs[product.Left]!.IsConstant) || (right >= 0 && record.Inputs[product.Right]!.IsConstant)))
+                    Unifier.MarkProduced(term);
     }
 
     private void Apply(NodeContext context, Scope scope)
@@ -280,7 +290,8 @@ internal sealed class AxisInference
         if (CodeRules.Find(node.Domain, node.OpType) is { } rule)
         {
             context.Record.Rule = node.OpType;
-            if (rule.NeedsShape && (context.Input(0)?.Terms is null || (node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null))))
+            if (rule.NeedsShape
+                && (context.Input(0)?.Terms is null || (node.OpType == "Concat" && context.Inputs.Any(i => i?.Terms is null))))
             {
                 context.Barrier("the rank of an operand is not known");
                 if (rule.Multiplies) context.Record.Unpriced = $"{context.Info}: the rank of an operand is not known";
@@ -329,9 +340,11 @@ internal sealed class AxisInference
     /// <summary>Sizes that an exporter left in value_info make dynamic results static.</summary>
     private void Annotate(TensorState tensor)
     {
-        if (!_types.TryGetValue(tensor.Name, out var type) || type.TensorType?.Shape is not { } shape || tensor.Terms?.Length != shape.Dim.Count) return;
+        if (!_types.TryGetValue(tensor.Name, out var type) || type.TensorType?.Shape is not { } shape
+            || tensor.Terms?.Length != shape.Dim.Count) return;
         for (int k = 0; k < tensor.Terms.Length; k++)
-            if (shape.Dim[k].HasDimValue && shape.Dim[k].DimValue > 1 && tensor.Terms[k].Head is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
+            if (shape.Dim[k].HasDimValue && shape.Dim[k].DimValue > 1
+                && tensor.Terms[k].Head is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
                 factor.Size = shape.Dim[k].DimValue;
     }
 
@@ -348,7 +361,9 @@ internal sealed class AxisInference
             {
                 // What cannot be written down anew must not change.
                 if (element is null || element.Dense is not null) continue;
-                foreach (var leaf in element.Leaves) State.Frozen.Add(new(Term.Of(leaf), $"{record.Info}: its size is in a value that cannot be restated", Node: record.Info.Ordinal));
+                foreach (var leaf in element.Leaves)
+                    State.Frozen.Add(
+                        new(Term.Of(leaf), $"{record.Info}: its size is in a value that cannot be restated", Node: record.Info.Ordinal));
             }
         }
     }

@@ -4,8 +4,8 @@ namespace Espalier.Axes.Inference;
 public sealed record AxisOptions
 {
     /// <summary>
-    /// Sizes that stand for dynamic dimensions in costs, by the name of the dimension, or as <c>input:axis</c> for one without a name; others: 1 on axis 0, 224 on the other
-    /// axes of a rank-4 input, 128 elsewhere.
+    /// Sizes that stand for dynamic dimensions in costs, by the name of the dimension, or as <c>input:axis</c> for one without
+    /// a name; others: 1 on axis 0, 224 on the other axes of a rank-4 input, 128 elsewhere.
     /// </summary>
     public IReadOnlyDictionary<string, long> Dimensions { get; init; } = new Dictionary<string, long>();
 

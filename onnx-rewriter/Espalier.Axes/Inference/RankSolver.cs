@@ -25,7 +25,8 @@ internal sealed class RankSolver
     /// <summary>Ranks that follow for tensors without terms.</summary>
     /// <param name="records">The nodes, after an inference.</param>
     /// <param name="declared">Ranks that the file states.</param>
-    public static Dictionary<(int Scope, string Name), int> Solve(IReadOnlyList<NodeRecord> records, IReadOnlyDictionary<string, int> declared)
+    public static Dictionary<(int Scope, string Name), int> Solve(IReadOnlyList<NodeRecord> records,
+        IReadOnlyDictionary<string, int> declared)
     {
         var self = new RankSolver();
         foreach (var tensor in records.SelectMany(r => r.Inputs.OfType<TensorState>().Concat(r.Outputs)))
@@ -52,7 +53,8 @@ internal sealed class RankSolver
 
     private void Relate(NodeRecord record)
     {
-        if (record.Outputs.Length == 0 || record.Inputs.Concat(record.Outputs).All(t => t is null || t.Name.Length == 0 || _ranks.ContainsKey(t))) return;
+        if (record.Outputs.Length == 0
+            || record.Inputs.Concat(record.Outputs).All(t => t is null || t.Name.Length == 0 || _ranks.ContainsKey(t))) return;
         if (CodeRules.Find(record.Info.Proto.Domain, record.Info.Proto.OpType) is { } rule)
         {
             if (record.Inputs.Length > 0) ByCode(record, rule.Ranks);
@@ -123,8 +125,10 @@ internal sealed class RankSolver
         {
             int result = k - record.Inputs.Length;
             patterns[k] = result >= 0 ? rule.Results.ElementAtOrDefault(result) : rule.PatternOf(k);
-            if (tensors[k] is null || tensors[k]!.Name.Length == 0 || patterns[k] is { Opaque: true } or { Ignored: true }) patterns[k] = null;
-            else if (patterns[k] is { Absent: true } || (patterns[k] is not null && Of(tensors[k]) is { } rank && !patterns[k]!.MatchesRank(rank))) return null;
+            if (tensors[k] is null || tensors[k]!.Name.Length == 0 || patterns[k] is { Opaque: true } or { Ignored: true })
+                patterns[k] = null;
+            else if (patterns[k] is { Absent: true }
+                || (patterns[k] is not null && Of(tensors[k]) is { } rank && !patterns[k]!.MatchesRank(rank))) return null;
         }
         var packs = new Dictionary<string, int>(StringComparer.Ordinal);
         // Positions of a feature map, of a kernel and of the result are as many.

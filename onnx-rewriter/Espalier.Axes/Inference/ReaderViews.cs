@@ -26,7 +26,8 @@ internal sealed class ReaderViews(InferenceState state)
     {
         for (int k = 0; k < record.Inputs.Length; k++)
         {
-            if (record.Inputs[k] is not { IsParameter: true, Value: null, Data: { } data, Terms.Length: > 0 } tensor || !IsShared(tensor)) continue;
+            if (record.Inputs[k] is not { IsParameter: true, Value: null, Data: { } data, Terms.Length: > 0 } tensor || !IsShared(tensor))
+                continue;
             if (data.Dims.Count(d => d > 1) != 1) continue;
             record.Inputs[k] = View(tensor, record, k, [.. data.Dims.Select(d => state.Unifier.Fresh(d))]);
         }
@@ -48,11 +49,13 @@ internal sealed class ReaderViews(InferenceState state)
         Term[]? terms = null;
         for (int k = 1; k <= own.Length && k <= other.Length; k++)
         {
-            if (other[^k].IsOne || own[^k].Size is not >= 2 || own[^k].Leaves.Any(l => l.Size is null || l.IsProduced) || Same(own[^k], other[^k])) continue;
+            if (other[^k].IsOne || own[^k].Size is not >= 2 || own[^k].Leaves.Any(l => l.Size is null || l.IsProduced)
+                || Same(own[^k], other[^k])) continue;
             terms ??= [.. own];
             terms[^k] = state.Unifier.Fresh(own[^k].Size);
             state.Taken.Add(new(record.Info, operand, own.Length - k, terms[^k]));
-            state.Frozen.Add(new(own[^k], $"'{tensor.Name}' is shared by several operators, each of which takes its own part", Node: record.Info.Ordinal));
+            state.Frozen.Add(new(own[^k], $"'{tensor.Name}' is shared by several operators, each of which takes its own part",
+                Node: record.Info.Ordinal));
         }
         if (terms is not null) record.Inputs[operand] = View(tensor, record, operand, terms, isParameter: false);
     }

@@ -107,17 +107,22 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             else
             {
                 int axis = NodeContext.Axis(outputAxes?.ElementAtOrDefault(k - states) ?? 0, terms.Length + 1);
-                context.Output(k, [.. terms[..axis], length ?? context.Constant(null, "the steps of a scan"), .. terms[axis..]]).ElementType = result.ElementType;
+                context.Output(k,
+                    [.. terms[..axis], length
+                        ?? context.Constant(null, "the steps of a scan"), .. terms[axis..]]).ElementType = result.ElementType;
                 links.Results.Add((context.Record.Outputs[k], [result]));
             }
         }
         return true;
     }
 
-    /// <summary>ONNX Loop: trip count, condition, variables; the body gets the step and the condition first and gives the condition first.</summary>
+    /// <summary>
+    /// ONNX Loop: trip count, condition, variables; the body gets the step and the condition first and gives the condition first.
+    /// </summary>
     private bool Loop(NodeContext context, Scope scope)
     {
-        if (context.Attribute("body")?.G is not { } body || context.Inputs.Length < 2 || body.Input.Count != context.Inputs.Length) return false;
+        if (context.Attribute("body")?.G is not { } body || context.Inputs.Length < 2 || body.Input.Count != context.Inputs.Length)
+            return false;
         int variables = context.Inputs.Length - 2;
         if (body.Output.Count < variables + 1) return false;
         var inner = new Term[]?[body.Input.Count];
@@ -153,7 +158,8 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
                 else if (before[axis].Size is not null) return false;
                 else
                 {
-                    foreach (var term in (Term[])[before[axis], terms[axis], initial[axis]]) context.Freeze(term, "its size changes from iteration to iteration");
+                    foreach (var term in (Term[])[before[axis], terms[axis], initial[axis]])
+                        context.Freeze(term, "its size changes from iteration to iteration");
                     after[axis] = context.Constant(null, "its size changes from iteration to iteration");
                 }
             }
@@ -189,7 +195,9 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
             for (int k = 0; k < record.Macs.Count; k++) record.Macs[k] = [steps, .. record.Macs[k]];
     }
 
-    /// <summary>The body was read on an assumption that does not hold: everything that it touches stays whole, and no size in it is restated.</summary>
+    /// <summary>
+    /// The body was read on an assumption that does not hold: everything that it touches stays whole, and no size in it is restated.
+    /// </summary>
     private void Whole(NodeContext context, Scope scope, int first)
     {
         string reason = $"what the body of {context.Node.OpType} carries from step to step has no shape that stays";

@@ -7,7 +7,8 @@ namespace Espalier.Axes.Manifests;
 
 /// <summary>
 /// Writes what the inference found as the text that the source generator reads. The format stands in generator/README.md: one entry per
-/// line, fields between tabs, <c>\n</c> between lines, culture-invariant, the same text for the same model. <see cref="FormatVersion"/> goes up when it changes.
+/// line, fields between tabs, <c>\n</c> between lines, culture-invariant, the same text for the same model.
+/// <see cref="FormatVersion"/> goes up when it changes.
 /// </summary>
 public static class ManifestWriter
 {
@@ -21,7 +22,8 @@ public static class ManifestWriter
     public static string Write(AxisAnalysis analysis, string model)
     {
         ArgumentNullException.ThrowIfNull(analysis);
-        var path = analysis.Model.Path ?? throw new ArgumentException("The model was not opened from a file: state its checksum and size.", nameof(analysis));
+        var path = analysis.Model.Path
+            ?? throw new ArgumentException("The model was not opened from a file: state its checksum and size.", nameof(analysis));
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.SequentialScan);
         return Write(analysis, model, Convert.ToHexStringLower(SHA256.HashData(stream)), stream.Length);
     }
@@ -48,8 +50,10 @@ public static class ManifestWriter
 
         foreach (var group in analysis.Groups)
         {
-            text.Line(["group", group.Id, group.Name, Camel(group.Kind), group.Size, Camel(group.Exactness), group.MinKeep, group.Partner?.Id ?? -1, group.Reason ?? "",
-                .. group.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct().Select(o => (object)$"{o.Tensor}:{o.Axis.ToString(CultureInfo.InvariantCulture)}")]);
+            text.Line(["group", group.Id, group.Name, Camel(group.Kind), group.Size, Camel(group.Exactness), group.MinKeep,
+                group.Partner?.Id ?? -1, group.Reason ?? "",
+                .. group.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct()
+                    .Select(o => (object)$"{o.Tensor}:{o.Axis.ToString(CultureInfo.InvariantCulture)}")]);
         }
         foreach (var block in analysis.Blocks)
             text.Line("block", block.Id, block.IsSublayer ? "sublayer" : "block", block.Name, Join(block.Sublayers));

@@ -12,7 +12,8 @@ namespace Espalier.Axes.Measurements;
 /// <param name="AbsoluteMean">Mean absolute value per feature.</param>
 /// <param name="SquareMean">Mean square per feature.</param>
 /// <param name="Covariance">Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</param>
-public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean, double[] SquareMean, double[]? Covariance)
+public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean,
+    double[] SquareMean, double[]? Covariance)
 {
     /// <summary>
     /// For weights with a batch axis, the same per batch index, with <see cref="Covariance"/> where it was asked for; null otherwise.
@@ -23,6 +24,9 @@ public sealed record ActivationStatistics(int Consumer, long Count, double[] Mea
     /// </summary>
     public IReadOnlyList<ActivationStatistics>? PerBatch { get; init; }
 
-    /// <summary>The same over the rows of every fourth sample alone, which are in the others too; null where that was not asked for, or there are fewer than four samples.</summary>
+    /// <summary>
+    /// The same over the rows of every fourth sample alone, which are in the others too; null where that was not asked for, or
+    /// there are fewer than four samples.
+    /// </summary>
     public ActivationStatistics? HeldOut { get; init; }
 }

@@ -9,7 +9,10 @@ public sealed record CalibrationRequest
     /// <summary>Numbers of the consumers whose covariance is wanted as well. Costs features² numbers and one product per batch.</summary>
     public IReadOnlySet<int> Covariance { get; init; } = new HashSet<int>();
 
-    /// <summary>Whether statistics of every fourth sample are wanted by themselves as well, to check what is fitted to the others. Doubles the memory of covariances.</summary>
+    /// <summary>
+    /// Whether statistics of every fourth sample are wanted by themselves as well, to check what is fitted to the others.
+    /// Doubles the memory of covariances.
+    /// </summary>
     public bool HeldOut { get; init; }
 
     /// <summary>Numbers of the blocks and sublayers whose similarity is wanted; null for all.</summary>

@@ -2,11 +2,16 @@ namespace Espalier.Axes.Measurements;
 
 /// <summary>What calibration measured.</summary>
 /// <param name="Consumers">By consumer number.</param>
-/// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis (or of channels at a position).</param>
+/// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis
+/// (or of channels at a position).</param>
 /// <param name="Samples">Samples that were run.</param>
-public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers, IReadOnlyDictionary<int, double> BlockCosine, long Samples)
+public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers,
+    IReadOnlyDictionary<int, double> BlockCosine, long Samples)
 {
-    /// <summary>By block number: mean angle between the block's input and output in half turns, arccos(cos)/π, where it was asked for. Below 10⁻⁴ it is rounding.</summary>
+    /// <summary>
+    /// By block number: mean angle between the block's input and output in half turns, arccos(cos)/π, where it was asked for.
+    /// Below 10⁻⁴ it is rounding.
+    /// </summary>
     public IReadOnlyDictionary<int, double> BlockAngle { get; init; } = new Dictionary<int, double>();
 
     /// <summary>Averages of the signals that were asked for; those that cannot be observed are absent.</summary>

@@ -11,10 +11,15 @@ public interface IModelProbe
     /// <summary>Statistics of the dense model.</summary>
     CalibrationStatistics Measure(CalibrationRequest request);
 
-    /// <summary>How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.</summary>
+    /// <summary>
+    /// How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.
+    /// </summary>
     double Divergence(OnnxModel changed);
 
-    /// <summary>The same on samples that statistics hold out (<see cref="CalibrationRequest.HeldOut"/>), for models that are fitted to the others; on all where too few are held out.</summary>
+    /// <summary>
+    /// The same on samples that statistics hold out (<see cref="CalibrationRequest.HeldOut"/>), for models that are fitted to
+    /// the others; on all where too few are held out.
+    /// </summary>
     double HeldOutDivergence(OnnxModel changed);
 
     /// <summary>How long one run of the dense model and of a changed one takes on this machine.</summary>
@@ -25,7 +30,10 @@ public interface IModelProbe
     /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
     IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings);
 
-    /// <summary>Mean and population variance of every channel (axis 1) of a tensor of a changed model, over all samples; null where the tensor has no such axis or is not finite.</summary>
+    /// <summary>
+    /// Mean and population variance of every channel (axis 1) of a tensor of a changed model, over all samples; null where the
+    /// tensor has no such axis or is not finite.
+    /// </summary>
     (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor);
 
     /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>

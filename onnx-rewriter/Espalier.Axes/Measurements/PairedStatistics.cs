@@ -11,6 +11,8 @@ namespace Espalier.Axes.Measurements;
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [features of x, features of z].</param>
 public sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross)
 {
-    /// <summary>The same over the rows of every fourth sample alone, which are in the others too; null where there are fewer than four samples.</summary>
+    /// <summary>
+    /// The same over the rows of every fourth sample alone, which are in the others too; null where there are fewer than four samples.
+    /// </summary>
     public PairedStatistics? HeldOut { get; init; }
 }

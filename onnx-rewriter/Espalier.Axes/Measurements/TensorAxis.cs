@@ -3,7 +3,8 @@ namespace Espalier.Axes.Measurements;
 /// <summary>An axis of an activation.</summary>
 /// <param name="Tensor">The activation, in the main graph.</param>
 /// <param name="Axis">Its axis, from 0.</param>
-/// <param name="Within">Another axis whose elements are kept apart, each with all elements of <paramref name="Axis"/>, one after the other; −1 for none.</param>
+/// <param name="Within">Another axis whose elements are kept apart, each with all elements of <paramref name="Axis"/>, one
+/// after the other; −1 for none.</param>
 public sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
 
 /// <summary>Mean and population variance of every element of a <see cref="TensorAxis"/> over all others.</summary>

@@ -9,15 +9,21 @@ public enum SignalKind
     /// Router's probability of an expert, counted where the expert is among those that are chosen; and the share of the rows where it is.
     /// </summary>
     RouterUse,
-    /// <summary>Attention that a head gives to other positions than the query's own and the first, over all queries. Queries are taken to be the last of the keys.</summary>
+    /// <summary>
+    /// Attention that a head gives to other positions than the query's own and the first, over all queries. Queries are taken
+    /// to be the last of the keys.
+    /// </summary>
     AttentionElsewhere,
     /// <summary>
-    /// Of the positions t at which the model's likeliest next token stands at some j ≤ t, the share at which the head's largest weight is on such a j.
+    /// Of the positions t at which the model's likeliest next token stands at some j ≤ t, the share at which the head's largest
+    /// weight is on such a j.
     /// </summary>
     Retrieval,
 }
 
-/// <summary>An activation that has a value per unit of a group, found by its terms and by the operator that normalises it; names play no part.</summary>
+/// <summary>
+/// An activation that has a value per unit of a group, found by its terms and by the operator that normalises it; names play no part.
+/// </summary>
 /// <param name="Group">Number of the group.</param>
 /// <param name="Kind">What is averaged.</param>
 /// <param name="Tensor">The activation: router's probabilities or logits, or attention weights.</param>

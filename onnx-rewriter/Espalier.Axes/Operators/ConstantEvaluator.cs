@@ -29,7 +29,8 @@ internal sealed class ConstantEvaluator(InferenceState state)
                 continue;
             }
             var record = top.Data is null && top.Producer >= 0 ? state.Records[top.Producer] : null;
-            var waiting = record?.Inputs.OfType<TensorState>().Select(i => i.Source ?? i).Where(i => i.IsConstant && i.Value is null && !_known.ContainsKey(i)).ToList();
+            var waiting = record?.Inputs.OfType<TensorState>().Select(i => i.Source ?? i)
+                .Where(i => i.IsConstant && i.Value is null && !_known.ContainsKey(i)).ToList();
             if (waiting is { Count: > 0 })
             {
                 // A tensor is computed from itself in no graph that was opened.
@@ -48,7 +49,8 @@ internal sealed class ConstantEvaluator(InferenceState state)
         int left = Math.Min(MaxElements, MaxTotal - _total);
         if (record is null)
         {
-            if (tensor.Data is { } data) Keep(tensor, ConstantSizes.OfConstant(state.Model, data, left) ?? ConstantSizes.OfWhole(state.Model, data));
+            if (tensor.Data is { } data)
+                Keep(tensor, ConstantSizes.OfConstant(state.Model, data, left) ?? ConstantSizes.OfWhole(state.Model, data));
             return;
         }
         var inputs = record.Inputs.Select(i => i is null ? null : i.Value ?? _known.GetValueOrDefault(i.Source ?? i)).ToList();

@@ -53,7 +53,9 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
         var a => new StringBuilder().AppendJoin(' ', a.Ints).ToString(),
     };
 
-    /// <summary>Integers that newer operator sets take as an operand and older ones as an attribute; null where they are absent or unknown.</summary>
+    /// <summary>
+    /// Integers that newer operator sets take as an operand and older ones as an attribute; null where they are absent or unknown.
+    /// </summary>
     public long[]? AttributeOrInput(string attribute, int input)
         => Attribute(attribute) is not null ? Ints(attribute) : Known(input)?.Numbers;
 
@@ -71,7 +73,8 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
         foreach (var term in tensor?.Terms ?? []) Freeze(term, reason);
     }
 
-    public void Inexact(Term term, string reason, long minKeep = 1) => State.Inexact.Add(new(term, $"{Info}: {reason}", minKeep, Info.Ordinal));
+    public void Inexact(Term term, string reason, long minKeep = 1)
+        => State.Inexact.Add(new(term, $"{Info}: {reason}", minKeep, Info.Ordinal));
 
     /// <summary>States that two axes are one; freezes both where that has no common structure.</summary>
     public void Same(Term a, Term b)
@@ -114,7 +117,8 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     public void Use(int input, Term?[] required, Term?[]? from = null)
     {
         if (Input(input)?.ElementType is (int)DataType.Bool or (int)DataType.Float)
-            throw new MisfitException(string.Create(CultureInfo.InvariantCulture, $"operand {input} holds no integers, and sizes are wanted"));
+            throw new MisfitException(string.Create(CultureInfo.InvariantCulture,
+                $"operand {input} holds no integers, and sizes are wanted"));
         Record.SizeOperands.Add(input);
         if (Known(input) is { } value && value.Elements.Length == required.Length)
             State.SizeUses.Add(new(Info, input, value, required, From: from));
@@ -123,7 +127,8 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
                 if (term is not null) Freeze(term, $"its size is operand {input}, which is computed from data");
     }
 
-    public void UseAttribute(string attribute, int index, Term term, Term? from = null) => State.AttributeUses.Add(new(Info, attribute, index, term, from));
+    public void UseAttribute(string attribute, int index, Term term, Term? from = null)
+        => State.AttributeUses.Add(new(Info, attribute, index, term, from));
 
     /// <summary>The attribute is absent and then 1/√size: it keeps the dense model's value when the axis is pruned.</summary>
     public void KeepScale(string attribute, Term term)

@@ -7,7 +7,7 @@ namespace Espalier.Axes.Operators;
 internal static class ResultTypes
 {
     /// <summary>The element type of a result; 0 where it is not known.</summary>
-    public static int Of(NodeRecord record, int result)
+    public static int Find(NodeRecord record, int result)
     {
         return (record.Info.Proto.OpType, result) switch
         {
@@ -16,7 +16,8 @@ internal static class ResultTypes
             ("OneHot", _) => Operand(2),
             ("EmbedLayerNormalization", 1) => (int)DataType.Int32,
             ("EmbedLayerNormalization", _) => Operand(2),
-            ("Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Xor" or "Not" or "IsNaN" or "IsInf", _) => (int)DataType.Bool,
+            ("Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Xor" or "Not" or "IsNaN" or "IsInf",
+                _) => (int)DataType.Bool,
             ("Dropout" or "BiasDropout", 1) => (int)DataType.Bool,
             ("Shape" or "Size" or "ArgMax" or "ArgMin" or "NonZero" or "NonMaxSuppression", _) => (int)DataType.Int64,
             ("TopK" or "MaxPool", 1) or ("Unique", > 0) => (int)DataType.Int64,
@@ -47,7 +48,8 @@ internal static class ResultTypes
                 => record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "values_tensor")?.T?.DataType
                 // Before operator set 2 it maps strings to integers and back.
                 ?? (int)(Operand(0) == (int)DataType.String ? DataType.Int64 : DataType.String),
-            ("CastMap", _) => (int)(Word("cast_to") switch { "TO_STRING" => DataType.String, "TO_INT64" => DataType.Int64, _ => DataType.Float }),
+            ("CastMap", _)
+                => (int)(Word("cast_to") switch { "TO_STRING" => DataType.String, "TO_INT64" => DataType.Int64, _ => DataType.Float }),
             _ => record.Inputs.FirstOrDefault(i => i is not null)?.ElementType ?? 0,
         };
 
@@ -58,6 +60,7 @@ internal static class ResultTypes
 
         string? Word(string name) => record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == name)?.S?.ToStringUtf8();
 
-        int? Attribute(string name) => record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == name) is { HasI: true } a ? (int)a.I : null;
+        int? Attribute(string name)
+            => record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == name) is { HasI: true } a ? (int)a.I : null;
     }
 }

@@ -2,7 +2,9 @@ using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Operators;
 
-/// <summary>Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool, MaxUnpool).</summary>
+/// <summary>
+/// Sizes of the result's window axes of convolutions and pools (ONNX Conv, ConvTranspose, AveragePool, MaxPool, MaxUnpool).
+/// </summary>
 internal static class Windows
 {
     /// <summary>Sets the pack of the result's window axes.</summary>
@@ -38,7 +40,8 @@ internal static class Windows
         bool mayPass = geometry is "conv" or "deconv" or "pool" && !packs.ContainsKey("z") && outputShape is null or [];
         for (int k = 0; k < x.Count; k++)
         {
-            if (mayPass && kernel?[k] == 1 && (strides?[k] ?? 1) == 1 && (auto != "NOTSET" || pads is null || (pads[k] == 0 && pads[k + x.Count] == 0))
+            if (mayPass && kernel?[k] == 1 && (strides?[k] ?? 1) == 1
+                && (auto != "NOTSET" || pads is null || (pads[k] == 0 && pads[k + x.Count] == 0))
                 && (outputPadding?[k] ?? 0) == 0)
             {
                 passing.Add(x[k]);
@@ -53,11 +56,15 @@ internal static class Windows
                 long stride = strides?[k] ?? 1, extent = ((kernel[k] - 1) * (dilations?[k] ?? 1)) + 1;
                 long pad = auto is "VALID" ? 0 : pads is null ? 0 : pads[k] + pads[k + x.Count];
                 size = geometry is "deconv" or "unpool"
-                    ? auto.StartsWith("SAME", StringComparison.Ordinal) ? n * stride : (stride * (n - 1)) + (outputPadding?[k] ?? 0) + extent - pad
+                    ? auto.StartsWith("SAME", StringComparison.Ordinal)
+                        ? n * stride
+                        : (stride * (n - 1)) + (outputPadding?[k] ?? 0) + extent - pad
                     : auto.StartsWith("SAME", StringComparison.Ordinal) ? (n + stride - 1) / stride
                     : Positions(n + pad - extent, stride, context.Int("ceil_mode", 0) == 1, n + (pads?[k] ?? 0));
             }
-            axes.Add(context.Constant(x[k].Size is null ? null : size, "positions of a window", size is { } positions ? Math.Max(1, positions) : null));
+            axes.Add(context.Constant(x[k].Size is null
+                ? null
+                : size, "positions of a window", size is { } positions ? Math.Max(1, positions) : null));
         }
         packs[result] = axes;
         return passing;

@@ -3,8 +3,9 @@ using Espalier.Axes.Graph;
 namespace Espalier.Axes.Roles;
 
 /// <summary>
-/// The products with weights that make queries, keys and values of attention. Of the product that makes the scores, keys are the operand along whose free axis the softmax runs; values are what the
-/// softmax's result is multiplied with. Operators that compute a whole attention name them by position. Names play no part.
+/// The products with weights that make queries, keys and values of attention. Of the product that makes the scores, keys are
+/// the operand along whose free axis the softmax runs; values are what the softmax's result is multiplied with. Operators that
+/// compute a whole attention name them by position. Names play no part.
 /// </summary>
 /// <param name="Queries">Ordinals of the nodes that make queries.</param>
 /// <param name="Keys">Those that make keys.</param>
@@ -12,7 +13,7 @@ namespace Espalier.Axes.Roles;
 internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnlySet<int> Keys, IReadOnlySet<int> Values)
 {
     /// <summary>Finds them.</summary>
-    public static AttentionProjections Of(AxisAnalysis analysis)
+    public static AttentionProjections Find(AxisAnalysis analysis)
     {
         HashSet<int> queries = [], keys = [], values = [];
         if (analysis.State is not { } state) return new(queries, keys, values);
@@ -20,7 +21,8 @@ internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnly
         var streams = analysis.Blocks.SelectMany(b => new[] { b.Input, b.Output }).ToHashSet(StringComparer.Ordinal);
         foreach (var record in state.Records)
         {
-            if (record.Info.Proto.OpType is "MultiHeadAttention" or "GroupQueryAttention" || record.Info.Proto is { OpType: "Attention", Domain: "" or "ai.onnx" })
+            if (record.Info.Proto.OpType is "MultiHeadAttention" or "GroupQueryAttention"
+                || record.Info.Proto is { OpType: "Attention", Domain: "" or "ai.onnx" })
             {
                 Made(record.Inputs.ElementAtOrDefault(0), queries);
                 Made(record.Inputs.ElementAtOrDefault(1), keys);
@@ -30,13 +32,17 @@ internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnly
             if (OfActivations(record) is not var (left, right)) continue;
             foreach (var (map, other) in new[] { (left, right), (right, left) })
             {
-                if (Upstream(map, r => r.Info.Proto.OpType == "Softmax") is not [var softmax, ..] || softmax.Inputs[0] is not { Terms: { } terms } normalised) continue;
-                if (Upstream(normalised, r => OfActivations(r) is not null && r.Outputs[0].Terms?.Length == terms.Length) is not [var scores, ..]) continue;
+                if (Upstream(map, r => r.Info.Proto.OpType == "Softmax") is not [var softmax, ..]
+                    || softmax.Inputs[0] is not { Terms: { } terms } normalised) continue;
+                if (Upstream(normalised, r => OfActivations(r) is not null
+                    && r.Outputs[0].Terms?.Length == terms.Length) is not [var scores, ..]) continue;
                 long axis = softmax.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1;
                 if (axis < 0) axis += terms.Length;
                 var along = scores.Contraction!.Axes.FirstOrDefault(a => a.Output == axis);
                 if (along.Term is null || along.Left >= 0 == along.Right >= 0) continue;
-                var (q, k) = along.Left >= 0 ? (scores.Contraction.Right, scores.Contraction.Left) : (scores.Contraction.Left, scores.Contraction.Right);
+                var (q, k) = along.Left >= 0
+                    ? (scores.Contraction.Right, scores.Contraction.Left)
+                    : (scores.Contraction.Left, scores.Contraction.Right);
                 Made(scores.Inputs[q], queries);
                 Made(scores.Inputs[k], keys);
                 Made(other, values);
@@ -46,7 +52,9 @@ internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnly
 
         void Made(TensorState? tensor, HashSet<int> by)
         {
-            if (tensor is not null) by.UnionWith(Upstream(tensor, r => r.Contraction is { } c && r.Inputs[c.Left]!.IsWeight != r.Inputs[c.Right]!.IsWeight).Select(r => r.Info.Ordinal));
+            if (tensor is not null)
+                by.UnionWith(Upstream(tensor, r => r.Contraction is { } c && r.Inputs[c.Left]!.IsWeight != r.Inputs[c.Right]!.IsWeight)
+                    .Select(r => r.Info.Ordinal));
         }
 
         // The nearest records of a kind, up to products and the residual stream.
@@ -68,5 +76,6 @@ internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnly
     }
 
     private static (TensorState Left, TensorState Right)? OfActivations(NodeRecord record)
-        => record.Contraction is { } product && record.Inputs[product.Left] is { IsWeight: false } left && record.Inputs[product.Right] is { IsWeight: false } right ? (left, right) : null;
+        => record.Contraction is { } product && record.Inputs[product.Left] is { IsWeight: false } left
+            && record.Inputs[product.Right] is { IsWeight: false } right ? (left, right) : null;
 }

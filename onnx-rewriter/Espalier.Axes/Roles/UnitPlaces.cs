@@ -5,7 +5,9 @@ using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Roles;
 
-/// <summary>Of the places where a group occurs in weights, those with one meaning: what makes its units, and what only scales them.</summary>
+/// <summary>
+/// Of the places where a group occurs in weights, those with one meaning: what makes its units, and what only scales them.
+/// </summary>
 internal sealed class UnitPlaces
 {
     private readonly AxisAnalysis _analysis;
@@ -19,7 +21,7 @@ internal sealed class UnitPlaces
         _analysis = analysis;
         _stored = new(analysis.State!, new(() => analysis.Dequantizations));
         _places = new(Find);
-        _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is GroupKind.Heads or GroupKind.KeyValueGroups).Select(g => g.Factor)]);
+        _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).Select(g => g.Factor)]);
     }
 
     /// <summary>Weights of products and convolutions that have the group on an output axis, each once.</summary>
@@ -30,7 +32,8 @@ internal sealed class UnitPlaces
         => [.. _places.Value.Products[group.Factor].DistinctBy(p => (p.Weight.Tensor, p.Weight.Axis, p.Output))];
 
     /// <summary>
-    /// Products of two computed activations that contract the group, in the main graph: the group's axis in either operand, and beside it the axis of heads, where both have the same.
+    /// Products of two computed activations that contract the group, in the main graph: the group's axis in either operand, and
+    /// beside it the axis of heads, where both have the same.
     /// </summary>
     public IReadOnlyList<(TensorAxis Left, TensorAxis Right, Term Term)> Contractions(Group group)
     {
@@ -40,7 +43,8 @@ internal sealed class UnitPlaces
             if (record.Info.Scope != 0 || record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
             if (left.IsWeight || right.IsWeight || left.Terms is null || right.Terms is null) continue;
-            var heads = product.Axes.FirstOrDefault(a => a is { Left: >= 0, Right: >= 0, Output: >= 0 } && left.Terms[a.Left].Size == right.Terms[a.Right].Size && a.Term.Leaves.Any(_heads.Value.Contains));
+            var heads = product.Axes.FirstOrDefault(a => a is { Left: >= 0, Right: >= 0, Output: >= 0 }
+                && left.Terms[a.Left].Size == right.Terms[a.Right].Size && a.Term.Leaves.Any(_heads.Value.Contains));
             var (l, r) = heads.Term is null ? (-1, -1) : (heads.Left, heads.Right);
             foreach (var axis in product.Axes.Where(a => a is { Left: >= 0, Right: >= 0, Output: < 0 } && a.Term.Has(group.Factor)))
                 found.Add((new(left.Name, axis.Left, l), new(right.Name, axis.Right, r), axis.Term));
@@ -61,22 +65,27 @@ internal sealed class UnitPlaces
         foreach (var record in _analysis.State!.Records)
         {
             if (record.Contraction is { } product) Produced(record, product, producers, products);
-            else if (ScaleOperand(record.Info.Proto.OpType) is >= 0 and var operand) Scaled(record.Inputs.ElementAtOrDefault(operand), norms);
-            else if (record is { Info.Proto.OpType: "Mul", Inputs: [{ } left, { } right] } && left.IsConstant != right.IsConstant) Scaled(left.IsConstant ? left : right, multipliers);
+            else if (ScaleOperand(record.Info.Proto.OpType) is >= 0 and var operand)
+                Scaled(record.Inputs.ElementAtOrDefault(operand), norms);
+            else if (record is { Info.Proto.OpType: "Mul", Inputs: [{ } left, { } right] } && left.IsConstant != right.IsConstant)
+                Scaled(left.IsConstant ? left : right, multipliers);
         }
         return (Lookup(producers), Lookup(norms), Lookup(multipliers), products.ToLookup(p => p.Factor, p => p.Place));
 
-        static ILookup<Factor, Occurrence> Lookup(List<(Factor Factor, Occurrence Place)> places) => places.ToLookup(p => p.Factor, p => p.Place);
+        static ILookup<Factor, Occurrence> Lookup(List<(Factor Factor, Occurrence Place)> places)
+            => places.ToLookup(p => p.Factor, p => p.Place);
     }
 
-    private void Produced(NodeRecord record, Contraction product, List<(Factor, Occurrence)> into, List<(Factor, (Occurrence, TensorAxis, TensorAxis))> products)
+    private void Produced(NodeRecord record, Contraction product, List<(Factor, Occurrence)> into,
+        List<(Factor, (Occurrence, TensorAxis, TensorAxis))> products)
     {
         var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
         if (left.IsWeight == right.IsWeight) return;
         var factor = left.IsWeight ? left : right;
         if (_stored.Of(factor) is not var (weight, axes)) return;
         var activation = left.IsWeight ? right : left;
-        int read = product.Axes.Where(a => a is { Left: >= 0, Right: >= 0, Output: < 0 }).Select(a => left.IsWeight ? a.Right : a.Left).DefaultIfEmpty(-1).First();
+        int read = product.Axes.Where(a => a is { Left: >= 0, Right: >= 0, Output: < 0 }).Select(a => left.IsWeight ? a.Right : a.Left)
+            .DefaultIfEmpty(-1).First();
         foreach (var (term, l, r, o) in product.Axes)
         {
             // What the activation has too is passed on (depthwise, stacked), not made.
@@ -86,7 +95,8 @@ internal sealed class UnitPlaces
             foreach (var leaf in term.Leaves)
             {
                 into.Add((leaf, place));
-                if (record.Info.Scope == 0 && read >= 0) products.Add((leaf, (place, new(activation.Name, read), new(record.Outputs[0].Name, o))));
+                if (record.Info.Scope == 0 && read >= 0)
+                    products.Add((leaf, (place, new(activation.Name, read), new(record.Outputs[0].Name, o))));
             }
         }
     }
@@ -110,5 +120,6 @@ internal sealed class UnitPlaces
     };
 
     /// <summary>Whether the operand after the scale is what the normalisation adds at the end.</summary>
-    public static bool HasShift(string op) => !op.Contains("RMS", StringComparison.Ordinal) && !op.Contains("Simplified", StringComparison.Ordinal);
+    public static bool HasShift(string op)
+        => !op.Contains("RMS", StringComparison.Ordinal) && !op.Contains("Simplified", StringComparison.Ordinal);
 }

@@ -9,14 +9,18 @@ namespace Espalier.Axes.Roles;
 /// <summary>Finds the activations that say how much the units of a group are used.</summary>
 internal static class UnitSignals
 {
-    /// <summary>Where the router says how likely an expert is: what a Softmax, a TopK or a fused mixture makes of the axis of experts. Null where nothing does in the main graph.</summary>
+    /// <summary>
+    /// Where the router says how likely an expert is: what a Softmax, a TopK or a fused mixture makes of the axis of experts.
+    /// Null where nothing does in the main graph.
+    /// </summary>
     /// <returns>The signal, and the tensors from which it is made without another product: the router's own result is among them.</returns>
     public static (UnitSignal Signal, IReadOnlySet<string> From)? Router(AxisAnalysis analysis, Group group)
     {
-        if (group.Kind != GroupKind.Experts || analysis.State is not { } state) return null;
+        if (group.Kind != Axis.Experts || analysis.State is not { } state) return null;
         (UnitSignal Signal, IReadOnlySet<string> From)? found = null;
         int chosen = 0;
-        foreach (var mark in state.Inexact.Where(m => m.Node >= 0 && m.Term.Head is FactorTerm own && own.Factor == group.Factor).OrderBy(m => m.Node))
+        foreach (var mark in state.Inexact.Where(m => m.Node >= 0 && m.Term.Head is FactorTerm own && own.Factor == group.Factor)
+            .OrderBy(m => m.Node))
         {
             var record = state.Records[mark.Node];
             if (record.Info.Scope != 0) continue;
@@ -31,7 +35,8 @@ internal static class UnitSignals
             };
             if (op != "Softmax" && tensor is not null) chosen = (int)Math.Min(mark.MinKeep, group.Size);
             if (found is null && tensor is { Terms: { } terms, IsConstant: false } && AxisOf(terms, group.Factor) is >= 0 and var axis)
-                found = (new(group.Id, SignalKind.RouterUse, tensor.Name, axis, terms[axis], isDistribution, 0) { Factor = group.Factor }, Upstream(state, tensor, group.Factor));
+                found = (new(group.Id, SignalKind.RouterUse, tensor.Name, axis, terms[axis], isDistribution, 0) { Factor = group.Factor },
+                    Upstream(state, tensor, group.Factor));
         }
         return found is var (signal, from) ? (signal with { Chosen = chosen }, from) : null;
     }
@@ -53,14 +58,17 @@ internal static class UnitSignals
     /// <summary>Attention weights with an axis along the heads: outputs of a Softmax over another axis, the last.</summary>
     public static IReadOnlyList<UnitSignal> Attention(AxisAnalysis analysis, Group group, SignalKind kind = SignalKind.AttentionElsewhere)
     {
-        if (group.Kind is not (GroupKind.Heads or GroupKind.KeyValueGroups) || analysis.State is not { } state) return [];
+        if (group.Kind is not (Axis.Heads or Axis.KeyValueGroups) || analysis.State is not { } state) return [];
         var found = new List<UnitSignal>();
         foreach (var record in state.Records.Where(r => r.Info.Scope == 0 && r.Info.Proto.OpType == "Softmax"))
         {
-            if (record.Outputs[0] is not { Terms: { Length: >= 3 } terms, IsConstant: false } map || terms[^1].Has(group.Factor) || terms[^2].Has(group.Factor)) continue;
-            if ((record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1) is not -1 and var over && over != terms.Length - 1) continue;
+            if (record.Outputs[0] is not { Terms: { Length: >= 3 } terms, IsConstant: false } map || terms[^1].Has(group.Factor)
+                || terms[^2].Has(group.Factor)) continue;
+            if ((record.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1) is not -1 and var over
+                && over != terms.Length - 1) continue;
             int axis = Array.FindIndex(terms, t => t.Has(group.Factor));
-            if (axis >= 0 && terms[axis].Size is not null) found.Add(new(group.Id, kind, map.Name, axis, terms[axis], true, 0) { Factor = group.Factor });
+            if (axis >= 0 && terms[axis].Size is not null)
+                found.Add(new(group.Id, kind, map.Name, axis, terms[axis], true, 0) { Factor = group.Factor });
         }
         return found;
     }

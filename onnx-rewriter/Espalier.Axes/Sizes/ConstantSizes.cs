@@ -18,7 +18,9 @@ internal static class ConstantSizes
 
     /// <summary>What ConstantOfShape fills in, where it is an integer.</summary>
     public static SizeTensor? Fill(OnnxModel model, NodeProto node)
-        => node.Attribute.FirstOrDefault(a => a.Name == "value")?.T is { } fill && OfConstant(model, fill) is { Elements: [_] } value ? value : null;
+        => node.Attribute.FirstOrDefault(a => a.Name == "value")?.T is { } fill && OfConstant(model, fill) is { Elements: [_] } value
+            ? value
+            : null;
 
     /// <summary>The elements of a floating-point constant, where all are whole numbers; null otherwise.</summary>
     public static SizeTensor? OfWhole(OnnxModel model, TensorProto tensor)
@@ -27,6 +29,8 @@ internal static class ConstantSizes
         int[] dims = [.. tensor.Dims.Select(d => (int)Math.Min(d, int.MaxValue))];
         if (SizeTensor.Count(dims, SizeTensor.MaxElements) is null) return null;
         float[] numbers = model.Content(tensor).ToFloats();
-        return numbers.All(n => n == Math.Floor(n) && Math.Abs(n) < 1 << 24) ? new(dims, [.. numbers.Select(n => (SizeValue)new Literal((long)n))], true) : null;
+        return numbers.All(n => n == Math.Floor(n) && Math.Abs(n) < 1 << 24)
+            ? new(dims, [.. numbers.Select(n => (SizeValue)new Literal((long)n))], true)
+            : null;
     }
 }

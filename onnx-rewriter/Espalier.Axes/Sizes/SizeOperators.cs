@@ -35,7 +35,9 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
         "Gather" => Gather(x),
         "Slice" => Slice(x),
         "Concat" => inputs.Any(i => i is null) ? null : SizeTensor.Concat([.. inputs.Select(i => i!)], Axis(Int("axis", 1), x.Rank), limit),
-        "Expand" => Numbers(1) is { } shape && SizeTensor.Common(x.Dims, [.. shape.Select(Small)]) is { } dims ? x.Broadcast(dims, limit) : null,
+        "Expand" => Numbers(1) is { } shape && SizeTensor.Common(x.Dims, [.. shape.Select(Small)]) is { } dims
+            ? x.Broadcast(dims, limit)
+            : null,
         "Tile" => Tile(x),
         "ConstantOfShape" => Filled(x),
         "Range" => Range(x),
@@ -69,7 +71,8 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
     private SizeTensor? Cast(SizeTensor x) => (DataType)Int("to", 0) switch
     {
         // A real number is cut off towards zero; sizes are not negative.
-        DataType.Int64 or DataType.Int32 or DataType.Bool => x.IsReal ? x.Select(e => Rounded(e, "Div")) is { } whole ? whole with { IsReal = false } : null : x,
+        DataType.Int64 or DataType.Int32 or DataType.Bool
+            => x.IsReal ? x.Select(e => Rounded(e, "Div")) is { } whole ? whole with { IsReal = false } : null : x,
         DataType.Float or DataType.Double => x with { IsReal = true },
         _ => null,
     };
@@ -98,7 +101,9 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
     {
         var shape = Numbers(1) ?? (Attribute("shape") is { } a ? [.. a.Ints] : null);
         if (shape is null || shape.Length > OnnxLimits.Default.Rank) return null;
-        int[] dims = [.. shape.Select((n, k) => n == 0 && Int("allowzero", 0) == 0 && k < x.Rank ? x.Dims[k] : (int)Math.Clamp(n, -1, int.MaxValue))];
+        int[] dims = [.. shape.Select((n, k) => n == 0 && Int("allowzero", 0) == 0 && k < x.Rank
+            ? x.Dims[k]
+            : (int)Math.Clamp(n, -1, int.MaxValue))];
         if (dims.Count(d => d == -1) > 1) return null;
         int open = Array.IndexOf(dims, -1);
         if (open >= 0)
@@ -154,7 +159,9 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
             if (step is 0 or < int.MinValue or > int.MaxValue) return null;
             long from = starts[k] < 0 ? starts[k] + n : starts[k], to = ends[k] < 0 ? Math.Max(ends[k], -n - 1) + n : ends[k];
             // As the operator clamps: a backward slice begins at the last index at most and ends before the first at least.
-            (from, to) = step > 0 ? (Math.Clamp(from, 0, n), Math.Clamp(to, 0, n)) : (Math.Clamp(from, -1, n - 1), Math.Clamp(to, -1, n - 1));
+            (from, to) = step > 0
+                ? (Math.Clamp(from, 0, n), Math.Clamp(to, 0, n))
+                : (Math.Clamp(from, -1, n - 1), Math.Clamp(to, -1, n - 1));
             long count = step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step;
             dims[axis] = (int)Math.Max(0, count);
             offset += (int)from * strides[axis];
@@ -201,9 +208,12 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
 
     private SizeTensor? Range(SizeTensor x)
     {
-        if (x.Elements is not [{ Number: { } from }] || Numbers(1) is not [var to] || Numbers(2) is not [var step] || step == 0) return null;
+        if (x.Elements is not [{ Number: { } from }] || Numbers(1) is not [var to] || Numbers(2) is not [var step] || step == 0)
+            return null;
         long count = (to - from + step - Math.Sign(step)) / step;
-        return count > limit ? null : SizeTensor.Vector([.. Enumerable.Range(0, (int)Math.Max(0, count)).Select(k => new Literal(from + (k * step)))]);
+        return count > limit
+            ? null
+            : SizeTensor.Vector([.. Enumerable.Range(0, (int)Math.Max(0, count)).Select(k => new Literal(from + (k * step)))]);
     }
 
     private SizeTensor? NonZero(SizeTensor x)
@@ -229,7 +239,8 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
         int run = SizeTensor.Count([.. gone.Select(k => x.Dims[k])], limit) ?? 1;
         var elements = sorted.Elements.Chunk(run).Select(c => c.Aggregate((a, b) => a is null || b is null ? null : Combine(op, a, b)));
         bool keep = Int("keepdims", 1) == 1;
-        return new([.. x.Dims.Select((d, k) => (d, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? 1 : p.d)], [.. elements], x.IsReal);
+        return new([.. x.Dims.Select((d, k) => (d, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? 1 : p.d)],
+            [.. elements], x.IsReal);
     }
 
     private SizeTensor? Zip(SizeTensor a, SizeTensor? b)
@@ -240,14 +251,17 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
         bool compares = op is "Equal" or "Greater" or "Less" or "GreaterOrEqual" or "LessOrEqual";
         // A fmod of integers has the sign of the dividend, which Mod of the expressions has not.
         if (op == "Mod" && Int("fmod", 0) == 1) return null;
-        return new(dims, [.. left.Elements.Zip(right.Elements, (x, y) => x is null || y is null ? null : Combine(op, x, y))], !compares && (a.IsReal || b.IsReal));
+        return new(dims, [.. left.Elements.Zip(right.Elements, (x, y) => x is null || y is null ? null : Combine(op, x, y))], !compares
+            && (a.IsReal || b.IsReal));
     }
 
     private SizeTensor? Where(SizeTensor condition)
     {
         if (inputs.ElementAtOrDefault(1) is not { } yes || inputs.ElementAtOrDefault(2) is not { } no) return null;
         if (SizeTensor.Common(condition.Dims, yes.Dims, no.Dims) is not { } dims) return null;
-        if (condition.Broadcast(dims, limit) is not { } test || yes.Broadcast(dims, limit) is not { } a || no.Broadcast(dims, limit) is not { } b) return null;
-        return new(dims, [.. test.Elements.Select((e, k) => e?.Number switch { null => null, 0 => b.Elements[k], _ => a.Elements[k] })], yes.IsReal || no.IsReal);
+        if (condition.Broadcast(dims, limit) is not { } test || yes.Broadcast(dims, limit) is not { } a
+            || no.Broadcast(dims, limit) is not { } b) return null;
+        return new(dims, [.. test.Elements.Select((e, k) => e?.Number switch { null => null, 0 => b.Elements[k], _ => a.Elements[k] })],
+            yes.IsReal || no.IsReal);
     }
 }

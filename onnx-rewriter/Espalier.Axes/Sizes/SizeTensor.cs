@@ -3,7 +3,8 @@ namespace Espalier.Axes.Sizes;
 /// <summary>An integer tensor of any rank whose elements are known, or are expressions over sizes.</summary>
 /// <param name="Dims">Sizes of its axes.</param>
 /// <param name="Elements">Row-major; null where nothing is known of an element.</param>
-/// <param name="IsReal">The elements went through a Cast to floating point: whole numbers all the same, but a division is one of real numbers.</param>
+/// <param name="IsReal">The elements went through a Cast to floating point: whole numbers all the same, but a division is one
+/// of real numbers.</param>
 internal sealed record SizeTensor(int[] Dims, SizeValue?[] Elements, bool IsReal = false)
 {
     /// <summary>More elements than this are data, not sizes.</summary>
@@ -35,9 +36,12 @@ internal sealed record SizeTensor(int[] Dims, SizeValue?[] Elements, bool IsReal
     /// <summary>The same elements under another shape.</summary>
     public SizeTensor As(params int[] dims) => this with { Dims = dims };
 
-    public SizeTensor? Select(Func<SizeValue, SizeValue?> map) => this with { Elements = [.. Elements.Select(e => e is null ? null : map(e))] };
+    public SizeTensor? Select(Func<SizeValue, SizeValue?> map)
+        => this with { Elements = [.. Elements.Select(e => e is null ? null : map(e))] };
 
-    /// <summary>Elements at a constant distance along every axis: what transposing, slicing, repeating and broadcasting have in common.</summary>
+    /// <summary>
+    /// Elements at a constant distance along every axis: what transposing, slicing, repeating and broadcasting have in common.
+    /// </summary>
     /// <param name="offset">Index of the first.</param>
     /// <param name="dims">Sizes of the result.</param>
     /// <param name="strides">Per axis of the result, the distance of neighbours.</param>

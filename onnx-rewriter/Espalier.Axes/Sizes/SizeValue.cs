@@ -5,7 +5,9 @@ namespace Espalier.Axes.Sizes;
 /// <summary>One element of an integer tensor that is computed from sizes: an expression over sizes of terms, of bounded length.</summary>
 internal abstract record SizeValue
 {
-    /// <summary>Longest expression: what takes more operations is not known. So an evaluation takes bounded time, and no deep recursion.</summary>
+    /// <summary>
+    /// Longest expression: what takes more operations is not known. So an evaluation takes bounded time, and no deep recursion.
+    /// </summary>
     public const int MaxSteps = 256;
 
     private const int MostRecomputed = 8;
@@ -55,7 +57,8 @@ internal abstract record SizeValue
         {
             long signed = op == "Sub" ? -n : n;
             if (signed == 0) return a;
-            if (a is Binary { Operator: "Add", Left: var rest, Right: Literal { Value: var m } }) return Combine("Add", rest, new Literal(unchecked(m + signed)));
+            if (a is Binary { Operator: "Add", Left: var rest, Right: Literal { Value: var m } })
+                return Combine("Add", rest, new Literal(unchecked(m + signed)));
             return Bounded("Add", a, new Literal(signed));
         }
         return (op, a, b) switch

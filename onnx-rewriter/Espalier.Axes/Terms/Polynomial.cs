@@ -20,7 +20,8 @@ public sealed class Polynomial : IEquatable<Polynomial>
     internal bool IsKnown => this != Unknown;
 
     /// <summary>Whether nothing has become known of its dynamic factors since it was made.</summary>
-    internal bool IsCurrent => _terms.Values.All(t => Array.TrueForAll(t.Factors, f => f is { Parent: null, Definition: null, Size: null }));
+    internal bool IsCurrent
+        => _terms.Values.All(t => Array.TrueForAll(t.Factors, f => f is { Parent: null, Definition: null, Size: null }));
 
     private static Polynomial Zero { get; } = new(new SortedDictionary<string, (long, Factor[])>(StringComparer.Ordinal));
 
@@ -31,13 +32,16 @@ public sealed class Polynomial : IEquatable<Polynomial>
     public static Polynomial Variable(Factor factor) => Zero.Plus(1, [factor]);
 
     /// <summary>The value, where no dynamic factor is in it.</summary>
-    public long? Value => !IsKnown ? null : _terms.Count == 0 ? 0 : _terms.Count == 1 && _terms.TryGetValue("", out var c) ? c.Coefficient : null;
+    public long? Value
+        => !IsKnown ? null : _terms.Count == 0 ? 0 : _terms.Count == 1 && _terms.TryGetValue("", out var c) ? c.Coefficient : null;
 
     /// <summary>The monomials: coefficient and dynamic factors, in stable order.</summary>
     public IReadOnlyList<(long Coefficient, Factor[] Factors)> Monomials => [.. _terms.Values];
 
     /// <summary>The value with every dynamic factor at its nominal size; null where one has none.</summary>
-    internal long? Nominal => IsKnown ? _terms.Values.Aggregate((long?)0, (sum, t) => sum + t.Factors.Aggregate((long?)t.Coefficient, (a, f) => a * Term.Of(f.Root).Nominal)) : null;
+    internal long? Nominal
+        => IsKnown ? _terms.Values.Aggregate((long?)0, (sum, t) => sum
+            + t.Factors.Aggregate((long?)t.Coefficient, (a, f) => a * Term.Of(f.Root).Nominal)) : null;
 
     /// <summary>The size of a term with the given sizes of its factors (null: dynamic).</summary>
     public static Polynomial Of(Term term, Func<Factor, long?> size)
@@ -60,10 +64,12 @@ public sealed class Polynomial : IEquatable<Polynomial>
     }
 
     /// <summary>Sum.</summary>
-    public Polynomial Add(Polynomial other) => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(t.Coefficient, t.Factors));
+    public Polynomial Add(Polynomial other)
+        => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(t.Coefficient, t.Factors));
 
     /// <summary>Difference.</summary>
-    public Polynomial Subtract(Polynomial other) => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(unchecked(-t.Coefficient), t.Factors));
+    public Polynomial Subtract(Polynomial other)
+        => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(unchecked(-t.Coefficient), t.Factors));
 
     /// <summary>Product.</summary>
     public Polynomial Multiply(Polynomial other)
@@ -77,7 +83,10 @@ public sealed class Polynomial : IEquatable<Polynomial>
         return result;
     }
 
-    /// <summary>Quotient, where the divisor is one monomial that divides every monomial; two constants divide as ONNX integers do, towards zero. Null otherwise.</summary>
+    /// <summary>
+    /// Quotient, where the divisor is one monomial that divides every monomial; two constants divide as ONNX integers do,
+    /// towards zero. Null otherwise.
+    /// </summary>
     public Polynomial? Divide(Polynomial divisor)
     {
         if (Value is { } x && divisor.Value is { } y) return y is 0 or -1 ? (y == 0 ? null : Constant(0).Subtract(this)) : Constant(x / y);
@@ -119,6 +128,8 @@ public sealed class Polynomial : IEquatable<Polynomial>
 
     /// <inheritdoc/>
     public override string ToString()
-        => !IsKnown ? "?" : _terms.Count == 0 ? "0" : string.Join(" + ", _terms.Values.Select(t => t.Coefficient.ToString(CultureInfo.InvariantCulture)
+        => !IsKnown
+            ? "?"
+            : _terms.Count == 0 ? "0" : string.Join(" + ", _terms.Values.Select(t => t.Coefficient.ToString(CultureInfo.InvariantCulture)
             + string.Concat(t.Factors.Select(f => "·" + (f.DimensionName ?? "f" + f.Id.ToString(CultureInfo.InvariantCulture))))));
 }

@@ -181,7 +181,8 @@ public abstract class Term
         return Evaluate(this);
 
         int SizeOf(Term term) => size is null ? StaticSize(term)
-            : checked((int)(Polynomial.Of(term, size).Value ?? throw new InvalidOperationException($"The axis {term} has no size in the run.")));
+            : checked((int)(Polynomial.Of(term, size).Value
+                ?? throw new InvalidOperationException($"The axis {term} has no size in the run.")));
 
         int[] Evaluate(Term term)
         {

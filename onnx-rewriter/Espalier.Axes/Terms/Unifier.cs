@@ -59,8 +59,10 @@ internal sealed class Unifier
             {
                 // One unknown in a product of known size can be solved for; more leave the structure of the axis unknown.
                 if (dynamic.Count != 1 || term.Head is not ProductTerm product) return false;
-                if (product.Parts.Any(p => p.Size is null && p.Head is not FactorTerm) || product.Parts.Count(p => p.Size is null) != 1) return false;
-                if (Term.Product(product.Parts.Where(p => p.Size is not null)).Size is not (> 0 and var known) || size % known != 0) return false;
+                if (product.Parts.Any(p => p.Size is null && p.Head is not FactorTerm) || product.Parts.Count(p => p.Size is null) != 1)
+                    return false;
+                if (Term.Product(product.Parts.Where(p => p.Size is not null)).Size is not (> 0 and var known) || size % known != 0)
+                    return false;
                 dynamic[0].Size = size / known;
             }
         }
@@ -75,13 +77,16 @@ internal sealed class Unifier
         return true;
     }
 
-    /// <summary>A dynamic axis and its parts have one nominal size: of a product, one part that has none has what the others leave.</summary>
+    /// <summary>
+    /// A dynamic axis and its parts have one nominal size: of a product, one part that has none has what the others leave.
+    /// </summary>
     private static void Settle(Factor factor, Term term)
     {
         if (term.Nominal is null && factor.Nominal is { } all && term.Head is ProductTerm product)
         {
             var open = product.Parts.Where(p => p.Nominal is null).ToList();
-            if (open is [{ Head: FactorTerm { Factor: var part } }] && Term.Product(product.Parts.Where(p => p != open[0])).Nominal is > 0 and var known)
+            if (open is [{ Head: FactorTerm { Factor: var part } }]
+                && Term.Product(product.Parts.Where(p => p != open[0])).Nominal is > 0 and var known)
                 part.Nominal = Math.Max(1, all / known);
         }
         factor.Nominal = term.Nominal ?? factor.Nominal;
@@ -216,7 +221,8 @@ internal sealed class Unifier
     public Term[]? Partition(Term term, IReadOnlyList<long> sizes)
     {
         // At once, where nothing is known of the axis: one definition, not one inside of the other.
-        if (term.Head is FactorTerm { Factor: { Size: { } size } factor } && sizes.Count > 1 && sizes.All(s => s > 0) && sizes.Sum() == size)
+        if (term.Head is FactorTerm { Factor: { Size: { } size } factor } && sizes.Count > 1 && sizes.All(s => s > 0)
+            && sizes.Sum() == size)
         {
             Term[] parts = [.. sizes.Select(s => Fresh(s))];
             return Define(factor, Term.Sum(parts)) ? parts : null;
@@ -307,7 +313,8 @@ internal sealed class Unifier
             if (n > m) return Split(left, x, m, right, y);
             return Split(right, y, n, left, x);
         }
-        // Dynamic ends: the same one, or the only dynamic ones of products whose rest is of one size. Of more than one, none needs to be another.
+        // Dynamic ends: the same one, or the only dynamic ones of products whose rest is of one size. Of more than one, none
+        // needs to be another.
         if (x.Size is not null || y.Size is not null) return false;
         bool same = x is FactorTerm f && y is FactorTerm g ? f.Factor == g.Factor : ReferenceEquals(x, y);
         if (!same && !(Alone(left) is { } rest && Alone(right) == rest && Unify(x, y))) return false;

@@ -32,7 +32,9 @@ internal sealed class ZeroSet : IEnumerable<Factor>
     /// <summary>Whether the factor is in it.</summary>
     public bool Contains(Factor factor) => _factors.Contains(factor) || _axes.Any(a => a.Has(factor));
 
-    /// <summary>Whether all factors of the term are known to be in it without asking for each; false says nothing unless the term is one factor.</summary>
+    /// <summary>
+    /// Whether all factors of the term are known to be in it without asking for each; false says nothing unless the term is one factor.
+    /// </summary>
     public bool Contains(Term term) => term.Head is FactorTerm leaf ? Contains(leaf.Factor) : _axes.Contains(term.Head);
 
     /// <summary>What is in both; the set itself where nothing is lost.</summary>

@@ -20,7 +20,10 @@ internal sealed class ReasonChain(InferenceState state)
     // Per factor: from a tensor, the operator and the tensor that are one step nearer to the reason; null at the reason itself.
     private readonly Dictionary<Factor, Dictionary<TensorState, (TensorState? Next, NodeRecord? Record)>> _ways = [];
 
-    /// <summary>Tensors and operators in turn, from <paramref name="from"/> to where <paramref name="mark"/> was made, every tensor on the way carrying the factor.</summary>
+    /// <summary>
+    /// Tensors and operators in turn, from <paramref name="from"/> to where <paramref name="mark"/> was made, every tensor on
+    /// the way carrying the factor.
+    /// </summary>
     public IReadOnlyList<string> Find(TensorState from, Factor factor, Mark mark)
     {
         if (!_ways.TryGetValue(factor, out var ways)) _ways[factor] = ways = Walk(factor, mark);
@@ -61,5 +64,6 @@ internal sealed class ReasonChain(InferenceState state)
         }
     }
 
-    private static IEnumerable<TensorState> Tensors(NodeRecord record) => record.Inputs.OfType<TensorState>().Concat(record.Outputs).Distinct();
+    private static IEnumerable<TensorState> Tensors(NodeRecord record)
+        => record.Inputs.OfType<TensorState>().Concat(record.Outputs).Distinct();
 }

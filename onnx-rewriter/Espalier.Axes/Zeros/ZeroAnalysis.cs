@@ -42,7 +42,9 @@ internal sealed class ZeroAnalysis
                     continue;
                 }
                 foreach (var leaf in (tensor.Terms ?? []).SelectMany(t => t.Leaves).Distinct())
-                    _state.Inexact.Add(new(Term.Of(leaf), $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with", Tensor: tensor.Name, OfMasking: true));
+                    _state.Inexact.Add(new(Term.Of(leaf),
+                        $"weight '{tensor.Name}': its readers do not agree on a zero point that it could be masked with",
+                        Tensor: tensor.Name, OfMasking: true));
             }
     }
 
@@ -97,13 +99,15 @@ internal sealed class ZeroAnalysis
             if (term.Head is not FactorTerm && operands.Any(o => IsZeroAt(_state, record, o, term, null))) continue;
             foreach (var leaf in term.Leaves)
                 if (!operands.Any(o => IsZeroAt(_state, record, o, Term.Of(leaf), null)))
-                    _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero", Node: record.Info.Ordinal, OfMasking: true));
+                    _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero",
+                        Node: record.Info.Ordinal, OfMasking: true));
         }
         foreach (int pole in IsOfConstants(record) ? [] : record.Poles)
         {
             if (record.Inputs.ElementAtOrDefault(pole) is not { Point: null } tensor) continue;
             foreach (var leaf in tensor.Zero)
-                _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero", Node: record.Info.Ordinal, OfMasking: true));
+                _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it is infinite or undefined where a removed unit is zero",
+                    Node: record.Info.Ordinal, OfMasking: true));
         }
     }
 
@@ -112,10 +116,12 @@ internal sealed class ZeroAnalysis
         var output = record.Outputs[index];
         (output.Zero, output.Point) = (new ZeroSet(), null);
         if (output.Terms is null) return;
-        if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized) output.Point = ZeroPoint.Of(state.Model, record, quantized);
+        if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized)
+            output.Point = ZeroPoint.Find(state.Model, record, quantized);
         else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
         {
-            var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.IsEmpty == false).Select(t => t!.Point).Distinct().ToList();
+            var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.IsEmpty == false).Select(t => t!.Point)
+                .Distinct().ToList();
             if (points.Count > 1 || points is [{ IsUniform: false }]) return;
             output.Point = points.FirstOrDefault();
             if (!record.FillKeeps(output.Point)) return;
@@ -124,22 +130,28 @@ internal sealed class ZeroAnalysis
         for (int axis = 0; axis < output.Terms.Length; axis++)
         {
             var term = output.Terms[axis].Head;
-            if (term is not FactorTerm && (IsZero(state, record, term, output.Point, rule, operands) || AreParts(state, record, axis, output.Point, rule)))
+            if (term is not FactorTerm
+                && (IsZero(state, record, term, output.Point, rule, operands) || AreParts(state, record, axis, output.Point, rule)))
             {
                 output.Zero.Add(term);
                 continue;
             }
             foreach (var leaf in term.Leaves)
-                if (leaf.Size is not null && IsZero(state, record, Term.Of(leaf), output.Point, rule, operands)) output.Zero.Add(Term.Of(leaf));
+                if (leaf.Size is not null && IsZero(state, record, Term.Of(leaf), output.Point, rule, operands))
+                    output.Zero.Add(Term.Of(leaf));
         }
     }
 
     /// <summary>A concatenation is zero where each part is.</summary>
     private static bool AreParts(InferenceState state, NodeRecord record, int axis, ZeroPoint? point, ZeroRule rule)
         => rule == ZeroRule.Parts && record.ZeroOperands is null
-            && Enumerable.Range(0, record.Inputs.Length).All(k => record.Inputs[k] is { Terms: { } terms } && axis < terms.Length && IsZeroAt(state, record, k, terms[axis], point));
+            && Enumerable.Range(0, record.Inputs.Length)
+                .All(k => record.Inputs[k] is { Terms: { } terms } && axis < terms.Length
+                    && IsZeroAt(state, record, k, terms[axis], point));
 
-    /// <summary>Whether a result is zero at the removed units of a factor, or of every factor of an axis (false then says nothing).</summary>
+    /// <summary>
+    /// Whether a result is zero at the removed units of a factor, or of every factor of an axis (false then says nothing).
+    /// </summary>
     private static bool IsZero(InferenceState state, NodeRecord record, Term factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
     {
         bool isFactor = factor.Head is FactorTerm;
@@ -178,13 +190,15 @@ internal sealed class ZeroAnalysis
     private static bool IsZeroAt(InferenceState state, NodeRecord record, int operand, Term factor, ZeroPoint? moved)
     {
         if (record.Inputs.ElementAtOrDefault(operand) is not { } tensor || !tensor.Zero.Contains(factor)) return false;
-        var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized ? ZeroPoint.Of(state.Model, record, quantized)
+        var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized
+            ? ZeroPoint.Find(state.Model, record, quantized)
             : ZeroDemands.Moved(record)?.Contains(operand) == true ? moved : null;
         return Equals(tensor.Point, expected);
     }
 
     /// <summary>Nothing but weights goes in.</summary>
-    private static bool IsOfConstants(NodeRecord record) => record.Poles.Length > 0 && Array.TrueForAll(record.Inputs, i => i is null or { IsConstant: true });
+    private static bool IsOfConstants(NodeRecord record)
+        => record.Poles.Length > 0 && Array.TrueForAll(record.Inputs, i => i is null or { IsConstant: true });
 
     private static bool Carries(TensorState tensor, Term factor) => tensor.Terms?.Any(t => Has(t, factor)) == true;
 

@@ -24,7 +24,8 @@ internal sealed class ZeroDemands
                 // What one reader sees as its own is one tensor of the file.
                 var tensor = operand.Source ?? operand;
                 if (IsDivisor(record, k) || record.Quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(tensor);
-                else if (record.Quantized.FirstOrDefault(q => q.Operand == k) is { } quantized) Of(tensor).Add(ZeroPoint.Of(state.Model, record, quantized));
+                else if (record.Quantized.FirstOrDefault(q => q.Operand == k) is { } quantized)
+                    Of(tensor).Add(ZeroPoint.Find(state.Model, record, quantized));
                 else if (Moved(record)?.Contains(k) == true)
                 {
                     foreach (var output in record.Outputs)
@@ -41,7 +42,9 @@ internal sealed class ZeroDemands
     /// <summary>Whether the tensor keeps its values in the masked model.</summary>
     public bool IsUnmasked(TensorState tensor) => _unmasked.Contains(tensor.Source ?? tensor);
 
-    /// <summary>The zero point that a weight is masked with; false where its readers demand several, or one that is not in the file.</summary>
+    /// <summary>
+    /// The zero point that a weight is masked with; false where its readers demand several, or one that is not in the file.
+    /// </summary>
     public bool TryPoint(TensorState tensor, out ZeroPoint? point)
     {
         var demands = Of(tensor);
@@ -56,8 +59,10 @@ internal sealed class ZeroDemands
         if (node.Domain is not ("" or "ai.onnx")) return null;
         return node.OpType switch
         {
-            "Identity" or "Transpose" or "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Slice" or "Split" or "Gather" or "GatherElements" or "GatherND"
-                or "Expand" or "Tile" or "Dropout" or "DepthToSpace" or "SpaceToDepth" or "MaxPool" or "GlobalMaxPool" or "ReduceMax" or "ReduceMin" or "Pad" => [0],
+            "Identity" or "Transpose" or "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Slice" or "Split" or "Gather"
+                or "GatherElements" or "GatherND"
+                or "Expand" or "Tile" or "Dropout" or "DepthToSpace" or "SpaceToDepth" or "MaxPool" or "GlobalMaxPool" or "ReduceMax"
+                or "ReduceMin" or "Pad" => [0],
             "Resize" or "Upsample" => node.Attribute.Any(a => a.Name == "mode" && a.S.ToStringUtf8() != "nearest") ? null : [0],
             "Where" => [1, 2],
             "Concat" or "Max" or "Min" => Enumerable.Range(0, record.Inputs.Length),

@@ -33,5 +33,6 @@ internal static class BuildErrors
         return $"{origin} : error {(code == ExitCode.Malformed ? Malformed : Refused)}: {OneLine(message)}";
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    private static string OneLine(string text)
+        => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 }

@@ -44,13 +44,15 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
-        var stamp = Stamp.Of(plan, model, request);
-        if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp) return Copied(stampFile);
+        var stamp = Stamp.Compute(plan, model, request);
+        if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
+            return Copied(stampFile);
 
         using var dense = OnnxModel.Open(model.Path);
-        var analysis = AxisAnalysis.Of(dense, model.Axes);
+        var analysis = AxisAnalysis.Run(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
-        var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers }, request.Project);
+        var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface,
+            HoistInitializers = model.HoistInitializers }, request.Project);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),
@@ -59,7 +61,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         };
         File.Delete(stampFile);
         var slim = job.Run();
-        var copied = files.Save(slim with { Report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) } }, dense);
+        var copied = files.Save(slim with
+            { Report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) } }, dense);
         var (before, after) = (slim.Report.Before, slim.Report.After);
         terminal.Error.WriteLine(FormattableString.Invariant(
             $"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs"));

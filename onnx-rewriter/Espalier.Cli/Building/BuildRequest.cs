@@ -62,7 +62,8 @@ internal sealed class BuildRequest
             case "reference": References.Add(value); break;
             case "native": Natives.Add(value); break;
             case "input": Inputs.Add(value); break;
-            default: throw new MalformedFileException($"{path}: '{key}' is no key of a request. The targets and the tool are of different versions; restore the project again.");
+            default: throw new MalformedFileException(
+                $"{path}: '{key}' is no key of a request. The targets and the tool are of different versions; restore the project again.");
         }
     }
 
@@ -77,14 +78,18 @@ internal sealed class BuildRequest
             // No dimension begins so: names of dimensions are identifiers.
             if (dimension[0] == '/')
             {
-                if (dimension.EndsWith("=true", StringComparison.OrdinalIgnoreCase)) flags.Add(dimension[1..dimension.IndexOf('=', StringComparison.Ordinal)]);
+                if (dimension.EndsWith("=true", StringComparison.OrdinalIgnoreCase))
+                    flags.Add(dimension[1..dimension.IndexOf('=', StringComparison.Ordinal)]);
                 continue;
             }
             var at = dimension.LastIndexOf('=');
-            if (at <= 0 || !long.TryParse(dimension.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size < 1)
-                throw new UsageException($"OnnxModel '{parts[0]}': Dimensions has '{dimension}'; expected name=size with a positive whole number, like batch=1;sequence=64.");
+            if (at <= 0 || !long.TryParse(dimension.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture,
+                out var size) || size < 1)
+                throw new UsageException($"OnnxModel '{parts[0]}': Dimensions has '{dimension}'; expected name=size with a positive "
+                    + "whole number, like batch=1;sequence=64.");
             sizes[dimension[..at]] = size;
         }
-        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes, AllowInterface = flags.Contains("allowInterface") }, flags.Contains("hoistInitializers"));
+        return new BuildModel(parts[0], parts[1], new AxisOptions { Dimensions = sizes, AllowInterface = flags.Contains("allowInterface") },
+            flags.Contains("hoistInitializers"));
     }
 }

@@ -74,7 +74,8 @@ internal sealed class CodeClosure
         if (!body.LocalSignature.IsNil) Blob(_metadata.GetStandaloneSignature(body.LocalSignature).Signature);
         foreach (var region in body.ExceptionRegions)
         {
-            Text(FormattableString.Invariant($"{region.Kind} {region.TryOffset} {region.TryLength} {region.HandlerOffset} {region.HandlerLength} {region.FilterOffset}"));
+            Text(FormattableString.Invariant($"{region.Kind} {region.TryOffset} {region.TryLength} {region.HandlerOffset} ")
+                + FormattableString.Invariant($"{region.HandlerLength} {region.FilterOffset}"));
             if (!region.CatchType.IsNil) Token(MetadataTokens.GetToken(region.CatchType));
         }
         var code = body.GetILReader();
@@ -93,7 +94,8 @@ internal sealed class CodeClosure
         {
             case OperandType.InlineNone:
                 return;
-            case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType or OperandType.InlineSig or OperandType.InlineString:
+            case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType
+                or OperandType.InlineSig or OperandType.InlineString:
                 Token(code.ReadInt32());
                 return;
             case OperandType.InlineSwitch:
@@ -180,12 +182,14 @@ internal sealed class CodeClosure
     }
 
     // A count of 17 or 18 looks like the start of a type; then what follows may be no row.
-    private bool Exists(EntityHandle type) => MetadataTokens.GetRowNumber(type) <= _metadata.GetTableRowCount((TableIndex)(MetadataTokens.GetToken(type) >>> 24));
+    private bool Exists(EntityHandle type)
+        => MetadataTokens.GetRowNumber(type) <= _metadata.GetTableRowCount((TableIndex)(MetadataTokens.GetToken(type) >>> 24));
 
     private void Resources()
     {
         if (_file.PEHeaders.CorHeader is not { ResourcesDirectory.RelativeVirtualAddress: not 0 and var address } header) return;
-        foreach (var resource in _metadata.ManifestResources.Select(_metadata.GetManifestResource)) Text(_metadata.GetString(resource.Name));
+        foreach (var resource in _metadata.ManifestResources.Select(_metadata.GetManifestResource))
+            Text(_metadata.GetString(resource.Name));
         _hash.AppendData(SHA256.HashData(_file.GetSectionData(address).GetContent(0, header.ResourcesDirectory.Size).AsSpan()));
     }
 

@@ -6,13 +6,14 @@ namespace Espalier.Cli.Building;
 internal static class ModelFiles
 {
     /// <summary>Full paths, the model's own first.</summary>
-    public static IReadOnlyList<string> Of(string path)
+    public static IReadOnlyList<string> List(string path)
     {
         using var model = OnnxModel.Open(path);
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
         var external = model.Proto.Graph.Initializer
             .Where(t => t.DataLocation == TensorProto.Types.DataLocation.External)
-            .SelectMany(t => t.ExternalData.Where(e => e.Key == "location").Select(e => System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, e.Value))))
+            .SelectMany(t => t.ExternalData.Where(e => e.Key == "location")
+                .Select(e => System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, e.Value))))
             .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal)
             .Where(File.Exists);

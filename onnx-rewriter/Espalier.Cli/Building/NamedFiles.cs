@@ -9,8 +9,12 @@ internal static class NamedFiles
     public static PruningPlan Rooted(PruningPlan plan, string project)
         => plan with
         {
-            Calibration = plan.Calibration is { Labels: { } labels } source ? source with { Labels = Path.Combine(Path.GetDirectoryName(project) ?? "", labels) } : plan.Calibration,
-            Prune = [.. plan.Prune.Select(r => r.ScoreFile is { } file ? r with { ScoreFile = Path.Combine(Path.GetDirectoryName(project) ?? "", file) } : r)],
+            Calibration = plan.Calibration is { Labels: { } labels } source
+                ? source with { Labels = Path.Combine(Path.GetDirectoryName(project) ?? "", labels) }
+                : plan.Calibration,
+            Prune = [.. plan.Prune.Select(r => r.ScoreFile is { } file
+                ? r with { ScoreFile = Path.Combine(Path.GetDirectoryName(project) ?? "", file) }
+                : r)],
         };
 
     /// <summary>The plan that was carried out, with the paths as the policy states them.</summary>
@@ -18,10 +22,15 @@ internal static class NamedFiles
         => carried with
         {
             Calibration = stated.Calibration,
-            Prune = [.. carried.Prune.Select(r => r.ScoreFile is null ? r : r with { ScoreFile = stated.Prune.First(s => s.Name == r.Name).ScoreFile })],
+            Prune = [.. carried.Prune.Select(r => r.ScoreFile is null
+                ? r
+                : r with { ScoreFile = stated.Prune.First(s => s.Name == r.Name).ScoreFile })],
         };
 
     /// <summary>Full paths of those that exist.</summary>
-    public static IEnumerable<string> Of(PruningPlan plan, string project)
-        => Rooted(plan, project) is var rooted ? rooted.Prune.Select(r => r.ScoreFile).Append(rooted.Calibration?.Labels).OfType<string>().Where(File.Exists).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal) : [];
+    public static IEnumerable<string> List(PruningPlan plan, string project)
+        => Rooted(plan, project) is var rooted
+            ? rooted.Prune.Select(r => r.ScoreFile).Append(rooted.Calibration?.Labels).OfType<string>().Where(File.Exists)
+                .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
+            : [];
 }

@@ -3,7 +3,10 @@ using System.Reflection.PortableExecutable;
 
 namespace Espalier.Cli.Building;
 
-/// <summary>Reads the plans that the generator put into a compiled assembly, without loading it: no user code runs, and any target framework will do.</summary>
+/// <summary>
+/// Reads the plans that the generator put into a compiled assembly, without loading it: no user code runs, and any target
+/// framework will do.
+/// </summary>
 internal static class PlanReader
 {
     /// <summary>The plans in the order of the policies' names.</summary>
@@ -24,7 +27,9 @@ internal static class PlanReader
         return [.. entries.Where(e => e.Key.StartsWith(PolicyFiles.PlanKey, StringComparison.Ordinal)).Select(e =>
         {
             var policy = e.Key[PolicyFiles.PlanKey.Length..];
-            var plan = entries.TryGetValue(PolicyFiles.LocationsKey + policy, out var locations) ? PlanJson.Parse(e.Value, locations) : PlanJson.Parse(e.Value);
+            var plan = entries.TryGetValue(PolicyFiles.LocationsKey + policy, out var locations)
+                ? PlanJson.Parse(e.Value, locations)
+                : PlanJson.Parse(e.Value);
             return plan with { Policy = policy };
         })];
     }
@@ -35,6 +40,7 @@ internal static class PlanReader
         var type = metadata.GetMemberReference((MemberReferenceHandle)attribute.Constructor).Parent;
         if (type.Kind != HandleKind.TypeReference) return false;
         var reference = metadata.GetTypeReference((TypeReferenceHandle)type);
-        return metadata.StringComparer.Equals(reference.Name, "AssemblyMetadataAttribute") && metadata.StringComparer.Equals(reference.Namespace, "System.Reflection");
+        return metadata.StringComparer.Equals(reference.Name, "AssemblyMetadataAttribute")
+            && metadata.StringComparer.Equals(reference.Namespace, "System.Reflection");
     }
 }

@@ -10,7 +10,8 @@ namespace Espalier.Cli.Building;
 internal sealed class PolicyAssembly : AssemblyLoadContext
 {
     /// <summary>Assemblies whose types cross between the tool and the policy, or whose natives the process has once.</summary>
-    private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase) { "Espalier", "Espalier.Runtime", "Microsoft.ML.OnnxRuntime" };
+    private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase) { "Espalier", "Espalier.Runtime",
+        "Microsoft.ML.OnnxRuntime" };
 
     private readonly Assembly _assembly;
     private readonly Dictionary<string, string> _references;
@@ -32,8 +33,10 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     {
         var (method, samples) = (plan.Calibration!.Method!, plan.Calibration.Samples);
         var found = Policy(plan.Policy)?.GetMethod(method, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [])
-            ?? throw new EspalierException($"Policy {plan.Policy} has no static method {method}() without parameters. Build the project again.");
-        using var each = Guarded(plan, () => ((System.Collections.IEnumerable)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null)!)
+            ?? throw new EspalierException(
+                $"Policy {plan.Policy} has no static method {method}() without parameters. Build the project again.");
+        using var each =
+            Guarded(plan, () => ((System.Collections.IEnumerable)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null)!)
             .Cast<IModelInputs>().GetEnumerator());
         for (var i = 0; i < samples && Guarded(plan, each.MoveNext); i++)
             yield return Guarded(plan, () => each.Current.ToTensors().ToDictionary(t => t.Name, StringComparer.Ordinal));
@@ -44,10 +47,13 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     public double[] Score(PruningPlan plan, PruneRule rule, ScoredGroup group)
     {
         string name = $"{plan.Policy}.{rule.ScoreMethod}";
-        var found = Policy(plan.Policy)?.GetMethod(rule.ScoreMethod!, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [typeof(ScoredGroup)]);
+        var found = Policy(plan.Policy)?.GetMethod(rule.ScoreMethod!, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic,
+            [typeof(ScoredGroup)]);
         if (found is null || !typeof(IEnumerable<double>).IsAssignableFrom(found.ReturnType))
-            throw new EspalierException($"{name}: there is no static method of that name from ScoredGroup to IEnumerable<double>, which [Score(Criterion.Method)] calls.");
-        return Guarded($"Scoring method {name}", () => ((IEnumerable<double>)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [group], null)!).ToArray());
+            throw new EspalierException($"{name}: there is no static method of that name from ScoredGroup to IEnumerable<double>, which "
+                + "[Score(Criterion.Method)] calls.");
+        return Guarded($"Scoring method {name}",
+            () => ((IEnumerable<double>)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [group], null)!).ToArray());
     }
 
     /// <inheritdoc/>
@@ -65,7 +71,8 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     private Type? Policy(string name) => _assembly.GetTypes().FirstOrDefault(t => t.FullName?.Replace('+', '.') == name);
 
     /// <summary>The method is the user's code: what it throws is told as the user's error, with where it was thrown.</summary>
-    private static T Guarded<T>(PruningPlan plan, Func<T> step) => Guarded($"Calibration method {plan.Calibration!.Method} of policy {plan.Policy}", step);
+    private static T Guarded<T>(PruningPlan plan, Func<T> step)
+        => Guarded($"Calibration method {plan.Calibration!.Method} of policy {plan.Policy}", step);
 
     private static T Guarded<T>(string method, Func<T> step)
     {

@@ -10,8 +10,9 @@ internal static class Stamp
     /// <summary>The stamp of one policy.</summary>
     /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
     /// <param name="model">The model.</param>
-    /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the plan calls a method of the policy.</param>
-    public static string Of(PruningPlan plan, BuildModel model, BuildRequest request)
+    /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the
+    /// plan calls a method of the policy.</param>
+    public static string Compute(PruningPlan plan, BuildModel model, BuildRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Text(string text)
@@ -31,8 +32,8 @@ internal static class Stamp
         if (model.Axes.AllowInterface) Text("allowInterface");
         if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
-        foreach (var file in ModelFiles.Of(model.Path)) Content(file);
-        foreach (var file in NamedFiles.Of(plan, request.Project)) Content(file);
+        foreach (var file in ModelFiles.List(model.Path)) Content(file);
+        foreach (var file in NamedFiles.List(plan, request.Project)) Content(file);
         if (plan.Calibration?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
         {
             CodeClosure.Append(request.Assembly!, plan.Policy, hash);
@@ -41,7 +42,10 @@ internal static class Stamp
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>The plan without the places in the source that it was read from: they are for errors, and a shipped report must not name the paths of the machine that built it.</summary>
+    /// <summary>
+    /// The plan without the places in the source that it was read from: they are for errors, and a shipped report must not name
+    /// the paths of the machine that built it.
+    /// </summary>
     public static PruningPlan WithoutLocations(PruningPlan plan) => plan with
     {
         Location = "",
@@ -49,8 +53,11 @@ internal static class Stamp
         Drop = [.. plan.Drop.Select(r => r with { Location = "" })],
     };
 
-    /// <summary>Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.</summary>
+    /// <summary>
+    /// Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.
+    /// </summary>
     private static IEnumerable<string> ToolVersions() =>
-        new[] { "Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli" }
+        new[] { "Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration",
+            "Espalier.Cli" }
             .Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
 }

@@ -7,14 +7,17 @@ internal sealed class AgreementOptions
 {
     private static readonly (string Word, Metric Metric)[] Metrics =
     [
-        ("top1", Metric.Top1), ("kullback-leibler", Metric.KullbackLeibler), ("jensen-shannon", Metric.JensenShannon), ("cosine", Metric.Cosine), ("relative-error", Metric.RelativeError), ("task-loss", Metric.TaskLoss),
+        ("top1", Metric.Top1), ("kullback-leibler", Metric.KullbackLeibler), ("jensen-shannon", Metric.JensenShannon),
+        ("cosine", Metric.Cosine), ("relative-error", Metric.RelativeError), ("task-loss", Metric.TaskLoss),
     ];
 
     private readonly Option<string?> _divergence = CommonOptions.Choice("--divergence",
         "How outputs are compared where sizes or depth are chosen by them. [default: as the preset]", [.. Metrics.Select(m => m.Word)]);
     private readonly Option<double?> _agreement = CommonOptions.Fraction("--agreement",
-        "Refuse to write a model that agrees less with the dense one, on the last quarter of the calibration data, which nothing else then uses.");
-    private readonly Option<string?> _metric = CommonOptions.Choice("--metric", "How --agreement is measured. [default: top1]", [.. Metrics.Select(m => m.Word)]);
+        "Refuse to write a model that agrees less with the dense one, on the last quarter of the calibration data, which nothing else "
+            + "then uses.");
+    private readonly Option<string?> _metric = CommonOptions.Choice("--metric", "How --agreement is measured. [default: top1]",
+        [.. Metrics.Select(m => m.Word)]);
 
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All => [_divergence, _agreement, _metric];
@@ -31,5 +34,6 @@ internal sealed class AgreementOptions
         var (agreement, metric) => new Guard(Agreement: agreement, Metric: metric ?? Metric.Top1),
     };
 
-    private static Metric? Of(ParseResult result, Option<string?> option) => result.GetValue(option) is { } word ? Metrics.First(m => m.Word == word).Metric : null;
+    private static Metric? Of(ParseResult result, Option<string?> option)
+        => result.GetValue(option) is { } word ? Metrics.First(m => m.Word == word).Metric : null;
 }

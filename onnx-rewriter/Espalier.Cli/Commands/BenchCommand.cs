@@ -10,7 +10,8 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>bench</c>: CPU time per run of one model, or of two in turns.</summary>
 internal static class BenchCommand
 {
-    public static readonly string[] Examples = ["espalier bench resnet.onnx", "espalier bench resnet.onnx slim.onnx --dim batch=8 --threads 2"];
+    public static readonly string[] Examples = ["espalier bench resnet.onnx",
+        "espalier bench resnet.onnx slim.onnx --dim batch=8 --threads 2"];
 
     public static Command Create(Terminal terminal)
     {
@@ -23,7 +24,9 @@ internal static class BenchCommand
         var dimensions = CommonOptions.Dimensions();
         var fill = CommonOptions.Fill();
         var json = CommonOptions.Json();
-        var command = new Command("bench", "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.") { first, second, rounds, threads, seed, dimensions, fill, json };
+        var command = new Command("bench",
+            "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.") { first,
+            second, rounds, threads, seed, dimensions, fill, json };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "bench");
@@ -50,7 +53,8 @@ internal static class BenchCommand
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A: {measured.A:0.###} ms CPU per run"));
         if (measured.B is { } b) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"B: {b:0.###} ms CPU per run"));
         if (measured.Ratio is { } ratio) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"B/A: {ratio:0.000}"));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"median of {options.Rounds} rounds, {measured.Runs} runs each, {options.Threads} thread{(options.Threads == 1 ? "" : "s")}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"median of {options.Rounds} rounds, {measured.Runs} runs each, {options.Threads} thread{(options.Threads == 1 ? "" : "s")}"));
     }
 
     private sealed class Rounds(Progress progress, int total) : IProgress<int>

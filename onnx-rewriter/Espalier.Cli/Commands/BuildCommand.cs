@@ -8,9 +8,13 @@ internal static class BuildCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var file = new Option<FileInfo>("--request") { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
-        var command = new Command("build", "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have the form of compiler errors.") { file };
-        command.SetAction((result, cancellationToken) => Task.Run(() => Run(result.GetRequiredValue(file).FullName, terminal, cancellationToken), cancellationToken));
+        var file = new Option<FileInfo>("--request") { Description = "What to do, as the targets wrote it.", HelpName = "FILE",
+            Required = true };
+        var command = new Command("build",
+            "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have "
+                + "the form of compiler errors.") { file };
+        command.SetAction((result, cancellationToken) =>
+            Task.Run(() => Run(result.GetRequiredValue(file).FullName, terminal, cancellationToken), cancellationToken));
         return command;
     }
 
@@ -26,7 +30,9 @@ internal static class BuildCommand
         }
         catch (Exception e) when (CommandLine.Explain(e) is { } explained)
         {
-            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, request.Manifest is null ? request.Project : request.Models[0].Path));
+            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, request.Manifest is null
+                ? request.Project
+                : request.Models[0].Path));
             return explained.Code;
         }
     }

@@ -30,7 +30,8 @@ internal static class CommonOptions
         {
             foreach (var text in result.GetValueOrDefault<string[]>() ?? [])
             {
-                if (ParseDimension(text) is null) result.AddError($"--dim {text}: expected name=value with a positive whole number, like --dim batch=1.");
+                if (ParseDimension(text) is null)
+                    result.AddError($"--dim {text}: expected name=value with a positive whole number, like --dim batch=1.");
             }
         });
         return option;
@@ -41,7 +42,8 @@ internal static class CommonOptions
     {
         var option = new Option<string[]>("--fill")
         {
-            Description = "A number that fills an input when random inputs are made, for inputs that take few values, like a sample rate; repeatable.",
+            Description = "A number that fills an input when random inputs are made, for inputs that take few values, like a sample "
+                + "rate; repeatable.",
             HelpName = "input=number",
             DefaultValueFactory = _ => [],
         };
@@ -62,11 +64,13 @@ internal static class CommonOptions
     /// <summary><c>--allow-interface</c>.</summary>
     public static Option<bool> Interface() => new("--allow-interface")
     {
-        Description = "Let caches and states among the graph's inputs and outputs shrink with the heads, head dimensions or hidden states that they hold. All other inputs and outputs keep their shape.",
+        Description = "Let caches and states among the graph's inputs and outputs shrink with the heads, head dimensions or hidden "
+            + "states that they hold. All other inputs and outputs keep their shape.",
     };
 
     /// <summary><c>--seed</c>.</summary>
-    public static Option<int> Seed() => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
+    public static Option<int> Seed()
+        => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
     /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of tables." };
@@ -89,7 +93,8 @@ internal static class CommonOptions
             CustomParser = result =>
             {
                 // Invariant: on a machine set to German, 0.5 must not mean 5.
-                if (double.TryParse(result.Tokens.Single().Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value is > 0 and <= 1) return value;
+                if (double.TryParse(result.Tokens.Single().Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+                    && value is > 0 and <= 1) return value;
                 result.AddError($"{name} {result.Tokens.Single().Value}: expected a fraction above 0 and at most 1, like 0.5.");
                 return null;
             },
@@ -106,7 +111,8 @@ internal static class CommonOptions
             HelpName = "N",
             CustomParser = result =>
             {
-                if (int.TryParse(result.Tokens.Single().Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least) return value;
+                if (int.TryParse(result.Tokens.Single().Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+                    && value >= least) return value;
                 result.AddError($"{name} {result.Tokens.Single().Value}: expected a whole number of at least {least}.");
                 return null;
             },
@@ -130,7 +136,9 @@ internal static class CommonOptions
     private static (string Name, double Value)? ParseFill(string text)
     {
         var at = text.LastIndexOf('=');
-        return at > 0 && double.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? (text[..at], value) : null;
+        return at > 0 && double.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            ? (text[..at], value)
+            : null;
     }
 
     private static (string Name, long Size)? ParseDimension(string text)

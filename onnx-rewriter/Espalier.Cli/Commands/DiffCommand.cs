@@ -8,14 +8,17 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>diff</c>: what changed between two models.</summary>
 internal static class DiffCommand
 {
-    public static readonly string[] Examples = ["espalier diff bert.onnx slim.onnx", "espalier diff bert.onnx slim.onnx > bert.verified.txt"];
+    public static readonly string[] Examples = ["espalier diff bert.onnx slim.onnx",
+        "espalier diff bert.onnx slim.onnx > bert.verified.txt"];
 
     public static Command Create(Terminal terminal)
     {
         var before = CommonOptions.ExistingFile("A", "The model before.");
         var after = CommonOptions.ExistingFile("B", "The model after.");
         var json = CommonOptions.Json();
-        var command = new Command("diff", "Print what changed between two models, as text that is the same on every machine: fit for a snapshot.") { before, after, json };
+        var command = new Command("diff",
+            "Print what changed between two models, as text that is the same on every machine: fit for a snapshot.")
+                { before, after, json };
         command.SetAction((result, _) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "diff");

@@ -20,11 +20,14 @@ internal static class InspectCommand
     public static Command Create(Terminal terminal)
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
-        var manifest = new Option<FileInfo?>("--manifest") { Description = "Also write the manifest that the source generator reads.", HelpName = "FILE" };
+        var manifest = new Option<FileInfo?>("--manifest")
+            { Description = "Also write the manifest that the source generator reads.", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
-        var command = new Command("inspect", "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.") { model, manifest, json, dimensions, allowInterface };
+        var command = new Command("inspect",
+            "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.") { model, manifest,
+            json, dimensions, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             var path = result.GetRequiredValue(model).FullName;
@@ -33,11 +36,12 @@ internal static class InspectCommand
             {
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);
-                var analysis = AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
+                var analysis =
+                    AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
                 cancellationToken.ThrowIfCancellationRequested();
                 if (result.GetValue(manifest) is { } file)
                     AtomicFile.WriteIfDifferent(file.FullName, ManifestWriter.Write(analysis, result.GetRequiredValue(model).ToString()));
-                inspection = Inspection.Of(analysis);
+                inspection = Inspection.From(analysis);
             }
             if (result.GetValue(json)) terminal.Out.WriteLine(inspection.ToJson());
             else inspection.Render(terminal);

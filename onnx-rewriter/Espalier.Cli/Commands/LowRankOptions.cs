@@ -8,7 +8,8 @@ internal sealed class LowRankOptions
 {
     private readonly Option<string[]> _named = new("--low-rank")
     {
-        Description = "Weights of MatMul and Gemm that become products of two, last of all: a pattern over names of weights and nodes, and the rank, or below 1 the share of their parameters that stays; without either the budget decides. Repeatable. "
+        Description = "Weights of MatMul and Gemm that become products of two, last of all: a pattern over names of weights and nodes, "
+        + "and the rank, or below 1 the share of their parameters that stays; without either the budget decides. Repeatable. "
             + "Nearest outputs on --calibrate data; without data nearest weights.",
         HelpName = "PATTERN=R",
         DefaultValueFactory = _ => [],
@@ -16,7 +17,8 @@ internal sealed class LowRankOptions
 
     private readonly Option<double?> _keysAndValues = new("--low-rank-kv")
     {
-        Description = "The same for what makes keys and values of attention and no queries: a rank, or below 1 the share of their parameters that stays.",
+        Description = "The same for what makes keys and values of attention and no queries: a rank, or below 1 the share of their "
+            + "parameters that stays.",
         HelpName = "R",
     };
 
@@ -25,11 +27,14 @@ internal sealed class LowRankOptions
         _named.Validators.Add(result =>
         {
             foreach (string text in result.GetValueOrDefault<string[]>() ?? [])
-                if (Parse(text) is null) result.AddError($"--low-rank: '{text}' is no PATTERN=R with a whole rank from 1 on or a share below 1, and no PATTERN.");
+                if (Parse(text) is null)
+                    result.AddError(
+                        $"--low-rank: '{text}' is no PATTERN=R with a whole rank from 1 on or a share below 1, and no PATTERN.");
         });
         _keysAndValues.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double?>() is { } number && Of(new(), number) is null) result.AddError("--low-rank-kv: give a whole rank from 1 on, or a share between 0 and 1.");
+            if (result.GetValueOrDefault<double?>() is { } number && Of(new(), number) is null)
+                result.AddError("--low-rank-kv: give a whole rank from 1 on, or a share between 0 and 1.");
         });
     }
 
@@ -40,7 +45,7 @@ internal sealed class LowRankOptions
     public IReadOnlyList<LowRankRule> ToRules(ParseResult result)
     {
         var rules = (result.GetValue(_named) ?? []).Select(t => Parse(t)!).ToList();
-        if (result.GetValue(_keysAndValues) is { } number) rules.Add(Of(new LowRankRule { Of = Products.KeysAndValues }, number)!);
+        if (result.GetValue(_keysAndValues) is { } number) rules.Add(Of(new LowRankRule { Of = ProductKind.KeysAndValues }, number)!);
         return rules;
     }
 
@@ -49,9 +54,13 @@ internal sealed class LowRankOptions
     {
         int at = text.LastIndexOf('=');
         if (at < 0) return text.Length > 0 ? new LowRankRule { Pattern = text } : null;
-        return at > 0 && double.TryParse(text[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? Of(new LowRankRule { Pattern = text[..at] }, number) : null;
+        return at > 0 && double.TryParse(text[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            ? Of(new LowRankRule { Pattern = text[..at] }, number)
+            : null;
     }
 
     private static LowRankRule? Of(LowRankRule rule, double number)
-        => number is > 0 and < 1 ? rule with { Keep = number } : number is >= 1 and <= int.MaxValue && number == Math.Floor(number) ? rule with { Rank = (int)number } : null;
+        => number is > 0 and < 1
+            ? rule with { Keep = number }
+            : number is >= 1 and <= int.MaxValue && number == Math.Floor(number) ? rule with { Rank = (int)number } : null;
 }

@@ -16,14 +16,18 @@ internal static class ManifestCommand
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
         var output = new Option<FileInfo>("--output", "-o") { Description = "The manifest to write.", HelpName = "FILE", Required = true };
-        var name = new Option<string?>("--name") { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
+        var name = new Option<string?>("--name")
+            { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
-        var command = new Command("manifest", "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.") { model, output, name, dimensions, allowInterface };
+        var command = new Command("manifest",
+            "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.") { model, output, name,
+            dimensions, allowInterface };
         command.SetAction(result =>
         {
             Write(result.GetRequiredValue(model).FullName, result.GetValue(name) ?? result.GetRequiredValue(model).ToString(),
-                result.GetRequiredValue(output).FullName, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
+                result.GetRequiredValue(output).FullName,
+                CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
             return ExitCode.Done;
         });
         return command;
@@ -33,6 +37,6 @@ internal static class ManifestCommand
     public static void Write(string path, string name, string output, AxisOptions options)
     {
         using var model = OnnxModel.Open(path);
-        AtomicFile.WriteIfDifferent(output, ManifestWriter.Write(AxisAnalysis.Of(model, options), name));
+        AtomicFile.WriteIfDifferent(output, ManifestWriter.Write(AxisAnalysis.Run(model, options), name));
     }
 }

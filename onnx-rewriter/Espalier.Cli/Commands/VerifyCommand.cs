@@ -21,16 +21,20 @@ internal static class VerifyCommand
     {
         var dense = CommonOptions.ExistingFile("DENSE", "The model before slimming.");
         var slim = CommonOptions.ExistingFile("SLIM", "The model after slimming.");
-        var report = new Option<FileInfo>("--report") { Description = "The report that slim wrote.", HelpName = "FILE.json", Required = true };
+        var report = new Option<FileInfo>("--report") { Description = "The report that slim wrote.", HelpName = "FILE.json",
+            Required = true };
         var runs = CommonOptions.Count("--runs", "How many inputs are tried. [default: 4]", least: 1);
         var seed = CommonOptions.Seed();
         var dimensions = CommonOptions.Dimensions();
         var fill = CommonOptions.Fill();
         var data = new DataArguments();
         var command = new Command("verify",
-            "Check that the slim model computes what the dense model computes when everything that was removed is zero: both run in ONNX Runtime on random inputs and must agree within 1e-4 relative "
-            + "(in 16 bits: four steps of their type), at the outputs and inside. Where nothing moves when units are masked, nothing is proved, and that is a failed check. "
-            + "A compensated model differs on purpose: there the check runs on the model before compensation, and the agreement of the outputs is printed.")
+            "Check that the slim model computes what the dense model computes when everything that was removed is zero: both run in ONNX "
+            + "Runtime on random inputs and must agree within 1e-4 relative "
+            + "(in 16 bits: four steps of their type), at the outputs and inside. Where nothing moves when units are masked, nothing is "
+            + "proved, and that is a failed check. "
+            + "A compensated model differs on purpose: there the check runs on the model before compensation, and the agreement of the "
+            + "outputs is printed.")
         { dense, slim, report, runs, seed, dimensions, fill };
         foreach (var option in data.Inputs) command.Add(option);
         command.SetAction((result, cancellationToken) => Task.Run(() =>
@@ -43,15 +47,17 @@ internal static class VerifyCommand
             using var after = OnnxModel.Open(result.GetRequiredValue(slim).FullName);
             var removed = Reports.Read(file.FullName);
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), removed.Plan.AllowInterface);
-            var analysis = AxisAnalysis.Of(before, axes);
+            var analysis = AxisAnalysis.Run(before, axes);
             progress.Step("finding inputs that the model takes");
             var filled = CommonOptions.ToFill(result.GetValue(fill));
             int count = result.GetValue(runs) ?? 4;
             var source = data.ToSource(result);
             var inputs = source.Path is { } path ? CalibrationData.Read(path, after, new DataOptions
             {
-                Samples = count, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation, Dimensions = axes.Dimensions,
-            }) : RandomInputs.Many(after, count, result.GetValue(seed), RandomInputs.Fit(after, axes.Dimensions, filled, cancellationToken), filled);
+                Samples = count, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation,
+                Dimensions = axes.Dimensions,
+            }) : RandomInputs.Many(after, count, result.GetValue(seed), RandomInputs.Fit(after, axes.Dimensions, filled,
+            cancellationToken), filled);
             var verification = new Verification(analysis, removed, inputs, progress);
             var outcome = verification.Run(after, cancellationToken);
             progress.Dispose();

@@ -17,15 +17,18 @@ internal static class WhyCommand
     public static Command Create(Terminal terminal)
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
-        var tensor = new Argument<string>("TENSOR[:AXIS]") { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
+        var tensor = new Argument<string>("TENSOR[:AXIS]")
+            { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
         var allowInterface = CommonOptions.Interface();
-        var command = new Command("why", "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.") { model, tensor, allowInterface };
+        var command = new Command("why",
+            "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.") { model, tensor,
+            allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "why");
             progress.Step("reading the model");
             using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
-            var analysis = AxisAnalysis.Of(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));
+            var analysis = AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));
             progress.Dispose();
             Explanation.Write(terminal.Out, analysis, result.GetRequiredValue(tensor));
             return ExitCode.Done;

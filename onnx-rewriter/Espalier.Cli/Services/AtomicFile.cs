@@ -14,7 +14,9 @@ internal static class AtomicFile
         output.Commit();
     }
 
-    /// <summary>Writes a text unless the file has it already, and in either case gives it the present time: build tools compare times.</summary>
+    /// <summary>
+    /// Writes a text unless the file has it already, and in either case gives it the present time: build tools compare times.
+    /// </summary>
     public static void WriteIfDifferent(string path, string text)
     {
         if (File.Exists(path) && File.ReadAllText(path) == text) File.SetLastWriteTimeUtc(path, DateTime.UtcNow);

@@ -34,16 +34,16 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
     /// <param name="report">What slimming did.</param>
     /// <param name="slim">The slim model.</param>
     /// <exception cref="EspalierException">The report names something that the models do not have.</exception>
-    public static Equivalence Of(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
+    public static Equivalence Measure(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
     {
         var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
         var pruned = report.Groups.Where(g => g.Kept < g.Size).Select(g => g.Name);
         var inexact = pruned.Where(g => exactness.GetValueOrDefault(g) == Exactness.Inexact).ToList();
         bool compensated = report.Plan.Prune.Any(r => r.Compensate != Compensation.None);
         if (inexact.Count == 0 && !compensated)
-            return new(slim, Removal.Of(report, analysis.File), Select(analysis, report, exactOnly: false)) { IsSlim = true };
+            return new(slim, Removal.From(report, analysis.File), Select(analysis, report, exactOnly: false)) { IsSlim = true };
         var selection = Select(analysis, report, exactOnly: true);
-        var plain = Surgery.Apply(analysis, selection, StoredFactors.Of(analysis, report, slim));
+        var plain = Surgery.Apply(analysis, selection, StoredFactors.Read(analysis, report, slim));
         return new(plain.Model, RemovalOf(plain), selection)
         {
             Own = plain.Model == analysis.Model ? null : plain.Model, Inexact = inexact, Compensated = compensated,

@@ -21,10 +21,12 @@ internal static class Explanation
         var terms = analysis.TermsOf(tensor);
         if (terms is null)
         {
-            output.WriteLine($"{tensor}: its rank is unknown, so nothing on it can be pruned. An operator before it has no rule, or its shape depends on data.");
+            output.WriteLine($"{tensor}: its rank is unknown, so nothing on it can be pruned. An operator before it has no rule, or its "
+                + "shape depends on data.");
             return;
         }
-        if (axis >= terms.Count) throw new UsageException(FormattableString.Invariant($"'{tensor}' has {terms.Count} axes; there is no axis {axis}."));
+        if (axis >= terms.Count)
+            throw new UsageException(FormattableString.Invariant($"'{tensor}' has {terms.Count} axes; there is no axis {axis}."));
         for (var i = 0; i < terms.Count; i++)
         {
             if (axis is null || axis == i) Write(output, analysis, tensor, i, terms[i]);
@@ -38,7 +40,10 @@ internal static class Explanation
         if (groups.Count == 0)
         {
             var frozen = term.Leaves.FirstOrDefault(l => analysis.ReasonOf(l) is not null);
-            output.WriteLine("  no group: " + (frozen is null ? "the axis has one element, its size is dynamic, or it occurs in no weight" : analysis.ReasonOf(frozen)));
+            output.WriteLine("  no group: "
+                + (frozen is null
+                    ? "the axis has one element, its size is dynamic, or it occurs in no weight"
+                    : analysis.ReasonOf(frozen)));
             if (frozen is not null) Chain(output, analysis.ChainOf(tensor, frozen));
         }
         foreach (var group in groups)
@@ -48,12 +53,15 @@ internal static class Explanation
             Chain(output, analysis.ChainOf(tensor, group.Factor));
             if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
             if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({Kind(partner.Kind)})");
-            var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}")).Distinct(StringComparer.Ordinal).ToList();
+            var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}"))
+                .Distinct(StringComparer.Ordinal).ToList();
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    the same units in {members.Count} weight axes:"));
             foreach (var member in members.Take(MostMembers)) output.WriteLine($"      {member}");
             if (members.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"      and {members.Count - MostMembers} more"));
-            foreach (var consumer in group.Consumers.Take(MostMembers)) output.WriteLine($"    read by {consumer.Node}, weight {consumer.Parameter}");
-            if (group.Consumers.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"    and {group.Consumers.Count - MostMembers} more readers"));
+            foreach (var consumer in group.Consumers.Take(MostMembers))
+                output.WriteLine($"    read by {consumer.Node}, weight {consumer.Parameter}");
+            if (group.Consumers.Count > MostMembers)
+                output.WriteLine(FormattableString.Invariant($"    and {group.Consumers.Count - MostMembers} more readers"));
         }
     }
 
@@ -68,12 +76,16 @@ internal static class Explanation
         // Names of tensors may hold colons: the whole text is a name wherever the model has it.
         if (Exists(analysis, what)) return (what, null);
         var at = what.LastIndexOf(':');
-        if (at > 0 && int.TryParse(what.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var axis) && Exists(analysis, what[..at])) return (what[..at], axis);
-        var near = Names(analysis).Where(n => n.Contains(what, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).Take(5).ToList();
-        throw new UsageException($"the model has no tensor '{what}'." + (near.Count > 0 ? $" There are: {string.Join(", ", near)}." : " 'espalier inspect' lists weights."));
+        if (at > 0 && int.TryParse(what.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var axis)
+            && Exists(analysis, what[..at])) return (what[..at], axis);
+        var near = Names(analysis).Where(n => n.Contains(what, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)
+            .Take(5).ToList();
+        throw new UsageException($"the model has no tensor '{what}'."
+            + (near.Count > 0 ? $" There are: {string.Join(", ", near)}." : " 'espalier inspect' lists weights."));
     }
 
-    private static bool Exists(AxisAnalysis analysis, string tensor) => analysis.TermsOf(tensor) is not null || Names(analysis).Contains(tensor, StringComparer.Ordinal);
+    private static bool Exists(AxisAnalysis analysis, string tensor)
+        => analysis.TermsOf(tensor) is not null || Names(analysis).Contains(tensor, StringComparer.Ordinal);
 
     private static IEnumerable<string> Names(AxisAnalysis analysis) => analysis.Model.Proto.Graph.Initializer.Select(t => t.Name)
         .Concat(analysis.Model.Proto.Graph.Input.Select(i => i.Name))
@@ -91,13 +103,13 @@ internal static class Explanation
         _ => "frozen: units cannot be removed",
     };
 
-    private static string Kind(GroupKind kind) => kind switch
+    private static string Kind(Axis kind) => kind switch
     {
-        GroupKind.KeyValueGroups => "KV groups",
-        GroupKind.HeadDims => "head dimensions",
-        GroupKind.ValueDims => "value dimensions",
-        GroupKind.HiddenState => "hidden state",
-        GroupKind.EmbeddingRows => "embedding rows",
+        Axis.KeyValueGroups => "KV groups",
+        Axis.HeadDims => "head dimensions",
+        Axis.ValueDims => "value dimensions",
+        Axis.HiddenState => "hidden state",
+        Axis.EmbeddingRows => "embedding rows",
         _ => kind.ToString().ToLowerInvariant(),
     };
 }

@@ -20,7 +20,8 @@ internal static class Figures
     public static string Bytes(double value) => value < 1000 ? FormattableString.Invariant($"{value:0} B") : Short(value) + "B";
 
     /// <summary>A fraction: 41.6 %.</summary>
-    public static string Percent(double fraction) => double.IsFinite(fraction) ? (fraction * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "–";
+    public static string Percent(double fraction)
+        => double.IsFinite(fraction) ? (fraction * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "–";
 
     /// <summary>The ratio of two numbers as a fraction.</summary>
     public static string Ratio(double part, double whole) => whole > 0 ? Percent(part / whole) : "–";

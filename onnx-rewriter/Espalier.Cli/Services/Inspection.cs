@@ -22,7 +22,8 @@ namespace Espalier.Cli.Services;
 /// <param name="Groups">Groups that can be pruned.</param>
 /// <param name="Blocks">Blocks and sublayers.</param>
 /// <param name="Frozen">Groups that cannot be pruned.</param>
-internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters, long ExactMacs, long PrunableMacs, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
+internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost Cost, long ExactParameters, long PrunableParameters,
+    long ExactMacs, long PrunableMacs, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs,
     IReadOnlyList<InspectedGroup> Groups, IReadOnlyList<InspectedBlock> Blocks, IReadOnlyList<InspectedGroup> Frozen)
 {
     /// <summary>Operators whose multiply-accumulates are not known, each with the reason: the figures lack them.</summary>
@@ -38,7 +39,7 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
     };
 
     /// <summary>Reads the analysis.</summary>
-    public static Inspection Of(AxisAnalysis analysis)
+    public static Inspection From(AxisAnalysis analysis)
     {
         var graph = analysis.Model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
@@ -47,7 +48,8 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         var parameters = new double[analysis.Groups.Count];
         foreach (var monomial in analysis.Cost.Monomials.Where(m => m.Unit == CostUnit.Parameters))
             foreach (int group in monomial.Groups.Distinct()) parameters[group] += Value(monomial);
-        long In(CostUnit unit, HashSet<int> groups) => (long)analysis.Cost.Monomials.Where(m => m.Unit == unit && m.Groups.Any(groups.Contains)).Sum(Value);
+        long In(CostUnit unit, HashSet<int> groups)
+            => (long)analysis.Cost.Monomials.Where(m => m.Unit == unit && m.Groups.Any(groups.Contains)).Sum(Value);
         double Value(Monomial m) => m.Groups.Aggregate(m.Coefficient, (product, g) => product * analysis.Cost.GroupSizes[g]);
 
         var all = analysis.Groups.Select(g => new InspectedGroup(
@@ -57,7 +59,8 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
         return new Inspection(
             System.IO.Path.GetFileName(analysis.Model.Path ?? ""),
             analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 0,
-            analysis.Nodes.Count, FileCost.Before(analysis), In(CostUnit.Parameters, exact), In(CostUnit.Parameters, prunable), In(CostUnit.Macs, exact), In(CostUnit.Macs, prunable),
+            analysis.Nodes.Count, FileCost.Before(analysis), In(CostUnit.Parameters, exact), In(CostUnit.Parameters, prunable),
+            In(CostUnit.Macs, exact), In(CostUnit.Macs, prunable),
             [.. graph.Input.Where(i => !weights.Contains(i.Name)).Select(Signature)], [.. graph.Output.Select(Signature)],
             [.. all.Where(g => prunable.Contains(g.Id))],
             [.. analysis.Blocks.Select(b => Measure(analysis, b))],
@@ -78,13 +81,20 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
     {
         var without = block.Sublayers.ToHashSet();
         long Saved(CostUnit unit) => (long)(analysis.Cost.Evaluate(unit) - analysis.Cost.Evaluate(unit, null, without));
-        return new InspectedBlock(block.Id, block.Name, block.IsSublayer ? "sublayer" : "block", block.Nodes.Length, Saved(CostUnit.Parameters), Saved(CostUnit.Macs));
+        return new InspectedBlock(block.Id, block.Name, block.IsSublayer
+            ? "sublayer"
+            : "block", block.Nodes.Length, Saved(CostUnit.Parameters), Saved(CostUnit.Macs));
     }
 
     private static string Signature(ValueInfoProto value)
     {
         if (value.Type?.TensorType is not { } tensor) return $"{value.Name} (no tensor)";
-        var shape = tensor.Shape is { } s ? string.Join(", ", s.Dim.Select(d => d.HasDimValue ? d.DimValue.ToString(System.Globalization.CultureInfo.InvariantCulture) : d.HasDimParam ? d.DimParam : "?")) : "…";
+        var shape = tensor.Shape is { } s
+            ? string.Join(", ",
+                s.Dim.Select(d => d.HasDimValue
+                    ? d.DimValue.ToString(System.Globalization.CultureInfo.InvariantCulture)
+                    : d.HasDimParam ? d.DimParam : "?"))
+            : "…";
         return $"{value.Name} {((TensorProto.Types.DataType)tensor.ElemType).ToString().ToLowerInvariant()}[{shape}]";
     }
 
@@ -101,7 +111,8 @@ internal sealed record Inspection(string File, long Opset, int Nodes, ModelCost 
 /// <param name="MinKeep">Fewest units that must stay.</param>
 /// <param name="Parameters">Parameters that its units have a part in.</param>
 /// <param name="Members">Weight axes, as <c>tensor:axis</c>.</param>
-internal sealed record InspectedGroup(int Id, string Name, string Kind, int Size, string Exactness, string? Reason, int MinKeep, long Parameters, IReadOnlyList<string> Members);
+internal sealed record InspectedGroup(int Id, string Name, string Kind, int Size, string Exactness, string? Reason, int MinKeep,
+    long Parameters, IReadOnlyList<string> Members);
 
 /// <summary>One block or sublayer.</summary>
 /// <param name="Id">Number.</param>

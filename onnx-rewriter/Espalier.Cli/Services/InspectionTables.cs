@@ -13,22 +13,28 @@ internal static class InspectionTables
     {
         var console = terminal.Tables();
         terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{i.File}: {i.Nodes} nodes, opset {i.Opset}, {Figures.Short(i.Cost.Parameters)} parameters, {Figures.Short(i.Cost.Macs)} MACs, {Figures.Bytes(i.Cost.Bytes)}"));
+            $"{i.File}: {i.Nodes} nodes, opset {i.Opset}, {Figures.Short(i.Cost.Parameters)} parameters, {Figures.Short(i.Cost.Macs)} "
+                + $"MACs, {Figures.Bytes(i.Cost.Bytes)}"));
         terminal.Out.WriteLine($"inputs:  {string.Join(", ", i.Inputs)}");
         terminal.Out.WriteLine($"outputs: {string.Join(", ", i.Outputs)}");
-        terminal.Out.WriteLine($"in exact groups: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)} of the parameters, {Figures.Ratio(i.ExactMacs, i.Cost.Macs)} of the MACs; in exact or inexact groups: {Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)} and {Figures.Ratio(i.PrunableMacs, i.Cost.Macs)}");
+        terminal.Out.WriteLine($"in exact groups: {Figures.Ratio(i.ExactParameters, i.Cost.Parameters)} of the parameters, "
+            + $"{Figures.Ratio(i.ExactMacs, i.Cost.Macs)} of the MACs; in exact or inexact groups: "
+            + $"{Figures.Ratio(i.PrunableParameters, i.Cost.Parameters)} and {Figures.Ratio(i.PrunableMacs, i.Cost.Macs)}");
         foreach (string unknown in i.UnknownMacs.Take(MostReasons)) terminal.Out.WriteLine($"MACs not known: {unknown}");
-        if (i.UnknownMacs.Count > MostReasons) terminal.Out.WriteLine($"MACs not known: {i.UnknownMacs.Count - MostReasons} more (--json lists them)");
+        if (i.UnknownMacs.Count > MostReasons)
+            terminal.Out.WriteLine($"MACs not known: {i.UnknownMacs.Count - MostReasons} more (--json lists them)");
         terminal.Out.WriteLine();
 
         if (i.Groups.Count > 0)
         {
             // Why a group is inexact is a sentence: as the last column it wraps without pulling the figures apart.
             var inexact = i.Groups.Any(g => g.Reason is not null);
-            var groups = Table("Groups that can be pruned", ["group", "kind", "units", "parameters", "share", "weight axes", "exact", .. inexact ? new[] { "why not" } : []]);
+            var groups = Table("Groups that can be pruned",
+                ["group", "kind", "units", "parameters", "share", "weight axes", "exact", .. inexact ? new[] { "why not" } : []]);
             foreach (var g in i.Groups.OrderBy(g => g.Kind, StringComparer.Ordinal).ThenBy(g => g.Id))
             {
-                Row(groups, [g.Name, g.Kind, Text(g.Size), Figures.Short(g.Parameters), Figures.Ratio(g.Parameters, i.Cost.Parameters), Text(g.Members.Count),
+                Row(groups, [g.Name, g.Kind, Text(g.Size), Figures.Short(g.Parameters), Figures.Ratio(g.Parameters, i.Cost.Parameters),
+                    Text(g.Members.Count),
                     g.Exactness == "exact" ? "yes" : "no", .. inexact ? new[] { g.Reason ?? "" } : []]);
             }
             console.Write(groups);
@@ -36,7 +42,9 @@ internal static class InspectionTables
         if (i.Blocks.Count > 0)
         {
             var blocks = Table("Blocks that can be removed", "name", "kind", "nodes", "parameters", "MACs", "share of MACs");
-            foreach (var b in i.Blocks) Row(blocks, b.Name, b.Kind, Text(b.Nodes), Figures.Short(b.Parameters), Figures.Short(b.Macs), Figures.Ratio(b.Macs, i.Cost.Macs));
+            foreach (var b in i.Blocks)
+                Row(blocks, b.Name, b.Kind, Text(b.Nodes), Figures.Short(b.Parameters), Figures.Short(b.Macs),
+                    Figures.Ratio(b.Macs, i.Cost.Macs));
             console.Write(blocks);
         }
         if (i.Frozen.Count > 0)
@@ -57,7 +65,8 @@ internal static class InspectionTables
             .OrderBy(g => g.Standing, StringComparer.Ordinal).ThenByDescending(g => g.Parameters).ToList();
         if (outside.Count == 0) return;
         var table = Table("Weights of which nothing can be removed", "what", "weights", "parameters", "share", "reason");
-        foreach (var g in outside.Take(MostReasons)) Row(g.Standing == "frozen" ? "frozen" : "no weight of a product", g.Count, g.Parameters, g.Reason!);
+        foreach (var g in outside.Take(MostReasons))
+            Row(g.Standing == "frozen" ? "frozen" : "no weight of a product", g.Count, g.Parameters, g.Reason!);
         if (outside.Count > MostReasons)
         {
             var rest = outside[MostReasons..];
@@ -66,7 +75,8 @@ internal static class InspectionTables
         console.Write(table);
 
         void Row(string what, int weights, long parameters, string reason)
-            => InspectionTables.Row(table, what, Text(weights), Figures.Short(parameters), Figures.Ratio(parameters, i.Cost.Parameters), reason);
+            => InspectionTables.Row(table, what, Text(weights), Figures.Short(parameters),
+                Figures.Ratio(parameters, i.Cost.Parameters), reason);
     }
 
     private static Table Table(string title, params string[] columns)
@@ -75,7 +85,8 @@ internal static class InspectionTables
         foreach (var column in columns)
         {
             var added = new TableColumn(column);
-            table.AddColumn(column is "units" or "parameters" or "share" or "weights" or "weight axes" or "nodes" or "MACs" or "share of MACs" ? added.RightAligned().NoWrap() : added);
+            table.AddColumn(column is "units" or "parameters" or "share" or "weights" or "weight axes" or "nodes" or "MACs"
+                or "share of MACs" ? added.RightAligned().NoWrap() : added);
         }
         return table;
     }

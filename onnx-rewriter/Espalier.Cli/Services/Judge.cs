@@ -43,18 +43,21 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
     /// <param name="cancellationToken">Stops between two operators.</param>
     public Judgement Compare(OnnxModel slim, Removal removal, Selection selection, CancellationToken cancellationToken)
     {
-        using var masked = MaskedModel.Of(analysis.Model, removal, slim);
+        using var masked = MaskedModel.Build(analysis.Model, removal, slim);
         var outputs = OracleComparer.Compare(masked, slim, inputs: inputs, cancellationToken: cancellationToken);
         var others = MaskedModel.Unmasked(analysis.Model, removal);
-        using var unmasked = others is null ? null : MaskedModel.Of(analysis.Model, others, slim);
+        using var unmasked = others is null ? null : MaskedModel.Build(analysis.Model, others, slim);
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
         var request = new InsideRequest(masked, slim, unmasked, inputs) { IsComparable = kept.IsComparable, Kept = kept.Of };
         var inside = InsideComparer.Compare(request, cancellationToken);
         var findings = Describe(inside).ToList();
         Judgement End(Verdict verdict, FormattableString reason) => new(verdict, outputs, Invariant(reason), findings);
         if (inside.Fault is { } fault)
-            return End(Verdict.Different,
-                $"the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's");
+        {
+            return End(Verdict.Different, $"""
+                the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's
+                """);
+        }
         if (!outputs.IsExact)
         {
             var worst = outputs.Outputs.OrderByDescending(o => o.Value).ThenBy(o => o.Key, StringComparer.Ordinal).First();

@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>Says on the error stream what is going on, once the work takes longer than a second: one line that is rewritten on a screen, a line every five seconds elsewhere.</summary>
+/// <summary>
+/// Says on the error stream what is going on, once the work takes longer than a second: one line that is rewritten on a screen,
+/// a line every five seconds elsewhere.
+/// </summary>
 internal sealed class Progress(Terminal terminal, string subject) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -18,7 +21,8 @@ internal sealed class Progress(Terminal terminal, string subject) : IDisposable
     public void Step(string what) => Show(what);
 
     /// <summary>A step with a known end.</summary>
-    public void Step(string what, long done, long total) => Show(total > 0 ? FormattableString.Invariant($"{what} {done}/{total}") : FormattableString.Invariant($"{what} {done}"));
+    public void Step(string what, long done, long total)
+        => Show(total > 0 ? FormattableString.Invariant($"{what} {done}/{total}") : FormattableString.Invariant($"{what} {done}"));
 
     /// <summary>Removes the line from the screen.</summary>
     public void Dispose()

@@ -13,8 +13,11 @@ using Espalier.Pruning.Scores;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>Carries out one plan on one model: statistics where the plan needs them, slimming, and the plan's guards. Writes nothing.</summary>
-internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan, IReadOnlyDictionary<string, long> dimensions, Progress progress, CancellationToken cancellationToken)
+/// <summary>
+/// Carries out one plan on one model: statistics where the plan needs them, slimming, and the plan's guards. Writes nothing.
+/// </summary>
+internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan, IReadOnlyDictionary<string, long> dimensions,
+    Progress progress, CancellationToken cancellationToken)
 {
     /// <summary>Most random inputs when there are no real ones: their spread stands for the data's.</summary>
     private const int MostSynthetic = 32;
@@ -54,7 +57,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             var samples = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
-            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler, Labels = Labels(Plan.DivergenceMetric), Progress = name => progress.Step(name) };
+            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric
+                ?? Metric.KullbackLeibler, Labels = Labels(Plan.DivergenceMetric), Progress = name => progress.Step(name) };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
@@ -66,7 +70,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
             slim = slim with { Model = hoisted };
         }
-        var report = slim.Report with { After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) }, Notes = [.. slim.Report.Notes, .. notes] };
+        var report = slim.Report with { After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
+            Notes = [.. slim.Report.Notes, .. notes] };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
     }
@@ -79,7 +84,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (Plan.Inputs == InputSource.OutOfDistribution)
         {
             samples = NaturalInputs.Many(dense, most, Plan.Seed, Sizes(), Fill, like: Real());
-            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded inputs with natural statistics and nothing of the task."));
+            notes.Add(FormattableString.Invariant(
+                $"The statistics come from {samples.Count} seeded inputs with natural statistics and nothing of the task."));
         }
         else if (Plan.Inputs == InputSource.Noise)
         {
@@ -89,7 +95,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         else if (Real() is null)
         {
             samples = RandomInputs.Many(dense, Math.Min(most, MostSynthetic), Plan.Seed, Sizes(), Fill);
-            notes.Add(FormattableString.Invariant($"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
+            notes.Add(FormattableString.Invariant(
+                $"Without calibration data the statistics come from {samples.Count} seeded random inputs."));
         }
         else
         {
@@ -104,37 +111,52 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (guard.Equivalence)
         {
             progress.Step("checking equivalence");
-            using var equivalence = Equivalence.Of(analysis, slim.Report, slim.Model);
-            if (equivalence.Removal.IsEmpty && !Removal.Of(slim.Report, analysis.File).IsEmpty)
-                throw new EspalierException($"Guard(Equivalence = true) proves nothing: all that was removed is inexact ({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
+            using var equivalence = Equivalence.Measure(analysis, slim.Report, slim.Model);
+            if (equivalence.Removal.IsEmpty && !Removal.From(slim.Report, analysis.File).IsEmpty)
+                throw new EspalierException("Guard(Equivalence = true) proves nothing: all that was removed is inexact "
+                    + $"({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
             var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);
-            var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);
+            var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection,
+                cancellationToken);
             if (found.Verdict == Verdict.Different)
                 throw new EspalierException($"Guard(Equivalence = true): the slim model is not the masked dense one: {found.Reason}.");
             if (found.Verdict == Verdict.NothingProved)
-                throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another Seed, or Guard(Agreement = …) on data that reaches these units.");
-            yield return FormattableString.Invariant($"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative.");
+                throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another Seed, or "
+                    + "Guard(Agreement = …) on data that reaches these units.");
+            yield return FormattableString.Invariant(
+                $"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative.");
         }
         if (guard.Agreement is { } least)
         {
             progress.Step("checking agreement");
             if (slim.Report.Interface.Count > 0)
-                throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. Remove AllowInterface, or use Equivalence.");
-            var all = Real() ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+                throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
+                    + "Remove AllowInterface, or use Equivalence.");
+            var all = Real()
+                ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
             var samples = Divided().HeldOut;
             var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken, targets: Labels(guard.Metric));
             var agreement = found.By(guard.Metric) ?? throw new EspalierException(guard.Metric == Metric.RelativeError
-                ? "Guard(Agreement = …): no output of the model has floating-point numbers to compare. Remove the guard, or use Equivalence."
-                : guard.Metric == Metric.TaskLoss ? "Guard(Agreement = …): there are no labels by which to compare by TaskLoss, and no output has a row of classes for each token of an input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]."
-                : $"Guard(Agreement = …): no output of the model has rows {(guard.Metric is Metric.KullbackLeibler or Metric.JensenShannon ? "of classes " : "")}to compare by {guard.Metric}. Use Metric.RelativeError.");
-            var figures = FormattableString.Invariant($"{agreement:0.####} by {guard.Metric} on {samples.Count} {(samples.Count == all.Count ? "" : "held-out ")}samples")
-                + string.Concat(found.Outputs[0].By.Where(m => m.Key != guard.Metric && m.Value is not null).Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}")));
+                ? "Guard(Agreement = …): no output of the model has floating-point numbers to compare. Remove the guard, or use "
+                    + "Equivalence."
+                : guard.Metric == Metric.TaskLoss
+                    ? "Guard(Agreement = …): there are no labels by which to compare by TaskLoss, and no output has a row of classes for "
+                        + "each token of an input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]."
+                : "Guard(Agreement = …): no output of the model has rows "
+                    + $"{(guard.Metric is Metric.KullbackLeibler or Metric.JensenShannon ? "of classes " : "")}to compare by "
+                    + $"{guard.Metric}. Use Metric.RelativeError.");
+            var figures = FormattableString.Invariant(
+                $"{agreement:0.####} by {guard.Metric} on {samples.Count} {(samples.Count == all.Count ? "" : "held-out ")}samples")
+                + string.Concat(found.Outputs[0].By.Where(m => m.Key != guard.Metric && m.Value is not null)
+                    .Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}")));
             // Numbers of float32 that are equal may still round below one.
             if (agreement < least - 1e-9)
-                throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
+                throw new EspalierException(FormattableString.Invariant(
+                    $"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
             yield return $"The slim model agrees with the dense one to {figures}.";
             if (_measured && samples.Count == all.Count)
-                yield return FormattableString.Invariant($"Agreement was measured on the samples that the statistics come from: of fewer than {FewestToDivide} none are held out.");
+                yield return "Agreement was measured on the samples that the statistics come from: of fewer "
+                    + FormattableString.Invariant($"than {FewestToDivide} none are held out.");
         }
     }
 
@@ -144,7 +166,10 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Sizes with which the model runs: found once.</summary>
     private IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);
 
-    /// <summary>What statistics and choices use, and what a guard measures: the last quarter, which nothing else sees, where the plan measures anything and there are enough samples.</summary>
+    /// <summary>
+    /// What statistics and choices use, and what a guard measures: the last quarter, which nothing else sees, where the plan
+    /// measures anything and there are enough samples.
+    /// </summary>
     private (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Own, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> HeldOut) Divided()
     {
         var all = Real()!;
@@ -159,7 +184,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         progress.Step("reading calibration data");
         if (Samples is not null) _read = [.. Samples()];
         else if (Plan.Calibration is { Path: { } path } source)
-            _read = CalibrationData.Read(path, dense, new DataOptions { Samples = source.Samples, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation, Dimensions = dimensions });
+            _read = CalibrationData.Read(path, dense,
+                new DataOptions { Samples = source.Samples, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation,
+                    Dimensions = dimensions });
         return _read;
     }
 
@@ -169,7 +196,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (metric != Metric.TaskLoss) return null;
         if (_labels is not null) return _labels;
         var all = Real();
-        return _labels = new Targets(dense, all, all is null ? null : CalibrationLabels.Read(Plan.Calibration?.Path, dense, all.Count, new DataOptions { Labels = Plan.Calibration?.Labels }));
+        return _labels = new Targets(dense, all, all is null
+            ? null
+            : CalibrationLabels.Read(Plan.Calibration?.Path, dense, all.Count, new DataOptions { Labels = Plan.Calibration?.Labels }));
     }
 
     private sealed class Reporter(Progress progress) : IProgress<CalibrationProgress>

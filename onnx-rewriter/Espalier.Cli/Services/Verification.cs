@@ -26,8 +26,8 @@ internal sealed class Verification(
     {
         var lines = new List<string>();
         progress.Step("masking");
-        var whole = Removal.Of(report, analysis.File);
-        using var equivalence = Equivalence.Of(analysis, report, slim);
+        var whole = Removal.From(report, analysis.File);
+        using var equivalence = Equivalence.Measure(analysis, report, slim);
         if (whole.Factored.Count > 0)
             lines.Add($"{whole.Factored.Count} weights became products of two: on the other side are these products.");
         if (WrongFactors(slim, whole).ToList() is { Count: > 0 } wrong)
@@ -91,7 +91,7 @@ internal sealed class Verification(
         if (removal.Renamed.FirstOrDefault(n => n.Slim is null) is { } gone)
             return "The agreement of the slim model with the dense model was not measured: they do not take the same inputs "
                 + $"('{gone.Dense}' is gone).";
-        using var dense = MaskedModel.Of(analysis.Model, MaskedModel.InterfaceOf(analysis.Model, removal));
+        using var dense = MaskedModel.Build(analysis.Model, MaskedModel.InterfaceOf(analysis.Model, removal));
         var agreement = Calibration.Checks.Agreement.Compare(dense, slim, inputs, cancellationToken: cancellationToken);
         return agreement.Top1 is { } top1
             ? Invariant($"agreement of the slim model with the dense model on {agreement.Samples} inputs: {top1:0.000} ")

@@ -28,7 +28,7 @@ internal sealed class CheckedGraph
 
     /// <summary>The body of a function.</summary>
     public CheckedGraph(FunctionProto function)
-        => (Nodes, Outputs, IsInFunction, _within) = (function.Node, [.. function.Output], true, NodeText.Of(function));
+        => (Nodes, Outputs, IsInFunction, _within) = (function.Node, [.. function.Output], true, NodeText.Format(function));
 
     /// <summary>Null for the body of a function.</summary>
     public GraphProto? Graph { get; }
@@ -50,7 +50,7 @@ internal sealed class CheckedGraph
             var place = "";
             for (var graph = this; graph?._within is { } within; graph = graph.Outer)
             {
-                place += graph._holder is { } holder ? $" in {within} of {NodeText.Of(holder)}" : $" in function '{within}'";
+                place += graph._holder is { } holder ? $" in {within} of {NodeText.Format(holder)}" : $" in function '{within}'";
             }
             return place;
         }

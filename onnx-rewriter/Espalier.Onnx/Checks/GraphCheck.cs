@@ -33,13 +33,13 @@ internal sealed class GraphCheck
         check._functions.RequireEnd();
         foreach (var function in model.Functions)
         {
-            check.All(new(function), function.Input, OperatorSets.Of(function, check._faults), ct);
+            check.All(new(function), function.Input, OperatorSets.From(function, check._faults), ct);
         }
         if (!model.HasIrVersion && model.Graph.Node.Any(n => n.Input.Count + n.Output.Count > 0))
         {
-            throw check._faults.Of("it does not say of which version of the format it is (ir_version)", "Export the model again.");
+            throw check._faults.Fault("it does not say of which version of the format it is (ir_version)", "Export the model again.");
         }
-        check.All(new(model.Graph), [], OperatorSets.Of(model, check._faults), ct);
+        check.All(new(model.Graph), [], OperatorSets.From(model, check._faults), ct);
     }
 
     private void All(CheckedGraph root, IEnumerable<string> parameters, OperatorSets sets, CancellationToken ct)
@@ -95,7 +95,7 @@ internal sealed class GraphCheck
             foreach (var inner in attribute.G is null ? attribute.Graphs : [attribute.G, .. attribute.Graphs])
             {
                 var found = new CheckedGraph(inner, graph, node, attribute.Name);
-                yield return inner.Name.Length > 0 ? found : throw _faults.Of($"the graph{found.Place} has no name", Again);
+                yield return inner.Name.Length > 0 ? found : throw _faults.Fault($"the graph{found.Place} has no name", Again);
             }
         }
     }
@@ -106,7 +106,7 @@ internal sealed class GraphCheck
         {
             if (graph.IsMain && input.Type is null)
             {
-                throw _faults.Of($"the graph input '{input.Name}' has no type", Again);
+                throw _faults.Fault($"the graph input '{input.Name}' has no type", Again);
             }
             // Only the model's own inputs have shapes that hold; those of inner graphs are hints.
             var shape = graph.IsMain ? input.Type?.TensorType?.Shape : null;
@@ -131,7 +131,7 @@ internal sealed class GraphCheck
             }
             else if (!graph.IsMain && _model.IrVersion < 4)
             {
-                throw _faults.Of($"the initializer '{name}'{graph.Place} is not among the inputs of its graph",
+                throw _faults.Fault($"the initializer '{name}'{graph.Place} is not among the inputs of its graph",
                     "Before IR version 4 it must be; export the model again.");
             }
         }
@@ -146,7 +146,7 @@ internal sealed class GraphCheck
             var constant = NodeText.IsConstant(node);
             if (!constant && node.Name.Length > 0 && !names.Add(node.Name))
             {
-                throw _faults.Of($"two nodes have the name '{node.Name}'{graph.Place}", "Give every node a name of its own, or none.");
+                throw _faults.Fault($"two nodes have the name '{node.Name}'{graph.Place}", "Give every node a name of its own, or none.");
             }
             // A constant of the model's own graph is there before the first node.
             var rank = constant && node.Attribute is [{ } value] ? value.T?.Dims.Count ?? value.SparseTensor?.Dims.Count ?? -1 : -1;
@@ -204,7 +204,7 @@ internal sealed class GraphCheck
                 foreach (var (graph, node, name) in Reads(root, holder))
                 {
                     var found = graph.Find(name, out var definition)
-                        ?? throw _faults.Of($"{NodeText.Of(node)}{graph.Place} reads '{name}', which nothing makes",
+                        ?? throw _faults.Fault($"{NodeText.Format(node)}{graph.Place} reads '{name}', which nothing makes",
                             "Add what makes it, or export the model again.");
                     if (found == root && definition.Maker >= 0)
                     {
@@ -221,8 +221,8 @@ internal sealed class GraphCheck
         if (order.Sort(out var cycle) is not { } sorted)
         {
             var name = Reads(root, cycle.Node).First(r => r.Graph.Find(r.Name, out var d) == root && d.Maker == cycle.Needed).Name;
-            var reader = NodeText.Of(root.Nodes[cycle.Node]);
-            throw _faults.Of($"{reader} reads '{name}', which is computed from its own results: the graph has a cycle", Again);
+            var reader = NodeText.Format(root.Nodes[cycle.Node]);
+            throw _faults.Fault($"{reader} reads '{name}', which is computed from its own results: the graph has a cycle", Again);
         }
         root.SetOrder(sorted);
     }

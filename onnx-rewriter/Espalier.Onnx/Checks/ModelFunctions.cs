@@ -22,7 +22,7 @@ internal sealed class ModelFunctions
         {
             if (!_numbers.TryAdd(Key(_functions[k].Domain, _functions[k].Name, _functions[k].Overload), k))
             {
-                throw faults.Of($"the function '{NodeText.Of(_functions[k])}' is there twice", "Give every function a name of its own.");
+                throw faults.Fault($"the function '{NodeText.Format(_functions[k])}' is there twice", "Give every function a name of its own.");
             }
         }
     }
@@ -61,7 +61,7 @@ internal sealed class ModelFunctions
         }
         return true;
         OnnxFormatException Bad(string what)
-            => _faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", "Make the call fit its function, or export the model again.");
+            => _faults.Fault($"{NodeText.Format(node)}{graph.Place} {what}", "Make the call fit its function, or export the model again.");
     }
 
     /// <summary>Functions must come to an end; then it is known what each needs.</summary>
@@ -79,8 +79,9 @@ internal sealed class ModelFunctions
         }
         if (order.Sort(out var cycle) is not { } sorted)
         {
-            throw _faults.Of(
-                $"the functions '{NodeText.Of(_functions[cycle.Node])}' and '{NodeText.Of(_functions[cycle.Needed])}' call each other without end",
+            throw _faults.Fault(
+                $"the functions '{NodeText.Format(_functions[cycle.Node])}' and '{NodeText.Format(_functions[cycle.Needed])}' call each other "
+                    + "without end",
                 "Export the model again; ONNX allows no recursion.");
         }
         foreach (var number in sorted)
@@ -97,12 +98,13 @@ internal sealed class ModelFunctions
         {
             numbers.TryAdd(function.Input[k], k);
         }
-        var sets = OperatorSets.Of(function, _faults);
+        var sets = OperatorSets.From(function, _faults);
         foreach (var node in function.Node.Where(n => n.Input.Count > 0))
         {
             var called = Number(node);
             var schema = called is null
-                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{NodeText.Of(function)}'")) : null;
+                ? OperatorSchemas.Find(node.Domain, node.OpType, sets.Version(node, () => $" in function '{NodeText.Format(function)}'"))
+                : null;
             for (var k = 0; k < node.Input.Count; k++)
             {
                 var isNeeded = called is { } other ? _needed[other].Contains(k) : schema is { IsDeprecated: false }
@@ -135,5 +137,6 @@ internal sealed class ModelFunctions
     }
 
     /// <summary>What a node must say to call a function.</summary>
-    internal static (string, string, string) Key(string domain, string name, string overload) => (OperatorSchemas.Domain(domain), name, overload);
+    internal static (string, string, string) Key(string domain, string name, string overload)
+        => (OperatorSchemas.Domain(domain), name, overload);
 }

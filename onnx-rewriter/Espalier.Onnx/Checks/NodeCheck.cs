@@ -68,7 +68,7 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
             if (!graph.Defines(name))
             {
                 var outer = graph.Outer is not null && graph.Find(name, out _) is not null;
-                throw faults.Of(outer ? $"the output '{name}'{graph.Place} is a tensor of the graph around it"
+                throw faults.Fault(outer ? $"the output '{name}'{graph.Place} is a tensor of the graph around it"
                     : $"nothing makes the output '{name}'{graph.Place}",
                     outer ? "Put an Identity between them." : "Add what makes it, or export the model again.");
             }
@@ -173,7 +173,7 @@ internal sealed class NodeCheck(CheckFaults faults, ModelFunctions functions, Op
     }
 
     private OnnxFormatException Bad(CheckedGraph graph, NodeProto node, string what, string advice)
-        => faults.Of($"{NodeText.Of(node)}{graph.Place} {what}", advice);
+        => faults.Fault($"{NodeText.Format(node)}{graph.Place} {what}", advice);
 
     private static string Number(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 }

@@ -5,20 +5,20 @@ namespace Espalier.Onnx.Checks;
 /// <summary>Refusals of one file.</summary>
 internal sealed class CheckFaults(string? path)
 {
-    public OnnxFormatException Of(string what, string advice) => new(what, advice, path);
+    public OnnxFormatException Fault(string what, string advice) => new(what, advice, path);
 
     public OnnxFormatException Twice(CheckedGraph graph, string name)
-        => Of($"the name '{name}' is defined twice{graph.Place}: {NodeText.Definers(graph, name)}", "Give every tensor a name of its own.");
+        => Fault($"the name '{name}' is defined twice{graph.Place}: {NodeText.Definers(graph, name)}", "Give every tensor a name of its own.");
 }
 
 /// <summary>Nodes in sentences, and the two that are no computation.</summary>
 internal static class NodeText
 {
     /// <summary>The function's name with its domain.</summary>
-    public static string Of(FunctionProto function) => Operator(function.Domain, function.Name);
+    public static string Format(FunctionProto function) => Operator(function.Domain, function.Name);
 
     /// <summary>The node by its name, else by what it makes, with its operator.</summary>
-    public static string Of(NodeProto node)
+    public static string Format(NodeProto node)
     {
         var type = node.OpType.Length > 0 ? Operator(node.Domain, node.OpType) : "no operator";
         return node.Name.Length > 0 ? $"node '{node.Name}' ({type})"
@@ -51,6 +51,6 @@ internal static class NodeText
     }
 
     private static string Described(NodeProto node, string name)
-        => node.Name.Length > 0 || node.Output.First(o => o.Length > 0) != name ? Of(node)
+        => node.Name.Length > 0 || node.Output.First(o => o.Length > 0) != name ? Format(node)
             : $"a node without name ({Operator(node.Domain, node.OpType)})";
 }

@@ -29,7 +29,7 @@ internal static class OperatorSchemas
         => Tables.TryGetValue(Domain(domain), out var table) ? table.Value.Find(name, set) : null;
 
     /// <summary>All schemas of the domain, with the names of their operators.</summary>
-    public static IEnumerable<(string Name, OperatorSchema Schema)> Of(string domain) => Tables[Domain(domain)].Value.All();
+    public static IEnumerable<(string Name, OperatorSchema Schema)> InDomain(string domain) => Tables[Domain(domain)].Value.All();
 
     private sealed class Table
     {

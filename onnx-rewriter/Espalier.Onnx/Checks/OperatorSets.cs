@@ -23,22 +23,22 @@ internal sealed class OperatorSets
             if (!_versions.TryAdd(domain, import.Version) && _versions[domain] != import.Version)
             {
                 // ONNX Runtime takes the last one, other tools the first.
-                throw faults.Of(
+                throw faults.Fault(
                     $"the domain '{import.Domain}' is imported twice{place}, as operator set {_versions[domain]} and as {import.Version}",
                     "Leave the import that the nodes were written for.");
             }
             if (import.Version < 1 && OperatorSchemas.Newest(domain) is not null)
             {
-                throw faults.Of($"operator set {import.Version} of the domain '{import.Domain}' is imported{place}, and there is none",
+                throw faults.Fault($"operator set {import.Version} of the domain '{import.Domain}' is imported{place}, and there is none",
                     "Operator sets count from 1; export the model again.");
             }
         }
     }
 
-    public static OperatorSets Of(ModelProto model, CheckFaults faults) => new(model.OpsetImport, true, "", faults);
+    public static OperatorSets From(ModelProto model, CheckFaults faults) => new(model.OpsetImport, true, "", faults);
 
-    public static OperatorSets Of(FunctionProto function, CheckFaults faults)
-        => new(function.OpsetImport, false, $" by function '{NodeText.Of(function)}'", faults);
+    public static OperatorSets From(FunctionProto function, CheckFaults faults)
+        => new(function.OpsetImport, false, $" by function '{NodeText.Format(function)}'", faults);
 
     /// <summary>The operator set that gives the node its meaning.</summary>
     /// <param name="node">The node.</param>
@@ -56,7 +56,7 @@ internal sealed class OperatorSets
             return OperatorSchemas.Newest(domain) ?? 1;
         }
         var named = domain.Length > 0 ? domain : "ai.onnx";
-        throw _faults.Of($"{NodeText.Of(node)}{place()} is of the domain '{named}', of which no operator set is imported",
+        throw _faults.Fault($"{NodeText.Format(node)}{place()} is of the domain '{named}', of which no operator set is imported",
             "Import the operator set that the node was written for.");
     }
 }

@@ -33,7 +33,8 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
     public static bool IsExternal(TensorProto tensor) => tensor.DataLocation == DataLocation.External;
 
     /// <summary>The elements of a tensor that is stored in another file.</summary>
-    /// <exception cref="OnnxFormatException">The file is not one that the model may name, or has not the bytes that the tensor needs.</exception>
+    /// <exception cref="OnnxFormatException">The file is not one that the model may name, or has not the bytes that the tensor
+    /// needs.</exception>
     public ByteSource Open(TensorProto tensor)
     {
         var (location, offset, length) = Entries(tensor);
@@ -159,7 +160,8 @@ internal sealed class ExternalFiles(string modelPath, OnnxLimits limits) : IDisp
         => Bad(tensor, $"names '{location}', which is not a file inside the model's directory");
 
     private OnnxFormatException Bad(TensorProto tensor, string what)
-        => new($"tensor '{tensor.Name}' {what}", "External data must be plain files in the model's directory, as the exporter wrote them.", modelPath);
+        => new($"tensor '{tensor.Name}' {what}",
+            "External data must be plain files in the model's directory, as the exporter wrote them.", modelPath);
 
     public void Dispose()
     {

@@ -36,7 +36,7 @@ internal sealed class ExternalLayout
     public static (ModelProto Proto, PayloadTable Payloads) Inline(ModelProto proto, ModelStore store)
     {
         var (clone, payloads) = (proto.Clone(), new PayloadTable(store.Payloads));
-        foreach (var (tensor, _) in ModelTensors.Of(clone).Where(place => ExternalFiles.IsExternal(place.Tensor)))
+        foreach (var (tensor, _) in ModelTensors.Enumerate(clone).Where(place => ExternalFiles.IsExternal(place.Tensor)))
         {
             Inline(tensor, store.Elements(tensor)!, payloads);
         }
@@ -59,7 +59,7 @@ internal sealed class ExternalLayout
         var layout = new ExternalLayout(proto.Clone(), new PayloadTable(store.Payloads));
         var places = new Dictionary<object, long>();
         long end = 0;
-        foreach (var (tensor, isInitializer) in ModelTensors.Of(layout.Proto))
+        foreach (var (tensor, isInitializer) in ModelTensors.Enumerate(layout.Proto))
         {
             var wasExternal = ExternalFiles.IsExternal(tensor);
             if ((!isInitializer && !wasExternal) || store.Written(tensor) is not { } source)

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Espalier.Onnx.Files;
 
 /// <summary>
-/// How many names an open file has. A hard link inside the model's directory can name any file of the disk (CVE-2026-34446 of onnx), and .NET
-/// has no question for it; so the operating system is asked.
+/// How many names an open file has. A hard link inside the model's directory can name any file of the disk (CVE-2026-34446 of
+/// onnx), and .NET has no question for it; so the operating system is asked.
 /// </summary>
 internal static partial class FileLinks
 {

@@ -7,7 +7,9 @@ using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx.Files;
 
-/// <summary>What a model and those derived from it share: the open files and the payloads. Closed when the last of them is disposed.</summary>
+/// <summary>
+/// What a model and those derived from it share: the open files and the payloads. Closed when the last of them is disposed.
+/// </summary>
 internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? whole, ExternalFiles? external)
 {
     private int _owners = 1;
@@ -22,7 +24,8 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
     public bool HadExternal { get; private set; }
 
     /// <summary>Reads a file, or bytes in memory.</summary>
-    public static (ModelStore Store, ModelProto Proto) Read(string? path, SourceFile? file, ReadOnlyMemory<byte> memory, OnnxLimits limits, CancellationToken ct)
+    public static (ModelStore Store, ModelProto Proto) Read(string? path, SourceFile? file, ReadOnlyMemory<byte> memory, OnnxLimits limits,
+        CancellationToken ct)
     {
         ByteSource whole = file is null ? new MemorySource(memory) : new FileSource(file, 0, file.Length);
         var store = new ModelStore(path, file, whole, path is null ? null : new ExternalFiles(path, limits));
@@ -75,13 +78,14 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new OnnxFormatException($"protobuf cannot read it: {e.Message}", "The file is damaged; get it again or export the model again.", path, inner: e);
+            throw new OnnxFormatException($"protobuf cannot read it: {e.Message}",
+                "The file is damaged; get it again or export the model again.", path, inner: e);
         }
     }
 
     private void CheckExternal(ModelProto proto, CancellationToken ct)
     {
-        foreach (var (tensor, _) in ModelTensors.Of(proto).Where(place => ExternalFiles.IsExternal(place.Tensor)))
+        foreach (var (tensor, _) in ModelTensors.Enumerate(proto).Where(place => ExternalFiles.IsExternal(place.Tensor)))
         {
             ct.ThrowIfCancellationRequested();
             HadExternal = true;
@@ -91,16 +95,20 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
 
     private ByteSource OpenExternal(TensorProto tensor) => external is not null
         ? external.Open(tensor)
-        : throw new OnnxFormatException($"tensor '{tensor.Name}' is in another file, and a model in memory has no directory", "Open the model from its file.");
+        : throw new OnnxFormatException($"tensor '{tensor.Name}' is in another file, and a model in memory has no directory",
+            "Open the model from its file.");
 
-    /// <summary>Whether the messages are those that were read: then the file as it was is what to write, however its writer ordered the fields.</summary>
+    /// <summary>
+    /// Whether the messages are those that were read: then the file as it was is what to write, however its writer ordered the fields.
+    /// </summary>
     public bool IsUnchanged(ReadOnlySpan<byte> serialised)
     {
         return !HadExternal && IsRead(serialised);
     }
 
     /// <summary>Bytes of the files that the messages were read from; null where they are others.</summary>
-    public long? StoredBytes(ModelProto proto) => whole is not null && IsRead(proto.ToByteArray()) ? whole.Length + (external?.Length ?? 0) : null;
+    public long? StoredBytes(ModelProto proto)
+        => whole is not null && IsRead(proto.ToByteArray()) ? whole.Length + (external?.Length ?? 0) : null;
 
     private bool IsRead(ReadOnlySpan<byte> serialised)
     {
@@ -108,7 +116,8 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
         {
             return false;
         }
-        return serialised.SequenceEqual(_skeleton.Span) || serialised.SequenceEqual(ModelProto.Parser.ParseFrom(_skeleton.Span).ToByteArray());
+        return serialised.SequenceEqual(_skeleton.Span)
+            || serialised.SequenceEqual(ModelProto.Parser.ParseFrom(_skeleton.Span).ToByteArray());
     }
 
     /// <summary>The elements of a tensor as <c>raw_data</c> would hold them; null for strings and types without a known width.</summary>
@@ -121,7 +130,8 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
         }
         if (tensor.Segment is not null)
         {
-            throw new OnnxFormatException($"tensor '{tensor.Name}' is stored in segments", "No tool writes such models; export it again.", path);
+            throw new OnnxFormatException($"tensor '{tensor.Name}' is stored in segments",
+                "No tool writes such models; export it again.", path);
         }
         if (ExternalFiles.IsExternal(tensor))
         {
@@ -131,8 +141,9 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
         var source = payload switch
         {
             null => TypedFields.Raw(tensor, type),
-            { Field: DataField.Int32 or DataField.Int64 or DataField.UInt64 } => new VarintSource(ByteSource.Of(payload.Source), payload.Entries, DataTypes.EntryBytes(type)),
-            _ => ByteSource.Of(payload.Source),
+            { Field: DataField.Int32 or DataField.Int64 or DataField.UInt64 }
+                => new VarintSource(ByteSource.From(payload.Source), payload.Entries, DataTypes.EntryBytes(type)),
+            _ => ByteSource.From(payload.Source),
         };
         long expected;
         try
@@ -144,12 +155,15 @@ internal sealed class ModelStore(string? path, SourceFile? file, ByteSource? who
             expected = -1;
         }
         return source.Length == expected ? source : throw new OnnxFormatException(
-            $"tensor '{tensor.Name}' has {source.Length} bytes for [{string.Join(", ", tensor.Dims)}] elements of type {type}", "Make shape and elements agree.", path);
+            $"tensor '{tensor.Name}' has {source.Length} bytes for [{string.Join(", ", tensor.Dims)}] elements of type {type}",
+            "Make shape and elements agree.", path);
     }
 
     /// <summary>The same to be written only: a caller's payload is not brought into memory for that.</summary>
     public IPayload? Written(TensorProto tensor)
-        => !ExternalFiles.IsExternal(tensor) && Payloads.Find(tensor) is { Field: DataField.Raw } payload ? payload.Source : Elements(tensor);
+        => !ExternalFiles.IsExternal(tensor) && Payloads.Find(tensor) is { Field: DataField.Raw } payload
+            ? payload.Source
+            : Elements(tensor);
 
     public ModelStore AddOwner()
     {

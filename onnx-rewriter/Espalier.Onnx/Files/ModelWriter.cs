@@ -14,8 +14,8 @@ public sealed record OnnxSaveOptions
     public bool? ExternalData { get; init; }
 
     /// <summary>
-    /// Bytes from which on an initializer goes to the second file. Each begins there at a multiple of 64 KiB, so that it can be mapped on every
-    /// operating system; smaller ones would be mostly padding.
+    /// Bytes from which on an initializer goes to the second file. Each begins there at a multiple of 64 KiB, so that it can be
+    /// mapped on every operating system; smaller ones would be mostly padding.
     /// </summary>
     public long ExternalThreshold { get; init; } = ExternalLayout.Alignment;
 }
@@ -49,7 +49,7 @@ internal sealed class ModelWriter
     /// <summary>A writer of a model as one file.</summary>
     public static ModelWriter Whole(ModelProto proto, ModelStore store, CancellationToken ct)
     {
-        if (!ModelTensors.Of(proto).Any(place => ExternalFiles.IsExternal(place.Tensor)))
+        if (!ModelTensors.Enumerate(proto).Any(place => ExternalFiles.IsExternal(place.Tensor)))
         {
             return new(proto, store.Payloads, store, ct);
         }
@@ -65,7 +65,8 @@ internal sealed class ModelWriter
 
     /// <exception cref="NotSupportedException">The result is more than protobuf can read.</exception>
     public ModelWriter RequireOneFile() => FitsOneFile ? this
-        : throw new NotSupportedException($"The model has {Length} bytes, and one file holds at most {int.MaxValue}. Save it to a path with external data.");
+        : throw new NotSupportedException(
+            $"The model has {Length} bytes, and one file holds at most {int.MaxValue}. Save it to a path with external data.");
 
     public void WriteTo(Stream destination, CancellationToken ct)
     {
@@ -131,7 +132,8 @@ internal sealed class ModelWriter
             && file.AsSpan(name.Length + 1, ExternalLayout.NoHash.Length).ContainsAnyExcept("0123456789abcdef") is false;
 
     /// <summary>The main file, and what goes into the one beside it; null without one.</summary>
-    private static (ModelWriter Main, ExternalLayout? Beside) Plan(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options, CancellationToken ct)
+    private static (ModelWriter Main, ExternalLayout? Beside) Plan(ModelProto proto, ModelStore store, string path, OnnxSaveOptions options,
+        CancellationToken ct)
     {
         var whole = options.ExternalData ?? store.HadExternal ? null : Whole(proto, store, ct);
         if (whole is not null && (whole.FitsOneFile || options.ExternalData is not null))

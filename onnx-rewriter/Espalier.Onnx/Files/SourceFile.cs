@@ -5,16 +5,17 @@ using Espalier.Onnx.Wire;
 namespace Espalier.Onnx.Files;
 
 /// <summary>
-/// An open file. Its structure is walked through a map, which is closed again: a page of a map is never a copy, and only touched pages come in.
-/// Weights are read in parts where they are wanted: mapped pages would count as memory of the process, as much of them as it has read,
-/// and a file truncated by another would end it.
+/// An open file. Its structure is walked through a map, which is closed again: a page of a map is never a copy, and only
+/// touched pages come in. Weights are read in parts where they are wanted: mapped pages would count as memory of the process,
+/// as much of them as it has read, and a file truncated by another would end it.
 /// </summary>
 internal sealed class SourceFile(FileStream stream) : IDisposable
 {
     public long Length { get; } = stream.Length;
 
     /// <summary>Opens a file so that others may read, rename and delete it.</summary>
-    public static FileStream OpenStream(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+    public static FileStream OpenStream(string path)
+        => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
 
     /// <exception cref="ObjectDisposedException">The model that opened the file is disposed.</exception>
     /// <exception cref="IOException">The file has become shorter.</exception>
@@ -35,7 +36,8 @@ internal sealed class SourceFile(FileStream stream) : IDisposable
     /// <summary>Calls <paramref name="use"/> with the whole file, which is below 2 GiB and not empty.</summary>
     public unsafe void WithSpan(SpanWriter use)
     {
-        using var map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        using var map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+            leaveOpen: true);
         using var view = map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
         byte* pointer = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);

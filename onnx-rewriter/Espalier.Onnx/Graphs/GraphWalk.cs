@@ -26,7 +26,10 @@ public static class GraphWalk
         }
     }
 
-    /// <summary>Names that the graph's outputs need, of values that its nodes' own graphs capture too. Nodes may be in any order: not every exporter sorts them, and ONNX Runtime takes them so.</summary>
+    /// <summary>
+    /// Names that the graph's outputs need, of values that its nodes' own graphs capture too. Nodes may be in any order: not
+    /// every exporter sorts them, and ONNX Runtime takes them so.
+    /// </summary>
     public static HashSet<string> Needed(this GraphProto graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
@@ -48,12 +51,15 @@ public static class GraphWalk
     public static IEnumerable<string> Reads(this NodeProto node)
     {
         ArgumentNullException.ThrowIfNull(node);
-        var inner = node.Subgraphs().SelectMany(g => g.WithSubgraphs()).SelectMany(g => g.Output.Select(o => o.Name).Concat(g.Node.SelectMany(n => n.Input)));
+        var inner = node.Subgraphs().SelectMany(g => g.WithSubgraphs())
+            .SelectMany(g => g.Output.Select(o => o.Name).Concat(g.Node.SelectMany(n => n.Input)));
         // An optional operand that is left out has an empty name.
         return node.Input.Concat(inner).Where(name => name.Length > 0);
     }
 
-    /// <summary>The graph's nodes, each behind those that make what it reads; where that leaves a choice, as they stand in the file.</summary>
+    /// <summary>
+    /// The graph's nodes, each behind those that make what it reads; where that leaves a choice, as they stand in the file.
+    /// </summary>
     public static IReadOnlyList<NodeProto> InOrder(this GraphProto graph)
     {
         ArgumentNullException.ThrowIfNull(graph);

@@ -2,9 +2,9 @@
 namespace Espalier.Onnx.Limits;
 
 /// <summary>
-/// What a file may demand of the reader. Counts are taken while the wire format is walked, before any object is built: two bytes of a file can
-/// become 440 bytes of objects, so that ten megabytes of empty tensors would otherwise take gigabytes. The defaults let through every
-/// model that ONNX Runtime runs and keep a hostile one below about a gigabyte.
+/// What a file may demand of the reader. Counts are taken while the wire format is walked, before any object is built: two
+/// bytes of a file can become 440 bytes of objects, so that ten megabytes of empty tensors would otherwise take gigabytes. The
+/// defaults let through every model that ONNX Runtime runs and keep a hostile one below about a gigabyte.
 /// </summary>
 public sealed record OnnxLimits
 {

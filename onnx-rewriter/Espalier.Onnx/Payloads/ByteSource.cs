@@ -18,7 +18,9 @@ internal abstract class ByteSource : IPayload
 
     public abstract long Length { get; }
 
-    /// <summary>Fills <paramref name="destination"/> with the bytes from <paramref name="offset"/> on; the range is inside the source.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with the bytes from <paramref name="offset"/> on; the range is inside the source.
+    /// </summary>
     public abstract void Read(long offset, Span<byte> destination);
 
     public virtual void CopyTo(Stream destination)
@@ -48,7 +50,7 @@ internal abstract class ByteSource : IPayload
     }
 
     /// <summary>The payload itself, or its bytes in memory when it comes from a caller and can only be written.</summary>
-    public static ByteSource Of(IPayload payload)
+    public static ByteSource From(IPayload payload)
     {
         if (payload is ByteSource source)
         {

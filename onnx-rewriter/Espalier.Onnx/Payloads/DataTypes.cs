@@ -39,7 +39,8 @@ public static class DataTypes
         or DataType.Float8E8M0 or DataType.Float4E2M1;
 
     /// <summary>Whether the type is an integer or bool.</summary>
-    public static bool IsInteger(DataType type) => type is DataType.Bool or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64
+    public static bool IsInteger(DataType type)
+        => type is DataType.Bool or DataType.Int8 or DataType.Int16 or DataType.Int32 or DataType.Int64
         or DataType.Uint8 or DataType.Uint16 or DataType.Uint32 or DataType.Uint64
         or DataType.Int4 or DataType.Uint4 or DataType.Int2 or DataType.Uint2;
 
@@ -54,7 +55,10 @@ public static class DataTypes
         _ => Bits(type) > 0 ? DataField.Int32 : DataField.None,
     };
 
-    /// <summary>Bytes of <c>raw_data</c> that one entry of the typed field stands for: a packed byte for the 2 and 4 bit types, half of a complex number.</summary>
+    /// <summary>
+    /// Bytes of <c>raw_data</c> that one entry of the typed field stands for: a packed byte for the 2 and 4 bit types, half of
+    /// a complex number.
+    /// </summary>
     internal static int EntryBytes(DataType type) => type switch
     {
         DataType.Complex64 => 4,

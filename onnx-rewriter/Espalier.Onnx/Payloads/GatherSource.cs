@@ -5,7 +5,8 @@ namespace Espalier.Onnx.Payloads;
 
 /// <summary>
 /// The elements of a row-major array at chosen indices of every axis. Nothing is held but the indices: bytes are picked out of the
-/// source as they are asked for, neighbouring indices in one piece and near ones through one window, so that memory is that of a row at most.
+/// source as they are asked for, neighbouring indices in one piece and near ones through one window, so that memory is that of
+/// a row at most.
 /// </summary>
 internal sealed class GatherSource : ByteSource
 {
@@ -23,7 +24,8 @@ internal sealed class GatherSource : ByteSource
     private readonly int[]? _entries;
     private readonly int _unit;
 
-    private GatherSource(ByteSource source, int[]?[] outerKept, long[] outerExtent, long[] outerStride, long[] from, long[] to, long row, int[]? entries, long unit)
+    private GatherSource(ByteSource source, int[]?[] outerKept, long[] outerExtent, long[] outerStride, long[] from, long[] to, long row,
+        int[]? entries, long unit)
     {
         (_entries, _unit) = (entries, (int)Math.Min(unit, Window));
         (_source, _outerKept, _outerExtent, _outerStride, _from, _to, _row) = (source, outerKept, outerExtent, outerStride, from, to, row);
@@ -69,7 +71,8 @@ internal sealed class GatherSource : ByteSource
     }
 
     /// <summary>The axes before the last gathered one, neighbours of which all is kept taken together.</summary>
-    private static List<(int[]? Kept, long Extent, long Stride)> Merge(IReadOnlyList<long> extents, IReadOnlyList<int[]?> kept, int[] gathered, int last, long unit)
+    private static List<(int[]? Kept, long Extent, long Stride)> Merge(IReadOnlyList<long> extents, IReadOnlyList<int[]?> kept,
+        int[] gathered, int last, long unit)
     {
         var outer = new List<(int[]? Kept, long Extent, long Stride)>();
         var stride = checked(unit * extents[last]);
@@ -258,7 +261,10 @@ internal sealed class GatherSource : ByteSource
 
     private long RunEnd(int run) => run + 1 < _to.Length ? _to[run + 1] : _row;
 
-    /// <summary>The last run that is wanted, ahead of the one before by a small gap, and still inside a window that starts at <paramref name="from"/>.</summary>
+    /// <summary>
+    /// The last run that is wanted, ahead of the one before by a small gap, and still inside a window that starts at
+    /// <paramref name="from"/>.
+    /// </summary>
     private int LastNear(int run, long from, long wanted)
     {
         var last = run;

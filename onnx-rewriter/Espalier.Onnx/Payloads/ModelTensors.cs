@@ -5,10 +5,12 @@ namespace Espalier.Onnx.Payloads;
 /// <param name="IsInitializer">Whether it is an initializer of a graph; else it is in an attribute or in a sparse tensor.</param>
 internal readonly record struct TensorPlace(TensorProto Tensor, bool IsInitializer);
 
-/// <summary>All tensors of a model: initializers, attributes, subgraphs, functions, training graphs, sparse tensors. Without recursion.</summary>
+/// <summary>
+/// All tensors of a model: initializers, attributes, subgraphs, functions, training graphs, sparse tensors. Without recursion.
+/// </summary>
 internal static class ModelTensors
 {
-    public static IEnumerable<TensorPlace> Of(ModelProto model)
+    public static IEnumerable<TensorPlace> Enumerate(ModelProto model)
     {
         var open = new Stack<object>();
         void Push(object? message)

@@ -3,14 +3,16 @@ using static Espalier.Onnx.TensorProto.Types;
 namespace Espalier.Onnx.Payloads;
 
 /// <summary>
-/// The 8 and 4 bit floats of the format. Values follow the ONNX documentation of float8 and float4 (Micikevicius et al. 2022 for E4M3FN and E5M2,
-/// Noune et al. 2022 for the FNUZ forms, OCP Microscaling 1.0 for E8M0 and E2M1). Writing rounds to nearest, ties to even, and saturates.
+/// The 8 and 4 bit floats of the format. Values follow the ONNX documentation of float8 and float4 (Micikevicius et al. 2022
+/// for E4M3FN and E5M2, Noune et al. 2022 for the FNUZ forms, OCP Microscaling 1.0 for E8M0 and E2M1). Writing rounds to
+/// nearest, ties to even, and saturates.
 /// </summary>
 internal static class SmallFloats
 {
     private static readonly Dictionary<DataType, (float[] Values, byte[] Codes, float[] Sorted)> Tables = new[]
     {
-        DataType.Float8E4M3Fn, DataType.Float8E4M3Fnuz, DataType.Float8E5M2, DataType.Float8E5M2Fnuz, DataType.Float8E8M0, DataType.Float4E2M1,
+        DataType.Float8E4M3Fn, DataType.Float8E4M3Fnuz, DataType.Float8E5M2, DataType.Float8E5M2Fnuz, DataType.Float8E8M0,
+        DataType.Float4E2M1,
     }.ToDictionary(type => type, Build);
 
     public static float Decode(DataType type, int code) => Tables[type].Values[code];

@@ -33,11 +33,15 @@ public sealed class TensorContent
     private ByteSource Source => _source
         ?? throw new NotSupportedException($"The elements of tensor '{_tensor.Name}' ({Type}) have no bytes of a known layout.");
 
-    /// <summary>All elements as float32; for tensors of floating point numbers (those wider than float32 are rounded), integers and bool.</summary>
+    /// <summary>
+    /// All elements as float32; for tensors of floating point numbers (those wider than float32 are rounded), integers and bool.
+    /// </summary>
     /// <exception cref="NotSupportedException">Strings, complex numbers and unknown types.</exception>
     public float[] ToFloats() => Elements.ToFloats(Source, Type, Count);
 
-    /// <summary>Some elements as float32, converted as by <see cref="ToFloats"/>: for sums over tensors that are not to be in memory as a whole.</summary>
+    /// <summary>
+    /// Some elements as float32, converted as by <see cref="ToFloats"/>: for sums over tensors that are not to be in memory as a whole.
+    /// </summary>
     /// <param name="first">The first element, counted row-major from 0.</param>
     /// <param name="destination">Filled entirely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
@@ -59,7 +63,10 @@ public sealed class TensorContent
         ? _tensor.StringData
         : throw new NotSupportedException($"Tensor '{_tensor.Name}' holds {Type}, not strings.");
 
-    /// <summary>Copies bytes of the elements, laid out as in <c>raw_data</c>: little endian, row-major, 4 and 2 bit elements packed from the low bits.</summary>
+    /// <summary>
+    /// Copies bytes of the elements, laid out as in <c>raw_data</c>: little endian, row-major, 4 and 2 bit elements packed from
+    /// the low bits.
+    /// </summary>
     /// <param name="offset">First byte, from 0.</param>
     /// <param name="destination">Filled entirely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
@@ -74,7 +81,8 @@ public sealed class TensorContent
     public IPayload AsPayload() => Type == DataType.String ? new StringSource(_tensor.StringData) : Source;
 
     /// <summary>
-    /// A payload with only the given indices of each axis (null: all), gathered while it is written; memory that it takes is that of the indices.
+    /// A payload with only the given indices of each axis (null: all), gathered while it is written; memory that it takes is
+    /// that of the indices.
     /// </summary>
     /// <param name="kept">For every axis the indices that stay, in the order of the result.</param>
     /// <exception cref="ArgumentException">Not one entry per axis, or an index outside its axis.</exception>
@@ -89,7 +97,9 @@ public sealed class TensorContent
         return new StringSource([.. Elements.ToLongs(picked, DataType.Int32, picked.Length / 4).Select(i => _tensor.StringData[(int)i])]);
     }
 
-    /// <summary>A payload of floating point elements of any width; narrower ones round to nearest even, 8 and 4 bit ones saturate.</summary>
+    /// <summary>
+    /// A payload of floating point elements of any width; narrower ones round to nearest even, 8 and 4 bit ones saturate.
+    /// </summary>
     /// <exception cref="NotSupportedException"><paramref name="type"/> is no floating point type.</exception>
     public static IPayload FromFloats(DataType type, float[] values) => new MemorySource(Elements.FromFloats(type, values));
 

@@ -2,7 +2,10 @@ using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx.Payloads;
 
-/// <summary>What the walk has seen of one tensor, and whether it fits together: the shape times the width of the type must be the bytes that are there.</summary>
+/// <summary>
+/// What the walk has seen of one tensor, and whether it fits together: the shape times the width of the type must be the bytes
+/// that are there.
+/// </summary>
 internal sealed class TensorFacts
 {
     private long _count = 1, _guard = 1;

@@ -13,8 +13,9 @@ namespace Espalier.Onnx.Wire;
 internal sealed record Payload(IPayload Source, DataField Field, long Entries);
 
 /// <summary>
-/// The payloads of a model and of all that are derived from it. In the messages a token stands for each: six integers in the tensor's own data
-/// field, four of which are a secret of this process, so that no file can hold one. Being data of the field they survive cloning.
+/// The payloads of a model and of all that are derived from it. In the messages a token stands for each: six integers in the
+/// tensor's own data field, four of which are a secret of this process, so that no file can hold one. Being data of the field
+/// they survive cloning.
 /// </summary>
 /// <param name="parent">Looked into for tokens that this table does not have.</param>
 internal sealed class PayloadTable(PayloadTable? parent = null)
@@ -23,7 +24,8 @@ internal sealed class PayloadTable(PayloadTable? parent = null)
     // Every word is a positive int32 that as a float32, and as the upper half of a float64, is a normal number: all fields keep its bits.
     private const int Lowest = 0x0080_0000, Range = 0x7F00_0000, IdBits = 22;
 
-    private static readonly int[] SecretWords = [.. Enumerable.Range(0, Secret).Select(_ => Lowest + RandomNumberGenerator.GetInt32(Range))];
+    private static readonly int[] SecretWords = [.. Enumerable.Range(0, Secret)
+        .Select(_ => Lowest + RandomNumberGenerator.GetInt32(Range))];
     private static long _lastId;
 
     private readonly ConcurrentDictionary<long, Payload> _payloads = [];
@@ -37,7 +39,8 @@ internal sealed class PayloadTable(PayloadTable? parent = null)
     public Payload this[long token] => _payloads.TryGetValue(token, out var payload)
         ? payload
         : parent is not null ? parent[token]
-        : throw new InvalidOperationException("A tensor holds the weights of another model. Derive from that model, or make the tensor with NewTensor.");
+        : throw new InvalidOperationException(
+            "A tensor holds the weights of another model. Derive from that model, or make the tensor with NewTensor.");
 
     /// <summary>The payload of a tensor, or null when its elements are in the message.</summary>
     public Payload? Find(TensorProto tensor) => TokenOf(tensor) is { } token ? this[token] : null;

@@ -11,7 +11,9 @@ namespace Espalier.Onnx.Wire;
 /// <param name="Token">The token that stands, or is to stand, for the payload.</param>
 internal readonly record struct Splice(DataField Field, int ContentAt, int ContentLength, long NewLength, long Entries, long Token);
 
-/// <summary>One place where the bytes change: a length that encloses replaced fields, or the length and content of a replaced field.</summary>
+/// <summary>
+/// One place where the bytes change: a length that encloses replaced fields, or the length and content of a replaced field.
+/// </summary>
 /// <param name="At">First byte of the old length.</param>
 /// <param name="Old">Bytes that are left out from there on.</param>
 /// <param name="Length">The new length.</param>

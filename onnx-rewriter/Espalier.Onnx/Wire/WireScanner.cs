@@ -7,7 +7,8 @@ namespace Espalier.Onnx.Wire;
 
 /// <summary>
 /// Walks the wire format of a model, once and without recursion: a stack of at most a hundred messages is all that input can make it keep.
-/// It counts what would become objects, checks every tensor's shape against its bytes, and finds the payloads that are not to become objects.
+/// It counts what would become objects, checks every tensor's shape against its bytes, and finds the payloads that are not to
+/// become objects.
 /// </summary>
 internal ref struct WireScanner
 {
@@ -98,7 +99,8 @@ internal ref struct WireScanner
             var length = Number(frame.End, start);
             if (length > (ulong)(frame.End - _at))
             {
-                throw Bad($"a field of {frame.Message.Name} says that it has {length} bytes where {frame.End - _at} are left", start, Damaged);
+                throw Bad($"a field of {frame.Message.Name} says that it has {length} bytes where {frame.End - _at} are left",
+                    start, Damaged);
             }
             ReadBytes(ref frame, field, start, lengthAt, (int)length, lengthOf);
             return;
@@ -179,7 +181,8 @@ internal ref struct WireScanner
             case { Shape: FieldShape.Text }:
                 if (field.IsName && length > _limits.NameLength)
                 {
-                    throw Bad($"{field.Name} of {frame.Message.Name} is {length} bytes long; the limit is {_limits.NameLength}", start, TooMuch);
+                    throw Bad($"{field.Name} of {frame.Message.Name} is {length} bytes long; the limit is {_limits.NameLength}",
+                        start, TooMuch);
                 }
                 if (!Utf8.IsValid(content))
                 {
@@ -325,7 +328,9 @@ internal ref struct WireScanner
     }
 
     private ulong Number(int end, int start)
-        => WireNumber.TryRead(_bytes, ref _at, end, out var value) ? value : throw Bad("a number does not end where it should", start, Damaged);
+        => WireNumber.TryRead(_bytes, ref _at, end, out var value)
+            ? value
+            : throw Bad("a number does not end where it should", start, Damaged);
 
     private readonly void Count(ref long counter, bool one, int limit, string what, int at)
     {

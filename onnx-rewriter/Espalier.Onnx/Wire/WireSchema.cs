@@ -4,7 +4,8 @@ using Google.Protobuf.Reflection;
 namespace Espalier.Onnx.Wire;
 
 /// <summary>What the walk does with a field, beside passing over it.</summary>
-internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorName, TensorDims, TensorType, TensorLocation, TensorSegment, TensorData }
+internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorName, TensorDims, TensorType, TensorLocation,
+    TensorSegment, TensorData }
 
 /// <summary>How a field's values are stored.</summary>
 internal enum FieldShape { Varint, Fixed32, Fixed64, Bytes, Text, Message }
@@ -23,7 +24,9 @@ internal sealed record WireMessage(string Name, WireField?[] Fields, int ObjectB
     public WireField? Field(uint number) => number < Fields.Length ? Fields[number] : null;
 }
 
-/// <summary>The format as tables for the walk, made from the descriptors of the generated messages: there is one statement of it, onnx.proto.</summary>
+/// <summary>
+/// The format as tables for the walk, made from the descriptors of the generated messages: there is one statement of it, onnx.proto.
+/// </summary>
 internal static class WireSchema
 {
     public static WireMessage Model { get; } = Build(ModelProto.Descriptor);
@@ -50,7 +53,8 @@ internal static class WireSchema
                     links.Add((wire, field.MessageType.FullName));
                 }
             }
-            messages.Add(descriptor.FullName, new(descriptor.Name, fields, ObjectBytes(descriptor.Name), descriptor.Name == nameof(TensorProto)));
+            messages.Add(descriptor.FullName,
+                new(descriptor.Name, fields, ObjectBytes(descriptor.Name), descriptor.Name == nameof(TensorProto)));
         }
         foreach (var (field, message) in links)
         {

@@ -4,8 +4,9 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Algebra;
 
 /// <summary>
-/// One scale per output channel, so that the output's variance is the dense model's: a_o = √(w_o·C_xx·w_oᵀ / w_Ko·C_zz·w_Koᵀ). With the bias that keeps the
-/// mean it is what recalibrating a batch norm gives (the correction of OBSPA, arXiv:2403.18955), where the norm was folded into the weights.
+/// One scale per output channel, so that the output's variance is the dense model's: a_o = √(w_o·C_xx·w_oᵀ / w_Ko·C_zz·w_Koᵀ).
+/// With the bias that keeps the mean it is what recalibrating a batch norm gives (the correction of OBSPA, arXiv:2403.18955),
+/// where the norm was folded into the weights.
 /// </summary>
 internal static class AffineFit
 {

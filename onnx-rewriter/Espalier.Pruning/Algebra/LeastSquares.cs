@@ -7,7 +7,8 @@ namespace Espalier.Pruning.Algebra;
 /// Refits a linear map to other inputs. Of all weights on the inputs z the refit has the least expected squared error against
 /// the dense output W·x, with a ridge that pulls towards the dense weights:
 /// <c>W' = W_K + (W·C_xz − W_K·C_zz)·(C_zz + λI)⁻¹</c>. Where z are the kept ones of x this is (WC)_K·C_KK⁻¹ for λ = 0; where z comes from
-/// layers that are pruned already, it makes up for their error too. A ridge towards the dense weights rather than towards zero leaves a weight alone where the data say nothing.
+/// layers that are pruned already, it makes up for their error too. A ridge towards the dense weights rather than towards zero
+/// leaves a weight alone where the data say nothing.
 /// </summary>
 internal static class LeastSquares
 {
@@ -29,8 +30,12 @@ internal static class LeastSquares
         return Array.TrueForAll(inverse, double.IsFinite) ? inverse : null;
     }
 
-    /// <summary>The ridge of a system whose diagonal has this sum: <see cref="Damping"/> where there are no more samples than unknowns, less where there are more.</summary>
-    public static double Lambda(double trace, int features, long samples) => Damping * Math.Min(1, (double)features / Math.Max(1, samples)) * trace / features;
+    /// <summary>
+    /// The ridge of a system whose diagonal has this sum: <see cref="Damping"/> where there are no more samples than unknowns,
+    /// less where there are more.
+    /// </summary>
+    public static double Lambda(double trace, int features, long samples)
+        => Damping * Math.Min(1, (double)features / Math.Max(1, samples)) * trace / features;
 
     /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
     /// <param name="difference">D, row-major [outputs, features].</param>
@@ -59,8 +64,10 @@ internal static class LeastSquares
         {
             for (int i = 0; i < k; i++) now[i] = edited[(o * features) + kept[i]];
             Array.Clear(wanted);
-            for (int f = 0; f < features; f++) TensorPrimitives.MultiplyAdd(moments.Cross.AsSpan(f * k, k), dense[(o * features) + f], wanted, wanted);
-            for (int i = 0; i < k; i++) sum += now[i] * (TensorPrimitives.Dot<double>(now, moments.Covariance.AsSpan(i * k, k)) - (2 * wanted[i]));
+            for (int f = 0; f < features; f++)
+                TensorPrimitives.MultiplyAdd(moments.Cross.AsSpan(f * k, k), dense[(o * features) + f], wanted, wanted);
+            for (int i = 0; i < k; i++)
+                sum += now[i] * (TensorPrimitives.Dot<double>(now, moments.Covariance.AsSpan(i * k, k)) - (2 * wanted[i]));
         }
         return sum;
     }

@@ -4,9 +4,10 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Algebra;
 
 /// <summary>
-/// One scale per unit that is left, folded into the weights that read it (Kwon et al. 2022, "A Fast Post-Training Pruning Framework for Transformers",
-/// arXiv:2204.09656, mask tuning). With s = 1 + t the expected squared error against the dense output is least where A·t = g,
-/// A_uv = Σ_{f∈u,g∈v} (W_KᵀW_K)_fg · C_fg and g_u = Σ_{f∈u} Σ_o W_of · (W·C_xz − W_K·C_zz)_of. A ridge pulls towards s = 1.
+/// One scale per unit that is left, folded into the weights that read it (Kwon et al. 2022, "A Fast Post-Training Pruning
+/// Framework for Transformers", arXiv:2204.09656, mask tuning). With s = 1 + t the expected squared error against the dense
+/// output is least where A·t = g, A_uv = Σ_{f∈u,g∈v} (W_KᵀW_K)_fg · C_fg and g_u = Σ_{f∈u} Σ_o W_of · (W·C_xz − W_K·C_zz)_of. A
+/// ridge pulls towards s = 1.
 /// </summary>
 internal static class Rescale
 {
@@ -38,7 +39,9 @@ internal static class Rescale
                 var column = columns.AsSpan(i * outputs, outputs);
                 for (int o = 0; o < outputs; o++) t[u] += column[o] * residual[(o * k) + i];
                 for (int j = 0; j < k; j++)
-                    if (unitOf[j] >= 0) a[(u * units) + unitOf[j]] += TensorPrimitives.Dot<double>(column, columns.AsSpan(j * outputs, outputs)) * moments.Covariance[(i * k) + j];
+                    if (unitOf[j] >= 0)
+                        a[(u * units) + unitOf[j]] += TensorPrimitives.Dot<double>(column,
+                            columns.AsSpan(j * outputs, outputs)) * moments.Covariance[(i * k) + j];
             }
         });
         double trace = 0;

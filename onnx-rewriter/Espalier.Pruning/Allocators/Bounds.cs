@@ -12,12 +12,14 @@ namespace Espalier.Pruning.Allocators;
 /// <param name="removedSublayers">Sublayers that are gone.</param>
 /// <param name="table">Times; null where latency is not bounded.</param>
 /// <param name="latency">Bound on the table's time, as a fraction of the dense model's.</param>
-internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers, LatencyTable? table, double? latency)
+internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers,
+    LatencyTable? table, double? latency)
 {
     /// <summary>Sums are rounded; no choice is refused for it.</summary>
     private const double Rounding = 1 + 1e-12;
 
-    private readonly List<(CostUnit Unit, double Fraction, double Dense)> _limits = [.. PlanResolver.Limits(budget).Select(l => (l.Unit, l.Fraction, cost.Evaluate(l.Unit)))];
+    private readonly List<(CostUnit Unit, double Fraction, double Dense)> _limits = [.. PlanResolver.Limits(budget)
+        .Select(l => (l.Unit, l.Fraction, cost.Evaluate(l.Unit)))];
 
     /// <summary>The part of the model that is bounded; null for the whole.</summary>
     public string? Component { get; init; }
@@ -32,12 +34,14 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
     public double Excess(IReadOnlyDictionary<int, int> choice)
     {
         double excess = table is null ? 0 : table.Evaluate(choice) / Math.Max(latency!.Value, double.Epsilon);
-        foreach (var (unit, fraction, dense) in _limits) excess = Math.Max(excess, Cost(unit, choice) / Math.Max(fraction * dense, double.Epsilon));
+        foreach (var (unit, fraction, dense) in _limits)
+            excess = Math.Max(excess, Cost(unit, choice) / Math.Max(fraction * dense, double.Epsilon));
         return excess;
     }
 
     /// <summary>Whether a choice meets all but the bound on its time.</summary>
-    public bool CostsHold(IReadOnlyDictionary<int, int> choice) => _limits.All(l => Cost(l.Unit, choice) <= l.Fraction * l.Dense * Rounding);
+    public bool CostsHold(IReadOnlyDictionary<int, int> choice)
+        => _limits.All(l => Cost(l.Unit, choice) <= l.Fraction * l.Dense * Rounding);
 
     /// <summary>Says which bound the least choice breaks, and what can be reached.</summary>
     /// <param name="least">The choice that keeps the fewest units.</param>
@@ -46,10 +50,14 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
     public EspalierException OutOfReach(IReadOnlyDictionary<int, int> least, int open, double? time)
     {
         string way = open > 0 ? "To reach it, raise the budget, lower MinKeep or RoundTo, or let rules cover more groups"
-            : decided.Count > 0 ? "To reach it, leave Keep out of a rule or raise the budget: every rule has a Keep of its own, so nothing is left for the budget to decide"
+            : decided.Count > 0
+                ? "To reach it, leave Keep out of a rule or raise the budget: every rule has a Keep of its own, so nothing is left for "
+                    + "the budget to decide"
             : "There is nothing that these rules may prune";
         string Way(CostUnit unit, double fraction)
-            => Obstacles is null ? $"{way}." : $"{way}. {Obstacles.Describe(unit, cost, g => Size(least, g), fraction * cost.Evaluate(unit), removedSublayers)}";
+            => Obstacles is null
+                ? $"{way}."
+                : $"{way}. {Obstacles.Describe(unit, cost, g => Size(least, g), fraction * cost.Evaluate(unit), removedSublayers)}";
         foreach (var (unit, fraction, dense) in _limits)
         {
             if (Cost(unit, least) > fraction * dense * Rounding)
@@ -62,5 +70,6 @@ internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<
 
     private double Cost(CostUnit unit, IReadOnlyDictionary<int, int> choice) => cost.Evaluate(unit, g => Size(choice, g), removedSublayers);
 
-    private double Size(IReadOnlyDictionary<int, int> choice, int group) => choice.TryGetValue(group, out int n) || decided.TryGetValue(group, out n) ? n : cost.GroupSizes[group];
+    private double Size(IReadOnlyDictionary<int, int> choice, int group)
+        => choice.TryGetValue(group, out int n) || decided.TryGetValue(group, out n) ? n : cost.GroupSizes[group];
 }

@@ -6,8 +6,9 @@ namespace Espalier.Pruning.Allocators;
 internal sealed record Level(Dictionary<int, int> Counts, double Divergence);
 
 /// <summary>
-/// What the outputs say of every population alone: it is pruned to a few sizes and compensated, and the divergence of the outputs is measured, as in
-/// the error database of SPDY and ZipLM (arXiv:2302.04089). Divergences of several populations are taken to add up.
+/// What the outputs say of every population alone: it is pruned to a few sizes and compensated, and the divergence of the
+/// outputs is measured, as in the error database of SPDY and ZipLM (arXiv:2302.04089). Divergences of several populations are
+/// taken to add up.
 /// </summary>
 internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IReadOnlyList<IReadOnlyList<Level>> levels)
 {
@@ -20,7 +21,10 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     /// <summary>The populations.</summary>
     public IReadOnlyList<Population> Populations => populations;
 
-    /// <summary>Levels of each population, from all units down; the divergence never falls, so a loss below the dense model's counts as none: a gain is no room for losses elsewhere.</summary>
+    /// <summary>
+    /// Levels of each population, from all units down; the divergence never falls, so a loss below the dense model's counts as
+    /// none: a gain is no room for losses elsewhere.
+    /// </summary>
     public IReadOnlyList<IReadOnlyList<Level>> Levels => levels;
 
     /// <summary>Measures.</summary>
@@ -73,7 +77,9 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
                 }
             }
             // What saves nothing of the bound that is broken most may save of another: at last everything is at its least.
-            if (step.Population < 0) step = Enumerable.Range(0, populations.Count).Where(p => at[p] + 1 < levels[p].Count).Select(p => (p, levels[p].Count - 1)).FirstOrDefault((-1, 0));
+            if (step.Population < 0)
+                step = Enumerable.Range(0, populations.Count).Where(p => at[p] + 1 < levels[p].Count).Select(p => (p, levels[p].Count - 1))
+                    .FirstOrDefault((-1, 0));
             if (step.Population < 0) break;
             at[step.Population] = step.Level;
             Candidate.Merge(counts, levels[step.Population][step.Level].Counts);
@@ -85,7 +91,8 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     public Dictionary<int, int> GiveBack(int[] at, Func<IReadOnlyDictionary<int, int>, bool> holds)
     {
         var counts = Choice(at);
-        foreach (int p in Enumerable.Range(0, populations.Count).OrderByDescending(p => levels[p][at[p]].Divergence - (at[p] > 0 ? levels[p][at[p] - 1].Divergence : 0)))
+        foreach (int p in Enumerable.Range(0, populations.Count)
+            .OrderByDescending(p => levels[p][at[p]].Divergence - (at[p] > 0 ? levels[p][at[p] - 1].Divergence : 0)))
         {
             while (at[p] > 0 && With(counts, levels[p][at[p] - 1].Counts) is var back && holds(back))
             {

@@ -2,8 +2,8 @@ namespace Espalier.Pruning.Allocators;
 
 /// <summary>
 /// The sizes with the least sum of divergences that are fast enough: a dynamic programme over saved time in small steps (SPDY's, as ZipLM,
-/// arXiv:2302.04089, uses it). It takes times saved to add up; where populations share operators they do not, so the programme is solved for every
-/// amount to save, and the smallest amount whose choice meets the budget by the whole table is taken.
+/// arXiv:2302.04089, uses it). It takes times saved to add up; where populations share operators they do not, so the programme
+/// is solved for every amount to save, and the smallest amount whose choice meets the budget by the whole table is taken.
 /// </summary>
 internal static class LatencyProgram
 {
@@ -19,7 +19,8 @@ internal static class LatencyProgram
         var levels = errors.Levels;
         int count = levels.Count;
         double whole = table.Evaluate(errors.Choice(new int[count]));
-        int[][] saved = [.. levels.Select((own, p) => own.Select((_, l) => (int)Math.Round(Buckets * (whole - table.Evaluate(errors.Choice(At(p, l)))))).ToArray())];
+        int[][] saved = [.. levels.Select((own, p) =>
+            own.Select((_, l) => (int)Math.Round(Buckets * (whole - table.Evaluate(errors.Choice(At(p, l)))))).ToArray())];
         int most = saved.Sum(s => s.Max());
 
         // best[b]: least divergence of the populations so far that save at least b; taken[p][b]: the level of population p then.

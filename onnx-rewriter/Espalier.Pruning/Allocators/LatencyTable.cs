@@ -5,11 +5,12 @@ using Espalier.Pruning.Spreads;
 namespace Espalier.Pruning.Allocators;
 
 /// <summary>
-/// Time of one run as a fraction of the dense model's, for any choice of sizes, from measurements of a few sizes of each population alone (the
-/// latency table of ZipLM, arXiv:2302.04089). An operator that two populations share gets faster by the product of what each alone does:
-/// t(choice) = t₀ · Σ_m w_m · Π_{p ∈ m} f_p over sets m of populations that meet in operators. The weights w are the multiply-accumulates, scaled (iterative
-/// proportional fitting) until each population takes part in as much of the time as its smallest size saves, R_p = (1 − t_p/t₀)/(1 − share). f_p = 1 − (1 − t_p/t₀)/R_p then makes
-/// the table exact at what was measured.
+/// Time of one run as a fraction of the dense model's, for any choice of sizes, from measurements of a few sizes of each
+/// population alone (the latency table of ZipLM, arXiv:2302.04089). An operator that two populations share gets faster by the
+/// product of what each alone does: t(choice) = t₀ · Σ_m w_m · Π_{p ∈ m} f_p over sets m of populations that meet in operators.
+/// The weights w are the multiply-accumulates, scaled (iterative proportional fitting) until each population takes part in as
+/// much of the time as its smallest size saves, R_p = (1 − t_p/t₀)/(1 − share). f_p = 1 − (1 − t_p/t₀)/R_p then makes the table
+/// exact at what was measured.
 /// </summary>
 internal sealed class LatencyTable
 {
@@ -19,7 +20,9 @@ internal sealed class LatencyTable
     /// <summary>Rounds of the fit; it converges geometrically.</summary>
     private const int FittingRounds = 200;
 
-    /// <summary>Share of the time, before it is fitted, that no population changes: small, so that where the fit needs none it has none.</summary>
+    /// <summary>
+    /// Share of the time, before it is fitted, that no population changes: small, so that where the fit needs none it has none.
+    /// </summary>
     private const double Rest = 1e-6;
 
     private readonly IReadOnlyList<Population> _populations;
@@ -34,17 +37,20 @@ internal sealed class LatencyTable
     /// <param name="removedSublayers">Sublayers that are gone.</param>
     /// <param name="whole">Time with every population whole, as a fraction of the dense model's.</param>
     /// <param name="rows">Per population: kept shares below 1 in falling order, with the time when it alone has that size.</param>
-    public LatencyTable(CostModel cost, IReadOnlyList<Population> populations, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers,
+    public LatencyTable(CostModel cost, IReadOnlyList<Population> populations, IReadOnlyDictionary<int, int> decided,
+        IReadOnlySet<int>? removedSublayers,
         double whole, IReadOnlyList<IReadOnlyList<(double Share, double Time)>> rows)
     {
         (_populations, _whole) = (populations, whole);
         var populationOf = populations.SelectMany((p, i) => p.Groups.Select(c => (c.Group.Id, i))).ToDictionary(e => e.Id, e => e.i);
         var weights = new Dictionary<string, (double Weight, int[] Populations)>(StringComparer.Ordinal);
-        foreach (var m in cost.Monomials.Where(m => m.Unit == CostUnit.Macs && !(m.Sublayer >= 0 && removedSublayers?.Contains(m.Sublayer) == true)))
+        foreach (var m in cost.Monomials.Where(m => m.Unit == CostUnit.Macs
+            && !(m.Sublayer >= 0 && removedSublayers?.Contains(m.Sublayer) == true)))
         {
             int[] own = [.. m.Groups.Where(populationOf.ContainsKey).Select(g => populationOf[g]).Distinct().Order()];
             string key = string.Join(',', own);
-            double macs = m.Groups.Aggregate(m.Coefficient, (n, g) => n * (decided.TryGetValue(g, out int kept) ? kept : cost.GroupSizes[g]));
+            double macs =
+                m.Groups.Aggregate(m.Coefficient, (n, g) => n * (decided.TryGetValue(g, out int kept) ? kept : cost.GroupSizes[g]));
             weights[key] = (weights.GetValueOrDefault(key).Weight + macs, own);
         }
         double all = weights.Values.Sum(w => w.Weight);
@@ -68,7 +74,8 @@ internal sealed class LatencyTable
     /// <param name="decided">Units of groups that are not decided on here.</param>
     /// <param name="removedSublayers">Sublayers that are gone.</param>
     /// <param name="time">Time of a choice, as a fraction of the dense model's.</param>
-    public static LatencyTable Measure(CostModel cost, IReadOnlyList<Population> populations, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers,
+    public static LatencyTable Measure(CostModel cost, IReadOnlyList<Population> populations, IReadOnlyDictionary<int, int> decided,
+        IReadOnlySet<int>? removedSublayers,
         Func<IReadOnlyDictionary<int, int>, double> time)
     {
         bool isDense = decided.All(d => d.Value == cost.GroupSizes[d.Key]) && !(removedSublayers?.Count > 0);

@@ -3,13 +3,17 @@ using Espalier.Pruning.Spreads;
 namespace Espalier.Pruning.Allocators;
 
 /// <summary>
-/// Search over allocations from a first one: one or two populations give up a few sixteenths, another takes what the budget has left for it, and what lowers
-/// the divergence of the compensated model's outputs is kept. So errors that do not add up are seen, which a database of populations alone cannot. Mutations
-/// at equal cost with selection, as the last phase of ZipLM (arXiv:2302.04089) has them, one parent at a time.
+/// Search over allocations from a first one: one or two populations give up a few sixteenths, another takes what the budget has
+/// left for it, and what lowers the divergence of the compensated model's outputs is kept. So errors that do not add up are
+/// seen, which a database of populations alone cannot. Mutations at equal cost with selection, as the last phase of ZipLM
+/// (arXiv:2302.04089) has them, one parent at a time.
 /// </summary>
 internal static class SwapSearch
 {
-    /// <summary>Models that are run at most: about as many as the error database of a network of a dozen layers, so that searching costs as much again.</summary>
+    /// <summary>
+    /// Models that are run at most: about as many as the error database of a network of a dozen layers, so that searching costs
+    /// as much again.
+    /// </summary>
     public const int Evaluations = 64;
 
     /// <summary>Proposals per evaluation; those that change nothing or were seen are not run.</summary>
@@ -22,7 +26,8 @@ internal static class SwapSearch
     /// <param name="divergence">Divergence of the outputs under a choice.</param>
     /// <param name="seed">Seed of the proposals.</param>
     /// <returns>The best choice that was seen; of equal ones the first.</returns>
-    public static Dictionary<int, int> Run(IReadOnlyList<Population> populations, Dictionary<int, int> start, Func<IReadOnlyDictionary<int, int>, bool> holds,
+    public static Dictionary<int, int> Run(IReadOnlyList<Population> populations, Dictionary<int, int> start,
+        Func<IReadOnlyDictionary<int, int>, bool> holds,
         Func<IReadOnlyDictionary<int, int>, double> divergence, int seed)
     {
         var sizes = populations.Select(ErrorDatabase.Sizes).ToList();
@@ -36,10 +41,12 @@ internal static class SwapSearch
         {
             int to = random.Next(populations.Count), steps = 1 << random.Next(3);
             // Two at once, because errors of two layers may cancel where that of one would not be taken.
-            int[] from = [.. Enumerable.Range(0, 1 + random.Next(2)).Select(_ => random.Next(populations.Count)).Where(p => p != to).Distinct()];
+            int[] from = [.. Enumerable.Range(0, 1 + random.Next(2)).Select(_ => random.Next(populations.Count))
+                .Where(p => p != to).Distinct()];
             var changed = new Dictionary<int, int>(best);
             foreach (int p in from)
-                if (sizes[p].Where(s => populations[p].Share(s) < populations[p].Share(best)).Take(steps).LastOrDefault() is { } smaller) Candidate.Merge(changed, smaller);
+                if (sizes[p].Where(s => populations[p].Share(s) < populations[p].Share(best)).Take(steps).LastOrDefault() is { } smaller)
+                    Candidate.Merge(changed, smaller);
             var larger = sizes[to].Where(s => populations[to].Share(s) > populations[to].Share(best)).FirstOrDefault(s =>
             {
                 var wished = new Dictionary<int, int>(changed);

@@ -20,9 +20,9 @@ public static class FileCost
     /// <param name="name">Name of its file, which tensors in a file beside it state; null for the dense model's.</param>
     public static ModelCost After(AxisAnalysis dense, OnnxModel model, string? name = null)
     {
-        double macs = model == dense.Model || model == dense.File ? dense.Macs : AxisAnalysis.Of(model, dense.Options).Macs;
+        double macs = model == dense.Model || model == dense.File ? dense.Macs : AxisAnalysis.Run(model, dense.Options).Macs;
         return new(Parameters(model), (long)Math.Round(macs), model.WrittenBytes(name));
     }
 
-    private static long Parameters(OnnxModel model) => StoredParameters.Of(model.Proto).Sum(p => p.Elements);
+    private static long Parameters(OnnxModel model) => StoredParameters.List(model.Proto).Sum(p => p.Elements);
 }

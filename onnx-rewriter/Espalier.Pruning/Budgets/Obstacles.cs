@@ -30,7 +30,8 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     /// <param name="removedSublayers">Sublayers that are gone.</param>
     public string Describe(CostUnit unit, CostModel cost, Func<int, double> size, double bound, IReadOnlySet<int>? removedSublayers)
     {
-        if (cost.Evaluate(unit) <= 0) return FormattableString.Invariant($"The model has no {PlanResolver.CamelCase(unit)} that are known.");
+        if (cost.Evaluate(unit) <= 0)
+            return FormattableString.Invariant($"The model has no {PlanResolver.CamelCase(unit)} that are known.");
         return $"{Held(unit)} {Inexact(unit, cost, size, bound, removedSublayers)}";
     }
 
@@ -52,10 +53,14 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         string name = unit == CostUnit.Macs ? "macs" : "parameters";
         if (stays <= 0) return FormattableString.Invariant($"All {name} are in groups that these rules may prune.");
         var largest = held.Where(h => h.Value >= LeastShare * all).OrderByDescending(h => h.Value).ThenBy(h => h.Key.Id).ToList();
-        var parts = largest.Take(MostNamed).Select(h => FormattableString.Invariant($"'{h.Key.Name}' ({h.Key.Size} {Units(h.Key.Kind)}, in {h.Value / all:0.#%}): {Why(h.Key)}")).ToList();
+        var parts = largest.Take(MostNamed)
+            .Select(h =>
+                FormattableString.Invariant(
+                    $"'{h.Key.Name}' ({h.Key.Size} {Units(h.Key.Kind)}, in {h.Value / all:0.#%}): {Why(h.Key)}")).ToList();
         if (held.Count > parts.Count) parts.Add(FormattableString.Invariant($"{held.Count - parts.Count} more"));
         if (without >= LeastShare * all) parts.Add(FormattableString.Invariant($"{without / all:0.#%} in no group"));
-        return FormattableString.Invariant($"Of the dense model's {name} {stays / all:0.#%} are in nothing that these rules may prune: {string.Join("; ", parts)}.{Ungrouped()}");
+        return FormattableString.Invariant($"Of the dense model's {name} {stays / all:0.#%} are in nothing that these rules may prune: ")
+            + FormattableString.Invariant($"{string.Join("; ", parts)}.{Ungrouped()}");
     }
 
     /// <summary>What the cost is made of: products of axes.</summary>
@@ -79,27 +84,36 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         var grouped = analysis.Groups.SelectMany(g => g.Occurrences).Select(o => o.Tensor).ToHashSet(StringComparer.Ordinal);
         var alone = analysis.Frozen.Where(f => !grouped.Contains(f.Tensor)).ToList();
         if (alone.Count == 0) return "";
-        var reason = alone.GroupBy(f => f.Reason, StringComparer.Ordinal).OrderByDescending(r => r.Count()).ThenBy(r => r.Key, StringComparer.Ordinal).First();
-        return FormattableString.Invariant($" Weights in no group, {alone.Select(f => f.Tensor).Distinct(StringComparer.Ordinal).Count()}, such as '{reason.First().Tensor}': {reason.Key}.");
+        var reason = alone.GroupBy(f => f.Reason, StringComparer.Ordinal).OrderByDescending(r => r.Count())
+            .ThenBy(r => r.Key, StringComparer.Ordinal).First();
+        return " Weights in no group, "
+            + FormattableString.Invariant($"{alone.Select(f => f.Tensor).Distinct(StringComparer.Ordinal).Count()}, such as ")
+            + FormattableString.Invariant($"'{reason.First().Tensor}': {reason.Key}.");
     }
 
     /// <summary>Whether AllowInexact would help, and how far.</summary>
     private string Inexact(CostUnit unit, CostModel cost, Func<int, double> size, double bound, IReadOnlySet<int>? removedSublayers)
     {
         var kinds = plan.Prune.Select(r => r.Axis).Concat(Usual).SelectMany(PlanResolver.KindsOf).ToHashSet();
-        var groups = analysis.Groups.Where(g => g.Exactness == Exactness.Inexact && !ruled.Contains(g.Id) && kinds.Contains(g.Kind) && Why(g) != "protected").ToDictionary(g => g.Id);
+        var groups = analysis.Groups.Where(g => g.Exactness == Exactness.Inexact && !ruled.Contains(g.Id) && kinds.Contains(g.Kind)
+            && Why(g) != "protected").ToDictionary(g => g.Id);
         if (groups.Count == 0) return "AllowInexact would not help: no group of these kinds is inexact.";
-        double Size(int g) => groups.TryGetValue(g, out var group) ? KeptCount.Round(0, group.Size, KeptCount.Multiple(0, group.Kind == GroupKind.Channels), group.MinKeep) : size(g);
+        double Size(int g)
+            => groups.TryGetValue(g, out var group)
+                ? KeptCount.Round(0, group.Size, KeptCount.Multiple(0, group.Kind == Axis.Channels), group.MinKeep)
+                : size(g);
         double least = cost.Evaluate(unit, Size, removedSublayers);
         string verdict = least <= bound ? "which is enough" : "which is not enough either";
-        return FormattableString.Invariant($"With AllowInexact {groups.Count} more group{(groups.Count == 1 ? "" : "s")} could go, down to {least / cost.Evaluate(unit):0.000}, {verdict}.");
+        return FormattableString.Invariant($"With AllowInexact {groups.Count} more group{(groups.Count == 1 ? "" : "s")} could go, down ")
+            + FormattableString.Invariant($"to {least / cost.Evaluate(unit):0.000}, {verdict}.");
     }
 
-    private static string Units(GroupKind kind) => kind switch
+    private static string Units(Axis kind) => kind switch
     {
-        GroupKind.Other => "units",
-        GroupKind.Width => "units of width",
-        GroupKind.KeyValueGroups => "KV groups",
-        _ => string.Concat(kind.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLower(c, CultureInfo.InvariantCulture) : c.ToString())),
+        Axis.Other => "units",
+        Axis.Width => "units of width",
+        Axis.KeyValueGroups => "KV groups",
+        _ => string.Concat(kind.ToString()
+            .Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLower(c, CultureInfo.InvariantCulture) : c.ToString())),
     };
 }

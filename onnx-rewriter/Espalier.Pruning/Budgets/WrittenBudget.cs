@@ -29,7 +29,8 @@ public static class WrittenBudget
         foreach (var (unit, fraction) in PlanResolver.Limits(plan.Budget))
         {
             if (Of(dense, unit) > 0) continue;
-            throw new EspalierException(FormattableString.Invariant($"The budget is {fraction} of the dense model's {PlanResolver.CamelCase(unit)}, but ") + (unit == CostUnit.Parameters
+            throw new EspalierException(FormattableString.Invariant(
+                $"The budget is {fraction} of the dense model's {PlanResolver.CamelCase(unit)}, but ") + (unit == CostUnit.Parameters
                 ? "the file stores no parameters: what its graph makes of shapes is none. Bound the multiply-accumulates."
                 : "no operator is known to cost any. Bound the parameters or bytes."));
         }
@@ -40,7 +41,7 @@ public static class WrittenBudget
     {
         var misses = Misses(plan.Budget, report);
         if (plan.Budget?.Components is not { Count: > 0 } components) return misses;
-        var written = AxisAnalysis.Of(slim.Model, analysis.Options);
+        var written = AxisAnalysis.Run(slim.Model, analysis.Options);
         foreach (var component in components)
         {
             bool Has(NodeInfo node) => Component.Matches(component.Pattern, node);
@@ -90,8 +91,8 @@ public static class WrittenBudget
     internal static EspalierException Refuse(AxisAnalysis analysis, SlimModel slim, BudgetMiss miss)
     {
         const int Most = 5;
-        var before = StoredParameters.Of(analysis.Model.Proto).Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
-        var tensors = StoredParameters.Of(slim.Model.Proto).Where(p => !before.Contains(p.Name))
+        var before = StoredParameters.List(analysis.Model.Proto).Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
+        var tensors = StoredParameters.List(slim.Model.Proto).Where(p => !before.Contains(p.Name))
             .OrderByDescending(p => p.Elements).ThenBy(p => p.Name, StringComparer.Ordinal).ToList();
         var nodes = analysis.Nodes.Select(n => n.Proto.Output.FirstOrDefault()).ToHashSet();
         var operators = slim.Model.Proto.Graph.Node.Where(n => n.OpType != "Constant" && !nodes.Contains(n.Output.FirstOrDefault()))

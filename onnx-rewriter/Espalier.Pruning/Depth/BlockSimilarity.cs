@@ -11,13 +11,15 @@ internal static class BlockSimilarity
     public static IEnumerable<int> Sublayers(AxisAnalysis analysis) => analysis.Blocks.Where(b => b.IsSublayer).Select(b => b.Id);
 
     /// <summary>
-    /// By group number: 1 − the mean cosine of input and output, or their mean angle in half turns, over the sublayers that cost something with the group. Groups that are in none, or in none that was measured, are left out: to
-    /// them the mean applies.
+    /// By group number: 1 − the mean cosine of input and output, or their mean angle in half turns, over the sublayers that
+    /// cost something with the group. Groups that are in none, or in none that was measured, are left out: to them the mean applies.
     /// </summary>
-    public static IReadOnlyDictionary<int, double> Change(AxisAnalysis analysis, IEnumerable<Group> groups, CalibrationStatistics statistics, bool angles)
+    public static IReadOnlyDictionary<int, double> Change(AxisAnalysis analysis, IEnumerable<Group> groups,
+        CalibrationStatistics statistics, bool angles)
     {
         var measured = angles ? statistics.BlockAngle : statistics.BlockCosine.ToDictionary(b => b.Key, b => 1 - b.Value);
-        var sublayers = analysis.Cost.Monomials.Where(m => m.Sublayer >= 0).SelectMany(m => m.Groups.Select(g => (Group: g, m.Sublayer))).ToLookup(e => e.Group, e => e.Sublayer);
+        var sublayers = analysis.Cost.Monomials.Where(m => m.Sublayer >= 0).SelectMany(m => m.Groups.Select(g => (Group: g, m.Sublayer)))
+            .ToLookup(e => e.Group, e => e.Sublayer);
         return groups.Select(g => (g.Id, Changes: sublayers[g.Id].Distinct().Where(measured.ContainsKey).Select(s => measured[s]).ToList()))
             .Where(e => e.Changes.Count > 0).ToDictionary(e => e.Id, e => e.Changes.Average());
     }

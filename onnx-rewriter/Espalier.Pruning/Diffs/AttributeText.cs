@@ -10,7 +10,7 @@ internal static class AttributeText
     /// <summary>The value.</summary>
     /// <param name="attribute">An attribute that holds no graph.</param>
     /// <param name="tensor">Text of a tensor.</param>
-    public static string Of(AttributeProto attribute, Func<TensorProto, string> tensor) => attribute.Type switch
+    public static string Format(AttributeProto attribute, Func<TensorProto, string> tensor) => attribute.Type switch
     {
         Kind.Int => Text(attribute.I),
         Kind.Float => Text(attribute.F),

@@ -33,7 +33,8 @@ public static class GraphDiffer
             changed.AddRange(Changes(node, a, other, b).Select(what => new NodeChange(node.Label, what)));
         }
         var (tensors, values) = Tensors(a, b);
-        return new GraphDiff(tensors, removed, [.. after.Where(n => !matched.Contains(n.Key)).Select(n => n.Label)], [.. values, .. changed]);
+        return new GraphDiff(tensors, removed, [.. after.Where(n => !matched.Contains(n.Key)).Select(n => n.Label)],
+            [.. values, .. changed]);
     }
 
     /// <summary>Tensors with another shape or other elements; the values of short integer tensors are told like attributes.</summary>
@@ -54,7 +55,8 @@ public static class GraphDiffer
             }
             bool sameShape = entry.Dims.SequenceEqual(other.Dims) && entry.Type == other.Type;
             if (sameShape && (entry.Tensor is null || SameElements(a, entry.Tensor, b, other.Tensor!))) continue;
-            if (entry.Tensor is not null && Shown(a, entry.Tensor) is { } old && Shown(b, other.Tensor!) is { } now) values.Add(new NodeChange($"value '{entry.Name}'", $"{old} → {now}"));
+            if (entry.Tensor is not null && Shown(a, entry.Tensor) is { } old && Shown(b, other.Tensor!) is { } now)
+                values.Add(new NodeChange($"value '{entry.Name}'", $"{old} → {now}"));
             else if (entry.Type != other.Type) values.Add(new NodeChange($"value '{entry.Name}'", $"type {entry.Type} → {other.Type}"));
             else changes.Add(new TensorChange(entry.Name, entry.Dims, other.Dims));
         }
@@ -75,7 +77,10 @@ public static class GraphDiffer
             foreach (var info in graph.Input.Concat(graph.Output))
             {
                 if (info.Type?.TensorType is not { Shape: not null } type || !names.Add(scope + info.Name)) continue;
-                entries.Add(new TensorEntry(scope + info.Name, [.. type.Shape.Dim.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue ? d.DimValue : -1)], type.ElemType, null));
+                entries.Add(new TensorEntry(scope + info.Name,
+                    [.. type.Shape.Dim.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue
+                        ? d.DimValue
+                        : -1)], type.ElemType, null));
             }
         }
         return entries;
@@ -119,7 +124,8 @@ public static class GraphDiffer
                 {
                     string inner = $"{scope}{node.Output.FirstOrDefault()}.{attribute.Name}/";
                     if (attribute.G is not null) open.Enqueue((attribute.G, inner));
-                    for (int i = 0; i < attribute.Graphs.Count; i++) open.Enqueue((attribute.Graphs[i], FormattableString.Invariant($"{inner}{i}/")));
+                    for (int i = 0; i < attribute.Graphs.Count; i++)
+                        open.Enqueue((attribute.Graphs[i], FormattableString.Invariant($"{inner}{i}/")));
                 }
             }
         }
@@ -146,7 +152,8 @@ public static class GraphDiffer
 
     private static Dictionary<string, string> Attributes(NodeProto node, OnnxModel model)
         => node.Attribute.Where(x => x.G is null && x.Graphs.Count == 0 && node.ConstantTensor() is null)
-            .GroupBy(x => x.Name, StringComparer.Ordinal).ToDictionary(x => x.Key, x => AttributeText.Of(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
+            .GroupBy(x => x.Name, StringComparer.Ordinal)
+            .ToDictionary(x => x.Key, x => AttributeText.Format(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
 
     private static string? Shown(OnnxModel model, TensorProto tensor)
     {
@@ -156,7 +163,8 @@ public static class GraphDiffer
         return tensor.Dims.Count == 0 ? list : $"[{list}]";
     }
 
-    private static bool SameElements(OnnxModel a, TensorProto x, OnnxModel b, TensorProto y) => ReferenceEquals(x, y) || Digest(a, x) == Digest(b, y);
+    private static bool SameElements(OnnxModel a, TensorProto x, OnnxModel b, TensorProto y)
+        => ReferenceEquals(x, y) || Digest(a, x) == Digest(b, y);
 
     private static string Digest(OnnxModel model, TensorProto tensor)
     {

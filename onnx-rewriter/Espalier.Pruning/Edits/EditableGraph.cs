@@ -185,7 +185,8 @@ internal sealed class EditableGraph
 
         void Rename(GraphProto graph)
         {
-            foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo)) value.Name = names.GetValueOrDefault(value.Name, value.Name);
+            foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo))
+                value.Name = names.GetValueOrDefault(value.Name, value.Name);
             foreach (var node in graph.Node)
             {
                 for (int k = 0; k < node.Input.Count; k++) node.Input[k] = names.GetValueOrDefault(node.Input[k], node.Input[k]);
@@ -197,8 +198,10 @@ internal sealed class EditableGraph
 
     private void Insert()
     {
-        var pending = _before.Keys.Concat(_after.Keys).Distinct().ToDictionary(o => Node(o), o => o, (IEqualityComparer<NodeProto>)ReferenceEqualityComparer.Instance);
-        foreach (var graph in pending.Keys.Select(n => _home[n]).Distinct((IEqualityComparer<GraphProto>)ReferenceEqualityComparer.Instance).ToList())
+        var pending = _before.Keys.Concat(_after.Keys).Distinct()
+            .ToDictionary(o => Node(o), o => o, (IEqualityComparer<NodeProto>)ReferenceEqualityComparer.Instance);
+        foreach (var graph in pending.Keys.Select(n => _home[n])
+            .Distinct((IEqualityComparer<GraphProto>)ReferenceEqualityComparer.Instance).ToList())
         {
             var nodes = graph.Node.ToList();
             graph.Node.Clear();
@@ -224,7 +227,8 @@ internal sealed class EditableGraph
                 if (info.Type?.TensorType?.Shape is not { } shape || !tensors.TryGetValue((scope, info.Name), out var tensor)
                     || tensor.Terms?.Length != shape.Dim.Count) continue;
                 for (int axis = 0; axis < shape.Dim.Count; axis++)
-                    if (slim.Touches(tensor.Terms[axis]) && shape.Dim[axis].HasDimValue && slim.Of(tensor.Terms[axis]).Value is { } size) shape.Dim[axis].DimValue = size;
+                    if (slim.Touches(tensor.Terms[axis]) && shape.Dim[axis].HasDimValue && slim.Of(tensor.Terms[axis]).Value is { } size)
+                        shape.Dim[axis].DimValue = size;
             }
         }
     }

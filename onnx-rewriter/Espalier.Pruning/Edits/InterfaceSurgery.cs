@@ -23,14 +23,17 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
     /// <summary>The same by names: what is gone, what is called otherwise.</summary>
     public List<InterfaceName> Names { get; } = [];
 
-    /// <summary>Outputs of removed blocks are given up, so that the blocks are dead; who asked a removed cache for its shape asks another.</summary>
+    /// <summary>
+    /// Outputs of removed blocks are given up, so that the blocks are dead; who asked a removed cache for its shape asks another.
+    /// </summary>
     /// <param name="removed">Sublayers that are bypassed.</param>
     public void Release(IReadOnlyCollection<Block> removed)
     {
         if (removed.Count == 0) return;
         var nodes = removed.SelectMany(b => b.Nodes).ToHashSet();
         var streams = removed.Select(b => b.Output).ToHashSet(StringComparer.Ordinal);
-        var lost = graph.Analysis.GraphOutputs.Where(t => nodes.Contains(t.Producer) && !streams.Contains(t.Name)).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        var lost = graph.Analysis.GraphOutputs.Where(t => nodes.Contains(t.Producer) && !streams.Contains(t.Name)).Select(t => t.Name)
+            .ToHashSet(StringComparer.Ordinal);
         foreach (string name in lost) Lose("output", name);
         graph.RemoveOutputs(lost);
         var askers = new List<(TensorState Input, NodeInfo Shape)>();
@@ -45,7 +48,8 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
         foreach (var (input, shape) in askers)
         {
             var other = graph.Analysis.GraphInputs.FirstOrDefault(i => HasShapeOf(i, input))
-                ?? throw new EspalierException($"A block cannot be removed: {shape} asks its input '{input.Name}' for its shape, and no input that stays has that shape.");
+                ?? throw new EspalierException($"A block cannot be removed: {shape} asks its input '{input.Name}' for its shape, and no "
+                    + "input that stays has that shape.");
             graph.Node(shape.Ordinal).Input[0] = other.Name;
         }
     }
@@ -56,8 +60,10 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
         var gone = graph.RemoveUnreadInputs(_inputs);
         foreach (string name in gone) Lose("input", name);
         if (Changes.Count == 0) return;
-        var lost = graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Select(t => t.Name).Where(n => !graph.HasInterface(n)).ToList();
-        foreach (string template in lost.SelectMany(Templates).Select(t => t.Template).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        var lost = graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Select(t => t.Name)
+            .Where(n => !graph.HasInterface(n)).ToList();
+        foreach (string template in lost.SelectMany(Templates).Select(t => t.Template).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal))
         {
             // Only the number in which the names differ counts layers.
             var all = Numbered(graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Select(t => t.Name), template);
@@ -82,7 +88,8 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
     public IEnumerable<(string Name, IReadOnlyDictionary<int, int[]> Gone)> Shrunk()
     {
         var outputs = graph.Analysis.GraphOutputs.ToHashSet();
-        foreach (var tensor in graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs).Where(t => t is { Terms: not null, IsParameter: false }).Distinct())
+        foreach (var tensor in graph.Analysis.GraphInputs.Concat(graph.Analysis.GraphOutputs)
+            .Where(t => t is { Terms: not null, IsParameter: false }).Distinct())
         {
             string name = _renamed.GetValueOrDefault(tensor.Name, tensor.Name);
             if (!graph.HasInterface(name)) continue;
@@ -91,7 +98,9 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
             {
                 if (!slim.Touches(tensor.Terms[axis])) continue;
                 gone[axis] = slim.RemovedIndices(tensor.Terms[axis]);
-                Changes.Add(FormattableString.Invariant($"{(outputs.Contains(tensor) ? "output" : "input")} '{name}' has {tensor.Terms[axis].Size - gone[axis].Length} of {tensor.Terms[axis].Size} on axis {axis}"));
+                Changes.Add(FormattableString.Invariant($"{(outputs.Contains(tensor) ? "output" : "input")} '{name}' has ")
+                    + FormattableString.Invariant(
+                        $"{tensor.Terms[axis].Size - gone[axis].Length} of {tensor.Terms[axis].Size} on axis {axis}"));
             }
             if (gone.Count > 0) yield return (name, gone);
         }
@@ -103,14 +112,17 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
         Names.Add(new(name, null));
     }
 
-    private bool HasShapeOf(TensorState a, TensorState b) => !_inputs.Contains(a.Name) && a.Terms is { } x && b.Terms is { } y && x.Length == y.Length
+    private bool HasShapeOf(TensorState a, TensorState b)
+        => !_inputs.Contains(a.Name) && a.Terms is { } x && b.Terms is { } y && x.Length == y.Length
         && x.Zip(y).All(p => slim.Of(p.First).Equals(slim.Of(p.Second)));
 
     private static IEnumerable<(string Template, long Number)> Templates(string name)
-        => Digits().Matches(name).Where(m => m.Length < 10).Select(m => (name[..m.Index] + "{}" + name[(m.Index + m.Length)..], long.Parse(m.Value, CultureInfo.InvariantCulture)));
+        => Digits().Matches(name).Where(m => m.Length < 10)
+            .Select(m => (name[..m.Index] + "{}" + name[(m.Index + m.Length)..], long.Parse(m.Value, CultureInfo.InvariantCulture)));
 
     private static List<(string Name, long Number)> Numbered(IEnumerable<string> names, string template)
-        => [.. names.Distinct(StringComparer.Ordinal).SelectMany(n => Templates(n).Where(t => t.Template == template).Select(t => (n, t.Number)))];
+        => [.. names.Distinct(StringComparer.Ordinal)
+            .SelectMany(n => Templates(n).Where(t => t.Template == template).Select(t => (n, t.Number)))];
 
     [GeneratedRegex("[0-9]+", RegexOptions.CultureInvariant)]
     private static partial Regex Digits();

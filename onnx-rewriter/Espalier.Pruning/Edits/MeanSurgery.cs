@@ -46,10 +46,14 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
         var node = graph.Node(use.Node.Ordinal);
         var epsilon = node.Attribute.FirstOrDefault(a => a.Name == "epsilon");
         // ONNX Runtime's defaults differ.
-        if (epsilon is null) node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = node.OpType == "SkipSimplifiedLayerNormalization" ? 1e-12f : 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
+        if (epsilon is null)
+            node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = node.OpType == "SkipSimplifiedLayerNormalization"
+                ? 1e-12f
+                : 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
         epsilon.F = (float)(epsilon.F / ratio);
         string scaled = graph.FreshName(node.Input[use.Scale] + "_scaled");
-        var multiply = EditableGraph.NewNode("Mul", scaled, scaled, node.Input[use.Scale], Scalar(use.Node, use.Scale, scaled + "_ratio", Math.Sqrt(1 / ratio)));
+        var multiply = EditableGraph.NewNode("Mul", scaled, scaled, node.Input[use.Scale],
+            Scalar(use.Node, use.Scale, scaled + "_ratio", Math.Sqrt(1 / ratio)));
         node.Input[use.Scale] = scaled;
         graph.InsertBefore(use.Node.Ordinal, multiply);
     }
@@ -59,7 +63,9 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
         var type = (TensorProto.Types.DataType)graph.Analysis.State!.Records[info.Ordinal].Inputs[operand]!.ElementType;
         string name = graph.FreshName(stem);
         // A type of 16 bits rounds it to as many digits as it computes with.
-        var payload = type == TensorProto.Types.DataType.Double ? TensorContent.FromBytes(BitConverter.GetBytes(value)) : TensorContent.FromFloats(type, [(float)value]);
+        var payload = type == TensorProto.Types.DataType.Double
+            ? TensorContent.FromBytes(BitConverter.GetBytes(value))
+            : TensorContent.FromFloats(type, [(float)value]);
         graph.AddInitializer(info.Scope, graph.Analysis.Model.NewTensor(name, type, [], payload));
         return name;
     }

@@ -5,7 +5,9 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning.Edits;
 
-/// <summary>Re-derives every size from the terms: attributes, literals and computed shapes alike; pinned values are restated as they were.</summary>
+/// <summary>
+/// Re-derives every size from the terms: attributes, literals and computed shapes alike; pinned values are restated as they were.
+/// </summary>
 internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 {
     public void Apply()
@@ -53,13 +55,16 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         var attribute = node.Attribute.FirstOrDefault(a => a.Name == uses[0].Attribute);
         if (attribute is null)
         {
-            attribute = new AttributeProto { Name = uses[0].Attribute, Type = uses[0].Index < 0 ? AttributeProto.Types.AttributeType.Int : AttributeProto.Types.AttributeType.Ints };
+            attribute = new AttributeProto { Name = uses[0].Attribute, Type = uses[0].Index < 0
+                ? AttributeProto.Types.AttributeType.Int
+                : AttributeProto.Types.AttributeType.Ints };
             if (uses[0].Index >= 0) attribute.Ints.Add(uses.OrderBy(u => u.Index).Select(u => u.Term.Size!.Value));
             node.Attribute.Add(attribute);
         }
         foreach (var use in uses)
         {
-            long size = slim.Of(use.Term).Value ?? throw new InvalidOperationException($"{use.Node}: attribute {use.Attribute} is dynamic.");
+            long size = slim.Of(use.Term).Value
+                ?? throw new InvalidOperationException($"{use.Node}: attribute {use.Attribute} is dynamic.");
             if (use.Index < 0) attribute.I = size;
             else attribute.Ints[use.Index] = size;
         }
@@ -99,7 +104,9 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     private void Write(SizeUse use, Polynomial?[] needed, bool[] computed, bool absent)
     {
         var node = graph.Node(use.Node.Ordinal);
-        var type = absent ? DataType.Int64 : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
+        var type = absent
+            ? DataType.Int64
+            : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
         var numbers = needed.Select(n => n?.Value).ToArray();
         // In a Reshape, a dynamic size that an operand's axis has in the same place is copied by 0, and one more is what is left over.
         if (node.OpType == "Reshape" && node.Attribute.All(a => a.Name != "allowzero" || a.I == 0)
@@ -108,13 +115,15 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
             for (int k = 0; k < numbers.Length && k < axes.Length; k++)
                 if (numbers[k] is null && needed[k] is { } size && slim.Of(axes[k]).Equals(size)) numbers[k] = 0;
         }
-        if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1)) numbers[Array.IndexOf(numbers, null)] = -1;
+        if (node.OpType == "Reshape" && numbers.Count(n => n is null) == 1 && !numbers.Contains(-1))
+            numbers[Array.IndexOf(numbers, null)] = -1;
         string name;
         if (numbers.All(n => n is not null)) name = Constant(use, [.. numbers.Select(n => n!.Value)], use.Value.Dims, type);
         else name = Computed(use, needed, computed, numbers, type);
         while (node.Input.Count <= use.Input) node.Input.Add("");
         node.Input[use.Input] = name;
-        if (absent && node.OpType == "Split" && node.Attribute.FirstOrDefault(a => a.Name == "num_outputs") is { } count) node.Attribute.Remove(count);
+        if (absent && node.OpType == "Split" && node.Attribute.FirstOrDefault(a => a.Name == "num_outputs") is { } count)
+            node.Attribute.Remove(count);
     }
 
     private string Constant(SizeUse use, long[] values, int[] dims, DataType type)
@@ -122,7 +131,10 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 
     private string Vector(SizeUse use, params long[] values) => Constant(use, values, [values.Length], DataType.Int64);
 
-    /// <summary>Sizes that depend on dynamic dimensions are what the graph computes, where that is still right, and else computed from the shape of an operand.</summary>
+    /// <summary>
+    /// Sizes that depend on dynamic dimensions are what the graph computes, where that is still right, and else computed from
+    /// the shape of an operand.
+    /// </summary>
     private string Computed(SizeUse use, Polynomial?[] needed, bool[] computed, long?[] numbers, DataType type)
     {
         var parts = new List<string>();
@@ -157,7 +169,8 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         foreach (var (coefficient, factors) in size.Monomials)
         {
             string? product = null;
-            foreach (var factor in factors) product = product is null ? Extent(use, factor) : Emit(use, "Mul", [product, Extent(use, factor)]);
+            foreach (var factor in factors)
+                product = product is null ? Extent(use, factor) : Emit(use, "Mul", [product, Extent(use, factor)]);
             if (product is null) product = Vector(use, coefficient);
             else if (coefficient != 1) product = Emit(use, "Mul", [product, Vector(use, coefficient)]);
             sum = sum is null ? product : Emit(use, "Add", [sum, product]);
@@ -173,10 +186,12 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         {
             if (tensor?.Terms is null || tensor.Value is not null) continue;
             for (int axis = 0; axis < tensor.Terms.Length; axis++)
-                if (tensor.Terms[axis].Leaves is [var leaf] && leaf == factor && tensor.Terms[axis].Size is null && Polynomial.Of(tensor.Terms[axis], f => f.Size).Equals(Polynomial.Variable(factor)))
+                if (tensor.Terms[axis].Leaves is [var leaf] && leaf == factor && tensor.Terms[axis].Size is null
+                    && Polynomial.Of(tensor.Terms[axis], f => f.Size).Equals(Polynomial.Variable(factor)))
                     return Emit(use, "Gather", [Emit(use, "Shape", [tensor.Name]), Vector(use, axis)]);
         }
-        throw new EspalierException($"{use.Node}: operand {use.Input} needs the size of a dynamic dimension that no operand of it has; protect the groups whose size is in it.");
+        throw new EspalierException($"{use.Node}: operand {use.Input} needs the size of a dynamic dimension that no operand of it has; "
+            + "protect the groups whose size is in it.");
     }
 
     private IEnumerable<TensorState> Before(NodeInfo node)
@@ -186,7 +201,8 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         string name = graph.FreshName((use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_" + op);
         var node = EditableGraph.NewNode(op, name, name, inputs);
-        if (attribute is var (key, value)) node.Attribute.Add(new AttributeProto { Name = key, I = value, Type = AttributeProto.Types.AttributeType.Int });
+        if (attribute is var (key, value))
+            node.Attribute.Add(new AttributeProto { Name = key, I = value, Type = AttributeProto.Types.AttributeType.Int });
         graph.InsertBefore(use.Node.Ordinal, node);
         return name;
     }

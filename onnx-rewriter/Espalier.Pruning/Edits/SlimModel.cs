@@ -12,8 +12,9 @@ public sealed record SlimCopy(string Name, string Tensor, IReadOnlyList<string> 
 /// <summary>What surgery made.</summary>
 /// <param name="Model">The slim model; its weights are gathered from the dense model when it is written, so that must stay open.</param>
 /// <param name="Removed">
-/// For every tensor of the dense model that lost slices (initializer, output of a Constant node, or an input or output of the graph, by its name
-/// in the slim model): axis → removed indices, ascending; for a copy of a shared vector one entry for each of its readers, <see cref="ReaderKey"/>.
+/// For every tensor of the dense model that lost slices (initializer, output of a Constant node, or an input or output of the
+/// graph, by its name in the slim model): axis → removed indices, ascending; for a copy of a shared vector one entry for each
+/// of its readers, <see cref="ReaderKey"/>.
 /// </param>
 public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed)
 {

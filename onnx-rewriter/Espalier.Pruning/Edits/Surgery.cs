@@ -12,7 +12,9 @@ namespace Espalier.Pruning.Edits;
 /// </summary>
 public static class Surgery
 {
-    /// <summary>Applies a selection for as long as the slim model is used; where nothing is removed that is the dense model, which stays open.</summary>
+    /// <summary>
+    /// Applies a selection for as long as the slim model is used; where nothing is removed that is the dense model, which stays open.
+    /// </summary>
     internal static T Use<T>(AxisAnalysis analysis, Selection selection, WeightEdits? edits, Func<SlimModel, T> use)
     {
         var slim = Apply(analysis, selection, edits);
@@ -35,7 +37,8 @@ public static class Surgery
     {
         edits ??= WeightEdits.Nothing;
         var kept = Kept(analysis, selection);
-        if (kept.Count == 0 && selection.RemovedBlocks.IsEmpty && edits.Weights.Count == 0 && edits.AddedBiases.Count == 0 && edits.Factors.Count == 0)
+        if (kept.Count == 0 && selection.RemovedBlocks.IsEmpty && edits.Weights.Count == 0 && edits.AddedBiases.Count == 0
+            && edits.Factors.Count == 0)
             return new(analysis.Model, new Dictionary<string, IReadOnlyDictionary<int, int[]>>());
         var clone = analysis.Model.Proto.Clone();
         var graph = new EditableGraph(analysis, clone);
@@ -44,7 +47,8 @@ public static class Surgery
         var removed = weights.Apply();
         new SizeSurgery(graph, slim).Apply();
         new MeanSurgery(graph, slim).Apply();
-        var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order().Select(s => analysis.Blocks[s]).ToList();
+        var sublayers = selection.RemovedBlocks.SelectMany(b => analysis.Blocks[b].Sublayers).Distinct().Order()
+            .Select(s => analysis.Blocks[s]).ToList();
         var face = new InterfaceSurgery(graph, slim);
         face.Release(sublayers);
         Bypass(sublayers, graph);
@@ -71,17 +75,20 @@ public static class Surgery
             if (units.Length == group.Size) continue;
             if (group.Exactness == Exactness.Frozen) throw new EspalierException($"Group '{group.Name}' cannot be pruned. {group.Reason}");
             if (units.Length < group.MinKeep)
-                throw new EspalierException($"Group '{group.Name}' must keep at least {group.MinKeep} of its {group.Size} units; the selection keeps {units.Length}.");
+                throw new EspalierException($"Group '{group.Name}' must keep at least {group.MinKeep} of its {group.Size} units; the "
+                    + $"selection keeps {units.Length}.");
             for (int k = 0; k < units.Length; k++)
                 if (units[k] < 0 || units[k] >= group.Size || (k > 0 && units[k] <= units[k - 1]))
-                    throw new ArgumentException($"Kept units of group '{group.Name}' must ascend within 0..{group.Size - 1}.", nameof(selection));
+                    throw new ArgumentException($"Kept units of group '{group.Name}' must ascend within 0..{group.Size - 1}.",
+                        nameof(selection));
             kept[group.Factor] = units;
         }
         return kept;
     }
 
     /// <summary>
-    /// The summands of removed sublayers go; a sum of one is what is left, a sum of nothing goes itself. What made the summands is then dead.
+    /// The summands of removed sublayers go; a sum of one is what is left, a sum of nothing goes itself. What made the summands
+    /// is then dead.
     /// </summary>
     private static void Bypass(IReadOnlyList<Block> sublayers, EditableGraph graph)
     {
@@ -94,7 +101,8 @@ public static class Surgery
             var node = graph.Node(record.Info.Ordinal);
             // By place: surgery may have given this reader copies of its own.
             var dense = record.Info.Proto.Input;
-            List<string> left = [.. node.Input.Where((_, k) => !gone.Contains(dense[k]) && !branches[record.Info.Ordinal].Contains(dense[k]))];
+            List<string> left = [.. node.Input.Where((_, k) => !gone.Contains(dense[k])
+                && !branches[record.Info.Ordinal].Contains(dense[k]))];
             if (left.Count == node.Input.Count) continue;
             node.Input.Clear();
             node.Input.Add(left);

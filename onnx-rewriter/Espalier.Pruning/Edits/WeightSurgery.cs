@@ -40,7 +40,8 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             if (tensor.Data is null) continue;
             Replace(tensor, kept, values);
         }
-        foreach (var views in graph.Analysis.Parameters.Where(t => t.Source is not null).GroupBy(t => t.Source!)) Share(views.Key, [.. views], removed);
+        foreach (var views in graph.Analysis.Parameters.Where(t => t.Source is not null).GroupBy(t => t.Source!))
+            Share(views.Key, [.. views], removed);
         foreach (var (id, bias) in edits.AddedBiases.OrderBy(b => b.Key)) AddBias(graph.Analysis.Consumers[id], bias);
         Take();
         return removed;
@@ -63,7 +64,9 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
     private void Share(TensorState tensor, List<TensorState> views, Dictionary<string, IReadOnlyDictionary<int, int[]>> removed)
     {
         edits.Weights.TryGetValue(tensor.Name, out var values);
-        var byKept = views.Select(v => (View: v, Slices: Slices(v))).GroupBy(v => string.Join(',', v.Slices.Gone.Select(g => $"{g.Key}:{string.Join(' ', g.Value)}")), StringComparer.Ordinal).ToList();
+        var byKept = views.Select(v => (View: v, Slices: Slices(v)))
+            .GroupBy(v => string.Join(',', v.Slices.Gone.Select(g => $"{g.Key}:{string.Join(' ', g.Value)}")),
+                StringComparer.Ordinal).ToList();
         if (byKept.Count == 1 && views.Count == tensor.Views.Count && !graph.IsOutput(tensor))
         {
             var (kept, gone) = byKept[0].First().Slices;
@@ -127,7 +130,9 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
     }
 
     private static IPayload Elements(TensorProto.Types.DataType type, float[] values)
-        => DataTypes.IsFloat(type) ? TensorContent.FromFloats(type, values) : TensorContent.FromLongs(type, Array.ConvertAll(values, v => (long)v));
+        => DataTypes.IsFloat(type)
+            ? TensorContent.FromFloats(type, values)
+            : TensorContent.FromLongs(type, Array.ConvertAll(values, v => (long)v));
 
     private static float[] Gather(float[] values, long[] dims, int[]?[] kept)
     {
@@ -140,7 +145,8 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             var gathered = new float[outer * indices.Length * inner];
             for (int o = 0; o < outer; o++)
                 for (int i = 0; i < indices.Length; i++)
-                    values.AsSpan(((o * (int)dims[axis]) + indices[i]) * inner, inner).CopyTo(gathered.AsSpan(((o * indices.Length) + i) * inner, inner));
+                    values.AsSpan(((o * (int)dims[axis]) + indices[i]) * inner, inner)
+                        .CopyTo(gathered.AsSpan(((o * indices.Length) + i) * inner, inner));
             values = gathered;
         }
         return values;

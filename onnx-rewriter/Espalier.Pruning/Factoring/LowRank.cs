@@ -25,10 +25,12 @@ internal static class LowRank
     /// <param name="probe">Runs models: where something is pruned, inputs are those of the slim model.</param>
     /// <param name="notes">Gets what stays and why.</param>
     /// <exception cref="EspalierException">A rule names nothing that can be factored, or the budget cannot be met.</exception>
-    public static IReadOnlyList<LowRankFactors> Of(PruningPlan plan, AxisAnalysis analysis, Selection selection, WeightEdits edits, CalibrationStatistics? statistics, IModelProbe? probe, ICollection<string> notes)
+    public static IReadOnlyList<LowRankFactors> Factor(PruningPlan plan, AxisAnalysis analysis, Selection selection, WeightEdits edits,
+        CalibrationStatistics? statistics, IModelProbe? probe, ICollection<string> notes)
     {
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var targets = LowRankTargets.Of(plan, analysis, notes).Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
+        var targets = LowRankTargets.Find(plan, analysis, notes)
+            .Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
         if (targets.Count == 0) return [];
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var sizes = targets.Select(t => SizeOf(analysis, t.Weight, keptOf)).ToList();
@@ -36,12 +38,17 @@ internal static class LowRank
         for (int k = 0; k < ranks.Length; k++)
         {
             if (ranks[k] is not { } rank || sizes[k].Saves(rank)) continue;
-            notes.Add(FormattableString.Invariant($"Weight '{targets[k].Weight.Weight}' is not factored: rank {rank} of its {sizes[k].Inputs}x{sizes[k].Outputs} saves nothing; below {(double)sizes[k].Inputs * sizes[k].Outputs / (sizes[k].Inputs + sizes[k].Outputs):0.#} it would."));
+            notes.Add(FormattableString.Invariant($"Weight '{targets[k].Weight.Weight}' is not factored: rank {rank} of its ")
+                + FormattableString.Invariant($"{sizes[k].Inputs}x{sizes[k].Outputs} saves nothing; below ")
+                + FormattableString.Invariant(
+                    $"{(double)sizes[k].Inputs * sizes[k].Outputs / (sizes[k].Inputs + sizes[k].Outputs):0.#} it would."));
             ranks[k] = null;
         }
         var ids = targets.Where((_, k) => ranks[k] is not null).SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToHashSet();
         bool changed = selection.Kept.Count > 0 || !selection.RemovedBlocks.IsEmpty || edits.Weights.Count > 0;
-        var paired = changed && probe is not null && statistics is not null && ids.Count > 0 ? Surgery.Use(analysis, selection, edits, slim => probe.Pair(slim.Model, ids)) : null;
+        var paired = changed && probe is not null && statistics is not null && ids.Count > 0
+            ? Surgery.Use(analysis, selection, edits, slim => probe.Pair(slim.Model, ids))
+            : null;
         var weights = new WeightTable(analysis);
         var factors = new List<LowRankFactors>();
         for (int k = 0; k < ranks.Length; k++)
@@ -50,19 +57,24 @@ internal static class LowRank
             var target = targets[k].Weight;
             var (inputs, outputs) = Kept(analysis, target, keptOf);
             double[]? moment = Moment(target, inputs, statistics, paired);
-            if (moment is null && statistics is not null) notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
-            var (down, up, error) = LowRankFit.Of(Part(weights, edits, target, inputs, outputs), inputs.Length, outputs.Length, rank, moment);
+            if (moment is null && statistics is not null)
+                notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
+            var (down, up, error) = LowRankFit.Compute(Part(weights, edits, target, inputs, outputs), inputs.Length,
+                outputs.Length, rank, moment);
             float[] own = Part(weights, WeightEdits.Nothing, target, inputs, outputs);
             factors.Add(Dense(analysis, target, rank, down, up, inputs, outputs) with
             {
-                Size = sizes[k], Error = moment is null ? null : error, Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
+                Size = sizes[k], Error = moment is null
+                    ? null
+                    : error, Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
             });
         }
         return factors;
     }
 
     /// <summary>Factors of the slim model's sizes in the dense layout, with zeros where units are gone.</summary>
-    public static LowRankFactors Dense(AxisAnalysis analysis, FactorableWeight target, int rank, float[] down, float[] up, int[] inputs, int[] outputs)
+    public static LowRankFactors Dense(AxisAnalysis analysis, FactorableWeight target, int rank, float[] down, float[] up,
+        int[] inputs, int[] outputs)
     {
         var (n, m) = Sizes(analysis, target);
         var (a, b) = (new float[n * rank], new float[rank * m]);
@@ -79,23 +91,27 @@ internal static class LowRank
         return ((int)terms[target.Readers[0].ParameterAxis].Size!.Value, (int)terms[target.Readers[0].OutputAxis].Size!.Value);
     }
 
-    private static (int[] Inputs, int[] Outputs) Kept(AxisAnalysis analysis, FactorableWeight target, Dictionary<Factor, ImmutableArray<int>> keptOf)
+    private static (int[] Inputs, int[] Outputs) Kept(AxisAnalysis analysis, FactorableWeight target,
+        Dictionary<Factor, ImmutableArray<int>> keptOf)
     {
         var terms = analysis.TermsOf(target.Weight)!;
-        int[] Of(int axis) => terms[axis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : (ImmutableArray<int>?)null);
-        return (Of(target.Readers[0].ParameterAxis), Of(target.Readers[0].OutputAxis));
+        int[] Factor(int axis) => terms[axis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : (ImmutableArray<int>?)null);
+        return (Factor(target.Readers[0].ParameterAxis), Factor(target.Readers[0].OutputAxis));
     }
 
     private static LowRankSize SizeOf(AxisAnalysis analysis, FactorableWeight target, Dictionary<Factor, ImmutableArray<int>> keptOf)
     {
         var (inputs, outputs) = Kept(analysis, target, keptOf);
         var (n, m) = Sizes(analysis, target);
-        double macs = target.Readers.Sum(r => analysis.State!.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
-        return new(inputs.Length, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)), DataTypes.Bits(target.Type) / 8.0);
+        double macs = target.Readers.Sum(r =>
+            analysis.State!.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
+        return new(inputs.Length, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)),
+            DataTypes.Bits(target.Type) / 8.0);
     }
 
     /// <summary>Rank of every weight; null where it stays. A budget is shared by equal shares of parameters.</summary>
-    private static int?[] Ranks(PruningPlan plan, AxisAnalysis analysis, Selection selection, List<LowRankTarget> targets, List<LowRankSize> sizes)
+    private static int?[] Ranks(PruningPlan plan, AxisAnalysis analysis, Selection selection, List<LowRankTarget> targets,
+        List<LowRankSize> sizes)
     {
         int?[] At(double share) => [.. targets.Select((t, k) => t.Rule.Rank is { } rank ? rank
             : t.Rule.Keep is { } keep ? sizes[k].RankOf(keep)
@@ -104,19 +120,26 @@ internal static class LowRank
         var gone = DepthSelector.SublayersOf(analysis, selection.RemovedBlocks);
         double Size(int group) => selection.Kept.TryGetValue(group, out var kept) ? kept.Length : analysis.Cost.GroupSizes[group];
         double Cost(CostUnit unit, int?[] ranks) => analysis.Cost.Evaluate(unit, Size, gone)
-            - ranks.Select((r, k) => r is { } rank && sizes[k].Saves(rank) ? sizes[k].Cost(unit, null) - sizes[k].Cost(unit, rank) : 0).Sum();
-        bool Holds(int?[] ranks) => PlanResolver.Limits(plan.Budget).All(l => Cost(l.Unit, ranks) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+            - ranks.Select((r, k) => r is { } rank && sizes[k].Saves(rank)
+                ? sizes[k].Cost(unit, null) - sizes[k].Cost(unit, rank)
+                : 0).Sum();
+        bool Holds(int?[] ranks)
+            => PlanResolver.Limits(plan.Budget).All(l => Cost(l.Unit, ranks) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
         int?[] best = At(1);
         if (Holds(best)) return best;
         best = At(0);
         if (!Holds(best))
         {
-            var (unit, fraction) = PlanResolver.Limits(plan.Budget).First(l => Cost(l.Unit, best) > l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+            var (unit, fraction) = PlanResolver.Limits(plan.Budget)
+                .First(l => Cost(l.Unit, best) > l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
             // Rounded up, so that the figure is one that can be reached.
             double least = Math.Ceiling(Cost(unit, best) / analysis.Cost.Evaluate(unit) * 1000) / 1000;
-            throw new EspalierException(FormattableString.Invariant($"No ranks meet the budget of {fraction} of the dense model's {PlanResolver.CamelCase(unit)}: with rank 1 in all {targets.Count(t => LowRankTargets.IsOpen(t.Rule))} weights it is {least:0.000}. Raise the budget, let a rule take more weights, or prune units too."));
+            throw new EspalierException(FormattableString.Invariant($"No ranks meet the budget of {fraction} of the dense model's ")
+                + FormattableString.Invariant($"{PlanResolver.CamelCase(unit)}: with rank 1 in all ")
+                + FormattableString.Invariant($"{targets.Count(t => LowRankTargets.IsOpen(t.Rule))} weights it is {least:0.000}. Raise ")
+                + "the budget, let a rule take more weights, or prune units too.");
         }
-        return At(Bisection.Of(t => Holds(At(t))).Holds);
+        return At(Bisection.Find(t => Holds(At(t))).Holds);
     }
 
     /// <summary>The numbers of what is left of a weight, [inputs, outputs].</summary>
@@ -128,12 +151,15 @@ internal static class LowRank
         var part = new float[inputs.Length * outputs.Length];
         for (int i = 0; i < inputs.Length; i++)
             for (int o = 0; o < outputs.Length; o++)
-                part[(i * outputs.Length) + o] = whole[inputsFirst ? (inputs[i] * shape[1]) + outputs[o] : (outputs[o] * shape[1]) + inputs[i]];
+                part[(i * outputs.Length) + o] = whole[inputsFirst
+                    ? (inputs[i] * shape[1]) + outputs[o]
+                    : (outputs[o] * shape[1]) + inputs[i]];
         return part;
     }
 
     /// <summary>E[xᵀx] of what all readers see, weighed by their rows; null where it was not measured.</summary>
-    private static double[]? Moment(FactorableWeight target, int[] inputs, CalibrationStatistics? statistics, IReadOnlyDictionary<int, PairedStatistics>? paired)
+    private static double[]? Moment(FactorableWeight target, int[] inputs, CalibrationStatistics? statistics,
+        IReadOnlyDictionary<int, PairedStatistics>? paired)
     {
         int n = inputs.Length;
         var moment = new double[n * n];
@@ -143,14 +169,18 @@ internal static class LowRank
             if (paired?.GetValueOrDefault(reader.Id) is { } now && now.SlimMean.Length == n)
             {
                 for (int i = 0; i < n; i++)
-                    for (int j = 0; j < n; j++) moment[(i * n) + j] += now.Count * (now.Covariance[(i * n) + j] + (now.SlimMean[i] * now.SlimMean[j]));
+                    for (int j = 0; j < n; j++)
+                        moment[(i * n) + j] += now.Count * (now.Covariance[(i * n) + j] + (now.SlimMean[i] * now.SlimMean[j]));
                 rows += now.Count;
             }
-            else if (statistics?.Consumers.GetValueOrDefault(reader.Id) is { Covariance: { } covariance } seen && inputs[^1] < seen.Mean.Length)
+            else if (statistics?.Consumers.GetValueOrDefault(reader.Id) is { Covariance: { } covariance } seen
+                && inputs[^1] < seen.Mean.Length)
             {
                 int width = seen.Mean.Length;
                 for (int i = 0; i < n; i++)
-                    for (int j = 0; j < n; j++) moment[(i * n) + j] += seen.Count * (covariance[(inputs[i] * width) + inputs[j]] + (seen.Mean[inputs[i]] * seen.Mean[inputs[j]]));
+                    for (int j = 0; j < n; j++)
+                        moment[(i * n) + j] += seen.Count * (covariance[(inputs[i] * width) + inputs[j]]
+                            + (seen.Mean[inputs[i]] * seen.Mean[inputs[j]]));
                 rows += seen.Count;
             }
             else return null;

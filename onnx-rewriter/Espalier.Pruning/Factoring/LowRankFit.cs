@@ -4,9 +4,11 @@ using MathNet.Numerics.LinearAlgebra;
 namespace Espalier.Pruning.Factoring;
 
 /// <summary>
-/// The product A·B of rank r whose outputs are nearest to those of a weight M [inputs, outputs]: min E‖x(M − AB)‖². With S·Sᵀ = G = E[xᵀx], the whitened singular value decomposition Sᵀ·M = U·Σ·Vᵀ gives A = S⁻ᵀ·U_r·Σ_r
-/// and B = V_rᵀ (SVD-LLM, arXiv:2403.07378). Since S⁻ᵀ·U_r·Σ_r = M·V_r, and V are the eigenvectors of Mᵀ·G·M, S is never inverted: inputs that never occur alone do no harm. G is the plain second
-/// moment, not the centred one, because the bias stays: a mean that the factors lose would be lost.
+/// The product A·B of rank r whose outputs are nearest to those of a weight M [inputs, outputs]: min E‖x(M − AB)‖². With S·Sᵀ =
+/// G = E[xᵀx], the whitened singular value decomposition Sᵀ·M = U·Σ·Vᵀ gives A = S⁻ᵀ·U_r·Σ_r and B = V_rᵀ (SVD-LLM,
+/// arXiv:2403.07378). Since S⁻ᵀ·U_r·Σ_r = M·V_r, and V are the eigenvectors of Mᵀ·G·M, S is never inverted: inputs that never
+/// occur alone do no harm. G is the plain second moment, not the centred one, because the bias stays: a mean that the factors
+/// lose would be lost.
 /// </summary>
 internal static class LowRankFit
 {
@@ -18,9 +20,10 @@ internal static class LowRankFit
     /// <param name="inputs">Inputs.</param>
     /// <param name="outputs">Outputs.</param>
     /// <param name="rank">Rank, at most the number of outputs.</param>
-    /// <param name="moment">E[xᵀx], row-major [inputs, inputs]; null to take all inputs as alike and independent, which is the plain decomposition.</param>
+    /// <param name="moment">E[xᵀx], row-major [inputs, inputs]; null to take all inputs as alike and independent, which is the
+    /// plain decomposition.</param>
     /// <returns>A, B, and the root of the share of the outputs' squares that is lost.</returns>
-    public static (float[] Down, float[] Up, double Error) Of(float[] m, int inputs, int outputs, int rank, double[]? moment)
+    public static (float[] Down, float[] Up, double Error) Compute(float[] m, int inputs, int outputs, int rank, double[]? moment)
     {
         var weight = Matrix<double>.Build.Dense(inputs, outputs, (i, o) => m[(i * outputs) + o]);
         Matrix<double> gram;
@@ -60,7 +63,8 @@ internal static class LowRankFit
     {
         int rank = down.Length / inputs;
         var weight = Matrix<double>.Build.Dense(inputs, outputs, (i, o) => m[(i * outputs) + o]);
-        var (a, b) = (Matrix<double>.Build.Dense(inputs, rank, (i, r) => down[(i * rank) + r]), Matrix<double>.Build.Dense(rank, outputs, (r, o) => up[(r * outputs) + o]));
+        var (a, b) = (Matrix<double>.Build.Dense(inputs, rank, (i, r) => down[(i * rank) + r]),
+            Matrix<double>.Build.Dense(rank, outputs, (r, o) => up[(r * outputs) + o]));
         double whole = weight.FrobeniusNorm();
         return whole == 0 ? 0 : (weight - (a * b)).FrobeniusNorm() / whole;
     }

@@ -17,7 +17,7 @@ public static class StoredFactors
     /// <param name="slim">The slim model, which has the factors.</param>
     /// <returns>Nothing where nothing was factored.</returns>
     /// <exception cref="EspalierException">The report does not fit the models.</exception>
-    public static WeightEdits Of(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
+    public static WeightEdits Read(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
     {
         ArgumentNullException.ThrowIfNull(report);
         if (report.Factored.Count == 0) return WeightEdits.Nothing;
@@ -27,7 +27,7 @@ public static class StoredFactors
         var all = new List<LowRankFactors>();
         foreach (var factored in report.Factored)
         {
-            if (FactorableWeight.Of(analysis, weights, factored.Weight).Weight is not { } target
+            if (FactorableWeight.Find(analysis, weights, factored.Weight).Weight is not { } target
                 || !tensors.TryGetValue(factored.Down, out var first) || !tensors.TryGetValue(factored.Up, out var second))
                 throw new EspalierException($"The report says that '{factored.Weight}' became '{factored.Down}' and '{factored.Up}', "
                     + "but the models do not have them. Was it written for these models?");

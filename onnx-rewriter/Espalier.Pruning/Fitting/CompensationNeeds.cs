@@ -19,7 +19,7 @@ internal sealed record CompensationNeeds(Compensation Method, bool Means, bool C
     ];
 
     /// <summary>The row of a way; that of none without one.</summary>
-    public static CompensationNeeds Of(Compensation? method) => All[Place(method ?? Compensation.None)];
+    public static CompensationNeeds Get(Compensation? method) => All[Place(method ?? Compensation.None)];
 
     /// <summary>Of two rules for one reader the way that asks for more.</summary>
     public static Compensation MoreDemanding(Compensation one, Compensation other) => Place(one) >= Place(other) ? one : other;

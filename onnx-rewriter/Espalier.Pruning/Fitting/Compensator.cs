@@ -9,7 +9,9 @@ using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Fitting;
 
-/// <summary>Changes the weights that read pruned groups so that they make up for what was removed. Formulas and sources: README of this room.</summary>
+/// <summary>
+/// Changes the weights that read pruned groups so that they make up for what was removed. Formulas and sources: README of this room.
+/// </summary>
 public sealed class Compensator
 {
     private readonly AxisAnalysis _analysis;
@@ -32,22 +34,25 @@ public sealed class Compensator
     /// <param name="method">How the readers of a group make up for it, per group number.</param>
     /// <param name="statistics">What calibration measured on the dense model; null without calibration.</param>
     /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
-    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it, layers that lose nothing among them where the method is least squares;
-    /// null to fit the readers of pruned groups to the dense model's activations.</param>
+    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and
+    /// compensated, give it, layers that lose nothing among them where the method is least squares; null to fit the readers of
+    /// pruned groups to the dense model's activations.</param>
     /// <param name="toFitted">Leave out of least squares the samples that are held out, so that the result can be judged on them.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
-    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, Compensation> method, CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
+    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, Compensation> method,
+        CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
     {
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
         var methods = new Dictionary<int, Compensation>();
         foreach (var group in pruned.Where(g => method(g.Id) != Compensation.Merge))
             foreach (var consumer in group.Consumers)
                 methods[consumer.Id] = CompensationNeeds.MoreDemanding(methods.GetValueOrDefault(consumer.Id), method(group.Id));
-        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == GroupKind.Experts).ToList();
+        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == Axis.Experts).ToList();
         if (merged.Count == 0 && methods.Values.All(m => m == Compensation.None)) return WeightEdits.Nothing;
         if (statistics is null)
-            throw new EspalierException("Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
+            throw new EspalierException(
+                "Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
 
         var keptOf = pruned.ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
@@ -55,10 +60,13 @@ public sealed class Compensator
         if (sequential is not null)
         {
             // What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.
-            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares).Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
-            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first)) methods.TryAdd(consumer.Id, Compensation.LeastSquares);
+            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
+                .Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
+            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
+                methods.TryAdd(consumer.Id, Compensation.LeastSquares);
         }
-        var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None && !goneNodes.Contains(c.Node.Ordinal));
+        var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None
+            && !goneNodes.Contains(c.Node.Ordinal));
         var sharing = affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
         if (sequential is null)
         {
@@ -66,7 +74,9 @@ public sealed class Compensator
             return Merge();
         }
         int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
-        var norms = new Queue<NormAffine>(methods.ContainsValue(Compensation.Affine) ? NormAffine.Of(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal)) : []);
+        var norms = new Queue<NormAffine>(methods.ContainsValue(Compensation.Affine)
+            ? NormAffine.Find(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
+            : []);
         // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
@@ -78,14 +88,16 @@ public sealed class Compensator
         return Merge();
 
         void Pair(IEnumerable<Consumer> readers)
-            => self._paired = Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
+            => self._paired =
+                Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
 
         void FitNorms(int before)
         {
             for (; norms.TryPeek(out var norm) && norm.Ordinal < before; norms.Dequeue())
             {
                 Pair([norm.Reader]);
-                if (self._paired.TryGetValue(norm.Reader.Id, out var seen) && norm.Fit(seen, Kept(norm.Reader), self._weights) is { } fitted)
+                if (self._paired.TryGetValue(norm.Reader.Id, out var seen)
+                    && norm.Fit(seen, Kept(norm.Reader), self._weights) is { } fitted)
                     foreach (var (name, elements) in fitted) self._edited[name] = elements;
                 else self.Note(norm.Reader, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
             }
@@ -101,13 +113,17 @@ public sealed class Compensator
 
         void Compensate(List<Consumer> consumers)
         {
-            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]), consumers.Select(c => methods[c.Id]).Aggregate(CompensationNeeds.MoreDemanding));
+            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]),
+                consumers.Select(c => methods[c.Id]).Aggregate(CompensationNeeds.MoreDemanding));
         }
 
-        int[] Kept(Consumer reader) => reader.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
+        int[] Kept(Consumer reader)
+            => reader.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
     }
 
-    /// <summary>Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.</summary>
+    /// <summary>
+    /// Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.
+    /// </summary>
     private static int[] Units(Term contracted, IReadOnlyList<Factor> pruned)
     {
         var maps = pruned.Where(f => contracted.Leaves.Contains(f)).Select(contracted.UnitMap).ToList();
@@ -131,26 +147,32 @@ public sealed class Compensator
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
             return;
         }
-        if (ConsumerMatrix.Of(first, shape) is not { } matrix)
+        if (ConsumerMatrix.Create(first, shape) is not { } matrix)
         {
             Note(first, "is not compensated: its weight has a form that compensation does not know");
             return;
         }
         if (first.Kind == ConsumerKind.Convolution && first.OutputAxis != 0)
         {
-            if (kept.Length < shape[first.ParameterAxis]) Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to position");
+            if (kept.Length < shape[first.ParameterAxis])
+                Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to "
+                    + "position");
             return;
         }
         var stays = Flags(kept, matrix.Inputs);
         int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
         var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
-        foreach (var reader in readers.Where(r => r.Means is null)) Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
+        foreach (var reader in readers.Where(r => r.Means is null))
+            Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (CompensationNeeds.Of(method).Covariance && readers.All(r => r.Means is not null) && Refit(readers, matrix, weight, features, method, units)) return;
+        if (CompensationNeeds.Get(method).Covariance && readers.All(r => r.Means is not null)
+            && Refit(readers, matrix, weight, features, method, units)) return;
         foreach (var reader in readers.Where(r => r.Means is not null))
         {
-            if (TakesBias(reader.Consumer, matrix)) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
-            else if (features.Length < matrix.Features) Note(reader.Consumer, "is not compensated: it has no bias of its own that could take the change");
+            if (TakesBias(reader.Consumer, matrix))
+                AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
+            else if (features.Length < matrix.Features)
+                Note(reader.Consumer, "is not compensated: it has no bias of its own that could take the change");
         }
     }
 
@@ -161,7 +183,7 @@ public sealed class Compensator
     {
         if (_paired.TryGetValue(consumer.Id, out var paired))
         {
-            if (matrix.Batches != 1 || ReaderMoments.Of(paired, matrix, features.Length) is not { } joint) return null;
+            if (matrix.Batches != 1 || ReaderMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
             var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense) ? ReaderMoments.Covariances(dense, matrix, 0) : null;
             return [joint with { Dense = alone?.Covariance }];
         }
@@ -169,7 +191,7 @@ public sealed class Compensator
         var moments = new ReaderMoments[matrix.Batches];
         for (int b = 0; b < moments.Length; b++)
         {
-            if (ReaderMoments.Of(statistics, matrix, b, features) is not { } own) return null;
+            if (ReaderMoments.Create(statistics, matrix, b, features) is not { } own) return null;
             moments[b] = own;
         }
         return moments;
@@ -178,9 +200,15 @@ public sealed class Compensator
     private (double[] Dense, double[] Kept)[]? Means(Consumer consumer, ConsumerMatrix matrix, int[] features)
     {
         if (_paired.TryGetValue(consumer.Id, out var paired))
-            return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length ? [(paired.DenseMean, paired.SlimMean)] : null;
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Reader(statistics, m => m.Mean) is not { } mean) return null;
-        return [.. Enumerable.Range(0, matrix.Batches).Select(b => ((double[])[.. Enumerable.Range(0, matrix.Features).Select(f => mean(b, f))], (double[])[.. features.Select(f => mean(b, f))]))];
+            return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length
+                ? [(paired.DenseMean, paired.SlimMean)]
+                : null;
+        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Reader(statistics, m => m.Mean) is not { } mean)
+            return null;
+        return [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b =>
+                ((double[])[.. Enumerable.Range(0, matrix.Features).Select(f => mean(b, f))],
+                    (double[])[.. features.Select(f => mean(b, f))]))];
     }
 
     /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
@@ -198,7 +226,8 @@ public sealed class Compensator
         }
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
         bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
-        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches).Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
+        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
         var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred, _toFitted);
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
@@ -224,14 +253,20 @@ public sealed class Compensator
             }
         }
         _edited[first.Parameter] = elements;
-        foreach (var reader in centred ? readers : []) AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
+        foreach (var reader in centred ? readers : [])
+            AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
         return true;
 
-        double Loss(float[] numbers) => Enumerable.Range(0, matrix.Batches).Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, centred ? pooled[b] : pooled[b].AboutZero(), features));
+        double Loss(float[] numbers)
+            => Enumerable.Range(0, matrix.Batches)
+                .Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, centred
+                    ? pooled[b]
+                    : pooled[b].AboutZero(), features));
     }
 
     /// <summary>Mean of what the inputs added to every output channel in the dense model, less what they add now.</summary>
-    private static double[] BiasChange(ConsumerMatrix matrix, float[] dense, float[] edited, int[] features, (double[] Dense, double[] Kept)[] means)
+    private static double[] BiasChange(ConsumerMatrix matrix, float[] dense, float[] edited, int[] features,
+        (double[] Dense, double[] Kept)[] means)
     {
         var added = new double[matrix.Batches * matrix.Outputs];
         for (int b = 0; b < matrix.Batches; b++)
@@ -258,7 +293,8 @@ public sealed class Compensator
         int channels = matrix.Batches * matrix.Outputs;
         if (consumer.HasComputedBias || consumer.BiasScale == 0) return false;
         // A layer that loses nothing keeps its nodes.
-        if (consumer.Bias is not { } bias) return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
+        if (consumer.Bias is not { } bias)
+            return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);
         return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);

@@ -9,12 +9,15 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>
-/// Merges removed experts into kept ones (STUN, arXiv:2409.06211; UNCURL, arXiv:2409.01483): each into the kept one whose router row is nearest, if their weights are alike.
-/// Weights and router rows become means, weighted by use p; the router gives the expert the probability of all of them, by ln(Σp / p) more in its logit.
+/// Merges removed experts into kept ones (STUN, arXiv:2409.06211; UNCURL, arXiv:2409.01483): each into the kept one whose
+/// router row is nearest, if their weights are alike. Weights and router rows become means, weighted by use p; the router gives
+/// the expert the probability of all of them, by ln(Σp / p) more in its logit.
 /// </summary>
 internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, CalibrationStatistics statistics, ICollection<string> notes)
 {
-    /// <summary>Most ‖a − b‖² / (‖a‖² + ‖b‖²) of two experts that are merged. Of equal ones it is 0; of unrelated ones 1, and their mean is neither.</summary>
+    /// <summary>
+    /// Most ‖a − b‖² / (‖a‖² + ‖b‖²) of two experts that are merged. Of equal ones it is 0; of unrelated ones 1, and their mean is neither.
+    /// </summary>
     public const double Alike = 0.5;
 
     private readonly UnitPlaces _places = new(analysis);
@@ -26,7 +29,7 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
     /// <param name="added">Biases that consumers get; gets the router's.</param>
     public void Merge(Group group, IReadOnlyCollection<int> kept, IDictionary<string, float[]> edited, IDictionary<int, float[]> added)
     {
-        if (RouterRows.Of(analysis, group, _places, weights) is not { } rows)
+        if (RouterRows.Find(analysis, group, _places, weights) is not { } rows)
         {
             notes.Add($"Group '{group.Name}' is not merged: no router of the file chooses its units.");
             return;
@@ -38,7 +41,10 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
         use = [.. use.Select(u => Math.Max(u, least))];
         var router = RouterRows.Weights(analysis, group, _places).Select(p => p.Tensor).ToHashSet(StringComparer.Ordinal);
         var own = group.Occurrences.Where(o => o.Term.Head is FactorTerm && weights.IsMeasurable(o.Tensor)).ToList();
-        var numbers = own.Select(o => o.Tensor).Distinct(StringComparer.Ordinal).ToDictionary(t => t, t => edited.TryGetValue(t, out var e) ? (float[])weights.Numbers(t, e).Clone() : weights.Floats(t), StringComparer.Ordinal);
+        var numbers = own.Select(o => o.Tensor).Distinct(StringComparer.Ordinal)
+            .ToDictionary(t => t, t => edited.TryGetValue(t, out var e)
+                ? (float[])weights.Numbers(t, e).Clone()
+                : weights.Floats(t), StringComparer.Ordinal);
         var merged = new SortedDictionary<int, List<int>>();
         var stays = kept.ToHashSet();
         foreach (int expert in Enumerable.Range(0, group.Size).Where(e => !stays.Contains(e)))
@@ -49,10 +55,14 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
             members.Add(expert);
         }
         int gone = group.Size - kept.Count, joined = merged.Values.Sum(m => m.Count - 1);
-        if (joined < gone) notes.Add($"{gone - joined} of the {gone} removed units of group '{group.Name}' are not merged: their weights are unlike those that stay.");
+        if (joined < gone)
+            notes.Add($"{gone - joined} of the {gone} removed units of group '{group.Name}' are not merged: their weights are unlike "
+                + "those that stay.");
         if (joined == 0) return;
-        if (SignalScores.Of(analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
-            notes.Add(FormattableString.Invariant($"Group '{group.Name}' is merged, but its router chooses {k} of its units: what were several of them took a place each and now take one, so another takes the rest, and even equal ones do not merge without a trace."));
+        if (SignalScores.Required(analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
+            notes.Add(FormattableString.Invariant($"Group '{group.Name}' is merged, but its router chooses {k} of its units: what were ")
+                + "several of them took a place each and now take one, so another takes the rest, and even equal ones do not merge "
+                + "without a trace.");
         foreach (var place in own)
         {
             var (values, shape) = (numbers[place.Tensor], weights.Shape(place.Tensor)!);
@@ -88,17 +98,21 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
     }
 
     /// <summary>The router's logit of a merged expert stands for all that it holds.</summary>
-    private void Raise(Group group, SortedDictionary<int, List<int>> merged, double[] use, Dictionary<string, float[]> numbers, IDictionary<int, float[]> added)
+    private void Raise(Group group, SortedDictionary<int, List<int>> merged, double[] use, Dictionary<string, float[]> numbers,
+        IDictionary<int, float[]> added)
     {
         var raise = new float[group.Size];
         foreach (var (into, members) in merged) raise[into] = (float)Math.Log(members.Sum(m => use[m]) / use[into]);
         foreach (var place in RouterRows.Weights(analysis, group, _places))
         {
             var reader = analysis.Consumers.FirstOrDefault(c => c.Parameter == place.Tensor && c.OutputAxis == place.Axis);
-            if (reader is { Bias: { } bias } && numbers.TryGetValue(bias, out float[]? values) && values.Length == raise.Length && weights.Uses(bias) == 1)
+            if (reader is { Bias: { } bias } && numbers.TryGetValue(bias, out float[]? values) && values.Length == raise.Length
+                && weights.Uses(bias) == 1)
                 for (int e = 0; e < raise.Length; e++) values[e] += raise[e];
-            else if (reader is { Bias: null, HasComputedBias: false }) added[reader.Id] = added.TryGetValue(reader.Id, out float[]? has) ? [.. has.Zip(raise, (a, b) => a + b)] : raise;
-            else notes.Add($"Group '{group.Name}' is merged, but its router ('{place.Tensor}') has no bias that could take the probability of what is gone.");
+            else if (reader is { Bias: null, HasComputedBias: false })
+                added[reader.Id] = added.TryGetValue(reader.Id, out float[]? has) ? [.. has.Zip(raise, (a, b) => a + b)] : raise;
+            else notes.Add($"Group '{group.Name}' is merged, but its router ('{place.Tensor}') has no bias that could take the "
+                + "probability of what is gone.");
         }
     }
 }

@@ -9,9 +9,10 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>
-/// Scale and shift of a normalisation, or of a product with a constant vector, that a matrix product reads, fitted feature by feature to what it gave in the dense model:
-/// with n what is normalised, z = γ∘n + β and x the dense output, least squares has γ' = aγ and β' = aβ + b, a = cov(x, z)/var(z), b = E[x] − aE[z]; without a shift
-/// a = E[xz]/E[z²]. What PERP (arXiv:2312.15230) trains of a normalisation, in closed form. Batch norms are measured anew instead (<see cref="NormStatistics"/>).
+/// Scale and shift of a normalisation, or of a product with a constant vector, that a matrix product reads, fitted feature by
+/// feature to what it gave in the dense model: with n what is normalised, z = γ∘n + β and x the dense output, least squares has
+/// γ' = aγ and β' = aβ + b, a = cov(x, z)/var(z), b = E[x] − aE[z]; without a shift a = E[xz]/E[z²]. What PERP
+/// (arXiv:2312.15230) trains of a normalisation, in closed form. Batch norms are measured anew instead (<see cref="NormStatistics"/>).
 /// </summary>
 /// <param name="Ordinal">Place of the node that scales.</param>
 /// <param name="Reader">A product that reads the result.</param>
@@ -22,27 +23,39 @@ internal sealed record NormAffine(int Ordinal, Consumer Reader, string Scale, st
     /// <summary>All of them in graph order, each once.</summary>
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="weights">Its weights: what others read too is left alone.</param>
-    public static IEnumerable<NormAffine> Of(AxisAnalysis analysis, WeightTable weights)
+    public static IEnumerable<NormAffine> Find(AxisAnalysis analysis, WeightTable weights)
     {
-        var producers = analysis.State!.Records.Where(r => r.Info.Scope == 0).SelectMany(r => r.Outputs.Take(1).Select(o => (o.Name, Record: r))).ToDictionary(p => p.Name, p => p.Record, StringComparer.Ordinal);
-        return analysis.Consumers.Where(c => c is { Kind: ConsumerKind.MatrixProduct, Batched: false, Node.Scope: 0 }).DistinctBy(c => c.Activation).Select(Before).OfType<NormAffine>().OrderBy(n => n.Ordinal);
+        var producers = analysis.State!.Records.Where(r => r.Info.Scope == 0)
+            .SelectMany(r => r.Outputs.Take(1).Select(o => (o.Name, Record: r)))
+            .ToDictionary(p => p.Name, p => p.Record, StringComparer.Ordinal);
+        return analysis.Consumers.Where(c => c is { Kind: ConsumerKind.MatrixProduct, Batched: false, Node.Scope: 0 })
+            .DistinctBy(c => c.Activation).Select(Before).OfType<NormAffine>().OrderBy(n => n.Ordinal);
 
         NormAffine? Before(Consumer reader)
         {
             if (!producers.TryGetValue(reader.Activation, out var record)) return null;
             int operand = UnitPlaces.ScaleOperand(record.Info.Proto.OpType);
             if (operand >= 0 && record.Info.Proto.OpType != "BatchNormalization")
-                return Own(record.Inputs.ElementAtOrDefault(operand)) is { } gamma ? new(record.Info.Ordinal, reader, gamma, UnitPlaces.HasShift(record.Info.Proto.OpType) ? Own(record.Inputs.ElementAtOrDefault(operand + 1)) : null) : null;
+                return Own(record.Inputs.ElementAtOrDefault(operand)) is { } gamma
+                    ? new(record.Info.Ordinal, reader, gamma, UnitPlaces.HasShift(record.Info.Proto.OpType)
+                        ? Own(record.Inputs.ElementAtOrDefault(operand + 1))
+                        : null)
+                    : null;
             string? shift = null;
             if (record.Info.Proto.OpType == "Add" && Operands(record) is var (beta, scaled))
             {
                 shift = beta;
                 if (!producers.TryGetValue(scaled, out record)) return null;
             }
-            return record.Info.Proto.OpType == "Mul" && Operands(record) is var (scale, _) ? new(record.Info.Ordinal, reader, scale, shift) : null;
+            return record.Info.Proto.OpType == "Mul" && Operands(record) is var (scale, _)
+                ? new(record.Info.Ordinal, reader, scale, shift)
+                : null;
 
-            string? Own(TensorState? operand) => operand is { Source: null, IsParameter: true } && weights.IsMeasurable(operand.Name) && !weights.IsQuantized(operand.Name) && weights.Uses(operand.Name) == 1
-                && weights.Shape(operand.Name) is { } shape && shape.Aggregate(1L, (a, b) => a * b) == reader.Contracted.Size && shape[^1] == reader.Contracted.Size ? operand.Name : null;
+            string? Own(TensorState? operand)
+                => operand is { Source: null, IsParameter: true } && weights.IsMeasurable(operand.Name)
+                    && !weights.IsQuantized(operand.Name) && weights.Uses(operand.Name) == 1
+                && weights.Shape(operand.Name) is { } shape && shape.Aggregate(1L, (a, b) => a * b) == reader.Contracted.Size
+                && shape[^1] == reader.Contracted.Size ? operand.Name : null;
 
             (string Weight, string Other)? Operands(NodeRecord record) => record.Inputs is not [{ } left, { } right] ? null
                 : Own(left) is { } first ? (first, right.Name) : Own(right) is { } second ? (second, left.Name) : null;

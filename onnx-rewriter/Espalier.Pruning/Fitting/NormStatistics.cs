@@ -8,8 +8,9 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>
-/// Running means and variances of the batch normalisations that a model still has, measured anew on the slim model, one after the other in graph order, since each
-/// changes what the next one sees (as recalibration after pruning does, e.g. in OBSPA, arXiv:2403.18955; no batch is normalised by itself).
+/// Running means and variances of the batch normalisations that a model still has, measured anew on the slim model, one after
+/// the other in graph order, since each changes what the next one sees (as recalibration after pruning does, e.g. in OBSPA,
+/// arXiv:2403.18955; no batch is normalised by itself).
 /// </summary>
 internal static class NormStatistics
 {
@@ -19,9 +20,11 @@ internal static class NormStatistics
     /// <param name="edits">What compensation changed.</param>
     /// <param name="probe">Runs the slim model.</param>
     /// <param name="notes">Gets a note for every normalisation that keeps its statistics.</param>
-    public static WeightEdits Measure(AxisAnalysis analysis, Selection selection, WeightEdits edits, IModelProbe probe, ICollection<string> notes)
+    public static WeightEdits Measure(AxisAnalysis analysis, Selection selection, WeightEdits edits, IModelProbe probe,
+        ICollection<string> notes)
     {
-        var kept = selection.Kept.Where(k => k.Value.Length < analysis.Groups[k.Key].Size).ToDictionary(k => analysis.Groups[k.Key].Factor, k => k.Value);
+        var kept = selection.Kept.Where(k => k.Value.Length < analysis.Groups[k.Key].Size)
+            .ToDictionary(k => analysis.Groups[k.Key].Factor, k => k.Value);
         var readers = analysis.Consumers.Where(c => c.Contracted.Leaves.Any(kept.ContainsKey)).Select(c => c.Node.Ordinal).ToList();
         var gone = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
         var weights = new WeightTable(analysis);
@@ -29,9 +32,13 @@ internal static class NormStatistics
         foreach (var record in analysis.State!.Records)
         {
             // What lies before everything that lost inputs sees what it saw.
-            if (record.Info.Proto is not { OpType: "BatchNormalization", Domain: "" or "ai.onnx" } || gone.Contains(record.Info.Ordinal) || (selection.RemovedBlocks.IsEmpty && !readers.Exists(r => r < record.Info.Ordinal))) continue;
-            if (record.Info.Scope != 0 || record.Inputs is not [{ } input, _, _, { Source: null, IsParameter: true } mean, { Source: null, IsParameter: true } variance]
-                || weights.Shape(mean.Name) is null || weights.Shape(variance.Name) is null || weights.Uses(mean.Name) != 1 || weights.Uses(variance.Name) != 1)
+            if (record.Info.Proto is not { OpType: "BatchNormalization", Domain: "" or "ai.onnx" } || gone.Contains(record.Info.Ordinal)
+                || (selection.RemovedBlocks.IsEmpty && !readers.Exists(r => r < record.Info.Ordinal))) continue;
+            if (record.Info.Scope != 0
+                || record.Inputs is not [{ } input, _, _, { Source: null, IsParameter: true } mean,
+                    { Source: null, IsParameter: true } variance]
+                || weights.Shape(mean.Name) is null || weights.Shape(variance.Name) is null || weights.Uses(mean.Name) != 1
+                || weights.Uses(variance.Name) != 1)
             {
                 notes.Add($"{record.Info} keeps its running statistics: they are no weights of its own, or lie in a subgraph.");
                 continue;

@@ -31,7 +31,9 @@ internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, in
         // Equal variance is no smaller error: there is nothing to check.
         if (method == Compensation.Affine || moments.HeldOut is not { } heldOut || moments.Fitted() is not { } fitted) return change;
         var part = Fit(dense, fitted);
-        double alone = Loss(dense, dense, fitted, heldOut), refitted = part is not null ? Loss(dense, Edited(dense, part), fitted, heldOut) : double.PositiveInfinity;
+        double alone = Loss(dense, dense, fitted, heldOut), refitted = part is not null
+            ? Loss(dense, Edited(dense, part), fitted, heldOut)
+            : double.PositiveInfinity;
         // Rounding in sums over many rows is no loss.
         if (refitted <= alone + (1e-9 * Math.Abs(alone))) return toFitted ? part : change;
         why = "on held-out samples a refit has a larger error than the bias";
@@ -45,7 +47,10 @@ internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, in
         _ => LeastSquares.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept),
     };
 
-    /// <summary>Expected squared error on held-out rows of weights and the bias that keeps the mean of the fitted rows, without the part that is the same for all weights.</summary>
+    /// <summary>
+    /// Expected squared error on held-out rows of weights and the bias that keeps the mean of the fitted rows, without the part
+    /// that is the same for all weights.
+    /// </summary>
     private double Loss(double[] dense, double[] edited, ReaderMoments fitted, ReaderMoments heldOut)
     {
         if (!centred) return LeastSquares.Loss(dense, edited, outputs, heldOut.AboutZero(), kept);

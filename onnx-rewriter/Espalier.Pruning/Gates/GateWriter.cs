@@ -17,7 +17,8 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
     public string Input(string stem, int size)
     {
         string name = graph.FreshName(stem);
-        graph.AddInitializer(0, graph.Analysis.Model.NewTensor(name, Float, [size], TensorContent.FromFloats(Float, [.. Enumerable.Repeat(1f, size)])));
+        graph.AddInitializer(0,
+            graph.Analysis.Model.NewTensor(name, Float, [size], TensorContent.FromFloats(Float, [.. Enumerable.Repeat(1f, size)])));
         var type = new TypeProto.Types.Tensor { ElemType = (int)Float, Shape = new TensorShapeProto() };
         type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
         clone.Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
@@ -58,7 +59,8 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
             }
         }
         string indices = graph.FreshName(gate + "/units"), along = graph.FreshName(gate + "/along");
-        graph.AddInitializer(info.Scope, graph.Analysis.Model.NewTensor(indices, TensorProto.Types.DataType.Int64, [map.Length, .. Enumerable.Repeat(1L, inner)],
+        graph.AddInitializer(info.Scope,
+            graph.Analysis.Model.NewTensor(indices, TensorProto.Types.DataType.Int64, [map.Length, .. Enumerable.Repeat(1L, inner)],
             TensorContent.FromLongs([.. map.Select(u => u < 0 ? place.Group.Size : (long)u)])));
         graph.InsertBefore(info.Ordinal, EditableGraph.NewNode("Gather", along, along, source, indices));
         return _made[key] = Cast(info.Ordinal, along, tensor.ElementType);
@@ -72,11 +74,15 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
         var record = graph.Analysis.State!.Records[ordinal];
         int operand = record.Info.Proto.Input.IndexOf(block.Branch);
         string gated = graph.FreshName(block.Branch + "_gated");
-        graph.InsertBefore(ordinal, EditableGraph.NewNode("Mul", gated, gated, node.Input[operand], Cast(ordinal, gate, record.Outputs[0].ElementType)));
+        graph.InsertBefore(ordinal,
+            EditableGraph.NewNode("Mul", gated, gated, node.Input[operand], Cast(ordinal, gate, record.Outputs[0].ElementType)));
         node.Input[operand] = gated;
     }
 
-    /// <summary>Inserts what was written. Initializers can be given as inputs from version 4 of the format on, where only those among the inputs are.</summary>
+    /// <summary>
+    /// Inserts what was written. Initializers can be given as inputs from version 4 of the format on, where only those among
+    /// the inputs are.
+    /// </summary>
     public void Close()
     {
         graph.RemoveDeadNodes();

@@ -10,16 +10,17 @@ namespace Espalier.Pruning.Gates;
 /// given. With the gates of a selection set it computes what <see cref="Surgery"/> would write, so that one session evaluates any choice
 /// of units (the mask variables of Kwon et al., arXiv:2204.09656, and of FinerCut and SLEB for depth). Gates between 0 and 1 weigh.
 /// <para>
-/// What stays depends on what goes only through the sums over it (<see cref="Exactness.Exact"/>). So a gate stands in front of every operand that
-/// is summed over a group's units, wherever that is: a matrix product, a mean, a root mean square, a recurrence. No operator has a rule of
-/// its own here. A mean then divides by the dense number of units, as the slim model's does.
+/// What stays depends on what goes only through the sums over it (<see cref="Exactness.Exact"/>). So a gate stands in front of
+/// every operand that is summed over a group's units, wherever that is: a matrix product, a mean, a root mean square, a
+/// recurrence. No operator has a rule of its own here. A mean then divides by the dense number of units, as the slim model's does.
 /// </para>
 /// </summary>
 public sealed class GatedTwin : IDisposable
 {
     private readonly AxisAnalysis _analysis;
 
-    private GatedTwin(AxisAnalysis analysis, OnnxModel model, IReadOnlyDictionary<int, string> gates, IReadOnlyDictionary<int, string> sublayers, IReadOnlyDictionary<int, string> refused)
+    private GatedTwin(AxisAnalysis analysis, OnnxModel model, IReadOnlyDictionary<int, string> gates,
+        IReadOnlyDictionary<int, string> sublayers, IReadOnlyDictionary<int, string> refused)
         => (_analysis, Model, Gates, Sublayers, Refused) = (analysis, model, gates, sublayers, refused);
 
     /// <summary>The twin; its weights are the dense model's, which must stay open.</summary>
@@ -39,18 +40,21 @@ public sealed class GatedTwin : IDisposable
     /// <param name="which">Groups that get a gate; null for all that can be pruned.</param>
     /// <param name="sublayers">Whether sublayers get gates.</param>
     /// <exception cref="EspalierException">The model's operator set has no broadcasting.</exception>
-    public static GatedTwin Of(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true)
+    public static GatedTwin Build(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true)
     {
         ArgumentNullException.ThrowIfNull(analysis);
         if (analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") is { Version: < 7 and var version })
-            throw new EspalierException($"The model uses operator set {version}, in which Mul does not broadcast: gates need operator set 7 or later. Convert the model.");
+            throw new EspalierException($"The model uses operator set {version}, in which Mul does not broadcast: gates need operator "
+                + "set 7 or later. Convert the model.");
         var groups = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen && which?.Invoke(g) != false).ToList();
         var (places, refused) = GatePlaces.Find(analysis, groups);
         var clone = analysis.Model.Proto.Clone();
         var writer = new GateWriter(new EditableGraph(analysis, clone), clone);
         var gates = new SortedDictionary<int, string>();
-        foreach (var group in groups.Where(g => !refused.ContainsKey(g.Id))) gates[group.Id] = writer.Input($"gate/{group.Name}", group.Size);
-        foreach (var place in places.Where(p => gates.ContainsKey(p.Group.Id)).GroupBy(p => (p.Record.Info.Ordinal, p.Operand)).OrderBy(p => p.Key))
+        foreach (var group in groups.Where(g => !refused.ContainsKey(g.Id)))
+            gates[group.Id] = writer.Input($"gate/{group.Name}", group.Size);
+        foreach (var place in places.Where(p => gates.ContainsKey(p.Group.Id)).GroupBy(p => (p.Record.Info.Ordinal, p.Operand))
+            .OrderBy(p => p.Key))
             writer.Multiply([.. place], gates);
         var depth = new SortedDictionary<int, string>();
         foreach (var block in sublayers ? analysis.Blocks.Where(b => b.IsSublayer) : [])
@@ -72,12 +76,18 @@ public sealed class GatedTwin : IDisposable
         {
             var group = _analysis.Groups[id];
             if (units.Length == group.Size) continue;
-            if (!Gates.TryGetValue(id, out var name)) throw new EspalierException($"Group '{group.Name}' has no gate. {Refused.GetValueOrDefault(id, group.Reason ?? "None was asked for.")}");
+            if (!Gates.TryGetValue(id, out var name))
+                throw new EspalierException(
+                    $"Group '{group.Name}' has no gate. {Refused.GetValueOrDefault(id, group.Reason ?? "None was asked for.")}");
             var gate = settings[name] = new float[group.Size];
             foreach (int unit in units) gate[unit] = 1;
         }
-        foreach (int sublayer in selection.RemovedBlocks.IsDefaultOrEmpty ? [] : selection.RemovedBlocks.SelectMany(b => _analysis.Blocks[b].Sublayers))
-            settings[Sublayers.TryGetValue(sublayer, out var name) ? name : throw new EspalierException($"Sublayer '{_analysis.Blocks[sublayer].Name}' has no gate: none was asked for.")] = [0];
+        foreach (int sublayer in selection.RemovedBlocks.IsDefaultOrEmpty
+            ? []
+            : selection.RemovedBlocks.SelectMany(b => _analysis.Blocks[b].Sublayers))
+            settings[Sublayers.TryGetValue(sublayer, out var name)
+                ? name
+                : throw new EspalierException($"Sublayer '{_analysis.Blocks[sublayer].Name}' has no gate: none was asked for.")] = [0];
         return settings;
     }
 

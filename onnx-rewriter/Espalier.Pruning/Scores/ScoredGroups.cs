@@ -14,7 +14,7 @@ public delegate double[] ScoreMethod(PruneRule rule, ScoredGroup group);
 internal static class ScoredGroups
 {
     /// <summary>A group with the numbers of all of its weights.</summary>
-    public static ScoredGroup Of(Group group, WeightTable weights)
+    public static ScoredGroup Describe(Group group, WeightTable weights)
         => new(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, [.. group.Occurrences.Where(o => weights.IsMeasurable(o.Tensor))
             .Select(o => new ScoredWeight(o.Tensor, weights.Floats(o.Tensor), weights.Shape(o.Tensor)!, o.Axis,
                 weights.UnitsOf(o, group.Factor)))]);

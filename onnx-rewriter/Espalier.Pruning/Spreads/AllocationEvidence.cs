@@ -6,7 +6,9 @@ using Espalier.Pruning.Plans;
 
 namespace Espalier.Pruning.Spreads;
 
-/// <summary>What allocations look at besides scores and cost: measurements by which groups differ. What an allocation does not read may be null.</summary>
+/// <summary>
+/// What allocations look at besides scores and cost: measurements by which groups differ. What an allocation does not read may be null.
+/// </summary>
 public sealed record AllocationEvidence
 {
     /// <summary>Divergence of the outputs under a choice of kept units, compensated.</summary>
@@ -15,7 +17,9 @@ public sealed record AllocationEvidence
     /// <summary>Measured time of one run under a choice of kept units.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, ModelTime>? Time { get; init; }
 
-    /// <summary>By group number: how much the sublayers that its weights are in change their input; see <see cref="BlockSimilarity"/>.</summary>
+    /// <summary>
+    /// By group number: how much the sublayers that its weights are in change their input; see <see cref="BlockSimilarity"/>.
+    /// </summary>
     public IReadOnlyDictionary<int, double>? BlockChange { get; init; }
 
     /// <summary>By group number: how large the weights of its units are.</summary>
@@ -34,7 +38,8 @@ public sealed record AllocationEvidence
     public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
 
     /// <summary>Whether an allocation reads <see cref="BlockChange"/>.</summary>
-    public static bool NeedsBlocks(Allocation allocation) => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
+    public static bool NeedsBlocks(Allocation allocation)
+        => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
 
     /// <summary>Whether it measures that by the mean angle, as CFSP does; otherwise by the mean cosine.</summary>
     public static bool NeedsAngles(Allocation allocation) => allocation == Allocation.ImportanceSigmoid;
@@ -43,5 +48,6 @@ public sealed record AllocationEvidence
     public static bool NeedsMagnitudes(Allocation allocation) => allocation is Allocation.PqIndex or Allocation.GlobalMagnitude;
 
     /// <summary>Whether an allocation reads <see cref="Divergence"/> where a budget is to be spread.</summary>
-    public static bool NeedsDivergence(Allocation allocation) => allocation is Allocation.Divergence or Allocation.Search or Allocation.Latency;
+    public static bool NeedsDivergence(Allocation allocation)
+        => allocation is Allocation.Divergence or Allocation.Search or Allocation.Latency;
 }

@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Spreads;
 /// <param name="Scores">One score per unit; the higher, the more it matters.</param>
 public sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
 {
-    internal int Multiple => KeptCount.Multiple(Rule.RoundTo, Group.Kind == GroupKind.Channels);
+    internal int Multiple => KeptCount.Multiple(Rule.RoundTo, Group.Kind == Axis.Channels);
     internal int Floor => Math.Max(Rule.MinKeep, Group.MinKeep);
 
     /// <summary>The units with the highest scores, ascending; of equal scores the lower index stays.</summary>

@@ -3,14 +3,14 @@ using Espalier.Pruning.Depth;
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>
-/// Kept fractions from how much blocks change their input: each a function of a number t in [0, 1], rising from nothing to everything, so that
-/// a budget is met by bisection on t.
+/// Kept fractions from how much blocks change their input: each a function of a number t in [0, 1], rising from nothing to
+/// everything, so that a budget is met by bisection on t.
 /// </summary>
 internal static class ImportanceCurves
 {
     /// <summary>
-    /// Most that importance moves a linear fraction. Adapt-Pruner moves it by 0.02 or 0.03 in each of its steps (50 in its experiments) and measures anew after
-    /// each; here there is one step, and a block that counts for nothing is to lose markedly more.
+    /// Most that importance moves a linear fraction. Adapt-Pruner moves it by 0.02 or 0.03 in each of its steps (50 in its
+    /// experiments) and measures anew after each; here there is one step, and a block that counts for nothing is to lose markedly more.
     /// </summary>
     public const double Amplitude = 0.2;
 
@@ -23,14 +23,16 @@ internal static class ImportanceCurves
     /// <summary>The curve of an allocation: fraction kept of block i at t.</summary>
     /// <param name="allocation">Which.</param>
     /// <param name="change">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>).</param>
-    public static Func<double, int, double> Of(Allocation allocation, double[] change) => allocation switch
+    public static Func<double, int, double> Create(Allocation allocation, double[] change) => allocation switch
     {
         Allocation.ImportanceLinear => Linear(change),
         Allocation.ImportanceSigmoid => Sigmoid(change),
         _ => Softmax(change),
     };
 
-    /// <summary>Adapt-Pruner (arXiv:2502.03460): k + A·v, v = (importance − mean) / largest |importance − mean|; k from −A to 1 + A.</summary>
+    /// <summary>
+    /// Adapt-Pruner (arXiv:2502.03460): k + A·v, v = (importance − mean) / largest |importance − mean|; k from −A to 1 + A.
+    /// </summary>
     private static Func<double, int, double> Linear(double[] importance)
     {
         double mean = importance.Average(), largest = importance.Max(s => Math.Abs(s - mean));
@@ -38,7 +40,10 @@ internal static class ImportanceCurves
         return (t, i) => (t * (1 + (2 * Amplitude))) - Amplitude + (Amplitude * v[i]);
     }
 
-    /// <summary>CFSP (arXiv:2409.13199): proportional to σ(a·(angle − mean)). Its code flattens the curve where a fraction would exceed 1; here such a block stays whole.</summary>
+    /// <summary>
+    /// CFSP (arXiv:2409.13199): proportional to σ(a·(angle − mean)). Its code flattens the curve where a fraction would exceed
+    /// 1; here such a block stays whole.
+    /// </summary>
     private static Func<double, int, double> Sigmoid(double[] angle)
     {
         double mean = angle.Average();

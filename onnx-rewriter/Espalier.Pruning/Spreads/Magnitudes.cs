@@ -8,18 +8,20 @@ namespace Espalier.Pruning.Spreads;
 /// <summary>Measures how large the weights of units are, in the weights' own scale: what a threshold over all layers compares.</summary>
 internal static class Magnitudes
 {
-    /// <summary>By group number. Weights that count are those that norms read: vectors (biases, scales) only where there is nothing else.</summary>
-    public static IReadOnlyDictionary<int, UnitMagnitudes> Of(AxisAnalysis analysis, IEnumerable<Group> groups)
+    /// <summary>
+    /// By group number. Weights that count are those that norms read: vectors (biases, scales) only where there is nothing else.
+    /// </summary>
+    public static IReadOnlyDictionary<int, UnitMagnitudes> Measure(AxisAnalysis analysis, IEnumerable<Group> groups)
     {
         var weights = new WeightTable(analysis);
-        return groups.ToDictionary(g => g.Id, g => Of(g, weights));
+        return groups.ToDictionary(g => g.Id, g => Measure(g, weights));
     }
 
-    private static UnitMagnitudes Of(Group group, WeightTable weights)
+    private static UnitMagnitudes Measure(Group group, WeightTable weights)
     {
         double[] sums = new double[group.Size], roots = new double[group.Size];
         double perUnit = 0;
-        foreach (var place in WeightNorm.Of(group, Criterion.L1, Aggregate.Sum, weights).Places)
+        foreach (var place in WeightNorm.Compute(group, Criterion.L1, Aggregate.Sum, weights).Places)
         {
             int[] shape = weights.Shape(place.Tensor)!;
             SliceSums slices = new(shape, place.Axis, 1), rootSlices = new(shape, place.Axis, 0.5);

@@ -1,4 +1,3 @@
-using Espalier.Axes.Groups;
 using Espalier.Planning;
 
 namespace Espalier.Pruning.Spreads;
@@ -21,8 +20,8 @@ internal sealed class Population
     }
 
     /// <summary>
-    /// z = (log s − mean) / standard deviation. The logarithm, because scores from variances have long tails: without it a few large ones pull the
-    /// rest together, and groups of few units, which have no tail, would lose theirs first.
+    /// z = (log s − mean) / standard deviation. The logarithm, because scores from variances have long tails: without it a few
+    /// large ones pull the rest together, and groups of few units, which have no tail, would lose theirs first.
     /// </summary>
     private static double[] Standardize(double[] scores)
     {
@@ -42,14 +41,15 @@ internal sealed class Population
     public int Size => Standard.Length;
 
     /// <summary>The populations of some groups: partners under one rule are joined.</summary>
-    public static IReadOnlyList<Population> Of(IReadOnlyList<Candidate> candidates)
+    public static IReadOnlyList<Population> Gather(IReadOnlyList<Candidate> candidates)
     {
         var byGroup = candidates.ToDictionary(c => c.Group.Id);
         var populations = new List<Population>();
         foreach (var candidate in candidates)
         {
-            if (candidate.Group.Partner is not { } partner || !byGroup.TryGetValue(partner.Id, out var other) || !ReferenceEquals(other.Rule, candidate.Rule)) populations.Add(new([candidate]));
-            else if (candidate.Group.Kind == GroupKind.KeyValueGroups) populations.Add(new([candidate, other]));
+            if (candidate.Group.Partner is not { } partner || !byGroup.TryGetValue(partner.Id, out var other)
+                || !ReferenceEquals(other.Rule, candidate.Rule)) populations.Add(new([candidate]));
+            else if (candidate.Group.Kind == Axis.KeyValueGroups) populations.Add(new([candidate, other]));
         }
         return populations;
     }
@@ -80,7 +80,8 @@ internal sealed class Population
     /// <exception cref="EspalierException">They were not measured.</exception>
     public static UnitMagnitudes MagnitudesOf(Candidate candidate, AllocationEvidence evidence)
         => evidence.Magnitudes?.GetValueOrDefault(candidate.Group.Id)
-            ?? throw new EspalierException($"Group '{candidate.Group.Name}': the allocation compares magnitudes of weights, but none were measured.");
+            ?? throw new EspalierException(
+                $"Group '{candidate.Group.Name}': the allocation compares magnitudes of weights, but none were measured.");
 
     /// <summary>Writes down how many units of each group stay when so many of the population are wished for.</summary>
     public void Assign(double wished, Dictionary<int, int> counts)
@@ -92,6 +93,7 @@ internal sealed class Population
             return;
         }
         var second = Groups[1];
-        (counts[first.Group.Id], counts[second.Group.Id]) = KeptCount.Pair(wished, (first.Group.Size, first.Multiple, first.Floor), (second.Group.Size, second.Multiple, second.Floor));
+        (counts[first.Group.Id], counts[second.Group.Id]) = KeptCount.Pair(wished, (first.Group.Size, first.Multiple, first.Floor),
+            (second.Group.Size, second.Multiple, second.Floor));
     }
 }

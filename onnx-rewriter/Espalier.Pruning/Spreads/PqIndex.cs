@@ -1,8 +1,9 @@
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>
-/// How much of a group is needed, read off how unequal its weights are (SAP, arXiv:2302.05601): with the PQ index I = 1 − d^(1/q − 1/p)·‖w‖ₚ/‖w‖_q of
-/// its d weights, p = ½ and q = 1, the largest d·(1 − I)/(1 + η)² are enough, where η is what the others may hold of the norm. Of units the same fraction stays.
+/// How much of a group is needed, read off how unequal its weights are (SAP, arXiv:2302.05601): with the PQ index I = 1 −
+/// d^(1/q − 1/p)·‖w‖ₚ/‖w‖_q of its d weights, p = ½ and q = 1, the largest d·(1 − I)/(1 + η)² are enough, where η is what the
+/// others may hold of the norm. Of units the same fraction stays.
 /// </summary>
 internal static class PqIndex
 {
@@ -12,7 +13,10 @@ internal static class PqIndex
     /// <summary>Most that one pruning removes, β.</summary>
     private const double Beta = 0.9;
 
-    /// <summary>Fraction that stays: 1 − min(γ(1 − m/d), β), m = ⌈d(1 − I)/(1 + η)²⌉. Weights that are all equal are all needed; of normal ones 0.847 are.</summary>
+    /// <summary>
+    /// Fraction that stays: 1 − min(γ(1 − m/d), β), m = ⌈d(1 − I)/(1 + η)²⌉. Weights that are all equal are all needed; of
+    /// normal ones 0.847 are.
+    /// </summary>
     /// <param name="magnitudes">Of the group.</param>
     public static double Kept(UnitMagnitudes magnitudes)
     {
@@ -33,7 +37,9 @@ internal static class PqIndex
 
     /// <summary>The same fractions, scaled.</summary>
     public static Spread Spread(IReadOnlyList<Population> populations, AllocationEvidence evidence)
-        => new RatioSpread(populations, populations.Count == 0 ? (_, _) => 0 : ImportanceCurves.Proportional([.. populations.Select(p => Of(p, evidence))]));
+        => new RatioSpread(populations, populations.Count == 0
+            ? (_, _) => 0
+            : ImportanceCurves.Proportional([.. populations.Select(p => Of(p, evidence))]));
 
     /// <summary>Of KV groups and query heads the product: each of both is a fraction of its own.</summary>
     private static double Of(Population population, AllocationEvidence evidence)

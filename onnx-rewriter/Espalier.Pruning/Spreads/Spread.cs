@@ -4,8 +4,8 @@ using Espalier.Axes.Costs;
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>
-/// Choices in one line, from the fewest units to all: each allocation that needs no changed model to be run is such a line, and a budget or a
-/// ratio says how far to go along it. Positions are numbers in [0, 1], or the ranks of thresholds.
+/// Choices in one line, from the fewest units to all: each allocation that needs no changed model to be run is such a line, and
+/// a budget or a ratio says how far to go along it. Positions are numbers in [0, 1], or the ranks of thresholds.
 /// </summary>
 internal abstract class Spread(IReadOnlyList<Population> populations)
 {
@@ -13,11 +13,13 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
     protected IReadOnlyList<Population> Populations { get; } = populations;
 
     /// <summary>The line of an allocation. Those that run models take their share from ratios as uniform does.</summary>
-    public static Spread Of(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence, ICollection<string>? notes) => allocation switch
+    public static Spread Create(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
+        ICollection<string>? notes) => allocation switch
     {
         Allocation.Global => new ThresholdSpread(populations, p => p.Standard),
         Allocation.GlobalMagnitude => ThresholdSpread.OfMagnitudes(populations, evidence),
-        Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax => RatioSpread.OfImportance(allocation, populations, evidence, notes),
+        Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax
+            => RatioSpread.OfImportance(allocation, populations, evidence, notes),
         Allocation.ZerothOrder => RatioSpread.OfSensitivity(populations, evidence),
         Allocation.PqIndex => PqIndex.Spread(populations, evidence),
         _ => RatioSpread.Uniform(populations),
@@ -44,7 +46,8 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
     }
 
     /// <summary>
-    /// Share of Σ units × (multiply-accumulates that one unit less saves) that a choice keeps (FLAP, arXiv:2312.11983); parameters where a unit saves none.
+    /// Share of Σ units × (multiply-accumulates that one unit less saves) that a choice keeps (FLAP, arXiv:2312.11983);
+    /// parameters where a unit saves none.
     /// </summary>
     protected Func<Dictionary<int, int>, double> ShareOf(CostModel cost)
     {

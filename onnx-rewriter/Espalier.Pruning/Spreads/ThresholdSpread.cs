@@ -7,7 +7,8 @@ namespace Espalier.Pruning.Spreads;
 internal sealed class ThresholdSpread : Spread
 {
     /// <summary>
-    /// Fewest weights that stay in a layer, of all weights: the minimum threshold of Global MP (arXiv:2209.14624), whose code takes 0.05 % if nothing else is said.
+    /// Fewest weights that stay in a layer, of all weights: the minimum threshold of Global MP (arXiv:2209.14624), whose code
+    /// takes 0.05 % if nothing else is said.
     /// </summary>
     private const double MinimumThreshold = 0.0005;
 
@@ -18,7 +19,8 @@ internal sealed class ThresholdSpread : Spread
     /// <param name="populations">What is spread over.</param>
     /// <param name="values">One number per unit, comparable between populations.</param>
     /// <param name="floors">Fewest units per population, besides those that rules name.</param>
-    public ThresholdSpread(IReadOnlyList<Population> populations, Func<Population, double[]> values, Func<Population, int>? floors = null) : base(populations)
+    public ThresholdSpread(IReadOnlyList<Population> populations, Func<Population, double[]> values, Func<Population, int>? floors = null)
+        : base(populations)
     {
         _values = [.. populations.Select(values)];
         _floors = [.. populations.Select(p => floors?.Invoke(p) ?? 0)];
@@ -27,18 +29,21 @@ internal sealed class ThresholdSpread : Spread
     }
 
     /// <summary>
-    /// Global magnitude pruning with a minimum threshold (Global MP, arXiv:2209.14624), on units: their mean absolute weight, not standardised.
-    /// A layer that has fewer weights than the floor stays whole.
+    /// Global magnitude pruning with a minimum threshold (Global MP, arXiv:2209.14624), on units: their mean absolute weight,
+    /// not standardised. A layer that has fewer weights than the floor stays whole.
     /// </summary>
     public static ThresholdSpread OfMagnitudes(IReadOnlyList<Population> populations, AllocationEvidence evidence)
     {
         double floor = MinimumThreshold * populations.Sum(p => p.Size * p.WeightsPerUnit(evidence));
-        return new(populations, p => p.Magnitudes(evidence), p => p.WeightsPerUnit(evidence) is > 0 and var own ? (int)Math.Min(p.Size, Math.Ceiling(floor / own)) : 0);
+        return new(populations, p => p.Magnitudes(evidence), p => p.WeightsPerUnit(evidence) is > 0 and var own
+            ? (int)Math.Min(p.Size, Math.Ceiling(floor / own))
+            : 0);
     }
 
     /// <summary>
-    /// Counts fall as the threshold rises, so bisection finds the lowest that meets the budget. Floors are part of every choice: what they hold back is
-    /// taken from where the threshold still can, as iterating would. Where floors alone break the budget, it goes before them.
+    /// Counts fall as the threshold rises, so bisection finds the lowest that meets the budget. Floors are part of every
+    /// choice: what they hold back is taken from where the threshold still can, as iterating would. Where floors alone break
+    /// the budget, it goes before them.
     /// </summary>
     public override Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds)
     {

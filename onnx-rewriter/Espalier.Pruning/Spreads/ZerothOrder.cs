@@ -7,8 +7,9 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>
-/// How much the outputs move when the weights of a group are shaken (ECoFLaP, arXiv:2310.02998: finite differences in place of gradients). There the loss at W + εz
-/// and W − εz is compared; the divergence from the dense model has its minimum at W, so here their mean is what tells layers apart: ½ ε² zᵀHz. Where the divergence is the task's loss it is the paper's difference,
+/// How much the outputs move when the weights of a group are shaken (ECoFLaP, arXiv:2310.02998: finite differences in place of
+/// gradients). There the loss at W + εz and W − εz is compared; the divergence from the dense model has its minimum at W, so
+/// here their mean is what tells layers apart: ½ ε² zᵀHz. Where the divergence is the task's loss it is the paper's difference,
 /// squared, so that both are squares of lengths.
 /// </summary>
 internal static class ZerothOrder
@@ -25,14 +26,16 @@ internal static class ZerothOrder
     /// <param name="divergence">Runs a changed model.</param>
     /// <param name="seed">Seed of the directions.</param>
     /// <param name="slope">Whether the divergence has a slope at the dense model, as the task's loss has.</param>
-    public static IReadOnlyDictionary<int, double> Measure(AxisAnalysis analysis, IEnumerable<Group> groups, Func<OnnxModel, double> divergence, int seed, bool slope = false)
+    public static IReadOnlyDictionary<int, double> Measure(AxisAnalysis analysis, IEnumerable<Group> groups,
+        Func<OnnxModel, double> divergence, int seed, bool slope = false)
     {
         var weights = new WeightTable(analysis);
         var measured = new Dictionary<int, double>();
         foreach (var group in groups)
         {
             var own = group.Occurrences.Select(o => o.Tensor).Distinct(StringComparer.Ordinal)
-                .Where(t => weights.IsMeasurable(t) && !weights.IsQuantized(t) && weights.Shape(t)!.Length > 1).Order(StringComparer.Ordinal).ToList();
+                .Where(t => weights.IsMeasurable(t) && !weights.IsQuantized(t) && weights.Shape(t)!.Length > 1)
+                .Order(StringComparer.Ordinal).ToList();
             if (own.Count == 0) continue;
             var random = new Random(unchecked((seed * 397) ^ (group.Id * 7919)));
             double sum = 0;
@@ -50,7 +53,9 @@ internal static class ZerothOrder
                     }
                     (plus[name], minus[name]) = (up, down);
                 }
-                double Shaken(Dictionary<string, float[]> changed) => Surgery.Use(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>()), slim => divergence(slim.Model));
+                double Shaken(Dictionary<string, float[]> changed)
+                    => Surgery.Use(analysis, Selection.Everything, new WeightEdits(changed, new Dictionary<int, float[]>()),
+                        slim => divergence(slim.Model));
                 double first = Shaken(plus), second = Shaken(minus);
                 if (slope) sum += (first - second) * (first - second) / 2;
                 else
@@ -64,5 +69,6 @@ internal static class ZerothOrder
         return measured;
     }
 
-    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+    private static double Normal(Random random)
+        => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

@@ -16,7 +16,8 @@ internal sealed class ConsumerMatrix
     private readonly bool _batchInInput;
 
     private ConsumerMatrix(int[] batchOffsets, int outputs, int inputs, int window, int outputStride, int inputStride, bool batchInInput)
-        => (_batchOffsets, Outputs, Inputs, Window, _outputStride, _inputStride, _batchInInput) = (batchOffsets, outputs, inputs, window, outputStride, inputStride, batchInInput);
+        => (_batchOffsets, Outputs, Inputs, Window, _outputStride, _inputStride, _batchInInput) = (batchOffsets, outputs, inputs, window,
+            outputStride, inputStride, batchInInput);
 
     /// <summary>Matrices: 1, the groups of a convolution, or the product of the weight's batch axes.</summary>
     public int Batches => _batchOffsets.Length;
@@ -33,7 +34,7 @@ internal sealed class ConsumerMatrix
     /// <param name="consumer">The consumer.</param>
     /// <param name="shape">Shape of its weight.</param>
     /// <returns>Null where the weight does not have the form that its kind needs.</returns>
-    public static ConsumerMatrix? Of(Consumer consumer, IReadOnlyList<int> shape)
+    public static ConsumerMatrix? Create(Consumer consumer, IReadOnlyList<int> shape)
     {
         int p = consumer.ParameterAxis, o = consumer.OutputAxis;
         if (p == o || p < 0 || o < 0 || p >= shape.Count || o >= shape.Count) return null;
@@ -64,7 +65,8 @@ internal sealed class ConsumerMatrix
 
     /// <summary>Place of an element in the weight.</summary>
     public int Offset(int batch, int output, int feature)
-        => _batchOffsets[batch] + output * _outputStride + (Window == 1 ? feature * _inputStride : feature / Window * _inputStride + feature % Window);
+        => _batchOffsets[batch] + output * _outputStride
+            + (Window == 1 ? feature * _inputStride : feature / Window * _inputStride + feature % Window);
 
     /// <summary>Index of the weight's contracted axis.</summary>
     public int ContractedIndex(int batch, int feature) => (_batchInInput ? batch * Inputs : 0) + feature / Window;

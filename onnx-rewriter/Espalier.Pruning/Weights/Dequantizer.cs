@@ -66,7 +66,9 @@ internal sealed class Dequantizer
         }
     }
 
-    /// <summary>The nearest codes, within the range that the present ones span: a quantiser may have left a bit free for the sums of a kernel.</summary>
+    /// <summary>
+    /// The nearest codes, within the range that the present ones span: a quantiser may have left a bit free for the sums of a kernel.
+    /// </summary>
     public float[] Quantize(float[] numbers)
     {
         var codes = new float[numbers.Length];
@@ -114,7 +116,8 @@ internal sealed class Dequantizer
             long index = rest % _dims[axis];
             rest /= _dims[axis];
             entry += index / _blocks[axis] * _strides[axis];
-            if (open && _strides[axis] != 0) (run, open) = ((Math.Min(_blocks[axis] - (index % _blocks[axis]), _dims[axis] - index) * inner) - (element % inner), false);
+            if (open && _strides[axis] != 0)
+                (run, open) = ((Math.Min(_blocks[axis] - (index % _blocks[axis]), _dims[axis] - index) * inner) - (element % inner), false);
             inner *= _dims[axis];
         }
         return (entry, run);

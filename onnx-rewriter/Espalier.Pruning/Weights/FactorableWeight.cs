@@ -21,12 +21,16 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> R
     public string Nodes => string.Join(", ", Readers.Select(r => r.Node.ToString()));
 
     /// <summary>The weight as a matrix to factor, or why it is none.</summary>
-    public static (FactorableWeight? Weight, string? Obstacle) Of(AxisAnalysis analysis, WeightTable weights, string name)
+    public static (FactorableWeight? Weight, string? Obstacle) Find(AxisAnalysis analysis, WeightTable weights, string name)
     {
         var readers = analysis.Products.Where(p => p.Parameter == name).ToList();
         if (weights.Shape(name) is not { } shape) return (null, "its numbers are made by a node, not held in the file");
-        if (weights.IsQuantized(name)) return (null, "it holds integers with a scale, and two factors of floating-point numbers would be larger: factor the model before it is quantised");
-        if (readers.FirstOrDefault(r => r.Node.Proto.OpType is not ("MatMul" or "Gemm") || r.Node.Proto.Domain is not ("" or "ai.onnx")) is { } other)
+        if (weights.IsQuantized(name))
+            return (null,
+                "it holds integers with a scale, and two factors of floating-point numbers would be larger: factor the model before it "
+                    + "is quantised");
+        if (readers.FirstOrDefault(r => r.Node.Proto.OpType is not ("MatMul" or "Gemm")
+            || r.Node.Proto.Domain is not ("" or "ai.onnx")) is { } other)
             return (null, $"{other.Node} reads it, and only the weights of MatMul and Gemm are factored");
         if (shape.Length != 2 || readers.Any(r => r.Batched)) return (null, "it is a stack of matrices");
         FactorableWeight? whole = null;
@@ -35,12 +39,16 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> R
             var record = analysis.State!.Records[reader.Node.Ordinal];
             int operand = record.Inputs[0]!.IsConstant ? 0 : 1;
             long Flag(string attribute) => reader.Node.Proto.Attribute.FirstOrDefault(a => a.Name == attribute)?.I ?? 0;
-            if (reader.Node.Proto.OpType == "Gemm" && (operand == 0 || Flag("transA") != 0)) return (null, $"{reader.Node} transposes its activation or has the weight on its left");
+            if (reader.Node.Proto.OpType == "Gemm" && (operand == 0 || Flag("transA") != 0))
+                return (null, $"{reader.Node} transposes its activation or has the weight on its left");
             if (weights.Uses(record.Inputs[operand]!.Name) != readers.Count || weights.Uses(name) > readers.Count)
                 return (null, "something else reads it too, so it would stay in the file beside its factors");
-            var own = new FactorableWeight(name, readers, operand, operand == 0 || Flag("transB") != 0, (DataType)record.Inputs[operand]!.ElementType);
+            var own = new FactorableWeight(name, readers, operand, operand == 0
+                || Flag("transB") != 0, (DataType)record.Inputs[operand]!.ElementType);
             if (!DataTypes.IsFloat(own.Type)) return (null, "it is not read as floating-point numbers");
-            if (whole is not null && (own != whole || readers[0].Node.Proto.OpType != reader.Node.Proto.OpType || readers[0].Node.Scope != reader.Node.Scope || (readers[0].ParameterAxis, readers[0].OutputAxis) != (reader.ParameterAxis, reader.OutputAxis)))
+            if (whole is not null
+                && (own != whole || readers[0].Node.Proto.OpType != reader.Node.Proto.OpType || readers[0].Node.Scope != reader.Node.Scope
+                    || (readers[0].ParameterAxis, readers[0].OutputAxis) != (reader.ParameterAxis, reader.OutputAxis)))
                 return (null, $"{readers[0].Node} and {reader.Node} read it in different ways");
             whole = own;
         }
@@ -48,5 +56,6 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> R
     }
 
     /// <summary>Whether any of the nodes or the weight has a name that the pattern matches.</summary>
-    public static bool Matches(string pattern, Consumer reader) => Glob.Matches(pattern, reader.Parameter) || Glob.Matches(pattern, reader.Node.Proto.Name);
+    public static bool Matches(string pattern, Consumer reader)
+        => Glob.Matches(pattern, reader.Parameter) || Glob.Matches(pattern, reader.Node.Proto.Name);
 }

@@ -1,6 +1,9 @@
 namespace Espalier.Pruning.Weights;
 
-/// <summary>A weight as a product of two, in the dense layout: surgery gathers the rows of the first and the columns of the second like those of every other weight.</summary>
+/// <summary>
+/// A weight as a product of two, in the dense layout: surgery gathers the rows of the first and the columns of the second like
+/// those of every other weight.
+/// </summary>
 /// <param name="Target">The weight.</param>
 /// <param name="Rank">The rank.</param>
 /// <param name="Down">[inputs, rank].</param>

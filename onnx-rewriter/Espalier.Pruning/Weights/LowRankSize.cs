@@ -12,7 +12,12 @@ internal sealed record LowRankSize(int Inputs, int Outputs, double Macs, double 
     private double Elements => (double)Inputs * Outputs;
 
     /// <summary>Cost of the weight, factored to a rank; dense for null.</summary>
-    public double Cost(CostUnit unit, int? rank) => (unit == CostUnit.Macs ? Macs : unit == CostUnit.Bytes ? Elements * ElementBytes : Elements) * (rank is { } r ? r * (double)(Inputs + Outputs) / Elements : 1);
+    public double Cost(CostUnit unit, int? rank)
+        => (unit == CostUnit.Macs
+            ? Macs
+            : unit == CostUnit.Bytes ? Elements * ElementBytes : Elements) * (rank is { } r
+                ? r * (double)(Inputs + Outputs) / Elements
+                : 1);
 
     /// <summary>Whether a rank saves anything.</summary>
     public bool Saves(int rank) => rank * (long)(Inputs + Outputs) < (long)Inputs * Outputs;

@@ -3,7 +3,9 @@ using Espalier.Axes.Measurements;
 
 namespace Espalier.Pruning.Weights;
 
-/// <summary>Joint moments of what a consumer contracted in the dense model (x) and of what it contracts now (z), for one matrix of it.</summary>
+/// <summary>
+/// Joint moments of what a consumer contracted in the dense model (x) and of what it contracts now (z), for one matrix of it.
+/// </summary>
 /// <param name="Count">Rows they were taken from.</param>
 /// <param name="DenseMean">E[x].</param>
 /// <param name="KeptMean">E[z].</param>
@@ -14,12 +16,14 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     /// <summary>E[(x−μ)(x−μ)ᵀ]; null where calibration took none.</summary>
     public double[]? Dense { get; init; }
 
-    /// <summary>The same over some of the rows, which were held out to check what is fitted to the rest; null where there are none.</summary>
+    /// <summary>
+    /// The same over some of the rows, which were held out to check what is fitted to the rest; null where there are none.
+    /// </summary>
     public ReaderMoments? HeldOut { get; init; }
 
     /// <summary>Of the dense model alone: z are some of the features of x.</summary>
     /// <returns>Null where calibration took no covariance.</returns>
-    public static ReaderMoments? Of(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
+    public static ReaderMoments? Create(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
     {
         if (Own(statistics, matrix, batch) is not { Covariance: { } covariance } own) return null;
         int n = matrix.Features;
@@ -28,7 +32,8 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
             foreach (int k in kept) cross[at++] = covariance[(f * n) + k];
         var inner = new double[kept.Length * kept.Length];
         for (int i = 0; i < kept.Length; i++) cross.AsSpan(kept[i] * kept.Length, kept.Length).CopyTo(inner.AsSpan(i * kept.Length));
-        return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross) { Dense = covariance, HeldOut = own.HeldOut is { } part ? Of(part, matrix, batch, kept) : null };
+        return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross) { Dense = covariance,
+            HeldOut = own.HeldOut is { } part ? Create(part, matrix, batch, kept) : null };
     }
 
     /// <summary>Covariance of all features of one matrix, and the rows that it was taken from; null where calibration took none.</summary>
@@ -38,13 +43,18 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     private static ActivationStatistics? Own(ActivationStatistics statistics, ConsumerMatrix matrix, int batch)
     {
         var own = statistics.PerBatch is { } all ? batch < all.Count ? all[batch] : null : statistics;
-        return own?.Covariance is { } covariance && own.Mean.Length == matrix.Features && covariance.LongLength == (long)matrix.Features * matrix.Features ? own : null;
+        return own?.Covariance is { } covariance && own.Mean.Length == matrix.Features
+            && covariance.LongLength == (long)matrix.Features * matrix.Features ? own : null;
     }
 
     /// <summary>Of the dense model beside a slim one.</summary>
     /// <returns>Null where the numbers of features are not those of the matrix.</returns>
-    public static ReaderMoments? Of(PairedStatistics paired, ConsumerMatrix matrix, int kept)
-        => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross) { HeldOut = paired.HeldOut is { } part ? Of(part, matrix, kept) : null } : null;
+    public static ReaderMoments? Create(PairedStatistics paired, ConsumerMatrix matrix, int kept)
+        => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept
+            ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross) { HeldOut = paired.HeldOut is { } part
+                ? Create(part, matrix, kept)
+                : null }
+            : null;
 
     /// <summary>Moments over the inputs of several consumers that share one weight, weighed by their counts.</summary>
     public static ReaderMoments Pool(IReadOnlyList<ReaderMoments> parts)
@@ -82,14 +92,18 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
         };
     }
 
-    /// <summary>Moments of the rows that are not held out: n·C = Σ nᵢ·(Cᵢ + dᵢdᵢᵀ) over both parts, with d the distance of a part's mean from that of all.</summary>
+    /// <summary>
+    /// Moments of the rows that are not held out: n·C = Σ nᵢ·(Cᵢ + dᵢdᵢᵀ) over both parts, with d the distance of a part's mean
+    /// from that of all.
+    /// </summary>
     /// <returns>Null where nothing is held out, or everything.</returns>
     public ReaderMoments? Fitted()
     {
         if (HeldOut is not { } part || part.Count >= Count) return null;
         double left = Count - part.Count, share = part.Count / left;
         double[] Rest(double[] all, double[] held) => [.. all.Select((v, i) => v + (share * (v - held[i])))];
-        double[] dense = [.. DenseMean.Select((m, i) => part.DenseMean[i] - m)], kept = [.. KeptMean.Select((m, i) => part.KeptMean[i] - m)];
+        double[] dense = [.. DenseMean.Select((m, i) => part.DenseMean[i] - m)],
+            kept = [.. KeptMean.Select((m, i) => part.KeptMean[i] - m)];
         var (covariance, cross) = (Rest(Covariance, part.Covariance), Rest(Cross, part.Cross));
         // Of the part itself share·ddᵀ, of the rest, whose mean lies share·d on the other side, share²·ddᵀ.
         AddOuter(covariance, kept, kept, -share - (share * share));

@@ -30,14 +30,18 @@ internal sealed class SliceSums
         if (_inner == 1)
         {
             for (int at = 0, i = (int)(first % _size); at < elements.Length; at++, i = i + 1 == _size ? 0 : i + 1)
-                Values[i] += _power == 1 ? Math.Abs(elements[at]) : _power == 2 ? (double)elements[at] * elements[at] : Math.Sqrt(Math.Abs(elements[at]));
+                Values[i] += _power == 1
+                    ? Math.Abs(elements[at])
+                    : _power == 2 ? (double)elements[at] * elements[at] : Math.Sqrt(Math.Abs(elements[at]));
             return;
         }
         while (elements.Length > 0)
         {
             int run = (int)Math.Min(elements.Length, _inner - (first % _inner));
             var slice = elements[..run];
-            Values[(int)(first / _inner % _size)] += _power == 1 ? TensorPrimitives.SumOfMagnitudes(slice) : _power == 2 ? TensorPrimitives.SumOfSquares(slice) : Roots(slice);
+            Values[(int)(first / _inner % _size)] += _power == 1
+                ? TensorPrimitives.SumOfMagnitudes(slice)
+                : _power == 2 ? TensorPrimitives.SumOfSquares(slice) : Roots(slice);
             elements = elements[run..];
             first += run;
         }

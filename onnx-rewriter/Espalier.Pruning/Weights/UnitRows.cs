@@ -3,7 +3,10 @@ using Espalier.Axes.Groups;
 
 namespace Espalier.Pruning.Weights;
 
-/// <summary>A weight as one row per unit, some columns of all rows at a time: memory does not follow the weight's size. What belongs to no unit is left out.</summary>
+/// <summary>
+/// A weight as one row per unit, some columns of all rows at a time: memory does not follow the weight's size. What belongs to
+/// no unit is left out.
+/// </summary>
 internal sealed class UnitRows
 {
     /// <summary>Most numbers that are held at once.</summary>
@@ -44,14 +47,16 @@ internal sealed class UnitRows
     {
         for (int o = 0; o < _outer; o += _outerStep)
         {
-            for (int i = 0; i < _inner; i += _innerStep) yield return Fill(o, Math.Min(_outerStep, _outer - o), i, Math.Min(_innerStep, _inner - i));
+            for (int i = 0; i < _inner; i += _innerStep)
+                yield return Fill(o, Math.Min(_outerStep, _outer - o), i, Math.Min(_innerStep, _inner - i));
         }
     }
 
     private int Fill(int outer, int outers, int inner, int inners)
     {
         if (inners == _inner) _weights.Read(_tensor, (long)outer * _size * _inner, _buffer.AsSpan(0, outers * _size * _inner));
-        else for (int k = 0; k < _size; k++) _weights.Read(_tensor, ((((long)outer * _size) + k) * _inner) + inner, _buffer.AsSpan(k * inners, inners));
+        else for (int k = 0; k < _size; k++)
+            _weights.Read(_tensor, ((((long)outer * _size) + k) * _inner) + inner, _buffer.AsSpan(k * inners, inners));
         int piece = outers * inners, features = 0;
         for (int k = 0; k < _size; k++)
         {
@@ -59,7 +64,8 @@ internal sealed class UnitRows
             if (unit < 0) continue;
             features = Math.Max(features, (rank + 1) * piece);
             for (int o = 0; o < outers; o++)
-                _buffer.AsSpan(((o * _size) + k) * inners, inners).CopyTo(_rows.AsSpan((unit * _width) + (rank * piece) + (o * inners), inners));
+                _buffer.AsSpan(((o * _size) + k) * inners, inners)
+                    .CopyTo(_rows.AsSpan((unit * _width) + (rank * piece) + (o * inners), inners));
         }
         return features;
     }

@@ -51,12 +51,15 @@ internal sealed class WeightTable
     /// <summary>How many node inputs and graph outputs have this name.</summary>
     public int Uses(string name) => _uses.GetValueOrDefault(name);
 
-    /// <summary>Shape of a weight, counted in elements where several are packed into a byte; null where there is none of that name.</summary>
+    /// <summary>
+    /// Shape of a weight, counted in elements where several are packed into a byte; null where there is none of that name.
+    /// </summary>
     public int[]? Shape(string name)
     {
         if (!_tensors.TryGetValue(name, out var tensor)) return null;
         int[] shape = [.. tensor.Dims.Select(d => checked((int)d))];
-        if (shape.Length > 0 && _dequantizations.TryGetValue(name, out var meaning) && meaning.PackedBits > 0) shape[^1] *= 8 / meaning.PackedBits;
+        if (shape.Length > 0 && _dequantizations.TryGetValue(name, out var meaning) && meaning.PackedBits > 0)
+            shape[^1] *= 8 / meaning.PackedBits;
         return shape;
     }
 
@@ -71,7 +74,10 @@ internal sealed class WeightTable
         return size == units.Length ? units : [.. Enumerable.Range(0, size).Select(i => units[i / perIndex])];
     }
 
-    /// <summary>Whether the weight holds numbers of which a norm may be taken: floating-point ones, or integers with a scale. What is itself a scale or zero point does not.</summary>
+    /// <summary>
+    /// Whether the weight holds numbers of which a norm may be taken: floating-point ones, or integers with a scale. What is
+    /// itself a scale or zero point does not.
+    /// </summary>
     public bool IsMeasurable(string name) => !_scales.Contains(name) && (_dequantizations.ContainsKey(name)
         || (_tensors.TryGetValue(name, out var tensor) && DataTypes.IsFloat((DataType)tensor.DataType)));
 
@@ -116,7 +122,9 @@ internal sealed class WeightTable
         else _model.Content(_tensors[name]).ReadFloats(first, numbers);
     }
 
-    /// <summary>The elements that stand for numbers of a weight: themselves, or the nearest integers within the range that its elements span.</summary>
+    /// <summary>
+    /// The elements that stand for numbers of a weight: themselves, or the nearest integers within the range that its elements span.
+    /// </summary>
     /// <returns>Elements as the file holds them.</returns>
     public float[] Elements(string name, float[] numbers) => DequantizerOf(name)?.Quantize(numbers) ?? numbers;
 

@@ -12,7 +12,9 @@ public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int
     /// <summary>Largest relative error of any output.</summary>
     public double MaxRelativeError => Outputs.Count == 0 ? 0 : Outputs.Max(o => o.MaxRelativeError);
 
-    /// <summary>Fraction of rows whose largest element is in the same place, in the first output of numbers that has rows; null where none has.</summary>
+    /// <summary>
+    /// Fraction of rows whose largest element is in the same place, in the first output of numbers that has rows; null where none has.
+    /// </summary>
     public double? Top1 => Outputs.FirstOrDefault(o => o.Top1 is not null)?.Top1;
 
     /// <summary>Agreement by a metric in the first output of which it says something; null where there is none.</summary>
@@ -22,12 +24,16 @@ public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int
 /// <summary>How alike one output is.</summary>
 /// <param name="Name">Name.</param>
 /// <param name="MaxRelativeError">max|a−b| / max(1e-3, max|a|), the largest over the samples.</param>
-/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element, or of maps) whose largest element is in the same place; null for outputs without rows of at least two.</param>
-/// <param name="MeanKl">Mean KL divergence from the first model's distribution to the second's, in nats per row: softmax of the rows, or the rows themselves where they are distributions; null as <paramref name="Top1"/>.</param>
+/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element, or of maps) whose
+/// largest element is in the same place; null for outputs without rows of at least two.</param>
+/// <param name="MeanKl">Mean KL divergence from the first model's distribution to the second's, in nats per row: softmax of the
+/// rows, or the rows themselves where they are distributions; null as <paramref name="Top1"/>.</param>
 /// <param name="Rows">Rows that were compared.</param>
 public sealed record OutputAgreement(string Name, double MaxRelativeError, double? Top1, double? MeanKl, long Rows)
 {
-    /// <summary>Agreement by metric, at most 1 and 1 where the outputs are equal; null where the metric says nothing of the output.</summary>
+    /// <summary>
+    /// Agreement by metric, at most 1 and 1 where the outputs are equal; null where the metric says nothing of the output.
+    /// </summary>
     public IReadOnlyDictionary<Metric, double?> By { get; init; } = new Dictionary<Metric, double?>();
 }
 
@@ -35,8 +41,10 @@ public sealed record OutputAgreement(string Name, double MaxRelativeError, doubl
 public static class Agreement
 {
     /// <summary>Runs both models on every sample; without <c>targets</c> nothing is said of <see cref="Metric.TaskLoss"/>.</summary>
-    /// <exception cref="EspalierException">A model does not load or does not take the samples; or the second gives other shapes.</exception>
-    public static AgreementResult Compare(OnnxModel a, OnnxModel b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default, Targets? targets = null)
+    /// <exception cref="EspalierException">A model does not load or does not take the samples; or the second gives other
+    /// shapes.</exception>
+    public static AgreementResult Compare(OnnxModel a, OnnxModel b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default, Targets? targets = null)
     {
         using var first = Sessions.Open(a);
         using var second = Sessions.Open(b);
@@ -44,7 +52,9 @@ public static class Agreement
     }
 
     /// <inheritdoc cref="Compare(OnnxModel, OnnxModel, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, IProgress{int}?, CancellationToken, Targets?)"/>
-    public static AgreementResult Compare(ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static AgreementResult Compare(ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b,
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         using var options = Sessions.Options();
         using var first = new ModelSession(a, options);
@@ -59,7 +69,9 @@ public static class Agreement
     /// <param name="progress">Told the number of samples that are done.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
     /// <param name="targets">Right answers, for <see cref="Metric.TaskLoss"/>; null without.</param>
-    public static AgreementResult Compare(ModelSession first, ModelSession second, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null, CancellationToken cancellationToken = default, Targets? targets = null)
+    public static AgreementResult Compare(ModelSession first, ModelSession second,
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default, Targets? targets = null)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
@@ -73,7 +85,8 @@ public static class Agreement
             {
                 if (!y.TryGetValue(name, out var actual)) throw new EspalierException($"The second model has no output '{name}'.");
                 if (!expected.Shape.SequenceEqual(actual.Shape))
-                    throw new EspalierException($"Output '{name}' is [{string.Join(',', expected.Shape)}] in the first model and [{string.Join(',', actual.Shape)}] in the second.");
+                    throw new EspalierException($"Output '{name}' is [{string.Join(',', expected.Shape)}] in the first model and "
+                        + $"[{string.Join(',', actual.Shape)}] in the second.");
                 tallies[name].Add(expected, actual, targets?.Of(expected, [sample]));
             }
             count++;
@@ -98,8 +111,11 @@ public static class Agreement
         public OutputAgreement Result(TensorSignature output)
         {
             // Of integers nothing but equality is said.
-            var values = All.Where(_ => output.ElementType is "float32" or "float64" or "float16" or "bfloat16").ToDictionary(m => m, _tally.Agreement);
-            return new(output.Name, _error, values.GetValueOrDefault(Metric.Top1), values.Count == 0 ? null : _tally.Divergence(Metric.KullbackLeibler), _tally.Rows) { By = values };
+            var values = All.Where(_ => output.ElementType is "float32" or "float64" or "float16" or "bfloat16")
+                .ToDictionary(m => m, _tally.Agreement);
+            return new(output.Name, _error, values.GetValueOrDefault(Metric.Top1), values.Count == 0
+                ? null
+                : _tally.Divergence(Metric.KullbackLeibler), _tally.Rows) { By = values };
         }
     }
 }

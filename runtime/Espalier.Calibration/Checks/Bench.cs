@@ -39,7 +39,8 @@ public static class Bench
     /// <param name="progress">Told the rounds that are done.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
     /// <exception cref="EspalierException">A model does not load or does not run.</exception>
-    public static BenchResult Run(OnnxModel a, OnnxModel? b = null, IReadOnlyDictionary<string, NamedTensor>? inputs = null, BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static BenchResult Run(OnnxModel a, OnnxModel? b = null, IReadOnlyDictionary<string, NamedTensor>? inputs = null,
+        BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(a);
         options ??= new BenchOptions();
@@ -51,7 +52,8 @@ public static class Bench
 
     /// <summary>Measures open sessions.</summary>
     /// <inheritdoc cref="Run(OnnxModel, OnnxModel?, IReadOnlyDictionary{string, NamedTensor}?, BenchOptions?, IProgress{int}?, CancellationToken)"/>
-    public static BenchResult Run(ModelSession a, ModelSession? b, IReadOnlyDictionary<string, NamedTensor> inputs, BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static BenchResult Run(ModelSession a, ModelSession? b, IReadOnlyDictionary<string, NamedTensor> inputs,
+        BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(inputs);
@@ -76,7 +78,9 @@ public static class Bench
             }
             progress?.Report(round + 1);
         }
-        return new BenchResult(Median(timesA), b is null ? null : Median(timesB), b is null ? null : Median(ratios), options.Rounds * (runsA + runsB));
+        return new BenchResult(Median(timesA), b is null
+            ? null
+            : Median(timesB), b is null ? null : Median(ratios), options.Rounds * (runsA + runsB));
 
         int Calibrate(ModelSession session)
         {

@@ -11,18 +11,27 @@ namespace Espalier.Calibration.Checks;
 /// <param name="Runs">Inputs that both models ran on.</param>
 /// <param name="Strict">Whether the slim model also loads with strict shape inference.</param>
 /// <param name="Notes">What weakens the comparison: outputs that are not finite, or the same everywhere.</param>
-public sealed record OracleResult(double Error, IReadOnlyDictionary<string, double> Outputs, int Runs, bool Strict, IReadOnlyList<string> Notes)
+public sealed record OracleResult(double Error, IReadOnlyDictionary<string, double> Outputs, int Runs, bool Strict,
+    IReadOnlyList<string> Notes)
 {
     /// <summary>Largest relative error that is rounding in float32.</summary>
     public const double Rounding = 1e-4;
 
-    /// <summary>Largest relative error that is rounding in the masked dense model: more than <see cref="Rounding"/> where it computes with numbers of 16 bits.</summary>
+    /// <summary>
+    /// Largest relative error that is rounding in the masked dense model: more than <see cref="Rounding"/> where it computes
+    /// with numbers of 16 bits.
+    /// </summary>
     public double Tolerance { get; init; } = Rounding;
 
-    /// <summary>Outputs on which the masked dense model is farther from itself by rounding alone than <see cref="Tolerance"/>, and by how much; see the notes.</summary>
+    /// <summary>
+    /// Outputs on which the masked dense model is farther from itself by rounding alone than <see cref="Tolerance"/>, and by
+    /// how much; see the notes.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Noise { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Whether the error is rounding: at most <see cref="Tolerance"/>, or not more than the masked dense model's own rounding.</summary>
+    /// <summary>
+    /// Whether the error is rounding: at most <see cref="Tolerance"/>, or not more than the masked dense model's own rounding.
+    /// </summary>
     public bool IsExact => Outputs.All(o => o.Value <= Math.Max(Tolerance, Noise.GetValueOrDefault(o.Key)));
 }
 
@@ -38,8 +47,10 @@ public static class OracleComparer
     /// <param name="inputs">Inputs to use instead of random ones.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
     /// <exception cref="EspalierException">A model does not load, or does not run on the inputs.</exception>
-    public static OracleResult Compare(OnnxModel masked, OnnxModel slim, int seeds = 3, IReadOnlyDictionary<string, long>? dimensions = null,
-        IReadOnlyDictionary<string, double>? values = null, IEnumerable<IReadOnlyDictionary<string, NamedTensor>>? inputs = null, CancellationToken cancellationToken = default)
+    public static OracleResult Compare(OnnxModel masked, OnnxModel slim, int seeds = 3,
+        IReadOnlyDictionary<string, long>? dimensions = null,
+        IReadOnlyDictionary<string, double>? values = null, IEnumerable<IReadOnlyDictionary<string, NamedTensor>>? inputs = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(masked);
         ArgumentNullException.ThrowIfNull(slim);
@@ -64,7 +75,9 @@ public static class OracleComparer
             IReadOnlyDictionary<string, (double Greatest, int Moved)>? own = null;
             foreach (var (name, expected) in x)
             {
-                double error = y.TryGetValue(name, out var actual) ? OutputComparison.RelativeError(expected, actual) : double.PositiveInfinity;
+                double error = y.TryGetValue(name, out var actual)
+                    ? OutputComparison.RelativeError(expected, actual)
+                    : double.PositiveInfinity;
                 if (error > tolerance && double.IsFinite(error))
                 {
                     own ??= RoundingNoise.Measure(masked, a, [.. sample.Values], x, tolerance, cancellationToken);
@@ -72,18 +85,25 @@ public static class OracleComparer
                     if (error <= 2 * own[name].Greatest && beyond <= 2 * own[name].Moved)
                     {
                         noise[name] = Math.Max(noise.GetValueOrDefault(name), 2 * own[name].Greatest);
-                        notes.Add(FormattableString.Invariant($"Output '{name}': {beyond} elements differ by more than rounding usually does. The masked dense model is as far from itself ({own[name].Moved} elements, {own[name].Greatest:g2} relative) when its inputs change in their last bits."));
+                        notes.Add(FormattableString.Invariant($"Output '{name}': {beyond} elements differ by more than rounding usually ")
+                            + FormattableString.Invariant($"does. The masked dense model is as far from itself ({own[name].Moved} ")
+                            + FormattableString.Invariant(
+                                $"elements, {own[name].Greatest:g2} relative) when its inputs change in their last bits."));
                     }
                 }
                 errors[name] = Math.Max(errors.GetValueOrDefault(name), error);
                 if (expected.ElementType == "string") continue;
                 var numbers = OutputComparison.Doubles(expected);
-                if (numbers.Any(v => !double.IsFinite(v))) notes.Add($"Output '{name}' of the masked dense model is not finite everywhere.");
-                else if (numbers.Length > 1 && numbers.All(v => v == numbers[0])) notes.Add($"Output '{name}' of the masked dense model is the same number everywhere.");
+                if (numbers.Any(v => !double.IsFinite(v)))
+                    notes.Add($"Output '{name}' of the masked dense model is not finite everywhere.");
+                else if (numbers.Length > 1 && numbers.All(v => v == numbers[0]))
+                    notes.Add($"Output '{name}' of the masked dense model is the same number everywhere.");
             }
         }
         if (runs == 0) throw new EspalierException("The oracle was given no inputs.");
-        return new OracleResult(errors.Count == 0 ? 0 : errors.Values.Max(), errors, runs, strict, [.. notes]) { Noise = noise, Tolerance = tolerance };
+        return new OracleResult(errors.Count == 0
+            ? 0
+            : errors.Values.Max(), errors, runs, strict, [.. notes]) { Noise = noise, Tolerance = tolerance };
     }
 
     private static ModelSession OpenStrictly(OnnxModel model, out bool strict)

@@ -12,7 +12,10 @@ internal static class OutputComparison
     /// <summary>max|a−b| / max(1e-3, max|a|); infinite where the shapes differ or only one of the two is finite somewhere.</summary>
     public static double RelativeError(NamedTensor a, NamedTensor b)
     {
-        if (a.ElementType == "string" || !a.Shape.SequenceEqual(b.Shape)) return a.ElementType == "string" && a.Values.Cast<string>().SequenceEqual(b.Values.Cast<string>()) ? 0 : double.PositiveInfinity;
+        if (a.ElementType == "string" || !a.Shape.SequenceEqual(b.Shape))
+            return a.ElementType == "string" && a.Values.Cast<string>().SequenceEqual(b.Values.Cast<string>())
+                ? 0
+                : double.PositiveInfinity;
         var x = Doubles(a);
         var y = Doubles(b);
         double largest = Floor, difference = 0;

@@ -1,8 +1,9 @@
 namespace Espalier.Calibration.Checks;
 
 /// <summary>
-/// Compares one output of two models over many runs: the one place where metrics are computed, for guards, reports and methods that choose by
-/// what comes out. Rows run along the last axis; along axis 1 where the last has one element or there are four and more axes (channels of a map).
+/// Compares one output of two models over many runs: the one place where metrics are computed, for guards, reports and methods
+/// that choose by what comes out. Rows run along the last axis; along axis 1 where the last has one element or there are four
+/// and more axes (channels of a map).
 /// </summary>
 /// <param name="metrics">What is wanted.</param>
 public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
@@ -43,7 +44,10 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         }
     }
 
-    /// <summary>How far the outputs are apart, 0 where they are equal (<see cref="Metric.TaskLoss"/>: how much worse, below 0 for better); null where the metric says nothing of this output.</summary>
+    /// <summary>
+    /// How far the outputs are apart, 0 where they are equal (<see cref="Metric.TaskLoss"/>: how much worse, below 0 for
+    /// better); null where the metric says nothing of this output.
+    /// </summary>
     public double? Divergence(Metric metric)
     {
         double? value = metric switch
@@ -86,7 +90,8 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         if (metrics.Contains(Metric.Top1) && Largest(p) == Largest(q)) _same++;
         if (metrics.Contains(Metric.Cosine)) _cosine += Cosine(p, q);
         if (!_distributions || !metrics.Any(m => m is Metric.KullbackLeibler or Metric.JensenShannon or Metric.TaskLoss)) return;
-        if (IsDistribution(p) && IsDistribution(q)) for (int i = 0; i < p.Length; i++) (p[i], q[i]) = (Math.Log(Math.Max(p[i], 1e-12)), Math.Log(Math.Max(q[i], 1e-12)));
+        if (IsDistribution(p) && IsDistribution(q))
+            for (int i = 0; i < p.Length; i++) (p[i], q[i]) = (Math.Log(Math.Max(p[i], 1e-12)), Math.Log(Math.Max(q[i], 1e-12)));
         else
         {
             LogSoftmax(p);

@@ -8,8 +8,9 @@ namespace Espalier.Calibration.Checks;
 public static class Precision
 {
     /// <summary>
-    /// Largest relative error that is rounding: 1e-4 in float32; four steps of float16 or bfloat16 where some operator reads such numbers and does not only widen
-    /// them. There a number that surgery writes, the factor of a mean, is rounded by half a step wherever it stands. Choosing other units changes far more, which <c>PrecisionTests</c> measure.
+    /// Largest relative error that is rounding: 1e-4 in float32; four steps of float16 or bfloat16 where some operator reads
+    /// such numbers and does not only widen them. There a number that surgery writes, the factor of a mean, is rounded by half
+    /// a step wherever it stands. Choosing other units changes far more, which <c>PrecisionTests</c> measure.
     /// </summary>
     /// <param name="model">The graph and those inside of its nodes.</param>
     public static double Rounding(GraphProto model)

@@ -5,8 +5,9 @@ using Espalier.Onnx;
 namespace Espalier.Calibration.Checks;
 
 /// <summary>
-/// The right class of every row of an output, for <see cref="Metric.TaskLoss"/>. Where there are labels, and one for each row, those; else of an output [batch, sequence, classes] beside an integer input
-/// [batch, sequence] whose numbers are classes, the next token: then text is all that a language model needs (the likelihood by which SLEB, arXiv:2402.09025, chooses).
+/// The right class of every row of an output, for <see cref="Metric.TaskLoss"/>. Where there are labels, and one for each row,
+/// those; else of an output [batch, sequence, classes] beside an integer input [batch, sequence] whose numbers are classes, the
+/// next token: then text is all that a language model needs (the likelihood by which SLEB, arXiv:2402.09025, chooses).
 /// </summary>
 public sealed class Targets
 {
@@ -19,12 +20,15 @@ public sealed class Targets
     /// <param name="samples">Its samples; null without labels.</param>
     /// <param name="labels">One array per sample, with a class for each of its rows, negative for none; null without labels.</param>
     /// <exception cref="EspalierException">There are fewer labels than samples.</exception>
-    public Targets(OnnxModel model, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? samples = null, IReadOnlyList<long[]>? labels = null)
+    public Targets(OnnxModel model, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? samples = null,
+        IReadOnlyList<long[]>? labels = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         _tables = new LookupTables(model);
         if (samples is null || labels is null) return;
-        if (labels.Count < samples.Count) throw new EspalierException($"There are {samples.Count} calibration samples and {labels.Count} labels. Give a label for every sample, in their order.");
+        if (labels.Count < samples.Count)
+            throw new EspalierException(
+                $"There are {samples.Count} calibration samples and {labels.Count} labels. Give a label for every sample, in their order.");
         foreach (var (sample, own) in samples.Zip(labels)) _labels[sample] = own;
     }
 
@@ -42,7 +46,8 @@ public sealed class Targets
         {
             long[] own = [.. batch.SelectMany(s => _labels[s])];
             return own.FirstOrDefault(l => l >= classes, -1) is >= 0 and var wrong
-                ? throw new EspalierException($"The labels have {wrong}, but the output '{output.Name}' has {classes} classes, 0 to {classes - 1}. Give the labels of this model's classes.") : own;
+                ? throw new EspalierException($"The labels have {wrong}, but the output '{output.Name}' has {classes} classes, 0 to "
+                    + $"{classes - 1}. Give the labels of this model's classes.") : own;
         }
         if (output.Shape.Count != 3 || TokensOf(output.Shape, batch) is not { } tokens) return null;
         long length = output.Shape[1];
@@ -53,10 +58,12 @@ public sealed class Targets
     /// <param name="outputs">What the dense model gives for a batch.</param>
     /// <param name="batch">The samples of the batch, in order.</param>
     /// <exception cref="EspalierException">No output has any.</exception>
-    public IReadOnlyDictionary<string, long[]> Of(IReadOnlyDictionary<string, NamedTensor> outputs, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> batch)
+    public IReadOnlyDictionary<string, long[]> Of(IReadOnlyDictionary<string, NamedTensor> outputs,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> batch)
     {
         ArgumentNullException.ThrowIfNull(outputs);
-        var found = outputs.Select(o => (o.Key, Rows: Of(o.Value, batch))).Where(o => o.Rows is not null).ToDictionary(o => o.Key, o => o.Rows!, StringComparer.Ordinal);
+        var found = outputs.Select(o => (o.Key, Rows: Of(o.Value, batch))).Where(o => o.Rows is not null)
+            .ToDictionary(o => o.Key, o => o.Rows!, StringComparer.Ordinal);
         return found.Count > 0 ? found : throw Missing(outputs.Values);
     }
 
@@ -65,9 +72,12 @@ public sealed class Targets
     {
         string given = string.Join(", ", outputs.Select(o => $"'{o.Name}' [{string.Join(',', o.Shape)}]"));
         return new(_labels.Count > 0
-            ? $"TaskLoss: no output has as many rows of classes as there are labels: {given}, and {_labels.Values.First().Length} a sample. Give one class for every row, or use KullbackLeibler."
-            : $"TaskLoss compares the model's answers with labels, and there are none: no output of {given} has one row of classes per token of an integer input whose tokens are these classes. "
-            + "Give labels (--labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]), or use KullbackLeibler, which needs none.");
+            ? $"TaskLoss: no output has as many rows of classes as there are labels: {given}, and {_labels.Values.First().Length} a "
+                + "sample. Give one class for every row, or use KullbackLeibler."
+            : $"TaskLoss compares the model's answers with labels, and there are none: no output of {given} has one row of classes per "
+                + "token of an integer input whose tokens are these classes. "
+            + "Give labels (--labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]), or use KullbackLeibler, which "
+            + "needs none.");
     }
 
     /// <summary>The tokens that the classes are about, in the order of the rows.</summary>
@@ -78,8 +88,8 @@ public sealed class Targets
     }
 
     /// <summary>
-    /// The integer input [batch, sequence] whose numbers are classes of the output. Masks, types and positions have such a shape too: of several only the one that looks up a table with a
-    /// row per class counts.
+    /// The integer input [batch, sequence] whose numbers are classes of the output. Masks, types and positions have such a
+    /// shape too: of several only the one that looks up a table with a row per class counts.
     /// </summary>
     internal string? TokenInput(IReadOnlyList<long> logits, IReadOnlyList<NamedTensor> inputs)
     {

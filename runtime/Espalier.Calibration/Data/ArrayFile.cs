@@ -29,7 +29,8 @@ public sealed record ArrayFile(string Path, long[] Shape, Array Values)
     /// <exception cref="EspalierException">The type is not to be had, or a number does not fit it.</exception>
     internal NamedTensor Slice(string name, ArrayPart part, long[] shape, string elementType)
     {
-        if (part.Count > 0 && part.At(part.Count - 1) >= Values.LongLength) throw new EspalierException($"'{Path}' has too few elements for '{name}'.");
+        if (part.Count > 0 && part.At(part.Count - 1) >= Values.LongLength)
+            throw new EspalierException($"'{Path}' has too few elements for '{name}'.");
         Array values = elementType switch
         {
             "float32" => Convert(v => (float)v),

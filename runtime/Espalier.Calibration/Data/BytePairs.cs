@@ -7,9 +7,10 @@ using Microsoft.ML.Tokenizers;
 namespace Espalier.Calibration.Data;
 
 /// <summary>
-/// A Hugging Face <c>tokenizer.json</c> whose model is BPE (byte-pair encoding, arXiv:1508.07909). Read are the vocabulary and merges, pre-tokenizers that split (ByteLevel, Split,
-/// Whitespace, WhitespaceSplit, and sequences of them), normalizers that keep or lower text, added tokens, and what the post-processor puts round a text.
-/// Anything else is refused: guessed tokens would be statistics of nothing.
+/// A Hugging Face <c>tokenizer.json</c> whose model is BPE (byte-pair encoding, arXiv:1508.07909). Read are the vocabulary and
+/// merges, pre-tokenizers that split (ByteLevel, Split, Whitespace, WhitespaceSplit, and sequences of them), normalizers that
+/// keep or lower text, added tokens, and what the post-processor puts round a text. Anything else is refused: guessed tokens
+/// would be statistics of nothing.
 /// </summary>
 internal sealed class BytePairs
 {
@@ -21,7 +22,8 @@ internal sealed class BytePairs
     private readonly Tokenizer _tokenizer;
     private readonly bool _prefixSpace;
 
-    private BytePairs(Tokenizer tokenizer, bool prefixSpace, long[] before, long[] after) => (_tokenizer, _prefixSpace, Before, After) = (tokenizer, prefixSpace, before, after);
+    private BytePairs(Tokenizer tokenizer, bool prefixSpace, long[] before, long[] after)
+        => (_tokenizer, _prefixSpace, Before, After) = (tokenizer, prefixSpace, before, after);
 
     /// <summary>Tokens in front of a text.</summary>
     public long[] Before { get; }
@@ -49,19 +51,25 @@ internal sealed class BytePairs
         {
             var model = Member(root, "model") ?? throw new InvalidDataException("it has no \"model\"");
             // Old files leave the type out where it is BPE.
-            if (Text(model, "type") is { } type && type != "BPE") throw new InvalidDataException($"its model is {type}; only BPE is read from tokenizer.json, and WordPiece from a vocab.txt");
+            if (Text(model, "type") is { } type && type != "BPE")
+                throw new InvalidDataException(
+                    $"its model is {type}; only BPE is read from tokenizer.json, and WordPiece from a vocab.txt");
             if (Flag(model, "byte_fallback")) throw new InvalidDataException("byte_fallback is not supported");
             if (Flag(model, "ignore_merges")) throw new InvalidDataException("ignore_merges is not supported");
             var pieces = new Pieces();
             if (Member(root, "pre_tokenizer") is { } pre) pieces.Add(pre);
-            var vocabulary = Need(model, "vocab", JsonValueKind.Object).EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value.GetInt32())).ToList();
-            var special = (Member(root, "added_tokens")?.EnumerateArray() ?? default).GroupBy(t => Need(t, "content", JsonValueKind.String).GetString()!, StringComparer.Ordinal)
+            var vocabulary = Need(model, "vocab", JsonValueKind.Object).EnumerateObject()
+                .Select(p => KeyValuePair.Create(p.Name, p.Value.GetInt32())).ToList();
+            var special = (Member(root, "added_tokens")?.EnumerateArray() ?? default)
+                .GroupBy(t => Need(t, "content", JsonValueKind.String).GetString()!, StringComparer.Ordinal)
                 .ToDictionary(g => g.Key, g => Need(g.First(), "id", JsonValueKind.Number).GetInt32(), StringComparer.Ordinal);
-            pieces.Special = [.. special.Keys.Where(k => k.Length > 0).OrderByDescending(k => k.Length).ThenBy(k => k, StringComparer.Ordinal)];
+            pieces.Special = [.. special.Keys.Where(k => k.Length > 0).OrderByDescending(k => k.Length)
+                .ThenBy(k => k, StringComparer.Ordinal)];
             var known = vocabulary.Select(p => p.Key).ToHashSet(StringComparer.Ordinal);
             var tokenizer = BpeTokenizer.Create(new BpeOptions(vocabulary.Concat(special.Where(s => !known.Contains(s.Key))))
             {
-                Merges = [.. Need(model, "merges", JsonValueKind.Array).EnumerateArray().Select(m => m.ValueKind == JsonValueKind.Array ? $"{m[0].GetString()} {m[1].GetString()}" : m.GetString()!)],
+                Merges = [.. Need(model, "merges", JsonValueKind.Array).EnumerateArray()
+                    .Select(m => m.ValueKind == JsonValueKind.Array ? $"{m[0].GetString()} {m[1].GetString()}" : m.GetString()!)],
                 SpecialTokens = special.Count > 0 ? special : null,
                 PreTokenizer = pieces,
                 Normalizer = Member(root, "normalizer") is { } normalizer ? Normal.Of(normalizer) : null,
@@ -74,7 +82,8 @@ internal sealed class BytePairs
             var (before, after) = Member(root, "post_processor") is { } post ? Round(post) : ([], []);
             return new(tokenizer, pieces.PrefixSpace, before, after);
         }
-        catch (Exception e) when (e is InvalidDataException or ArgumentException or InvalidOperationException or FormatException or KeyNotFoundException or IndexOutOfRangeException or JsonException)
+        catch (Exception e) when (e is InvalidDataException or ArgumentException or InvalidOperationException or FormatException
+            or KeyNotFoundException or IndexOutOfRangeException or JsonException)
         {
             throw new EspalierException($"The tokenizer '{path}' cannot be read: {e.Message}.", e);
         }
@@ -105,7 +114,9 @@ internal sealed class BytePairs
                 {
                     if (Member(part, "Sequence") is not null) passed = true;
                     else if (Member(part, "SpecialToken") is { } token)
-                        (passed ? sides.After : sides.Before).AddRange(Need(Need(tokens, Text(token, "id") ?? "", JsonValueKind.Object), "ids", JsonValueKind.Array).EnumerateArray().Select(i => i.GetInt64()));
+                        (passed ? sides.After : sides.Before)
+                            .AddRange(Need(Need(tokens, Text(token, "id") ?? "", JsonValueKind.Object), "ids", JsonValueKind.Array)
+                                .EnumerateArray().Select(i => i.GetInt64()));
                 }
                 return ([.. sides.Before], [.. sides.After]);
             case var type:
@@ -114,12 +125,17 @@ internal sealed class BytePairs
     }
 
     private static JsonElement? Member(JsonElement of, string name)
-        => of.ValueKind == JsonValueKind.Object && of.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
+        => of.ValueKind == JsonValueKind.Object && of.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null
+            ? member
+            : null;
 
     private static JsonElement Need(JsonElement of, string name, JsonValueKind kind)
-        => Member(of, name) is { } member && member.ValueKind == kind ? member : throw new InvalidDataException($"\"{name}\" is missing or no {kind.ToString().ToLowerInvariant()}");
+        => Member(of, name) is { } member && member.ValueKind == kind
+            ? member
+            : throw new InvalidDataException($"\"{name}\" is missing or no {kind.ToString().ToLowerInvariant()}");
 
-    private static string? Text(JsonElement of, string name) => Member(of, name) is { ValueKind: JsonValueKind.String } member ? member.GetString() : null;
+    private static string? Text(JsonElement of, string name)
+        => Member(of, name) is { ValueKind: JsonValueKind.String } member ? member.GetString() : null;
 
     private static bool Flag(JsonElement of, string name) => Member(of, name) is { ValueKind: JsonValueKind.True };
 
@@ -154,15 +170,19 @@ internal sealed class BytePairs
                 case "Split":
                     var pattern = Need(pre, "pattern", JsonValueKind.Object);
                     string behaviour = Text(pre, "behavior") ?? "";
-                    if (Flag(pre, "invert") || behaviour is not ("Isolated" or "Removed")) throw new InvalidDataException($"a Split that is inverted or {behaviour} is not supported");
-                    Add(Text(pattern, "Regex") ?? Regex.Escape(Text(pattern, "String") ?? throw new InvalidDataException("a Split has no pattern")), dropsMatches: behaviour == "Removed");
+                    if (Flag(pre, "invert") || behaviour is not ("Isolated" or "Removed"))
+                        throw new InvalidDataException($"a Split that is inverted or {behaviour} is not supported");
+                    Add(Text(pattern, "Regex")
+                        ?? Regex.Escape(Text(pattern, "String") ?? throw new InvalidDataException("a Split has no pattern")),
+                        dropsMatches: behaviour == "Removed");
                     break;
                 case var type:
                     throw new InvalidDataException($"the pre-tokenizer {type} is not supported");
             }
         }
 
-        private void Add(string pattern, bool dropsRest = false, bool dropsMatches = false) => _splits.Add((new Regex(pattern, RegexOptions.CultureInvariant, Patience), dropsRest, dropsMatches));
+        private void Add(string pattern, bool dropsRest = false, bool dropsMatches = false)
+            => _splits.Add((new Regex(pattern, RegexOptions.CultureInvariant, Patience), dropsRest, dropsMatches));
 
         public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => PreTokenize(text.ToString());
 
@@ -229,7 +249,10 @@ internal sealed class BytePairs
                         break;
                     case "NFD" or "NFKC" or "NFKD":
                         string form = Text(part, "type")!;
-                        steps.Add(s => Ascii.IsValid(s) ? s : throw new EspalierException($"The tokenizer normalises text to {form}, which is done for ASCII only, and the text is not. Give token ids (.npy) instead."));
+                        steps.Add(s => Ascii.IsValid(s)
+                            ? s
+                            : throw new EspalierException($"The tokenizer normalises text to {form}, which is done for ASCII only, and "
+                                + "the text is not. Give token ids (.npy) instead."));
                         break;
                     case var type:
                         throw new InvalidDataException($"the normalizer {type} is not supported");
@@ -238,8 +261,10 @@ internal sealed class BytePairs
         }
 
         // Without ICU (the tool runs invariant) .NET normalises nothing, without a word; and composed text is what files have.
-        private static string Composed(string text) => text.Any(c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.NonSpacingMark || c is >= '\u1100' and <= '\u11ff')
-            ? throw new EspalierException("The tokenizer wants composed text (NFC), and the text has combining characters. Compose it, or give token ids (.npy) instead.")
+        private static string Composed(string text)
+            => text.Any(c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.NonSpacingMark || c is >= '\u1100' and <= '\u11ff')
+            ? throw new EspalierException("The tokenizer wants composed text (NFC), and the text has combining characters. Compose it, "
+                + "or give token ids (.npy) instead.")
             : text;
 
         public override string Normalize(string original) => steps.Aggregate(original, (s, step) => step(s));

@@ -3,7 +3,9 @@ using System.IO.Compression;
 
 namespace Espalier.Calibration.Data;
 
-/// <summary>The array files of MNIST (http://yann.lecun.com/exdb/mnist/): unsigned bytes, big-endian sizes, packed by gzip or not.</summary>
+/// <summary>
+/// The array files of MNIST (http://yann.lecun.com/exdb/mnist/): unsigned bytes, big-endian sizes, packed by gzip or not.
+/// </summary>
 public static class Idx
 {
     private const long MostElements = 1L << 30;

@@ -6,7 +6,10 @@ using System.Text.RegularExpressions;
 
 namespace Espalier.Calibration.Data;
 
-/// <summary>NumPy's array files, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: versions 1 to 3, little-endian float32, float64, int32, int64 and uint8 in C order.</summary>
+/// <summary>
+/// NumPy's array files, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: versions 1 to 3, little-endian
+/// float32, float64, int32, int64 and uint8 in C order.
+/// </summary>
 public static partial class Npy
 {
     private const int MostHeader = 1 << 20;
@@ -49,7 +52,9 @@ public static partial class Npy
         Fill(stream, header, path);
         string text = Encoding.UTF8.GetString(header);
 
-        string type = DescrPattern().Match(text) is { Success: true } d ? d.Groups[1].Value : throw Bad(path, "its header names no element type");
+        string type = DescrPattern().Match(text) is { Success: true } d
+            ? d.Groups[1].Value
+            : throw Bad(path, "its header names no element type");
         if (OrderPattern().Match(text) is not { Success: true } order) throw Bad(path, "its header names no order");
         if (ShapePattern().Match(text) is not { Success: true } s) throw Bad(path, "its header names no shape");
         var parts = s.Groups[1].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -57,10 +62,13 @@ public static partial class Npy
         long count = 1;
         for (int i = 0; i < parts.Length; i++)
         {
-            if (!long.TryParse(parts[i].TrimEnd('L'), NumberStyles.None, CultureInfo.InvariantCulture, out shape[i])) throw Bad(path, $"its shape ({s.Groups[1].Value}) is malformed");
-            if (shape[i] > MostElements || (count *= shape[i]) > MostElements) throw Bad(path, $"its shape ({s.Groups[1].Value}) is too large");
+            if (!long.TryParse(parts[i].TrimEnd('L'), NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]))
+                throw Bad(path, $"its shape ({s.Groups[1].Value}) is malformed");
+            if (shape[i] > MostElements || (count *= shape[i]) > MostElements)
+                throw Bad(path, $"its shape ({s.Groups[1].Value}) is too large");
         }
-        if (order.Groups[1].Value == "True" && shape.Count(n => n > 1) > 1) throw Bad(path, "it is in Fortran order; save it with numpy.ascontiguousarray");
+        if (order.Groups[1].Value == "True" && shape.Count(n => n > 1) > 1)
+            throw Bad(path, "it is in Fortran order; save it with numpy.ascontiguousarray");
         Array values = type switch
         {
             "<f4" => Elements<float>(stream, count, path),

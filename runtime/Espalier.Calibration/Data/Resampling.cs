@@ -1,7 +1,8 @@
 namespace Espalier.Calibration.Data;
 
 /// <summary>
-/// Resizes images by a triangle filter that widens as the image shrinks (antialiased bilinear, what Pillow calls BILINEAR), first along rows, then along columns.
+/// Resizes images by a triangle filter that widens as the image shrinks (antialiased bilinear, what Pillow calls BILINEAR),
+/// first along rows, then along columns.
 /// </summary>
 internal static class Resampling
 {
@@ -23,7 +24,8 @@ internal static class Resampling
         for (int y = first, at = 0; y < last; y++)
             foreach (var (start, weights) in across)
                 for (int c = 0; c < channels; c++, at++)
-                    for (int k = 0; k < weights.Length; k++) rows[at] += weights[k] * pixels[((((long)y * width) + start + k) * channels) + c];
+                    for (int k = 0; k < weights.Length; k++)
+                        rows[at] += weights[k] * pixels[((((long)y * width) + start + k) * channels) + c];
         var result = new byte[toHeight * toWidth * channels];
         int row = toWidth * channels;
         for (int y = 0, at = 0; y < toHeight; y++)
@@ -48,7 +50,8 @@ internal static class Resampling
             double centre = offset + ((i + 0.5) * scale);
             int first = Math.Max(0, (int)Math.Floor(centre - support + 0.5)), end = Math.Min(size, (int)Math.Floor(centre + support + 0.5));
             if (end <= first) (first, end) = (Math.Clamp((int)centre, 0, size - 1), Math.Clamp((int)centre, 0, size - 1) + 1);
-            double[] weights = [.. Enumerable.Range(first, end - first).Select(p => Math.Max(0, 1 - (Math.Abs(p + 0.5 - centre) / support)))];
+            double[] weights = [.. Enumerable.Range(first, end - first)
+                .Select(p => Math.Max(0, 1 - (Math.Abs(p + 0.5 - centre) / support)))];
             double sum = weights.Sum();
             return (first, sum > 0 ? Array.ConvertAll(weights, w => w / sum) : [.. weights.Select(_ => 1.0 / weights.Length)]);
         })];

@@ -29,7 +29,7 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
     /// <param name="dims">The input's declared shape; null where it has none.</param>
     /// <param name="batch">Its batch axis; −1 for none.</param>
     /// <param name="named">Its axis 0 has a name of its own, which may be one more word for the batch.</param>
-    public static IEnumerable<SampleCut> Of(ArrayFile array, IReadOnlyList<Dimension>? dims, int batch, bool named)
+    public static IEnumerable<SampleCut> Enumerate(ArrayFile array, IReadOnlyList<Dimension>? dims, int batch, bool named)
     {
         long[] shape = array.Shape;
         if (dims is null)
@@ -42,15 +42,19 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
         if (shape.Length == dims.Count + 1 && Fits(shape[1..], dims))
             yield return new(array, shape[1..], 0, scalar && shape[0] == 1 ? 0 : 1, scalar && shape[0] == 1 ? null : shape[0]);
         if (batch >= 0 && Fits(shape, dims, batch)) yield return new(array, With(shape, batch, 1), batch, 1, shape[batch]);
-        if (first is { } size && Fits(shape, dims, 0) && shape[0] % size == 0) yield return new(array, With(shape, 0, size), 0, size, shape[0] / size);
+        if (first is { } size && Fits(shape, dims, 0) && shape[0] % size == 0)
+            yield return new(array, With(shape, 0, size), 0, size, shape[0] / size);
         if (batch < 0 && named && Fits(shape, dims)) yield return new(array, With(shape, 0, 1), 0, 1, shape[0]) { IsGuess = true };
         if (batch < 0 && Fits(shape, dims)) yield return new(array, shape, 0, 0, null);
         // [samples, 28, 28] for [batch, 1, 28, 28]: axes of one element may be missing, or there are more of them.
-        if ((batch == 0 || first is not null) && shape.Length > 0 && shape[0] % (first ?? 1) == 0 && Spread(shape[1..], dims, first ?? 1) is { } spread)
+        if ((batch == 0 || first is not null) && shape.Length > 0 && shape[0] % (first ?? 1) == 0
+            && Spread(shape[1..], dims, first ?? 1) is { } spread)
             yield return new(array, spread, 0, first ?? 1, shape[0] / (first ?? 1));
         // One sample without its batch axis; one number for axes of one element.
-        if (batch >= 0 && shape.Length == dims.Count - 1 && Fits([.. shape[..batch], 1, .. shape[batch..]], dims)) yield return new(array, [.. shape[..batch], 1, .. shape[batch..]], 0, 0, 1);
-        if (shape.Length == 0 && !scalar && Fits([.. dims.Select(_ => 1L)], dims)) yield return new(array, [.. dims.Select(_ => 1L)], 0, 0, null);
+        if (batch >= 0 && shape.Length == dims.Count - 1 && Fits([.. shape[..batch], 1, .. shape[batch..]], dims))
+            yield return new(array, [.. shape[..batch], 1, .. shape[batch..]], 0, 0, 1);
+        if (shape.Length == 0 && !scalar && Fits([.. dims.Select(_ => 1L)], dims))
+            yield return new(array, [.. dims.Select(_ => 1L)], 0, 0, null);
     }
 
     /// <summary>The layouts that an input is taken in, for messages.</summary>
@@ -61,15 +65,19 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
         string Shape(IEnumerable<string> of) => $"[{string.Join(',', of)}]";
         var layouts = new List<string> { Shape(["n", .. wanted]) };
         if (batch >= 0) layouts.Add(Shape(wanted.Select((t, axis) => axis == batch ? "n" : t)));
-        else if (dims.Count > 0 && dims[0] is { HasDimValue: true, DimValue: > 0 } first) layouts.Add(Shape([first.DimValue == 1 ? "n" : $"n·{Text(first)}", .. wanted[1..]]));
+        else if (dims.Count > 0 && dims[0] is { HasDimValue: true, DimValue: > 0 } first)
+            layouts.Add(Shape([first.DimValue == 1 ? "n" : $"n·{Text(first)}", .. wanted[1..]]));
         return $"{string.Join(" or ", layouts)}, n samples{(batch < 0 ? $", or as {Shape(wanted)}, the same for every sample" : "")}";
     }
 
     /// <summary>A declared shape, for messages.</summary>
-    private static string Text(Dimension d) => d.HasDimValue ? d.DimValue.ToString(CultureInfo.InvariantCulture) : d.HasDimParam && d.DimParam.Length > 0 ? d.DimParam : "?";
+    private static string Text(Dimension d)
+        => d.HasDimValue ? d.DimValue.ToString(CultureInfo.InvariantCulture) : d.HasDimParam && d.DimParam.Length > 0 ? d.DimParam : "?";
 
     private static bool Fits(long[] shape, IReadOnlyList<Dimension> dims, int except = -1)
-        => shape.Length == dims.Count && !shape.Where((size, axis) => axis != except && dims[axis] is { HasDimValue: true, DimValue: > 0 } d && d.DimValue != size).Any();
+        => shape.Length == dims.Count
+            && !shape.Where((size, axis) => axis != except && dims[axis] is { HasDimValue: true, DimValue: > 0 } d
+                && d.DimValue != size).Any();
 
     /// <summary>The axes behind the first, put where the model has them; null where they do not fit.</summary>
     private static long[]? Spread(long[] rest, IReadOnlyList<Dimension> dims, long first)

@@ -9,16 +9,20 @@ namespace Espalier.Calibration.Data;
 /// <summary>
 /// Text for language models. With an alphabet (a JSON string; the n-th character is token n) the text is cut into windows of
 /// characters. With a WordPiece vocabulary (one piece per line) every line is a sample: lower case, split into runs of letters and
-/// single other characters, [CLS] … [SEP]; of a <c>.tsv</c> line, the last column. With a BPE <c>tokenizer.json</c> a <c>.txt</c> is cut into windows of
-/// tokens, a <c>.tsv</c> has a sample per line; each gets the tokens that the tokenizer puts round a text.
+/// single other characters, [CLS] … [SEP]; of a <c>.tsv</c> line, the last column. With a BPE <c>tokenizer.json</c> a
+/// <c>.txt</c> is cut into windows of tokens, a <c>.tsv</c> has a sample per line; each gets the tokens that the tokenizer puts
+/// round a text.
 /// </summary>
 internal static partial class Text
 {
-    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Read(string path, OnnxModel model, IReadOnlyList<ValueInfoProto> inputs, DataOptions options)
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Read(string path, OnnxModel model,
+        IReadOnlyList<ValueInfoProto> inputs, DataOptions options)
     {
         string vocabulary = options.Vocabulary ?? Find(path, model);
         if (!File.Exists(vocabulary)) throw new EspalierException($"There is no vocabulary at '{vocabulary}'.");
-        var tokens = vocabulary.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Json(path, vocabulary, options) : Lines(path, vocabulary, options);
+        var tokens = vocabulary.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
+            ? Json(path, vocabulary, options)
+            : Lines(path, vocabulary, options);
         var samples = tokens.Where(t => t.Length > 0).Take(options.Samples).Select(t => Sample(t, inputs, path)).ToList();
         return samples.Count > 0 ? samples : throw new EspalierException($"'{path}' has no text.");
     }
@@ -36,14 +40,17 @@ internal static partial class Text
         }
         catch (JsonException e)
         {
-            throw new EspalierException($"'{vocabulary}' is neither an alphabet (a JSON string of characters) nor a tokenizer.json: {e.Message}", e);
+            throw new EspalierException(
+                $"'{vocabulary}' is neither an alphabet (a JSON string of characters) nor a tokenizer.json: {e.Message}", e);
         }
     }
 
     private static IEnumerable<long[]> Pairs(string path, BytePairs tokenizer, DataOptions options)
     {
         int length = (options.Length > 0 ? options.Length : 128) - tokenizer.Before.Length - tokenizer.After.Length;
-        if (length < 1) throw new EspalierException($"Samples of {options.Length} tokens have no room for text beside the {tokenizer.Before.Length + tokenizer.After.Length} that the tokenizer puts round it.");
+        if (length < 1)
+            throw new EspalierException($"Samples of {options.Length} tokens have no room for text beside the "
+                + $"{tokenizer.Before.Length + tokenizer.After.Length} that the tokenizer puts round it.");
         if (path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase))
         {
             foreach (string line in File.ReadLines(path))
@@ -79,7 +86,8 @@ internal static partial class Text
             var tokens = new long[window.Length];
             for (int i = 0; i < window.Length; i++)
                 if (!code.TryGetValue(window[i], out tokens[i]))
-                    throw new EspalierException($"'{path}' has the character '{window[i]}' (U+{(int)window[i]:X4}) at {w * length + i}, which the alphabet '{vocabulary}' has not.");
+                    throw new EspalierException($"'{path}' has the character '{window[i]}' (U+{(int)window[i]:X4}) at {w * length + i}, "
+                        + $"which the alphabet '{vocabulary}' has not.");
             yield return tokens;
         }
     }
@@ -91,7 +99,8 @@ internal static partial class Text
         try
         {
             var pieces = File.ReadAllLines(vocabulary);
-            int Id(string piece) => Array.IndexOf(pieces, piece) is >= 0 and var i ? i : throw new InvalidDataException($"it has no {piece}");
+            int Id(string piece)
+                => Array.IndexOf(pieces, piece) is >= 0 and var i ? i : throw new InvalidDataException($"it has no {piece}");
             (start, end) = (Id("[CLS]"), Id("[SEP]"));
             Id("[UNK]");
             tokenizer = WordPieceTokenizer.Create(vocabulary, new WordPieceOptions
@@ -134,9 +143,12 @@ internal static partial class Text
                 _ => null,
             };
             if (values is null)
-                throw new EspalierException($"'{path}' is text, from which the input '{input.Name}' ({type}) cannot be made. Give an .npz with one array for each input.");
+                throw new EspalierException($"'{path}' is text, from which the input '{input.Name}' ({type}) cannot be made. Give an "
+                    + ".npz with one array for each input.");
             placed |= ReferenceEquals(values, tokens);
-            sample[input.Name] = new NamedTensor(input.Name, type, [1, tokens.Length], type == "int64" ? values : Array.ConvertAll(values, v => (int)v));
+            sample[input.Name] = new NamedTensor(input.Name, type, [1, tokens.Length], type == "int64"
+                ? values
+                : Array.ConvertAll(values, v => (int)v));
         }
         return placed ? sample : throw new EspalierException($"'{path}' is text, but the model has no input of tokens (int64 or int32).");
 
@@ -145,11 +157,16 @@ internal static partial class Text
 
     private static readonly string[] Endings = ["alphabet.json", "vocab.txt", "tokenizer.json"];
 
-    /// <summary><c>MODEL-alphabet.json</c>, <c>MODEL-vocab.txt</c>, <c>MODEL-tokenizer.json</c>, the same without the model's name, or the only file that ends so; beside the text, then beside the model.</summary>
+    /// <summary>
+    /// <c>MODEL-alphabet.json</c>, <c>MODEL-vocab.txt</c>, <c>MODEL-tokenizer.json</c>, the same without the model's name, or
+    /// the only file that ends so; beside the text, then beside the model.
+    /// </summary>
     private static string Find(string path, OnnxModel model)
     {
         string? name = model.Path is { } p ? Path.GetFileNameWithoutExtension(p) : null;
-        var folders = new[] { Path.GetDirectoryName(Path.GetFullPath(path)), model.Path is { } m ? Path.GetDirectoryName(Path.GetFullPath(m)) : null }.OfType<string>().Distinct().ToList();
+        var folders = new[] { Path.GetDirectoryName(Path.GetFullPath(path)), model.Path is { } m
+            ? Path.GetDirectoryName(Path.GetFullPath(m))
+            : null }.OfType<string>().Distinct().ToList();
         foreach (string folder in folders)
         {
             string[] likely = [.. name is null ? [] : Endings.Select(e => $"{name}-{e}"), .. Endings];
@@ -157,7 +174,8 @@ internal static partial class Text
             var others = Directory.EnumerateFiles(folder).Where(f => Endings.Any(e => f.EndsWith(e, StringComparison.Ordinal))).ToList();
             if (others.Count == 1) return others[0];
         }
-        throw new EspalierException($"'{path}' is text, and there is no vocabulary for it: put {name ?? "MODEL"}-alphabet.json (a JSON string of all characters), "
+        throw new EspalierException(
+            $"'{path}' is text, and there is no vocabulary for it: put {name ?? "MODEL"}-alphabet.json (a JSON string of all characters), "
             + $"{name ?? "MODEL"}-vocab.txt (WordPiece, one piece per line) or a BPE tokenizer.json into {string.Join(" or ", folders)}.");
     }
 

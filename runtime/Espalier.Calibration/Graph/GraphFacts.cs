@@ -34,7 +34,8 @@ internal static class GraphFacts
     public static HashSet<string> Names(OnnxModel model)
     {
         var graph = model.Proto.Graph;
-        return graph.Node.SelectMany(n => n.Output).Concat(graph.Input.Select(i => i.Name)).Concat(graph.Initializer.Select(i => i.Name)).ToHashSet(StringComparer.Ordinal);
+        return graph.Node.SelectMany(n => n.Output).Concat(graph.Input.Select(i => i.Name)).Concat(graph.Initializer.Select(i => i.Name))
+            .ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>Inputs that a caller must give: graph inputs without an initializer.</summary>
@@ -53,7 +54,9 @@ internal static class GraphFacts
         var other => other.ToString().ToLowerInvariant(),
     };
 
-    public static long Int(this NodeProto node, string name, long otherwise) => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? otherwise;
+    public static long Int(this NodeProto node, string name, long otherwise)
+        => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? otherwise;
 
-    public static long[]? Ints(this NodeProto node, string name) => node.Attribute.FirstOrDefault(a => a.Name == name) is { } a ? [.. a.Ints] : null;
+    public static long[]? Ints(this NodeProto node, string name)
+        => node.Attribute.FirstOrDefault(a => a.Name == name) is { } a ? [.. a.Ints] : null;
 }

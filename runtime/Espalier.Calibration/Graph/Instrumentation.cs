@@ -105,10 +105,12 @@ internal sealed class Instrumentation
             for (long f = 0; f < channels * positions; f++) filters[f * positions + f % positions] = 1;
             string weight = _write.Constant(filters, [channels * positions, 1, .. window.Kernel]);
             x = _write.Op("Conv", [x, weight], [.. window.Attributes.Where(a => a.Name != "strides").Select(a => a.Clone()),
-                NodeWriter.Ints("strides", window.Strides), NodeWriter.Int("group", channels), NodeWriter.Ints("kernel_shape", window.Kernel)]);
+                NodeWriter.Ints("strides", window.Strides), NodeWriter.Int("group", channels),
+                NodeWriter.Ints("kernel_shape", window.Kernel)]);
         }
         if (site.PerGroup)
-            return _write.Reshape(_write.Transpose(_write.Reshape(x, 0, window.Groups, site.Features, -1), [1, 0, 3, 2]), window.Groups, -1, site.Features);
+            return _write.Reshape(_write.Transpose(_write.Reshape(x, 0, window.Groups, site.Features, -1), [1, 0, 3, 2]), window.Groups, -1,
+                site.Features);
         return _write.Flatten(_write.Transpose(x, [0, .. Enumerable.Range(2, site.Rank - 2), 1]), site.Rank - 1);
     }
 

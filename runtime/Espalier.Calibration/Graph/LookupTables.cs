@@ -5,7 +5,8 @@ namespace Espalier.Calibration.Graph;
 /// <summary>Which tables an input looks up.</summary>
 internal sealed class LookupTables(OnnxModel model)
 {
-    private static readonly HashSet<string> Moves = ["Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Slice", "Concat", "Expand", "Tile", "Split", "Gather"];
+    private static readonly HashSet<string> Moves = ["Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Slice",
+        "Concat", "Expand", "Tile", "Split", "Gather"];
     private readonly Dictionary<string, IReadOnlyList<long>> _weights = GraphFacts.WeightShapes(model);
 
     /// <summary>Rows of the smallest table whose indices come from the input unchanged; null where there is none.</summary>
@@ -16,7 +17,8 @@ internal sealed class LookupTables(OnnxModel model)
         foreach (var node in model.Proto.Graph.Node)
         {
             if (node.Input.Count == 0) continue;
-            if (node.OpType == "Gather" && node.Input.Count > 1 && from.Contains(node.Input[1]) && _weights.TryGetValue(node.Input[0], out var table) && table.Count > 0)
+            if (node.OpType == "Gather" && node.Input.Count > 1 && from.Contains(node.Input[1])
+                && _weights.TryGetValue(node.Input[0], out var table) && table.Count > 0)
             {
                 int axis = (int)node.Int("axis", 0);
                 Limit(table[axis < 0 ? axis + table.Count : axis]);
@@ -24,8 +26,10 @@ internal sealed class LookupTables(OnnxModel model)
             // com.microsoft: input_ids, segment_ids, word, position, segment tables, …, position_ids.
             if (node.OpType == "EmbedLayerNormalization")
                 foreach (var (ids, weight) in new[] { (0, 2), (1, 4), (8, 3) })
-                    if (ids < node.Input.Count && from.Contains(node.Input[ids]) && _weights.TryGetValue(node.Input[weight], out table)) Limit(table[0]);
-            if (Moves.Contains(node.OpType) && (node.OpType == "Concat" ? node.Input.Any(from.Contains) : from.Contains(node.Input[0]))) from.UnionWith(node.Output);
+                    if (ids < node.Input.Count && from.Contains(node.Input[ids]) && _weights.TryGetValue(node.Input[weight], out table))
+                        Limit(table[0]);
+            if (Moves.Contains(node.OpType) && (node.OpType == "Concat" ? node.Input.Any(from.Contains) : from.Contains(node.Input[0])))
+                from.UnionWith(node.Output);
         }
         return rows;
 

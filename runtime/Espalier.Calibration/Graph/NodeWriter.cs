@@ -62,7 +62,9 @@ internal sealed class NodeWriter
     /// <summary>The largest elements of every row of a matrix, in falling order.</summary>
     public string Largest(string rows, long count)
     {
-        string values = _opset >= 10 ? Op("TopK", [rows, Constant(new[] { count }, 1)], Int("axis", 1)) : Op("TopK", [rows], Int("axis", 1), Int("k", count));
+        string values = _opset >= 10
+            ? Op("TopK", [rows, Constant(new[] { count }, 1)], Int("axis", 1))
+            : Op("TopK", [rows], Int("axis", 1), Int("k", count));
         // ONNX has the positions as a second output, which is not optional.
         _graph.Node[^1].Output.Add($"{_prefix}{_next++}_out");
         return values;
@@ -91,7 +93,8 @@ internal sealed class NodeWriter
         _graph.Input.Add(new ValueInfoProto
         {
             Name = _prefix + name,
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
+            Type = new TypeProto
+                { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
         });
         return _prefix + name;
     }
@@ -99,7 +102,9 @@ internal sealed class NodeWriter
     /// <summary>Makes a tensor an output of the graph; ONNX Runtime infers its type.</summary>
     public void Output(string name) => _graph.Output.Add(new ValueInfoProto { Name = name });
 
-    /// <summary>The model that was written, with what its outputs need alone: ONNX Runtime computes all nodes of a graph, asked for or not.</summary>
+    /// <summary>
+    /// The model that was written, with what its outputs need alone: ONNX Runtime computes all nodes of a graph, asked for or not.
+    /// </summary>
     /// <param name="source">The model that was copied.</param>
     public OnnxModel Derive(OnnxModel source)
     {
@@ -112,9 +117,11 @@ internal sealed class NodeWriter
         return source.Derive(_model);
     }
 
-    public static AttributeProto Int(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
+    public static AttributeProto Int(string name, long value)
+        => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
 
-    public static AttributeProto Float(string name, float value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Float, F = value };
+    public static AttributeProto Float(string name, float value)
+        => new() { Name = name, Type = AttributeProto.Types.AttributeType.Float, F = value };
 
     public static AttributeProto Ints(string name, IEnumerable<long> values)
     {

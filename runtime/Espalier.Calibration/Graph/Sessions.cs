@@ -25,7 +25,8 @@ public static class Sessions
         }
         catch (NotSupportedException e)
         {
-            throw new EspalierException($"The model {(model.Path is { } path ? $"'{path}' " : "")}cannot be run from memory, which takes models below 2 GiB: {e.Message}", e);
+            throw new EspalierException($"The model {(model.Path is { } path ? $"'{path}' " : "")}cannot be run from memory, which takes "
+                + $"models below 2 GiB: {e.Message}", e);
         }
         return new ModelSession(bytes, options);
     }

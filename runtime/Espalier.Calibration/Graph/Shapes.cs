@@ -5,7 +5,8 @@ namespace Espalier.Calibration.Graph;
 /// <summary>Shapes of tensors in one run: inference alone does not know the rank of every tensor.</summary>
 internal static class Shapes
 {
-    public static Dictionary<string, long[]> Of(OnnxModel model, IReadOnlyCollection<string> tensors, IReadOnlyDictionary<string, NamedTensor> sample, CancellationToken cancellation)
+    public static Dictionary<string, long[]> Measure(OnnxModel model, IReadOnlyCollection<string> tensors,
+        IReadOnlyDictionary<string, NamedTensor> sample, CancellationToken cancellation)
     {
         var known = GraphFacts.Names(model);
         var wanted = tensors.Where(known.Contains).Order(StringComparer.Ordinal).ToList();

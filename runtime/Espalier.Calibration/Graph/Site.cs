@@ -49,7 +49,8 @@ internal sealed record Window(long Channels, long Groups, long[] Kernel, IReadOn
     public long Every { get; init; } = 1;
 
     /// <summary>The model's strides times <see cref="Every"/>: a subset of the windows that the model's convolution sees.</summary>
-    public long[] Strides => [.. Kernel.Select((_, i) => Every * (Attributes.FirstOrDefault(a => a.Name == "strides") is { } s ? s.Ints[i] : 1))];
+    public long[] Strides
+        => [.. Kernel.Select((_, i) => Every * (Attributes.FirstOrDefault(a => a.Name == "strides") is { } s ? s.Ints[i] : 1))];
 
     /// <summary>The least spacing that leaves at most so many positions of a sample.</summary>
     public long Spacing(long[] activation, long most)

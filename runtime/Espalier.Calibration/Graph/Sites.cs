@@ -4,7 +4,8 @@ using Espalier.Axes.Measurements;
 namespace Espalier.Calibration.Graph;
 
 /// <summary>Turns consumers into sites.</summary>
-internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes, long positions, List<string> notes)
+internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes,
+    long positions, List<string> notes)
 {
     /// <summary>A size that nothing is checked against.</summary>
     public const long Unknown = -1;
@@ -41,7 +42,8 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         // Not shared with consumers: theirs may have a covariance, which takes passes of its own.
         var site = new Site
         {
-            Key = $"axis {place.Tensor} {place.Axis} {place.Within}", Activation = place.Tensor, Axis = place.Axis, Within = place.Within, Rank = shape.Length,
+            Key = $"axis {place.Tensor} {place.Axis} {place.Within}", Activation = place.Tensor, Axis = place.Axis, Within = place.Within,
+            Rank = shape.Length,
             Features = shape[place.Axis] * (place.Within < 0 ? 1 : shape[place.Within]), Place = place,
         };
         if (_sites.TryAdd(site.Key, site)) _ordered.Add(site);
@@ -82,8 +84,10 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         long channels = checked(shape[1] * groups);
         long[] kernel = node.Ints("kernel_shape") ?? [.. shape.Skip(2)];
         if (kernel.Length != shape.Count - 2 || kernel.Any(k => k < 1)) return Skip(c, "its kernel is not that of its weight");
-        var attributes = node.Attribute.Where(a => Window.Placing.Contains(a.Name, StringComparer.Ordinal)).OrderBy(a => a.Name, StringComparer.Ordinal).ToList();
-        if (!shapes.TryGetValue(c.Activation, out var activation) || activation.Length != shape.Count || (activation[1] != channels && activation[1] != Unknown))
+        var attributes = node.Attribute.Where(a => Window.Placing.Contains(a.Name, StringComparer.Ordinal))
+            .OrderBy(a => a.Name, StringComparer.Ordinal).ToList();
+        if (!shapes.TryGetValue(c.Activation, out var activation) || activation.Length != shape.Count
+            || (activation[1] != channels && activation[1] != Unknown))
             return Skip(c, $"'{c.Activation}' has not the shape that its weight wants");
         var window = new Window(channels, groups, kernel, attributes);
         long every = window.Spacing(activation, positions);

@@ -4,16 +4,21 @@ using Espalier.Onnx;
 namespace Espalier.Calibration.Inputs;
 
 /// <summary>
-/// Seeded inputs that have the statistics of nature and nothing of a task. Images are Gaussian fields whose amplitude falls with 1/f, as that of natural images does (van der Schaaf and van Hateren 1996,
-/// Vision Research 36; what networks learn from such noise: Baradad et al. 2021, arXiv:2106.05963); ids follow Zipf's law with Mandelbrot's shift, P(rank r) ∝ 1/(r + 2.7) (Piantadosi 2014, Psychonomic Bulletin
-/// &amp; Review 21), with a seeded rank for every id; everything else is as in <see cref="RandomInputs"/>. The same seed gives the same inputs on every machine.
+/// Seeded inputs that have the statistics of nature and nothing of a task. Images are Gaussian fields whose amplitude falls
+/// with 1/f, as that of natural images does (van der Schaaf and van Hateren 1996, Vision Research 36; what networks learn from
+/// such noise: Baradad et al. 2021, arXiv:2106.05963); ids follow Zipf's law with Mandelbrot's shift, P(rank r) ∝ 1/(r + 2.7)
+/// (Piantadosi 2014, Psychonomic Bulletin &amp; Review 21), with a seeded rank for every id; everything else is as in
+/// <see cref="RandomInputs"/>. The same seed gives the same inputs on every machine.
 /// </summary>
 public static class NaturalInputs
 {
     /// <summary>Waves of a field: enough that their sum is nearly normal.</summary>
     private const int Waves = 96;
 
-    /// <summary>Share of a channel's variance that all channels have in common: colours of natural images go along with their brightness. The number is ours.</summary>
+    /// <summary>
+    /// Share of a channel's variance that all channels have in common: colours of natural images go along with their
+    /// brightness. The number is ours.
+    /// </summary>
     private const double Common = 0.8;
 
     private const double Shift = 2.7;
@@ -26,12 +31,14 @@ public static class NaturalInputs
     /// <param name="values">A number that fills an input, by the input's name.</param>
     /// <param name="like">Samples whose mean, deviation and range images are to have; null for mean 0 and deviation 1.</param>
     /// <exception cref="EspalierException">An input is no tensor or of a type that cannot be made.</exception>
-    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed, IReadOnlyDictionary<string, long>? dimensions = null,
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed,
+        IReadOnlyDictionary<string, long>? dimensions = null,
         IReadOnlyDictionary<string, double>? values = null, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? like = null)
     {
         var scales = new Dictionary<string, Scale>(StringComparer.Ordinal);
         var laws = new Dictionary<long, Zipf>();
-        return [.. Enumerable.Range(0, count).Select(i => RandomInputs.Draw(model, RandomInputs.SeedOf(seed, i), dimensions, values, Numbers))];
+        return [.. Enumerable.Range(0, count)
+            .Select(i => RandomInputs.Draw(model, RandomInputs.SeedOf(seed, i), dimensions, values, Numbers))];
 
         (Func<double>, Func<long>) Numbers(string name, long[] shape, long rows, Random random)
         {
@@ -52,7 +59,8 @@ public static class NaturalInputs
 
     private static float[] Image(long[] shape, int axis, Random random)
     {
-        int batch = (int)shape[0], channels = (int)shape[axis], height = (int)shape[axis == 1 ? 2 : 1], width = (int)shape[axis == 1 ? 3 : 2];
+        int batch = (int)shape[0], channels = (int)shape[axis], height = (int)shape[axis == 1 ? 2 : 1],
+            width = (int)shape[axis == 1 ? 3 : 2];
         var image = new float[checked(batch * channels * height * width)];
         for (int n = 0; n < batch; n++)
         {
@@ -61,15 +69,18 @@ public static class NaturalInputs
             {
                 float[] own = Field(height, width, random);
                 for (int p = 0; p < own.Length; p++)
-                    image[axis == 1 ? (((n * channels) + c) * own.Length) + p : (((n * own.Length) + p) * channels) + c] = (float)((Math.Sqrt(Common) * common[p]) + (Math.Sqrt(1 - Common) * own[p]));
+                    image[axis == 1
+                        ? (((n * channels) + c) * own.Length) + p
+                        : (((n * own.Length) + p) * channels) + c] = (float)((Math.Sqrt(Common) * common[p])
+                            + (Math.Sqrt(1 - Common) * own[p]));
             }
         }
         return image;
     }
 
     /// <summary>
-    /// A sum of plane waves of equal amplitude whose frequencies are even on a logarithmic scale, from one per image to one per two pixels: so every octave has the same energy, which in two
-    /// dimensions is a power of 1/f². Variance 1.
+    /// A sum of plane waves of equal amplitude whose frequencies are even on a logarithmic scale, from one per image to one per
+    /// two pixels: so every octave has the same energy, which in two dimensions is a power of 1/f². Variance 1.
     /// </summary>
     private static float[] Field(int height, int width, Random random)
     {
@@ -78,9 +89,11 @@ public static class NaturalInputs
         double amplitude = Math.Sqrt(2.0 / Waves), size = Math.Max(height, width);
         for (int wave = 0; wave < Waves; wave++)
         {
-            double frequency = 2 * Math.PI / size * Math.Pow(size / 2, random.NextDouble()), angle = 2 * Math.PI * random.NextDouble(), phase = 2 * Math.PI * random.NextDouble();
+            double frequency = 2 * Math.PI / size * Math.Pow(size / 2, random.NextDouble()), angle = 2 * Math.PI * random.NextDouble(),
+                phase = 2 * Math.PI * random.NextDouble();
             double x = frequency * Math.Cos(angle), y = frequency * Math.Sin(angle);
-            for (int k = 0; k < width; k++) (cosine[k], sine[k]) = ((float)(amplitude * Math.Cos((x * k) + phase)), (float)(amplitude * -Math.Sin((x * k) + phase)));
+            for (int k = 0; k < width; k++)
+                (cosine[k], sine[k]) = ((float)(amplitude * Math.Cos((x * k) + phase)), (float)(amplitude * -Math.Sin((x * k) + phase)));
             for (int r = 0; r < height; r++)
             {
                 // cos(a + b) = cos a · cos b − sin a · sin b.
@@ -129,7 +142,8 @@ public static class NaturalInputs
                 byte[] numbers => numbers.Select(v => (double)v),
                 _ => [],
             })];
-            if (known.Length == 0 || !Array.TrueForAll(known, double.IsFinite)) return new(0, 1, double.NegativeInfinity, double.PositiveInfinity);
+            if (known.Length == 0 || !Array.TrueForAll(known, double.IsFinite))
+                return new(0, 1, double.NegativeInfinity, double.PositiveInfinity);
             double mean = known.Average();
             return new(mean, Math.Sqrt(known.Average(v => (v - mean) * (v - mean))), known.Min(), known.Max());
         }

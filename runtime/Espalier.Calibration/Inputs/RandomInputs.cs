@@ -17,14 +17,17 @@ public static class RandomInputs
     /// <param name="model">The model.</param>
     /// <param name="seed">Seed.</param>
     /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>. Others: 1 on axis 0, 224 on the spatial
-    /// axes of a rank-4 input, 16 for a past, 128 elsewhere; a name such as <c>past + sequence</c> or <c>total_sequence</c> is the sum.</param>
+    /// axes of a rank-4 input, 16 for a past, 128 elsewhere; a name such as <c>past + sequence</c> or <c>total_sequence</c> is
+    /// the sum.</param>
     /// <param name="values">A number that fills an input, by the input's name.</param>
     /// <exception cref="EspalierException">An input is no tensor or of a type that cannot be made.</exception>
-    public static IReadOnlyDictionary<string, NamedTensor> For(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
+    public static IReadOnlyDictionary<string, NamedTensor> For(OnnxModel model, int seed,
+        IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
         => Draw(model, seed, dimensions, values, Noise);
 
     /// <summary>One sample of which an input's numbers are drawn in another way.</summary>
-    internal static IReadOnlyDictionary<string, NamedTensor> Draw(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions, IReadOnlyDictionary<string, double>? values, Numbers numbers)
+    internal static IReadOnlyDictionary<string, NamedTensor> Draw(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions,
+        IReadOnlyDictionary<string, double>? values, Numbers numbers)
         => Make(model, new Random(seed), dimensions ?? new Dictionary<string, long>(), values, Spatial[0], Sequence[0], numbers);
 
     /// <summary>How the elements of an input are drawn, in order: real numbers, and indices below a number of rows.</summary>
@@ -35,7 +38,8 @@ public static class RandomInputs
     internal delegate (Func<double> Real, Func<long> Whole) Numbers(string name, long[] shape, long rows, Random random);
 
     /// <summary>Standard normal numbers and evenly drawn indices.</summary>
-    internal static (Func<double> Real, Func<long> Whole) Noise(string name, long[] shape, long rows, Random random) => (() => Normal(random), () => random.NextInt64(rows));
+    internal static (Func<double> Real, Func<long> Whole) Noise(string name, long[] shape, long rows, Random random)
+        => (() => Normal(random), () => random.NextInt64(rows));
 
     /// <summary>The seed of a sample.</summary>
     internal static int SeedOf(int seed, int sample) => unchecked(seed * 1_000_003 + sample);
@@ -47,7 +51,8 @@ public static class RandomInputs
     /// <param name="seed">Seed.</param>
     /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>.</param>
     /// <param name="values">A number that fills an input, by the input's name.</param>
-    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed, IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed,
+        IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
         => [.. Enumerable.Range(0, count).Select(i => For(model, SeedOf(seed, i), dimensions, values))];
 
     /// <summary>
@@ -59,7 +64,8 @@ public static class RandomInputs
     /// <param name="values">A number that fills an input.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     /// <exception cref="EspalierException">No candidate runs; the message has ONNX Runtime's for the defaults.</exception>
-    public static IReadOnlyDictionary<string, long> Fit(OnnxModel model, IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null, CancellationToken cancellationToken = default)
+    public static IReadOnlyDictionary<string, long> Fit(OnnxModel model, IReadOnlyDictionary<string, long>? dimensions = null,
+        IReadOnlyDictionary<string, double>? values = null, CancellationToken cancellationToken = default)
     {
         dimensions ??= new Dictionary<string, long>();
         using var session = Sessions.Open(model);
@@ -85,19 +91,25 @@ public static class RandomInputs
         throw new EspalierException($"No inputs were found that the model runs on; say its dynamic dimensions. {first!.Message}", first);
     }
 
-    private static Dictionary<string, NamedTensor> Make(OnnxModel model, Random random, IReadOnlyDictionary<string, long> dimensions, IReadOnlyDictionary<string, double>? values, long spatial, long sequence, Numbers numbers)
+    private static Dictionary<string, NamedTensor> Make(OnnxModel model, Random random, IReadOnlyDictionary<string, long> dimensions,
+        IReadOnlyDictionary<string, double>? values, long spatial, long sequence, Numbers numbers)
     {
         var inputs = GraphFacts.Inputs(model);
         var tables = new LookupTables(model);
-        var symbols = inputs.SelectMany(i => i.Type?.TensorType?.Shape?.Dim ?? []).Where(d => d.HasDimParam).Select(d => d.DimParam).Distinct(StringComparer.Ordinal).ToList();
+        var symbols = inputs.SelectMany(i => i.Type?.TensorType?.Shape?.Dim ?? []).Where(d => d.HasDimParam).Select(d => d.DimParam)
+            .Distinct(StringComparer.Ordinal).ToList();
         var sample = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
         foreach (var input in inputs)
         {
-            if (input.Type?.TensorType is not { } type) throw new EspalierException($"Input '{input.Name}' is no tensor; random inputs cannot be made for it.");
+            if (input.Type?.TensorType is not { } type)
+                throw new EspalierException($"Input '{input.Name}' is no tensor; random inputs cannot be made for it.");
             var shape = new long[type.Shape?.Dim.Count ?? 0];
             for (int axis = 0; axis < shape.Length; axis++) shape[axis] = Size(input.Name, type.Shape!, axis);
-            double? fill = values is not null && values.TryGetValue(input.Name, out double v) ? v : Usual(input.Name, (TensorProto.Types.DataType)type.ElemType);
-            sample[input.Name] = Tensor(input.Name, GraphFacts.ElementName(type.ElemType), shape, fill, numbers(input.Name, shape, tables.Rows(input.Name) ?? 2, random));
+            double? fill = values is not null && values.TryGetValue(input.Name, out double v)
+                ? v
+                : Usual(input.Name, (TensorProto.Types.DataType)type.ElemType);
+            sample[input.Name] = Tensor(input.Name, GraphFacts.ElementName(type.ElemType), shape, fill,
+                numbers(input.Name, shape, tables.Rows(input.Name) ?? 2, random));
         }
         return sample;
 
@@ -117,19 +129,23 @@ public static class RandomInputs
         long Named(string symbol, long otherwise)
         {
             if (dimensions.TryGetValue(symbol, out long size)) return size;
-            if (symbol.Contains('+')) return symbol.Split('+', StringSplitOptions.TrimEntries).Sum(part => long.TryParse(part, out long n) ? n : Named(part, sequence));
+            if (symbol.Contains('+'))
+                return symbol.Split('+', StringSplitOptions.TrimEntries)
+                    .Sum(part => long.TryParse(part, out long n) ? n : Named(part, sequence));
             bool Has(string s, string part) => s.Contains(part, StringComparison.OrdinalIgnoreCase);
             if (Has(symbol, "batch")) return 1;
             if (Has(symbol, "past")) return DefaultPast;
             if (Has(symbol, "total"))
-                return symbols.Where(s => s != symbol && !s.Contains('+') && !Has(s, "batch") && (Has(s, "past") || Has(s, "seq")) && !Has(s, "total")).Sum(s => Named(s, sequence));
+                return symbols.Where(s => s != symbol && !s.Contains('+') && !Has(s, "batch") && (Has(s, "past") || Has(s, "seq"))
+                    && !Has(s, "total")).Sum(s => Named(s, sequence));
             return otherwise;
         }
     }
 
     private static double? Usual(string input, TensorProto.Types.DataType type)
     {
-        bool integer = type is not (TensorProto.Types.DataType.Float or TensorProto.Types.DataType.Double or TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16);
+        bool integer = type is not (TensorProto.Types.DataType.Float or TensorProto.Types.DataType.Double
+            or TensorProto.Types.DataType.Float16 or TensorProto.Types.DataType.Bfloat16);
         if (!integer) return null;
         if (input.Contains("mask", StringComparison.OrdinalIgnoreCase)) return 1;
         return input is "sr" or "sample_rate" or "sampling_rate" ? 16000 : null;

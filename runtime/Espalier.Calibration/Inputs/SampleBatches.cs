@@ -26,13 +26,15 @@ internal sealed class SampleBatches
     private static bool HasBatchAxis(OnnxModel model)
     {
         var inputs = GraphFacts.Inputs(model);
-        if (inputs.Count == 0 || inputs.Any(i => i.Type?.TensorType?.Shape is not { Dim.Count: >= 2 }) || BatchAxes.Of(inputs).Values.Any(axis => axis != 0)) return false;
+        if (inputs.Count == 0 || inputs.Any(i => i.Type?.TensorType?.Shape is not { Dim.Count: >= 2 })
+            || BatchAxes.Find(inputs).Values.Any(axis => axis != 0)) return false;
         var names = inputs.Select(i => i.Type.TensorType.Shape.Dim[0].DimParam).Distinct(StringComparer.Ordinal).ToList();
         return inputs.Count == 1 || (names.Count == 1 && names[0].Length > 0);
     }
 
     /// <summary>Batches, in the order in which they fill up.</summary>
-    public IEnumerable<IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
+    public IEnumerable<IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Of(
+        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         var open = new SortedDictionary<string, List<IReadOnlyDictionary<string, NamedTensor>>>(StringComparer.Ordinal);
         foreach (var sample in samples)
@@ -42,7 +44,8 @@ internal sealed class SampleBatches
                 yield return [sample];
                 continue;
             }
-            string key = string.Join(';', sample.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key} {string.Join(',', p.Value.Shape)}"));
+            string key = string.Join(';', sample.OrderBy(p => p.Key, StringComparer.Ordinal)
+                .Select(p => $"{p.Key} {string.Join(',', p.Value.Shape)}"));
             if (!open.TryGetValue(key, out var list)) open.Add(key, list = []);
             list.Add(sample);
             long size = sample.Values.Sum(t => t.Values.LongLength);

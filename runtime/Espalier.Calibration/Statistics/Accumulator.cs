@@ -74,7 +74,9 @@ internal sealed class Accumulator(SiteTap tap)
     }
 
     /// <summary>Whether every number is finite; false where the model overflowed on a sample.</summary>
-    public bool IsFinite => _rows > 0 && AllFinite(_sum, _absolute, _squares, _gram) && (_before is not { } b || AllFinite(b.Sum, b.Absolute, b.Squares, b.Gram));
+    public bool IsFinite
+        => _rows > 0 && AllFinite(_sum, _absolute, _squares, _gram)
+            && (_before is not { } b || AllFinite(b.Sum, b.Absolute, b.Squares, b.Gram));
 
     private static bool AllFinite(params ReadOnlySpan<double[]> sums)
     {
@@ -98,11 +100,14 @@ internal sealed class Accumulator(SiteTap tap)
         {
             heldOut = All();
             _rows += before.Rows;
-            foreach (var (into, part) in new[] { (_sum, before.Sum), (_squares, before.Squares), (_absolute, before.Absolute), (_gram, before.Gram) })
+            foreach (var (into, part) in new[] { (_sum, before.Sum), (_squares, before.Squares), (_absolute, before.Absolute),
+                (_gram, before.Gram) })
                 TensorPrimitives.Add(into, part, into);
         }
         var all = All();
-        if (heldOut is not null) all = all with { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
+        if (heldOut is not null)
+            all = all with
+                { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
         return all;
     }
 
@@ -169,6 +174,7 @@ internal sealed class Accumulator(SiteTap tap)
         var mean = Average(p => p.Mean);
         var variance = Average(p => p.Variance);
         for (int i = 0; i < width; i++) variance[i] += parts.Average(p => (p.Mean[i] - mean[i]) * (p.Mean[i] - mean[i]));
-        return new ActivationStatistics(-1, parts.Sum(p => p.Count), mean, variance, Average(p => p.AbsoluteMean), Average(p => p.SquareMean), null);
+        return new ActivationStatistics(-1, parts.Sum(p => p.Count), mean, variance, Average(p => p.AbsoluteMean),
+            Average(p => p.SquareMean), null);
     }
 }

@@ -37,14 +37,18 @@ public sealed record CalibrationOptions
     /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
     public int DivergenceSamples { get; init; } = 64;
 
-    /// <summary>Most multiply-accumulates of the dense model on these samples together: for large models there are fewer of them, but at least 8.</summary>
+    /// <summary>
+    /// Most multiply-accumulates of the dense model on these samples together: for large models there are fewer of them, but at least 8.
+    /// </summary>
     public double DivergenceMacs { get; init; } = 2e10;
 
     /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
     public int Threads { get; init; }
 }
 
-/// <summary>Measures what the readers of prunable units see, and how similar blocks' inputs and outputs are, on calibration samples.</summary>
+/// <summary>
+/// Measures what the readers of prunable units see, and how similar blocks' inputs and outputs are, on calibration samples.
+/// </summary>
 public static class Calibrator
 {
     /// <summary>Runs the samples through one instrumented copy of the model (a few where covariances are large).</summary>
@@ -55,13 +59,16 @@ public static class Calibrator
     /// <param name="cancellationToken">Stops between two operators.</param>
     /// <param name="options">Bounds.</param>
     /// <exception cref="EspalierException">No samples; or a sample that the model does not take.</exception>
-    public static CalibrationStatistics Run(AxisAnalysis analysis, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationRequest request,
+    public static CalibrationStatistics Run(AxisAnalysis analysis, IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples,
+        CalibrationRequest request,
         IProgress<CalibrationProgress>? progress = null, CancellationToken cancellationToken = default, CalibrationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(analysis);
         // Products that contract nothing prunable only where they are asked for by number.
-        var asked = request.Covariance.Concat(request.Consumers ?? new HashSet<int>()).Where(id => id >= analysis.Consumers.Count).Distinct().Order();
-        return Run(analysis.Model, [.. analysis.Consumers, .. asked.Select(id => analysis.Products[id])], analysis.Blocks, samples, request, progress, cancellationToken, options);
+        var asked = request.Covariance.Concat(request.Consumers ?? new HashSet<int>()).Where(id => id >= analysis.Consumers.Count)
+            .Distinct().Order();
+        return Run(analysis.Model, [.. analysis.Consumers, .. asked.Select(id => analysis.Products[id])], analysis.Blocks, samples, request,
+            progress, cancellationToken, options);
     }
 
     /// <inheritdoc cref="Run(AxisAnalysis, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, CalibrationRequest, IProgress{CalibrationProgress}?, CancellationToken, CalibrationOptions?)"/>
@@ -91,13 +98,15 @@ public static class Calibrator
             else inside.Add(consumer);
         }
         if (inside.Count > 0)
-            notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: {string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
+            notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: "
+                + $"{string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
         var wantedBlocks = blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
 
         bool predicts = request.Signals.Any(s => s.Kind == SignalKind.Retrieval);
         var tensors = wanted.Select(c => c.Activation).Concat(wantedBlocks.SelectMany(b => new[] { b.Input, b.Output }))
-            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor)).Concat(predicts ? model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
-        var shapes = Shapes.Of(model, tensors, all[0], cancellationToken);
+            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor))
+            .Concat(predicts ? model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
+        var shapes = Shapes.Measure(model, tensors, all[0], cancellationToken);
         var sites = new Sites(GraphFacts.WeightShapes(model), shapes, options.PositionsPerSample, notes);
         foreach (var consumer in wanted) sites.Add(consumer, request.Covariance.Contains(consumer.Id));
         foreach (var place in request.Tensors) sites.Add(place);
@@ -110,7 +119,8 @@ public static class Calibrator
         }
         wantedBlocks.RemoveAll(b =>
         {
-            if (shapes.TryGetValue(b.Input, out var i) && shapes.TryGetValue(b.Output, out var o) && i.Length > 0 && i.SequenceEqual(o)) return false;
+            if (shapes.TryGetValue(b.Input, out var i) && shapes.TryGetValue(b.Output, out var o) && i.Length > 0 && i.SequenceEqual(o))
+                return false;
             notes.Add($"No similarity for block '{b.Name}': '{b.Input}' and '{b.Output}' differ in shape, or are not in the main graph.");
             return true;
         });
@@ -129,11 +139,15 @@ public static class Calibrator
         for (int p = 0; p < passes.Count; p++)
         {
             long before = (long)p * all.Count, total = (long)passes.Count * all.Count;
-            using var pass = new Pass(model, passes[p], p == 0 ? wantedBlocks : [], request.BlockAngles, p == 0 ? signals : [], next, shapes, options.Threads);
-            pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
+            using var pass = new Pass(model, passes[p], p == 0
+                ? wantedBlocks
+                : [], request.BlockAngles, p == 0 ? signals : [], next, shapes, options.Threads);
+            pass.Run(all, request.HeldOut, batches, done => progress?.Report(new CalibrationProgress(before + done, total)),
+                cancellationToken);
             pass.Finish(request, statistics, cosines, angles, means, moments, notes);
         }
-        return new CalibrationStatistics(statistics, cosines, all.Count) { BlockAngle = angles, Signals = means, Tensors = moments, Notes = notes };
+        return new CalibrationStatistics(statistics, cosines, all.Count) { BlockAngle = angles, Signals = means, Tensors = moments,
+            Notes = notes };
     }
 
     /// <summary>The first output that predicts the next token.</summary>
@@ -141,18 +155,22 @@ public static class Calibrator
     {
         var targets = new Targets(model);
         foreach (var output in model.Proto.Graph.Output)
-            if (shapes.TryGetValue(output.Name, out var shape) && shape is [_, _, > 1] && targets.TokenInput(shape, [.. sample.Values]) is { } tokens) return new(tokens, output.Name);
+            if (shapes.TryGetValue(output.Name, out var shape) && shape is [_, _, > 1]
+                && targets.TokenInput(shape, [.. sample.Values]) is { } tokens) return new(tokens, output.Name);
         return null;
     }
 
-    private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, NextToken? next, Dictionary<string, long[]> shapes, List<string> notes)
+    private static List<UnitSignal> Observable(OnnxModel model, IReadOnlyList<UnitSignal> signals, NextToken? next,
+        Dictionary<string, long[]> shapes, List<string> notes)
     {
         bool ranges = (model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version ?? 1) >= 11;
         return [.. signals.Where(s =>
         {
             string? obstacle = !shapes.TryGetValue(s.Tensor, out var shape) || s.Axis >= shape.Length ? "it is not in the main graph"
-                : s.Kind == SignalKind.Retrieval && next is null ? "the model has no output with one row of classes per token of an integer input whose tokens are these classes"
-                : s.Kind == SignalKind.Retrieval && !Rows(shape, shapes[next!.Logits]) ? "it is no map [batch, heads, sequence, sequence] of the tokens that the model reads"
+                : s.Kind == SignalKind.Retrieval && next is null
+                    ? "the model has no output with one row of classes per token of an integer input whose tokens are these classes"
+                : s.Kind == SignalKind.Retrieval && !Rows(shape, shapes[next!.Logits])
+                    ? "it is no map [batch, heads, sequence, sequence] of the tokens that the model reads"
                 : s.Kind != SignalKind.RouterUse && !ranges ? "positions are compared from operator set 11 on" : null;
             if (obstacle is not null) notes.Add($"No statistics of '{s.Tensor}': {obstacle}.");
             return obstacle is null;

@@ -5,8 +5,8 @@ using Espalier.Runtime;
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>
-/// Mean and variance per channel of one tensor: of every batch in float32 about its own mean, of all batches together in double (Chan, Golub and
-/// LeVeque 1979).
+/// Mean and variance per channel of one tensor: of every batch in float32 about its own mean, of all batches together in double
+/// (Chan, Golub and LeVeque 1979).
 /// </summary>
 internal sealed class ChannelRun : IDisposable
 {

@@ -13,7 +13,8 @@ namespace Espalier.Calibration.Statistics;
 /// <param name="samples">Inputs by name.</param>
 /// <param name="options">Bounds.</param>
 /// <param name="cancellationToken">Stops between two operators.</param>
-public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, CalibrationOptions? options = null,
+public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
+    CalibrationOptions? options = null,
     CancellationToken cancellationToken = default) : IModelProbe
 {
     private const int LeastSamples = 8, LeastHeldOut = 4;
@@ -37,19 +38,24 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     public Action<string>? Progress { get; init; }
 
     /// <inheritdoc/>
-    public CalibrationStatistics Measure(CalibrationRequest request) => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
+    public CalibrationStatistics Measure(CalibrationRequest request)
+        => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
 
     /// <inheritdoc/>
     public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
 
     /// <inheritdoc/>
     public double HeldOutDivergence(OnnxModel changed)
-        => Divergences(changed, [new Dictionary<string, float[]>()], HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part ? _heldOut ??= Expected(part) : _batches ??= Expected(samples))[0];
+        => Divergences(changed, [new Dictionary<string, float[]>()], HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part
+            ? _heldOut ??= Expected(part)
+            : _batches ??= Expected(samples))[0];
 
     /// <inheritdoc/>
-    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings) => Divergences(gated, settings, _batches ??= Expected(samples));
+    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+        => Divergences(gated, settings, _batches ??= Expected(samples));
 
-    private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings, List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)> batches)
+    private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings,
+        List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)> batches)
     {
         using var session = Sessions.Open(gated, _options.Threads);
         return [.. settings.Select(setting =>
@@ -57,7 +63,8 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
             var tally = new DivergenceTally(Metric);
-            foreach (var (inputs, expected, targets) in batches) tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
+            foreach (var (inputs, expected, targets) in batches)
+                tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
             return tally.Mean;
         })];
     }
@@ -76,15 +83,18 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <inheritdoc/>
     public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers)
     {
-        var wanted = (consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products).Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
+        var wanted = (consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products)
+            .Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
         var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
         // Every stage asks for other consumers of the same dense model: its shapes are found once.
         if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
-            _denseShapes = Shapes.Of(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation).Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
+            _denseShapes = Shapes.Measure(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation)
+                .Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
         var (dense, left) = (Find(analysis.Model, _denseShapes), Find(slim, Left()));
         // Experts and groups of a convolution are fitted to the dense model's statistics.
         var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
-            .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 } && p.Dense.Features <= _options.CovarianceFeatures).ToList();
+            .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 }
+                && p.Dense.Features <= _options.CovarianceFeatures).ToList();
         if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
         Progress?.Invoke("fitting layer by layer");
         using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
@@ -103,7 +113,8 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
             {
                 if (!present.Contains(consumer.Activation) || !_denseShapes.TryGetValue(consumer.Activation, out var shape)) continue;
                 shapes[consumer.Activation] = [.. shape];
-                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length) shapes[consumer.Activation][consumer.ActivationAxis] = Sites.Unknown;
+                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length)
+                    shapes[consumer.Activation][consumer.ActivationAxis] = Sites.Unknown;
             }
             return shapes;
         }
@@ -119,7 +130,8 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
     /// <inheritdoc/>
     public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor)
     {
-        if (!Shapes.Of(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2) return null;
+        if (!Shapes.Measure(changed, [tensor], samples[0], cancellationToken).TryGetValue(tensor, out var shape) || shape.Length < 2)
+            return null;
         Progress?.Invoke("measuring normalisation statistics");
         using var run = new ChannelRun(changed, tensor, shape.Length, _options.Threads);
         var (fitted, heldOut) = Joined();
@@ -136,10 +148,12 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         return _joined.Value;
     }
 
-    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected(
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         using var session = Sessions.Open(analysis.Model, _options.Threads);
-        int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
+        int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)),
+            Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
         var some = samples.Where((_, i) => samples.Count <= most || i % (samples.Count / most) == 0).Take(most);
         var (labels, none) = (Labels ?? new Targets(analysis.Model), new Dictionary<string, long[]>());
         return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
@@ -152,8 +166,8 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
 }
 
 /// <summary>
-/// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance. The task's loss is that of the outputs with labels alone:
-/// what else a model gives (caches, states) is no part of the task.
+/// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.
+/// The task's loss is that of the outputs with labels alone: what else a model gives (caches, states) is no part of the task.
 /// </summary>
 /// <param name="metric">The metric.</param>
 public sealed class DivergenceTally(Metric metric)
@@ -161,15 +175,18 @@ public sealed class DivergenceTally(Metric metric)
     private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
 
     /// <summary>Mean over the outputs.</summary>
-    public double Mean => metric == Metric.TaskLoss ? _outputs.Values.Select(t => t.Divergence(metric)).OfType<double>().DefaultIfEmpty().Average()
+    public double Mean
+        => metric == Metric.TaskLoss ? _outputs.Values.Select(t => t.Divergence(metric)).OfType<double>().DefaultIfEmpty().Average()
         : _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
 
     /// <summary>Adds a run.</summary>
-    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual, IReadOnlyDictionary<string, long[]>? targets = null)
+    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual,
+        IReadOnlyDictionary<string, long[]>? targets = null)
     {
         foreach (var (name, dense) in expected)
         {
-            if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape)) continue;
+            if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape))
+                continue;
             if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);
             tally.Add(dense, changed, targets?.GetValueOrDefault(name));
         }

@@ -42,7 +42,8 @@ internal sealed class PairedRun : IDisposable
         foreach (var pair in _pairs) pair.HoldOut();
     }
 
-    public IEnumerable<(Site Site, PairedStatistics Statistics)> Finish() => _pairs.Where(p => p.IsFinite).Select(p => (p.Site, p.Finish()));
+    public IEnumerable<(Site Site, PairedStatistics Statistics)> Finish()
+        => _pairs.Where(p => p.IsFinite).Select(p => (p.Site, p.Finish()));
 
     public void Dispose()
     {
@@ -64,7 +65,8 @@ internal sealed class PairedRun : IDisposable
     /// <summary>Sums over rows of x − r, z − s, (z − s)ᵀ(z − s) and (x − r)ᵀ(z − s).</summary>
     private static OnnxModel Sums()
     {
-        var proto = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "sums" }, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } };
+        var proto = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "sums" },
+            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } };
         foreach (var (name, rank) in new[] { ("x", 2), ("z", 2), ("r", 1), ("s", 1) })
         {
             var type = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = new TensorShapeProto() };
@@ -73,7 +75,8 @@ internal sealed class PairedRun : IDisposable
         }
         var write = new NodeWriter(proto, "sums/");
         string d = write.Op("Sub", ["x", "r"]), e = write.Op("Sub", ["z", "s"]);
-        foreach (string sum in new[] { write.ReduceSum(d, false, 0), write.ReduceSum(e, false, 0), write.Gram(e), write.Op("Gemm", [d, e], NodeWriter.Int("transA", 1)) })
+        foreach (string sum in new[] { write.ReduceSum(d, false, 0), write.ReduceSum(e, false, 0), write.Gram(e),
+            write.Op("Gemm", [d, e], NodeWriter.Int("transA", 1)) })
             write.Output(sum);
         return OnnxModel.Wrap(proto);
     }
@@ -101,7 +104,8 @@ internal sealed class PairedRun : IDisposable
         public void Add(ModelSession sums, NamedTensor x, NamedTensor z, CancellationToken cancellation)
         {
             if (_r.Length == 0) (_r, _s) = (Mean(x), Mean(z));
-            var y = sums.Run([x with { Name = "x" }, z with { Name = "z" }, new("r", "float32", [_r.Length], _r), new("s", "float32", [_s.Length], _s)], cancellation);
+            var y = sums.Run([x with { Name = "x" }, z with { Name = "z" }, new("r", "float32", [_r.Length], _r),
+                new("s", "float32", [_s.Length], _s)], cancellation);
             _rows += x.Shape[0];
             string[] names = [.. sums.Outputs.Select(o => o.Name)];
             Add(ref _d, y[names[0]]);
@@ -126,11 +130,13 @@ internal sealed class PairedRun : IDisposable
             var (covariance, cross) = (new double[k * k], new double[n * k]);
             for (int i = 0; i < k; i++)
                 for (int j = 0; j < k; j++)
-                    covariance[(i * k) + j] = ((_covariance[(i * k) + j] + _covariance[(j * k) + i]) / (2 * (double)_rows)) - (_e[i] / _rows * (_e[j] / _rows));
+                    covariance[(i * k) + j] = ((_covariance[(i * k) + j] + _covariance[(j * k) + i]) / (2 * (double)_rows))
+                        - (_e[i] / _rows * (_e[j] / _rows));
             for (int i = 0; i < n; i++)
                 for (int j = 0; j < k; j++)
                     cross[(i * k) + j] = (_cross[(i * k) + j] / _rows) - (_d[i] / _rows * (_e[j] / _rows));
-            return new(_rows, [.. _r.Select((r, i) => r + (_d[i] / _rows))], [.. _s.Select((s, i) => s + (_e[i] / _rows))], covariance, cross);
+            return new(_rows, [.. _r.Select((r, i) => r + (_d[i] / _rows))], [.. _s.Select((s, i) => s + (_e[i] / _rows))],
+                covariance, cross);
         }
 
         /// <summary>Mean of the first batch: what is subtracted, so that no large mean cancels in float32.</summary>

@@ -15,7 +15,8 @@ internal sealed class Pass : IDisposable
     private readonly List<SignalTap> _signals = [];
     private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals, NextToken? next, IReadOnlyDictionary<string, long[]> shapes, int threads)
+    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals,
+        NextToken? next, IReadOnlyDictionary<string, long[]> shapes, int threads)
     {
         _threads = threads;
         var proto = model.Proto.Clone();
@@ -26,7 +27,8 @@ internal sealed class Pass : IDisposable
         _copy = instrumentation.Derive(model);
     }
 
-    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches, Action<long> progress, CancellationToken cancellation)
+    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches,
+        Action<long> progress, CancellationToken cancellation)
     {
         if (_sites.Count + _blocks.Count + _signals.Count == 0) return;
         using var session = Sessions.Open(_copy, _threads);
@@ -96,7 +98,8 @@ internal sealed class Pass : IDisposable
         }
     }
 
-    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines, Dictionary<int, double> angles,
+    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines,
+        Dictionary<int, double> angles,
         Dictionary<UnitSignal, SignalStatistics> signals, Dictionary<TensorAxis, AxisMoments> tensors, List<string> notes)
     {
         foreach (var signal in _signals)
@@ -108,7 +111,8 @@ internal sealed class Pass : IDisposable
         {
             if (!site.IsFinite)
             {
-                notes.Add($"No statistics for {(site.Tap.Site.Place is null ? string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node)) : "an axis of activations")}: '{site.Tap.Site.Activation}' is not finite on some sample.");
+                notes.Add("No statistics for "
+                    + $"{(site.Tap.Site.Place is null ? string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node)) : "an axis of activations")}: '{site.Tap.Site.Activation}' is not finite on some sample.");
                 continue;
             }
             if (site.Tap.Site.Place is { } place)
@@ -124,13 +128,16 @@ internal sealed class Pass : IDisposable
                 {
                     Covariance = null,
                     HeldOut = null,
-                    PerBatch = site.Tap.Site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
+                    PerBatch = site.Tap.Site.PerGroup
+                        ? null
+                        : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
                 };
             }
         }
         foreach (var (tap, sums, turns, rows) in _blocks)
         {
-            if (tap.Angle is not null && turns.Sum() / rows.Sum() / Math.PI is var angle && double.IsFinite(angle)) angles[tap.Block.Id] = angle;
+            if (tap.Angle is not null && turns.Sum() / rows.Sum() / Math.PI is var angle && double.IsFinite(angle))
+                angles[tap.Block.Id] = angle;
             double cosine = sums.Sum() / rows.Sum();
             if (double.IsFinite(cosine)) cosines[tap.Block.Id] = cosine;
             else notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");
@@ -138,7 +145,10 @@ internal sealed class Pass : IDisposable
     }
 }
 
-/// <summary>Which samples are held out where something that is fitted is to be checked: every fourth, so that neither part is of another kind where data are sorted.</summary>
+/// <summary>
+/// Which samples are held out where something that is fitted is to be checked: every fourth, so that neither part is of another
+/// kind where data are sorted.
+/// </summary>
 internal static class HeldOut
 {
     public static (IReadOnlyList<T> Fitted, IReadOnlyList<T> HeldOut) Divide<T>(IReadOnlyList<T> samples)

@@ -13,7 +13,7 @@ public sealed class BruteForceTests
     public void Zeros_of_a_trained_network(string file)
     {
         using var dense = Onnx.OnnxModel.Open(Assets.Path(file));
-        var analysis = AxisAnalysis.Of(dense);
+        var analysis = AxisAnalysis.Run(dense);
         Assert.True(Claims.Check(analysis, SlimOracle.Pick(analysis, 0.5, 1), 1) > 5);
     }
 }

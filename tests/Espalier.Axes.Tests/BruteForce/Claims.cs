@@ -21,7 +21,8 @@ internal static class Claims
         var graph = analysis.Model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var face = graph.Input.Concat(graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
-        using var masked = MaskedModel.Of(analysis.Model, slim.Removed.Where(r => !face.Contains(r.Key)).ToDictionary(r => r.Key, r => r.Value));
+        using var masked = MaskedModel.Build(analysis.Model, slim.Removed.Where(r => !face.Contains(r.Key))
+            .ToDictionary(r => r.Key, r => r.Value));
         var inputs = RandomInputs.For(analysis.Model, seed, sizes);
         try
         {
@@ -40,8 +41,11 @@ internal static class Claims
         foreach (var (name, value) in trace.Tensors)
         {
             if (analysis.MainTensor(name)?.Terms is not { } terms) continue;
-            bool fits = terms.Length == value.Shape.Length && terms.Zip(value.Shape).All(p => trace.SizeOf(p.First) is not { } size || size == p.Second);
-            Assert.True(fits, $"'{name}' is [{string.Join(", ", terms.Select(t => t.ToString()))}], but was [{string.Join(", ", value.Shape)}]\n{SlimOracle.Describe(analysis)}");
+            bool fits = terms.Length == value.Shape.Length
+                && terms.Zip(value.Shape).All(p => trace.SizeOf(p.First) is not { } size || size == p.Second);
+            Assert.True(fits,
+                $"'{name}' is [{string.Join(", ", terms.Select(t => t.ToString()))}], but was "
+                    + $"[{string.Join(", ", value.Shape)}]\n{SlimOracle.Describe(analysis)}");
         }
     }
 
@@ -60,9 +64,11 @@ internal static class Claims
                 bool[]?[] gone = [.. terms.Select(t => trace.UnitMap(t, group.Factor)?.Select(u => u >= 0 && removed[u]).ToArray())];
                 if (gone.Any(g => g is null)) continue;
                 compared++;
-                int at = Enumerable.Range(0, value.Values.Length).FirstOrDefault(i => value.Values[i] != 0 && Removed(i, value.Shape, gone!), -1);
+                int at = Enumerable.Range(0, value.Values.Length)
+                    .FirstOrDefault(i => value.Values[i] != 0 && Removed(i, value.Shape, gone!), -1);
                 Assert.True(at < 0, string.Create(CultureInfo.InvariantCulture,
-                    $"'{name}' of {tensor.Producer} is said to be zero at removed units of {group.Name}, but element {at} is {value.Values[Math.Max(at, 0)]:g4}\n{SlimOracle.Describe(analysis, selection)}"));
+                    $"'{name}' of {tensor.Producer} is said to be zero at removed units of {group.Name}, but element {at} is "
+                        + $"{value.Values[Math.Max(at, 0)]:g4}\n{SlimOracle.Describe(analysis, selection)}"));
             }
         }
         return compared;

@@ -23,9 +23,11 @@ internal static class Perturbation
     {
         var random = new Random(seed);
         // Zero points of floats are zero and cannot be anything else.
-        var points = analysis.State!.Records.Where(r => r.Info.Proto.OpType is "QuantizeLinear" or "DequantizeLinear").Select(r => r.Inputs.ElementAtOrDefault(2)?.Name).ToHashSet();
+        var points = analysis.State!.Records.Where(r => r.Info.Proto.OpType is "QuantizeLinear" or "DequantizeLinear")
+            .Select(r => r.Inputs.ElementAtOrDefault(2)?.Name).ToHashSet();
         var places = analysis.Groups.SelectMany(g => g.Occurrences.Select(o => (Group: g, Occurrence: o)))
-            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 } && DataTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
+            .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 }
+                && DataTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
         random.Shuffle(places);
         var inputs = RandomInputs.For(analysis.Model, seed, sizes);
         try
@@ -38,7 +40,8 @@ internal static class Perturbation
                 var indices = Enumerable.Range(0, map.Length).Where(i => map[i] >= 0).ToArray();
                 int index = indices[random.Next(indices.Length)];
                 var after = Trace.Run(analysis, Changed(analysis.Model, occurrence.Tensor, occurrence.Axis, index), inputs);
-                compared += Compare(analysis, group, map[index], before, after, string.Create(CultureInfo.InvariantCulture, $"{occurrence.Tensor}:{occurrence.Axis}[{index}]"), occurrence.Tensor);
+                compared += Compare(analysis, group, map[index], before, after,
+                    string.Create(CultureInfo.InvariantCulture, $"{occurrence.Tensor}:{occurrence.Axis}[{index}]"), occurrence.Tensor);
             }
             return compared;
         }
@@ -66,7 +69,8 @@ internal static class Perturbation
     {
         var reach = new Dictionary<TensorState, Reach>();
         // Where several operators read one weight, each may see axes of its own.
-        foreach (var view in analysis.State!.Records.SelectMany(r => r.Inputs).OfType<TensorState>().Where(t => t.Scope == 0 && t.Name == weight))
+        foreach (var view in analysis.State!.Records.SelectMany(r => r.Inputs).OfType<TensorState>()
+            .Where(t => t.Scope == 0 && t.Name == weight))
             reach[view] = view.Terms?.Any(t => t.Leaves.Contains(group.Factor)) == true ? Reach.Unit : Reach.Anything;
         int compared = 0;
         foreach (var record in analysis.State.Records)
@@ -81,7 +85,8 @@ internal static class Perturbation
                 var here = worst == Reach.Unit && output.Terms is null ? Reach.Anything : worst;
                 bool carries = output.Terms?.Any(t => t.Leaves.Contains(group.Factor)) == true;
                 reach[output] = here == Reach.Unit && !carries ? Reach.Nothing : here;
-                if (here == Reach.Anything || !before.Tensors.TryGetValue(output.Name, out var old) || !after.Tensors.TryGetValue(output.Name, out var now)) continue;
+                if (here == Reach.Anything || !before.Tensors.TryGetValue(output.Name, out var old)
+                    || !after.Tensors.TryGetValue(output.Name, out var now)) continue;
                 if (here == Reach.Unit) compared++;
                 var maps = (output.Terms ?? []).Select(t => before.UnitMap(t, group.Factor)).ToArray();
                 if (maps.Any(m => m is null)) continue;
@@ -89,7 +94,8 @@ internal static class Perturbation
                 {
                     if (old.Values[i].Equals(now.Values[i])) continue;
                     Assert.True(here == Reach.Unit && InUnit(i, old.Shape, maps!, unit), string.Create(CultureInfo.InvariantCulture,
-                        $"{place} is unit {unit} of {group.Name}; it changed element {i} of '{output.Name}' by {record.Info}, which is not in it\n{SlimOracle.Describe(analysis)}"));
+                        $"{place} is unit {unit} of {group.Name}; it changed element {i} of '{output.Name}' by {record.Info}, which is "
+                            + $"not in it\n{SlimOracle.Describe(analysis)}"));
                 }
             }
         }
@@ -99,7 +105,8 @@ internal static class Perturbation
     private static bool Mixes(AxisAnalysis analysis, NodeRecord record, Factor factor)
         => record.Sums.Any(s => s.Term.Leaves.Contains(factor))
             || record.Contraction?.Axes.Any(a => a.Output < 0 && a.Term.Leaves.Contains(factor)) == true
-            || analysis.State!.Inexact.Concat(analysis.State.Frozen).Any(m => m.Node == record.Info.Ordinal && m.Term.Leaves.Contains(factor));
+            || analysis.State!.Inexact.Concat(analysis.State.Frozen)
+                .Any(m => m.Node == record.Info.Ordinal && m.Term.Leaves.Contains(factor));
 
     private static bool InUnit(int element, long[] shape, int[]?[] maps, int unit)
     {

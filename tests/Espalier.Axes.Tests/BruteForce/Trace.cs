@@ -7,7 +7,9 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests.BruteForce;
 
-/// <summary>One run of a model that shows every floating-point tensor of its main graph, with the sizes that dynamic factors had in it.</summary>
+/// <summary>
+/// One run of a model that shows every floating-point tensor of its main graph, with the sizes that dynamic factors had in it.
+/// </summary>
 internal sealed class Trace
 {
     private readonly Dictionary<Factor, long> _sizes = [];
@@ -30,7 +32,9 @@ internal sealed class Trace
             if (name.Length > 0 && IsShown(analysis, name) && there.Add(name)) proto.Graph.Output.Add(new ValueInfoProto { Name = name });
         // Results of other types cannot all be read, and no claim is made of them.
         for (int k = proto.Graph.Output.Count - 1; k >= 0; k--)
-            if (proto.Graph.Output[k].Type is { } type ? !IsReal(type.TensorType?.ElemType) : !IsShown(analysis, proto.Graph.Output[k].Name)) proto.Graph.Output.RemoveAt(k);
+            if (proto.Graph.Output[k].Type is { } type
+                ? !IsReal(type.TensorType?.ElemType)
+                : !IsShown(analysis, proto.Graph.Output[k].Name)) proto.Graph.Output.RemoveAt(k);
         return new(analysis, proto.Graph.Output.Count == 0 ? [] : Ort.Run(model.Derive(proto), inputs, plain: true));
     }
 
@@ -38,7 +42,9 @@ internal sealed class Trace
 
     private static bool IsReal(int? type) => (DataType?)type is DataType.Float or DataType.Double or DataType.Float16;
 
-    /// <summary>The unit of a factor at every index of an axis, −1 where there is none; null where the sizes of the run do not tell.</summary>
+    /// <summary>
+    /// The unit of a factor at every index of an axis, −1 where there is none; null where the sizes of the run do not tell.
+    /// </summary>
     public int[]? UnitMap(Term term, Factor factor)
     {
         var root = factor.Root;
@@ -93,7 +99,8 @@ internal sealed class Trace
                 {
                     if (SizeOf(terms[axis]) is not null) continue;
                     if (terms[axis].Head is FactorTerm leaf) more = _sizes.TryAdd(leaf.Factor, value.Shape[axis]);
-                    else if (terms[axis].Head is ProductTerm product && product.Parts.Where(p => SizeOf(p) is null).ToList() is [var open] && open.Head is FactorTerm alone)
+                    else if (terms[axis].Head is ProductTerm product && product.Parts.Where(p => SizeOf(p) is null).ToList() is [var open]
+                        && open.Head is FactorTerm alone)
                     {
                         long known = product.Parts.Where(p => p != open).Aggregate(1L, (a, p) => a * SizeOf(p)!.Value);
                         if (known > 0) more = _sizes.TryAdd(alone.Factor, value.Shape[axis] / known);

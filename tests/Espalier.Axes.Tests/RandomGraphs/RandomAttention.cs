@@ -28,14 +28,16 @@ internal static class RandomAttention
             // Learned entries before the keys and values, as a prefix has them.
             var (g, heads) = (s.G, 3);
             string Project(string part) => Split(s, g.Linear(s.X, s.Name(part), s.Channels, heads * Dim), heads);
-            string Prefix(string part, string t) => g.Concat(2, g.ExpandTo(g.Weight(s.Name(part), 1, heads, 2, Dim), g.Dim(s.X, 0), -1, -1, -1), t);
+            string Prefix(string part, string t)
+                => g.Concat(2, g.ExpandTo(g.Weight(s.Name(part), 1, heads, 2, Dim), g.Dim(s.X, 0), -1, -1, -1), t);
             var a = g.Attend(Project("q"), Prefix("pk", Project("k")), Prefix("pv", Project("v")), 0.5f);
             return s.With(g.Linear(Merge(s, a, heads), s.Name("o"), heads * Dim, 12), 12);
         }),
     ];
 
     private static string Split(RandomState s, string x, int heads) => s.G.Transpose(s.Pick<Func<string>>(
-        () => s.G.Reshape(x, 0, 0, heads, Dim), () => s.G.Reshape(x, 0, 0, -1, Dim), () => s.G.View(x, s.G.Dim(x, 0), s.G.Dim(x, 1), heads, -1),
+        () => s.G.Reshape(x, 0, 0, heads, Dim), () => s.G.Reshape(x, 0, 0, -1, Dim),
+        () => s.G.View(x, s.G.Dim(x, 0), s.G.Dim(x, 1), heads, -1),
         () => s.G.View(x, s.G.Dim(x, 0), s.G.Dim(x, 1), s.G.Node("Div", [s.G.Dim(x, 2), s.G.Int(Dim)]), Dim))(), 0, 2, 1, 3);
 
     private static string Merge(RandomState s, string x, int heads)
@@ -61,7 +63,9 @@ internal static class RandomAttention
         {
             1 => g.Unsqueeze(g.Transpose(g.Embed(s.Name("relative"), g.Buckets(g.Dim(s.X, 1)), 16, heads), 2, 0, 1), 0),
             2 => g.Causal(g.Dim(s.X, 0), g.Dim(s.X, 1)),
-            3 => g.Mul(g.Positive(s.Name("slopes"), heads, 1, 1), g.Unsqueeze(g.Unsqueeze(g.Node("Cast", g.Node("Range", [g.Int(0), g.Dim(s.X, 1), g.Int(1)]), ("to", Onnx.TensorProto.Types.DataType.Float)), 0), 0)),
+            3 => g.Mul(g.Positive(s.Name("slopes"), heads, 1, 1),
+                g.Unsqueeze(g.Unsqueeze(g.Node("Cast", g.Node("Range", [g.Int(0), g.Dim(s.X, 1), g.Int(1)]),
+                    ("to", Onnx.TensorProto.Types.DataType.Float)), 0), 0)),
             _ => null,
         };
         var scores = g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), Scale(s, q));
@@ -71,7 +75,9 @@ internal static class RandomAttention
 
     /// <summary>1/√d as a number, or from the shape of the queries.</summary>
     private static string Scale(RandomState s, string q) => s.Variant % 2 == 0 ? s.G.Number(0.5f)
-        : s.G.Node("Reciprocal", s.G.Node("Sqrt", s.G.Node("Cast", s.G.Slice(s.G.Node("Shape", q), 0, -1, long.MaxValue), ("to", Onnx.TensorProto.Types.DataType.Float))));
+        : s.G.Node("Reciprocal",
+            s.G.Node("Sqrt",
+                s.G.Node("Cast", s.G.Slice(s.G.Node("Shape", q), 0, -1, long.MaxValue), ("to", Onnx.TensorProto.Types.DataType.Float))));
 
     /// <summary>Rotary pairs side by side: [.., d/2, 2], rotated, stacked and flattened again.</summary>
     private static string Interleaved(RandomState s, string x)
@@ -122,7 +128,9 @@ internal static class RandomAttention
         var g = s.G;
         var (b, l) = (g.Dim(s.X, 0), g.Dim(s.X, 1));
         var rows = g.Mul(b, g.Int(heads));
-        string Project(string part) => g.View(g.Transpose(g.View(g.Linear(s.X, s.Name(part), s.Channels, heads * Dim), b, l, heads, Dim), 0, 2, 1, 3), rows, s.Variant % 2 == 0 ? -1 : l, Dim);
+        string Project(string part)
+            => g.View(g.Transpose(g.View(g.Linear(s.X, s.Name(part), s.Channels, heads * Dim), b, l, heads, Dim), 0, 2, 1, 3), rows,
+                s.Variant % 2 == 0 ? -1 : l, Dim);
         var scores = g.MatMul(g.Mul(Project("q"), g.Number(0.5f)), g.Transpose(Project("k"), 0, 2, 1));
         var a = g.View(g.MatMul(g.Softmax(scores), Project("v")), b, heads, l, Dim);
         return s.With(g.Linear(g.View(g.Transpose(a, 0, 2, 1, 3), b, l, heads * Dim), s.Name("o"), heads * Dim, 12), 12);

@@ -18,7 +18,8 @@ public sealed class RandomGraphTests
     [Fact]
     public void Image_networks()
     {
-        Gen.Int[0, RandomGraphs.ImageSteps * RandomGraphs.Variants - 1].Array[2, 7].Sample(recipe => Holds(recipe, image: true), iter: Iterations, seed: "0000KOIPe036", threads: 1);
+        Gen.Int[0, RandomGraphs.ImageSteps * RandomGraphs.Variants - 1].Array[2, 7]
+            .Sample(recipe => Holds(recipe, image: true), iter: Iterations, seed: "0000KOIPe036", threads: 1);
         MostGroupsCouldBePruned();
         EveryTwinWasCompared();
     }
@@ -26,7 +27,8 @@ public sealed class RandomGraphTests
     [Fact]
     public void Sequence_networks()
     {
-        Gen.Int[0, RandomGraphs.SequenceSteps * RandomGraphs.Variants - 1].Array[2, 6].Sample(recipe => Holds(recipe, image: false), iter: Iterations, seed: "0000KOIPe036", threads: 1);
+        Gen.Int[0, RandomGraphs.SequenceSteps * RandomGraphs.Variants - 1].Array[2, 6]
+            .Sample(recipe => Holds(recipe, image: false), iter: Iterations, seed: "0000KOIPe036", threads: 1);
         MostGroupsCouldBePruned();
         EveryTwinWasCompared();
     }
@@ -54,9 +56,10 @@ public sealed class RandomGraphTests
         string what = RandomGraphs.Describe(recipe, image);
         try
         {
-            var analysis = AxisAnalysis.Of(model);
+            var analysis = AxisAnalysis.Run(model);
             // Whatever the steps did, the tail can be pruned: a conflict must not hurt other factors.
-            var tail = analysis.Groups.FirstOrDefault(g => g.Size == 10 && g.Exactness == Exactness.Exact && g.Occurrences.Any(o => o.Tensor == "tail1.weight"));
+            var tail = analysis.Groups.FirstOrDefault(g => g.Size == 10 && g.Exactness == Exactness.Exact
+                && g.Occurrences.Any(o => o.Tensor == "tail1.weight"));
             Assert.True(tail is not null, "the tail is not an exact group\n" + SlimOracle.Describe(analysis));
             _exact += analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
             _frozen += analysis.Groups.Count(g => g.Exactness == Exactness.Frozen && !g.Occurrences.Any(o => o.Tensor == "tail2.weight"));

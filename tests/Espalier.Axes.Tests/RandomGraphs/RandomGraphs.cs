@@ -20,9 +20,11 @@ internal static class RandomGraphs
     /// <summary>Number of sequence steps.</summary>
     public static int SequenceSteps => SequenceSteps_.Length;
 
-    private static (string Name, Func<RandomState, RandomState> Apply)[] ImageSteps_ { get; } = [.. RandomImages.Steps, .. RandomImages.Shapes];
+    private static (string Name, Func<RandomState, RandomState> Apply)[] ImageSteps_ { get; } = [.. RandomImages.Steps,
+        .. RandomImages.Shapes];
 
-    private static (string Name, Func<RandomState, RandomState> Apply)[] SequenceSteps_ { get; } = [.. RandomSequences.Steps, .. RandomAttention.Steps];
+    private static (string Name, Func<RandomState, RandomState> Apply)[] SequenceSteps_ { get; } = [.. RandomSequences.Steps,
+        .. RandomAttention.Steps];
 
     /// <summary>An image network; its last two convolutions are always an exact group of 10 on <c>tail1.weight</c>.</summary>
     public static GraphBuilder Image(IReadOnlyList<int> recipe, int seed)
@@ -34,25 +36,32 @@ internal static class RandomGraphs
         return g;
     }
 
-    /// <summary>A sequence network; its last two layers are always an exact group of 10 on <c>tail1.weight</c>. Every other seed has a dynamic length.</summary>
+    /// <summary>
+    /// A sequence network; its last two layers are always an exact group of 10 on <c>tail1.weight</c>. Every other seed has a
+    /// dynamic length.
+    /// </summary>
     public static GraphBuilder Sequence(IReadOnlyList<int> recipe, int seed)
     {
         var g = new GraphBuilder(seed, storage: Storage(seed));
         bool dynamic = seed % 2 == 1;
-        var state = new RandomState(g, g.Linear(g.Input("x", "batch", dynamic ? "sequence" : Length, 6), "stem", 6, 12), 12, 0) { Dynamic = dynamic };
+        var state = new RandomState(g, g.Linear(g.Input("x", "batch", dynamic ? "sequence" : Length, 6), "stem", 6, 12), 12, 0)
+            { Dynamic = dynamic };
         foreach (int step in recipe) state = Apply(SequenceSteps_, state, step);
         g.Output(g.Linear(g.Relu(g.Linear(state.X, "tail1", state.Channels, 10)), "tail2", 10, 4));
         return g;
     }
 
-    private static WeightStorage Storage(int seed) => (seed / 2 % 7) switch { 0 => WeightStorage.ConstantNode, 1 => WeightStorage.Overridable, _ => WeightStorage.Initializer };
+    private static WeightStorage Storage(int seed)
+        => (seed / 2 % 7) switch { 0 => WeightStorage.ConstantNode, 1 => WeightStorage.Overridable, _ => WeightStorage.Initializer };
 
     private static RandomState Apply((string Name, Func<RandomState, RandomState> Apply)[] steps, RandomState state, int step)
         => steps[step % steps.Length].Apply(state with { Variant = step / steps.Length }) with { Number = state.Number + 1 };
 
     /// <summary>The steps of a recipe, for messages.</summary>
     public static string Describe(IReadOnlyList<int> recipe, bool image)
-        => string.Join(" > ", recipe.Select(i => $"{(image ? ImageSteps_[i % ImageSteps] : SequenceSteps_[i % SequenceSteps]).Name}/{i / (image ? ImageSteps : SequenceSteps)}")) + $" [{string.Join(", ", recipe)}]";
+        => string.Join(" > ",
+            recipe.Select(i =>
+                $"{(image ? ImageSteps_[i % ImageSteps] : SequenceSteps_[i % SequenceSteps]).Name}/{i / (image ? ImageSteps : SequenceSteps)}")) + $" [{string.Join(", ", recipe)}]";
 }
 
 /// <summary>What a step starts from.</summary>
@@ -83,8 +92,10 @@ internal static class RandomElements
     /// <summary>Operators of one operand; those that grow or have no value everywhere get one between −1 and 1.</summary>
     private static readonly string[] Unary =
     [
-        "Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Erf", "Sin", "Cos", "Asinh", "Atan", "Elu", "Celu", "Selu", "LeakyRelu", "HardSigmoid", "HardSwish", "Softplus", "Softsign", "Identity", "Dropout",
-        "ThresholdedRelu", "Shrink", "com.microsoft::Gelu", "com.microsoft::QuickGelu", "com.microsoft::FastGelu", "*Exp", "*Sinh", "*Cosh", "*Acos", "*Asin", "*Tan", "*Reciprocal", "*Sqrt", "*Log",
+        "Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Erf", "Sin", "Cos", "Asinh", "Atan", "Elu", "Celu", "Selu", "LeakyRelu", "HardSigmoid",
+        "HardSwish", "Softplus", "Softsign", "Identity", "Dropout",
+        "ThresholdedRelu", "Shrink", "com.microsoft::Gelu", "com.microsoft::QuickGelu", "com.microsoft::FastGelu", "*Exp", "*Sinh", "*Cosh",
+        "*Acos", "*Asin", "*Tan", "*Reciprocal", "*Sqrt", "*Log",
     ];
 
     private static readonly string[] Binary = ["Add", "Sub", "Mul", "Max", "Min", "Mean", "Sum", "Div", "PRelu", "Where", "Less", "Pow"];
@@ -102,7 +113,9 @@ internal static class RandomElements
             string op = Unary[at % Unary.Length];
             if (op.StartsWith('*'))
             {
-                x = op is "*Reciprocal" or "*Log" ? g.Node("Exp", g.Node("Tanh", x)) : op == "*Sqrt" ? g.Node("Abs", x) : g.Node("Softsign", x);
+                x = op is "*Reciprocal" or "*Log"
+                    ? g.Node("Exp", g.Node("Tanh", x))
+                    : op == "*Sqrt" ? g.Node("Abs", x) : g.Node("Softsign", x);
                 op = op[1..];
             }
             x = g.Node(op, x);

@@ -11,14 +11,16 @@ internal static class Convolutional
         new("ShuffleNet v1", () => ShuffleNetV1(group: 2, middle: 8))
         {
             Exact = "Channels 6", Share = 0.98, Stays = ZooModel.Image,
-            Groups = c => c.Group("s1.c1.weight", 0, 2, GroupKind.Channels, ("s1.dw.weight", 0), ("s1.c3.weight", 1))
-                .Group("stem.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)),
+            Groups = c => c.Group("s1.c1.weight", 0, 2, Axis.Channels, ("s1.dw.weight", 0), ("s1.c3.weight", 1))
+                .Group("stem.weight", 0, 6, Axis.Channels, ("fc.weight", 1)),
         },
         // Three groups of two, shuffled, are read as three groups of two again: every unit of the middle hangs on every other.
         new("ShuffleNet v1, odd groups", () => ShuffleNetV1(group: 3, middle: 6))
         {
-            Exact = "Channels 1", Share = 0.81, Stays = [.. ZooModel.Image, "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("stem.weight", 0, 4, GroupKind.Channels, ("s1.c3.weight", 0), ("fc.weight", 1)).Frozen("s1.c1.weight", 0, "each is taken by a constant index"),
+            Exact = "Channels 1", Share = 0.81,
+            Stays = [.. ZooModel.Image, "all of its units hang together, or each is taken by a constant index"],
+            Groups = c => c.Group("stem.weight", 0, 4, Axis.Channels, ("s1.c3.weight", 0), ("fc.weight", 1))
+                .Frozen("s1.c1.weight", 0, "each is taken by a constant index"),
         },
         new("ShuffleNet v2", () => ShuffleNetV2(literal: true))
         {
@@ -31,51 +33,65 @@ internal static class Convolutional
         new("EfficientNet", EfficientNet)
         {
             Exact = "Channels 9", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("b1.expand.weight", 0, 24, GroupKind.Channels, ("b1.dw.weight", 0), ("b1.se.fc1.weight", 1), ("b1.se.fc2.weight", 0), ("b1.project.weight", 1))
-                .Group("b1.project.weight", 0, 10, GroupKind.Channels, ("b2.project.weight", 0), ("head.weight", 1)),
+            Groups = c =>
+                c.Group("b1.expand.weight", 0, 24, Axis.Channels, ("b1.dw.weight", 0), ("b1.se.fc1.weight", 1),
+                    ("b1.se.fc2.weight", 0), ("b1.project.weight", 1))
+                .Group("b1.project.weight", 0, 10, Axis.Channels, ("b2.project.weight", 0), ("head.weight", 1)),
         },
         new("RegNet Y", RegNet)
         {
             Exact = "Channels 15", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("b1.b.weight", 0, 4, null, ("b1.c.weight", 1), ("b1.se.fc1.weight", 1)).Group("b1.a.weight", 0, 4, null, ("b1.b.weight", 1))
-                .Group("b0.c.weight", 0, 16, GroupKind.Channels, ("b0.shortcut.weight", 0), ("b1.c.weight", 0)),
+            Groups = c => c.Group("b1.b.weight", 0, 4, null, ("b1.c.weight", 1), ("b1.se.fc1.weight", 1))
+                .Group("b1.a.weight", 0, 4, null, ("b1.b.weight", 1))
+                .Group("b0.c.weight", 0, 16, Axis.Channels, ("b0.shortcut.weight", 0), ("b1.c.weight", 0)),
         },
         new("Inception v3", InceptionV3)
         {
-            Exact = "Channels 19", Share = 0.99, Stays = ["Conv: the positions along 'k' have a meaning each", "all of its units hang together, or each is taken by a constant index", "graph output: its shape is the model's interface"],
-            Groups = c => c.Group("e.b3_2a.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)).Group("e.b3_1.weight", 0, 8, GroupKind.Channels, ("e.b3_2a.weight", 1), ("e.b3_2b.weight", 1))
-                .Group("a.b1.weight", 0, 6, GroupKind.Channels, ("b.b3.weight", 1), ("c.b1.weight", 1), ("c.pool.weight", 1)),
+            Exact = "Channels 19", Share = 0.99,
+            Stays = ["Conv: the positions along 'k' have a meaning each",
+                "all of its units hang together, or each is taken by a constant index", "graph output: its shape is the model's interface"],
+            Groups = c => c.Group("e.b3_2a.weight", 0, 6, Axis.Channels, ("fc.weight", 1))
+                .Group("e.b3_1.weight", 0, 8, Axis.Channels, ("e.b3_2a.weight", 1), ("e.b3_2b.weight", 1))
+                .Group("a.b1.weight", 0, 6, Axis.Channels, ("b.b3.weight", 1), ("c.b1.weight", 1), ("c.pool.weight", 1)),
         },
         new("GoogLeNet", GoogLeNet)
         {
             Exact = "Channels 19", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("i3a.b2_2.weight", 0, 10, GroupKind.Channels, ("i3b.b1.weight", 1), ("i3b.b4.weight", 1)).Group("i4a.b4.weight", 0, 6, GroupKind.Channels, ("fc.weight", 1)),
+            Groups = c => c.Group("i3a.b2_2.weight", 0, 10, Axis.Channels, ("i3b.b1.weight", 1), ("i3b.b4.weight", 1))
+                .Group("i4a.b4.weight", 0, 6, Axis.Channels, ("fc.weight", 1)),
         },
         new("R(2+1)D", ResNet2Plus1)
         {
             Exact = "Channels 9", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("stem2.weight", 0, 10, GroupKind.Channels, ("l1.c2.time.weight", 0), ("l2.down.weight", 1)).Group("l1.c1.space.weight", 0, 12, GroupKind.Channels, ("l1.c1.time.weight", 1)),
+            Groups = c => c.Group("stem2.weight", 0, 10, Axis.Channels, ("l1.c2.time.weight", 0), ("l2.down.weight", 1))
+                .Group("l1.c1.space.weight", 0, 12, Axis.Channels, ("l1.c1.time.weight", 1)),
         },
         new("ConvNeXt", ConvNeXt)
         {
             Exact = "Neurons 3", Share = 0.47, Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.fc1.weight", 1, 32, GroupKind.Neurons, ("b0.fc2.weight", 0)).Inexact("stem.weight", 0, 8, "LayerNormalization"),
+            Groups = c => c.Group("b0.fc1.weight", 1, 32, Axis.Neurons, ("b0.fc2.weight", 0))
+                .Inexact("stem.weight", 0, 8, "LayerNormalization"),
         },
         new("GhostNet", GhostNet)
         {
             Exact = "Channels 5", Share = 0.96, Stays = ZooModel.Image,
-            Groups = c => c.Group("b0.g1.primary.weight", 0, 8, GroupKind.Channels, ("b0.g1.cheap.weight", 0), ("b0.se.fc1.weight", 1), ("b0.g2.primary.weight", 1))
-                .Group("stem.weight", 0, 4, GroupKind.Channels, ("b0.g2.primary.weight", 0)),
+            Groups = c =>
+                c.Group("b0.g1.primary.weight", 0, 8, Axis.Channels, ("b0.g1.cheap.weight", 0), ("b0.se.fc1.weight", 1),
+                    ("b0.g2.primary.weight", 1))
+                .Group("stem.weight", 0, 4, Axis.Channels, ("b0.g2.primary.weight", 0)),
         },
         new("SENet", SeNet)
         {
             Exact = "Channels 8, Neurons 2", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("l1.c3.weight", 0, 16, GroupKind.Channels, ("l1.fc1.weight", 1), ("l1.fc2.weight", 0), ("l2.c3.weight", 0), ("fc.weight", 1)).Group("l1.fc1.weight", 0, 4, GroupKind.Neurons, ("l1.fc2.weight", 1)),
+            Groups = c =>
+                c.Group("l1.c3.weight", 0, 16, Axis.Channels, ("l1.fc1.weight", 1), ("l1.fc2.weight", 0), ("l2.c3.weight", 0),
+                    ("fc.weight", 1)).Group("l1.fc1.weight", 0, 4, Axis.Neurons, ("l1.fc2.weight", 1)),
         },
         new("DenseNet", DenseNet)
         {
             Exact = "Channels 14", Share = 0.99, Stays = ZooModel.Image,
-            Groups = c => c.Group("b0.0.c2.weight", 0, 4, GroupKind.Channels, ("b0.1.n1.scale", 0), ("b0.2.c1.weight", 1), ("t0.conv.weight", 1)),
+            Groups = c =>
+                c.Group("b0.0.c2.weight", 0, 4, Axis.Channels, ("b0.1.n1.scale", 0), ("b0.2.c1.weight", 1), ("t0.conv.weight", 1)),
         },
     ];
 
@@ -92,8 +108,8 @@ internal static class Convolutional
         => g.Output(g.Gemm(g.Flatten(g.GlobalPool(x)), "fc", channels, 10), "batch", 10);
 
     private static void OfShuffleNetV2(RuleCheck check) => check
-        .Group("stage12.1.pw1.weight", 0, 12, GroupKind.Channels, ("stage12.1.dw.weight", 0), ("stage12.1.pw2.weight", 1))
-        .Group("conv5.weight", 0, 32, GroupKind.Channels, ("fc.weight", 1))
+        .Group("stage12.1.pw1.weight", 0, 12, Axis.Channels, ("stage12.1.dw.weight", 0), ("stage12.1.pw2.weight", 1))
+        .Group("conv5.weight", 0, 32, Axis.Channels, ("fc.weight", 1))
         .Group("stage12.0.left.pw.weight", 0, 6, null, ("stage12.0.right.pw2.weight", 0));
 
     private static GraphBuilder ShuffleNetV1(int group, int middle)
@@ -101,7 +117,8 @@ internal static class Convolutional
         var (g, x) = Images(16);
         x = g.MaxPool(g.Relu(g.Conv(x, "stem", 3, 12, 3, stride: 2)), 3, 2, 1);
         // The first unit joins its shortcut and has no groups before the shuffle; the others add it.
-        foreach (var (name, inputs, outputs, stride, size) in ((string, int, int, int, int)[])[("s0", 12, 12, 2, 4), ("s1", 24, 24, 1, 2), ("s2", 24, 24, 1, 2)])
+        foreach (var (name, inputs, outputs, stride, size) in ((string, int, int, int, int)[])[("s0", 12, 12, 2, 4), ("s1", 24, 24, 1, 2),
+            ("s2", 24, 24, 1, 2)])
         {
             var y = g.Relu(g.Conv(x, $"{name}.c1", inputs, middle, 1, stride == 2 ? 1 : group));
             y = g.Reshape(g.Transpose(g.Reshape(y, -1, group, middle / group, size, size), 0, 2, 1, 3, 4), -1, middle, size, size);
@@ -135,7 +152,8 @@ internal static class Convolutional
         foreach (int width in (int[])[12, 20])
         {
             string name = $"stage{width}";
-            var left = g.Relu(g.Conv(g.Conv(x, $"{name}.0.left.dw", channels, channels, 3, channels, stride: 2), $"{name}.0.left.pw", channels, width, 1));
+            var left = g.Relu(g.Conv(g.Conv(x, $"{name}.0.left.dw", channels, channels, 3, channels, stride: 2), $"{name}.0.left.pw",
+                channels, width, 1));
             x = Shuffle(g.Concat(1, left, Branch(x, $"{name}.0.right", channels, width, 2)), channels = 2 * width);
             for (int unit = 1; unit < 3; unit++)
             {
@@ -159,7 +177,8 @@ internal static class Convolutional
         var (g, x) = Images(16);
         x = g.Silu(g.Conv(x, "stem", 3, 8, 3, stride: 2));
         int channels = 8;
-        foreach (var (name, outputs, expand, stride, k) in ((string, int, int, int, int)[])[("b0", 6, 1, 1, 3), ("b1", 10, 4, 2, 3), ("b2", 10, 4, 1, 5)])
+        foreach (var (name, outputs, expand, stride, k) in ((string, int, int, int, int)[])[("b0", 6, 1, 1, 3), ("b1", 10, 4, 2, 3),
+            ("b2", 10, 4, 1, 5)])
         {
             int wide = channels * expand;
             var y = expand == 1 ? x : g.Silu(g.Conv(x, $"{name}.expand", channels, wide, 1));
@@ -193,17 +212,22 @@ internal static class Convolutional
         // transform_input: each colour is taken by index, scaled and joined again.
         string Colour(int i) => g.Add(g.Mul(g.Unsqueeze(g.Select(x, 1, i), 1), g.Number(0.458f)), g.Number(-0.03f));
         x = g.Relu(g.Conv(g.Concat(1, Colour(0), Colour(1), Colour(2)), "stem", 3, 8, 3, stride: 2));
-        string Unit(string y, string name, int inputs, int outputs, params int[] kernel) => g.Relu(g.Convolution(y, name, inputs, outputs, kernel));
+        string Unit(string y, string name, int inputs, int outputs, params int[] kernel)
+            => g.Relu(g.Convolution(y, name, inputs, outputs, kernel));
         // A: four branches.
         x = g.Concat(1, Unit(x, "a.b1", 8, 6, 1, 1), Unit(Unit(x, "a.b5_1", 8, 4, 1, 1), "a.b5_2", 4, 6, 5, 5),
-            Unit(Unit(Unit(x, "a.b3_1", 8, 6, 1, 1), "a.b3_2", 6, 8, 3, 3), "a.b3_3", 8, 8, 3, 3), Unit(g.AvgPool(x, 3, 1, 1), "a.pool", 8, 4, 1, 1));
+            Unit(Unit(Unit(x, "a.b3_1", 8, 6, 1, 1), "a.b3_2", 6, 8, 3, 3), "a.b3_3", 8, 8, 3, 3),
+            Unit(g.AvgPool(x, 3, 1, 1), "a.pool", 8, 4, 1, 1));
         // B: reduction beside a pool that keeps the channels.
         x = g.Concat(1, g.Relu(g.Conv(x, "b.b3", 24, 10, 3, stride: 2)), g.MaxPool(x, 3, 2, 1));
         // C: factorised seven.
-        x = g.Concat(1, Unit(x, "c.b1", 34, 8, 1, 1), Unit(Unit(Unit(x, "c.b7_1", 34, 6, 1, 1), "c.b7_2", 6, 6, 1, 7), "c.b7_3", 6, 8, 7, 1), Unit(g.AvgPool(x, 3, 1, 1), "c.pool", 34, 8, 1, 1));
+        x = g.Concat(1, Unit(x, "c.b1", 34, 8, 1, 1),
+            Unit(Unit(Unit(x, "c.b7_1", 34, 6, 1, 1), "c.b7_2", 6, 6, 1, 7), "c.b7_3", 6, 8, 7, 1),
+            Unit(g.AvgPool(x, 3, 1, 1), "c.pool", 34, 8, 1, 1));
         // E: branches that fork again.
         var e = Unit(x, "e.b3_1", 24, 8, 1, 1);
-        x = g.Concat(1, Unit(x, "e.b1", 24, 8, 1, 1), g.Concat(1, Unit(e, "e.b3_2a", 8, 6, 1, 3), Unit(e, "e.b3_2b", 8, 6, 3, 1)), Unit(g.AvgPool(x, 3, 1, 1), "e.pool", 24, 4, 1, 1));
+        x = g.Concat(1, Unit(x, "e.b1", 24, 8, 1, 1), g.Concat(1, Unit(e, "e.b3_2a", 8, 6, 1, 3), Unit(e, "e.b3_2b", 8, 6, 3, 1)),
+            Unit(g.AvgPool(x, 3, 1, 1), "e.pool", 24, 4, 1, 1));
         return Head(g, x, 24);
     }
 
@@ -215,8 +239,10 @@ internal static class Convolutional
         foreach (string name in (string[])["i3a", "i3b", "i4a"])
         {
             if (name == "i4a") x = g.MaxPool(x, 3, 2, ceil: true);
-            x = g.Concat(1, g.Relu(ConvBn(g, x, $"{name}.b1", channels, 6, 1)), g.Relu(ConvBn(g, g.Relu(ConvBn(g, x, $"{name}.b2_1", channels, 8, 1)), $"{name}.b2_2", 8, 10, 3)),
-                g.Relu(ConvBn(g, g.Relu(ConvBn(g, x, $"{name}.b3_1", channels, 4, 1)), $"{name}.b3_2", 4, 6, 3)), g.Relu(ConvBn(g, g.MaxPool(x, 3, 1, 1, ceil: true), $"{name}.b4", channels, 6, 1)));
+            x = g.Concat(1, g.Relu(ConvBn(g, x, $"{name}.b1", channels, 6, 1)),
+                g.Relu(ConvBn(g, g.Relu(ConvBn(g, x, $"{name}.b2_1", channels, 8, 1)), $"{name}.b2_2", 8, 10, 3)),
+                g.Relu(ConvBn(g, g.Relu(ConvBn(g, x, $"{name}.b3_1", channels, 4, 1)), $"{name}.b3_2", 4, 6, 3)),
+                g.Relu(ConvBn(g, g.MaxPool(x, 3, 1, 1, ceil: true), $"{name}.b4", channels, 6, 1)));
             channels = 28;
         }
         return Head(g, g.Node("Dropout", x), channels);
@@ -231,7 +257,8 @@ internal static class Convolutional
         foreach (var (name, outputs, stride) in ((string, int, int)[])[("l1", 10, 1), ("l2", 16, 2)])
         {
             string Factorised(string y, string part, int inputs, int middle, int s)
-                => g.Convolution(g.Relu(g.Convolution(y, $"{name}.{part}.space", inputs, middle, [1, 3, 3], [1, s, s])), $"{name}.{part}.time", middle, outputs, [3, 1, 1], [s, 1, 1]);
+                => g.Convolution(g.Relu(g.Convolution(y, $"{name}.{part}.space", inputs, middle, [1, 3, 3], [1, s, s])),
+                    $"{name}.{part}.time", middle, outputs, [3, 1, 1], [s, 1, 1]);
             var z = Factorised(g.Relu(Factorised(x, "c1", channels, 12, stride)), "c2", outputs, 14, 1);
             x = g.Relu(g.Add(z, stride == 1 ? x : g.Convolution(x, $"{name}.down", channels, outputs, [1, 1, 1], [2, 2, 2])));
             channels = outputs;

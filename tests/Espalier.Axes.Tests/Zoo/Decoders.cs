@@ -13,30 +13,42 @@ internal static class Decoders
     [
         new("Whisper encoder", WhisperEncoder)
         {
-            Exact = "Channels 1, Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.92, Stays = [.. ZooModel.Image, "Add: meets the dynamic axis f[?], which may be 1 or 8"], Sizes = [("frames", 16)],
-            Groups = c => c.Group("conv1.weight", 0, 10, GroupKind.Channels, ("conv2.weight", 1)).Group("l0.q.weight", 1, 3, GroupKind.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0)),
+            Exact = "Channels 1, Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.92,
+            Stays = [.. ZooModel.Image, "Add: meets the dynamic axis f[?], which may be 1 or 8"], Sizes = [("frames", 16)],
+            Groups = c => c.Group("conv1.weight", 0, 10, Axis.Channels, ("conv2.weight", 1))
+                .Group("l0.q.weight", 1, 3, Axis.Heads, ("l0.v.weight", 1), ("l0.o.weight", 0)),
         },
         new("Whisper decoder", () => WhisperDecoder(cached: false))
         {
-            Exact = "Neurons 2, Heads 4, HeadDims 4, ValueDims 4", Share = 0.81, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"],
-            Groups = c => c.Group("l0.self.q.weight", 1, 3, GroupKind.Heads, ("l0.self.o.weight", 0)).Group("l0.cross.q.weight", 1, 3, GroupKind.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0)),
+            Exact = "Neurons 2, Heads 4, HeadDims 4, ValueDims 4", Share = 0.81,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
+                "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"],
+            Groups = c => c.Group("l0.self.q.weight", 1, 3, Axis.Heads, ("l0.self.o.weight", 0))
+                .Group("l0.cross.q.weight", 1, 3, Axis.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0)),
         },
         new("Whisper decoder with caches", () => WhisperDecoder(cached: true))
         {
-            Exact = "Neurons 1, Heads 1, HeadDims 1, ValueDims 1", Share = 0.51, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"], Sizes = [("past", 3)],
-            Groups = c => c.Frozen("l0.self.q.weight", 1, "graph input 'past_key'").Group("l0.cross.q.weight", 1, 3, GroupKind.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0))
-                .Group("l0.mlp.fc1.weight", 1, 40, GroupKind.Neurons, ("l0.mlp.fc2.weight", 0)),
+            Exact = "Neurons 1, Heads 1, HeadDims 1, ValueDims 1", Share = 0.51,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
+                "Slice: sliced at bounds that are not known", "graph input: its shape is the model's interface"], Sizes = [("past", 3)],
+            Groups = c => c.Frozen("l0.self.q.weight", 1, "graph input 'past_key'")
+                .Group("l0.cross.q.weight", 1, 3, Axis.Heads, ("l0.cross.k.weight", 1), ("l0.cross.o.weight", 0))
+                .Group("l0.mlp.fc1.weight", 1, 40, Axis.Neurons, ("l0.mlp.fc2.weight", 0)),
         },
         new("Llama with caches", LlamaCached)
         {
-            Exact = "Neurons 2, Heads 2, Width 1", Share = 0.99, Stays = [.. ZooModel.Interface, "Gather: its positions are chosen by data", "is shared by several operators, each of which takes its own part"], Sizes = [("past", 3), ("total", 15)],
-            Groups = c => c.Group("l0.q.weight", 1, 2, GroupKind.Heads, ("l0.o.weight", 0)).Frozen("l0.k.weight", 1, "past")
-                .Group("l0.gate.weight", 1, 30, GroupKind.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
+            Exact = "Neurons 2, Heads 2, Width 1", Share = 0.99,
+            Stays = [.. ZooModel.Interface, "Gather: its positions are chosen by data",
+                "is shared by several operators, each of which takes its own part"], Sizes = [("past", 3), ("total", 15)],
+            Groups = c => c.Group("l0.q.weight", 1, 2, Axis.Heads, ("l0.o.weight", 0)).Frozen("l0.k.weight", 1, "past")
+                .Group("l0.gate.weight", 1, 30, Axis.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
         },
         new("Merged decoder", Merged)
         {
-            Exact = "Neurons 1", Share = 0.46, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "graph input: its shape is the model's interface"], Sizes = [("past", 3)], Claims = 0,
-            Groups = c => c.Group("fc1.weight", 1, 30, GroupKind.Neurons, ("fc2.weight", 0)),
+            Exact = "Neurons 1", Share = 0.46,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
+                "graph input: its shape is the model's interface"], Sizes = [("past", 3)], Claims = 0,
+            Groups = c => c.Group("fc1.weight", 1, 30, Axis.Neurons, ("fc2.weight", 0)),
         },
     ];
 
@@ -59,7 +71,8 @@ internal static class Decoders
         return g.Linear(g.View(g.Transpose(a, 0, 2, 1, 3), b, length, width), $"{name}.o", width, width);
     }
 
-    private static string HeadsFirst(GraphBuilder g, string x, int heads, int dim) => g.Transpose(g.View(x, g.Dim(x, 0), -1, heads, dim), 0, 2, 1, 3);
+    private static string HeadsFirst(GraphBuilder g, string x, int heads, int dim)
+        => g.Transpose(g.View(x, g.Dim(x, 0), -1, heads, dim), 0, 2, 1, 3);
 
     private static GraphBuilder WhisperEncoder()
     {
@@ -87,10 +100,13 @@ internal static class Decoders
         var g = new GraphBuilder(157);
         var ids = g.Input("ids", DataType.Int64, "batch", "sequence");
         var encoded = g.Input("encoder_hidden_states", "batch", 8, width);
-        string? pastKey = cached ? g.Input("past_key", "batch", heads, "past", dim) : null, pastValue = cached ? g.Input("past_value", "batch", heads, "past", dim) : null;
+        string? pastKey = cached
+            ? g.Input("past_key", "batch", heads, "past", dim)
+            : null, pastValue = cached ? g.Input("past_value", "batch", heads, "past", dim) : null;
         var (b, s) = (g.Dim(ids, 0), g.Dim(ids, 1));
         var past = cached ? g.Dim(pastKey!, 2) : g.Int(0);
-        var positions = g.Node("Slice", [g.Weight("positions", 40, width), g.Unsqueeze(past, 0), g.Unsqueeze(g.Add(past, s), 0), g.Longs(0)]);
+        var positions =
+            g.Node("Slice", [g.Weight("positions", 40, width), g.Unsqueeze(past, 0), g.Unsqueeze(g.Add(past, s), 0), g.Longs(0)]);
         var x = g.Add(g.Embed("embed", ids, Vocabulary, width), positions);
         var mask = cached ? null : g.Causal(b, s);
         for (int l = 0; l < (cached ? 1 : 2); l++)
@@ -103,11 +119,13 @@ internal static class Decoders
                 (k, v) = (g.Rename(g.Concat(2, pastKey!, k), "present_key"), g.Rename(g.Concat(2, pastValue!, v), "present_value"));
                 g.Output(k).Output(v);
             }
-            x = g.Add(x, Attention(g, g.Mul(g.Linear(n, $"l{l}.self.q", width, width), g.Number(0.5f)), k, v, $"l{l}.self", width, heads, mask));
+            x = g.Add(x,
+                Attention(g, g.Mul(g.Linear(n, $"l{l}.self.q", width, width), g.Number(0.5f)), k, v, $"l{l}.self", width, heads, mask));
             n = g.LayerNorm(x, $"l{l}.ln2", width);
             k = HeadsFirst(g, g.Linear(encoded, $"l{l}.cross.k", width, width, bias: false), heads, dim);
             v = HeadsFirst(g, g.Linear(encoded, $"l{l}.cross.v", width, width), heads, dim);
-            x = g.Add(x, Attention(g, g.Mul(g.Linear(n, $"l{l}.cross.q", width, width), g.Number(0.5f)), k, v, $"l{l}.cross", width, heads, null));
+            x = g.Add(x,
+                Attention(g, g.Mul(g.Linear(n, $"l{l}.cross.q", width, width), g.Number(0.5f)), k, v, $"l{l}.cross", width, heads, null));
             x = g.Add(x, g.FeedForward(g.LayerNorm(x, $"l{l}.ln3", width), $"l{l}.mlp", width, 40));
         }
         return g.Output(g.MatMul(g.LayerNorm(x, "norm", width), g.Transpose("embed", 1, 0)), "batch", "sequence", Vocabulary);
@@ -119,7 +137,10 @@ internal static class Decoders
         var g = new GraphBuilder(163);
         var ids = g.Input("input_ids", DataType.Int64, "batch", "sequence");
         var shown = g.Input("attention_mask", DataType.Int64, "batch", "total");
-        var pasts = Enumerable.Range(0, 2).Select(l => (g.Input($"past_key_values.{l}.key", "batch", kv, "past", dim), g.Input($"past_key_values.{l}.value", "batch", kv, "past", dim))).ToArray();
+        var pasts = Enumerable.Range(0, 2)
+            .Select(l =>
+                (g.Input($"past_key_values.{l}.key", "batch", kv, "past", dim),
+                    g.Input($"past_key_values.{l}.value", "batch", kv, "past", dim))).ToArray();
         var (b, s) = (g.Dim(ids, 0), g.Dim(ids, 1));
         var past = g.Dim(pasts[0].Item1, 2);
         var total = g.Add(past, s);
@@ -135,7 +156,8 @@ internal static class Decoders
         for (int l = 0; l < 2; l++)
         {
             var n = g.RmsNorm(x, $"l{l}.norm1", width);
-            string Project(string part, int heads) => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", width, heads * dim, bias: false), b, s, -1, dim), 0, 2, 1, 3);
+            string Project(string part, int heads)
+                => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", width, heads * dim, bias: false), b, s, -1, dim), 0, 2, 1, 3);
             var q = g.Rotate(Project("q", kv * r), cos, sin);
             var k = g.Rename(g.Concat(2, pasts[l].Item1, g.Rotate(Project("k", kv), cos, sin)), $"present.{l}.key");
             var v = g.Rename(g.Concat(2, pasts[l].Item2, Project("v", kv)), $"present.{l}.value");
@@ -144,7 +166,9 @@ internal static class Decoders
             var a = g.View(g.Transpose(g.MatMul(g.Softmax(scores), g.RepeatKv(v, r)), 0, 2, 1, 3), b, s, -1);
             x = g.Add(x, g.Linear(a, $"l{l}.o", kv * r * dim, width, bias: false));
             n = g.RmsNorm(x, $"l{l}.norm2", width);
-            x = g.Add(x, g.Linear(g.Mul(g.Silu(g.Linear(n, $"l{l}.gate", width, 30, bias: false)), g.Linear(n, $"l{l}.up", width, 30, bias: false)), $"l{l}.down", 30, width, bias: false));
+            x = g.Add(x,
+                g.Linear(g.Mul(g.Silu(g.Linear(n, $"l{l}.gate", width, 30, bias: false)), g.Linear(n, $"l{l}.up", width, 30, bias: false)),
+                    $"l{l}.down", 30, width, bias: false));
         }
         return g.Output(g.Linear(g.RmsNorm(x, "norm", width), "lm_head", width, Vocabulary, bias: false), "batch", "sequence", Vocabulary);
     }
@@ -177,7 +201,8 @@ internal static class Decoders
             x = i.Add(x, i.MatMul(a, "o.weight"));
             x = i.Add(x, i.MatMul(i.Relu(i.Add(i.MatMul(x, "fc1.weight"), "fc1.bias")), "fc2.weight"));
             string suffix = cached ? "_then" : "_else";
-            i.Output(i.Rename(i.MatMul(x, i.Transpose("embed", 1, 0)), "logits" + suffix)).Output(i.Node("Identity", k)).Output(i.Node("Identity", v));
+            i.Output(i.Rename(i.MatMul(x, i.Transpose("embed", 1, 0)), "logits" + suffix)).Output(i.Node("Identity", k))
+                .Output(i.Node("Identity", v));
         })).ToArray();
         var y = g.Nodes("If", 3, [use], ("then_branch", branches[0]), ("else_branch", branches[1]));
         return g.Output(g.Rename(y[0], "logits")).Output(g.Rename(y[1], "present_key")).Output(g.Rename(y[2], "present_value"));

@@ -4,20 +4,25 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests.Zoo;
 
-/// <summary>Networks with a structure of their own: split attention, attention across channels, gated positions, weighted fusion, modulated weights.</summary>
+/// <summary>
+/// Networks with a structure of their own: split attention, attention across channels, gated positions, weighted fusion, modulated weights.
+/// </summary>
 internal static class Hybrids
 {
     public static IReadOnlyList<ZooModel> Models { get; } =
     [
         new("ResNeSt", ResNeSt)
         {
-            Exact = "Channels 7", Share = 0.99, Stays = [.. ZooModel.Image, "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
+            Exact = "Channels 7", Share = 0.99,
+            Stays = [.. ZooModel.Image, "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
             Groups = c => c.Group("b0.radix.weight", 0, 4, null, ("b0.fc1.weight", 1), ("b0.c3.weight", 1)),
         },
         new("XCiT", XCiT)
         {
-            Exact = "Neurons 2, Heads 2", Share = 0.64, Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis", "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.temperature", 0), ("b0.proj.weight", 0)),
+            Exact = "Neurons 2, Heads 2", Share = 0.64,
+            Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis",
+                "Softmax: it is normalised over this axis, and a zeroed unit still carries exp(0)"],
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.temperature", 0), ("b0.proj.weight", 0)),
         },
         new("gMLP", GatedMlp)
         {
@@ -26,38 +31,53 @@ internal static class Hybrids
         },
         new("SegFormer", SegFormer)
         {
-            Exact = "Channels 3, Neurons 2, Heads 2, HeadDims 2", Share = 0.52, Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis"], Sizes = [("height", 32), ("width", 32)],
-            Groups = c => c.Group("s0.q.weight", 1, 3, GroupKind.Heads, ("s0.kv.weight", 1), ("s0.o.weight", 0)).Group("s0.dw.weight", 0, 24, null, ("s0.fc1.weight", 1), ("s0.fc2.weight", 0)),
+            Exact = "Channels 3, Neurons 2, Heads 2, HeadDims 2", Share = 0.52,
+            Stays = [.. ZooModel.Image, "LayerNormalization: a statistic runs over this axis"], Sizes = [("height", 32), ("width", 32)],
+            Groups = c => c.Group("s0.q.weight", 1, 3, Axis.Heads, ("s0.kv.weight", 1), ("s0.o.weight", 0))
+                .Group("s0.dw.weight", 0, 24, null, ("s0.fc1.weight", 1), ("s0.fc2.weight", 0)),
         },
         new("BiFPN", BiFpn)
         {
-            Exact = "Channels 4", Share = 0.98, Stays = [.. ZooModel.Image, "Resize: an operand that is read as it is", "all of its units hang together, or each is taken by a constant index"],
-            Groups = c => c.Group("lateral0.weight", 0, 10, GroupKind.Channels, ("lateral1.weight", 0), ("n0.pw.weight", 0)),
+            Exact = "Channels 4", Share = 0.98,
+            Stays = [.. ZooModel.Image, "Resize: an operand that is read as it is",
+                "all of its units hang together, or each is taken by a constant index"],
+            Groups = c => c.Group("lateral0.weight", 0, 10, Axis.Channels, ("lateral1.weight", 0), ("n0.pw.weight", 0)),
         },
         new("HRNet", HrNet)
         {
             Exact = "Channels 4", Share = 0.99, Stays = [.. ZooModel.Image, "Resize: an operand that is read as it is"],
-            Groups = c => c.Group("high.weight", 0, 6, GroupKind.Channels, ("up.weight", 0)).Group("low.weight", 0, 10, GroupKind.Channels, ("down.weight", 0)),
+            Groups = c => c.Group("high.weight", 0, 6, Axis.Channels, ("up.weight", 0))
+                .Group("low.weight", 0, 10, Axis.Channels, ("down.weight", 0)),
         },
         new("WaveNet", WaveNet)
         {
-            Exact = "Channels 6", Share = 0.98, Stays = ["Conv: the positions along 'k' have a meaning each", "graph output: its shape is the model's interface"], Sizes = [("time", 24)],
-            Groups = c => c.Group("l0.filter.weight", 0, 8, GroupKind.Channels, ("l0.gate.weight", 0), ("l0.res.weight", 1), ("l0.skip.weight", 1)).Group("l0.skip.weight", 0, 14, GroupKind.Channels, ("l2.skip.weight", 0), ("end1.weight", 1)),
+            Exact = "Channels 6", Share = 0.98,
+            Stays = ["Conv: the positions along 'k' have a meaning each", "graph output: its shape is the model's interface"],
+            Sizes = [("time", 24)],
+            Groups = c =>
+                c.Group("l0.filter.weight", 0, 8, Axis.Channels, ("l0.gate.weight", 0), ("l0.res.weight", 1), ("l0.skip.weight", 1))
+                    .Group("l0.skip.weight", 0, 14, Axis.Channels, ("l2.skip.weight", 0), ("end1.weight", 1)),
         },
         new("Conformer", Conformer)
         {
-            Exact = "Channels 2, Neurons 1, Heads 1, HeadDims 1, ValueDims 1, Other 1", Share = 0.91, Stays = ["Conv: the positions along 'k' have a meaning each", "LayerNormalization: a statistic runs over this axis", "graph output: its shape is the model's interface"], Sizes = [("frames", 32)],
-            Groups = c => c.Group("glu.weight", 0, 14, null, ("dw.weight", 0), ("pw2.weight", 1)).Group("att.q.weight", 1, 3, GroupKind.Heads, ("att.o.weight", 0), ("att.u", 0), ("att.pos.weight", 1)),
+            Exact = "Channels 2, Neurons 1, Heads 1, HeadDims 1, ValueDims 1, Other 1", Share = 0.91,
+            Stays = ["Conv: the positions along 'k' have a meaning each", "LayerNormalization: a statistic runs over this axis",
+                "graph output: its shape is the model's interface"], Sizes = [("frames", 32)],
+            Groups = c => c.Group("glu.weight", 0, 14, null, ("dw.weight", 0), ("pw2.weight", 1))
+                .Group("att.q.weight", 1, 3, Axis.Heads, ("att.o.weight", 0), ("att.u", 0), ("att.pos.weight", 1)),
         },
         new("StyleGAN block", StyleGan)
         {
-            Exact = "Neurons 2, HeadDims 1, Other 1", Share = 0.99, Stays = [.. ZooModel.Image, "Conv: the positions along 'x' have a meaning each"],
-            Groups = c => c.Group("map1.weight", 0, 14, GroupKind.Neurons, ("map2.weight", 1)),
+            Exact = "Neurons 2, HeadDims 1, Other 1", Share = 0.99,
+            Stays = [.. ZooModel.Image, "Conv: the positions along 'x' have a meaning each"],
+            Groups = c => c.Group("map1.weight", 0, 14, Axis.Neurons, ("map2.weight", 1)),
         },
         new("Vector-quantised autoencoder", VectorQuantised)
         {
-            Exact = "Channels 3", Share = 0.99, Stays = [.. ZooModel.Image, "ArgMin: its positions become data", "ConvTranspose: the positions along 'k' have a meaning each"],
-            Groups = c => c.Group("enc1.weight", 0, 10, GroupKind.Channels, ("enc2.weight", 1)).Group("dec1.weight", 1, 12, GroupKind.Channels, ("dec2.weight", 0)),
+            Exact = "Channels 3", Share = 0.99,
+            Stays = [.. ZooModel.Image, "ArgMin: its positions become data", "ConvTranspose: the positions along 'k' have a meaning each"],
+            Groups = c => c.Group("enc1.weight", 0, 10, Axis.Channels, ("enc2.weight", 1))
+                .Group("dec1.weight", 1, 12, Axis.Channels, ("dec2.weight", 0)),
         },
     ];
 
@@ -92,13 +112,16 @@ internal static class Hybrids
             var n = g.LayerNorm(x, $"b{k}.norm1", width);
             var qkv = g.Transpose(g.Reshape(g.Linear(n, $"b{k}.qkv", width, 3 * width), 0, 16, 3, heads, dim), 2, 0, 3, 4, 1);
             // Attention between channels: queries and keys have length 1 over the positions.
-            string Unit(string t) => g.Node("Div", [t, g.Node("Max", [g.Node("ReduceL2", t, ("axes", new[] { -1 }), ("keepdims", 1)), g.Number(1e-6f)])]);
-            var scores = g.Mul(g.MatMul(Unit(g.Select(qkv, 0, 0)), g.Transpose(Unit(g.Select(qkv, 0, 1)), 0, 1, 3, 2)), g.Positive($"b{k}.temperature", heads, 1, 1));
+            string Unit(string t)
+                => g.Node("Div", [t, g.Node("Max", [g.Node("ReduceL2", t, ("axes", new[] { -1 }), ("keepdims", 1)), g.Number(1e-6f)])]);
+            var scores = g.Mul(g.MatMul(Unit(g.Select(qkv, 0, 0)), g.Transpose(Unit(g.Select(qkv, 0, 1)), 0, 1, 3, 2)),
+                g.Positive($"b{k}.temperature", heads, 1, 1));
             var a = g.Transpose(g.MatMul(g.Softmax(scores), g.Select(qkv, 0, 2)), 0, 3, 1, 2);
             x = g.Add(x, g.Mul(g.Positive($"b{k}.gamma1", width), g.Linear(g.Reshape(a, 0, 16, width), $"b{k}.proj", width, width)));
             // Local patch interaction: depthwise convolutions on the grid.
             var grid = g.Reshape(g.Transpose(g.LayerNorm(x, $"b{k}.norm3", width), 0, 2, 1), 0, width, 4, 4);
-            grid = g.Conv(g.BatchNorm(g.Gelu(g.Conv(grid, $"b{k}.lpi1", width, width, 3, width)), $"b{k}.lpi.bn", width), $"b{k}.lpi2", width, width, 3, width);
+            grid = g.Conv(g.BatchNorm(g.Gelu(g.Conv(grid, $"b{k}.lpi1", width, width, 3, width)), $"b{k}.lpi.bn", width), $"b{k}.lpi2",
+                width, width, 3, width);
             x = g.Add(x, g.Mul(g.Positive($"b{k}.gamma3", width), g.Transpose(g.Reshape(grid, 0, width, 16), 0, 2, 1)));
             x = g.Add(x, g.FeedForward(g.LayerNorm(x, $"b{k}.norm2", width), $"b{k}.mlp", width, 30));
         }
@@ -112,7 +135,8 @@ internal static class Hybrids
         var x = g.Linear(g.Input("x", "batch", tokens, 6), "in", 6, width);
         for (int k = 0; k < 2; k++)
         {
-            var halves = g.Split(g.Gelu(g.Linear(g.LayerNorm(x, $"b{k}.norm", width), $"b{k}.up", width, hidden)), 2, hidden / 2, hidden / 2);
+            var halves =
+                g.Split(g.Gelu(g.Linear(g.LayerNorm(x, $"b{k}.norm", width), $"b{k}.up", width, hidden)), 2, hidden / 2, hidden / 2);
             // Spatial gating: one half, normalised and mixed over positions, gates the other.
             var gate = g.Transpose(g.LayerNorm(halves[1], $"b{k}.gate.norm", hidden / 2), 0, 2, 1);
             gate = g.Transpose(g.Linear(gate, $"b{k}.mix", tokens, tokens), 0, 2, 1);
@@ -140,8 +164,10 @@ internal static class Hybrids
             var t = g.LayerNorm(ToRows(x, width), $"s{k}.norm0", width);
             // Keys and values from a reduced map, packed.
             var n = g.LayerNorm(t, $"s{k}.norm1", width);
-            var reduced = g.LayerNorm(ToRows(g.Convolution(ToMap(n, width), $"s{k}.sr", width, width, [2, 2], [2, 2], [0, 0]), width), $"s{k}.sr.norm", width);
-            var kv = g.Transpose(g.View(g.Linear(reduced, $"s{k}.kv", width, 2 * width), g.Dim(reduced, 0), -1, 2, heads, dim), 2, 0, 3, 1, 4);
+            var reduced = g.LayerNorm(ToRows(g.Convolution(ToMap(n, width), $"s{k}.sr", width, width, [2, 2], [2, 2], [0, 0]), width),
+                $"s{k}.sr.norm", width);
+            var kv = g.Transpose(g.View(g.Linear(reduced, $"s{k}.kv", width, 2 * width), g.Dim(reduced, 0), -1, 2, heads, dim),
+                2, 0, 3, 1, 4);
             var q = g.Transpose(g.View(g.Linear(n, $"s{k}.q", width, width), b, -1, heads, dim), 0, 2, 1, 3);
             var a = g.Transpose(g.Attend(q, g.Select(kv, 0, 0), g.Select(kv, 0, 1), 0.5f), 0, 2, 1, 3);
             t = g.Add(t, g.Linear(g.View(a, b, -1, width), $"s{k}.o", width, width));
@@ -169,7 +195,8 @@ internal static class Hybrids
         var x = g.Input("x", "batch", 3, 16, 16);
         var levels = new List<string>();
         int channels = 3;
-        foreach (int outputs in (int[])[6, 8]) levels.Add(x = g.Silu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, 3, stride: 2)));
+        foreach (int outputs in (int[])[6, 8])
+            levels.Add(x = g.Silu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, 3, stride: 2)));
         var high = g.Conv(levels[0], "lateral0", 6, 10, 1);
         var low = g.Conv(levels[1], "lateral1", 8, 10, 1);
         // Fast normalised fusion: positive weights of the operands, divided by their sum.
@@ -180,7 +207,9 @@ internal static class Hybrids
             var sum = parts.Select((p, k) => g.Mul(p, g.Select(w, 0, k))).Aggregate(g.Add);
             return g.Conv(g.Conv(g.Silu(sum), $"{name}.dw", 10, 10, 3, 10, bias: false), $"{name}.pw", 10, 10, 1);
         }
-        string Up(string t) => g.Node("Resize", [t, "", g.Floats(g.Fresh("scales"), [1, 1, 2, 2], 4)], ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
+        string Up(string t)
+            => g.Node("Resize", [t, "", g.Floats(g.Fresh("scales"), [1, 1, 2, 2], 4)], ("mode", "nearest"),
+                ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
         var top = Fuse("n0", high, Up(low));
         var bottom = Fuse("n1", low, g.MaxPool(top, 3, 2, 1));
         g.Output(g.Conv(top, "out0", 10, 4, 1), "batch", 4, 8, 8);
@@ -193,7 +222,8 @@ internal static class Hybrids
         var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 16, 16), "stem", 3, 8, 3, stride: 2));
         var high = g.Relu(g.Conv(x, "high", 8, 6));
         var low = g.Relu(g.Conv(x, "low", 8, 10, 3, stride: 2));
-        var up = g.Node("Resize", [g.Conv(low, "up", 10, 6, 1), "", g.Floats("scales", [1, 1, 2, 2], 4)], ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
+        var up = g.Node("Resize", [g.Conv(low, "up", 10, 6, 1), "", g.Floats("scales", [1, 1, 2, 2], 4)], ("mode", "nearest"),
+            ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
         var (a, b) = (g.Relu(g.Add(high, up)), g.Relu(g.Add(g.Conv(high, "down", 6, 10, 3, stride: 2), low)));
         var joined = g.Concat(1, a, g.Interpolate(b, g.Spatial(a)));
         return g.Output(g.Conv(g.Relu(g.Conv(joined, "head", 16, 16, 1)), "out", 16, 4, 1), "batch", 4, 8, 8);
@@ -206,7 +236,10 @@ internal static class Hybrids
         string? skips = null;
         for (int l = 0; l < 3; l++)
         {
-            string Dilated(string part) => g.Node("Slice", [g.Convolution(x, $"l{l}.{part}", 10, 8, [2], pad: [1 << l], dilation: 1 << l), g.Longs(0), g.Longs(-(1 << l)), g.Longs(2)]);
+            string Dilated(string part)
+                => g.Node("Slice",
+                    [g.Convolution(x, $"l{l}.{part}", 10, 8, [2], pad: [1 << l], dilation: 1 << l), g.Longs(0),
+                        g.Longs(-(1 << l)), g.Longs(2)]);
             var y = g.Mul(g.Node("Tanh", Dilated("filter")), g.Sigmoid(Dilated("gate")));
             var skip = g.Convolution(y, $"l{l}.skip", 8, 14, [1]);
             skips = skips is null ? skip : g.Add(skips, skip);
@@ -230,8 +263,11 @@ internal static class Hybrids
         string Project(string part) => g.View(g.Linear(n, $"att.{part}", width, width), b, -1, heads, dim);
         var q = Project("q");
         var line = g.Node("Cast", g.Node("Range", [g.Int(0), t, g.Int(1)]), ("to", DataType.Float));
-        var positions = g.Node("Sin", g.Mul(g.Unsqueeze(line, 1), g.Unsqueeze(g.Floats("rates", [.. Enumerable.Range(0, width).Select(i => 1f / (i + 1))], width), 0)));
-        var p = g.Transpose(g.View(g.MatMul(g.Unsqueeze(positions, 0), g.Weight("att.pos.weight", width, width)), 1, -1, heads, dim), 0, 2, 3, 1);
+        var positions = g.Node("Sin",
+            g.Mul(g.Unsqueeze(line, 1),
+                g.Unsqueeze(g.Floats("rates", [.. Enumerable.Range(0, width).Select(i => 1f / (i + 1))], width), 0)));
+        var p = g.Transpose(g.View(g.MatMul(g.Unsqueeze(positions, 0), g.Weight("att.pos.weight", width, width)), 1, -1, heads,
+            dim), 0, 2, 3, 1);
         string With(string bias) => g.Transpose(g.Add(q, g.Weight($"att.{bias}", heads, dim)), 0, 2, 1, 3);
         var content = g.MatMul(With("u"), g.Transpose(Project("k"), 0, 2, 3, 1));
         var relative = g.MatMul(With("v"), p);
@@ -250,7 +286,9 @@ internal static class Hybrids
         return g.Output(g.Linear(g.LayerNorm(x, "norm", width), "out", width, 7));
     }
 
-    /// <summary>The style scales the weight of the convolution, which is normalised per output and applied to the batch as groups.</summary>
+    /// <summary>
+    /// The style scales the weight of the convolution, which is normalised per output and applied to the batch as groups.
+    /// </summary>
     private static GraphBuilder StyleGan()
     {
         const int inputs = 8, outputs = 10, style = 12;
@@ -260,9 +298,11 @@ internal static class Hybrids
         var x = g.ExpandTo(g.Weight("constant", 1, inputs, 4, 4), 2, -1, -1, -1);
         var scale = g.Reshape(g.Gemm(w, "affine", style, inputs), 2, 1, inputs, 1, 1);
         var kernel = g.Mul(g.Weight("conv", 1, outputs, inputs, 3, 3), scale);
-        var rate = g.Node("Reciprocal", g.Node("Sqrt", g.Add(g.Node("ReduceSum", [g.Mul(kernel, kernel), g.Longs(2, 3, 4)], ("keepdims", 1)), g.Number(1e-8f))));
+        var rate = g.Node("Reciprocal",
+            g.Node("Sqrt", g.Add(g.Node("ReduceSum", [g.Mul(kernel, kernel), g.Longs(2, 3, 4)], ("keepdims", 1)), g.Number(1e-8f))));
         kernel = g.Reshape(g.Mul(kernel, rate), 2 * outputs, inputs, 3, 3);
-        x = g.Node("Conv", [g.Reshape(x, 1, 2 * inputs, 4, 4), kernel], ("group", 2), ("kernel_shape", new[] { 3, 3 }), ("pads", new[] { 1, 1, 1, 1 }));
+        x = g.Node("Conv", [g.Reshape(x, 1, 2 * inputs, 4, 4), kernel], ("group", 2), ("kernel_shape", new[] { 3, 3 }),
+            ("pads", new[] { 1, 1, 1, 1 }));
         x = g.Node("LeakyRelu", g.Add(g.Reshape(x, 2, outputs, 4, 4), g.Weight("bias", 1, outputs, 1, 1)));
         return g.Output(g.Conv(x, "rgb", outputs, 3, 1), 2, 3, 4, 4);
     }
@@ -277,10 +317,12 @@ internal static class Hybrids
         var rows = g.Reshape(x, -1, latent);
         var book = g.Weight("codebook", codes, latent);
         string Squares(string t) => g.Node("ReduceSumSquare", t, ("axes", new[] { 1 }), ("keepdims", 1));
-        var distance = g.Node("Sub", [g.Add(Squares(rows), g.Transpose(Squares(book), 1, 0)), g.Mul(g.MatMul(rows, g.Transpose(book, 1, 0)), g.Number(2))]);
+        var distance = g.Node("Sub",
+            [g.Add(Squares(rows), g.Transpose(Squares(book), 1, 0)), g.Mul(g.MatMul(rows, g.Transpose(book, 1, 0)), g.Number(2))]);
         var nearest = g.Node("ArgMin", distance, ("axis", 1), ("keepdims", 0));
         var y = g.Transpose(g.Node("Reshape", [g.Node("Gather", [book, nearest], ("axis", 0)), g.Node("Shape", x)]), 0, 3, 1, 2);
-        string Up(string t, string name, int i, int o) => g.Node("ConvTranspose", [t, g.Weight($"{name}.weight", i, o, 4, 4), g.Weight($"{name}.bias", o)],
+        string Up(string t, string name, int i, int o)
+            => g.Node("ConvTranspose", [t, g.Weight($"{name}.weight", i, o, 4, 4), g.Weight($"{name}.bias", o)],
             ("kernel_shape", new[] { 4, 4 }), ("strides", new[] { 2, 2 }), ("pads", new[] { 1, 1, 1, 1 }));
         return g.Output(Up(g.Relu(Up(y, "dec1", latent, 12)), "dec2", 12, 3), "batch", 3, 16, 16);
     }

@@ -11,42 +11,58 @@ internal static class Language
 
     public static IReadOnlyList<ZooModel> Models { get; } =
     [
-        new("BERT, literal sizes", () => Bert(literal: true)) { Exact = "Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.79, Stays = ["Gather: its positions are chosen by data", "ReduceMean: it sums values that a removed unit does not leave zero", "Slice: sliced at bounds that are not known", "graph output: its shape is the model's interface"], Groups = OfBert },
-        new("BERT, sizes from Shape", () => Bert(literal: false)) { Exact = "Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.79, Stays = ["Gather: its positions are chosen by data", "ReduceMean: it sums values that a removed unit does not leave zero", "Slice: sliced at bounds that are not known", "graph output: its shape is the model's interface"], Groups = OfBert },
+        new("BERT, literal sizes", () => Bert(literal: true)) { Exact = "Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.79,
+            Stays = ["Gather: its positions are chosen by data", "ReduceMean: it sums values that a removed unit does not leave zero",
+                "Slice: sliced at bounds that are not known", "graph output: its shape is the model's interface"], Groups = OfBert },
+        new("BERT, sizes from Shape", () => Bert(literal: false)) { Exact = "Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.79,
+            Stays = ["Gather: its positions are chosen by data", "ReduceMean: it sums values that a removed unit does not leave zero",
+                "Slice: sliced at bounds that are not known", "graph output: its shape is the model's interface"], Groups = OfBert },
         new("GPT-2", Gpt2)
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.76, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "Slice: sliced at bounds that are not known"],
-            Groups = c => c.Group("h0.c_attn.weight", 1, Heads, GroupKind.Heads, ("h0.c_proj.weight", 0)).Group("h0.fc.weight", 1, 40, GroupKind.Neurons, ("h0.out.weight", 0)),
+            Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2", Share = 0.76,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
+                "Slice: sliced at bounds that are not known"],
+            Groups = c => c.Group("h0.c_attn.weight", 1, Heads, Axis.Heads, ("h0.c_proj.weight", 0))
+                .Group("h0.fc.weight", 1, 40, Axis.Neurons, ("h0.out.weight", 0)),
         },
         new("Llama", Llama)
         {
-            Exact = "Neurons 2, Heads 2, KeyValueGroups 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.99, Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.k.weight", 1, 2, GroupKind.KeyValueGroups, ("l0.v.weight", 1), ("l0.q.weight", 1), ("l0.o.weight", 0))
-                .Group("l0.q.weight", 1, 2, GroupKind.Heads, ("l0.o.weight", 0)).Group("l0.gate.weight", 1, 30, GroupKind.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
+            Exact = "Neurons 2, Heads 2, KeyValueGroups 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.99,
+            Stays = ["Gather: its positions are chosen by data", "graph output: its shape is the model's interface",
+                "is shared by several operators, each of which takes its own part"],
+            Groups = c => c.Group("l0.k.weight", 1, 2, Axis.KeyValueGroups, ("l0.v.weight", 1), ("l0.q.weight", 1), ("l0.o.weight", 0))
+                .Group("l0.q.weight", 1, 2, Axis.Heads, ("l0.o.weight", 0))
+                .Group("l0.gate.weight", 1, 30, Axis.Neurons, ("l0.up.weight", 1), ("l0.down.weight", 0)),
         },
         new("T5", T5)
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.96, Stays = ["Gather: its positions are chosen by data", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.q.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0)).Group("l0.wi0.weight", 1, 20, GroupKind.Neurons, ("l0.wi1.weight", 1), ("l0.wo.weight", 0)),
+            Exact = "Neurons 2, Heads 2, HeadDims 2, ValueDims 2, Width 1", Share = 0.96,
+            Stays = ["Gather: its positions are chosen by data", "is shared by several operators, each of which takes its own part"],
+            Groups = c => c.Group("l0.q.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0))
+                .Group("l0.wi0.weight", 1, 20, Axis.Neurons, ("l0.wi1.weight", 1), ("l0.wo.weight", 0)),
         },
         new("BLOOM", Bloom)
         {
-            Exact = "Neurons 2, Heads 1, HeadDims 2", Share = 0.87, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("l0.qkv.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0)),
+            Exact = "Neurons 2, Heads 1, HeadDims 2", Share = 0.87,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis"],
+            Groups = c => c.Group("l0.qkv.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0)),
         },
         new("GPT-NeoX", NeoX)
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 4, ValueDims 2", Share = 0.86, Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis", "graph output: its shape is the model's interface", "is shared by several operators, each of which takes its own part"],
-            Groups = c => c.Group("l0.qkv.weight", 1, Heads, GroupKind.Heads, ("l0.o.weight", 0)),
+            Exact = "Neurons 2, Heads 2, HeadDims 4, ValueDims 2", Share = 0.86,
+            Stays = ["Gather: its positions are chosen by data", "LayerNormalization: a statistic runs over this axis",
+                "graph output: its shape is the model's interface", "is shared by several operators, each of which takes its own part"],
+            Groups = c => c.Group("l0.qkv.weight", 1, Heads, Axis.Heads, ("l0.o.weight", 0)),
         },
     ];
 
     private static void OfBert(RuleCheck check) => check
-        .Group("l0.q.weight", 1, Heads, GroupKind.Heads, ("l0.k.weight", 1), ("l0.v.weight", 1), ("l0.o.weight", 0))
-        .Group("l1.ffn.fc1.weight", 1, 40, GroupKind.Neurons, ("l1.ffn.fc2.weight", 0));
+        .Group("l0.q.weight", 1, Heads, Axis.Heads, ("l0.k.weight", 1), ("l0.v.weight", 1), ("l0.o.weight", 0))
+        .Group("l1.ffn.fc1.weight", 1, 40, Axis.Neurons, ("l1.ffn.fc2.weight", 0));
 
     /// <summary>Rows of a table, by ids.</summary>
-    internal static string Embed(this GraphBuilder g, string name, string ids, int rows, int width) => g.Node("Gather", [g.Weight(name, rows, width), ids], ("axis", 0));
+    internal static string Embed(this GraphBuilder g, string name, string ids, int rows, int width)
+        => g.Node("Gather", [g.Weight(name, rows, width), ids], ("axis", 0));
 
     private static GraphBuilder Bert(bool literal)
     {
@@ -55,8 +71,11 @@ internal static class Language
         var mask = g.Input("attention_mask", DataType.Int64, "batch", "sequence");
         var types = g.Input("token_type_ids", DataType.Int64, "batch", "sequence");
         // [b, s] to [b, 1, 1, s], 0 where shown and a large negative number where hidden.
-        var hidden = g.Mul(g.Node("Sub", [g.Number(1), g.Node("Cast", g.Unsqueeze(g.Unsqueeze(mask, 1), 2), ("to", DataType.Float))]), g.Number(-1e4f));
-        var positions = g.Node("Slice", [g.Longs("position_ids", [.. Enumerable.Range(0, 32).Select(i => (long)i)], [1, 32]), g.Longs(0), g.Unsqueeze(g.Dim(ids, 1), 0), g.Longs(1)]);
+        var hidden = g.Mul(g.Node("Sub", [g.Number(1), g.Node("Cast", g.Unsqueeze(g.Unsqueeze(mask, 1), 2), ("to", DataType.Float))]),
+            g.Number(-1e4f));
+        var positions = g.Node("Slice",
+            [g.Longs("position_ids", [.. Enumerable.Range(0, 32).Select(i => (long)i)], [1, 32]), g.Longs(0),
+                g.Unsqueeze(g.Dim(ids, 1), 0), g.Longs(1)]);
         var x = g.Add(g.Embed("word", ids, Vocabulary, Width), g.Embed("type", types, 2, Width));
         x = g.PlainLayerNorm(g.Add(x, g.Embed("position", positions, 32, Width)), "embed.norm", Width);
         for (int l = 0; l < 2; l++)
@@ -104,10 +123,13 @@ internal static class Language
         return g.Output(g.MatMul(g.LayerNorm(x, "ln_f", Width), g.Transpose("wte", 1, 0)), "batch", "sequence", Vocabulary);
     }
 
-    /// <summary>Cosine and sine of the positions, once for all layers: MatMul of inverse frequencies and positions, Concat of both halves.</summary>
+    /// <summary>
+    /// Cosine and sine of the positions, once for all layers: MatMul of inverse frequencies and positions, Concat of both halves.
+    /// </summary>
     internal static (string Cos, string Sin) Rotary(this GraphBuilder g, string positions, int dim)
     {
-        var frequencies = g.Floats(g.Fresh("inv_freq"), [.. Enumerable.Range(0, dim / 2).Select(i => MathF.Pow(100, -2f * i / dim))], 1, dim / 2, 1);
+        var frequencies =
+            g.Floats(g.Fresh("inv_freq"), [.. Enumerable.Range(0, dim / 2).Select(i => MathF.Pow(100, -2f * i / dim))], 1, dim / 2, 1);
         var expanded = g.ExpandTo(frequencies, g.Dim(positions, 0), -1, 1);
         var angles = g.Transpose(g.MatMul(expanded, g.Node("Cast", g.Unsqueeze(positions, 1), ("to", DataType.Float))), 0, 2, 1);
         angles = g.Concat(-1, angles, angles);
@@ -133,7 +155,8 @@ internal static class Language
     /// <summary>A causal mask made from sizes: full, Trilu, expanded to [b, 1, s, s].</summary>
     internal static string Causal(this GraphBuilder g, string batch, string length)
     {
-        var full = g.Node("ConstantOfShape", g.SizeList(length, length), ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(-1e4f))));
+        var full = g.Node("ConstantOfShape", g.SizeList(length, length),
+            ("value", GraphBuilder.Tensor("", DataType.Float, [1], BitConverter.GetBytes(-1e4f))));
         var upper = g.Node("Trilu", [full, g.Int(1)], ("upper", 1));
         return g.ExpandTo(g.Unsqueeze(g.Unsqueeze(upper, 0), 1), batch, 1, length, length);
     }
@@ -150,7 +173,8 @@ internal static class Language
         for (int l = 0; l < 2; l++)
         {
             var n = g.RmsNorm(x, $"l{l}.norm1", width);
-            string Project(string part, int heads) => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", width, heads * Dim, bias: false), b, s, -1, Dim), 0, 2, 1, 3);
+            string Project(string part, int heads)
+                => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", width, heads * Dim, bias: false), b, s, -1, Dim), 0, 2, 1, 3);
             var q = g.Rotate(Project("q", kv * r), cos, sin);
             var k = g.RepeatKv(g.Rotate(Project("k", kv), cos, sin), r);
             var v = g.RepeatKv(Project("v", kv), r);
@@ -161,7 +185,9 @@ internal static class Language
             var a = g.View(g.Transpose(g.MatMul(g.Softmax(scores), v), 0, 2, 1, 3), b, s, -1);
             x = g.Add(x, g.Linear(a, $"l{l}.o", kv * r * Dim, width, bias: false));
             n = g.RmsNorm(x, $"l{l}.norm2", width);
-            x = g.Add(x, g.Linear(g.Mul(g.Silu(g.Linear(n, $"l{l}.gate", width, 30, bias: false)), g.Linear(n, $"l{l}.up", width, 30, bias: false)), $"l{l}.down", 30, width, bias: false));
+            x = g.Add(x,
+                g.Linear(g.Mul(g.Silu(g.Linear(n, $"l{l}.gate", width, 30, bias: false)), g.Linear(n, $"l{l}.up", width, 30, bias: false)),
+                    $"l{l}.down", 30, width, bias: false));
         }
         return g.Output(g.Linear(g.RmsNorm(x, "norm", width), "lm_head", width, Vocabulary, bias: false), "batch", "sequence", Vocabulary);
     }
@@ -173,7 +199,11 @@ internal static class Language
         var distance = g.Node("Sub", [g.Unsqueeze(line, 0), g.Unsqueeze(line, 1)]);
         var side = g.Mul(g.Node("Cast", g.Node("Greater", [distance, g.Int(0)]), ("to", DataType.Int64)), g.Int(8));
         var size = g.Node("Abs", distance);
-        var far = g.Mul(g.Node("Div", [g.Node("Log", g.Node("Div", [g.Node("Cast", g.Node("Max", [size, g.Longs(g.Fresh("one"), [1], [1])]), ("to", DataType.Float)), g.Number(4)])), g.Number(2)]), g.Number(4));
+        var far = g.Mul(g.Node("Div",
+            [g.Node("Log",
+                g.Node("Div",
+                    [g.Node("Cast", g.Node("Max", [size, g.Longs(g.Fresh("one"), [1], [1])]), ("to", DataType.Float)), g.Number(4)])),
+                    g.Number(2)]), g.Number(4));
         var near = g.Node("Cast", g.Add(far, g.Number(4)), ("to", DataType.Int64));
         var capped = g.Node("Min", [near, g.Longs(g.Fresh("most"), [7], [1])]);
         return g.Add(side, g.Node("Where", [g.Node("Less", [size, g.Int(4)]), size, capped]));
@@ -190,12 +220,15 @@ internal static class Language
         for (int l = 0; l < 2; l++)
         {
             var n = g.RmsNorm(x, $"l{l}.norm1", Width);
-            string Project(string part) => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", Width, Width, bias: false), b, -1, Heads, Dim), 0, 2, 1, 3);
+            string Project(string part)
+                => g.Transpose(g.View(g.Linear(n, $"l{l}.{part}", Width, Width, bias: false), b, -1, Heads, Dim), 0, 2, 1, 3);
             var scores = g.Add(g.MatMul(Project("q"), g.Transpose(Project("k"), 0, 1, 3, 2)), bias);
             var a = g.View(g.Transpose(g.MatMul(g.Softmax(scores), Project("v")), 0, 2, 1, 3), b, -1, Width);
             x = g.Add(x, g.Linear(a, $"l{l}.o", Width, Width, bias: false));
             n = g.RmsNorm(x, $"l{l}.norm2", Width);
-            x = g.Add(x, g.Linear(g.Mul(g.NewGelu(g.Linear(n, $"l{l}.wi0", Width, 20, bias: false)), g.Linear(n, $"l{l}.wi1", Width, 20, bias: false)), $"l{l}.wo", 20, Width, bias: false));
+            x = g.Add(x,
+                g.Linear(g.Mul(g.NewGelu(g.Linear(n, $"l{l}.wi0", Width, 20, bias: false)),
+                    g.Linear(n, $"l{l}.wi1", Width, 20, bias: false)), $"l{l}.wo", 20, Width, bias: false));
         }
         x = g.Mul(g.RmsNorm(x, "norm", Width), g.Number(0.29f));
         return g.Output(g.MatMul(x, g.Transpose("shared", 1, 0)), "batch", "sequence", Vocabulary);
@@ -243,14 +276,17 @@ internal static class Language
         var mask = g.Causal(b, s);
         for (int l = 0; l < 2; l++)
         {
-            var qkv = g.Transpose(g.View(g.Linear(g.LayerNorm(x, $"l{l}.ln1", width), $"l{l}.qkv", width, 3 * width), b, s, Heads, 3 * dim), 0, 2, 1, 3);
+            var qkv = g.Transpose(g.View(g.Linear(g.LayerNorm(x, $"l{l}.ln1", width), $"l{l}.qkv", width, 3 * width), b, s, Heads,
+                3 * dim), 0, 2, 1, 3);
             var parts = g.Split(qkv, 3, dim, dim, dim);
             string Partly(string y) => g.Concat(-1, g.Rotate(g.Slice(y, 3, 0, rotated), cos, sin), g.Slice(y, 3, rotated, long.MaxValue));
             var scores = g.Mul(g.MatMul(Partly(parts[0]), g.Transpose(Partly(parts[1]), 0, 1, 3, 2)), g.Number(0.35f));
             var a = g.View(g.Transpose(g.MatMul(g.Softmax(g.Add(scores, mask)), parts[2]), 0, 2, 1, 3), b, s, width);
             // Attention and feed-forward side by side.
-            x = g.Add(g.Add(g.Linear(a, $"l{l}.o", width, width), g.FeedForward(g.LayerNorm(x, $"l{l}.ln2", width), $"l{l}.mlp", width, 40)), x);
+            x = g.Add(g.Add(g.Linear(a, $"l{l}.o", width, width),
+                g.FeedForward(g.LayerNorm(x, $"l{l}.ln2", width), $"l{l}.mlp", width, 40)), x);
         }
-        return g.Output(g.Linear(g.LayerNorm(x, "norm", width), "embed_out", width, Vocabulary, bias: false), "batch", "sequence", Vocabulary);
+        return g.Output(g.Linear(g.LayerNorm(x, "norm", width), "embed_out", width, Vocabulary, bias: false), "batch",
+            "sequence", Vocabulary);
     }
 }

@@ -7,7 +7,8 @@ namespace Espalier.Axes.Tests.Zoo;
 internal static class Torch
 {
     /// <summary><c>x.size(axis)</c>: Shape, then Gather of a scalar.</summary>
-    public static string Dim(this GraphBuilder g, string x, int axis) => g.Node("Gather", [g.Node("Shape", x), g.Longs(g.Fresh("axis"), [axis], [])], ("axis", 0));
+    public static string Dim(this GraphBuilder g, string x, int axis)
+        => g.Node("Gather", [g.Node("Shape", x), g.Longs(g.Fresh("axis"), [axis], [])], ("axis", 0));
 
     /// <summary>A list of sizes; those that are scalars of the graph are joined with Unsqueeze and Concat.</summary>
     public static string SizeList(this GraphBuilder g, params object[] sizes) => sizes.All(s => s is int)
@@ -23,14 +24,18 @@ internal static class Torch
     /// <summary>A scalar float constant with a name of its own.</summary>
     public static string Number(this GraphBuilder g, float value) => g.Scalar(g.Fresh("number"), value);
 
-    /// <summary>A convolution of any rank with weight and bias named after <paramref name="name"/>; pads keep the size at odd kernels and stride 1.</summary>
-    public static string Convolution(this GraphBuilder g, string x, string name, int inputs, int outputs, int[] kernel, int[]? stride = null, int[]? pad = null,
+    /// <summary>
+    /// A convolution of any rank with weight and bias named after <paramref name="name"/>; pads keep the size at odd kernels and stride 1.
+    /// </summary>
+    public static string Convolution(this GraphBuilder g, string x, string name, int inputs, int outputs, int[] kernel,
+        int[]? stride = null, int[]? pad = null,
         int group = 1, int dilation = 1, bool bias = true)
     {
         var operands = new List<string> { x, g.Weight($"{name}.weight", [outputs, inputs / group, .. kernel.Select(k => (long)k)]) };
         if (bias) operands.Add(g.Weight($"{name}.bias", outputs));
         pad ??= [.. kernel.Select(k => k / 2 * dilation)];
-        return g.Node("Conv", [.. operands], ("dilations", kernel.Select(_ => dilation).ToArray()), ("group", group), ("kernel_shape", kernel),
+        return g.Node("Conv", [.. operands], ("dilations", kernel.Select(_ => dilation).ToArray()), ("group", group),
+            ("kernel_shape", kernel),
             ("pads", pad.Concat(pad).ToArray()), ("strides", stride ?? [.. kernel.Select(_ => 1)]));
     }
 
@@ -69,26 +74,32 @@ internal static class Torch
     public static string GroupNorm(this GraphBuilder g, string x, string name, int channels, int groups)
     {
         var flat = g.Reshape(x, 0, groups, -1);
-        var y = g.Node("InstanceNormalization", [flat, g.Floats(g.Fresh("ones"), [.. Enumerable.Repeat(1f, groups)], groups), g.Floats(g.Fresh("zeros"), new float[groups], groups)],
+        var y = g.Node("InstanceNormalization",
+            [flat, g.Floats(g.Fresh("ones"), [.. Enumerable.Repeat(1f, groups)], groups),
+                g.Floats(g.Fresh("zeros"), new float[groups], groups)],
             ("epsilon", 1e-5f));
         y = g.Node("Reshape", [y, g.Node("Shape", x)]);
         return g.Add(g.Mul(y, g.Positive($"{name}.weight", channels, 1, 1)), g.Weight($"{name}.bias", channels, 1, 1));
     }
 
     /// <summary>MaxPool of two spatial axes.</summary>
-    public static string MaxPool(this GraphBuilder g, string x, int kernel, int stride, int pad = 0, bool ceil = false) => g.Node("MaxPool", x,
-        ("ceil_mode", ceil ? 1 : 0), ("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }), ("strides", new[] { stride, stride }));
+    public static string MaxPool(this GraphBuilder g, string x, int kernel, int stride, int pad = 0, bool ceil = false)
+        => g.Node("MaxPool", x,
+        ("ceil_mode", ceil ? 1 : 0), ("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }),
+        ("strides", new[] { stride, stride }));
 
     /// <summary>AveragePool of two spatial axes.</summary>
     public static string AvgPool(this GraphBuilder g, string x, int kernel, int stride, int pad = 0) => g.Node("AveragePool", x,
-        ("count_include_pad", 1), ("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }), ("strides", new[] { stride, stride }));
+        ("count_include_pad", 1), ("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }),
+        ("strides", new[] { stride, stride }));
 
     /// <summary><c>F.interpolate(x, size=…)</c>: batch and channels from the tensor's own Shape, the rest given.</summary>
     public static string Interpolate(this GraphBuilder g, string x, string size, string mode = "linear")
     {
         var lead = g.Slice(g.Node("Shape", x), 0, 0, 2);
         return g.Node("Resize", [x, "", "", g.Concat(0, lead, size)],
-            ("coordinate_transformation_mode", mode == "linear" ? "pytorch_half_pixel" : "asymmetric"), ("mode", mode), ("nearest_mode", "floor"));
+            ("coordinate_transformation_mode", mode == "linear" ? "pytorch_half_pixel" : "asymmetric"), ("mode", mode),
+            ("nearest_mode", "floor"));
     }
 
     /// <summary>Height and width of a tensor, as a vector.</summary>
@@ -105,12 +116,14 @@ internal static class Torch
     public static string ExpandTo(this GraphBuilder g, string x, params object[] sizes)
     {
         var wanted = g.SizeList(sizes);
-        var ones = g.Node("ConstantOfShape", g.Longs(sizes.Length), ("value", GraphBuilder.Tensor("", TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
+        var ones = g.Node("ConstantOfShape", g.Longs(sizes.Length),
+            ("value", GraphBuilder.Tensor("", TensorProto.Types.DataType.Int64, [1], BitConverter.GetBytes(1L))));
         var same = g.Node("Equal", [wanted, g.Mul(ones, g.Int(-1))]);
         return g.Node("Expand", [x, g.Node("Where", [same, ones, wanted])]);
     }
 
     /// <summary>Weights of the one-layer perceptrons of transformers: up, activation, down.</summary>
-    public static string FeedForward(this GraphBuilder g, string x, string name, int width, int hidden, Func<string, string>? activation = null)
+    public static string FeedForward(this GraphBuilder g, string x, string name, int width, int hidden,
+        Func<string, string>? activation = null)
         => g.Linear((activation ?? g.Gelu)(g.Linear(x, $"{name}.fc1", width, hidden)), $"{name}.fc2", hidden, width);
 }

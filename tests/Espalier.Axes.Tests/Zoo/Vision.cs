@@ -13,32 +13,40 @@ internal static class Vision
         SwinModel("Swin, batch by a division of floats", WindowBatch.DividedFloats),
         new("MaxViT", MaxVit)
         {
-            Exact = "Channels 3, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95, Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("block.qkv.weight", 1, 3, GroupKind.Heads, ("block.table", 1), ("block.merge.weight", 0)),
+            Exact = "Channels 3, Neurons 3, Heads 2, HeadDims 2, ValueDims 2", Share = 0.95,
+            Stays = [.. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one",
+                "LayerNormalization: a statistic runs over this axis"],
+            Groups = c => c.Group("block.qkv.weight", 1, 3, Axis.Heads, ("block.table", 1), ("block.merge.weight", 0)),
         },
         new("ViT, packed (timm)", () => Vit(split: false))
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.proj.weight", 0)),
+            Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77,
+            Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.proj.weight", 0)),
         },
         new("ViT, packed and split", () => Vit(split: true))
         {
-            Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.qkv.weight", 1, 3, GroupKind.Heads, ("b0.proj.weight", 0)),
+            Exact = "Neurons 2, Heads 2, HeadDims 2", Share = 0.77,
+            Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
+            Groups = c => c.Group("b0.qkv.weight", 1, 3, Axis.Heads, ("b0.proj.weight", 0)),
         },
         new("MLP-Mixer", Mixer)
         {
-            Exact = "Neurons 4", Share = 0.75, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
-            Groups = c => c.Group("b0.token.fc1.weight", 1, 10, GroupKind.Neurons, ("b0.token.fc2.weight", 0)),
+            Exact = "Neurons 4", Share = 0.75,
+            Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
+            Groups = c => c.Group("b0.token.fc1.weight", 1, 10, Axis.Neurons, ("b0.token.fc2.weight", 0)),
         },
         new("DETR", Detr)
         {
-            Exact = "Channels 2, Neurons 4, Heads 3, HeadDims 3, ValueDims 3", Share = 0.89, Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
+            Exact = "Channels 2, Neurons 4, Heads 3, HeadDims 3, ValueDims 3", Share = 0.89,
+            Stays = [.. ZooModel.Image, "Conv: positions of a window", "LayerNormalization: a statistic runs over this axis"],
             Groups = c => c.Group("stem.weight", 0, 8),
         },
     ];
 
-    /// <summary>Where the windows' way back takes the batch from: the size before, or the number of windows, as window_reverse does.</summary>
+    /// <summary>
+    /// Where the windows' way back takes the batch from: the size before, or the number of windows, as window_reverse does.
+    /// </summary>
     private enum WindowBatch
     {
         Kept, Divided, DividedFloats,
@@ -53,7 +61,7 @@ internal static class Vision
             .. ZooModel.Image, "Conv: positions of a window", "Gather: its positions are listed one by one",
             "LayerNormalization: a statistic runs over this axis", "all of its units hang together, or each is taken by a constant index",
         ],
-        Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, GroupKind.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
+        Groups = c => c.Group("s0.b0.qkv.weight", 1, 3, Axis.Heads, ("s0.b0.table", 1), ("s0.b0.proj.weight", 0)),
     };
 
     /// <summary>Constant indices of the relative positions of a square window, as Swin's buffer has them.</summary>
@@ -104,12 +112,14 @@ internal static class Vision
             var qkv = g.Transpose(g.View(g.Linear(y, $"{name}.qkv", width, 3 * width), g.Dim(y, 0), tokens, 3, heads, dim), 2, 0, 3, 1, 4);
             var q = g.Mul(g.Select(qkv, 0, 0), g.Number(0.5f));
             var attention = g.MatMul(q, g.Transpose(g.Select(qkv, 0, 1), 0, 1, 3, 2));
-            var bias = g.Node("Gather", [g.Weight($"{name}.table", (2 * window - 1) * (2 * window - 1), heads), g.Longs(RelativePositions(window))], ("axis", 0));
+            var bias = g.Node("Gather",
+                [g.Weight($"{name}.table", (2 * window - 1) * (2 * window - 1), heads), g.Longs(RelativePositions(window))], ("axis", 0));
             bias = g.Unsqueeze(g.Transpose(g.Reshape(bias, tokens, tokens, -1), 2, 0, 1), 0);
             attention = g.Add(attention, bias);
             if (shift > 0)
             {
-                var mask = g.Floats($"{name}.mask", [.. Enumerable.Range(0, n * n * tokens * tokens).Select(i => i * 7 % 5 == 0 ? -100f : 0f)], n * n, tokens, tokens);
+                var mask = g.Floats($"{name}.mask",
+                    [.. Enumerable.Range(0, n * n * tokens * tokens).Select(i => i * 7 % 5 == 0 ? -100f : 0f)], n * n, tokens, tokens);
                 attention = g.View(attention, g.Node("Div", [g.Dim(attention, 0), g.Int(n * n)]), n * n, heads, tokens, tokens);
                 attention = g.Add(attention, g.Unsqueeze(g.Unsqueeze(mask, 1), 0));
                 attention = g.Reshape(attention, -1, heads, tokens, tokens);
@@ -149,9 +159,11 @@ internal static class Vision
             int windows = kind == "grid" ? outer * outer : side * side / tokens, length = side * side / windows;
             var qkv = g.Split(g.Linear(g.LayerNorm(t, $"{kind}.norm1", width), $"{kind}.qkv", width, 3 * width), 3, width, width, width);
             string Heads(string q) => g.Transpose(g.Reshape(q, -1, windows, length, heads, dim), 0, 1, 3, 2, 4);
-            var dots = g.Node("Einsum", [Heads(qkv[0]), g.Mul(Heads(qkv[1]), g.Number(0.5f))], ("equation", "B G H I D, B G H J D -> B G H I J"));
+            var dots = g.Node("Einsum", [Heads(qkv[0]), g.Mul(Heads(qkv[1]), g.Number(0.5f))],
+                ("equation", "B G H I D, B G H J D -> B G H I J"));
             int n = (int)Math.Sqrt(length);
-            var bias = g.Node("Gather", [g.Weight($"{kind}.table", (2 * n - 1) * (2 * n - 1), heads), g.Longs(RelativePositions(n))], ("axis", 0));
+            var bias = g.Node("Gather",
+                [g.Weight($"{kind}.table", (2 * n - 1) * (2 * n - 1), heads), g.Longs(RelativePositions(n))], ("axis", 0));
             bias = g.Unsqueeze(g.Transpose(g.Reshape(bias, length, length, -1), 2, 0, 1), 0);
             var a = g.Node("Einsum", [g.Softmax(g.Add(dots, bias)), Heads(qkv[2])], ("equation", "B G H I J, B G H J D -> B G H I D"));
             a = g.Reshape(g.Transpose(a, 0, 1, 3, 2, 4), -1, windows, length, width);
@@ -178,7 +190,9 @@ internal static class Vision
         {
             var y = g.Linear(g.LayerNorm(x, $"b{k}.norm1", width), $"b{k}.qkv", width, 3 * width);
             y = g.Transpose(g.View(y, g.Dim(y, 0), tokens, 3, heads, dim), 2, 0, 3, 1, 4);
-            string[] parts = split ? [.. g.Split(y, 0, 1, 1, 1).Select(p => g.Squeeze(p, 0))] : [g.Select(y, 0, 0), g.Select(y, 0, 1), g.Select(y, 0, 2)];
+            string[] parts = split
+                ? [.. g.Split(y, 0, 1, 1, 1).Select(p => g.Squeeze(p, 0))]
+                : [g.Select(y, 0, 0), g.Select(y, 0, 1), g.Select(y, 0, 2)];
             var a = g.Transpose(g.Attend(parts[0], parts[1], parts[2], 0.5f), 0, 2, 1, 3);
             x = g.Add(x, g.Linear(g.View(a, g.Dim(x, 0), tokens, width), $"b{k}.proj", width, width));
             x = g.Add(x, g.FeedForward(g.LayerNorm(x, $"b{k}.norm2", width), $"b{k}.mlp", width, 48));
@@ -216,7 +230,8 @@ internal static class Vision
         // nn.MultiheadAttention: [s, b, e] to [b·h, s, d].
         string Attention(string q, string k, string v, string name, int target, int source)
         {
-            string Project(string y, string part, int length) => g.Transpose(g.Reshape(g.Linear(y, $"{name}.{part}", width, width), length, heads, dim), 1, 0, 2);
+            string Project(string y, string part, int length)
+                => g.Transpose(g.Reshape(g.Linear(y, $"{name}.{part}", width, width), length, heads, dim), 1, 0, 2);
             var scores = g.MatMul(g.Mul(Project(q, "q", target), g.Number(0.5f)), g.Transpose(Project(k, "k", source), 0, 2, 1));
             var y = g.Transpose(g.MatMul(g.Softmax(scores), Project(v, "v", source)), 1, 0, 2);
             return g.Reshape(g.Gemm(g.Reshape(y, target, width), $"{name}.o", width, width), target, 1, width);
@@ -233,7 +248,8 @@ internal static class Vision
         t = g.LayerNorm(g.Add(t, g.FeedForward(t, "dec.ffn", width, 24, g.Relu)), "dec.norm3", width);
         t = g.Transpose(t, 1, 0, 2);
         g.Output(g.Linear(t, "class", width, 5), 1, queries, 5);
-        return g.Output(g.Sigmoid(g.Linear(g.Relu(g.Linear(g.Relu(g.Linear(t, "box1", width, 10)), "box2", 10, 10)), "box3", 10, 4)), 1, queries, 4);
+        return g.Output(g.Sigmoid(g.Linear(g.Relu(g.Linear(g.Relu(g.Linear(t, "box1", width, 10)), "box2", 10, 10)), "box3", 10, 4)),
+            1, queries, 4);
     }
 
     private static string Flatten2(this GraphBuilder g, string x, int channels) => g.Reshape(x, 1, channels, -1);

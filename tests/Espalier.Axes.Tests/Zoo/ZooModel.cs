@@ -20,7 +20,8 @@ internal sealed record ZooModel(string Name, Func<GraphBuilder> Build)
     public int Claims { get; init; } = 4;
 
     /// <summary>What every network keeps.</summary>
-    public static readonly string[] Interface = ["graph input: its shape is the model's interface", "graph output: its shape is the model's interface"];
+    public static readonly string[] Interface = ["graph input: its shape is the model's interface",
+        "graph output: its shape is the model's interface"];
 
     /// <summary>What every convolutional network keeps.</summary>
     public static readonly string[] Image = [.. Interface, "Conv: the positions along 'k' have a meaning each"];

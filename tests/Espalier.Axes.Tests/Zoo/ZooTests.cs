@@ -12,7 +12,8 @@ namespace Espalier.Axes.Tests.Zoo;
 /// </summary>
 public sealed partial class ZooTests(ITestOutputHelper output)
 {
-    private static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models, .. Language.Models, .. Decoders.Models, .. Sequences.Models, .. Modern.Models, .. Hybrids.Models];
+    private static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models,
+        .. Language.Models, .. Decoders.Models, .. Sequences.Models, .. Modern.Models, .. Hybrids.Models];
 
     /// <summary>Names of all models.</summary>
     public static TheoryData<string> Architectures() => [.. Models.Select(m => m.Name)];
@@ -41,7 +42,9 @@ public sealed partial class ZooTests(ITestOutputHelper output)
 
         output.WriteLine("stays: " + string.Join(" | ", reasons));
         Assert.True(kinds == model.Exact, $"exact are {kinds}\nnot {model.Exact}\n{SlimOracle.Describe(analysis)}");
-        Assert.True(exact >= model.Share, string.Create(CultureInfo.InvariantCulture, $"only {exact:p1} of the parameters are in exact groups\n{SlimOracle.Describe(analysis)}"));
+        Assert.True(exact >= model.Share,
+            string.Create(CultureInfo.InvariantCulture,
+                $"only {exact:p1} of the parameters are in exact groups\n{SlimOracle.Describe(analysis)}"));
         Assert.Equal(model.Stays.Order(StringComparer.Ordinal), reasons);
         Assert.True(effect > 1e-6, "removing half of everything changes nothing");
         Assert.True(claims >= model.Claims, "hardly a claim of zero was compared");
@@ -50,7 +53,8 @@ public sealed partial class ZooTests(ITestOutputHelper output)
     }
 
     private static IEnumerable<string> Reasons(AxisAnalysis analysis)
-        => analysis.Frozen.Select(f => f.Reason).Concat(analysis.Groups.Where(g => g.Exactness != Exactness.Exact).Select(g => g.Reason ?? "no reason"));
+        => analysis.Frozen.Select(f => f.Reason)
+            .Concat(analysis.Groups.Where(g => g.Exactness != Exactness.Exact).Select(g => g.Reason ?? "no reason"));
 
     /// <summary>A reason without the names of nodes and tensors.</summary>
     private static string General(string reason) => Numbered().Replace(Quoted().Replace(reason, ""), "f$1").Trim();

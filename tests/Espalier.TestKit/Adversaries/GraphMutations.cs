@@ -55,7 +55,8 @@ public static class GraphMutations
         ("another operator set", (r, m) => Change(Pick(r, m.OpsetImport), o => o.Version = r.Next(-1, 30))),
         ("no operator set", (r, m) => Change(m.OpsetImport, o => o.RemoveAt(r.Next(o.Count)))),
         ("an operator set twice",
-            (r, m) => Change(m.OpsetImport, o => o.Add(new OperatorSetIdProto { Domain = "ai.onnx", Version = r.Next(2) == 0 ? o[0].Version : 12 }))),
+            (r, m) => Change(m.OpsetImport,
+                o => o.Add(new OperatorSetIdProto { Domain = "ai.onnx", Version = r.Next(2) == 0 ? o[0].Version : 12 }))),
         ("another domain", (r, m) => Node(r, m, n => n.Domain = Pick(r, ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "own", "nobody"]))),
         ("another IR version", (r, m) => Change(m, x => x.IrVersion = r.Next(1, 16))),
     ];

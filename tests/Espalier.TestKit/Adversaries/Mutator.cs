@@ -25,7 +25,7 @@ public sealed class MutationSeed
     public int[]? Structure { get; private init; }
 
     /// <summary>A seed from a file's bytes, whatever they are.</summary>
-    public static MutationSeed Of(string name, byte[] bytes)
+    public static MutationSeed From(string name, byte[] bytes)
     {
         try
         {
@@ -44,7 +44,7 @@ public sealed class MutationSeed
     public static IEnumerable<MutationSeed> In(string folder, long most)
         => Directory.EnumerateFiles(folder, "*.onnx", SearchOption.AllDirectories).Where(f => new FileInfo(f).Length <= most)
             .Order(StringComparer.Ordinal)
-            .Select(f => Of(Path.GetRelativePath(folder, f), File.ReadAllBytes(f)));
+            .Select(f => From(Path.GetRelativePath(folder, f), File.ReadAllBytes(f)));
 }
 
 /// <summary>A changed model.</summary>

@@ -162,7 +162,7 @@ public static class Passage
         at("saving what is unchanged");
         if (!model.ToBytes().AsSpan().SequenceEqual(bytes)) throw new InvalidDataException("An unchanged model is not what it was.");
         at("inference");
-        var analysis = AxisAnalysis.Of(model);
+        var analysis = AxisAnalysis.Run(model);
         at("figures");
         Inspect(analysis);
         at("slimming");

@@ -31,17 +31,17 @@ public static class FileCounter
         var others = External(model.Graph)
             .Select(t => t.ExternalData.First(e => e.Key == "location").Value).Distinct(StringComparer.Ordinal)
                 .Select(f => Path.Combine(folder, f)).ToList();
-        long parameters = ParameterCount.Of(model).Sum(t => t.Elements);
+        long parameters = ParameterCount.List(model).Sum(t => t.Elements);
         Inline(model.Graph, folder);
         var given = inputs();
         try
         {
-            var trace = ShapeTrace.Of(model, given);
-            return new(parameters, (long)Math.Round(trace.Nodes.Sum(MacFormulas.Of)), new FileInfo(path).Length
+            var trace = ShapeTrace.Run(model, given);
+            return new(parameters, (long)Math.Round(trace.Nodes.Sum(MacFormulas.Evaluate)), new FileInfo(path).Length
                 + others.Sum(f => new FileInfo(f).Length), trace.Uncounted)
             {
                 ByNode = trace.Nodes.Where(n => n.Node.Output.Count > 0).GroupBy(n => n.Node.Output[0])
-                    .ToDictionary(g => g.Key, g => g.Sum(MacFormulas.Of), StringComparer.Ordinal),
+                    .ToDictionary(g => g.Key, g => g.Sum(MacFormulas.Evaluate), StringComparer.Ordinal),
             };
         }
         finally

@@ -28,7 +28,8 @@ public static class MacFormulas
             => MultiHead(n, 5), ["GroupQueryAttention"] = Grouped, ["LinearAttention"] = Linear, ["MoE"] = n => Experts(n, 2, 4, 6, 8),
         ["LinearRegressor"] = n => Rows(n) * Count(n, "coefficients"), ["LinearClassifier"] = n => Rows(n) * Count(n, "coefficients"),
         ["SVMRegressor"] = n => Vectors(n, Int(n, "n_supports", 0), 1),
-        ["SVMClassifier"] = n => Vectors(n, Sum(n, "vectors_per_class"), Math.Max(Count(n, "classlabels_ints"), Count(n, "classlabels_strings")) - 1),
+        ["SVMClassifier"] = n =>
+            Vectors(n, Sum(n, "vectors_per_class"), Math.Max(Count(n, "classlabels_ints"), Count(n, "classlabels_strings")) - 1),
         ["QMoE"] = n => Experts(n, 2, 5, 8, (int)Int(n, "expert_weight_bits", 4)),
     };
 
@@ -36,7 +37,7 @@ public static class MacFormulas
     public static IReadOnlyCollection<string> Operators => Formulas.Keys;
 
     /// <summary>What one node costs, every time that it counts.</summary>
-    public static double Of(TracedNode node) => Formulas.TryGetValue(node.Node.OpType, out var formula) ? node.Times * formula(node) : 0;
+    public static double Evaluate(TracedNode node) => Formulas.TryGetValue(node.Node.OpType, out var formula) ? node.Times * formula(node) : 0;
 
     private static long Int(TracedNode n, string name, long absent) => n.Node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? absent;
 

@@ -39,7 +39,7 @@ public static class ParameterCount
     };
 
     /// <summary>Every tensor that counts, in the order of the file.</summary>
-    public static IReadOnlyList<StoredTensor> Of(ModelProto model)
+    public static IReadOnlyList<StoredTensor> List(ModelProto model)
     {
         var counted = new List<StoredTensor>();
         var readers = new Readers(model);
@@ -70,7 +70,8 @@ public static class ParameterCount
     }
 
     private static bool IsReal(DataType type)
-        => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn or DataType.Float8E4M3Fnuz
+        => type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16 or DataType.Float8E4M3Fn
+            or DataType.Float8E4M3Fnuz
         or DataType.Float8E5M2 or DataType.Float8E5M2Fnuz or DataType.Float8E8M0 or DataType.Float4E2M1;
 
     private static bool IsQuantised(Readers readers, Scope scope, string name, DataType type)

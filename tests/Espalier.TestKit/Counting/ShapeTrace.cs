@@ -27,7 +27,7 @@ public sealed class ShapeTrace
     /// <summary>Runs a model.</summary>
     /// <param name="model">The model, whole: no tensor of it in another file.</param>
     /// <param name="inputs">Its inputs by name.</param>
-    public static ShapeTrace Of(ModelProto model, IReadOnlyDictionary<string, OrtValue> inputs)
+    public static ShapeTrace Run(ModelProto model, IReadOnlyDictionary<string, OrtValue> inputs)
     {
         var trace = new ShapeTrace(model);
         trace.Run(model.Graph, new Frame(null, model.Graph, inputs), 1);
@@ -227,7 +227,9 @@ public sealed class ShapeTrace
         // Sizes that a body states hold for all of its iterations; only the first runs here.
         if (graph != _model.Graph) clone.ValueInfo.Clear();
         clone.Input.Clear();
-        clone.Input.AddRange(graph.Input.Select(i => frame.Feeds.TryGetValue(i.Name, out var feed) && feed.IsTensor ? Described(i.Name, feed) : i.Clone()));
+        clone.Input.AddRange(graph.Input.Select(i => frame.Feeds.TryGetValue(i.Name, out var feed) && feed.IsTensor
+            ? Described(i.Name, feed)
+            : i.Clone()));
         var known = clone.Input.Select(i => i.Name).Concat(clone.Initializer.Select(t => t.Name))
             .Concat(clone.SparseInitializer.Select(s => s.Values.Name)).ToHashSet(StringComparer.Ordinal);
         foreach (string name in Free(graph).Where(n => !known.Contains(n)).Distinct().ToList())

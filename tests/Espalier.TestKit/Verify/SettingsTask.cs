@@ -35,7 +35,8 @@ public sealed class SettingsTask
     private readonly VerifySettings _settings;
 
     internal SettingsTask(string target, string extension, string directory, string @class, string method, VerifySettings? settings)
-        => (_target, _extension, _directory, _class, _method, _settings) = (Normalise(target), extension, directory, @class, method, settings ?? new());
+        => (_target, _extension, _directory, _class, _method, _settings) = (Normalise(target), extension, directory, @class, method,
+            settings ?? new());
 
     /// <summary>Adds the parameters of a theory to the snapshot's name: <c>Class.Method_a_b.verified.txt</c>.</summary>
     /// <param name="parameters">Values that are fit for file names.</param>
@@ -57,7 +58,8 @@ public sealed class SettingsTask
     /// <exception cref="XunitException">The snapshot is new or differs.</exception>
     public Task ToTask()
     {
-        var stem = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{_class}.{_settings.Method ?? _method}{_settings.Parameters}"));
+        var stem = Path.Combine(_directory,
+            string.Create(CultureInfo.InvariantCulture, $"{_class}.{_settings.Method ?? _method}{_settings.Parameters}"));
         var verified = $"{stem}.verified.{_extension}";
         var received = $"{stem}.received.{_extension}";
         var expected = File.Exists(verified) ? Normalise(File.ReadAllText(verified)) : null;
@@ -89,7 +91,8 @@ public sealed class SettingsTask
         for (var i = 0; i < Math.Max(left.Length, right.Length); i++)
         {
             var (a, b) = (left.ElementAtOrDefault(i), right.ElementAtOrDefault(i));
-            if (a != b) return string.Create(CultureInfo.InvariantCulture, $" in line {i + 1}:\n  verified: {a ?? "(end)"}\n  received: {b ?? "(end)"}");
+            if (a != b) return string.Create(CultureInfo.InvariantCulture,
+                $" in line {i + 1}:\n  verified: {a ?? "(end)"}\n  received: {b ?? "(end)"}");
         }
         return ".";
     }

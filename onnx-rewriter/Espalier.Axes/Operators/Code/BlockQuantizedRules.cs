@@ -9,7 +9,9 @@ namespace Espalier.Axes.Operators.Code;
 /// </summary>
 internal static class BlockQuantizedRules
 {
-    /// <summary>com.microsoft MatMulNBits: A [… K], B [N, blocks of K, bytes], scales [N · blocks], zero points [N · blocks] or packed per row.</summary>
+    /// <summary>
+    /// com.microsoft MatMulNBits: A [… K], B [N, blocks of K, bytes], scales [N · blocks], zero points [N · blocks] or packed per row.
+    /// </summary>
     public static void MatMulNBits(NodeContext context)
     {
         var a = context.Input(0)!.Terms!;
@@ -19,7 +21,8 @@ internal static class BlockQuantizedRules
             context.Barrier("g_idx assigns columns to groups one by one");
             return;
         }
-        if (a.Length == 0 || context.Input(1)?.Terms is not { Length: 3 } b || context.Input(2)?.Terms is not { } scales || n <= 0 || block <= 0 || bits is not (2 or 4 or 8))
+        if (a.Length == 0 || context.Input(1)?.Terms is not { Length: 3 } b || context.Input(2)?.Terms is not { } scales || n <= 0
+            || block <= 0 || bits is not (2 or 4 or 8))
         {
             context.Barrier("operands or attributes that the rule does not read");
             return;
@@ -100,13 +103,16 @@ internal static class BlockQuantizedRules
         context.Freeze(rows, "zero points of a shape that the rule does not read");
     }
 
-    /// <summary>com.microsoft MatMulBnb4: A [… K], B the N rows of K elements packed two to a byte, absmax one per block of the flat B.</summary>
+    /// <summary>
+    /// com.microsoft MatMulBnb4: A [… K], B the N rows of K elements packed two to a byte, absmax one per block of the flat B.
+    /// </summary>
     public static void MatMulBnb4(NodeContext context)
     {
         var a = context.Input(0)!.Terms!;
         long n = context.Int("N", 0), k = context.Int("K", 0), block = context.Int("block_size", 0);
         if (a.Length == 0 || n <= 0 || k <= 0 || block <= 0 || block % 2 != 0 || k % block != 0 || context.Int("transB", 1) != 1
-            || context.Input(1) is not { } b || !Holds(b, n * k / 2) || context.Input(2)?.Terms is not [var absmax] || absmax.Size != n * (k / block))
+            || context.Input(1) is not { } b || !Holds(b, n * k / 2) || context.Input(2)?.Terms is not [var absmax]
+            || absmax.Size != n * (k / block))
         {
             context.Barrier("operands or attributes that the rule does not read, or rows that are not whole blocks");
             return;
@@ -114,7 +120,8 @@ internal static class BlockQuantizedRules
         var (rows, blocks) = (context.Fresh(n), context.Fresh(k / block));
         QuantizedRules.Blocks(context, a[^1], block, blocks);
         context.Same(absmax, Term.Product(rows, blocks));
-        context.Same(Term.Product(b.Terms!), Term.Product(rows, blocks, context.Constant(block / 2, "the positions inside a block have a meaning each")));
+        context.Same(Term.Product(b.Terms!),
+            Term.Product(rows, blocks, context.Constant(block / 2, "the positions inside a block have a meaning each")));
         context.UseAttribute("N", -1, rows);
         context.UseAttribute("K", -1, a[^1]);
         Product(context, rows, a, blocks, int.MaxValue);
@@ -125,12 +132,14 @@ internal static class BlockQuantizedRules
     {
         var x = context.Input(0)!.Terms!;
         long bits = context.Int("bits", 4), block = context.Int("block_size", 128);
-        if (x.Length == 0 || context.Input(1)?.Terms is not { } chosen || context.Input(2)?.Terms is not { } scales || scales.Length != x.Length)
+        if (x.Length == 0 || context.Input(1)?.Terms is not { } chosen || context.Input(2)?.Terms is not { } scales
+            || scales.Length != x.Length)
         {
             context.Barrier("operands that the rule does not read");
             return;
         }
-        int axis = NodeContext.Axis(context.Int("gather_axis", 0), x.Length), quantized = NodeContext.Axis(context.Int("quantize_axis", 1), x.Length);
+        int axis = NodeContext.Axis(context.Int("gather_axis", 0), x.Length),
+            quantized = NodeContext.Axis(context.Int("quantize_axis", 1), x.Length);
         // Bytes hold several elements along the last axis.
         bool packed = context.Input(0)!.ElementType == (int)Onnx.TensorProto.Types.DataType.Uint8 && bits < 8;
         if (axis == quantized || (packed && quantized != x.Length - 1))

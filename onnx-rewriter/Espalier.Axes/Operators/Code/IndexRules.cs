@@ -28,7 +28,8 @@ internal static class IndexRules
     public static void ScatterElements(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        if (context.Input(1)?.Terms is not { } index || context.Input(2)?.Terms is not { } updates || index.Length != x.Length || updates.Length != x.Length)
+        if (context.Input(1)?.Terms is not { } index || context.Input(2)?.Terms is not { } updates || index.Length != x.Length
+            || updates.Length != x.Length)
         {
             context.Barrier("the ranks of its operands are not known");
             return;
@@ -81,7 +82,8 @@ internal static class IndexRules
     public static void ScatterND(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        if (context.Input(1)?.Terms is not [.., var last] || last.Size is not { } depth || depth > x.Length || context.Input(2)?.Terms is not { } updates)
+        if (context.Input(1)?.Terms is not [.., var last] || last.Size is not { } depth || depth > x.Length
+            || context.Input(2)?.Terms is not { } updates)
         {
             context.Barrier("how many axes its indices reach is not known");
             return;
@@ -108,7 +110,8 @@ internal static class IndexRules
     /// </summary>
     private static bool ScatterGrid(NodeContext context, Term[] x, Term[] index, Term[] updates, int depth)
     {
-        if (index.Length - 1 != depth || updates.Length != x.Length || context.Known(1) is not { DependsOnSizes: false } known || known.Numbers is not { } numbers) return false;
+        if (index.Length - 1 != depth || updates.Length != x.Length || context.Known(1) is not { DependsOnSizes: false } known
+            || known.Numbers is not { } numbers) return false;
         var lists = new IndexList[depth];
         var order = new int[depth];
         for (int axis = 0; axis < depth; axis++)
@@ -128,7 +131,9 @@ internal static class IndexRules
         return true;
     }
 
-    /// <summary>The axis of the positions that one of their coordinates depends on, with its values; null where it depends on several.</summary>
+    /// <summary>
+    /// The axis of the positions that one of their coordinates depends on, with its values; null where it depends on several.
+    /// </summary>
     private static (int Along, long[] Positions)? Along(SizeTensor known, long[] numbers, int coordinate)
     {
         int depth = known.Dims[^1];
@@ -180,7 +185,9 @@ internal static class IndexRules
         context.Record.Outputs[0].ElementType = context.Input(2)?.ElementType ?? 0;
     }
 
-    /// <summary>ONNX Compress: positions of one axis are kept where a condition holds; without an axis those of the flattened tensor.</summary>
+    /// <summary>
+    /// ONNX Compress: positions of one axis are kept where a condition holds; without an axis those of the flattened tensor.
+    /// </summary>
     public static void Compress(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
@@ -200,7 +207,9 @@ internal static class IndexRules
     {
         var x = context.Input(0)!.Terms!;
         foreach (var term in x) context.Freeze(term, "its positions become data");
-        context.Output(0, [context.Constant(x.Length, "a vector of positions"), context.Constant(null, "as many as there are elements that are not zero")]);
+        context.Output(0,
+            [context.Constant(x.Length, "a vector of positions"),
+                context.Constant(null, "as many as there are elements that are not zero")]);
     }
 
     /// <summary>ONNX Unique: slices along an axis are compared as wholes, so that every axis takes part.</summary>
@@ -210,7 +219,9 @@ internal static class IndexRules
         var x = context.Input(0)!.Terms!;
         foreach (var term in x) context.Freeze(term, Compared);
         int axis = context.Attribute("axis") is { } a ? NodeContext.Axis(a.I, x.Length) : -1;
-        context.Output(0, axis < 0 ? [context.Constant(null, Compared)] : [.. x.Select((t, k) => k == axis ? context.Constant(null, Compared) : t)]);
+        context.Output(0, axis < 0
+            ? [context.Constant(null, Compared)]
+            : [.. x.Select((t, k) => k == axis ? context.Constant(null, Compared) : t)]);
         for (int k = 1; k < context.Record.Outputs.Length; k++) context.Output(k, [context.Constant(null, Compared)]);
     }
 
@@ -218,7 +229,8 @@ internal static class IndexRules
     public static void ReverseSequence(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
-        int batch = NodeContext.Axis(context.Int("batch_axis", 1), x.Length), time = NodeContext.Axis(context.Int("time_axis", 0), x.Length);
+        int batch = NodeContext.Axis(context.Int("batch_axis", 1), x.Length),
+            time = NodeContext.Axis(context.Int("time_axis", 0), x.Length);
         context.Freeze(x[time], "the order along this axis has a meaning");
         if (context.Input(1)?.Terms is [var lengths]) context.Same(x[batch], lengths);
         context.Output(0, x);

@@ -5,7 +5,9 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Operators.Code;
 
-/// <summary>Quantised operators whose axes an attribute names (ONNX QuantizeLinear and DequantizeLinear; ONNX Runtime, docs/ContribOperators.md).</summary>
+/// <summary>
+/// Quantised operators whose axes an attribute names (ONNX QuantizeLinear and DequantizeLinear; ONNX Runtime, docs/ContribOperators.md).
+/// </summary>
 internal static class QuantizedRules
 {
     public static void QuantizeLinear(NodeContext context)
@@ -15,7 +17,9 @@ internal static class QuantizedRules
         if (context.Input(1) is { IsParameter: false, Terms: { } computed })
             foreach (var term in computed) if (!term.IsOne) context.Freeze(term, "its scales are computed");
         int stated = (int)context.Int("output_dtype", 0);
-        context.Record.Outputs[0].ElementType = context.Input(2)?.ElementType is { } type and not 0 ? type : stated != 0 ? stated : (int)DataType.Uint8;
+        context.Record.Outputs[0].ElementType = context.Input(2)?.ElementType is { } type and not 0
+            ? type
+            : stated != 0 ? stated : (int)DataType.Uint8;
     }
 
     public static void DequantizeLinear(NodeContext context)
@@ -25,7 +29,9 @@ internal static class QuantizedRules
         context.Record.Outputs[0].ElementType = stated != 0 ? stated : context.Input(1)?.ElementType ?? 0;
     }
 
-    /// <summary>One scale for all, one per index of <c>axis</c>, or one per block of <c>axis</c> (operand and scale have the same rank then).</summary>
+    /// <summary>
+    /// One scale for all, one per index of <c>axis</c>, or one per block of <c>axis</c> (operand and scale have the same rank then).
+    /// </summary>
     private static void Linear(NodeContext context, QuantizedOperand quantized)
     {
         var x = context.Input(0)!.Terms!;
@@ -66,7 +72,8 @@ internal static class QuantizedRules
     public static void Blocks(NodeContext context, Term axis, long block, Term entries)
     {
         if (block <= 0) throw new MisfitException("its blocks have no elements");
-        if (axis.Size is { } size && size % block == 0 && size / block == entries.Size && (block == 1 || context.Unifier.SplitMinor(axis, block) is not null))
+        if (axis.Size is { } size && size % block == 0 && size / block == entries.Size
+            && (block == 1 || context.Unifier.SplitMinor(axis, block) is not null))
         {
             if (block == 1)
             {
@@ -86,7 +93,8 @@ internal static class QuantizedRules
     public static void QLinearConcat(NodeContext context)
     {
         var parts = Enumerable.Range(0, Math.Max(0, (context.Inputs.Length - 2) / 3)).Select(k => 2 + (3 * k)).ToList();
-        if (parts.Count == 0 || parts.Any(k => context.Input(k)?.Terms is null || context.Input(k)!.Terms!.Length != context.Input(parts[0])!.Terms!.Length))
+        if (parts.Count == 0
+            || parts.Any(k => context.Input(k)?.Terms is null || context.Input(k)!.Terms!.Length != context.Input(parts[0])!.Terms!.Length))
         {
             context.Barrier("the ranks of its operands are not known, or differ");
             return;
@@ -114,7 +122,8 @@ internal static class QuantizedRules
         context.Record.Quantized.Add(new(0, 1, 2));
         context.Record.Quantized.Add(new(~0, 3, 4));
         int axis = NodeContext.Axis(context.Int("axis", -1), x.Length);
-        foreach (var term in context.Int("opset", 1) < 13 ? x[axis..] : [x[axis]]) context.Inexact(term, "it is normalised over this axis, and a zeroed unit still carries exp(0)");
+        foreach (var term in context.Int("opset", 1) < 13 ? x[axis..] : [x[axis]])
+            context.Inexact(term, "it is normalised over this axis, and a zeroed unit still carries exp(0)");
         context.Output(0, x);
     }
 
@@ -123,10 +132,13 @@ internal static class QuantizedRules
         var x = context.Input(0)!.Terms!;
         context.Record.Quantized.Add(new(0, 1, 2));
         context.Record.Quantized.Add(new(~0, 3, 4));
-        var axes = (context.Ints("axes") is { Length: > 0 } given ? given.Select(a => NodeContext.Axis(a, x.Length)) : Enumerable.Range(0, x.Length)).ToHashSet();
+        var axes = (context.Ints("axes") is { Length: > 0 } given
+            ? given.Select(a => NodeContext.Axis(a, x.Length))
+            : Enumerable.Range(0, x.Length)).ToHashSet();
         bool keep = context.Int("keepdims", 1) == 1;
         foreach (int axis in axes) context.Inexact(x[axis], "a mean runs over this axis");
-        context.Output(0, [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
+        context.Output(0,
+            [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
         context.Record.Zero = ZeroRule.First;
     }
 }

@@ -16,7 +16,9 @@ internal static class ReduceRules
             return;
         }
         bool nothing = given is null or [] && context.Int("noop_with_empty_axes", 0) == 1;
-        var axes = (given is null or [] ? Enumerable.Range(0, nothing ? 0 : x.Length) : given.Select(a => NodeContext.Axis(a, x.Length))).ToHashSet();
+        var axes = (given is null or []
+            ? Enumerable.Range(0, nothing ? 0 : x.Length)
+            : given.Select(a => NodeContext.Axis(a, x.Length))).ToHashSet();
         bool keep = context.Int("keepdims", 1) == 1;
         string op = context.Node.OpType;
         foreach (int axis in axes)
@@ -28,8 +30,10 @@ internal static class ReduceRules
         // The logarithm of a sum of zeros.
         if (op == "ReduceLogSum") context.Record.Poles = [0];
         if (op == "ReduceMean") context.Mean([.. axes.Order().Select(a => x[a])]);
-        context.Output(0, [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
-        context.Record.Zero = op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean" or "ReduceMax" or "ReduceMin" ? ZeroRule.First : ZeroRule.Never;
+        context.Output(0,
+            [.. x.Select((t, k) => (t, k)).Where(p => keep || !axes.Contains(p.k)).Select(p => axes.Contains(p.k) ? Term.One : p.t)]);
+        context.Record.Zero = op is "ReduceSum" or "ReduceL1" or "ReduceL2" or "ReduceSumSquare" or "ReduceMean" or "ReduceMax"
+            or "ReduceMin" ? ZeroRule.First : ZeroRule.Never;
     }
 
     public static void Softmax(NodeContext context)
@@ -38,11 +42,14 @@ internal static class ReduceRules
         // Before operator set 13 the input is coerced to two dimensions, and the statistic runs over all axes from the given one.
         bool coerces = context.Opset < 13;
         int axis = NodeContext.Axis(context.Int("axis", coerces ? 1 : -1), x.Length);
-        foreach (var term in coerces ? x[axis..] : [x[axis]]) context.Inexact(term, "it is normalised over this axis, and a zeroed unit still carries exp(0)");
+        foreach (var term in coerces ? x[axis..] : [x[axis]])
+            context.Inexact(term, "it is normalised over this axis, and a zeroed unit still carries exp(0)");
         context.Output(0, x);
     }
 
-    /// <summary>LayerNormalization, RMSNormalization and SimplifiedLayerNormalization: a statistic over the axes from <c>axis</c> on.</summary>
+    /// <summary>
+    /// LayerNormalization, RMSNormalization and SimplifiedLayerNormalization: a statistic over the axes from <c>axis</c> on.
+    /// </summary>
     public static void LayerNormalization(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;
@@ -91,7 +98,8 @@ internal static class ReduceRules
         var x = context.Input(0)!.Terms!;
         int axis = NodeContext.Axis(context.Int("axis", -1), x.Length);
         long? count = context.Attribute("k") is { } a ? a.I : context.Input(1)?.Value?.Numbers is [var k] ? k : null;
-        if (context.Record.Outputs.Length > 1 && context.IsUsed(context.Record.Outputs[1].Name)) context.Freeze(x[axis], "its positions become data");
+        if (context.Record.Outputs.Length > 1 && context.IsUsed(context.Record.Outputs[1].Name))
+            context.Freeze(x[axis], "its positions become data");
         else context.Inexact(x[axis], "the largest are chosen over this axis, and a zeroed unit may be among them", count ?? 1);
         if (count is null) context.Freeze(x[axis], "how many are chosen is computed");
         var terms = x.ToArray();
@@ -104,7 +112,9 @@ internal static class ReduceRules
         var x = context.Input(0)!.Terms!;
         int axis = NodeContext.Axis(context.Int("axis", 0), x.Length);
         context.Freeze(x[axis], "its positions become data");
-        context.Output(0, context.Int("keepdims", 1) == 1 ? [.. x.Select((t, k) => k == axis ? Term.One : t)] : [.. x[..axis], .. x[(axis + 1)..]]);
+        context.Output(0, context.Int("keepdims", 1) == 1
+            ? [.. x.Select((t, k) => k == axis ? Term.One : t)]
+            : [.. x[..axis], .. x[(axis + 1)..]]);
     }
 
     /// <summary>ONNX CumSum, and other operators that keep the shape but order the positions of one axis.</summary>
@@ -112,7 +122,8 @@ internal static class ReduceRules
     {
         var x = context.Input(0)!.Terms!;
         var axis = context.Input(1)?.Value?.Numbers;
-        foreach (var term in axis is [var a] ? [x[NodeContext.Axis(a, x.Length)]] : x) context.Freeze(term, "the order along this axis has a meaning");
+        foreach (var term in axis is [var a] ? [x[NodeContext.Axis(a, x.Length)]] : x)
+            context.Freeze(term, "the order along this axis has a meaning");
         context.Output(0, x);
         context.Record.Zero = ZeroRule.First;
     }

@@ -23,7 +23,8 @@ internal static class SelectRules
         if (parts is null)
         {
             context.Freeze(x[axis], "split at boundaries that are not known");
-            parts = [.. Enumerable.Range(0, count).Select(k => context.Constant(sizes?.ElementAtOrDefault(k), "split at boundaries that are not known"))];
+            parts = [.. Enumerable.Range(0, count)
+                .Select(k => context.Constant(sizes?.ElementAtOrDefault(k), "split at boundaries that are not known"))];
         }
         else if (context.Attribute("split") is not null || context.Opset < 13)
         {
@@ -47,7 +48,8 @@ internal static class SelectRules
         var starts = context.AttributeOrInput("starts", 1);
         var ends = context.AttributeOrInput("ends", 2);
         int count = starts?.Length ?? context.Known(1)?.Elements.Length ?? -1;
-        var axes = context.AttributeOrInput("axes", 3) ?? (context.Input(3) is null && count >= 0 ? [.. Enumerable.Range(0, count).Select(k => (long)k)] : null);
+        var axes = context.AttributeOrInput("axes", 3)
+            ?? (context.Input(3) is null && count >= 0 ? [.. Enumerable.Range(0, count).Select(k => (long)k)] : null);
         var steps = context.Input(4) is null ? null : context.Known(4)?.Numbers ?? [];
         if (axes is null || steps?.Length == 0)
         {
@@ -131,7 +133,9 @@ internal static class SelectRules
     private static long Length(long size, long start, long end, long step)
     {
         if (step > 0) return Math.Max(0, (Place(end, size) - Place(start, size) + step - 1) / step);
-        long from = Math.Clamp(start < 0 ? start + size : start, -1, size - 1), to = end < -size ? -1 : Math.Clamp(end < 0 ? end + size : end, -1, size - 1);
+        long from = Math.Clamp(start < 0 ? start + size : start, -1, size - 1), to = end < -size
+            ? -1
+            : Math.Clamp(end < 0 ? end + size : end, -1, size - 1);
         return step == 0 ? 0 : Math.Max(0, (from - to - step - 1) / -step);
     }
 
@@ -249,7 +253,9 @@ internal static class SelectRules
         return Term.Sum(parts);
     }
 
-    /// <summary>ONNX Pad: padding is concatenated; constant zeros are units like others, and as many as the partner of an Add needs.</summary>
+    /// <summary>
+    /// ONNX Pad: padding is concatenated; constant zeros are units like others, and as many as the partner of an Add needs.
+    /// </summary>
     public static void Pad(NodeContext context)
     {
         var x = context.Input(0)!.Terms!;

@@ -71,7 +71,8 @@ internal static class ShapeRules
         var terms = parts[0].ToArray();
         // Doubled again and again, a concatenation would have as many segments as elements.
         int segments = parts.Sum(p => p[axis].Head is SumTerm sum ? sum.Parts.Length : 1);
-        if (segments <= Term.MaxParts && (context.State.Segments += segments) <= InferenceState.MaxSegments) terms[axis] = Term.Sum(parts.Select(p => p[axis]));
+        if (segments <= Term.MaxParts && (context.State.Segments += segments) <= InferenceState.MaxSegments)
+            terms[axis] = Term.Sum(parts.Select(p => p[axis]));
         else
         {
             string reason = $"its concatenation has {segments} segments, which is too long to be followed";
@@ -171,7 +172,9 @@ internal static class ShapeRules
             // The rank is known where the shape's length is; what its axes are is not.
             foreach (var term in x) context.Freeze(term, "reshaped to a shape that is computed from data");
             if (context.Input(1)?.Terms is [var length] && length.Size is { } rank && rank <= OnnxLimits.Default.Rank)
-                context.Output(0, [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "reshaped to a shape that is computed from data"))]);
+                context.Output(0,
+                    [.. Enumerable.Range(0, (int)rank)
+                        .Select(_ => context.Constant(null, "reshaped to a shape that is computed from data"))]);
             else context.Output(0, null);
             return;
         }

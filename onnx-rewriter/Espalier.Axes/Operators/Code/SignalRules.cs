@@ -35,10 +35,13 @@ internal static class SignalRules
     {
         var x = context.Input(0)!.Terms!;
         foreach (var term in x.Skip(1)) context.Freeze(term, "positions of a signal");
-        long? window = context.Input(3)?.Value?.Numbers is [var n] ? n : context.Input(3) is null && context.Input(2)?.Terms is [var w] ? w.Size : null;
+        long? window = context.Input(3)?.Value?.Numbers is [var n]
+            ? n
+            : context.Input(3) is null && context.Input(2)?.Terms is [var w] ? w.Size : null;
         long? step = context.Input(1)?.Value?.Numbers is [var m] ? m : null;
         context.Output(0, [x[0], context.Constant(((x.ElementAtOrDefault(1)?.Size - window) / step) + 1, "frames of a signal"),
-            context.Constant(context.Int("onesided", 1) != 0 ? (window / 2) + 1 : window, "frequencies"), context.Constant(2, "real and imaginary parts")]);
+            context.Constant(context.Int("onesided", 1) != 0 ? (window / 2) + 1 : window, "frequencies"),
+            context.Constant(2, "real and imaginary parts")]);
         context.Record.Zero = ZeroRule.First;
     }
 
@@ -49,18 +52,23 @@ internal static class SignalRules
 
     public static void MelWeights(NodeContext context)
     {
-        long? bins = context.Input(0)?.Value?.Numbers is [var n] ? n : null, length = context.Input(1)?.Value?.Numbers is [var m] ? m : null;
-        context.Output(0, [context.Constant((length / 2) + 1, "frequencies"), context.Constant(bins, "frequency bands")]).ElementType = (int)context.Int("output_datatype", 1);
+        long? bins = context.Input(0)?.Value?.Numbers is [var n]
+            ? n
+            : null, length = context.Input(1)?.Value?.Numbers is [var m] ? m : null;
+        context.Output(0, [context.Constant((length / 2) + 1, "frequencies"), context.Constant(bins, "frequency bands")]).ElementType =
+            (int)context.Int("output_datatype", 1);
     }
 
     /// <summary>ONNX RandomNormal and RandomUniform: the shape is an attribute.</summary>
     public static void Random(NodeContext context)
-        => context.Output(0, [.. (context.Ints("shape") ?? []).Select(n => context.Constant(n, "random numbers"))]).ElementType = (int)context.Int("dtype", 1);
+        => context.Output(0, [.. (context.Ints("shape") ?? []).Select(n => context.Constant(n, "random numbers"))]).ElementType =
+            (int)context.Int("dtype", 1);
 
     /// <summary>ONNX AffineGrid: a grid of positions for each matrix of the batch.</summary>
     public static void AffineGrid(NodeContext context)
     {
-        if (context.Input(0)!.Terms is not [var batch, var rows, var columns] || context.Input(1)?.Value is not { } size || size.Elements.Length < 3)
+        if (context.Input(0)!.Terms is not [var batch, var rows, var columns] || context.Input(1)?.Value is not { } size
+            || size.Elements.Length < 3)
         {
             context.Barrier("its size is computed from data");
             return;
@@ -117,7 +125,9 @@ internal static class SignalRules
         if (x[1].Size is not { } size || positions <= 0 || size % positions != 0)
         {
             context.Freeze(x[1], "how it divides into channels is not known");
-            context.Output(0, [x[0], context.Constant(null, "how it divides into channels is not known"), .. image.Elements.Select(e => context.Constant(e?.Number, "positions of an image"))]);
+            context.Output(0,
+                [x[0], context.Constant(null, "how it divides into channels is not known"),
+                    .. image.Elements.Select(e => context.Constant(e?.Number, "positions of an image"))]);
             return;
         }
         var channels = context.Fresh(size / positions);
@@ -136,8 +146,11 @@ internal static class SignalRules
     {
         bool standard = context.Node.Domain is "" or "ai.onnx";
         var x = context.Input(0)!.Terms!;
-        var (cos, sin, positions) = standard ? (context.Input(1), context.Input(2), context.Input(3)) : (context.Input(2), context.Input(3), context.Input(1));
-        if (x.Length is not (3 or 4) || cos?.Terms is not [.., var angles] || sin?.Terms is not [.., var sines] || angles.Size is not { } half || x[^1].Size is not { } width
+        var (cos, sin, positions) = standard
+            ? (context.Input(1), context.Input(2), context.Input(3))
+            : (context.Input(2), context.Input(3), context.Input(1));
+        if (x.Length is not (3 or 4) || cos?.Terms is not [.., var angles] || sin?.Terms is not [.., var sines]
+            || angles.Size is not { } half || x[^1].Size is not { } width
             || (positions is not null && positions.Terms is null))
         {
             context.Barrier("the sizes of its operands are not known");
@@ -167,12 +180,15 @@ internal static class SignalRules
         var (batch, length) = (x[0], x[^2]);
         if (positions is null)
         {
-            if (cos.Terms.Length == 3) foreach (var (a, b) in (ReadOnlySpan<(TensorState, int)>)[(cos, 0), (sin!, 0)]) context.Same(batch, a.Terms![b]);
-            foreach (var cache in (TensorState[])[cos, sin!]) if (cache.Terms!.Length > 1) context.Same(x.Length == 4 ? x[2] : x[1], cache.Terms[^2]);
+            if (cos.Terms.Length == 3)
+                foreach (var (a, b) in (ReadOnlySpan<(TensorState, int)>)[(cos, 0), (sin!, 0)]) context.Same(batch, a.Terms![b]);
+            foreach (var cache in (TensorState[])[cos, sin!])
+                if (cache.Terms!.Length > 1) context.Same(x.Length == 4 ? x[2] : x[1], cache.Terms[^2]);
         }
         else
         {
-            foreach (var cache in (TensorState[])[cos, sin!]) foreach (var term in cache.Terms![..^1]) context.Freeze(term, "its positions are chosen by data");
+            foreach (var cache in (TensorState[])[cos, sin!])
+                foreach (var term in cache.Terms![..^1]) context.Freeze(term, "its positions are chosen by data");
             context.FreezeAll(positions, "positions of a sequence");
         }
         context.Freeze(length, "positions of a sequence");

@@ -60,7 +60,8 @@ internal static class SourceRules
         if (context.Known(0) is not { } shape)
         {
             if (context.Input(0)?.Terms is [var length] && length.Size is { } rank && rank <= OnnxLimits.Default.Rank)
-                context.Output(0, [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "its size is computed from data"))]);
+                context.Output(0,
+                    [.. Enumerable.Range(0, (int)rank).Select(_ => context.Constant(null, "its size is computed from data"))]);
             else context.Output(0, null);
             return;
         }
@@ -73,7 +74,9 @@ internal static class SourceRules
             context.Record.ZeroTerms.AddRange(terms);
     }
 
-    /// <summary>Shape and Size of a known rank are arithmetic (see <see cref="ValueRules"/>); longer results are no sizes that could be tracked.</summary>
+    /// <summary>
+    /// Shape and Size of a known rank are arithmetic (see <see cref="ValueRules"/>); longer results are no sizes that could be tracked.
+    /// </summary>
     public static void Sizes(NodeContext context)
     {
         foreach (var term in context.Input(0)!.Terms!) context.Freeze(term, "its size becomes data");
@@ -92,7 +95,9 @@ internal static class SourceRules
         long? Count()
         {
             var numbers = Enumerable.Range(0, 3).Select(k => context.Floats(context.Input(k)?.Data)).ToArray();
-            return numbers is [[var start], [var end], [var delta]] && delta != 0 ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta)) : null;
+            return numbers is [[var start], [var end], [var delta]] && delta != 0
+                ? Math.Max(0, (long)Math.Ceiling(((double)end - start) / delta))
+                : null;
         }
     }
 
@@ -143,7 +148,9 @@ internal static class SourceRules
         context.Record.Zero = context.Text("coordinate_transformation_mode", "") == "tf_crop_and_resize" ? ZeroRule.Never : ZeroRule.First;
     }
 
-    /// <summary>ONNX Einsum: every label is an axis; labels that the result lacks are summed; an ellipsis is as many labels as are left.</summary>
+    /// <summary>
+    /// ONNX Einsum: every label is an axis; labels that the result lacks are summed; an ellipsis is as many labels as are left.
+    /// </summary>
     public static void Einsum(NodeContext context)
     {
         var sides = context.Text("equation", "").Replace(" ", "", StringComparison.Ordinal).Split("->");
@@ -163,7 +170,9 @@ internal static class SourceRules
             return;
         }
         string result = sides.Length > 1 ? sides[1].Replace("...", Broadcasting(most), StringComparison.Ordinal)
-            : Broadcasting(most) + string.Concat(string.Concat(operands).Where(char.IsAsciiLetter).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
+            : Broadcasting(most)
+                + string.Concat(string.Concat(operands).Where(char.IsAsciiLetter).GroupBy(c => c).Where(g => g.Count() == 1)
+                    .Select(g => g.Key).Order());
         var labels = new Dictionary<char, Term>();
         for (int k = 0; k < operands.Length; k++)
             for (int j = 0; j < operands[k].Length; j++)
@@ -175,7 +184,8 @@ internal static class SourceRules
         foreach (char label in labels.Keys.Where(l => !result.Contains(l)))
             context.Record.Sums.Add((labels[label], [.. Enumerable.Range(0, operands.Length).Where(k => operands[k].Contains(label))]));
         if (operands.Length == 2)
-            context.Record.Contraction = new(0, 1, -1, [.. labels.Select(l => (l.Value, At(0, l.Key), At(1, l.Key), result.IndexOf(l.Key)))]);
+            context.Record.Contraction = new(0, 1, -1,
+                [.. labels.Select(l => (l.Value, At(0, l.Key), At(1, l.Key), result.IndexOf(l.Key)))]);
         context.Record.Macs.Add([.. labels.Values]);
         context.Output(0, [.. result.Select(c => labels[c])]);
         context.Record.Zero = ZeroRule.Any;

@@ -16,7 +16,8 @@ internal static class ValueRules
     {
         if (Evaluate(context) is not { } values) return false;
         // Tensors of numbers keep their shape; Shape and Size read a tensor's axes, not its elements.
-        if (context.Node.OpType is not ("Shape" or "Size")) foreach (var input in context.Inputs) context.FreezeAll(input, "a vector of sizes");
+        if (context.Node.OpType is not ("Shape" or "Size"))
+            foreach (var input in context.Inputs) context.FreezeAll(input, "a vector of sizes");
         for (int k = 0; k < values.Length; k++)
         {
             var value = values[k]!;
@@ -51,12 +52,15 @@ internal static class ValueRules
         var inputs = context.Inputs.Select(i => i?.Value).ToList();
         bool real = inputs.Exists(i => i?.IsReal == true);
         for (int k = 0; k < inputs.Count; k++)
-            if (inputs[k] is null && context.Inputs[k] is { } operand && (inputs[k] = real ? context.State.Constants.Of(operand) : null) is null) return null;
+            if (inputs[k] is null && context.Inputs[k] is { } operand
+                && (inputs[k] = real ? context.State.Constants.Of(operand) : null) is null) return null;
         if (node.OpType == "ConstantOfShape") inputs.Add(ConstantSizes.Fill(context.State.Model, node));
         var results = SizeOperators.Evaluate(node, inputs, SizeTensor.MaxElements);
         if (results is null || results.Any(r => r is null)) return null;
         // Where all sizes are known but the number is not whole, the arithmetic of sizes ends.
-        return real && results.Any(r => r!.Elements.Any(e => e is { Dense: null } && e.Leaves.All(f => f.Size is not null))) ? null : results;
+        return real && results.Any(r => r!.Elements.Any(e => e is { Dense: null } && e.Leaves.All(f => f.Size is not null)))
+            ? null
+            : results;
     }
 
     private static SizeValue ExtentOf(Term term) => term.Size is { } size && term.Leaves.Count == 0 ? new Literal(size) : new Extent(term);

@@ -28,7 +28,8 @@ internal abstract record AxisPattern
 /// <param name="Opaque"><c>*</c>: the rule says nothing of it; its factors are frozen.</param>
 /// <param name="Ignored"><c>_</c>: neither its elements nor its axes matter.</param>
 /// <param name="Absent"><c>-</c>: the line does not hold where it is there.</param>
-internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque, bool Ignored = false, bool Absent = false)
+internal sealed record OperandPattern(ImmutableArray<AxisPattern> Axes, bool Optional, bool Broadcast, bool Opaque, bool Ignored = false,
+    bool Absent = false)
 {
     public bool HasPack => Axes.Any(a => a is AxisPattern.Pack);
 

@@ -24,7 +24,9 @@ internal sealed class OperatorRule
         => record.Opset >= Since && (record.Info.Proto.Domain is not ("" or "ai.onnx") || record.Opset <= Until)
             && Conditions.TrueForAll(c => c.Values.Contains(NodeContext.AsText(record.Info.Proto, c.Attribute, c.Default)));
 
-    /// <summary>Attribute (or one element of it; −1 for the whole) that is the size of a product of variables: re-derived after pruning.</summary>
+    /// <summary>
+    /// Attribute (or one element of it; −1 for the whole) that is the size of a product of variables: re-derived after pruning.
+    /// </summary>
     public List<(string Attribute, int Index, string[] Variables, long? Default)> Bindings { get; } = [];
     /// <summary>Variable whose size an attribute gives and nothing can change.</summary>
     public List<(string Variable, string Attribute, int Index, long? Default)> Constants { get; } = [];
@@ -48,7 +50,9 @@ internal sealed class OperatorRule
     public string[] Held { get; private set; } = [];
     /// <summary>Axes along which random numbers are drawn.</summary>
     public string[] Drawn { get; private set; } = [];
-    /// <summary>A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.</summary>
+    /// <summary>
+    /// A root mean square over a variable: the operand that scales the result, and the operands that must be zero at removed units.
+    /// </summary>
     public (string Variable, int Scale, int[] Operands)? RootMeanSquare { get; private set; }
     public ZeroRule Zero { get; private set; } = ZeroRule.Never;
     public int[]? ZeroOperands { get; private set; }
@@ -77,7 +81,9 @@ internal sealed class OperatorRule
         var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
         // Clauses may hold no bars: attributes are written attr=var.
         var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
-        var rule = new OperatorRule { Operator = columns[0], Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]), Results = Side(sides[1]) };
+        var rule = new OperatorRule { Operator = columns[0],
+            Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]),
+            Results = Side(sides[1]) };
         foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
             rule.Add(clause, line);
         return rule;
@@ -150,15 +156,21 @@ internal sealed class OperatorRule
                 var expected = condition[1].Split(':', 2);
                 Conditions.Add((condition[0], expected[0].Split('/'), expected.Length > 1 ? expected[1] : "0"));
                 break;
-            case "role": { var pair = value.Split('='); Roles.Add((Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
+            case "role": { var pair = value.Split('='); Roles.Add(
+                (Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
             case "macs": Macs.Add((value.Split(','), -1)); break;
-            case var optional when optional.StartsWith("macs[", StringComparison.Ordinal): Macs.Add((value.Split(','), int.Parse(optional[5..^1], CultureInfo.InvariantCulture))); break;
+            case var optional when optional.StartsWith("macs[", StringComparison.Ordinal):
+                Macs.Add((value.Split(','), int.Parse(optional[5..^1], CultureInfo.InvariantCulture))); break;
             case "length": { var pair = value.Split('='); Lengths.Add(pair[0], pair[1].Split('+')); break; }
             case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
             case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
-            case "packed": { var (scales, bits, width) = Assignment(value); var pair = scales.Split(','); Packed.Add((int.Parse(pair[0], CultureInfo.InvariantCulture), int.Parse(pair[1], CultureInfo.InvariantCulture), bits, width ?? 8)); break; }
+            case "packed": { var (scales, bits, width) = Assignment(value); var pair = scales
+                .Split(',');
+                Packed.Add((int.Parse(pair[0], CultureInfo.InvariantCulture), int.Parse(pair[1], CultureInfo.InvariantCulture), bits, width
+                    ?? 8)); break; }
             case "norm": Normalised = value.Split(','); break;
-            case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), Numbers(parts[2])); break; }
+            case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture),
+                Numbers(parts[2])); break; }
             case "fix": Fixed = value.Split(','); break;
             case "zero":
                 var of = value.Split('@');
@@ -187,7 +199,9 @@ internal sealed class OperatorRule
         static int[] Numbers(string text) => [.. text.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture))];
 
         static (string, int) Element(string attribute)
-            => attribute.IndexOf('[') is >= 0 and var at ? (attribute[..at], int.Parse(attribute[(at + 1)..^1], CultureInfo.InvariantCulture)) : (attribute, -1);
+            => attribute.IndexOf('[') is >= 0 and var at
+                ? (attribute[..at], int.Parse(attribute[(at + 1)..^1], CultureInfo.InvariantCulture))
+                : (attribute, -1);
 
         static (string, string, long?) Assignment(string text)
         {

@@ -36,7 +36,8 @@ internal static partial class OperatorTable
     /// Operators without a rule on purpose: sequences, optional values, text and the like. Everything that they touch stays whole. Where an
     /// operator has a rule all the same, the reason is given for forms that the rule does not fit.
     /// </summary>
-    private static readonly Dictionary<(string Domain, string Operator), string> Barriers = Reasons("", StandardReasons).Concat(Reasons("com.microsoft", MicrosoftReasons))
+    private static readonly Dictionary<(string Domain, string Operator), string> Barriers = Reasons("", StandardReasons)
+        .Concat(Reasons("com.microsoft", MicrosoftReasons))
         .Concat(Reasons(MachineLearningDomain, MachineLearningReasons))
         .ToDictionary(r => (r.Domain, r.Operator), r => r.Reason);
 

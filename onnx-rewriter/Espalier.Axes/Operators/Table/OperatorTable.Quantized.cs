@@ -1,7 +1,8 @@
 namespace Espalier.Axes.Operators.Table;
 
 // Quantised operators of both domains: products of integers, and conversions from and to them. QuantizeLinear, DequantizeLinear and others
-// whose axes an attribute names are code: QuantizedRules, BlockQuantizedRules. An integer product costs as many multiply-accumulates as one of floats.
+// whose axes an attribute names are code: QuantizedRules, BlockQuantizedRules. An integer product costs as many
+// multiply-accumulates as one of floats.
 internal static partial class OperatorTable
 {
     private const string StandardQuantized = """

@@ -10,22 +10,29 @@ namespace Espalier.Axes.Operators.Table;
 /// (https://onnx.ai/onnx/operators/) or ONNX Runtime's ContribOperators.md for com.microsoft.
 /// </summary>
 /// <remarks>
-/// Patterns: <c>[a + b]</c> is a concatenation, <c>_</c> an operand of which neither elements nor axes matter, <c>-</c> one that must be absent.
-/// Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived (<c>attr[i]</c> one element of a list, <c>v*w</c> a product, <c>v:1</c> its
-/// value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays; <c>count:v=attr/attr</c> |v| is the
-/// length of the one of these lists that is there, and stays; <c>held:v</c> attributes hold coefficients of v, so v is frozen;
-/// <c>when:attr=value/value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
+/// Patterns: <c>[a + b]</c> is a concatenation, <c>_</c> an operand of which neither elements nor axes matter, <c>-</c> one
+/// that must be absent. Clauses: <c>bind:attr=v</c> the attribute is |v|, re-derived (<c>attr[i]</c> one element of a list,
+/// <c>v*w</c> a product, <c>v:1</c> its value where it is absent); <c>const:v=attr</c> |v| is the attribute and stays;
+/// <c>count:v=attr/attr</c> |v| is the length of the one of these lists that is there, and stays; <c>held:v</c> attributes hold
+/// coefficients of v, so v is frozen;
+/// <c>when:attr=value/value:default</c>, <c>since:n</c>, <c>until:n</c> when the line holds; <c>fix:v,…</c> positions are
+/// meaningful, so v is frozen; <c>whole:v,…</c> the size of a head is prescribed, so v is frozen;
 /// <c>norm:v,…</c> a statistic runs over v: removal is inexact; <c>draws:v,…</c> random numbers are drawn along v: inexact;
 /// <c>top:v=attr</c> the attr largest are chosen over v: inexact, and so many stay;
 /// <c>rms:v=scale=operands</c> a root mean square runs over v, which is
 /// rescaled through the operand <c>scale</c> where all of the operands are zero at removed units;
 /// <c>zero:rule[=operands][@results]</c> see <see cref="ZeroRule"/>; <c>pole:operands</c> there is no result where one of them is zero;
-/// <c>contract:l,r[,bias]</c> a product of two operands; <c>fused</c> more follows in the operator, so that no bias can be added to its result;
+/// <c>contract:l,r[,bias]</c> a product of two operands; <c>fused</c> more follows in the operator, so that no bias can be
+/// added to its result;
 /// <c>sum:v=operands</c> v is summed and one of the operands, where there are any, must be zero at
 /// removed units; <c>scale:attr=v</c> where the attribute is absent it is 1/√|v|, written down when v is pruned;
-/// <c>macs:v,…</c> multiply-accumulates, with <c>@attr</c> times an attribute (1 where it is absent), as <c>macs[operand]:v,…</c> only where the operand is there;
-/// <c>length:v=p+q</c> for costs, v is as long as p and q together; <c>geometry:conv|deform|deconv|pool|unpool|global|open</c> sizes of the result's window axes;
-/// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see <see cref="QuantizedOperand"/>); <c>packed:operand,scale=attr:default</c> an operand with several elements to a byte, of the width that the attribute says;
+/// <c>macs:v,…</c> multiply-accumulates, with <c>@attr</c> times an attribute (1 where it is absent), as
+/// <c>macs[operand]:v,…</c> only where the operand is there;
+/// <c>length:v=p+q</c> for costs, v is as long as p and q together; <c>geometry:conv|deform|deconv|pool|unpool|global|open</c>
+/// sizes of the result's window axes;
+/// <c>quant:operand=scale,point</c> what operand is in integers, with which scale and zero point (see
+/// <see cref="QuantizedOperand"/>); <c>packed:operand,scale=attr:default</c> an operand with several elements to a byte, of the
+/// width that the attribute says;
 /// <c>role:kind=v</c> what v is; <c>grouped:v*r</c> KV groups and the query heads of each; <c>variadic</c> the last operand repeats.
 /// </remarks>
 internal static partial class OperatorTable
@@ -50,11 +57,13 @@ internal static partial class OperatorTable
         var unary = Names(ZeroPreserving).Select(n => $"{n} | ..., *?, *? -> ... | zero:first")
             .Concat(Names(NotZeroPreserving).Select(n => $"{n} | ... -> ..."))
             .Concat(Names(Poles).Select(n => $"{n} | ... -> ... | pole:0"));
-        return Parsed("", Lines(Standard).Concat(unary).Concat(Lines(StandardQuantized))).Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()).Concat(Lines(MicrosoftQuantized))))
+        return Parsed("", Lines(Standard).Concat(unary).Concat(Lines(StandardQuantized)))
+            .Concat(Parsed("com.microsoft", Lines(Microsoft).Concat(Transposed()).Concat(Lines(MicrosoftQuantized))))
             .Concat(Parsed(MachineLearningDomain, Lines(MachineLearning)))
             .ToLookup(r => (r.Item1, r.Item2.Operator), r => r.Item2);
 
-        static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines) => lines.Select(l => (domain, OperatorRule.Parse(l)));
+        static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines)
+            => lines.Select(l => (domain, OperatorRule.Parse(l)));
 
         static string[] Names(string text) => text.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
 
@@ -70,14 +79,17 @@ internal static partial class OperatorTable
         foreach (string op in (string[])["FusedMatMul", "FusedMatMulActivation", "TransposeMatMul"])
             foreach (var (a, left) in Forms(op, "A", "m", "k"))
                 foreach (var (b, right) in Forms(op, "B", "k", "n"))
-                    yield return $"{op} | {left}, {right} -> ... m n | {a} {b} contract:0,1 macs:...,m,k,n zero:contraction{(op == "FusedMatMulActivation" ? " fused" : "")}";
+                    yield return $"{op} | {left}, {right} -> ... m n | {a} {b} contract:0,1 macs:...,m,k,n "
+                        + $"zero:contraction{(op == "FusedMatMulActivation" ? " fused" : "")}";
 
         static IEnumerable<(string Condition, string Pattern)> Forms(string op, string side, string row, string column)
         {
             (string, string)[] forms =
             [
-                ($"when:trans{side}=0 when:transBatch{side}=0", $"... {row} {column}"), ($"when:trans{side}=1 when:transBatch{side}=0", $"... {column} {row}"),
-                ($"when:trans{side}=0 when:transBatch{side}=1", $"{row} ... {column}"), ($"when:trans{side}=1 when:transBatch{side}=1", $"{column} ... {row}"),
+                ($"when:trans{side}=0 when:transBatch{side}=0", $"... {row} {column}"),
+                ($"when:trans{side}=1 when:transBatch{side}=0", $"... {column} {row}"),
+                ($"when:trans{side}=0 when:transBatch{side}=1", $"{row} ... {column}"),
+                ($"when:trans{side}=1 when:transBatch{side}=1", $"{column} ... {row}"),
             ];
             return op == "TransposeMatMul" ? forms[..2] : forms;
         }

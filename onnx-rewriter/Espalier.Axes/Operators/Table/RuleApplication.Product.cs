@@ -9,7 +9,8 @@ internal sealed partial class RuleApplication
 {
     private Contraction Contract(int[] operands)
     {
-        var (left, right) = (Variables(_names[operands[0]]!, _context.Input(operands[0])!.Terms!), Variables(_names[operands[1]]!, _context.Input(operands[1])!.Terms!));
+        var (left, right) = (Variables(_names[operands[0]]!, _context.Input(operands[0])!.Terms!),
+            Variables(_names[operands[1]]!, _context.Input(operands[1])!.Terms!));
         var result = new Dictionary<string, int>(StringComparer.Ordinal);
         var pattern = _rule.Results[0];
         int axis = 0;
@@ -19,7 +20,9 @@ internal sealed partial class RuleApplication
             {
                 int count = _packs.GetValueOrDefault(pack.Name)?.Count ?? 0;
                 for (int k = 0; k < count; k++)
-                    result[pack.Name.Length == 0 ? Broadcasting(count - 1 - k) : pack.Name + k.ToString(CultureInfo.InvariantCulture)] = axis++;
+                    result[pack.Name.Length == 0
+                        ? Broadcasting(count - 1 - k)
+                        : pack.Name + k.ToString(CultureInfo.InvariantCulture)] = axis++;
             }
             else
             {
@@ -31,7 +34,8 @@ internal sealed partial class RuleApplication
         foreach (string name in left.Keys.Concat(right.Keys).Concat(result.Keys).Distinct())
         {
             int l = left.GetValueOrDefault(name, -1), r = right.GetValueOrDefault(name, -1), o = result.GetValueOrDefault(name, -1);
-            // Size one: a product may give a single number, so that axis counts where only one operand has it; elsewhere it is broadcast, or no sum.
+            // Size one: a product may give a single number, so that axis counts where only one operand has it; elsewhere it is
+            // broadcast, or no sum.
             if (TermOf(name) is not { } term || (term.IsOne && (o < 0 || l >= 0 == r >= 0))) continue;
             axes.Add((term, l, r, o));
             if (o < 0 && l >= 0 && r >= 0) _context.Record.Sums.Add((term, [operands[0], operands[1]]));

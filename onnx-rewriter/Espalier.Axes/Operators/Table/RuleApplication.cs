@@ -16,7 +16,8 @@ internal sealed partial class RuleApplication
     private readonly Dictionary<string, List<Term>> _packs = new(StringComparer.Ordinal);
     // Window axes that pass unchanged.
     private HashSet<Term> _passing = [];
-    // Per operand, per axis: the names of its variables; a pack's axes are named "x0", "x1"; those of the broadcast are counted from the right.
+    // Per operand, per axis: the names of its variables; a pack's axes are named "x0", "x1"; those of the broadcast are counted
+    // from the right.
     private readonly List<string[]>?[] _names;
 
     private RuleApplication(NodeContext context, OperatorRule rule)
@@ -110,7 +111,9 @@ internal sealed partial class RuleApplication
             else open = name;
         }
         if (open is not null)
-            _variables[open] = known > 0 && size % known == 0 ? _context.Fresh(size / known) : _context.Constant(null, $"the attribute {attribute} is {size}, which {known} does not divide");
+            _variables[open] = known > 0 && size % known == 0
+                ? _context.Fresh(size / known)
+                : _context.Constant(null, $"the attribute {attribute} is {size}, which {known} does not divide");
         var product = Term.Product(variables.Select(v => _variables[v]));
         if (!product.IsOne && product.Size == size) _context.UseAttribute(attribute, index, product);
         else if (product.Size != size) _context.Freeze(product, $"the attribute {attribute} is {size}, not {product.Size}");
@@ -119,7 +122,9 @@ internal sealed partial class RuleApplication
     private void Bind(int operand, OperandPattern pattern, Term[] axes)
     {
         var names = new List<string[]>();
-        int at = 0, lead = pattern.HasPack ? axes.Length - (pattern.Axes.Length - 1) : 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
+        int at = 0, lead = pattern.HasPack
+            ? axes.Length - (pattern.Axes.Length - 1)
+            : 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
         foreach (var axis in pattern.Axes[first..])
         {
             switch (axis)
@@ -188,7 +193,9 @@ internal sealed partial class RuleApplication
         }
     }
 
-    /// <summary>A concatenation: parts whose sizes are known are cut off one by one; one that is not known is what the others leave.</summary>
+    /// <summary>
+    /// A concatenation: parts whose sizes are known are cut off one by one; one that is not known is what the others leave.
+    /// </summary>
     private void BindSum(AxisPattern.Sum sum, Term axis)
     {
         var sizes = sum.Parts.Select(SizeOf).ToArray();
@@ -197,7 +204,8 @@ internal sealed partial class RuleApplication
         if (sizes.Any(s => s is null or < 0) || sizes.Sum() != axis.Size)
         {
             _context.Freeze(axis, $"its parts do not add up to {axis.Size?.ToString(CultureInfo.InvariantCulture) ?? "its size"}");
-            for (int k = 0; k < sizes.Length; k++) BindAxis(sum.Parts[k], _context.Constant(sizes[k] > 0 ? sizes[k] : null, "the parts of its axis are not known"));
+            for (int k = 0; k < sizes.Length; k++)
+                BindAxis(sum.Parts[k], _context.Constant(sizes[k] > 0 ? sizes[k] : null, "the parts of its axis are not known"));
             return;
         }
         var parts = sizes.Select(s => _context.Fresh(s)).ToArray();
@@ -215,7 +223,8 @@ internal sealed partial class RuleApplication
     /// <summary>Whether more than one part of a product, or of a sum, is not known yet.</summary>
     private bool IsOpen(AxisPattern pattern) => pattern switch
     {
-        AxisPattern.Product p => p.Parts.Count(part => part is AxisPattern.Variable v ? !_variables.ContainsKey(v.Name) : SizeOf(part) is null) > 1,
+        AxisPattern.Product p
+            => p.Parts.Count(part => part is AxisPattern.Variable v ? !_variables.ContainsKey(v.Name) : SizeOf(part) is null) > 1,
         AxisPattern.Sum s => s.Parts.Count(part => SizeOf(part) is null) > 1,
         _ => false,
     };
@@ -249,7 +258,8 @@ internal sealed partial class RuleApplication
         {
             _context.Freeze(axis, "how the axis divides is not known");
             for (int k = 0; k < parts.Length; k++)
-                if (parts[k] is null && product.Parts[k] is AxisPattern.Variable v) _variables[v.Name] = _context.Constant(null, "how its axis divides is not known");
+                if (parts[k] is null && product.Parts[k] is AxisPattern.Variable v)
+                    _variables[v.Name] = _context.Constant(null, "how its axis divides is not known");
             return;
         }
         if (opens == 1)
@@ -288,9 +298,11 @@ internal sealed partial class RuleApplication
             switch (axis)
             {
                 case AxisPattern.Variable { Name: var name }:
-                    if (!_variables.TryGetValue(name, out var term)) _variables[name] = term = _context.Constant(null, "its size is known only at run time", Together(name));
+                    if (!_variables.TryGetValue(name, out var term))
+                        _variables[name] = term = _context.Constant(null, "its size is known only at run time", Together(name));
                     return term;
-                case AxisPattern.Number { Size: var size }: return _context.Constant(size, "the positions of this axis have a meaning each");
+                case AxisPattern.Number { Size: var size }:
+                    return _context.Constant(size, "the positions of this axis have a meaning each");
                 case AxisPattern.Product product: return Term.Product(product.Parts.Select(Build));
                 case AxisPattern.Sum sum: return Term.Sum(sum.Parts.Select(Build));
                 default: throw new InvalidOperationException();
@@ -313,11 +325,13 @@ internal sealed partial class RuleApplication
     {
         var record = _context.Record;
         foreach (string name in _rule.Fixed)
-            foreach (var term in Terms(name).Where(t => !_passing.Contains(t))) _context.Freeze(term, $"the positions along '{name}' have a meaning each");
+            foreach (var term in Terms(name).Where(t => !_passing.Contains(t)))
+                _context.Freeze(term, $"the positions along '{name}' have a meaning each");
         foreach (string name in _rule.Held)
             foreach (var term in Terms(name)) _context.Freeze(term, Coefficients);
         foreach (string name in _rule.Whole)
-            foreach (var term in Terms(name)) _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
+            foreach (var term in Terms(name))
+                _context.Freeze(term, "it takes queries, keys and values of one size of head, which its kernels prescribe");
         foreach (string name in _rule.Normalised)
             foreach (var term in Terms(name)) _context.Inexact(term, "a statistic runs over this axis");
         if (_rule.RootMeanSquare is var (variable, scale, operands))
@@ -328,11 +342,14 @@ internal sealed partial class RuleApplication
             _context.Mean(terms, scale);
         }
         foreach (string name in _rule.Drawn)
-            foreach (var term in Terms(name)) _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
+            foreach (var term in Terms(name))
+                _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
         foreach (var (role, name) in _rule.Roles)
             foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
         if (_rule.Chosen is var (chosen, count))
-            foreach (var term in Terms(chosen)) _context.Inexact(term, "the largest are chosen over this axis, and a zeroed unit may be among them", _context.Int(count, 1));
+            foreach (var term in Terms(chosen))
+                _context.Inexact(term, "the largest are chosen over this axis, and a zeroed unit may be among them",
+                    _context.Int(count, 1));
         if (_rule.Grouped.Length > 0) record.Grouped = Term.Product(_rule.Grouped.SelectMany(Terms));
         if (_rule.Scale is var (attribute, scaled) && _context.Attribute(attribute) is not { F: not 0 })
             foreach (var term in Terms(scaled)) _context.KeepScale(attribute, term);
@@ -344,7 +361,8 @@ internal sealed partial class RuleApplication
         record.Zero = _rule.Zero;
         record.ZeroOperands = _rule.ZeroOperands;
         record.Quantized.AddRange(_rule.Quantized);
-        record.Packed.AddRange(_rule.Packed.Select(p => new PackedOperand(p.Operand, p.Scale, QuantizedOperand.None, (int)_context.Int(p.Bits, p.Default))));
+        record.Packed.AddRange(
+            _rule.Packed.Select(p => new PackedOperand(p.Operand, p.Scale, QuantizedOperand.None, (int)_context.Int(p.Bits, p.Default))));
         record.ResultZeros = _rule.ResultZeros;
         record.Poles = _rule.Poles;
         record.IsFused = _rule.Fused;
@@ -352,7 +370,9 @@ internal sealed partial class RuleApplication
         if (_rule.Contract is { } contract) record.Contraction = Contract(contract);
     }
 
-    /// <summary>The length of a variable that others make up together; a past that is not there has none. Null where it is not known.</summary>
+    /// <summary>
+    /// The length of a variable that others make up together; a past that is not there has none. Null where it is not known.
+    /// </summary>
     private long? Together(string name) => _rule.Lengths.GetValueOrDefault(name)?
         .Aggregate((long?)0, (sum, p) => sum + (_variables.TryGetValue(p, out var part) ? part.Nominal : 0));
 }

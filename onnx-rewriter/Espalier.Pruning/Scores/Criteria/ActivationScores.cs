@@ -6,12 +6,14 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// Scores from the activations that the consumers of a group contract: Σ over consumers and features of the unit of what the activation is worth
-/// times the weights that read it. Sources: README of this room.
+/// Scores from the activations that the consumers of a group contract: Σ over consumers and features of the unit of what the
+/// activation is worth times the weights that read it. Sources: README of this room.
 /// </summary>
 internal static class ActivationScores
 {
-    /// <summary>What a feature's activation is worth, and the power of the weights that it is multiplied with; 0: they do not count.</summary>
+    /// <summary>
+    /// What a feature's activation is worth, and the power of the weights that it is multiplied with; 0: they do not count.
+    /// </summary>
     private static (Func<ActivationStatistics, double[]> Pick, int Power) Measure(Criterion criterion) => criterion switch
     {
         Criterion.Variance => (s => s.Variance, 2),
@@ -22,18 +24,21 @@ internal static class ActivationScores
 
     /// <summary>Scores of a group's units.</summary>
     /// <returns>Null where no consumer of the group has statistics.</returns>
-    public static double[]? Of(Group group, Criterion criterion, CalibrationStatistics statistics, WeightTable weights)
+    public static double[]? Compute(Group group, Criterion criterion, CalibrationStatistics statistics, WeightTable weights)
     {
         var scores = new double[group.Size];
         bool measured = false;
         var (pick, power) = Measure(criterion);
         foreach (var consumer in group.Consumers)
         {
-            if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape) continue;
-            if (ConsumerMatrix.Of(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
+            if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
+                continue;
+            if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
             int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
             if (unitOf.Length != shape[consumer.ParameterAxis]) continue;
-            Accumulate(scores, matrix, power == 0 ? [] : weights.Floats(consumer.Parameter), unitOf, Scaled(criterion, matrix, worth), power);
+            Accumulate(scores, matrix, power == 0
+                ? []
+                : weights.Floats(consumer.Parameter), unitOf, Scaled(criterion, matrix, worth), power);
             measured = true;
         }
         return measured ? scores : null;
@@ -55,7 +60,8 @@ internal static class ActivationScores
         }
     }
 
-    private static void Accumulate(double[] scores, ConsumerMatrix matrix, float[] weight, int[] unitOf, Func<int, int, double> worth, int power)
+    private static void Accumulate(double[] scores, ConsumerMatrix matrix, float[] weight, int[] unitOf,
+        Func<int, int, double> worth, int power)
     {
         for (int b = 0; b < matrix.Batches; b++)
         {

@@ -2,7 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Espalier.Pruning.Scores.Criteria;
 
-/// <summary>Puts the scores that a group's units have in several weights together, each weight's scaled to mean 1: else the largest would decide alone.</summary>
+/// <summary>
+/// Puts the scores that a group's units have in several weights together, each weight's scaled to mean 1: else the largest
+/// would decide alone.
+/// </summary>
 internal sealed class Aggregation(Aggregate how, int size)
 {
     private readonly double[] _total = new double[size];
@@ -56,8 +59,8 @@ internal sealed class Aggregation(Aggregate how, int size)
     }
 
     /// <summary>
-    /// Raises scores of which some are negative until the least is 0: what the model answers better without (<see cref="Metric.TaskLoss"/>) goes first, in the order of how much better, and the
-    /// others keep their distances.
+    /// Raises scores of which some are negative until the least is 0: what the model answers better without
+    /// (<see cref="Metric.TaskLoss"/>) goes first, in the order of how much better, and the others keep their distances.
     /// </summary>
     public static double[] Lift(double[] scores)
     {

@@ -5,9 +5,10 @@ using Espalier.Pruning.Gates;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// Scores from the gated twin, one run over the samples per unit. With the gate at 0 the divergence of the outputs is what the unit's removal costs. With the gate at 1 − δ it is
-/// ½ δ² F to second order, because a divergence has its minimum at the dense model; F is the curvature, for the Kullback-Leibler divergence the Fisher information of the gate that
-/// Kwon et al. (arXiv:2204.09656) take from gradients.
+/// Scores from the gated twin, one run over the samples per unit. With the gate at 0 the divergence of the outputs is what the
+/// unit's removal costs. With the gate at 1 − δ it is ½ δ² F to second order, because a divergence has its minimum at the dense
+/// model; F is the curvature, for the Kullback-Leibler divergence the Fisher information of the gate that Kwon et al.
+/// (arXiv:2204.09656) take from gradients.
 /// </summary>
 internal static class GateScores
 {
@@ -17,19 +18,22 @@ internal static class GateScores
     private const float Step = 0.5f;
 
     /// <summary>Whether a criterion is one of these.</summary>
-    public static bool Scores(Criterion? criterion) => criterion is Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression;
+    public static bool Scores(Criterion? criterion)
+        => criterion is Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression;
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
     /// <param name="analysis">The dense model.</param>
     /// <param name="criteria">The groups to score.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of random masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria, IModelProbe probe, int seed = 0)
+    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
+        IModelProbe probe, int seed = 0)
     {
-        var scores = new Dictionary<int, double[]>(MaskRegression.Of(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression).Select(c => c.Key).ToHashSet(), probe, seed));
+        var scores = new Dictionary<int, double[]>(MaskRegression.Compute(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression)
+            .Select(c => c.Key).ToHashSet(), probe, seed));
         var single = criteria.Where(c => c.Value != Criterion.MaskRegression).Select(c => c.Key).ToHashSet();
         if (single.Count == 0) return scores;
-        using var twin = GatedTwin.Of(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
+        using var twin = GatedTwin.Build(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
         foreach (var (id, gate) in twin.Gates)
         {
             bool fisher = criteria[id] == Criterion.Fisher;

@@ -5,14 +5,14 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// Σ_v ‖W_u − W_v‖ over the weights that produce the units (FPGM, arXiv:1811.00250): what lies nearest to the geometric median of all units is the
-/// easiest for the others to stand in for. Takes units² · (weights per unit) steps; memory follows neither.
+/// Σ_v ‖W_u − W_v‖ over the weights that produce the units (FPGM, arXiv:1811.00250): what lies nearest to the geometric median
+/// of all units is the easiest for the others to stand in for. Takes units² · (weights per unit) steps; memory follows neither.
 /// </summary>
 internal static class GeometricMedian
 {
     /// <summary>Sums of distances, each producing weight's scaled to mean 1.</summary>
     /// <returns>Null where there is no weight to read.</returns>
-    public static double[]? Of(Group group, IReadOnlyList<Occurrence> producers, Aggregate aggregate, WeightTable weights)
+    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> producers, Aggregate aggregate, WeightTable weights)
     {
         if (producers.Count == 0) return null;
         var total = new Aggregation(aggregate, group.Size);

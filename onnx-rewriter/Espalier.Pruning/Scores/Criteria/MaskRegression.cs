@@ -8,10 +8,13 @@ using MathNet.Numerics.LinearAlgebra;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// What the outputs lose with each unit, by regression over random removals (Bonsai, arXiv:2402.05406): masks over the units of all groups are run on the gated twin, and the divergence of the outputs is regressed on
-/// what each removes, with a ridge. A unit is so judged among others that are gone too. As in the paper a mask removes half of the units that are next to each other by a prior, a second mask the other half, so that
-/// the two differ in nothing but which units go. The paper looks at the units of the least prior, removes, and begins anew; here every stratum of the prior has its masks, and the regression over all masks so
-/// far is the prior of the next round (of the first, the L2 norm): the closer the order, the fewer small units are drowned by a large one in the same mask.
+/// What the outputs lose with each unit, by regression over random removals (Bonsai, arXiv:2402.05406): masks over the units of
+/// all groups are run on the gated twin, and the divergence of the outputs is regressed on what each removes, with a ridge. A
+/// unit is so judged among others that are gone too. As in the paper a mask removes half of the units that are next to each
+/// other by a prior, a second mask the other half, so that the two differ in nothing but which units go. The paper looks at the
+/// units of the least prior, removes, and begins anew; here every stratum of the prior has its masks, and the regression over
+/// all masks so far is the prior of the next round (of the first, the L2 norm): the closer the order, the fewer small units are
+/// drowned by a large one in the same mask.
 /// </summary>
 internal static class MaskRegression
 {
@@ -22,8 +25,9 @@ internal static class MaskRegression
     public const int LeastMasks = 200, MostMasks = 1000;
 
     /// <summary>
-    /// Rounds, and masks per unit within these bounds. On networks of 40 and 120 units of very uneven loudness (MaskRegressionTests, six draws) the order agrees with that of single removals by a rank
-    /// correlation of 0.84 to 0.99, L2's by 0.24 to 0.75; with one round it is 0.37 to 0.93, with two masks per unit 0.43 to 0.86, without the weights 0.21 to 0.84.
+    /// Rounds, and masks per unit within these bounds. On networks of 40 and 120 units of very uneven loudness
+    /// (MaskRegressionTests, six draws) the order agrees with that of single removals by a rank correlation of 0.84 to 0.99,
+    /// L2's by 0.24 to 0.75; with one round it is 0.37 to 0.93, with two masks per unit 0.43 to 0.86, without the weights 0.21 to 0.84.
     /// </summary>
     private const int Rounds = 8, PerUnit = 4;
 
@@ -35,10 +39,10 @@ internal static class MaskRegression
     /// <param name="groups">Numbers of the groups.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of the masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Of(AxisAnalysis analysis, IReadOnlySet<int> groups, IModelProbe probe, int seed)
+    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlySet<int> groups, IModelProbe probe, int seed)
     {
         if (groups.Count == 0) return new Dictionary<int, double[]>();
-        using var twin = GatedTwin.Of(analysis, g => groups.Contains(g.Id) && g.Size <= GateScores.MostUnits, sublayers: false);
+        using var twin = GatedTwin.Build(analysis, g => groups.Contains(g.Id) && g.Size <= GateScores.MostUnits, sublayers: false);
         var gated = analysis.Groups.Where(g => twin.Gates.ContainsKey(g.Id)).ToList();
         if (gated.Count == 0) return new Dictionary<int, double[]>();
         var units = Ordered(analysis, gated);
@@ -50,7 +54,8 @@ internal static class MaskRegression
         for (int round = 0; round < Rounds; round++)
         {
             var at = order;
-            var fresh = Masks(units.Count, total / Rounds, unchecked((seed * Rounds) + round)).Select(m => m.Select(u => at[u]).Order().ToArray()).ToList();
+            var fresh = Masks(units.Count, total / Rounds, unchecked((seed * Rounds) + round))
+                .Select(m => m.Select(u => at[u]).Order().ToArray()).ToList();
             divergences.AddRange(probe.Divergences(twin.Model, [.. fresh.Select(m => Settings(twin, analysis, m.Select(u => units[u])))]));
             masks.AddRange(fresh);
             lost = Regress(units.Count, masks, [.. divergences]);
@@ -66,9 +71,10 @@ internal static class MaskRegression
     private static List<(int Group, int Unit)> Ordered(AxisAnalysis analysis, IReadOnlyList<Group> groups)
     {
         var weights = new WeightTable(analysis);
-        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Of(g, Criterion.L2, Aggregate.Sum, weights))], weights);
+        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Compute(g, Criterion.L2, Aggregate.Sum, weights))], weights);
         foreach (double[] norm in norms.Values) Aggregation.NormalizeMean(norm);
-        return [.. groups.SelectMany(g => Enumerable.Range(0, g.Size).Select(u => (Group: g.Id, Unit: u))).OrderBy(e => norms[e.Group][e.Unit])];
+        return [.. groups.SelectMany(g => Enumerable.Range(0, g.Size).Select(u => (Group: g.Id, Unit: u)))
+            .OrderBy(e => norms[e.Group][e.Unit])];
     }
 
     /// <summary>What each mask removes, as places in the order of the prior; no two are alike.</summary>
@@ -81,7 +87,8 @@ internal static class MaskRegression
         // Of few units there are fewer masks than are asked for.
         for (int attempt = 0; attempt < 2 * count && masks.Count < count; attempt++)
         {
-            int stratum = attempt % strata, start = (int)((long)stratum * units / strata), end = (int)((long)(stratum + 1) * units / strata);
+            int stratum = attempt % strata, start = (int)((long)stratum * units / strata),
+                end = (int)((long)(stratum + 1) * units / strata);
             int[] own = [.. Enumerable.Range(start, end - start)];
             random.Shuffle(own);
             foreach (int[] half in (int[][])[own[..(own.Length / 2)], own[(own.Length / 2)..]])
@@ -99,15 +106,17 @@ internal static class MaskRegression
         foreach (var (group, unit) in removed)
         {
             string gate = twin.Gates[group];
-            if (!settings.TryGetValue(gate, out var values)) settings[gate] = values = [.. Enumerable.Repeat(1f, analysis.Groups[group].Size)];
+            if (!settings.TryGetValue(gate, out var values))
+                settings[gate] = values = [.. Enumerable.Repeat(1f, analysis.Groups[group].Size)];
             values[unit] = 0;
         }
         return settings;
     }
 
     /// <summary>
-    /// What each unit adds when it goes: D(mask) ≈ Σ of the units that it removes, without a constant because nothing removed is no divergence. The dual form, w = Xᵀ(XXᵀ + λI)⁻¹D with rows weighted, with the λ
-    /// whose predictions of each mask from all others are best: they are off by α_i/G_ii, α = G·D, G = (XXᵀ + λI)⁻¹.
+    /// What each unit adds when it goes: D(mask) ≈ Σ of the units that it removes, without a constant because nothing removed
+    /// is no divergence. The dual form, w = Xᵀ(XXᵀ + λI)⁻¹D with rows weighted, with the λ whose predictions of each mask from
+    /// all others are best: they are off by α_i/G_ii, α = G·D, G = (XXᵀ + λI)⁻¹.
     /// </summary>
     internal static double[] Regress(int units, IReadOnlyList<int[]> masks, double[] divergences)
     {
@@ -118,7 +127,8 @@ internal static class MaskRegression
         // What units do to each other grows with what they do: a mask counts by one over its divergence.
         double floor = divergences.Max(Math.Abs) * 1e-6;
         double[] weight = [.. divergences.Select(d => 1 / Math.Sqrt(Math.Max(Math.Abs(d), floor)))];
-        var gram = Matrix<double>.Build.Dense(n, n, (i, j) => weight[i] * weight[j] * (i == j ? masks[i].Length : masks[i].Count(sets[j].Contains)));
+        var gram = Matrix<double>.Build.Dense(n, n,
+            (i, j) => weight[i] * weight[j] * (i == j ? masks[i].Length : masks[i].Count(sets[j].Contains)));
         var decomposed = gram.Evd(Symmetricity.Symmetric);
         var (values, vectors) = (decomposed.EigenValues.Real(), decomposed.EigenVectors);
         var turned = vectors.TransposeThisAndMultiply(Vector<double>.Build.Dense([.. divergences.Select((d, i) => d * weight[i])]));

@@ -21,11 +21,12 @@ internal sealed class OptimalBrain
     private readonly double _scale;
 
     private OptimalBrain(double[] inverse, double[] weight, int outputs, int[][] unitFeatures, double scale)
-        => (_inverse, _weight, _outputs, _features, _unitFeatures, _scale) = (inverse, weight, outputs, weight.Length / outputs, unitFeatures, scale);
+        => (_inverse, _weight, _outputs, _features, _unitFeatures, _scale) = (inverse, weight, outputs, weight.Length / outputs,
+            unitFeatures, scale);
 
     /// <summary>Scores of a group's units: what the round of each cost, never less than what went before it.</summary>
     /// <returns>Null where no consumer of the group has a covariance.</returns>
-    public static double[]? Of(Group group, CalibrationStatistics statistics, WeightTable weights)
+    public static double[]? Compute(Group group, CalibrationStatistics statistics, WeightTable weights)
     {
         var readers = group.Consumers.SelectMany(c => Readers(group, c, statistics, weights)).ToList();
         if (readers.Count == 0) return null;
@@ -48,7 +49,7 @@ internal sealed class OptimalBrain
     private static IEnumerable<OptimalBrain> Readers(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
     {
         if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape
-            || ConsumerMatrix.Of(consumer, shape) is not { } matrix) yield break;
+            || ConsumerMatrix.Create(consumer, shape) is not { } matrix) yield break;
         int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         if (unitOf.Length != shape[consumer.ParameterAxis] && unitOf.Length != matrix.Inputs * matrix.Batches) yield break;
         float[] weight = weights.Floats(consumer.Parameter);
@@ -58,7 +59,8 @@ internal sealed class OptimalBrain
             double[] w = matrix.Matrix(weight, b);
             // Consumers count by the share of their own output that is lost.
             double total = LeastSquares.Error(w, matrix.Outputs, covariance);
-            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse) continue;
+            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse)
+                continue;
             var features = new List<int>[group.Size];
             for (int u = 0; u < features.Length; u++) features[u] = [];
             for (int f = 0; f < matrix.Features; f++)
@@ -101,7 +103,8 @@ internal sealed class OptimalBrain
         for (int i = 0; i < count; i++)
         {
             var target = from.AsSpan(i * _features, _features);
-            for (int k = 0; k < depth; k++) TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
+            for (int k = 0; k < depth; k++)
+                TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
         }
     }
 

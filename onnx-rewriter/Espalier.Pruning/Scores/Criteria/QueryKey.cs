@@ -6,16 +6,19 @@ using Espalier.Axes.Roles;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// Σ_h Σ_{j∈u} E[q_hj²] · E[k_hj²], over the products of two activations that contract the group: what dimension j of head h adds to the scores before the softmax, up to how queries and keys hang
-/// together (ThinK, arXiv:2407.21018). There queries are the last 32 of one prompt and dimensions go per head and prompt; here the means are over all calibration tokens, and heads that share the axis lose the same ones.
+/// Σ_h Σ_{j∈u} E[q_hj²] · E[k_hj²], over the products of two activations that contract the group: what dimension j of head h
+/// adds to the scores before the softmax, up to how queries and keys hang together (ThinK, arXiv:2407.21018). There queries are
+/// the last 32 of one prompt and dimensions go per head and prompt; here the means are over all calibration tokens, and heads
+/// that share the axis lose the same ones.
 /// </summary>
 internal static class QueryKey
 {
     /// <summary>Activations whose mean squares it needs.</summary>
-    public static IEnumerable<TensorAxis> Tensors(UnitPlaces places, Group group) => places.Contractions(group).SelectMany(c => new[] { c.Left, c.Right });
+    public static IEnumerable<TensorAxis> Tensors(UnitPlaces places, Group group)
+        => places.Contractions(group).SelectMany(c => new[] { c.Left, c.Right });
 
     /// <summary>Scores; null where no product of two activations that contracts the group was observed.</summary>
-    public static double[]? Of(Group group, UnitPlaces places, CalibrationStatistics statistics)
+    public static double[]? Compute(Group group, UnitPlaces places, CalibrationStatistics statistics)
     {
         var scores = new double[group.Size];
         bool measured = false;

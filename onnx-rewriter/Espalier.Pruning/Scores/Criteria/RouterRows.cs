@@ -13,13 +13,16 @@ internal sealed class RouterRows
     private RouterRows(double[][] rows) => _rows = rows;
 
     /// <summary>
-    /// The router's weights: those of the product from which the probabilities are made. (Stacked experts that all read one input have their axis of them alone too, so it takes more than that.)
+    /// The router's weights: those of the product from which the probabilities are made. (Stacked experts that all read one
+    /// input have their axis of them alone too, so it takes more than that.)
     /// </summary>
     public static IReadOnlyList<Occurrence> Weights(AxisAnalysis analysis, Group group, UnitPlaces places)
-        => UnitSignals.Router(analysis, group) is var (_, from) ? [.. places.Products(group).Where(p => from.Contains(p.Output.Tensor)).Select(p => p.Weight)] : [];
+        => UnitSignals.Router(analysis, group) is var (_, from)
+            ? [.. places.Products(group).Where(p => from.Contains(p.Output.Tensor)).Select(p => p.Weight)]
+            : [];
 
     /// <summary>Rows of the router. Null where it is no weight of the file.</summary>
-    public static RouterRows? Of(AxisAnalysis analysis, Group group, UnitPlaces places, WeightTable weights)
+    public static RouterRows? Find(AxisAnalysis analysis, Group group, UnitPlaces places, WeightTable weights)
     {
         var rows = new List<double>[group.Size];
         for (int e = 0; e < rows.Length; e++) rows[e] = [];
@@ -38,8 +41,9 @@ internal sealed class RouterRows
     public double Distance(int a, int b) => Distance(_rows[a], _rows[b]);
 
     /// <summary>
-    /// Complete linkage: the two clusters whose farthest members are nearest are joined, until one is left. The height of a join is the score of the one of their two
-    /// representatives that is farther from the centre of both; the other stands for the joined cluster. The k best are the representatives of k clusters.
+    /// Complete linkage: the two clusters whose farthest members are nearest are joined, until one is left. The height of a
+    /// join is the score of the one of their two representatives that is farther from the centre of both; the other stands for
+    /// the joined cluster. The k best are the representatives of k clusters.
     /// </summary>
     public double[] Heights()
     {
@@ -55,7 +59,9 @@ internal sealed class RouterRows
             height = Math.Max(height, least);
             List<int> members = [.. clusters[a].Members, .. clusters[b].Members];
             double[] centre = [.. Enumerable.Range(0, _rows[0].Length).Select(k => members.Average(m => _rows[m][k]))];
-            var (stays, goes) = Distance(_rows[clusters[a].Head], centre) <= Distance(_rows[clusters[b].Head], centre) ? (clusters[a].Head, clusters[b].Head) : (clusters[b].Head, clusters[a].Head);
+            var (stays, goes) = Distance(_rows[clusters[a].Head], centre) <= Distance(_rows[clusters[b].Head], centre)
+                ? (clusters[a].Head, clusters[b].Head)
+                : (clusters[b].Head, clusters[a].Head);
             scores[goes] = height;
             clusters[a] = (members, stays);
             clusters.RemoveAt(b);

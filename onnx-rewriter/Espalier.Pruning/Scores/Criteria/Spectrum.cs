@@ -6,8 +6,9 @@ using MathNet.Numerics.LinearAlgebra;
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// How far the singular values of a group's weights move when a unit's row X_u goes: to first order Σ_i −δσ_i = ½ Σ_i σ_i U_ui² = ½ (√(X Xᵀ))_uu. PruneNet (arXiv:2501.15296) keeps the spectrum by a learned policy that is
-/// rewarded for it; here the objective itself ranks units. Data-free.
+/// How far the singular values of a group's weights move when a unit's row X_u goes: to first order Σ_i −δσ_i = ½ Σ_i σ_i U_ui²
+/// = ½ (√(X Xᵀ))_uu. PruneNet (arXiv:2501.15296) keeps the spectrum by a learned policy that is rewarded for it; here the
+/// objective itself ranks units. Data-free.
 /// </summary>
 internal static class Spectrum
 {
@@ -16,7 +17,7 @@ internal static class Spectrum
 
     /// <summary>Scores over the matrices that produce the units, each scaled to mean 1.</summary>
     /// <returns>Null where there is no matrix to read, or too many units.</returns>
-    public static double[]? Of(Group group, IReadOnlyList<Occurrence> places, Aggregate aggregate, WeightTable weights)
+    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> places, Aggregate aggregate, WeightTable weights)
     {
         var matrices = places.Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
         if (matrices.Count == 0 || group.Size > MostUnits) return null;
@@ -49,6 +50,8 @@ internal static class Spectrum
     {
         int units = gram.RowCount;
         var eigen = gram.Evd(Symmetricity.Symmetric);
-        return [.. Enumerable.Range(0, units).Select(u => Enumerable.Range(0, units).Sum(i => Math.Sqrt(Math.Max(0, eigen.EigenValues[i].Real)) * eigen.EigenVectors[u, i] * eigen.EigenVectors[u, i]))];
+        return [.. Enumerable.Range(0, units)
+            .Select(u => Enumerable.Range(0, units)
+                .Sum(i => Math.Sqrt(Math.Max(0, eigen.EigenValues[i].Real)) * eigen.EigenVectors[u, i] * eigen.EigenVectors[u, i]))];
     }
 }

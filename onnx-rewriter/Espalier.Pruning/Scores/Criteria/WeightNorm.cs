@@ -14,7 +14,7 @@ internal sealed record WeightNorm(Group Group, Criterion Criterion, Aggregate Ag
     public int Power => Criterion is Criterion.L2 or Criterion.Lamp ? 2 : 1;
 
     /// <summary>The norms over the whole coupled group. Vectors (biases, scales) count only where it has nothing else.</summary>
-    public static WeightNorm Of(Group group, Criterion criterion, Aggregate aggregate, WeightTable weights)
+    public static WeightNorm Compute(Group group, Criterion criterion, Aggregate aggregate, WeightTable weights)
     {
         var floats = group.Occurrences.Where(o => weights.IsMeasurable(o.Tensor)).ToList();
         var matrices = floats.Where(o => weights.Shape(o.Tensor)!.Length > 1).ToList();
