@@ -30,7 +30,7 @@ internal static class ReportBuilder
             Removed = Removed(analysis, slim),
             Copies = [.. Copies(analysis, slim)],
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen)
-                .Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
+                .Select(g => Describe(analysis, g, selection, DepthSelector.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f =>
                 new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
@@ -65,7 +65,7 @@ internal static class ReportBuilder
     private static GroupReport Describe(AxisAnalysis analysis, Group group, Selection selection, bool isGone)
     {
         var kept = isGone ? [] : selection.Kept.GetValueOrDefault(group.Id, [.. Enumerable.Range(0, group.Size)]);
-        return new GroupReport(group.Name, PlanResolver.CamelCase(group.Kind), group.Size, kept.Length,
+        return new GroupReport(group.Name, group.Kind.CamelCase(), group.Size, kept.Length,
             group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",
             [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
             [.. Enumerable.Range(0, group.Size).Except(kept)])

@@ -1,6 +1,6 @@
 namespace Espalier;
 
-/// <summary>How the importance of a unit is measured. Formulas: the README of onnx-rewriter/Espalier.Pruning.</summary>
+/// <summary>How the importance of a unit is measured. Formulas: docs/methods.md.</summary>
 public enum Criterion
 {
     /// <summary>Sum of absolute weights over the whole coupled group.</summary>

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
-using Espalier.Pruning.Plans;
 
 namespace Espalier.Cli.Commands;
 
@@ -196,7 +195,7 @@ internal sealed class SlimOptions
     /// that of all query heads.
     /// </summary>
     private static IEnumerable<Group> Groups(AxisAnalysis analysis, Axis axis)
-        => analysis.Groups.Where(g => PlanResolver.KindsOf(axis).Contains(g.Kind));
+        => analysis.Groups.Where(g => AxisRow.Get(axis).Kinds.Contains(g.Kind));
 
     private static IEnumerable<DropRule> Drop(Axis axis, string name, int? count, Criterion? score) => count is null or 0
         ? []
