@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>Makes a <c>static partial</c> class a pruning policy for one model of the project.</summary>
 /// <param name="model">The model's path relative to the project, as in <c>&lt;OnnxModel Include="…" /&gt;</c>.</param>

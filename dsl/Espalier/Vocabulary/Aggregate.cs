@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>
 /// How the scores that a unit has in the weights of its coupled group become one (SPA, arXiv:2403.18955), each weight's scaled

@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>How a budget is spread over groups.</summary>
 public enum Allocation
@@ -83,5 +87,8 @@ internal sealed record AllocationRow(Allocation Allocation, string Word, Needs N
     ];
 
     /// <summary>The row of an allocation.</summary>
-    public static AllocationRow Get(Allocation allocation) => All.First(row => row.Allocation == allocation);
+    public static AllocationRow Get(Allocation allocation) => Find(allocation) ?? throw new ArgumentOutOfRangeException(nameof(allocation));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static AllocationRow? Find(Allocation allocation) => All.FirstOrDefault(row => row.Allocation == allocation);
 }

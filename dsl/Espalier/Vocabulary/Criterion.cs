@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>How the importance of a unit is measured. Formulas: the README of onnx-rewriter/Espalier.Pruning.</summary>
 public enum Criterion
@@ -193,5 +197,8 @@ internal sealed record CriterionRow(Criterion Criterion, string Word, CriterionU
     ];
 
     /// <summary>The row of a criterion.</summary>
-    public static CriterionRow Get(Criterion criterion) => All.First(row => row.Criterion == criterion);
+    public static CriterionRow Get(Criterion criterion) => Find(criterion) ?? throw new ArgumentOutOfRangeException(nameof(criterion));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static CriterionRow? Find(Criterion criterion) => All.FirstOrDefault(row => row.Criterion == criterion);
 }

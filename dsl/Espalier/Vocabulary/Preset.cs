@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>
 /// A named method: how units are ranked, how a budget is spread, how readers make up for what is gone, and in which order.

@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>The presets' methods.</summary>
 public static partial class Presets
@@ -83,4 +87,7 @@ public static partial class Presets
 
     /// <summary>The method of a preset.</summary>
     public static PruningMethod Get(Preset preset) => Methods[preset];
+
+    /// <summary>The same; null for a number that names none.</summary>
+    internal static PruningMethod? Find(Preset preset) => Methods.TryGetValue(preset, out var method) ? method : null;
 }

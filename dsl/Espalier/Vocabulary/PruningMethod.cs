@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>What a preset stands for.</summary>
 /// <param name="Title">Its name as its authors write it.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
 
 namespace Espalier.Generator.Diagnostics;

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Manifests;
 
@@ -12,11 +14,8 @@ internal static class ManifestReader
     public const string Extension = ".espalier-manifest";
     public const int FormatVersion = 1;
 
-    private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
-    {
-        "channels", "neurons", "heads", "keyValueGroups", "headDims", "valueDims", "experts", "hiddenState", "width",
-        "embeddingRows", "other",
-    };
+    private static readonly Dictionary<string, Axis> Kinds = AxisRow.All.Where(row => !row.CanDrop)
+        .ToDictionary(row => Words.Camel(row.Axis), row => row.Axis, StringComparer.Ordinal);
 
     /// <summary>Parses a file.</summary>
     public static ManifestFile Read(string path, string text, CancellationToken cancellation = default)
@@ -83,8 +82,17 @@ internal static class ManifestReader
         }
         cursor.Next("end", 1);
         cursor.End();
-        return new(cursor.Model, sha256, bytes, inputs.ToEquatable(), outputs.ToEquatable(), groups.ToEquatable(), blocks.ToEquatable(),
-            costs.ToEquatable());
+        return new()
+        {
+            Model = cursor.Model,
+            Sha256 = sha256,
+            Bytes = bytes,
+            Inputs = inputs.ToEquatable(),
+            Outputs = outputs.ToEquatable(),
+            Groups = groups.ToEquatable(),
+            Blocks = blocks.ToEquatable(),
+            Costs = costs.ToEquatable(),
+        };
     }
 
     private static ManifestTensor Tensor(string[] fields)
@@ -98,7 +106,7 @@ internal static class ManifestReader
     private static ManifestGroup Group(string[] fields)
     {
         var exactness = fields[5];
-        if (!Kinds.Contains(fields[3])) throw new FormatException($"'{fields[3]}' is no kind of group");
+        if (!Kinds.TryGetValue(fields[3], out var kind)) throw new FormatException($"'{fields[3]}' is no kind of group");
         if (exactness is not ("exact" or "inexact" or "frozen"))
             throw new FormatException($"'{exactness}' is not exact, inexact or frozen");
         if (exactness != "exact" && fields[8].Length == 0) throw new FormatException($"group {fields[1]} is {exactness} without a reason");
@@ -112,7 +120,18 @@ internal static class ManifestReader
             if (colon < 0) throw new FormatException($"'{member}' is not tensor:axis");
             Integer(member.Substring(colon + 1));
         }
-        return new(Integer(fields[1]), fields[2], fields[3], size, exactness, minKeep, Integer(fields[7], least: -1), fields[8], members);
+        return new()
+        {
+            Id = Integer(fields[1]),
+            Name = fields[2],
+            Kind = kind,
+            Size = size,
+            Exactness = exactness,
+            MinKeep = minKeep,
+            Partner = Integer(fields[7], least: -1),
+            Reason = fields[8],
+            Members = members,
+        };
     }
 
     private static ManifestBlock Block(string[] fields)
