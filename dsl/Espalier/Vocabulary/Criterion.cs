@@ -190,10 +190,10 @@ internal sealed record CriterionRow(Criterion Criterion, string Word, CriterionU
         new(Criterion.Retrieval, "retrieval", CriterionUnits.Heads, Signals, "Wu et al., arXiv:2404.15574"),
         new(Criterion.File, "file", CriterionUnits.All, Needs.None, ""),
         new(Criterion.Method, "method", CriterionUnits.All, Needs.None, "") { OnlyInBuilds = true },
-        new(Criterion.BlockSimilarity, "block-similarity", CriterionUnits.Depth, Blocks, "ShortGPT, arXiv:2403.03853")
-            { DepthWord = "similarity" },
         new(Criterion.BlockAngle, "block-angle", CriterionUnits.Depth, Blocks | Needs.Angles, "arXiv:2403.17887; CFSP, arXiv:2409.13199")
             { DepthWord = "angle" },
+        new(Criterion.BlockSimilarity, "block-similarity", CriterionUnits.Depth, Blocks, "ShortGPT, arXiv:2403.03853")
+            { DepthWord = "similarity" },
     ];
 
     /// <summary>The row of a criterion.</summary>

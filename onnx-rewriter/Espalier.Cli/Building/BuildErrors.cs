@@ -1,3 +1,4 @@
+using Espalier.Cli.Host;
 using Espalier.Onnx.Limits;
 
 namespace Espalier.Cli.Building;

@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Cli.Host;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -25,7 +26,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             {
                 written.AddRange(Carry(plan, cancellationToken));
             }
-            catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+            catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
             {
                 terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
                 result = Math.Max(result, explained.Code);

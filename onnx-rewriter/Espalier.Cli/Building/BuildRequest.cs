@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Axes.Inference;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Building;
 

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Inputs;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

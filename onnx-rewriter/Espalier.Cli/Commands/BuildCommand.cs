@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Building;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Commands;
 
@@ -28,7 +29,7 @@ internal static class BuildCommand
             ManifestCommand.Write(model.Path, model.Name, manifest, model.Axes);
             return ExitCode.Done;
         }
-        catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+        catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
         {
             terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, request.Manifest is null
                 ? request.Project

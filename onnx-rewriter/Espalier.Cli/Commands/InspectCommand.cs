@@ -1,6 +1,9 @@
 using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Manifests;
+using Espalier.Cli.Host;
+using Espalier.Cli.Inspections;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

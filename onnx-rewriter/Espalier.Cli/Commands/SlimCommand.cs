@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

@@ -4,6 +4,7 @@ using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning.Weights;
+
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;

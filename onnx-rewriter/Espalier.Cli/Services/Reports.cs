@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Services;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Espalier.Cli.Host;
 using Spectre.Console;
 
 namespace Espalier.Cli.Services;

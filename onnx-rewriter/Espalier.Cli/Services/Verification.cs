@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
+
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Espalier.Cli.Host;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>The options of <c>slim</c> that say where real inputs come from.</summary>
 internal sealed class DataArguments

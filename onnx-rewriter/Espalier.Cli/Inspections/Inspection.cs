@@ -3,10 +3,11 @@ using System.Text.Json;
 using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Groups;
+using Espalier.Cli.Host;
 using Espalier.Onnx;
 using Espalier.Pruning.Budgets;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Inspections;
 
 /// <summary>What <c>inspect</c> shows, as plain values: the tables and the JSON say the same.</summary>
 /// <param name="File">Name of the model's file.</param>

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Espalier.Axes.Inference;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>Arguments and options that several commands share, each made anew per command.</summary>
 internal static class CommonOptions
@@ -120,12 +120,24 @@ internal static class CommonOptions
     }
 
     /// <summary>An option whose value is one of the given words.</summary>
-    public static Option<string?> Choice(string name, string description, params string[] words)
+    public static Option<T?> Choice<T>(string name, string description, IEnumerable<(string Word, T Value)> choices) where T : struct, Enum
     {
-        var option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', words) };
+        var values = choices.ToDictionary(c => c.Word, c => c.Value, StringComparer.Ordinal);
+        string[] words = [.. values.Keys];
+        var option = new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words),
+            // What is none of them is reported below.
+            CustomParser = result => values.TryGetValue(result.Tokens.Single().Value, out var value) ? value : null,
+        };
         option.AcceptOnlyFromAmong(words);
         return option;
     }
+
+    /// <summary>An option whose value is a member of an enum that has no rows.</summary>
+    public static Option<T?> Choice<T>(string name, string description) where T : struct, Enum
+        => Choice(name, description, Enum.GetValues<T>().Select(value => (Words.Kebab(value), value)));
 
     private static void MustExist(SymbolResult result, FileInfo? file)
     {

@@ -1,4 +1,4 @@
-namespace Espalier.Cli;
+namespace Espalier.Cli.Host;
 
 /// <summary>What the process returns; scripts and the build's targets rely on these numbers.</summary>
 internal static class ExitCode

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
-namespace Espalier.Cli;
+namespace Espalier.Cli.Commands;
 
 /// <summary>Help that ends with examples and the exit codes.</summary>
 internal static class Help
