@@ -48,8 +48,7 @@ public enum Allocation
     Search,
     /// <summary>
     /// The least divergence within a budget of time, by a dynamic programme over measured times (ZipLM, arXiv:2302.04089).
-    /// Needs calibration and
-    /// <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
+    /// Needs calibration and <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
     /// </summary>
     Latency,
 }

@@ -28,9 +28,7 @@ internal sealed partial class PolicyEmitter
 
     private PolicyModel Policy => _resolved.Policy;
 
-    /// <summary>The source file of a policy.</summary>
-    /// <param name="resolved">The policy.</param>
-    /// <param name="runtime">Whether the project references Espalier.Runtime, so that <c>Open</c> can be written.</param>
+    /// <summary>The source file of a policy; with <c>Open</c> where the project references Espalier.Runtime.</summary>
     public static string Emit(ResolvedPolicy resolved, bool runtime) => new PolicyEmitter(resolved, runtime).Emit();
 
     /// <summary>The source file with the places where a policy's rules are written: the only output that depends on positions.</summary>

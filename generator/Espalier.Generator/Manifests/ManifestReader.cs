@@ -17,7 +17,6 @@ internal static class ManifestReader
     private static readonly Dictionary<string, Axis> Kinds = AxisRow.All.Where(row => !row.CanDrop)
         .ToDictionary(row => Words.Camel(row.Axis), row => row.Axis, StringComparer.Ordinal);
 
-    /// <summary>Parses a file.</summary>
     public static ManifestFile Read(string path, string text, CancellationToken cancellation = default)
     {
         var cursor = new Cursor(text);
@@ -48,38 +47,9 @@ internal static class ManifestReader
         var outputs = new List<ManifestTensor>();
         while (cursor.Peek() == "output") outputs.Add(Tensor(cursor.Next("output", 3, open: true)));
 
-        var groups = new List<ManifestGroup>();
-        var groupIds = new HashSet<int>();
-        var groupNames = new HashSet<string>(StringComparer.Ordinal);
-        while (cursor.Peek() == "group")
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var group = Group(cursor.Next("group", 9, open: true));
-            if (!groupIds.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
-            if (!groupNames.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
-            groups.Add(group);
-        }
-        foreach (var group in groups)
-            if (group.Partner >= 0 && !groupIds.Contains(group.Partner))
-                throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
-
-        var blocks = new List<ManifestBlock>();
-        while (cursor.Peek() == "block") blocks.Add(Block(cursor.Next("block", 5)));
-        var sublayers = new HashSet<int>(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
-        if (blocks.Select(b => b.Id).Distinct().Count() != blocks.Count) throw new FormatException("two blocks have one number");
-        if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s)))
-            throw new FormatException("a block names a sublayer that does not exist");
-
-        var costs = new List<ManifestCost>();
-        while (cursor.Peek() == "cost")
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var cost = Cost(cursor.Next("cost", 6));
-            if (cost.Groups.Any(g => !groupIds.Contains(g))) throw new FormatException("the cost names a group that does not exist");
-            if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer))
-                throw new FormatException("the cost names a sublayer that does not exist");
-            costs.Add(cost);
-        }
+        var groups = Groups(cursor, cancellation);
+        var blocks = Blocks(cursor);
+        var costs = Costs(cursor, groups, blocks, cancellation);
         cursor.Next("end", 1);
         cursor.End();
         return new()
@@ -94,6 +64,55 @@ internal static class ManifestReader
             Costs = costs.ToEquatable(),
         };
     }
+
+    private static List<ManifestGroup> Groups(Cursor cursor, CancellationToken cancellation)
+    {
+        var groups = new List<ManifestGroup>();
+        var ids = new HashSet<int>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        while (cursor.Peek() == "group")
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var group = Group(cursor.Next("group", 9, open: true));
+            if (!ids.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
+            if (!names.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
+            groups.Add(group);
+        }
+        foreach (var group in groups)
+            if (group.Partner >= 0 && !ids.Contains(group.Partner))
+                throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
+        return groups;
+    }
+
+    private static List<ManifestBlock> Blocks(Cursor cursor)
+    {
+        var blocks = new List<ManifestBlock>();
+        while (cursor.Peek() == "block") blocks.Add(Block(cursor.Next("block", 5)));
+        if (blocks.Select(b => b.Id).Distinct().Count() != blocks.Count) throw new FormatException("two blocks have one number");
+        var sublayers = Sublayers(blocks);
+        if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s)))
+            throw new FormatException("a block names a sublayer that does not exist");
+        return blocks;
+    }
+
+    private static List<ManifestCost> Costs(Cursor cursor, List<ManifestGroup> groups, List<ManifestBlock> blocks,
+        CancellationToken cancellation)
+    {
+        var costs = new List<ManifestCost>();
+        var (ids, sublayers) = (new HashSet<int>(groups.Select(g => g.Id)), Sublayers(blocks));
+        while (cursor.Peek() == "cost")
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var cost = Cost(cursor.Next("cost", 6));
+            if (cost.Groups.Any(g => !ids.Contains(g))) throw new FormatException("the cost names a group that does not exist");
+            if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer))
+                throw new FormatException("the cost names a sublayer that does not exist");
+            costs.Add(cost);
+        }
+        return costs;
+    }
+
+    private static HashSet<int> Sublayers(List<ManifestBlock> blocks) => new(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
 
     private static ManifestTensor Tensor(string[] fields)
     {

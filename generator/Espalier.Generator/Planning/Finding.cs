@@ -15,10 +15,10 @@ internal sealed record AttributeSite(string Member, string Attribute, int Index 
 }
 
 /// <summary>A mistake in a policy, as a plain value: the analyzer turns it into a diagnostic.</summary>
-/// <param name="Id">Id of the diagnostic.</param>
-/// <param name="Site">Where.</param>
+/// <param name="Id">One of <see cref="Ids"/>.</param>
+/// <param name="Site">The attribute at which it is shown.</param>
 /// <param name="Fix">What the code fix puts in place of the mistake; empty without.</param>
-/// <param name="Arguments">Arguments of the message.</param>
+/// <param name="Arguments">What the message's format is filled with.</param>
 internal sealed record Finding(string Id, AttributeSite Site, string Fix, EquatableArray<string> Arguments);
 
 /// <summary>What has been found so far.</summary>

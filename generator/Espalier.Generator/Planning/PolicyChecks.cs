@@ -18,7 +18,6 @@ internal sealed class PolicyChecks
         _hasData = policy.Calibration.Count > 0 || policy.Inputs is InputSource.Noise or InputSource.OutOfDistribution;
     }
 
-    /// <summary>Reports into <paramref name="findings"/>.</summary>
     public static void Check(PolicyModel policy, Findings findings)
     {
         var checks = new PolicyChecks(policy, findings);

@@ -19,9 +19,6 @@ internal sealed class PolicyResolver
     private PolicyResolver(PolicyModel policy, Manifest manifest, Findings findings)
         => (_policy, _manifest, _findings) = (policy, manifest, findings);
 
-    /// <summary>Resolves.</summary>
-    /// <param name="policy">The policy.</param>
-    /// <param name="manifest">The manifest of its model; null where there is none.</param>
     public static Resolution Resolve(PolicyModel policy, Manifest? manifest)
     {
         var findings = new Findings();

@@ -22,7 +22,6 @@ internal sealed record ResolvedPolicy(PolicyModel Policy)
     /// <summary>Every sublayer and block, in graph order.</summary>
     public EquatableArray<SizedBlock> Blocks { get; init; }
 
-    /// <summary>The rules, in order.</summary>
     public required EquatableArray<RuleTargets> Rules { get; init; }
 
     public CostRange Macs { get; init; } = Unknown;

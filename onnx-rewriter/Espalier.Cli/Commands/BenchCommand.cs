@@ -27,8 +27,8 @@ internal static class BenchCommand
         var fill = CommonOptions.Fill();
         var json = CommonOptions.Json();
         var command = new Command("bench",
-            "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.") { first,
-            second, rounds, threads, seed, dimensions, fill, json };
+            "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.")
+            { first, second, rounds, threads, seed, dimensions, fill, json };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "bench");

@@ -10,9 +10,7 @@ internal static class CommandLine
 {
     private const string Name = "espalier";
 
-    /// <summary>Runs the tool.</summary>
     /// <param name="args">Arguments without the program's name.</param>
-    /// <param name="terminal">Where it writes.</param>
     /// <param name="cancellationToken">Stops the work; nothing half-written stays.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)

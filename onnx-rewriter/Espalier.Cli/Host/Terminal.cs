@@ -1,4 +1,3 @@
-using Espalier.Cli.Services;
 using Spectre.Console;
 
 namespace Espalier.Cli.Host;

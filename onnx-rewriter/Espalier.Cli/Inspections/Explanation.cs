@@ -12,8 +12,6 @@ internal static class Explanation
     private const int MostMembers = 12;
 
     /// <summary>Explains all axes of a tensor, or one.</summary>
-    /// <param name="output">Where to write.</param>
-    /// <param name="analysis">The axes.</param>
     /// <param name="what">Name of a tensor, or <c>name:axis</c>.</param>
     /// <exception cref="UsageException">There is no such tensor or axis.</exception>
     public static void Write(TextWriter output, AxisAnalysis analysis, string what)

@@ -37,7 +37,6 @@ internal static class CommonOptions
         return option;
     }
 
-    /// <summary><c>--fill input=number</c>.</summary>
     public static Option<string[]> Fill()
     {
         var option = new Option<string[]>("--fill")
@@ -61,18 +60,15 @@ internal static class CommonOptions
     public static IReadOnlyDictionary<string, double> ToFill(string[]? fill) => (fill ?? []).Select(f => ParseFill(f)!.Value)
         .GroupBy(f => f.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value, StringComparer.Ordinal);
 
-    /// <summary><c>--allow-interface</c>.</summary>
     public static Option<bool> Interface() => new("--allow-interface")
     {
         Description = "Let caches and states among the graph's inputs and outputs shrink with the heads, head dimensions or hidden "
             + "states that they hold. All other inputs and outputs keep their shape.",
     };
 
-    /// <summary><c>--seed</c>.</summary>
     public static Option<int> Seed()
         => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
-    /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of tables." };
 
     /// <summary>The options of the inference that <paramref name="dimensions"/> ask for.</summary>

@@ -41,7 +41,6 @@ internal sealed class LowRankOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All => [_named, _keysAndValues];
 
-    /// <summary>The rules.</summary>
     public IReadOnlyList<LowRankRule> ToRules(ParseResult result)
     {
         var rules = (result.GetValue(_named) ?? []).Select(t => Parse(t)!).ToList();

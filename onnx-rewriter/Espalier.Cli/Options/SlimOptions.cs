@@ -74,8 +74,6 @@ internal sealed class SlimOptions
 
     private static IEnumerable<AxisRow> Prunable => AxisRow.All.Where(row => row.CanPrune);
 
-    /// <summary>The plan.</summary>
-    /// <param name="result">The command line.</param>
     /// <param name="model">Name of the model.</param>
     /// <param name="analysis">What the model has: <c>--keep</c> asks for every kind, but only of what there is.</param>
     /// <exception cref="UsageException">Nothing is asked for.</exception>

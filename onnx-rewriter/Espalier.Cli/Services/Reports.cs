@@ -3,7 +3,6 @@ using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>Reads reports.</summary>
 internal static class Reports
 {
     /// <summary>Reads a report; one that is not a report is a malformed file, not a refusal.</summary>
