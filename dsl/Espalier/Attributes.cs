@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>Makes a <c>static partial</c> class a pruning policy for one model of the project.</summary>
 /// <param name="model">The model's path relative to the project, as in <c>&lt;OnnxModel Include="…" /&gt;</c>.</param>
@@ -137,8 +141,8 @@ public sealed class ProtectAttribute(string pattern) : Attribute
 
 /// <summary>
 /// Weights of matrix products that become products of two smaller ones, after everything else: see <see cref="LowRankRule"/>.
-/// With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's
-/// <see cref="BudgetAttribute"/> decides, which rules on units without a <see cref="PruneAttribute.Keep"/> may then not share.
+/// With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's <see cref="BudgetAttribute"/> decides, which rules on
+/// units without a <see cref="PruneAttribute.Keep"/> may then not share.
 /// </summary>
 /// <param name="pattern">Glob over names of weights and of the nodes that read them: <c>*</c> any run of characters, <c>?</c> one.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
@@ -217,8 +221,7 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
 
     /// <summary>
     /// The file that <see cref="Criterion.File"/> reads, relative to the project: a JSON object that maps names of groups to
-    /// one number per unit. List it as
-    /// <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
+    /// one number per unit. List it as <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
     /// </summary>
     public string? ScoreFile { get; set; }
 

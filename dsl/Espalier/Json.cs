@@ -43,6 +43,8 @@ public static class PlanJson
         foreach (var rule in JsonFormat.Objects(plan["drop"])) JsonFormat.Complete(rule, new DropRule(), JsonFormat.Context.DropRule);
         foreach (var rule in JsonFormat.Objects(plan["lowRank"]))
             JsonFormat.Complete(rule, new LowRankRule(), JsonFormat.Context.LowRankRule);
+        if (plan["calibration"] is JsonObject calibration)
+            JsonFormat.Complete(calibration, new CalibrationSource(), JsonFormat.Context.CalibrationSource);
     }
 }
 
@@ -57,6 +59,10 @@ public static class ReportJson
     public static PruningReport Parse(string json) => JsonFormat.Read(json, JsonFormat.Context.PruningReport, "report", static report =>
     {
         JsonFormat.Complete(report, new PruningReport(), JsonFormat.Context.PruningReport);
+        foreach (var group in JsonFormat.Objects(report["groups"]))
+            JsonFormat.Complete(group, new GroupReport(), JsonFormat.Context.GroupReport);
+        foreach (var weight in JsonFormat.Objects(report["factored"]))
+            JsonFormat.Complete(weight, new FactoredWeight(), JsonFormat.Context.FactoredWeight);
         if (report["plan"] is JsonObject plan) PlanJson.Complete(plan);
     });
 }
@@ -113,38 +119,26 @@ internal static class JsonFormat
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
     NewLine = "\n",
-    Converters = [typeof(AxisConverter), typeof(CriterionConverter), typeof(AggregateConverter), typeof(AllocationConverter),
-        typeof(CompensationConverter), typeof(PresetConverter), typeof(MetricConverter), typeof(ScheduleConverter),
-        typeof(InputSourceConverter), typeof(ProductKindConverter), typeof(IntegersConverter), typeof(LongsConverter)])]
+    Converters =
+    [
+        typeof(CamelCaseEnum<Axis>), typeof(CamelCaseEnum<Criterion>), typeof(CamelCaseEnum<Aggregate>), typeof(CamelCaseEnum<Allocation>),
+        typeof(CamelCaseEnum<Compensation>), typeof(CamelCaseEnum<Preset>), typeof(CamelCaseEnum<Metric>), typeof(CamelCaseEnum<Schedule>),
+        typeof(CamelCaseEnum<InputSource>), typeof(CamelCaseEnum<ProductKind>), typeof(IntegersConverter), typeof(LongsConverter),
+    ])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
 [JsonSerializable(typeof(DropRule))]
 [JsonSerializable(typeof(LowRankRule))]
+[JsonSerializable(typeof(CalibrationSource))]
 [JsonSerializable(typeof(PruningReport))]
+[JsonSerializable(typeof(GroupReport))]
+[JsonSerializable(typeof(FactoredWeight))]
 [JsonSerializable(typeof(GraphDiff))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class EspalierJson : JsonSerializerContext;
 
-internal sealed class AxisConverter() : JsonStringEnumConverter<Axis>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class CriterionConverter() : JsonStringEnumConverter<Criterion>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class AggregateConverter() : JsonStringEnumConverter<Aggregate>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class AllocationConverter() : JsonStringEnumConverter<Allocation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class CompensationConverter()
-    : JsonStringEnumConverter<Compensation>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class MetricConverter() : JsonStringEnumConverter<Metric>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class PresetConverter() : JsonStringEnumConverter<Preset>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class ProductKindConverter() : JsonStringEnumConverter<ProductKind>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class ScheduleConverter() : JsonStringEnumConverter<Schedule>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
-
-internal sealed class InputSourceConverter() : JsonStringEnumConverter<InputSource>(JsonNamingPolicy.CamelCase, allowIntegerValues: false);
+internal sealed class CamelCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase, allowIntegerValues: false)
+    where T : struct, Enum;
 
 /// <summary>Keeps lists of indices on one line: a report has thousands of them.</summary>
 internal sealed class IntegersConverter : JsonConverter<IReadOnlyList<int>>

@@ -212,14 +212,30 @@ public sealed record ComponentBudget(string Pattern, double? Macs = null, double
 public sealed record Guard(bool Equivalence = false, double? Agreement = null, Metric Metric = Metric.Top1);
 
 /// <summary>Where calibration data come from.</summary>
-/// <param name="Method">Name of the policy's static method that yields inputs; null on the command line.</param>
-/// <param name="Path">File or folder of data; null for a method.</param>
-/// <param name="Samples">Most samples that are read.</param>
-/// <param name="Tokenizer">Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</param>
-/// <param name="Mean">What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for
-/// nothing.</param>
-/// <param name="Deviation">What images are divided by after that; null for 1.</param>
-/// <param name="Labels">File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the
-/// data, if any.</param>
-public sealed record CalibrationSource(string? Method = null, string? Path = null, int Samples = 128, string? Tokenizer = null,
-    IReadOnlyList<double>? Mean = null, IReadOnlyList<double>? Deviation = null, string? Labels = null);
+public sealed record CalibrationSource
+{
+    /// <summary>Name of the policy's static method that yields inputs; null on the command line.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>File or folder of data; null for a method.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Most samples that are read.</summary>
+    public int Samples { get; init; } = 128;
+
+    /// <summary>Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</summary>
+    public string? Tokenizer { get; init; }
+
+    /// <summary>
+    /// What is subtracted from images, whose pixels are from 0 to 1: one number or one per channel; null for nothing.
+    /// </summary>
+    public IReadOnlyList<double>? Mean { get; init; }
+
+    /// <summary>What images are divided by after that; null for 1.</summary>
+    public IReadOnlyList<double>? Deviation { get; init; }
+
+    /// <summary>
+    /// File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the data, if any.
+    /// </summary>
+    public string? Labels { get; init; }
+}

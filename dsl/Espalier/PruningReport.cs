@@ -110,16 +110,29 @@ public sealed record TensorCopy(string Name, string Tensor, IReadOnlyList<string
     IReadOnlyDictionary<string, IReadOnlyList<int>> Removed);
 
 /// <summary>One group in the report.</summary>
-/// <param name="Name">Name of the group.</param>
-/// <param name="Kind">Kind, in camelCase as in the command line's options.</param>
-/// <param name="Size">Units in the dense model.</param>
-/// <param name="Kept">Units in the slim model.</param>
-/// <param name="Exactness"><c>exact</c>, or <c>inexact: reason</c>.</param>
-/// <param name="Members">Weight axes that the group couples, as <c>tensor:axis</c>.</param>
-/// <param name="RemovedUnits">Removed units, ascending.</param>
-public sealed record GroupReport(string Name, string Kind, int Size, int Kept, string Exactness, IReadOnlyList<string> Members,
-    IReadOnlyList<int> RemovedUnits)
+public sealed record GroupReport
 {
+    /// <summary>Name of the group.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Kind, in camelCase as in the command line's options.</summary>
+    public string Kind { get; init; } = "";
+
+    /// <summary>Units in the dense model.</summary>
+    public int Size { get; init; }
+
+    /// <summary>Units in the slim model.</summary>
+    public int Kept { get; init; }
+
+    /// <summary><c>exact</c>, or <c>inexact: reason</c>.</summary>
+    public string Exactness { get; init; } = "";
+
+    /// <summary>Weight axes that the group couples, as <c>tensor:axis</c>.</summary>
+    public IReadOnlyList<string> Members { get; init; } = [];
+
+    /// <summary>Removed units, ascending.</summary>
+    public IReadOnlyList<int> RemovedUnits { get; init; } = [];
+
     /// <summary>
     /// Of an inexact group that stayed whole: tensors and operators in turn, from its first weight to the operator that makes it inexact.
     /// </summary>
@@ -138,21 +151,44 @@ public sealed record BlockBypass(string Name, string Branch, string Sum);
 public sealed record InterfaceName(string Dense, string? Slim);
 
 /// <summary>One weight that became a product of two, with the sizes that pruning left of it.</summary>
-/// <param name="Weight">Name of the weight in the dense model.</param>
-/// <param name="Node">Operators that read it.</param>
-/// <param name="Down">Name of the first factor in the slim model, which the inputs are multiplied with.</param>
-/// <param name="Up">Name of the second, which gives the outputs.</param>
-/// <param name="Inputs">Inputs.</param>
-/// <param name="Outputs">Outputs.</param>
-/// <param name="Rank">Columns of the first factor, rows of the second.</param>
-/// <param name="Error">Root of the squared error of its outputs over their squares, on the calibration data; null without data.</param>
-/// <param name="ParametersBefore">Parameters of the weight.</param>
-/// <param name="ParametersAfter">Parameters of both factors.</param>
-/// <param name="MacsBefore">Multiply-accumulates of one run with the weight.</param>
-/// <param name="MacsAfter">Multiply-accumulates of one run with both factors.</param>
-public sealed record FactoredWeight(string Weight, string Node, string Down, string Up, int Inputs, int Outputs, int Rank, double? Error,
-    long ParametersBefore, long ParametersAfter, long MacsBefore, long MacsAfter)
+public sealed record FactoredWeight
 {
+    /// <summary>Name of the weight in the dense model.</summary>
+    public string Weight { get; init; } = "";
+
+    /// <summary>Operators that read it.</summary>
+    public string Node { get; init; } = "";
+
+    /// <summary>Name of the first factor in the slim model, which the inputs are multiplied with.</summary>
+    public string Down { get; init; } = "";
+
+    /// <summary>Name of the second, which gives the outputs.</summary>
+    public string Up { get; init; } = "";
+
+    /// <summary>Inputs.</summary>
+    public int Inputs { get; init; }
+
+    /// <summary>Outputs.</summary>
+    public int Outputs { get; init; }
+
+    /// <summary>Columns of the first factor, rows of the second.</summary>
+    public int Rank { get; init; }
+
+    /// <summary>Root of the squared error of its outputs over their squares, on the calibration data; null without data.</summary>
+    public double? Error { get; init; }
+
+    /// <summary>Parameters of the weight.</summary>
+    public long ParametersBefore { get; init; }
+
+    /// <summary>Parameters of both factors.</summary>
+    public long ParametersAfter { get; init; }
+
+    /// <summary>Multiply-accumulates of one run with the weight.</summary>
+    public long MacsBefore { get; init; }
+
+    /// <summary>Multiply-accumulates of one run with both factors.</summary>
+    public long MacsAfter { get; init; }
+
     /// <summary>
     /// How far the product is from what is left of the weight: ‖W − AB‖ / ‖W‖, root of the sum of squares; null in reports without it.
     /// </summary>

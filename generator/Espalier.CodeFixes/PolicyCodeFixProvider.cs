@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Espalier.Generator.Diagnostics;
+using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;

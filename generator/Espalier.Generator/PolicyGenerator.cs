@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Generator.Collections;
 using Espalier.Generator.Emission;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Planning;

@@ -6,7 +6,6 @@ internal static class TrackingNames
     /// <summary>One AdditionalFile → one parsed manifest, or why it is malformed.</summary>
     public const string Manifest = "Espalier.Manifest";
 
-    /// <summary>All manifests of the project.</summary>
     public const string Manifests = "Espalier.Manifests";
 
     /// <summary>One policy class as plain values, with its places.</summary>
@@ -27,7 +26,6 @@ internal static class TrackingNames
     /// <summary>What the emitter turns into text.</summary>
     public const string Emission = "Espalier.Emission";
 
-    /// <summary>The project's folder.</summary>
     public const string ProjectFolder = "Espalier.ProjectFolder";
 
     /// <summary>Where the rules of one policy are written.</summary>

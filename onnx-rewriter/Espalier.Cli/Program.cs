@@ -1,3 +1,4 @@
-using Espalier.Cli;
+using Espalier.Cli.Commands;
+using Espalier.Cli.Host;
 
 return await CommandLine.RunAsync(args, Terminal.OfProcess());

@@ -65,11 +65,15 @@ internal static class ReportBuilder
     private static GroupReport Describe(AxisAnalysis analysis, Group group, Selection selection, bool isGone)
     {
         var kept = isGone ? [] : selection.Kept.GetValueOrDefault(group.Id, [.. Enumerable.Range(0, group.Size)]);
-        return new GroupReport(group.Name, group.Kind.CamelCase(), group.Size, kept.Length,
-            group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",
-            [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
-            [.. Enumerable.Range(0, group.Size).Except(kept)])
+        return new GroupReport
         {
+            Name = group.Name,
+            Kind = group.Kind.CamelCase(),
+            Size = group.Size,
+            Kept = kept.Length,
+            Exactness = group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",
+            Members = [.. group.Occurrences.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Tensor}:{o.Axis}")).Distinct()],
+            RemovedUnits = [.. Enumerable.Range(0, group.Size).Except(kept)],
             Chain = group.Exactness == Exactness.Exact || kept.Length < group.Size || group.Occurrences.Count == 0
                 ? []
                 : Short(analysis.ChainOf(group.Occurrences[0].Tensor, group.Factor)),
@@ -80,10 +84,21 @@ internal static class ReportBuilder
     {
         var (down, up) = slim.Factored[factors.Target.Weight];
         var size = factors.Size!;
-        long Of(CostUnit unit, int? rank) => (long)Math.Round(size.Cost(unit, rank));
-        return new(factors.Target.Weight, factors.Target.Nodes, down, up, size.Inputs, size.Outputs, factors.Rank, factors.Error,
-            Of(CostUnit.Parameters, null), Of(CostUnit.Parameters, factors.Rank), Of(CostUnit.Macs, null), Of(CostUnit.Macs, factors.Rank))
+        long Cost(CostUnit unit, int? rank) => (long)Math.Round(size.Cost(unit, rank));
+        return new()
         {
+            Weight = factors.Target.Weight,
+            Node = factors.Target.Nodes,
+            Down = down,
+            Up = up,
+            Inputs = size.Inputs,
+            Outputs = size.Outputs,
+            Rank = factors.Rank,
+            Error = factors.Error,
+            ParametersBefore = Cost(CostUnit.Parameters, null),
+            ParametersAfter = Cost(CostUnit.Parameters, factors.Rank),
+            MacsBefore = Cost(CostUnit.Macs, null),
+            MacsAfter = Cost(CostUnit.Macs, factors.Rank),
             Distance = factors.Distance,
         };
     }

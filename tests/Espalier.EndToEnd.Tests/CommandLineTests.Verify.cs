@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Espalier.Cli;
+using Espalier.Cli.Host;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 using Espalier.Onnx.Payloads;

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Espalier.Cli;
+using Espalier.Cli.Commands;
+using Espalier.Cli.Host;
 using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests;

@@ -1,4 +1,4 @@
-using Espalier.Cli;
+using Espalier.Cli.Host;
 using Espalier.Cli.Building;
 
 namespace Espalier.EndToEnd.Tests;

@@ -1,4 +1,5 @@
 using Espalier.Generator.Diagnostics;
+using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
 
 namespace Espalier.Generator.Tests;

@@ -42,7 +42,7 @@ public class ManifestWriterTests
         Assert.Equal(
             analysis.Groups.Select(g =>
                 (g.Id, g.Name, g.Kind.ToString(), g.Size, g.Exactness.ToString(), g.MinKeep, g.Partner?.Id ?? -1, g.Reason ?? "")),
-            manifest.Groups.Select(g => (g.Id, g.Name, Pascal(g.Kind), g.Size, Pascal(g.Exactness), g.MinKeep, g.Partner, g.Reason)));
+            manifest.Groups.Select(g => (g.Id, g.Name, g.Kind.ToString(), g.Size, Pascal(g.Exactness), g.MinKeep, g.Partner, g.Reason)));
         Assert.Equal(analysis.Groups.Select(g => g.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct().Count()),
             manifest.Groups.Select(g => g.Members.Count));
         Assert.Equal(analysis.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)), manifest.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)));

@@ -23,8 +23,20 @@ public class PlainValuesTests
         Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
             { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
         Copies = [new("bias_slim", "bias", ["up_y", "down_y"], new Dictionary<string, IReadOnlyList<int>> { ["0"] = [2, 5] })],
-        Groups = [new("kv", "keyValueGroups", 4, 2, "exact", ["k.weight:1", "v.weight:1"], [1, 3]),
-            new("whole", "neurons", 8, 8, "exact", ["w:0"], [])],
+        Groups =
+        [
+            new()
+            {
+                Name = "kv",
+                Kind = "keyValueGroups",
+                Size = 4,
+                Kept = 2,
+                Exactness = "exact",
+                Members = ["k.weight:1", "v.weight:1"],
+                RemovedUnits = [1, 3],
+            },
+            new() { Name = "whole", Kind = "neurons", Size = 8, Kept = 8, Exactness = "exact", Members = ["w:0"] },
+        ],
         Frozen = [new("fc.weight", 1, "graph output 'logits'")],
         Blocks = ["encoder.3.attention"],
         Notes = ["synthetic calibration"],

@@ -1,3 +1,4 @@
+using Espalier.Generator.Collections;
 using Espalier.Generator.Planning;
 using Espalier.Planning;
 

@@ -136,7 +136,7 @@ public class LowRankTests
         {
             Preset = pattern is null ? Preset.Cskv : Preset.Magnitude,
             LowRank = pattern is null ? [] : [new() { Pattern = pattern, Keep = 0.6 }],
-            Calibration = new CalibrationSource("Samples"),
+            Calibration = new CalibrationSource { Method = "Samples" },
             Prune = prune
                 ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 },
                     new() { Axis = Axis.HeadDims, Keep = 0.75 }]
@@ -165,7 +165,7 @@ public class LowRankTests
         var plan = new PruningPlan
         {
             LowRank = [new() { Pattern = "w", Rank = 2 }],
-            Calibration = new CalibrationSource("Samples"),
+            Calibration = new CalibrationSource { Method = "Samples" },
             Prune = [new() { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.L2, Compensate = Compensation.None }],
         };
         var (samples, slim) = Slim(dense, analysis, plan);
@@ -181,7 +181,7 @@ public class LowRankTests
         string h = g.Relu(g.Linear(g.Input("x", "batch", Planted.Inputs), "up", Planted.Inputs, 12));
         using var dense = g.Output(g.Rename(g.MatMul(h, g.Weight("head", 12, 1)), "y"), "batch", 1).Build();
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { LowRank = [new() { Keep = 0.8 }], Calibration = new CalibrationSource("Samples") };
+        var plan = new PruningPlan { LowRank = [new() { Keep = 0.8 }], Calibration = new CalibrationSource { Method = "Samples" } };
         var (_, slim) = Slim(dense, analysis, plan);
         Assert.Equal("up.weight", Assert.Single(slim.Report.Factored).Weight);
         Assert.Contains(slim.Report.Notes, n => n.Contains("'head' is not factored", StringComparison.Ordinal));
@@ -280,7 +280,7 @@ public class LowRankTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
         var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }],
-            Calibration = new CalibrationSource("Samples") }, hasData: true);
+            Calibration = new CalibrationSource { Method = "Samples" } }, hasData: true);
         if (refused is not null)
         {
             var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, analysis));

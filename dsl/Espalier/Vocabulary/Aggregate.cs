@@ -1,10 +1,13 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>
 /// How the scores that a unit has in the weights of its coupled group become one (SPA, arXiv:2403.18955), each weight's scaled
-/// to mean 1 before. For
-/// <see cref="Criterion.L1"/>, <see cref="Criterion.L2"/>, <see cref="Criterion.NormScale"/>, <see cref="Criterion.Lamp"/> and
-/// <see cref="Criterion.GeometricMedian"/>; activations have one reading each.
+/// to mean 1 before. For <see cref="Criterion.L1"/>, <see cref="Criterion.L2"/>, <see cref="Criterion.NormScale"/>,
+/// <see cref="Criterion.Lamp"/> and <see cref="Criterion.GeometricMedian"/>; activations have one reading each.
 /// </summary>
 public enum Aggregate
 {

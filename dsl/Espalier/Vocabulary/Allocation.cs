@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>How a budget is spread over groups.</summary>
 public enum Allocation
@@ -44,8 +48,7 @@ public enum Allocation
     Search,
     /// <summary>
     /// The least divergence within a budget of time, by a dynamic programme over measured times (ZipLM, arXiv:2302.04089).
-    /// Needs calibration and
-    /// <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
+    /// Needs calibration and <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
     /// </summary>
     Latency,
 }
@@ -83,5 +86,8 @@ internal sealed record AllocationRow(Allocation Allocation, string Word, Needs N
     ];
 
     /// <summary>The row of an allocation.</summary>
-    public static AllocationRow Get(Allocation allocation) => All.First(row => row.Allocation == allocation);
+    public static AllocationRow Get(Allocation allocation) => Find(allocation) ?? throw new ArgumentOutOfRangeException(nameof(allocation));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static AllocationRow? Find(Allocation allocation) => All.FirstOrDefault(row => row.Allocation == allocation);
 }

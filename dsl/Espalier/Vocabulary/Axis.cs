@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>The kinds of unit that the axis inference reads off a graph, and that a rule removes.</summary>
 public enum Axis
@@ -98,5 +102,8 @@ internal sealed record AxisRow(Axis Axis, string Word, string Plural, IReadOnlyL
     ];
 
     /// <summary>The row of an axis.</summary>
-    public static AxisRow Get(Axis axis) => All.First(row => row.Axis == axis);
+    public static AxisRow Get(Axis axis) => Find(axis) ?? throw new ArgumentOutOfRangeException(nameof(axis));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static AxisRow? Find(Axis axis) => All.FirstOrDefault(row => row.Axis == axis);
 }

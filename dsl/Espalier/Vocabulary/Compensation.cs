@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>How the weights that read a pruned group make up for what was removed.</summary>
 public enum Compensation
@@ -50,15 +54,13 @@ internal sealed record CompensationRow(Compensation Compensation, string Word, N
     ];
 
     /// <summary>The row of a compensation; that of none without one.</summary>
-    public static CompensationRow Get(Compensation? compensation) => All[Place(compensation ?? Compensation.None)];
+    public static CompensationRow Get(Compensation? compensation)
+        => Find(compensation ?? Compensation.None) ?? throw new ArgumentOutOfRangeException(nameof(compensation));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static CompensationRow? Find(Compensation compensation) => All.FirstOrDefault(row => row.Compensation == compensation);
 
     /// <summary>Of two rules for one reader the way that asks for more.</summary>
-    public static Compensation MoreDemanding(Compensation one, Compensation other) => Place(one) >= Place(other) ? one : other;
-
-    private static int Place(Compensation compensation)
-    {
-        for (int place = 0; place < All.Count; place++)
-            if (All[place].Compensation == compensation) return place;
-        throw new ArgumentOutOfRangeException(nameof(compensation));
-    }
+    public static Compensation MoreDemanding(Compensation one, Compensation other)
+        => All.Last(row => row.Compensation == one || row.Compensation == other).Compensation;
 }

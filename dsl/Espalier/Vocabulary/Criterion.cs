@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>How the importance of a unit is measured. Formulas: docs/methods.md.</summary>
 public enum Criterion
@@ -186,12 +190,15 @@ internal sealed record CriterionRow(Criterion Criterion, string Word, CriterionU
         new(Criterion.Retrieval, "retrieval", CriterionUnits.Heads, Signals, "Wu et al., arXiv:2404.15574"),
         new(Criterion.File, "file", CriterionUnits.All, Needs.None, ""),
         new(Criterion.Method, "method", CriterionUnits.All, Needs.None, "") { OnlyInBuilds = true },
-        new(Criterion.BlockSimilarity, "block-similarity", CriterionUnits.Depth, Blocks, "ShortGPT, arXiv:2403.03853")
-            { DepthWord = "similarity" },
         new(Criterion.BlockAngle, "block-angle", CriterionUnits.Depth, Blocks | Needs.Angles, "arXiv:2403.17887; CFSP, arXiv:2409.13199")
             { DepthWord = "angle" },
+        new(Criterion.BlockSimilarity, "block-similarity", CriterionUnits.Depth, Blocks, "ShortGPT, arXiv:2403.03853")
+            { DepthWord = "similarity" },
     ];
 
     /// <summary>The row of a criterion.</summary>
-    public static CriterionRow Get(Criterion criterion) => All.First(row => row.Criterion == criterion);
+    public static CriterionRow Get(Criterion criterion) => Find(criterion) ?? throw new ArgumentOutOfRangeException(nameof(criterion));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static CriterionRow? Find(Criterion criterion) => All.FirstOrDefault(row => row.Criterion == criterion);
 }

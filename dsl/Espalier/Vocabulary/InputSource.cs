@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>Inputs of which statistics are taken, and on which changed models are run.</summary>
 public enum InputSource

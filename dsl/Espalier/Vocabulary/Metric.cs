@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>
 /// How outputs of a changed model are compared with the dense model's. A guard's agreement is a number of at most 1 in all of

@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>What a criterion, an allocation, a compensation or a schedule needs beside the model's weights.</summary>
 [Flags]

@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>The presets' methods.</summary>
 public static partial class Presets
@@ -6,74 +10,80 @@ public static partial class Presets
     private static readonly Dictionary<Preset, PruningMethod> Methods = new()
     {
         [Preset.Best] = new("Best",
-            "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the outputs "
-                + "as error; least squares, layer by layer",
-            Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence,
-            Schedule.Sequential) { DepthScore = Criterion.OutputDivergence },
-        [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights", Criterion.L2, Compensation.None,
-            Allocation.Uniform),
+            "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the "
+                + "outputs as error; least squares, layer by layer",
+            Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence, Schedule.Sequential)
+                { DepthScore = Criterion.OutputDivergence },
+        [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights",
+            Criterion.L2, Compensation.None, Allocation.Uniform),
         [Preset.GlobalMagnitude] = new("Global MP",
-            "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer", Criterion.L1, Compensation.None,
-            Allocation.GlobalMagnitude),
-        [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups", Criterion.L1,
-            Compensation.None, Allocation.Global),
+            "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer",
+            Criterion.L1, Compensation.None, Allocation.GlobalMagnitude),
+        [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups",
+            Criterion.L1, Compensation.None, Allocation.Global),
         [Preset.Obspa] = Obspa("OBSPA", "with calibration data, or without them on random inputs", InputSource.Data),
         [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, Compensation.Bias, Allocation.Global),
-        [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)", Criterion.Wanda,
-            Compensation.None, Allocation.Uniform),
-        [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form", Criterion.Wanda,
-            Compensation.LeastSquares, Allocation.Uniform),
+        [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)",
+            Criterion.Wanda, Compensation.None, Allocation.Uniform),
+        [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form",
+            Criterion.Wanda, Compensation.LeastSquares, Allocation.Uniform),
         [Preset.Cfsp] = new("CFSP", "arXiv:2409.13199", Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid),
         [Preset.AdaptPruner] = new("Adapt-Pruner",
-            "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients", Criterion.Wanda,
-            Compensation.None, Allocation.ImportanceLinear, Schedule.Iterative),
-        [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences", Criterion.Wanda,
-            Compensation.None, Allocation.ZerothOrder),
-        [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps", Criterion.L2, Compensation.None,
-            Allocation.PqIndex),
+            "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients",
+            Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Iterative),
+        [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences",
+            Criterion.Wanda, Compensation.None, Allocation.ZerothOrder),
+        [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps",
+            Criterion.L2, Compensation.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM",
-            "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of multiply-accumulates "
-                + "unless it says latency", Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence),
-        [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training", Criterion.BetaRank, Compensation.None,
-            Allocation.Uniform),
+            "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of "
+                + "multiply-accumulates unless it says latency",
+            Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence),
+        [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training",
+            Criterion.BetaRank, Compensation.None, Allocation.Uniform),
         [Preset.Stun] = new("STUN",
-            "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its norm",
+            "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its "
+                + "norm",
             Criterion.RouterSimilarity, Compensation.Merge, Allocation.Uniform),
         [Preset.Uncurl] = new("UNCURL",
-            "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row, where the "
-                + "paper clusters by router logits; what is no expert goes by its norm", Criterion.RouterUse, Compensation.Merge,
-                    Allocation.Uniform),
+            "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row, where "
+                + "the paper clusters by router logits; what is no expert goes by its norm",
+            Criterion.RouterUse, Compensation.Merge, Allocation.Uniform),
         [Preset.PruneNet] = new("PruneNet",
             "arXiv:2501.15296: what keeps the spectrum of the weights, ranked by the objective itself instead of a learned policy",
             Criterion.Spectrum, Compensation.None, Allocation.Uniform),
         [Preset.Kwon] = new("Kwon",
-            "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead of "
-                + "its search, without rearrangement. Groups of more than 256 units by L2",
+            "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead "
+                + "of its search, without rearrangement. Groups of more than 256 units by L2",
             Criterion.Fisher, Compensation.Rescale, Allocation.Global),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, Compensation.None, Allocation.Uniform) { Depth = Axis.Blocks },
-        [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood", null,
-            Compensation.None, Allocation.Uniform) { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
-        [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218", null, Compensation.None, Allocation.Uniform) { Depth = Axis.Sublayers,
-            DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
-        [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270", Criterion.Random, Compensation.None,
-            Allocation.Uniform),
+        [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood",
+            null, Compensation.None, Allocation.Uniform)
+                { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
+        [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218",
+            null, Compensation.None, Allocation.Uniform)
+                { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
+        [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270",
+            Criterion.Random, Compensation.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK",
-            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all prompts, "
-                + "and the same for heads that share them",
+            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all "
+                + "prompts, and the same for heads that share them",
             Criterion.QueryKey, Compensation.None, Allocation.Uniform) { Units = Axis.HeadDims },
         [Preset.Perp] = new("PERP",
-            "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and channels, "
-                + "layer by layer, instead of training them", Criterion.L2, Compensation.Affine, Allocation.Uniform, Schedule.Sequential),
+            "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and "
+                + "channels, layer by layer, instead of training them",
+            Criterion.L2, Compensation.Affine, Allocation.Uniform, Schedule.Sequential),
         [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution",
-            "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data for "
-                + "Obspa", InputSource.OutOfDistribution),
+            "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data "
+                + "for Obspa",
+            InputSource.OutOfDistribution),
         [Preset.PerComponent] = new("Per component",
-            "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole", Criterion.L2,
-            Compensation.None, Allocation.Global) { PerComponent = true },
+            "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole",
+            Criterion.L2, Compensation.None, Allocation.Global) { PerComponent = true },
         [Preset.Cskv] = new("CSKV",
-            "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data make "
-                + "of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
+            "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data "
+                + "make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
             null, Compensation.None, Allocation.Uniform) { LowRank = ProductKind.KeysAndValues },
     };
 
@@ -83,4 +93,7 @@ public static partial class Presets
 
     /// <summary>The method of a preset.</summary>
     public static PruningMethod Get(Preset preset) => Methods[preset];
+
+    /// <summary>The same; null for a number that names none.</summary>
+    internal static PruningMethod? Find(Preset preset) => Methods.TryGetValue(preset, out var method) ? method : null;
 }

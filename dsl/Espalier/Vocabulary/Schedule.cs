@@ -1,4 +1,8 @@
+#if !GENERATOR
 namespace Espalier;
+#else
+namespace Espalier.Generator.Vocabulary;
+#endif
 
 /// <summary>In which order layers are pruned and made up for.</summary>
 public enum Schedule
@@ -45,5 +49,8 @@ internal sealed record ScheduleRow(Schedule Schedule, string Word, Needs Needs, 
     ];
 
     /// <summary>The row of a schedule.</summary>
-    public static ScheduleRow Get(Schedule schedule) => All.First(row => row.Schedule == schedule);
+    public static ScheduleRow Get(Schedule schedule) => Find(schedule) ?? throw new ArgumentOutOfRangeException(nameof(schedule));
+
+    /// <summary>The same; null for a number that names none.</summary>
+    public static ScheduleRow? Find(Schedule schedule) => All.FirstOrDefault(row => row.Schedule == schedule);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
 
 namespace Espalier.Generator.Diagnostics;
@@ -9,74 +10,57 @@ internal static class Descriptors
     // Relative to the repository: put its public address before it when there is one, so that editors open the page.
     private const string Help = "generator/README.md#";
 
-    /// <summary>Class '{0}' {1}.</summary>
     public static readonly DiagnosticDescriptor PolicyShape = Make(Ids.PolicyShape, "A pruning policy is a static partial class",
         "Policy '{0}' {1}; a pruning policy is a static partial class that is not generic, in partial types only");
 
-    /// <summary>There is no manifest for the model '{0}'.</summary>
     public static readonly DiagnosticDescriptor NoModel = Make(Ids.NoModel, "The project has no such model",
         "The project has no model '{0}'{1}; add <OnnxModel Include=\"{0}\" /> to the project file, and build once if it is there");
 
-    /// <summary>The pattern '{0}' matches no {1}.</summary>
     public static readonly DiagnosticDescriptor NoMatch = Make(Ids.NoMatch, "The pattern matches nothing",
         "The pattern '{0}' matches no {1}{2}");
 
-    /// <summary>{0} is {1}, but must be {2}.</summary>
     public static readonly DiagnosticDescriptor OutOfRange = Make(Ids.OutOfRange, "The number is out of range",
         "{0} is {1}, but must be {2}");
 
-    /// <summary>Rule '{0}' would leave nothing.</summary>
     public static readonly DiagnosticDescriptor NothingLeft = Make(Ids.NothingLeft, "The rule leaves nothing to keep",
         "Rule '{0}' leaves nothing to keep: {1}. {2}.");
 
-    /// <summary>Rule '{0}' removes nothing.</summary>
     public static readonly DiagnosticDescriptor NothingRemoved = Make(Ids.NothingRemoved, "The rule removes nothing",
         "Rule '{0}' removes nothing: {1}", DiagnosticSeverity.Warning);
 
-    /// <summary>Every group that rule '{0}' matches is frozen.</summary>
     public static readonly DiagnosticDescriptor Frozen = Make(Ids.Frozen, "The group is frozen",
         "Rule '{0}' can prune nothing, because every group that it matches is frozen; '{1}': {2}");
 
-    /// <summary>No group that rule '{0}' matches can be pruned exactly.</summary>
     public static readonly DiagnosticDescriptor Inexact = Make(Ids.Inexact, "The group cannot be pruned exactly",
         "Rule '{0}' can prune nothing exactly; '{1}': {2}. Set AllowInexact = true to prune it nevertheless.");
 
-    /// <summary>Rules '{0}' and '{1}' disagree on the group '{2}'.</summary>
     public static readonly DiagnosticDescriptor Disagree = Make(Ids.Disagree, "Two rules disagree on one coupled group",
         "Rules '{1}' and '{0}' disagree on the coupled group '{2}', which '{1}' names through '{3}' and '{0}' through '{4}'; its units "
             + "are removed together, so only one rule can decide");
 
-    /// <summary>{0} needs calibration.</summary>
     public static readonly DiagnosticDescriptor NeedsCalibration = Make(Ids.NeedsCalibration, "The rule needs calibration data",
         "{0} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()");
 
-    /// <summary>The calibration method '{0}' {1}.</summary>
     public static readonly DiagnosticDescriptor CalibrationShape = Make(Ids.CalibrationShape,
         "The calibration method has the wrong signature",
         "Calibration method '{0}' {1}; it is a static method without parameters that returns IEnumerable<Inputs>");
 
-    /// <summary>No plan meets the budget.</summary>
     public static readonly DiagnosticDescriptor OutOfReach = Make(Ids.OutOfReach, "No plan under these rules meets the budget",
         "No plan under these rules meets {0} = {1}: the least that they reach is {2}; raise the budget, lower MinKeep or RoundTo, or let "
             + "rules cover more groups");
 
-    /// <summary>The manifest '{0}' is malformed.</summary>
     public static readonly DiagnosticDescriptor Malformed = Make(Ids.Malformed, "The manifest is malformed",
         "The manifest '{0}' is malformed in line {1}: {2}; build the project again");
 
-    /// <summary>Property '{0}' {1}.</summary>
     public static readonly DiagnosticDescriptor RuleShape = Make(Ids.RuleShape, "A rule is a static partial property of type Rule",
         "Rule '{0}' {1}; a rule is a property 'static partial Rule {0} {{ get; }}'");
 
-    /// <summary>{0} does not go with {1}.</summary>
     public static readonly DiagnosticDescriptor DoesNotFit = Make(Ids.DoesNotFit, "The value does not go with the rule",
         "{0} does not go with {1}. {2}.");
 
-    /// <summary>Nothing says how much rule '{0}' keeps.</summary>
     public static readonly DiagnosticDescriptor NothingDecides = Make(Ids.NothingDecides, "Nothing says how much is to stay",
         "Neither a Keep of rule '{0}' nor a [Budget] of the policy says how much is to stay");
 
-    /// <summary>All of them.</summary>
     public static ImmutableArray<DiagnosticDescriptor> All { get; } =
     [
         PolicyShape, NoModel, NoMatch, OutOfRange, NothingLeft, NothingRemoved, Frozen, Inexact, Disagree, NeedsCalibration,
@@ -84,7 +68,6 @@ internal static class Descriptors
         OutOfReach, Malformed, RuleShape, DoesNotFit, NothingDecides,
     ];
 
-    /// <summary>The one with an id.</summary>
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static DiagnosticDescriptor Make(string id, string title, string message,

@@ -66,7 +66,7 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
         }
         if (file is null) Report(Missing(policy, manifests.Value));
         else if (file.Manifest is null)
-            Report(new(Ids.Malformed, Site.Policy, "",
+            Report(new(Ids.Malformed, AttributeSite.Policy, "",
                 [file.Path, file.ErrorLine.ToString(System.Globalization.CultureInfo.InvariantCulture), file.Error]));
         foreach (var finding in PolicyResolver.Resolve(policy, file?.Manifest).Findings) Report(finding);
     }
@@ -76,6 +76,6 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
         var nearest = manifests.Where(m => m.Model is not null).Select(m => m.Model!)
             .OrderBy(m => NearestPattern.Find(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3)
             .Select(m => $"'{m}'").ToList();
-        return new(Ids.NoModel, Site.Policy, "", [policy.ModelKey, nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest)]);
+        return new(Ids.NoModel, AttributeSite.Policy, "", [policy.ModelKey, nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest)]);
     }
 }

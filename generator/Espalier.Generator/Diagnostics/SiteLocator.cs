@@ -8,7 +8,7 @@ namespace Espalier.Generator.Diagnostics;
 internal static class SiteLocator
 {
     /// <summary>The attribute's span; the class's name where it cannot be found.</summary>
-    public static Location Find(INamedTypeSymbol type, Site site, CancellationToken cancellation)
+    public static Location Find(INamedTypeSymbol type, AttributeSite site, CancellationToken cancellation)
     {
         var members = site.Member.Length == 0 ? [type] : type.GetMembers(site.Member).Cast<ISymbol>();
         foreach (var member in members)

@@ -4,7 +4,6 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace Espalier.Generator.Emission;
 
-/// <summary>Identifiers and literals.</summary>
 internal static class Names
 {
     // Members that every class or record has, and those that the generated types declare.
@@ -59,7 +58,6 @@ internal static class Names
             ? "@" + identifier
             : identifier;
 
-    /// <summary>A string literal.</summary>
     public static string Literal(string value) => SymbolDisplay.FormatLiteral(value, quote: true);
 
     /// <summary>Text inside a documentation comment, on one line.</summary>
@@ -95,7 +93,6 @@ internal static class Names
             : scaled.ToString("0.##", CultureInfo.InvariantCulture)) + suffix;
     }
 
-    /// <summary>A number or a range.</summary>
     public static string Range(long least, long most)
         => least == most
             ? least.ToString(CultureInfo.InvariantCulture)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Generator.Planning;
+using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Emission;
 
@@ -54,9 +55,11 @@ internal sealed partial class PolicyEmitter
     }
 
     private string Costs()
-        => $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes "
-            + $"{Cost(_resolved.Bytes)}{(_resolved.Policy.LowRank.Count > 0 || _resolved.Policy.Preset is "Cskv" ? ", and less by the "
-            + "ranks, which are found when the model is slimmed" : "")}";
+    {
+        var factors = Policy.LowRank.Count > 0 || Policy.Method is { LowRank: not null };
+        return $"multiply-accumulates {Cost(_resolved.Macs)}, parameters {Cost(_resolved.Parameters)}, bytes {Cost(_resolved.Bytes)}"
+            + (factors ? ", and less by the ranks, which are found when the model is slimmed" : "");
+    }
 
     private static string Cost(CostRange cost)
     {
@@ -74,8 +77,8 @@ internal sealed partial class PolicyEmitter
             if (rule.Rule.Problem.Length > 0) continue;
             _writer.Summary(Describe(rule));
             var groups = string.Join(", ", rule.Groups.Select(g => $"Groups.{_groupNames[g]}"));
-            var blocks =
-                string.Join(", ", rule.Blocks.Select(b => $"{(_resolved.Blocks[b].IsSublayer ? "Sublayers" : "Blocks")}.{_blockNames[b]}"));
+            var blocks = string.Join(", ",
+                rule.Blocks.Select(b => $"{(_resolved.Blocks[b].IsSublayer ? "Sublayers" : "Blocks")}.{_blockNames[b]}"));
             var atMost = (rule.Rule.Drop?.AtMost ?? 0).ToString(CultureInfo.InvariantCulture);
             _writer.Line($"public static global::Espalier.Rule {Names.Escape(RuleName(rule))} {{ get; }} = "
                 + $"new({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, [{groups}], [{blocks}], {atMost});");
@@ -95,11 +98,12 @@ internal sealed partial class PolicyEmitter
             var after = group.MinAfter == group.Before ? "whole" : Names.Range(group.MinAfter, group.MaxAfter);
             var note = group.MinAfter == group.MaxAfter ? "" : "; the scores decide when the model is slimmed";
             var inexact = group.Inexact.Length == 0 ? "" : $"; inexact: {group.Inexact}";
-            _writer.Summary($"{group.Name}, {group.Kind}: {group.Before.ToString(CultureInfo.InvariantCulture)} → {after}{note}{inexact}.");
-            _writer.Line(FormattableString.Invariant($"public static global::Espalier.PlannedGroup {Names.Escape(_groupNames[i])} {{ ")
-                + FormattableString.Invariant($"get; }} = new({Names.Literal(group.Name)}, {Names.Literal(group.Kind)}, {group.Before}, ")
-                + FormattableString.Invariant(
-                    $"{group.MinAfter}, {group.MaxAfter}, [{string.Join(", ", group.Members.Select(Names.Literal))}]);"));
+            var kind = Words.Camel(group.Kind);
+            _writer.Summary($"{group.Name}, {kind}: {group.Before.ToString(CultureInfo.InvariantCulture)} → {after}{note}{inexact}.");
+            var sizes = FormattableString.Invariant($"{group.Before}, {group.MinAfter}, {group.MaxAfter}");
+            _writer.Line($"public static global::Espalier.PlannedGroup {Names.Escape(_groupNames[i])} {{ get; }} = "
+                + $"new({Names.Literal(group.Name)}, {Names.Literal(kind)}, {sizes}, "
+                + $"[{string.Join(", ", group.Members.Select(Names.Literal))}]);");
         }
         _writer.Close();
         _writer.Line();

@@ -1,5 +1,6 @@
 using Espalier.Generator.Planning;
 using Espalier.Generator.Policies;
+using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Emission;
 
@@ -27,9 +28,7 @@ internal sealed partial class PolicyEmitter
 
     private PolicyModel Policy => _resolved.Policy;
 
-    /// <summary>The source file of a policy.</summary>
-    /// <param name="resolved">The policy.</param>
-    /// <param name="runtime">Whether the project references Espalier.Runtime, so that <c>Open</c> can be written.</param>
+    /// <summary>The source file of a policy; with <c>Open</c> where the project references Espalier.Runtime.</summary>
     public static string Emit(ResolvedPolicy resolved, bool runtime) => new PolicyEmitter(resolved, runtime).Emit();
 
     /// <summary>The source file with the places where a policy's rules are written: the only output that depends on positions.</summary>
@@ -110,23 +109,28 @@ internal sealed partial class PolicyEmitter
         }
     }
 
-    private static string AxisOf(RuleModel rule) => rule.Axis.Length > 0 && char.IsLetter(rule.Axis[0]) ? rule.Axis : "Channels";
+    // What names no axis is an error elsewhere; the code that is generated still compiles.
+    private static Axis AxisOf(RuleModel rule) => AxisRow.Find(rule.Axis)?.Axis ?? Axis.Channels;
 
-    private string RuleName(ResolvedRule rule)
+    private string RuleName(RuleTargets rule)
     {
         var valid = _resolved.Rules.Where(r => r.Rule.Problem.Length == 0).ToList();
         return Names.Unique(valid.Select(r => r.Rule.Name), "Rules")[valid.IndexOf(rule)];
     }
 
-    private string Describe(ResolvedRule rule)
+    private string Describe(RuleTargets rule)
     {
         if (rule.Rule.Drop is { } drop)
-            return FormattableString.Invariant($"Removes {(rule.Blocks.Count > drop.AtMost ? $"{drop.AtMost} of {rule.Blocks.Count}" : drop.AtMost.ToString(System.Globalization.CultureInfo.InvariantCulture))} {PolicyChecks.Words(drop.Axis)}, the ones that the scores choose when the model is slimmed.");
+        {
+            var of = rule.Blocks.Count > drop.AtMost ? FormattableString.Invariant($" of {rule.Blocks.Count}") : "";
+            return FormattableString.Invariant($"Removes {drop.AtMost}{of} {PolicyChecks.Plural(drop.Axis)}, ")
+                + "the ones that the scores choose when the model is slimmed.";
+        }
         long before = rule.Groups.Sum(g => (long)_resolved.Groups[g].Before);
         var (least, most) = (rule.Groups.Sum(g => (long)_resolved.Groups[g].MinAfter),
             rule.Groups.Sum(g => (long)_resolved.Groups[g].MaxAfter));
         var text = FormattableString.Invariant($"{rule.Groups.Count} {(rule.Groups.Count == 1 ? "group" : "groups")} of ")
-            + FormattableString.Invariant($"{PolicyChecks.Words(rule.Rule.Axis)}: {before} → {Names.Range(least, most)} units");
+            + FormattableString.Invariant($"{PolicyChecks.Plural(rule.Rule.Axis)}: {before} → {Names.Range(least, most)} units");
         return text + (least == most ? "." : "; the scores decide when the model is slimmed.");
     }
 }

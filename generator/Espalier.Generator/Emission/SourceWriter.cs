@@ -15,21 +15,18 @@ internal sealed class SourceWriter
         _text.Append('\n');
     }
 
-    /// <summary>An opening brace.</summary>
     public void Open()
     {
         Line("{");
         _indentation++;
     }
 
-    /// <summary>A closing brace.</summary>
     public void Close(string after = "")
     {
         _indentation--;
         Line("}" + after);
     }
 
-    /// <summary>A documentation comment: one <c>summary</c>.</summary>
     public void Summary(string text) => Line($"/// <summary>{Names.Xml(text)}</summary>");
 
     public override string ToString() => _text.ToString();

@@ -1,15 +1,20 @@
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
+
 namespace Espalier.Generator.Manifests;
 
 /// <summary>What the generator knows of one model: the parsed text of its manifest.</summary>
-internal sealed record Manifest(
-    string Model,
-    string Sha256,
-    long Bytes,
-    EquatableArray<ManifestTensor> Inputs,
-    EquatableArray<ManifestTensor> Outputs,
-    EquatableArray<ManifestGroup> Groups,
-    EquatableArray<ManifestBlock> Blocks,
-    EquatableArray<ManifestCost> Costs);
+internal sealed record Manifest
+{
+    public required string Model { get; init; }
+    public required string Sha256 { get; init; }
+    public required long Bytes { get; init; }
+    public required EquatableArray<ManifestTensor> Inputs { get; init; }
+    public required EquatableArray<ManifestTensor> Outputs { get; init; }
+    public required EquatableArray<ManifestGroup> Groups { get; init; }
+    public required EquatableArray<ManifestBlock> Blocks { get; init; }
+    public required EquatableArray<ManifestCost> Costs { get; init; }
+}
 
 /// <summary>
 /// An input or output of the graph. <c>Dims</c> holds numbers, or <c>?name</c> for a dynamic one; it is <c>["*"]</c> where the
@@ -17,11 +22,29 @@ internal sealed record Manifest(
 /// </summary>
 internal sealed record ManifestTensor(string Name, string ElementType, EquatableArray<string> Dims);
 
-/// <summary>A group of coupled units. <c>Partner</c> is the other half of a pair of KV groups and query heads, −1 without.</summary>
-internal sealed record ManifestGroup(int Id, string Name, string Kind, int Size, string Exactness, int MinKeep, int Partner, string Reason,
-    EquatableArray<string> Members)
+/// <summary>A group of coupled units.</summary>
+internal sealed record ManifestGroup
 {
-    /// <summary>Name of the weight in a member <c>tensor:axis</c>.</summary>
+    public required int Id { get; init; }
+    public required string Name { get; init; }
+    public required Axis Kind { get; init; }
+    public required int Size { get; init; }
+
+    /// <summary><c>exact</c>, <c>inexact</c> or <c>frozen</c>.</summary>
+    public required string Exactness { get; init; }
+
+    public required int MinKeep { get; init; }
+
+    /// <summary>The other half of a pair of KV groups and query heads; −1 without.</summary>
+    public required int Partner { get; init; }
+
+    /// <summary>Why it is inexact or frozen.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>Weight axes, as <c>tensor:axis</c>.</summary>
+    public required EquatableArray<string> Members { get; init; }
+
+    /// <summary>Name of the weight in a member.</summary>
     public static string TensorOf(string member) => member.Substring(0, member.LastIndexOf(':'));
 }
 

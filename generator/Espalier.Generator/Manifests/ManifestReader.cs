@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Manifests;
 
@@ -12,13 +14,9 @@ internal static class ManifestReader
     public const string Extension = ".espalier-manifest";
     public const int FormatVersion = 1;
 
-    private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
-    {
-        "channels", "neurons", "heads", "keyValueGroups", "headDims", "valueDims", "experts", "hiddenState", "width",
-        "embeddingRows", "other",
-    };
+    private static readonly Dictionary<string, Axis> Kinds = AxisRow.All.Where(row => !row.CanDrop)
+        .ToDictionary(row => Words.Camel(row.Axis), row => row.Axis, StringComparer.Ordinal);
 
-    /// <summary>Parses a file.</summary>
     public static ManifestFile Read(string path, string text, CancellationToken cancellation = default)
     {
         var cursor = new Cursor(text);
@@ -49,43 +47,72 @@ internal static class ManifestReader
         var outputs = new List<ManifestTensor>();
         while (cursor.Peek() == "output") outputs.Add(Tensor(cursor.Next("output", 3, open: true)));
 
+        var groups = Groups(cursor, cancellation);
+        var blocks = Blocks(cursor);
+        var costs = Costs(cursor, groups, blocks, cancellation);
+        cursor.Next("end", 1);
+        cursor.End();
+        return new()
+        {
+            Model = cursor.Model,
+            Sha256 = sha256,
+            Bytes = bytes,
+            Inputs = inputs.ToEquatable(),
+            Outputs = outputs.ToEquatable(),
+            Groups = groups.ToEquatable(),
+            Blocks = blocks.ToEquatable(),
+            Costs = costs.ToEquatable(),
+        };
+    }
+
+    private static List<ManifestGroup> Groups(Cursor cursor, CancellationToken cancellation)
+    {
         var groups = new List<ManifestGroup>();
-        var groupIds = new HashSet<int>();
-        var groupNames = new HashSet<string>(StringComparer.Ordinal);
+        var ids = new HashSet<int>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
         while (cursor.Peek() == "group")
         {
             cancellation.ThrowIfCancellationRequested();
             var group = Group(cursor.Next("group", 9, open: true));
-            if (!groupIds.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
-            if (!groupNames.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
+            if (!ids.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
+            if (!names.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
             groups.Add(group);
         }
         foreach (var group in groups)
-            if (group.Partner >= 0 && !groupIds.Contains(group.Partner))
+            if (group.Partner >= 0 && !ids.Contains(group.Partner))
                 throw new FormatException($"the partner {group.Partner} of group {group.Id} does not exist");
+        return groups;
+    }
 
+    private static List<ManifestBlock> Blocks(Cursor cursor)
+    {
         var blocks = new List<ManifestBlock>();
         while (cursor.Peek() == "block") blocks.Add(Block(cursor.Next("block", 5)));
-        var sublayers = new HashSet<int>(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
         if (blocks.Select(b => b.Id).Distinct().Count() != blocks.Count) throw new FormatException("two blocks have one number");
+        var sublayers = Sublayers(blocks);
         if (blocks.SelectMany(b => b.Sublayers).Any(s => !sublayers.Contains(s)))
             throw new FormatException("a block names a sublayer that does not exist");
+        return blocks;
+    }
 
+    private static List<ManifestCost> Costs(Cursor cursor, List<ManifestGroup> groups, List<ManifestBlock> blocks,
+        CancellationToken cancellation)
+    {
         var costs = new List<ManifestCost>();
+        var (ids, sublayers) = (new HashSet<int>(groups.Select(g => g.Id)), Sublayers(blocks));
         while (cursor.Peek() == "cost")
         {
             cancellation.ThrowIfCancellationRequested();
             var cost = Cost(cursor.Next("cost", 6));
-            if (cost.Groups.Any(g => !groupIds.Contains(g))) throw new FormatException("the cost names a group that does not exist");
+            if (cost.Groups.Any(g => !ids.Contains(g))) throw new FormatException("the cost names a group that does not exist");
             if (cost.Sublayer >= 0 && !sublayers.Contains(cost.Sublayer))
                 throw new FormatException("the cost names a sublayer that does not exist");
             costs.Add(cost);
         }
-        cursor.Next("end", 1);
-        cursor.End();
-        return new(cursor.Model, sha256, bytes, inputs.ToEquatable(), outputs.ToEquatable(), groups.ToEquatable(), blocks.ToEquatable(),
-            costs.ToEquatable());
+        return costs;
     }
+
+    private static HashSet<int> Sublayers(List<ManifestBlock> blocks) => new(blocks.Where(b => b.IsSublayer).Select(b => b.Id));
 
     private static ManifestTensor Tensor(string[] fields)
     {
@@ -98,7 +125,7 @@ internal static class ManifestReader
     private static ManifestGroup Group(string[] fields)
     {
         var exactness = fields[5];
-        if (!Kinds.Contains(fields[3])) throw new FormatException($"'{fields[3]}' is no kind of group");
+        if (!Kinds.TryGetValue(fields[3], out var kind)) throw new FormatException($"'{fields[3]}' is no kind of group");
         if (exactness is not ("exact" or "inexact" or "frozen"))
             throw new FormatException($"'{exactness}' is not exact, inexact or frozen");
         if (exactness != "exact" && fields[8].Length == 0) throw new FormatException($"group {fields[1]} is {exactness} without a reason");
@@ -112,7 +139,18 @@ internal static class ManifestReader
             if (colon < 0) throw new FormatException($"'{member}' is not tensor:axis");
             Integer(member.Substring(colon + 1));
         }
-        return new(Integer(fields[1]), fields[2], fields[3], size, exactness, minKeep, Integer(fields[7], least: -1), fields[8], members);
+        return new()
+        {
+            Id = Integer(fields[1]),
+            Name = fields[2],
+            Kind = kind,
+            Size = size,
+            Exactness = exactness,
+            MinKeep = minKeep,
+            Partner = Integer(fields[7], least: -1),
+            Reason = fields[8],
+            Members = members,
+        };
     }
 
     private static ManifestBlock Block(string[] fields)

@@ -17,7 +17,7 @@ internal sealed class CostPolynomial
             .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
     }
 
-    /// <summary>Evaluates.</summary>
+    /// <summary>The cost for a choice of sizes.</summary>
     /// <param name="unit"><c>macs</c>, <c>parameters</c> or <c>bytes</c>.</param>
     /// <param name="sizes">Sizes that differ from the dense model's, by group number.</param>
     /// <param name="removed">Sublayers that are gone.</param>
@@ -37,6 +37,6 @@ internal sealed class CostPolynomial
     }
 
     /// <summary>What a block alone costs.</summary>
-    public double Of(ManifestBlock block, string unit, IReadOnlyDictionary<int, int>? sizes = null)
+    public double EvaluateBlock(ManifestBlock block, string unit, IReadOnlyDictionary<int, int>? sizes = null)
         => Evaluate(unit, sizes) - Evaluate(unit, sizes, new HashSet<int>(block.Sublayers));
 }

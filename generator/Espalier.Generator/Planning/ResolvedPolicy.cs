@@ -1,37 +1,51 @@
+using Espalier.Generator.Collections;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Policies;
+using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Planning;
 
-/// <summary>A policy resolved against its model: all that the emitter needs.</summary>
-/// <param name="Policy">The policy.</param>
-/// <param name="HasModel">Whether there is a manifest.</param>
-/// <param name="Inputs">The model's inputs.</param>
-/// <param name="Outputs">The model's outputs.</param>
-/// <param name="Groups">Every group that is not frozen, in graph order.</param>
-/// <param name="Blocks">Every sublayer and block, in graph order.</param>
-/// <param name="Rules">The rules, in order.</param>
-/// <param name="Macs">Multiply-accumulates.</param>
-/// <param name="Parameters">Elements of weights.</param>
-/// <param name="Bytes">Bytes of the file.</param>
-internal sealed record ResolvedPolicy(
-    PolicyModel Policy,
-    bool HasModel,
-    EquatableArray<ManifestTensor> Inputs,
-    EquatableArray<ManifestTensor> Outputs,
-    EquatableArray<SizedGroup> Groups,
-    EquatableArray<SizedBlock> Blocks,
-    EquatableArray<ResolvedRule> Rules,
-    CostRange Macs,
-    CostRange Parameters,
-    CostRange Bytes);
+/// <summary>A policy resolved against its model: all that the emitter needs. Without a manifest all lists but that of rules are empty.</summary>
+internal sealed record ResolvedPolicy(PolicyModel Policy)
+{
+    private static readonly CostRange Unknown = new(0, 0, 0);
+
+    /// <summary>Whether there is a manifest.</summary>
+    public bool HasModel { get; init; }
+
+    public EquatableArray<ManifestTensor> Inputs { get; init; }
+    public EquatableArray<ManifestTensor> Outputs { get; init; }
+
+    /// <summary>Every group that is not frozen, in graph order.</summary>
+    public EquatableArray<SizedGroup> Groups { get; init; }
+
+    /// <summary>Every sublayer and block, in graph order.</summary>
+    public EquatableArray<SizedBlock> Blocks { get; init; }
+
+    public required EquatableArray<RuleTargets> Rules { get; init; }
+
+    public CostRange Macs { get; init; } = Unknown;
+    public CostRange Parameters { get; init; } = Unknown;
+    public CostRange Bytes { get; init; } = Unknown;
+}
 
 /// <summary>A rule with the groups that it owns and the blocks that it chooses from, as indices into the policy's lists.</summary>
-internal sealed record ResolvedRule(RuleModel Rule, EquatableArray<int> Groups, EquatableArray<int> Blocks);
+internal sealed record RuleTargets(RuleModel Rule, EquatableArray<int> Groups, EquatableArray<int> Blocks);
 
 /// <summary>A group with its size before and the least and most that may be left.</summary>
-internal sealed record SizedGroup(string Name, string Kind, int Before, int MinAfter, int MaxAfter, string Inexact,
-    EquatableArray<string> Members);
+internal sealed record SizedGroup
+{
+    public required string Name { get; init; }
+    public required Axis Kind { get; init; }
+    public required int Before { get; init; }
+    public required int MinAfter { get; init; }
+    public required int MaxAfter { get; init; }
+
+    /// <summary>Why it is inexact; empty where it is exact.</summary>
+    public required string Inexact { get; init; }
+
+    public required EquatableArray<string> Members { get; init; }
+}
 
 /// <summary>A block with its cost in the dense model.</summary>
 internal sealed record SizedBlock(string Name, bool IsSublayer, double Macs, double Parameters);

@@ -1,6 +1,6 @@
-using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Policies;
+using Espalier.Generator.Vocabulary;
 using Espalier.Planning;
 
 namespace Espalier.Generator.Planning;
@@ -11,15 +11,13 @@ namespace Espalier.Generator.Planning;
 /// </summary>
 internal sealed class Sizing
 {
-    private const string Channels = "channels";
-
     private readonly CostPolynomial _cost;
     private readonly List<(string Unit, double Limit)> _limits;
-    private readonly List<(RuleModel Rule, List<ManifestBlock> Candidates)> _drops;
+    private readonly List<DroppedBlocks> _drops;
     private readonly Dictionary<int, int> _least = [];
     private readonly Dictionary<int, int> _most = [];
 
-    private Sizing(Manifest manifest, PolicyModel policy, List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops)
+    private Sizing(Manifest manifest, PolicyModel policy, List<DroppedBlocks> drops)
     {
         _cost = new(manifest);
         _drops = drops;
@@ -28,17 +26,17 @@ internal sealed class Sizing
     }
 
     public static Sizing Solve(PolicyModel policy, Manifest manifest, List<OwnedGroups> owned,
-        List<(RuleModel Rule, List<ManifestBlock> Candidates)> drops, List<Finding> findings)
+        List<DroppedBlocks> drops, Findings findings)
     {
         var sizing = new Sizing(manifest, policy, drops);
-        // What a preset does is known to the tool alone. Without one it is Best with calibration data, else Magnitude
-        // (Espalier.Presets.Complete): both keep the ratio of a rule in every group, and Best spreads a budget by what it measures.
-        var spreadsRatios = policy.Allocation is "Global" or "GlobalMagnitude" or "ImportanceLinear" or "ImportanceSigmoid"
-            or "ImportanceSoftmax" or "PqIndex" or "ZerothOrder" || (policy.Allocation is null && policy.Preset is not null);
+        // A preset may add rules and bounds, which the tool alone resolves: its sizes are ranges. Without one it is Best with
+        // calibration data, else Magnitude: both keep the ratio of a rule in every group, and Best spreads a budget by what it measures.
+        var spreadsRatios = policy.Allocation is { } allocation
+            ? AllocationRow.Find(allocation)?.KeepsRatios == false
+            : policy.Preset is not null;
         // Which nodes a component has is known to the tool alone, too.
         var spreadsBudget = policy.Budget?.Latency is not null || policy.Budget?.Components.Count > 0
-            || policy.Allocation is not (null or "Uniform")
-            || (policy.Allocation is null && (policy.Preset is not null || policy.IsCalibrated));
+            || (policy.Allocation is { } chosen ? chosen != Allocation.Uniform : policy.Preset is not null || policy.IsCalibrated);
         foreach (var rule in owned.Where(o => o.Rule.Prune!.Keep is not null)) sizing.Fix(rule, spreadsRatios, findings);
         var open = owned.Where(o => o.Rule.Prune!.Keep is null).ToList();
         foreach (var rule in open)
@@ -67,21 +65,20 @@ internal sealed class Sizing
     private static bool IsFraction(double value) => value is > 0 and <= 1;
 
     /// <summary>A rule with a ratio of its own.</summary>
-    private void Fix(OwnedGroups rule, bool global, List<Finding> findings)
+    private void Fix(OwnedGroups rule, bool global, Findings findings)
     {
         var prune = rule.Rule.Prune!;
         var keep = prune.Keep!.Value;
         if (!IsFraction(keep) || rule.Groups.Count == 0) return;
-        var site = new Site(rule.Rule.Name, "PruneAttribute");
+        var site = new AttributeSite(rule.Rule.Name, nameof(PruneAttribute));
         var counts = Uniform(rule, keep);
         Merge(_least, global ? Uniform(rule, 0) : counts);
         Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
-        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind == Channels));
+        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind == Axis.Channels));
         if (lost is not null && prune.MinKeep <= 1)
-            findings.Add(new(Ids.NothingLeft, site, "",
-                [rule.Rule.Name,
-                    FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less ")
-                        + "than one", "Raise Keep, or say with MinKeep how many stay"]));
+            findings.Add(Ids.NothingLeft, site, rule.Rule.Name,
+                FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less than one"),
+                "Raise Keep, or say with MinKeep how many stay");
         else if (!global)
             CheckRemoves(rule, counts, findings, keep == 1
                 ? "Keep is 1"
@@ -89,14 +86,14 @@ internal sealed class Sizing
                     $"Keep = {PolicyChecks.Number(keep)}, rounded to RoundTo and at least MinKeep, leaves each of its groups whole"));
     }
 
-    private void CheckRemoves(OwnedGroups rule, Dictionary<int, int> counts, List<Finding> findings, string why)
+    private void CheckRemoves(OwnedGroups rule, Dictionary<int, int> counts, Findings findings, string why)
     {
         if (rule.Groups.Count > 0 && rule.Groups.All(g => counts[g.Id] == g.Size))
-            findings.Add(new(Ids.NothingRemoved, new(rule.Rule.Name, "PruneAttribute"), "", [rule.Rule.Name, why]));
+            findings.Add(Ids.NothingRemoved, new(rule.Rule.Name, nameof(PruneAttribute)), rule.Rule.Name, why);
     }
 
     /// <summary>The rules that the budget decides on.</summary>
-    private void Spread(List<OwnedGroups> open, bool unevenly, PolicyModel policy, List<Finding> findings)
+    private void Spread(List<OwnedGroups> open, bool unevenly, PolicyModel policy, Findings findings)
     {
         var least = UniformOf(open, 0);
         if (_limits.Count == 0)
@@ -140,7 +137,7 @@ internal sealed class Sizing
         foreach (var group in rule.Groups)
         {
             if (group.Partner < 0 || !byId.TryGetValue(group.Partner, out var partner)) yield return [group];
-            else if (group.Kind == "keyValueGroups") yield return [group, partner];
+            else if (group.Kind == Axis.KeyValueGroups) yield return [group, partner];
         }
     }
 
@@ -151,11 +148,11 @@ internal sealed class Sizing
         return _limits.All(l => _cost.Evaluate(l.Unit, sizes, Removed(l.Unit, most)) <= l.Limit * (1 + 1e-12));
     }
 
-    private void Report(Dictionary<int, int> choice, PolicyModel policy, List<Finding> findings)
+    private void Report(Dictionary<int, int> choice, PolicyModel policy, Findings findings)
     {
         // These add a rule of their own to a policy without one (Espalier.Presets.Complete): what that reaches the tool alone knows.
         if (policy.LowRank.Any(r => r.IsOpen)) return;
-        if (policy.Preset is "ShortGpt" or "Sleb" or "FinerCut" or "ThinKStatic" or "Cskv") return;
+        if (policy.Method is { Depth: not null } or { Units: not null } or { LowRank: not null }) return;
         // A rule that names nothing is the mistake; that the budget is then out of reach only follows from it.
         if (findings.Any(f => f.Id is Ids.NoMatch or Ids.Frozen or Ids.Inexact or Ids.DoesNotFit or Ids.RuleShape)) return;
         var sizes = new Dictionary<int, int>(_least);
@@ -168,7 +165,7 @@ internal sealed class Sizing
             if (reached <= fraction * dense * (1 + 1e-12)) continue;
             // Rounded up, so that the figure in the message is one that can be reached.
             var figure = FormattableString.Invariant($"{Math.Ceiling(reached / dense * 1000) / 1000:0.000}");
-            findings.Add(new(Ids.OutOfReach, new("", "BudgetAttribute"), "", [argument, PolicyChecks.Number(fraction), figure]));
+            findings.Add(Ids.OutOfReach, AttributeSite.OfClass(nameof(BudgetAttribute)), argument, PolicyChecks.Number(fraction), figure);
         }
     }
 
@@ -179,7 +176,7 @@ internal sealed class Sizing
         foreach (var (rule, candidates) in _drops)
         {
             var count = 0;
-            var priced = candidates.Select(b => (Block: b, Cost: _cost.Of(b, unit)));
+            var priced = candidates.Select(b => (Block: b, Cost: _cost.EvaluateBlock(b, unit)));
             foreach (var (block, _) in most ? priced.OrderByDescending(b => b.Cost) : priced.OrderBy(b => b.Cost))
             {
                 if (count >= rule.Drop!.AtMost) break;
@@ -205,14 +202,14 @@ internal sealed class Sizing
         var byId = rule.Groups.ToDictionary(g => g.Id);
         var counts = new Dictionary<int, int>();
         (int Size, int Multiple, int Floor) Bounds(ManifestGroup g)
-            => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
+            => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Axis.Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
         foreach (var group in rule.Groups)
         {
             if (counts.ContainsKey(group.Id)) continue;
             var bounds = Bounds(group);
             if (group.Partner >= 0 && byId.TryGetValue(group.Partner, out var partner))
             {
-                var (kv, query) = group.Kind == "keyValueGroups" ? (group, partner) : (partner, group);
+                var (kv, query) = group.Kind == Axis.KeyValueGroups ? (group, partner) : (partner, group);
                 (counts[kv.Id], counts[query.Id]) = KeptCount.Pair(ratio * kv.Size * query.Size, Bounds(kv), Bounds(query));
             }
             else counts[group.Id] = KeptCount.Round(ratio * group.Size, bounds.Size, bounds.Multiple, bounds.Floor);

@@ -1,3 +1,5 @@
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
 using Microsoft.CodeAnalysis;
 
 namespace Espalier.Generator.Policies;
@@ -11,13 +13,13 @@ internal sealed record PolicyLocations(string Policy, EquatableArray<MemberLocat
     public static PolicyLocations Read(INamedTypeSymbol type, PolicyModel policy, CancellationToken cancellation)
     {
         var entries = new List<MemberLocation>();
-        Add("", type, "PruningPolicyAttribute");
+        Add("", type, nameof(PruningPolicyAttribute));
         foreach (var rule in policy.Rules)
             foreach (var property in type.GetMembers(rule.Name))
-                Add(rule.Name, property, rule.Prune is null ? "DropAttribute" : "PruneAttribute");
+                Add(rule.Name, property, rule.Prune is null ? nameof(DropAttribute) : nameof(PruneAttribute));
         foreach (var calibration in policy.Calibration.Take(1))
             foreach (var method in type.GetMembers(calibration.Method))
-                Add(calibration.Method, method, "CalibrationAttribute");
+                Add(calibration.Method, method, nameof(CalibrationAttribute));
         return new(policy.FullName, entries.ToEquatable());
 
         void Add(string member, ISymbol symbol, string attribute)

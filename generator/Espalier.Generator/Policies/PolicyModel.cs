@@ -1,32 +1,42 @@
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
+
 namespace Espalier.Generator.Policies;
 
 /// <summary>One policy class as plain values: what its attributes say, without positions, symbols or syntax.</summary>
-internal sealed record PolicyModel(
-    string Namespace,
-    EquatableArray<ContainerModel> Containers,
-    string Name,
-    string ClassProblem,
-    string Model,
-    int Seed,
-    EquatableArray<RuleModel> Rules,
-    BudgetModel? Budget,
-    string? Preset,
-    string? Allocation,
-    string? Schedule,
-    string? DivergenceMetric,
-    string? Inputs,
-    GuardModel? Guard,
-    EquatableArray<string> Protect,
-    bool ProtectsEnds,
-    EquatableArray<CalibrationModel> Calibration,
-    EquatableArray<LowRankModel> LowRank)
+internal sealed record PolicyModel
 {
+    public required string Namespace { get; init; }
+    public required EquatableArray<ContainerModel> Containers { get; init; }
+    public required string Name { get; init; }
+
+    /// <summary>Why the class is no policy; empty when it is one.</summary>
+    public required string ClassProblem { get; init; }
+
+    public required string Model { get; init; }
+    public required int Seed { get; init; }
+    public required EquatableArray<RuleModel> Rules { get; init; }
+    public required BudgetModel? Budget { get; init; }
+    public required Preset? Preset { get; init; }
+    public required Allocation? Allocation { get; init; }
+    public required Schedule? Schedule { get; init; }
+    public required Metric? DivergenceMetric { get; init; }
+    public required InputSource? Inputs { get; init; }
+    public required GuardModel? Guard { get; init; }
+    public required EquatableArray<string> Protect { get; init; }
+    public required bool ProtectsEnds { get; init; }
+    public required EquatableArray<CalibrationModel> Calibration { get; init; }
+    public required EquatableArray<LowRankModel> LowRank { get; init; }
+
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
     public string FullName
         => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
 
     /// <summary>Whether a method gives calibration data.</summary>
     public bool IsCalibrated => Calibration.Any(c => c.Problem.Length == 0);
+
+    /// <summary>What the preset stands for; null without one.</summary>
+    public PruningMethod? Method => Preset is { } preset ? Presets.Find(preset) : null;
 
     /// <summary>The model's path as manifests state it.</summary>
     public string ModelKey => Normalise(Model);
@@ -43,28 +53,38 @@ internal sealed record PolicyModel(
 internal sealed record ContainerModel(string Keyword, string Name);
 
 /// <summary>A property with <c>[Prune]</c> or <c>[Drop]</c>.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Accessibility">Its accessibility, as C# writes it.</param>
-/// <param name="Problem">Why it is no rule property; empty when it is one.</param>
-/// <param name="HasDocumentation">Whether the user has documented it.</param>
-/// <param name="Prune">What <c>[Prune]</c> says.</param>
-/// <param name="Drop">What <c>[Drop]</c> says.</param>
-/// <param name="Score">Criterion by name; null without <c>[Score]</c>.</param>
-/// <param name="Compensate">Compensation by name; null without <c>[Compensate]</c>.</param>
-/// <param name="Aggregate">Aggregate by name.</param>
-/// <param name="ScoreFile">The file of scores; null without.</param>
-/// <param name="ScoreMethod">The method that scores; null without.</param>
-internal sealed record RuleModel(string Name, string Accessibility, string Problem, bool HasDocumentation, PruneModel? Prune,
-    DropModel? Drop, string? Score, string? Compensate,
-    string Aggregate, string? ScoreFile, string? ScoreMethod)
+internal sealed record RuleModel
 {
-    /// <summary>The axis by name.</summary>
-    public string Axis => Prune?.Axis ?? Drop!.Axis;
+    public required string Name { get; init; }
+
+    /// <summary>Its accessibility, as C# writes it.</summary>
+    public required string Accessibility { get; init; }
+
+    /// <summary>Why it is no rule property; empty when it is one.</summary>
+    public required string Problem { get; init; }
+
+    /// <summary>Whether the user has documented it.</summary>
+    public required bool HasDocumentation { get; init; }
+
+    public required PruneModel? Prune { get; init; }
+    public required DropModel? Drop { get; init; }
+    public required ScoreModel? Score { get; init; }
+    public required Compensation? Compensate { get; init; }
+
+    public Axis Axis => Prune?.Axis ?? Drop!.Axis;
+
+    /// <summary>Whether it is a valid rule on units.</summary>
+    public bool IsPrune => this is { Problem: "", Prune: not null, Drop: null } && AxisRow.Find(Axis)?.CanPrune == true;
+
+    /// <summary>Whether it is a valid rule on depth.</summary>
+    public bool IsDrop => this is { Problem: "", Drop: not null, Prune: null } && AxisRow.Find(Axis)?.CanDrop == true;
 }
 
-internal sealed record PruneModel(string Axis, string Pattern, double? Keep, int MinKeep, int RoundTo, bool AllowInexact);
+internal sealed record PruneModel(Axis Axis, string Pattern, double? Keep, int MinKeep, int RoundTo, bool AllowInexact);
 
-internal sealed record DropModel(string Axis, string Pattern, int AtMost);
+internal sealed record DropModel(Axis Axis, string Pattern, int AtMost);
+
+internal sealed record ScoreModel(Criterion Criterion, Aggregate Aggregate, string? File, string? Method);
 
 internal sealed record BudgetModel(double? Macs, double? Parameters, double? Bytes, double? Latency,
     EquatableArray<ComponentModel> Components)
@@ -75,9 +95,9 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
     /// <summary>The bounds that are set and that the manifest prices, by the unit's name in the manifest.</summary>
     public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()
     {
-        if (Macs is { } macs) yield return ("macs", "Macs", macs);
-        if (Parameters is { } parameters) yield return ("parameters", "Parameters", parameters);
-        if (Bytes is { } bytes) yield return ("bytes", "Bytes", bytes);
+        if (Macs is { } macs) yield return ("macs", nameof(BudgetAttribute.Macs), macs);
+        if (Parameters is { } parameters) yield return ("parameters", nameof(BudgetAttribute.Parameters), parameters);
+        if (Bytes is { } bytes) yield return ("bytes", nameof(BudgetAttribute.Bytes), bytes);
     }
 }
 
@@ -85,13 +105,13 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
 internal sealed record ComponentModel(string Pattern, double? Macs, double? Parameters);
 
 /// <summary>What <c>[LowRank]</c> says; <c>Rank</c> is 0 where it is not set.</summary>
-internal sealed record LowRankModel(string Pattern, string Of, int Rank, double? Keep)
+internal sealed record LowRankModel(string Pattern, ProductKind Of, int Rank, double? Keep)
 {
     /// <summary>Whether the rank is left to the budget.</summary>
     public bool IsOpen => Rank == 0 && Keep is null;
 }
 
-internal sealed record GuardModel(bool Equivalence, double? Agreement, string Metric);
+internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric Metric);
 
 /// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
 internal sealed record CalibrationModel(string Method, int Samples, string? Labels, string Problem);

@@ -1,3 +1,5 @@
+using Espalier.Generator.Collections;
+using Espalier.Generator.Vocabulary;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -7,66 +9,77 @@ namespace Espalier.Generator.Policies;
 /// <summary>Reads a policy class: the last place where symbols are seen. Generator and analyzer share it.</summary>
 internal static class PolicyReader
 {
-    public const string PolicyAttribute = "Espalier.PruningPolicyAttribute";
+    public const string PolicyAttribute = $"Espalier.{nameof(PruningPolicyAttribute)}";
 
     // Names as they are: '@' of a keyword belongs to C#, not to the policy's files.
     private static readonly SymbolDisplayFormat Unescaped = new(
         typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces);
 
+    private static readonly CalibrationAttribute CalibrationDefaults = new();
+    private static readonly PruneAttribute PruneDefaults = new(default);
+    private static readonly DropAttribute DropDefaults = new(default);
+
     /// <summary>Reads the class; null where it has no policy attribute with a model.</summary>
     public static PolicyModel? Read(INamedTypeSymbol type, CancellationToken cancellation = default)
     {
-        if (Find(type, "PruningPolicyAttribute") is not { } policy || Argument(policy, 0)?.Value is not string model) return null;
+        if (Find(type, nameof(PruningPolicyAttribute)) is not { } policy || Argument(policy, 0)?.Value is not string model) return null;
         var rules = new List<RuleModel>();
         var calibration = new List<CalibrationModel>();
         foreach (var member in type.GetMembers())
         {
             cancellation.ThrowIfCancellationRequested();
             if (member is IPropertySymbol property && ReadRule(property, cancellation) is { } rule) rules.Add(rule);
-            else if (member is IMethodSymbol method && Find(method, "CalibrationAttribute") is { } attribute)
-                calibration.Add(new(method.Name, Named<int>(attribute, "Samples")
-                    ?? 128, Named(attribute, "Labels")?.Value as string, ProblemOf(method, type)));
+            else if (member is IMethodSymbol method && Find(method, nameof(CalibrationAttribute)) is { } attribute)
+                calibration.Add(ReadCalibration(attribute, method, type));
         }
-        var guard = Find(type, "GuardAttribute");
-        return new(
-            type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
-            Containers(type),
-            type.Name,
-            ProblemOf(type, cancellation),
-            model,
-            Named<int>(policy, "Seed") ?? 0,
-            rules.ToEquatable(),
-            ReadBudget(type),
-            EnumOf(type, "PresetAttribute"),
-            EnumOf(type, "AllocateAttribute"),
-            EnumOf(type, "ScheduleAttribute"),
-            EnumOf(type, "DivergenceAttribute"),
-            EnumOf(type, "InputsFromAttribute"),
-            guard is null
-                ? null
-                : new(Named<bool>(guard, "Equivalence") ?? false, Named<double>(guard, "Agreement"), Named(guard, "Metric") is { } metric
-                    ? EnumName(metric)
-                    : "Top1"),
-            type.GetAttributes().Where(a => Is(a, "ProtectAttribute")).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
-            Find(type, "ProtectEndsAttribute") is not null,
-            calibration.ToEquatable(),
-            type.GetAttributes().Where(a => Is(a, "LowRankAttribute"))
-                .Select(a =>
-                    new LowRankModel(Argument(a, 0)?.Value as string ?? "*", Named(a, "Of") is { } of
-                        ? EnumName(of)
-                        : "Any", Named<int>(a, "Rank") ?? 0, Named<double>(a, "Keep"))).ToEquatable());
+        return new()
+        {
+            Namespace = type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
+            Containers = Containers(type),
+            Name = type.Name,
+            ClassProblem = ProblemOf(type, cancellation),
+            Model = model,
+            Seed = Named<int>(policy, nameof(PruningPolicyAttribute.Seed)) ?? 0,
+            Rules = rules.ToEquatable(),
+            Budget = ReadBudget(type),
+            Preset = Stated<Preset>(type, nameof(PresetAttribute)),
+            Allocation = Stated<Allocation>(type, nameof(AllocateAttribute)),
+            Schedule = Stated<Schedule>(type, nameof(ScheduleAttribute)),
+            DivergenceMetric = Stated<Metric>(type, nameof(DivergenceAttribute)),
+            Inputs = Stated<InputSource>(type, nameof(InputsFromAttribute)),
+            Guard = Find(type, nameof(GuardAttribute)) is { } guard ? ReadGuard(guard) : null,
+            Protect = All(type, nameof(ProtectAttribute)).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
+            ProtectsEnds = Find(type, nameof(ProtectEndsAttribute)) is not null,
+            Calibration = calibration.ToEquatable(),
+            LowRank = All(type, nameof(LowRankAttribute)).Select(ReadLowRank).ToEquatable(),
+        };
     }
+
+    private static CalibrationModel ReadCalibration(AttributeData attribute, IMethodSymbol method, INamedTypeSymbol policy)
+        => new(method.Name, Named<int>(attribute, nameof(CalibrationAttribute.Samples)) ?? CalibrationDefaults.Samples,
+            Text(attribute, nameof(CalibrationAttribute.Labels)), ProblemOf(method, policy));
+
+    private static GuardModel ReadGuard(AttributeData guard) => new(
+        Named<bool>(guard, nameof(GuardAttribute.Equivalence)) ?? false,
+        Named<double>(guard, nameof(GuardAttribute.Agreement)),
+        EnumValue<Metric>(Named(guard, nameof(GuardAttribute.Metric))) ?? Metric.Top1);
+
+    private static LowRankModel ReadLowRank(AttributeData attribute) => new(
+        Argument(attribute, 0)?.Value as string ?? "*",
+        EnumValue<ProductKind>(Named(attribute, nameof(LowRankAttribute.Of))) ?? ProductKind.Any,
+        Named<int>(attribute, nameof(LowRankAttribute.Rank)) ?? 0,
+        Named<double>(attribute, nameof(LowRankAttribute.Keep)));
 
     private static BudgetModel? ReadBudget(INamedTypeSymbol type)
     {
-        var budget = Find(type, "BudgetAttribute");
-        var components = type.GetAttributes().Where(a => Is(a, "ComponentBudgetAttribute"))
-            .Select(a =>
-                new ComponentModel(Argument(a, 0)?.Value as string ?? "", Named<double>(a, "Macs"), Named<double>(a, "Parameters")))
-                    .ToEquatable();
+        var budget = Find(type, nameof(BudgetAttribute));
+        var components = All(type, nameof(ComponentBudgetAttribute)).Select(a => new ComponentModel(Argument(a, 0)?.Value as string ?? "",
+            Named<double>(a, nameof(ComponentBudgetAttribute.Macs)), Named<double>(a, nameof(ComponentBudgetAttribute.Parameters))))
+            .ToEquatable();
         if (budget is null && components.Count == 0) return null;
         double? Bound(string name) => budget is null ? null : Named<double>(budget, name);
-        return new(Bound("Macs"), Bound("Parameters"), Bound("Bytes"), Bound("Latency"), components);
+        return new(Bound(nameof(BudgetAttribute.Macs)), Bound(nameof(BudgetAttribute.Parameters)), Bound(nameof(BudgetAttribute.Bytes)),
+            Bound(nameof(BudgetAttribute.Latency)), components);
     }
 
     /// <summary>Whether an attribute is Espalier's of the given name.</summary>
@@ -74,34 +87,48 @@ internal static class PolicyReader
         => attribute.AttributeClass is { ContainingNamespace: { Name: "Espalier", ContainingNamespace.IsGlobalNamespace: true } } type
             && type.Name == name;
 
-    private static string? EnumOf(ISymbol symbol, string attribute)
-        => Find(symbol, attribute) is { } found ? EnumName(Argument(found, 0)) : null;
+    private static T? Stated<T>(ISymbol symbol, string attribute) where T : struct, Enum
+        => Find(symbol, attribute) is { } found ? EnumValue<T>(Argument(found, 0)) : null;
 
-    private static AttributeData? Find(ISymbol symbol, string name) => symbol.GetAttributes().FirstOrDefault(a => Is(a, name));
+    private static AttributeData? Find(ISymbol symbol, string name) => All(symbol, name).FirstOrDefault();
+
+    private static IEnumerable<AttributeData> All(ISymbol symbol, string name) => symbol.GetAttributes().Where(a => Is(a, name));
 
     private static RuleModel? ReadRule(IPropertySymbol property, CancellationToken cancellation)
     {
-        var prune = Find(property, "PruneAttribute");
-        var drop = Find(property, "DropAttribute");
+        var prune = Find(property, nameof(PruneAttribute));
+        var drop = Find(property, nameof(DropAttribute));
         if (prune is null && drop is null) return null;
-        var score = Find(property, "ScoreAttribute");
-        var compensate = Find(property, "CompensateAttribute");
-        return new(
-            property.Name,
-            SyntaxFacts.GetText(property.DeclaredAccessibility),
-            ProblemOf(property, prune is not null && drop is not null, cancellation),
-            IsDocumented(property, cancellation),
-            prune is null
+        return new()
+        {
+            Name = property.Name,
+            Accessibility = SyntaxFacts.GetText(property.DeclaredAccessibility),
+            Problem = ProblemOf(property, prune is not null && drop is not null, cancellation),
+            HasDocumentation = IsDocumented(property, cancellation),
+            Prune = prune is null ? null : ReadPrune(prune),
+            Drop = drop is null
                 ? null
-                : new(EnumName(Argument(prune, 0)), Pattern(prune), Named<double>(prune, "Keep"), Named<int>(prune, "MinKeep")
-                    ?? 1, Named<int>(prune, "RoundTo") ?? 0, Named<bool>(prune, "AllowInexact") ?? false),
-            drop is null ? null : new(EnumName(Argument(drop, 0)), Pattern(drop), Named<int>(drop, "AtMost") ?? 1),
-            score is null ? null : EnumName(Argument(score, 0)),
-            compensate is null ? null : EnumName(Argument(compensate, 0)),
-            score is not null && Named(score, "Aggregate") is { } aggregate ? EnumName(aggregate) : "Sum",
-            score is null ? null : Named(score, "ScoreFile")?.Value as string,
-            score is null ? null : Named(score, "Method")?.Value as string);
+                : new(AxisOf(drop), Pattern(drop), Named<int>(drop, nameof(DropAttribute.AtMost)) ?? DropDefaults.AtMost),
+            Score = Find(property, nameof(ScoreAttribute)) is { } score ? ReadScore(score) : null,
+            Compensate = Stated<Compensation>(property, nameof(CompensateAttribute)),
+        };
     }
+
+    private static PruneModel ReadPrune(AttributeData prune) => new(
+        AxisOf(prune),
+        Pattern(prune),
+        Named<double>(prune, nameof(PruneAttribute.Keep)),
+        Named<int>(prune, nameof(PruneAttribute.MinKeep)) ?? PruneDefaults.MinKeep,
+        Named<int>(prune, nameof(PruneAttribute.RoundTo)) ?? 0,
+        Named<bool>(prune, nameof(PruneAttribute.AllowInexact)) ?? false);
+
+    private static ScoreModel? ReadScore(AttributeData score) => EnumValue<Criterion>(Argument(score, 0)) is not { } criterion
+        ? null
+        : new(criterion, EnumValue<Aggregate>(Named(score, nameof(ScoreAttribute.Aggregate))) ?? Aggregate.Sum,
+            Text(score, nameof(ScoreAttribute.ScoreFile)), Text(score, nameof(ScoreAttribute.Method)));
+
+    // Without one the code does not compile, and what is said of the axis does not matter.
+    private static Axis AxisOf(AttributeData attribute) => EnumValue<Axis>(Argument(attribute, 0)) ?? Axis.Other;
 
     private static string Pattern(AttributeData attribute) => Argument(attribute, 1)?.Value as string ?? "*";
 
@@ -197,13 +224,9 @@ internal static class PolicyReader
     private static T? Named<T>(AttributeData attribute, string name) where T : struct
         => Named(attribute, name) is { Kind: TypedConstantKind.Primitive, Value: T value } ? value : null;
 
-    /// <summary>
-    /// The member of an enum by name, so that the generator need not know the numbers; the number for a value that has no name.
-    /// </summary>
-    private static string EnumName(TypedConstant? constant)
-    {
-        if (constant is not { Kind: TypedConstantKind.Enum, Type: { } type, Value: { } value }) return "";
-        return type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => f.HasConstantValue && Equals(f.ConstantValue, value))?.Name
-            ?? Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture)!;
-    }
+    private static string? Text(AttributeData attribute, string name) => Named(attribute, name)?.Value as string;
+
+    /// <summary>A member of an enum, or a number that names none.</summary>
+    private static T? EnumValue<T>(TypedConstant? constant) where T : struct, Enum
+        => constant is { Kind: TypedConstantKind.Enum, Value: { } value } ? (T)Enum.ToObject(typeof(T), value) : null;
 }

@@ -1,3 +1,4 @@
+using Espalier.Cli.Host;
 using Espalier.Onnx.Limits;
 
 namespace Espalier.Cli.Building;
@@ -11,8 +12,6 @@ internal static class BuildErrors
     /// <summary>A plan cannot be carried out.</summary>
     private const string Refused = "ESPB011";
 
-    /// <summary>One line.</summary>
-    /// <param name="e">What went wrong.</param>
     /// <param name="code">The exit code that it leads to.</param>
     /// <param name="plan">The plan that was being carried out; null before there is one.</param>
     /// <param name="otherwise">The file to name where the error has no place of its own.</param>

@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Cli.Host;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -25,7 +26,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             {
                 written.AddRange(Carry(plan, cancellationToken));
             }
-            catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+            catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
             {
                 terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
                 result = Math.Max(result, explained.Code);
@@ -51,8 +52,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Run(dense, model.Axes);
         var progress = new Progress(terminal, plan.Policy);
-        var carried = NamedFiles.Rooted(plan with { AllowInterface = model.Axes.AllowInterface,
-            HoistInitializers = model.HoistInitializers }, request.Project);
+        var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
+        var carried = NamedFiles.Rooted(stated, request.Project);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),
@@ -61,11 +62,11 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         };
         File.Delete(stampFile);
         var slim = job.Run();
-        var copied = files.Save(slim with
-            { Report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) } }, dense);
+        var report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
+        var copied = files.Save(slim with { Report = report }, dense);
         var (before, after) = (slim.Report.Before, slim.Report.After);
-        terminal.Error.WriteLine(FormattableString.Invariant(
-            $"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs"));
+        terminal.Error.WriteLine($"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} "
+            + $"parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs");
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return copied;
     }

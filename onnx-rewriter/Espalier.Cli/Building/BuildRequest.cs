@@ -1,11 +1,11 @@
 using System.Globalization;
 using Espalier.Axes.Inference;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Building;
 
 /// <summary>A model of the project.</summary>
 /// <param name="Name">The path that policies name it by, with <c>/</c>.</param>
-/// <param name="Path">Full path.</param>
 /// <param name="Axes">Sizes of dynamic dimensions.</param>
 internal sealed record BuildModel(string Name, string Path, AxisOptions Axes, bool HoistInitializers);
 
@@ -15,7 +15,6 @@ internal sealed class BuildRequest
     /// <summary>The compiled assembly; null where only a manifest is wanted.</summary>
     public string? Assembly { get; private set; }
 
-    /// <summary>The project file.</summary>
     public string Project { get; private set; } = "";
 
     /// <summary>Folder for slim models, reports and diffs.</summary>
@@ -24,7 +23,6 @@ internal sealed class BuildRequest
     /// <summary>The manifest to write, of the only model; null where the assembly's policies are wanted.</summary>
     public string? Manifest { get; private set; }
 
-    /// <summary>The project's models.</summary>
     public List<BuildModel> Models { get; } = [];
 
     /// <summary>Assemblies that the compiled one needs to run.</summary>
@@ -36,7 +34,6 @@ internal sealed class BuildRequest
     /// <summary>Files that calibration methods read.</summary>
     public List<string> Inputs { get; } = [];
 
-    /// <summary>Reads a request.</summary>
     /// <exception cref="MalformedFileException">It is none.</exception>
     public static BuildRequest Read(string path)
     {

@@ -29,7 +29,6 @@ internal sealed class CodeClosure
     /// <summary>Adds the code to a hash.</summary>
     /// <param name="assembly">Path of the assembly.</param>
     /// <param name="policy">Full name of the policy, nested classes joined by a dot.</param>
-    /// <param name="hash">The hash.</param>
     public static void Append(string assembly, string policy, IncrementalHash hash)
     {
         using var file = new PEReader(FolderLock.OpenRead(assembly));

@@ -1,3 +1,5 @@
+using Espalier.Cli.Host;
+
 namespace Espalier.Cli.Building;
 
 /// <summary>

@@ -4,8 +4,6 @@ namespace Espalier.Cli.Building;
 internal static class NamedFiles
 {
     /// <summary>The plan with their full paths: the build runs in any folder.</summary>
-    /// <param name="plan">The plan.</param>
-    /// <param name="project">The project file.</param>
     public static PruningPlan Rooted(PruningPlan plan, string project)
         => plan with
         {

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -10,14 +11,13 @@ namespace Espalier.Cli.Building;
 internal sealed class PolicyAssembly : AssemblyLoadContext
 {
     /// <summary>Assemblies whose types cross between the tool and the policy, or whose natives the process has once.</summary>
-    private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase) { "Espalier", "Espalier.Runtime",
-        "Microsoft.ML.OnnxRuntime" };
+    private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase)
+        { "Espalier", "Espalier.Runtime", "Microsoft.ML.OnnxRuntime" };
 
     private readonly Assembly _assembly;
     private readonly Dictionary<string, string> _references;
     private readonly List<string> _natives;
 
-    /// <summary>Loads the assembly.</summary>
     public PolicyAssembly(BuildRequest request) : base("policies")
     {
         _references = request.References.GroupBy(System.IO.Path.GetFileNameWithoutExtension, StringComparer.OrdinalIgnoreCase)
@@ -35,8 +35,7 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
         var found = Policy(plan.Policy)?.GetMethod(method, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [])
             ?? throw new EspalierException(
                 $"Policy {plan.Policy} has no static method {method}() without parameters. Build the project again.");
-        using var each =
-            Guarded(plan, () => ((System.Collections.IEnumerable)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null)!)
+        using var each = Guarded(plan, () => ((IEnumerable)found.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null)!)
             .Cast<IModelInputs>().GetEnumerator());
         for (var i = 0; i < samples && Guarded(plan, each.MoveNext); i++)
             yield return Guarded(plan, () => each.Current.ToTensors().ToDictionary(t => t.Name, StringComparer.Ordinal));

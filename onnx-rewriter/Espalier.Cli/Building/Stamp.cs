@@ -9,7 +9,6 @@ internal static class Stamp
 {
     /// <summary>The stamp of one policy.</summary>
     /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
-    /// <param name="model">The model.</param>
     /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the
     /// plan calls a method of the policy.</param>
     public static string Compute(PruningPlan plan, BuildModel model, BuildRequest request)
@@ -56,8 +55,10 @@ internal static class Stamp
     /// <summary>
     /// Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.
     /// </summary>
-    private static IEnumerable<string> ToolVersions() =>
-        new[] { "Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration",
-            "Espalier.Cli" }
-            .Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
+    private static IEnumerable<string> ToolVersions()
+    {
+        string[] names = ["Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration",
+            "Espalier.Cli"];
+        return names.Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
+    }
 }

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Inputs;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -25,8 +27,8 @@ internal static class BenchCommand
         var fill = CommonOptions.Fill();
         var json = CommonOptions.Json();
         var command = new Command("bench",
-            "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.") { first,
-            second, rounds, threads, seed, dimensions, fill, json };
+            "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.")
+            { first, second, rounds, threads, seed, dimensions, fill, json };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "bench");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Building;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Commands;
 
@@ -8,8 +9,8 @@ internal static class BuildCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var file = new Option<FileInfo>("--request") { Description = "What to do, as the targets wrote it.", HelpName = "FILE",
-            Required = true };
+        var file = new Option<FileInfo>("--request")
+            { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
         var command = new Command("build",
             "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have "
                 + "the form of compiler errors.") { file };
@@ -28,11 +29,10 @@ internal static class BuildCommand
             ManifestCommand.Write(model.Path, model.Name, manifest, model.Axes);
             return ExitCode.Done;
         }
-        catch (Exception e) when (CommandLine.Explain(e) is { } explained)
+        catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
         {
-            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, request.Manifest is null
-                ? request.Project
-                : request.Models[0].Path));
+            string file = request.Manifest is null ? request.Project : request.Models[0].Path;
+            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, file));
             return explained.Code;
         }
     }

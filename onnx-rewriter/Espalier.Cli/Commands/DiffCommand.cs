@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 using Espalier.Pruning.Diffs;

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Manifests;
+using Espalier.Cli.Host;
+using Espalier.Cli.Inspections;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -26,8 +29,8 @@ internal static class InspectCommand
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
         var command = new Command("inspect",
-            "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.") { model, manifest,
-            json, dimensions, allowInterface };
+            "Show what could be removed: groups of coupled units by kind, blocks, costs, and what is frozen and why.")
+            { model, manifest, json, dimensions, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             var path = result.GetRequiredValue(model).FullName;
@@ -36,15 +39,15 @@ internal static class InspectCommand
             {
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);
-                var analysis =
-                    AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
+                var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
+                var analysis = AxisAnalysis.Run(opened, axes);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (result.GetValue(manifest) is { } file)
                     AtomicFile.WriteIfDifferent(file.FullName, ManifestWriter.Write(analysis, result.GetRequiredValue(model).ToString()));
-                inspection = Inspection.From(analysis);
+                inspection = Inspector.Inspect(analysis);
             }
             if (result.GetValue(json)) terminal.Out.WriteLine(inspection.ToJson());
-            else inspection.Render(terminal);
+            else InspectionTables.Write(terminal, inspection);
             return ExitCode.Done;
         }, cancellationToken));
         return command;

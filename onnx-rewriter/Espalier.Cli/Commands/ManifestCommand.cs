@@ -2,6 +2,8 @@ using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Inference;
 using Espalier.Axes.Manifests;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -21,8 +23,8 @@ internal static class ManifestCommand
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
         var command = new Command("manifest",
-            "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.") { model, output, name,
-            dimensions, allowInterface };
+            "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.")
+            { model, output, name, dimensions, allowInterface };
         command.SetAction(result =>
         {
             Write(result.GetRequiredValue(model).FullName, result.GetValue(name) ?? result.GetRequiredValue(model).ToString(),

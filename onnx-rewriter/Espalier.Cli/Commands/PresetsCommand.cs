@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Espalier.Cli.Host;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;
@@ -6,17 +7,9 @@ namespace Espalier.Cli.Commands;
 /// <summary><c>espalier presets</c>: what each named method stands for.</summary>
 internal static class PresetsCommand
 {
-    /// <summary>The presets as options write them.</summary>
-    public static IEnumerable<string> Names => Enum.GetValues<Preset>().Select(NameOf);
-
-    /// <summary>The preset of that name.</summary>
-    public static Preset? Parse(string? name) => name is null ? null : Enum.GetValues<Preset>().First(p => NameOf(p) == name);
-
-    /// <summary>What the help shows.</summary>
     public static readonly string[] Examples = ["espalier presets",
         "espalier slim bert.onnx -o slim.onnx --macs 0.5 --preset flap --calibrate verses.npz"];
 
-    /// <summary>The command.</summary>
     public static Command Create(Terminal terminal)
     {
         var command = new Command("presets",
@@ -26,33 +19,34 @@ internal static class PresetsCommand
         {
             var table = new Table().RoundedBorder()
                 .AddColumns("preset", "score", "allocation", "compensation", "schedule", "needs data", "source");
-            foreach (var preset in Enum.GetValues<Preset>())
-            {
-                var method = Presets.Get(preset);
-                table.AddRow(NameOf(preset),
-                    method.LowRank is { } products
-                        ? $"ranks of {Kebab(products.ToString()).Replace('-', ' ')}"
-                        : method.Depth is { } axis
-                            ? $"{Kebab(axis.ToString())} by {Kebab(method.DepthScore.ToString())}"
-                            : (method.Units is { } units ? Kebab(units.ToString()) + " by " : "") + Kebab(method.Score.ToString()!),
-                    method.Depth is null
-                        ? Kebab(method.Allocate.ToString())
-                        : "", method.Depth is null && method.LowRank is null ? Kebab(method.Compensate.ToString()) : "",
-                    Kebab(method.Schedule.ToString()), !method.NeedsCalibration
-                        ? "no"
-                        : method.Inputs == InputSource.Data
-                            ? "yes"
-                            : $"no, makes up {Kebab(method.Inputs.ToString())}", Markup.Escape(method.Citation));
-            }
+            foreach (var preset in Enum.GetValues<Preset>()) table.AddRow(Row(preset, Presets.Get(preset)));
             terminal.Tables().Write(table);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static string NameOf(Preset preset) => Kebab(preset.ToString());
+    private static string[] Row(Preset preset, PruningMethod method) =>
+    [
+        Words.Kebab(preset),
+        Score(method),
+        method.Depth is null ? AllocationRow.Get(method.Allocate).Word : "",
+        method.Depth is null && method.LowRank is null ? CompensationRow.Get(method.Compensate).Word : "",
+        ScheduleRow.Get(method.Schedule).Word,
+        NeedsData(method),
+        Markup.Escape(method.Citation),
+    ];
 
-    /// <summary>PascalCase as options write it: <c>zip-lm</c>.</summary>
-    private static string Kebab(string name)
-        => string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));
+    private static string Score(PruningMethod method)
+    {
+        if (method.LowRank is { } products) return $"ranks of {Words.Kebab(products).Replace('-', ' ')}";
+        if (method.Depth is { } axis) return $"{AxisRow.Get(axis).Word} by {CriterionRow.Get(method.DepthScore).Word}";
+        string score = CriterionRow.Get(method.Score!.Value).Word;
+        return method.Units is { } units ? $"{AxisRow.Get(units).Word} by {score}" : score;
+    }
+
+    private static string NeedsData(PruningMethod method)
+        => !method.NeedsCalibration ? "no"
+            : method.Inputs == InputSource.Data ? "yes"
+            : $"no, makes up {Words.Kebab(method.Inputs)}";
 }

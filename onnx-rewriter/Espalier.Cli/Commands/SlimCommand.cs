@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -11,8 +13,8 @@ internal static class SlimCommand
     public static readonly string[] Examples =
     [
         "espalier slim resnet.onnx -o slim.onnx --keep 0.5",
-        "espalier slim resnet.onnx -o slim.onnx --macs 0.6 --allocate global --score variance --compensate least-squares --calibrate "
-            + "images.npy",
+        "espalier slim resnet.onnx -o slim.onnx --macs 0.6 --allocate global --score variance --compensate least-squares "
+            + "--calibrate images.npy",
         "espalier slim resnet.onnx -o slim.onnx --macs 0.5 --calibrate photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
         "espalier slim bert.onnx -o slim.onnx --heads 0.75 --neurons 0.5 --drop-sublayers 2 --report slim.json",
         "espalier slim moe.onnx -o slim.onnx --experts 0.5 --protect 'head*'",
@@ -36,7 +38,8 @@ internal static class SlimCommand
         var options = new SlimOptions();
         var command = new Command("slim",
             "Remove parts of a model. Inputs and outputs of the graph keep their shape unless --allow-interface lets caches shrink; the "
-                + "model appears whole or not at all.") { model, output };
+                + "model appears whole or not at all.")
+            { model, output };
         foreach (var option in options.All) command.Add(option);
         command.Add(report);
         command.Add(diff);
@@ -50,18 +53,29 @@ internal static class SlimCommand
             var target = result.GetRequiredValue(output).FullName;
             // The weights are read from the dense file while the slim one is written.
             if (path == target) throw new UsageException("OUT is MODEL itself; name another file.");
-            var files = new SlimFiles { Model = target, Report = result.GetValue(report)?.FullName,
-                DiffText = result.GetValue(diff)?.FullName };
+            var files = new SlimFiles
+            {
+                Model = target,
+                Report = result.GetValue(report)?.FullName,
+                DiffText = result.GetValue(diff)?.FullName,
+            };
 
             using var progress = new Progress(terminal, "slim");
             progress.Step("reading the model");
             using var dense = OnnxModel.Open(path);
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
             var analysis = AxisAnalysis.Run(dense, axes);
-            var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with { AllowInterface = axes.AllowInterface,
-                HoistInitializers = result.GetValue(hoist) };
-            var slim = new SlimJob(dense, analysis, plan, axes.Dimensions, progress,
-                cancellationToken) { FileName = Path.GetFileName(target), Fill = CommonOptions.ToFill(result.GetValue(fill)) }.Run();
+            var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with
+            {
+                AllowInterface = axes.AllowInterface,
+                HoistInitializers = result.GetValue(hoist),
+            };
+            var job = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken)
+            {
+                FileName = Path.GetFileName(target),
+                Fill = CommonOptions.ToFill(result.GetValue(fill)),
+            };
+            var slim = job.Run();
             progress.Step("writing");
             files.Save(slim, dense);
             progress.Dispose();

@@ -2,6 +2,8 @@ using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Inputs;
+using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -17,25 +19,26 @@ internal static class VerifyCommand
         "espalier verify bert.onnx slim.onnx --report slim.json --dim sequence=32 --runs 10",
     ];
 
+    private const int DefaultRuns = 4;
+
     public static Command Create(Terminal terminal)
     {
         var dense = CommonOptions.ExistingFile("DENSE", "The model before slimming.");
         var slim = CommonOptions.ExistingFile("SLIM", "The model after slimming.");
-        var report = new Option<FileInfo>("--report") { Description = "The report that slim wrote.", HelpName = "FILE.json",
-            Required = true };
-        var runs = CommonOptions.Count("--runs", "How many inputs are tried. [default: 4]", least: 1);
+        var report = new Option<FileInfo>("--report")
+            { Description = "The report that slim wrote.", HelpName = "FILE.json", Required = true };
+        var runs = CommonOptions.Count("--runs", $"How many inputs are tried. [default: {DefaultRuns}]", least: 1);
         var seed = CommonOptions.Seed();
         var dimensions = CommonOptions.Dimensions();
         var fill = CommonOptions.Fill();
         var data = new DataArguments();
         var command = new Command("verify",
             "Check that the slim model computes what the dense model computes when everything that was removed is zero: both run in ONNX "
-            + "Runtime on random inputs and must agree within 1e-4 relative "
-            + "(in 16 bits: four steps of their type), at the outputs and inside. Where nothing moves when units are masked, nothing is "
-            + "proved, and that is a failed check. "
-            + "A compensated model differs on purpose: there the check runs on the model before compensation, and the agreement of the "
-            + "outputs is printed.")
-        { dense, slim, report, runs, seed, dimensions, fill };
+                + "Runtime on random inputs and must agree within 1e-4 relative (in 16 bits: four steps of their type), at the outputs "
+                + "and inside. Where nothing moves when units are masked, nothing is proved, and that is a failed check. A compensated "
+                + "model differs on purpose: there the check runs on the model before compensation, and the agreement of the outputs is "
+                + "printed.")
+            { dense, slim, report, runs, seed, dimensions, fill };
         foreach (var option in data.Inputs) command.Add(option);
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
@@ -49,17 +52,17 @@ internal static class VerifyCommand
             var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), removed.Plan.AllowInterface);
             var analysis = AxisAnalysis.Run(before, axes);
             progress.Step("finding inputs that the model takes");
-            var filled = CommonOptions.ToFill(result.GetValue(fill));
-            int count = result.GetValue(runs) ?? 4;
-            var source = data.ToSource(result);
-            var inputs = source.Path is { } path ? CalibrationData.Read(path, after, new DataOptions
+            int count = result.GetValue(runs) ?? DefaultRuns;
+            IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs;
+            if (data.ToSource(result) is { Path: { } path } source)
+                inputs = CalibrationData.Read(path, after, source.ToOptions(axes.Dimensions) with { Samples = count });
+            else
             {
-                Samples = count, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation,
-                Dimensions = axes.Dimensions,
-            }) : RandomInputs.Many(after, count, result.GetValue(seed), RandomInputs.Fit(after, axes.Dimensions, filled,
-            cancellationToken), filled);
-            var verification = new Verification(analysis, removed, inputs, progress);
-            var outcome = verification.Run(after, cancellationToken);
+                var filled = CommonOptions.ToFill(result.GetValue(fill));
+                var sizes = RandomInputs.Fit(after, axes.Dimensions, filled, cancellationToken);
+                inputs = RandomInputs.Many(after, count, result.GetValue(seed), sizes, filled);
+            }
+            var outcome = new Verification(analysis, removed, inputs, progress).Run(after, cancellationToken);
             progress.Dispose();
             foreach (var line in outcome.Lines) terminal.Out.WriteLine(line);
             return outcome.Holds ? ExitCode.Done : ExitCode.Refused;

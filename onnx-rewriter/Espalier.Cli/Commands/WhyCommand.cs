@@ -1,5 +1,8 @@
 using System.CommandLine;
 using Espalier.Axes;
+using Espalier.Cli.Host;
+using Espalier.Cli.Inspections;
+using Espalier.Cli.Options;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 
@@ -21,8 +24,8 @@ internal static class WhyCommand
             { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
         var allowInterface = CommonOptions.Interface();
         var command = new Command("why",
-            "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.") { model, tensor,
-            allowInterface };
+            "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.")
+            { model, tensor, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "why");

@@ -26,13 +26,8 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
     /// <summary>Groups that lost units and of which masking says nothing.</summary>
     public IReadOnlyList<string> Inexact { get; private init; } = [];
 
-    /// <summary>Whether the plan compensated.</summary>
     public bool Compensated { get; private init; }
 
-    /// <summary>What is to be judged.</summary>
-    /// <param name="analysis">The dense model.</param>
-    /// <param name="report">What slimming did.</param>
-    /// <param name="slim">The slim model.</param>
     /// <exception cref="EspalierException">The report names something that the models do not have.</exception>
     public static Equivalence Measure(AxisAnalysis analysis, PruningReport report, OnnxModel slim)
     {

@@ -4,6 +4,7 @@ using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning.Weights;
+
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;
@@ -22,9 +23,9 @@ internal enum Verdict
 }
 
 /// <summary>What the judge says.</summary>
-/// <param name="Verdict">The end of it.</param>
+/// <param name="Verdict">How it ended.</param>
 /// <param name="Outputs">What was found at the outputs.</param>
-/// <param name="Reason">In a sentence.</param>
+/// <param name="Reason">Why, in a sentence.</param>
 /// <param name="Findings">What was found inside, for people.</param>
 internal sealed record Judgement(Verdict Verdict, OracleResult Outputs, string Reason, IReadOnlyList<string> Findings);
 
@@ -32,14 +33,11 @@ internal sealed record Judgement(Verdict Verdict, OracleResult Outputs, string R
 /// Compares a slim model with the masked dense one that its removal describes, at the outputs and inside. Terms only say where in a dense
 /// tensor the slim one's elements stand; what they are to be comes from the masked model, which knows no terms.
 /// </summary>
-/// <param name="analysis">The dense model.</param>
-/// <param name="inputs">What the models are run on.</param>
 internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs)
 {
-    /// <summary>Compares.</summary>
-    /// <param name="slim">The slim model.</param>
+    /// <param name="slim">The model to be judged.</param>
     /// <param name="removal">What went from the dense one.</param>
-    /// <param name="selection">The same, as a selection.</param>
+    /// <param name="selection">The same, in units.</param>
     /// <param name="cancellationToken">Stops between two operators.</param>
     public Judgement Compare(OnnxModel slim, Removal removal, Selection selection, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Services;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Services;
 
-/// <summary>Reads reports.</summary>
 internal static class Reports
 {
     /// <summary>Reads a report; one that is not a report is a malformed file, not a refusal.</summary>

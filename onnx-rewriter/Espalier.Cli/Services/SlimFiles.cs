@@ -15,10 +15,8 @@ internal sealed class SlimFiles : IEnumerable<string>
     /// <summary>Extension of the diff for people.</summary>
     public const string TextExtension = ".diff.txt";
 
-    /// <summary>The model.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The report; null for none.</summary>
     public string? Report { get; init; }
 
     /// <summary>The diff as JSON; null for none.</summary>
@@ -40,7 +38,6 @@ internal sealed class SlimFiles : IEnumerable<string>
         };
     }
 
-    /// <summary>Writes what is asked for.</summary>
     /// <returns>Names of the files that belong beside the program: model, its external data, report and diff.</returns>
     public IReadOnlyList<string> Save(SlimResult slim, OnnxModel dense)
     {

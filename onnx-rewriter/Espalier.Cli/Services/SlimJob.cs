@@ -58,8 +58,12 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             var samples = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
-            probe = new ModelProbe(analysis, samples, null, cancellationToken) { Metric = Plan.DivergenceMetric
-                ?? Metric.KullbackLeibler, Labels = Labels(Plan.DivergenceMetric), Progress = name => progress.Step(name) };
+            probe = new ModelProbe(analysis, samples, null, cancellationToken)
+            {
+                Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler,
+                Labels = Labels(Plan.DivergenceMetric),
+                Progress = name => progress.Step(name),
+            };
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
@@ -71,8 +75,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             if (inputs.Count > 0) notes.Add(FormattableString.Invariant($"{inputs.Count} weights are no longer among the model's inputs."));
             slim = slim with { Model = hoisted };
         }
-        var report = slim.Report with { After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
-            Notes = [.. slim.Report.Notes, .. notes] };
+        var report = slim.Report with
+        {
+            After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
+            Notes = [.. slim.Report.Notes, .. notes],
+        };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
     }
@@ -109,57 +116,67 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
 
     private IEnumerable<string> Check(Guard guard, SlimResult slim)
     {
-        if (guard.Equivalence)
-        {
-            progress.Step("checking equivalence");
-            using var equivalence = Equivalence.Measure(analysis, slim.Report, slim.Model);
-            if (equivalence.Removal.IsEmpty && !Removal.From(slim.Report, analysis.File).IsEmpty)
-                throw new EspalierException("Guard(Equivalence = true) proves nothing: all that was removed is inexact "
-                    + $"({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
-            var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);
-            var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection,
-                cancellationToken);
-            if (found.Verdict == Verdict.Different)
-                throw new EspalierException($"Guard(Equivalence = true): the slim model is not the masked dense one: {found.Reason}.");
-            if (found.Verdict == Verdict.NothingProved)
-                throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another Seed, or "
-                    + "Guard(Agreement = …) on data that reaches these units.");
-            yield return FormattableString.Invariant(
-                $"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative.");
-        }
+        if (guard.Equivalence) yield return CheckEquivalence(slim);
         if (guard.Agreement is { } least)
-        {
-            progress.Step("checking agreement");
-            if (slim.Report.Interface.Count > 0)
-                throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
-                    + "Remove AllowInterface, or use Equivalence.");
-            var all = Real()
-                ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
-            var samples = Divided().HeldOut;
-            var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken, targets: Labels(guard.Metric));
-            var agreement = found.By(guard.Metric) ?? throw new EspalierException(guard.Metric == Metric.RelativeError
-                ? "Guard(Agreement = …): no output of the model has floating-point numbers to compare. Remove the guard, or use "
-                    + "Equivalence."
-                : guard.Metric == Metric.TaskLoss
-                    ? "Guard(Agreement = …): there are no labels by which to compare by TaskLoss, and no output has a row of classes for "
-                        + "each token of an input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)]."
-                : "Guard(Agreement = …): no output of the model has rows "
-                    + $"{(guard.Metric is Metric.KullbackLeibler or Metric.JensenShannon ? "of classes " : "")}to compare by "
-                    + $"{guard.Metric}. Use Metric.RelativeError.");
-            var figures = FormattableString.Invariant(
-                $"{agreement:0.####} by {guard.Metric} on {samples.Count} {(samples.Count == all.Count ? "" : "held-out ")}samples")
-                + string.Concat(found.Outputs[0].By.Where(m => m.Key != guard.Metric && m.Value is not null)
-                    .Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}")));
-            // Numbers of float32 that are equal may still round below one.
-            if (agreement < least - 1e-9)
-                throw new EspalierException(FormattableString.Invariant(
-                    $"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
-            yield return $"The slim model agrees with the dense one to {figures}.";
-            if (_measured && samples.Count == all.Count)
-                yield return "Agreement was measured on the samples that the statistics come from: of fewer "
-                    + FormattableString.Invariant($"than {FewestToDivide} none are held out.");
-        }
+            foreach (string note in CheckAgreement(least, guard.Metric, slim)) yield return note;
     }
+
+    private string CheckEquivalence(SlimResult slim)
+    {
+        progress.Step("checking equivalence");
+        using var equivalence = Equivalence.Measure(analysis, slim.Report, slim.Model);
+        if (equivalence.Removal.IsEmpty && !Removal.From(slim.Report, analysis.File).IsEmpty)
+            throw new EspalierException("Guard(Equivalence = true) proves nothing: all that was removed is inexact "
+                + $"({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
+        var inputs = RandomInputs.Many(equivalence.Model, EquivalenceRuns, Plan.Seed, Sizes(), Fill);
+        var found = new Judge(analysis, inputs).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);
+        return found.Verdict switch
+        {
+            Verdict.Different => throw new EspalierException(
+                $"Guard(Equivalence = true): the slim model is not the masked dense one: {found.Reason}."),
+            Verdict.NothingProved => throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another "
+                + "Seed, or Guard(Agreement = …) on data that reaches these units."),
+            _ => FormattableString.Invariant(
+                $"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative."),
+        };
+    }
+
+    private IEnumerable<string> CheckAgreement(double least, Metric metric, SlimResult slim)
+    {
+        progress.Step("checking agreement");
+        if (slim.Report.Interface.Count > 0)
+            throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
+                + "Remove AllowInterface, or use Equivalence.");
+        var all = Real()
+            ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+        var samples = Divided().HeldOut;
+        var found = Agreement.Compare(dense, slim.Model, samples, cancellationToken: cancellationToken, targets: Labels(metric));
+        double agreement = found.By(metric) ?? throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
+        string heldOut = samples.Count == all.Count ? "" : "held-out ";
+        var others = found.Outputs[0].By.Where(m => m.Key != metric && m.Value is not null)
+            .Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}"));
+        string figures = FormattableString.Invariant($"{agreement:0.####} by {metric} on {samples.Count} {heldOut}samples")
+            + string.Concat(others);
+        // Numbers of float32 that are equal may still round below one.
+        if (agreement < least - 1e-9)
+            throw new EspalierException(FormattableString.Invariant(
+                $"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
+        yield return $"The slim model agrees with the dense one to {figures}.";
+        if (_measured && samples.Count == all.Count)
+            yield return "Agreement was measured on the samples that the statistics come from: of fewer "
+                + FormattableString.Invariant($"than {FewestToDivide} none are held out.");
+    }
+
+    /// <summary>Why a metric says nothing of the model.</summary>
+    private static string Incomparable(Metric metric) => metric switch
+    {
+        Metric.RelativeError => "no output of the model has floating-point numbers to compare. Remove the guard, or use Equivalence.",
+        Metric.TaskLoss => "there are no labels by which to compare by TaskLoss, and no output has a row of classes for each token of an "
+            + "input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)].",
+        Metric.KullbackLeibler or Metric.JensenShannon =>
+            $"no output of the model has rows of classes to compare by {metric}. Use Metric.RelativeError.",
+        _ => $"no output of the model has rows to compare by {metric}. Use Metric.RelativeError.",
+    };
 
     /// <summary>The plan with what it leaves open written down.</summary>
     private PruningPlan Plan => _complete ??= Presets.Complete(plan, hasData: Samples is not null || plan.Calibration?.Path is not null);
@@ -171,7 +188,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// What statistics and choices use, and what a guard measures: the last quarter, which nothing else sees, where the plan
     /// measures anything and there are enough samples.
     /// </summary>
-    private (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Own, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> HeldOut) Divided()
+    private (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Own, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> HeldOut)
+        Divided()
     {
         var all = Real()!;
         if (Plan.Guard?.Agreement is null || !_measured || all.Count < FewestToDivide) return (all, all);
@@ -185,9 +203,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         progress.Step("reading calibration data");
         if (Samples is not null) _read = [.. Samples()];
         else if (Plan.Calibration is { Path: { } path } source)
-            _read = CalibrationData.Read(path, dense,
-                new DataOptions { Samples = source.Samples, Vocabulary = source.Tokenizer, Mean = source.Mean, Deviation = source.Deviation,
-                    Dimensions = dimensions });
+            _read = CalibrationData.Read(path, dense, source.ToOptions(dimensions));
         return _read;
     }
 

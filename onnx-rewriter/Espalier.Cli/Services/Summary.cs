@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Espalier.Cli.Host;
 using Spectre.Console;
 
 namespace Espalier.Cli.Services;
@@ -25,26 +26,18 @@ internal static partial class Summary
 
         // A group of which nothing stays went with a removed block.
         var kinds = report.Groups.Where(g => g.Kept > 0).GroupBy(g => g.Kind, StringComparer.Ordinal)
-            .Select(k =>
-                (Kind: k.Key, Touched: k.Count(g => g.Kept < g.Size), Groups: k.Count(), Kept: k.Sum(g => (long)g.Kept),
-                    Size: k.Sum(g => (long)g.Size)))
+            .Select(k => (Kind: k.Key, Touched: k.Count(g => g.Kept < g.Size), Groups: k.Count(), Kept: k.Sum(g => (long)g.Kept),
+                Size: k.Sum(g => (long)g.Size)))
             .Where(k => k.Touched > 0).ToList();
         foreach (var kind in kinds)
             terminal.Out.WriteLine(FormattableString.Invariant(
                 $"{kind.Kind}: {kind.Kept} of {kind.Size} units stay ({kind.Touched} of {kind.Groups} groups pruned)"));
         if (report.Blocks.Count > 0) terminal.Out.WriteLine($"removed: {string.Join(", ", report.Blocks)}");
-        if (report.Factored.Count > 0)
-            terminal.Out.WriteLine(FormattableString.Invariant($"products of two: {report.Factored.Count} weights, ranks ")
-                + FormattableString.Invariant($"{report.Factored.Min(f => f.Rank)} to {report.Factored.Max(f => f.Rank)}, ")
-                + FormattableString.Invariant($"{Figures.Ratio(report.Factored.Sum(f => f.ParametersAfter), report.Factored.Sum(f => f.ParametersBefore))} of their parameters")
-                + (report.Factored.Any(f => f.Error is not null)
-                    ? FormattableString.Invariant($", error of their outputs at most {report.Factored.Max(f => f.Error):0.0%}")
-                    : ""));
+        if (report.Factored.Count > 0) terminal.Out.WriteLine(Describe(report.Factored));
         if (kinds.Count == 0 && report.Blocks.Count == 0 && report.Factored.Count == 0) terminal.Out.WriteLine("Nothing was removed.");
         // The same reason at many nodes is one line.
         var reasons = report.Frozen.GroupBy(f => Quoted().Replace(f.Reason, "'…'"), StringComparer.Ordinal)
-            .Select(r =>
-                (Count: r.Count(), Text: r.Select(f => f.Reason).Distinct(StringComparer.Ordinal).Count() == 1 ? r.First().Reason : r.Key))
+            .Select(r => (Count: r.Count(), Text: r.All(f => f.Reason == r.First().Reason) ? r.First().Reason : r.Key))
             .OrderByDescending(r => r.Count).ThenBy(r => r.Text, StringComparer.Ordinal).ToList();
         foreach (var (count, text) in reasons.Take(MostReasons))
             terminal.Out.WriteLine(FormattableString.Invariant($"frozen: {count} weight {(count == 1 ? "axis" : "axes")}: {text}"));
@@ -53,6 +46,17 @@ internal static partial class Summary
                 + FormattableString.Invariant($"{reasons.Count - MostReasons} other reasons; --report lists all"));
         foreach (var change in report.Interface) terminal.Out.WriteLine($"interface: {change}");
         foreach (var note in report.Notes) terminal.Out.WriteLine($"note: {note}");
+    }
+
+    private static string Describe(IReadOnlyList<FactoredWeight> factored)
+    {
+        var (least, most) = (factored.Min(f => f.Rank), factored.Max(f => f.Rank));
+        string share = Figures.Ratio(factored.Sum(f => f.ParametersAfter), factored.Sum(f => f.ParametersBefore));
+        string error = factored.Max(f => f.Error) is { } worst
+            ? FormattableString.Invariant($", error of their outputs at most {worst:0.0%}")
+            : "";
+        return FormattableString.Invariant(
+            $"products of two: {factored.Count} weights, ranks {least} to {most}, {share} of their parameters{error}");
     }
 
     [GeneratedRegex("'[^']*'")]

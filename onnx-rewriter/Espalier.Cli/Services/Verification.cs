@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Oracle;
+
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;
@@ -12,16 +13,11 @@ namespace Espalier.Cli.Services;
 internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lines);
 
 /// <summary>Checks a slim model against the masked dense model that its report describes.</summary>
-/// <param name="analysis">The dense model.</param>
-/// <param name="report">What was removed.</param>
 /// <param name="inputs">What both models are run on.</param>
 /// <param name="progress">Told what goes on.</param>
 internal sealed class Verification(
     AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, Progress progress)
 {
-    /// <summary>Runs the check.</summary>
-    /// <param name="slim">The slim model.</param>
-    /// <param name="cancellationToken">Stops between runs.</param>
     public VerificationOutcome Run(OnnxModel slim, CancellationToken cancellationToken)
     {
         var lines = new List<string>();

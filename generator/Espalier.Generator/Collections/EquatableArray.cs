@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Runtime.CompilerServices;
 
-namespace Espalier.Generator;
+namespace Espalier.Generator.Collections;
 
 /// <summary>
 /// An immutable list that is compared element by element: an array in an incremental model would be compared by reference, and

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>The options of <c>slim</c> that bound what the model may cost.</summary>
 internal sealed class BudgetOptions

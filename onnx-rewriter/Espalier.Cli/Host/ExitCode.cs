@@ -1,9 +1,8 @@
-namespace Espalier.Cli;
+namespace Espalier.Cli.Host;
 
 /// <summary>What the process returns; scripts and the build's targets rely on these numbers.</summary>
 internal static class ExitCode
 {
-    /// <summary>The work is done.</summary>
     public const int Done = 0;
 
     /// <summary>The request was understood and refused, or a check failed.</summary>

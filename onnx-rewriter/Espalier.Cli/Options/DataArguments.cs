@@ -1,19 +1,22 @@
 using System.CommandLine;
 using System.Globalization;
+using Espalier.Cli.Host;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>The options of <c>slim</c> that say where real inputs come from.</summary>
 internal sealed class DataArguments
 {
+    private static readonly CalibrationSource Default = new();
+
     private readonly Option<string?> _calibrate = new("--calibrate")
     {
         Description = "Real inputs for methods that look at activations: .npy or .npz arrays named after the inputs with samples along "
-        + "the first axis, a folder of PNG, JPEG or BMP images, MNIST's idx files, or text. "
+            + "the first axis, a folder of PNG, JPEG or BMP images, MNIST's idx files, or text. "
             + "Without it, seeded random inputs are used and the report says so.",
         HelpName = "DATA",
     };
-    private readonly Option<int?> _samples = CommonOptions.Count("--samples", "Most samples that are read. [default: 128]", least: 1);
+    private readonly Option<int?> _samples = CommonOptions.Count("--samples", $"Most samples that are read. [default: {Default.Samples}]", least: 1);
     private readonly Option<FileInfo?> _tokenizer = new("--tokenizer")
     {
         Description = "How text becomes tokens: a BPE tokenizer.json, a WordPiece vocab.txt, or an alphabet (a JSON string). [default: "
@@ -21,15 +24,15 @@ internal sealed class DataArguments
         HelpName = "FILE",
     };
     private readonly Option<double[]?> _mean = Numbers("--mean",
-        "What is subtracted from images, whose pixels are from 0 to 1: one number, or one per channel like 0.485,0.456,0.406. [default: "
-            + "0]");
+        "What is subtracted from images, whose pixels are from 0 to 1: one number, or one per channel like 0.485,0.456,0.406. "
+            + "[default: 0]");
     private readonly Option<double[]?> _deviation =
         Numbers("--std", "What images are divided by after that, like 0.229,0.224,0.225. [default: 1]");
 
     private readonly Option<FileInfo?> _labels = new("--labels")
     {
         Description = "The right answer to every sample, for --divergence or --metric task-loss: .npy, MNIST's idx labels, or text with "
-        + "a number at the start of every line. "
+            + "a number at the start of every line. "
             + "[default: an array 'labels' in an .npz, the first column of a .tsv; for language models the next token]",
         HelpName = "FILE",
     };
@@ -40,13 +43,18 @@ internal sealed class DataArguments
     /// <summary>Those that say what the model is run on, without the right answers.</summary>
     public IEnumerable<Option> Inputs => [_calibrate, _tokenizer, _mean, _deviation];
 
-    /// <summary>What they say.</summary>
     /// <exception cref="UsageException">How data are read, but no data.</exception>
     public CalibrationSource ToSource(ParseResult result)
     {
-        var source = new CalibrationSource(Path: result.GetValue(_calibrate), Samples: result.GetValue(_samples)
-            ?? 128, Tokenizer: result.GetValue(_tokenizer)?.ToString(),
-            Mean: Given(result, _mean), Deviation: Given(result, _deviation), Labels: result.GetValue(_labels)?.ToString());
+        var source = new CalibrationSource
+        {
+            Path = result.GetValue(_calibrate),
+            Samples = result.GetValue(_samples) ?? Default.Samples,
+            Tokenizer = result.GetValue(_tokenizer)?.ToString(),
+            Mean = Given(result, _mean),
+            Deviation = Given(result, _deviation),
+            Labels = result.GetValue(_labels)?.ToString(),
+        };
         if (source.Path is null
             && (source.Tokenizer is not null || source.Mean is not null || source.Deviation is not null || source.Labels is not null))
             throw new UsageException("--tokenizer, --mean, --std and --labels say how data are read: give --calibrate DATA too.");

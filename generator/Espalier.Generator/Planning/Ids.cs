@@ -1,4 +1,4 @@
-namespace Espalier.Generator.Diagnostics;
+namespace Espalier.Generator.Planning;
 
 /// <summary>Ids of the diagnostics; generator/README.md has a page for each.</summary>
 internal static class Ids

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Espalier.Axes.Inference;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>Arguments and options that several commands share, each made anew per command.</summary>
 internal static class CommonOptions
@@ -37,7 +37,6 @@ internal static class CommonOptions
         return option;
     }
 
-    /// <summary><c>--fill input=number</c>.</summary>
     public static Option<string[]> Fill()
     {
         var option = new Option<string[]>("--fill")
@@ -61,18 +60,15 @@ internal static class CommonOptions
     public static IReadOnlyDictionary<string, double> ToFill(string[]? fill) => (fill ?? []).Select(f => ParseFill(f)!.Value)
         .GroupBy(f => f.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value, StringComparer.Ordinal);
 
-    /// <summary><c>--allow-interface</c>.</summary>
     public static Option<bool> Interface() => new("--allow-interface")
     {
         Description = "Let caches and states among the graph's inputs and outputs shrink with the heads, head dimensions or hidden "
             + "states that they hold. All other inputs and outputs keep their shape.",
     };
 
-    /// <summary><c>--seed</c>.</summary>
     public static Option<int> Seed()
         => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
-    /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of tables." };
 
     /// <summary>The options of the inference that <paramref name="dimensions"/> ask for.</summary>
@@ -120,12 +116,24 @@ internal static class CommonOptions
     }
 
     /// <summary>An option whose value is one of the given words.</summary>
-    public static Option<string?> Choice(string name, string description, params string[] words)
+    public static Option<T?> Choice<T>(string name, string description, IEnumerable<(string Word, T Value)> choices) where T : struct, Enum
     {
-        var option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', words) };
+        var values = choices.ToDictionary(c => c.Word, c => c.Value, StringComparer.Ordinal);
+        string[] words = [.. values.Keys];
+        var option = new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words),
+            // What is none of them is reported below.
+            CustomParser = result => values.TryGetValue(result.Tokens.Single().Value, out var value) ? value : null,
+        };
         option.AcceptOnlyFromAmong(words);
         return option;
     }
+
+    /// <summary>An option whose value is a member of an enum that has no rows.</summary>
+    public static Option<T?> Choice<T>(string name, string description) where T : struct, Enum
+        => Choice(name, description, Enum.GetValues<T>().Select(value => (Words.Kebab(value), value)));
 
     private static void MustExist(SymbolResult result, FileInfo? file)
     {

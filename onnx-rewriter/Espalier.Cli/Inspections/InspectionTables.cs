@@ -1,7 +1,9 @@
 using System.Globalization;
+using Espalier.Cli.Host;
+using Espalier.Cli.Services;
 using Spectre.Console;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Inspections;
 
 /// <summary>An inspection as tables.</summary>
 internal static class InspectionTables

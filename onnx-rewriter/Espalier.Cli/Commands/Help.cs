@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
-namespace Espalier.Cli;
+namespace Espalier.Cli.Commands;
 
 /// <summary>Help that ends with examples and the exit codes.</summary>
 internal static class Help
@@ -10,7 +10,6 @@ internal static class Help
     private const int Width = 140;
 
     /// <summary>Adds the examples to the help of every command under <paramref name="root"/>.</summary>
-    /// <param name="root">The root.</param>
     /// <param name="examples">Lines by command name.</param>
     public static void Extend(Command root, IReadOnlyDictionary<string, string[]> examples)
     {

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 
-namespace Espalier.Cli.Commands;
+namespace Espalier.Cli.Options;
 
 /// <summary>The options of <c>slim</c> that factor weights.</summary>
 internal sealed class LowRankOptions
@@ -41,7 +41,6 @@ internal sealed class LowRankOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All => [_named, _keysAndValues];
 
-    /// <summary>The rules.</summary>
     public IReadOnlyList<LowRankRule> ToRules(ParseResult result)
     {
         var rules = (result.GetValue(_named) ?? []).Select(t => Parse(t)!).ToList();

@@ -1,6 +1,6 @@
 using Spectre.Console;
 
-namespace Espalier.Cli;
+namespace Espalier.Cli.Host;
 
 /// <summary>
 /// Where a command writes: results to <see cref="Out"/>, everything else to <see cref="Error"/>. Tests pass string writers.

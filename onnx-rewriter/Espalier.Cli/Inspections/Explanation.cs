@@ -2,8 +2,9 @@ using System.Globalization;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Terms;
+using Espalier.Cli.Host;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Inspections;
 
 /// <summary>What <c>why</c> prints.</summary>
 internal static class Explanation
@@ -11,8 +12,6 @@ internal static class Explanation
     private const int MostMembers = 12;
 
     /// <summary>Explains all axes of a tensor, or one.</summary>
-    /// <param name="output">Where to write.</param>
-    /// <param name="analysis">The axes.</param>
     /// <param name="what">Name of a tensor, or <c>name:axis</c>.</param>
     /// <exception cref="UsageException">There is no such tensor or axis.</exception>
     public static void Write(TextWriter output, AxisAnalysis analysis, string what)
@@ -48,11 +47,11 @@ internal static class Explanation
         }
         foreach (var group in groups)
         {
-            output.WriteLine(FormattableString.Invariant($"  {group.Name}: {Kind(group.Kind)}, {group.Size} units, {Verdict(group)}"));
+            output.WriteLine(FormattableString.Invariant($"  {group.Name}: {AxisRow.Get(group.Kind).Plural}, {group.Size} units, {Verdict(group)}"));
             if (group.Reason is not null) output.WriteLine($"    because: {group.Reason}");
             Chain(output, analysis.ChainOf(tensor, group.Factor));
             if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
-            if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({Kind(partner.Kind)})");
+            if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({AxisRow.Get(partner.Kind).Plural})");
             var members = group.Occurrences.Select(o => FormattableString.Invariant($"{o.Tensor}:{o.Axis} = {o.Term}"))
                 .Distinct(StringComparer.Ordinal).ToList();
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    the same units in {members.Count} weight axes:"));
@@ -95,21 +94,10 @@ internal static class Explanation
     private static bool Occurs(Group group, string tensor, int axis, Term term)
         => group.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis) || term.Leaves.Contains(group.Factor);
 
-
     private static string Verdict(Group group) => group.Exactness switch
     {
         Exactness.Exact => "exact: removing units equals masking them",
         Exactness.Inexact => "inexact: units can be removed, but what is left is not what masking gives",
         _ => "frozen: units cannot be removed",
-    };
-
-    private static string Kind(Axis kind) => kind switch
-    {
-        Axis.KeyValueGroups => "KV groups",
-        Axis.HeadDims => "head dimensions",
-        Axis.ValueDims => "value dimensions",
-        Axis.HiddenState => "hidden state",
-        Axis.EmbeddingRows => "embedding rows",
-        _ => kind.ToString().ToLowerInvariant(),
     };
 }

@@ -1,19 +1,16 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using Espalier.Cli.Commands;
-using Espalier.Onnx.Limits;
+using Espalier.Cli.Host;
 
-namespace Espalier.Cli;
+namespace Espalier.Cli.Commands;
 
 /// <summary>The root of the tool: parsing, help, and the one place where errors become messages and exit codes.</summary>
 internal static class CommandLine
 {
     private const string Name = "espalier";
 
-    /// <summary>Runs the tool.</summary>
     /// <param name="args">Arguments without the program's name.</param>
-    /// <param name="terminal">Where it writes.</param>
     /// <param name="cancellationToken">Stops the work; nothing half-written stays.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
@@ -33,7 +30,7 @@ internal static class CommandLine
                 new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false },
                 cancellationToken);
         }
-        catch (Exception e) when (Explain(e) is { } explained)
+        catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
         {
             terminal.Error.WriteLine($"espalier: {explained.Message}");
             return explained.Code;
@@ -44,21 +41,6 @@ internal static class CommandLine
             return ExitCode.Fault;
         }
     }
-
-    /// <summary>
-    /// The message and exit code of a mistake that is the user's or the file's; null for a fault of the tool, which must not be hidden.
-    /// </summary>
-    internal static (string Message, int Code)? Explain(Exception e) => e switch
-    {
-        UsageException => (e.Message, ExitCode.Usage),
-        OnnxFormatException => (e.Message, ExitCode.Malformed),
-        MalformedFileException => (e.Message, ExitCode.Malformed),
-        EspalierException => (e.Message, ExitCode.Refused),
-        FileNotFoundException or DirectoryNotFoundException => (e.Message, ExitCode.Usage),
-        IOException or UnauthorizedAccessException => (e.Message, ExitCode.Refused),
-        OperationCanceledException => ("stopped; nothing was written.", ExitCode.Refused),
-        _ => null,
-    };
 
     private static Command Root(Terminal terminal)
     {
@@ -102,9 +84,3 @@ internal static class CommandLine
         return root;
     }
 }
-
-/// <summary>Arguments that parse and still make no sense together.</summary>
-internal sealed class UsageException(string message) : Exception(message);
-
-/// <summary>A file other than a model that is not what it should be: a report, calibration data.</summary>
-internal sealed class MalformedFileException(string message) : Exception(message);
