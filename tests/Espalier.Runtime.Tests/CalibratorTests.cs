@@ -32,8 +32,8 @@ public class CalibratorTests
     private static CalibrationStatistics Run(OnnxModel model, Consumer[] consumers,
         IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, int[]? covariance = null, Block[]? blocks = null,
         CalibrationOptions? options = null)
-        => Calibrator.Run(model, consumers, blocks
-            ?? [], samples, new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet(), BlockAngles = true }, options: options);
+        => Calibrator.Run(new CalibratedModel(model, consumers, blocks ?? []), samples,
+            new CalibrationRequest { Covariance = (covariance ?? []).ToHashSet(), BlockAngles = true }, options: options);
 
     [Theory]
     [InlineData(9)]
@@ -267,16 +267,16 @@ public class CalibratorTests
         var samples = Samples(6, "x", 1, 4, 6);
         var seen = new Progress();
         var request = new CalibrationRequest { Covariance = new HashSet<int> { 1, 2 } };
-        var bounded = Calibrator.Run(model, consumers, [], samples, request, seen,
+        var bounded = Calibrator.Run(new CalibratedModel(model, consumers, []), samples, request, seen,
             options: new CalibrationOptions { CovarianceElementsPerPass = 40 });
-        var whole = Calibrator.Run(model, consumers, [], samples, request);
+        var whole = Calibrator.Run(new CalibratedModel(model, consumers, []), samples, request);
         Assert.Null(whole.Consumers[0].Covariance);
         Assert.Same(whole.Consumers[0].Mean, whole.Consumers[1].Mean);
         foreach (int id in new[] { 1, 2 }) Assert.Equal(whole.Consumers[id].Covariance, bounded.Consumers[id].Covariance);
         // Two passes over six samples: 36 and 25 elements do not fit 40.
         Assert.Equal(new CalibrationProgress(12, 12), seen.Last);
 
-        var narrow = Calibrator.Run(model, consumers, [], samples, request, options: new CalibrationOptions { CovarianceFeatures = 5 });
+        var narrow = Calibrator.Run(new CalibratedModel(model, consumers, []), samples, request, options: new CalibrationOptions { CovarianceFeatures = 5 });
         Assert.Null(narrow.Consumers[1].Covariance);
         Assert.NotNull(narrow.Consumers[2].Covariance);
         Assert.Contains("6 features", Assert.Single(narrow.Notes));

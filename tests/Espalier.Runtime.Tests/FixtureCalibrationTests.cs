@@ -47,7 +47,7 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
         readers = [.. readers.Select(r => r.ActivationAxis >= 0
             ? r
             : r with { ActivationAxis = fetched[r.Activation][0].Shape.Count - 1 })];
-        var stats = Calibrator.Run(model, readers, [], samples, new CalibrationRequest());
+        var stats = Calibrator.Run(new CalibratedModel(model, readers, []), samples, new CalibrationRequest());
         Assert.Empty(stats.Notes);
         Assert.Equal(readers.Count, stats.Consumers.Count);
         foreach (var r in readers)
@@ -85,7 +85,7 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
         var readers = Readers(model)
             .Select(r => r.ActivationAxis >= 0 ? r : r with { ActivationAxis = r.Node.Proto.OpType == "Gemm" ? 1 : 2 }).ToList();
         var watch = Stopwatch.StartNew();
-        var stats = Calibrator.Run(model, readers, [], samples,
+        var stats = Calibrator.Run(new CalibratedModel(model, readers, []), samples,
             new CalibrationRequest { Covariance = readers.Select(r => r.Id).ToHashSet() });
         output.WriteLine($"{network}: {readers.Count} consumers, 16 samples, covariance of all: {watch.Elapsed.TotalSeconds:f2} s");
         Assert.Empty(stats.Notes);

@@ -5,26 +5,6 @@ using Espalier.Runtime;
 
 namespace Espalier.Calibration.Checks;
 
-/// <summary>How long measuring takes.</summary>
-public sealed record BenchOptions
-{
-    /// <summary>Rounds; each runs a burst of either model.</summary>
-    public int Rounds { get; init; } = 15;
-
-    /// <summary>Least CPU time of a burst in milliseconds: a burst is as many runs as take that long.</summary>
-    public double BurstMilliseconds { get; init; } = 60;
-
-    /// <summary>Threads within an operator.</summary>
-    public int Threads { get; init; } = 1;
-}
-
-/// <summary>What was measured.</summary>
-/// <param name="A">CPU milliseconds per run of the first model: the median over rounds.</param>
-/// <param name="B">The same of the second; null without one.</param>
-/// <param name="Ratio">Median over rounds of B/A; null without a second model.</param>
-/// <param name="Runs">Runs of either model that were measured.</param>
-public sealed record BenchResult(double A, double? B, double? Ratio, int Runs);
-
 /// <summary>
 /// CPU time (user and system, of the whole process) per run. The models take turns in short bursts, each warmed up, so that a
 /// change of clock or load meets both alike; the ratio is taken per round.
@@ -32,12 +12,7 @@ public sealed record BenchResult(double A, double? B, double? Ratio, int Runs);
 public static class Bench
 {
     /// <summary>Measures one model, or two against each other, on the same inputs.</summary>
-    /// <param name="a">The first model.</param>
-    /// <param name="b">The second; null for none.</param>
     /// <param name="inputs">Inputs of both; null for random ones.</param>
-    /// <param name="options">How long.</param>
-    /// <param name="progress">Told the rounds that are done.</param>
-    /// <param name="cancellationToken">Stops between two operators.</param>
     /// <exception cref="EspalierException">A model does not load or does not run.</exception>
     public static BenchResult Run(OnnxModel a, OnnxModel? b = null, IReadOnlyDictionary<string, NamedTensor>? inputs = null,
         BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
@@ -51,7 +26,6 @@ public static class Bench
     }
 
     /// <summary>Measures open sessions.</summary>
-    /// <inheritdoc cref="Run(OnnxModel, OnnxModel?, IReadOnlyDictionary{string, NamedTensor}?, BenchOptions?, IProgress{int}?, CancellationToken)"/>
     public static BenchResult Run(ModelSession a, ModelSession? b, IReadOnlyDictionary<string, NamedTensor> inputs,
         BenchOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -78,9 +52,8 @@ public static class Bench
             }
             progress?.Report(round + 1);
         }
-        return new BenchResult(Median(timesA), b is null
-            ? null
-            : Median(timesB), b is null ? null : Median(ratios), options.Rounds * (runsA + runsB));
+        return new BenchResult(Median(timesA), b is null ? null : Median(timesB), b is null ? null : Median(ratios),
+            options.Rounds * (runsA + runsB));
 
         int Calibrate(ModelSession session)
         {

@@ -1,10 +1,8 @@
 namespace Espalier.Calibration.Data;
 
 /// <summary>Elements of an array: runs of neighbours at a distance.</summary>
-/// <param name="Start">The first.</param>
 /// <param name="Run">Neighbours in a run.</param>
 /// <param name="Stride">From the start of a run to that of the next.</param>
-/// <param name="Count">Elements in all.</param>
 internal readonly record struct ArrayPart(long Start, long Run, long Stride, long Count)
 {
     /// <summary>Place of an element of the part in the array.</summary>
@@ -13,7 +11,6 @@ internal readonly record struct ArrayPart(long Start, long Run, long Stride, lon
 
 /// <summary>One array of a file, row-major.</summary>
 /// <param name="Path">Where it came from, for messages.</param>
-/// <param name="Shape">Size of every axis.</param>
 /// <param name="Values">float, double, int, long or byte elements.</param>
 public sealed record ArrayFile(string Path, long[] Shape, Array Values)
 {
