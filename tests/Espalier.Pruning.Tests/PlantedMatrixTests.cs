@@ -70,10 +70,10 @@ public sealed class PlantedMatrixTests
         // Two experts and their router rows are one, louder and more used than the rest: who merges by router rows loses
         // nothing, who removes one takes half of what the two gave. Not under a TopK, where the two take two places of k and
         // the merged one takes one (`ExpertTests`).
-        ["duplicate experts"] = new(() => Mixture(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
+        ["duplicate experts"] = new(() => Experts(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
             [Planted.Inputs]) { Inexact = true },
         // The loudest expert is never chosen.
-        ["expert that is never chosen"] = new(() => Mixture(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
+        ["expert that is never chosen"] = new(() => Experts(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
             [Planted.Inputs]) { Inexact = true },
         // Nothing is asked for and nothing answers along this dimension of every head.
         ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2],
@@ -108,11 +108,11 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Mixture(bool duplicate) => ExpertTests.Mixture(3, (router, up, down) =>
+    private static OnnxModel Experts(bool duplicate) => Mixture.Create(3, (router, up, down) =>
     {
-        int size = ExpertTests.Hidden * ExpertTests.Outputs;
+        int size = Mixture.Hidden * Mixture.Outputs;
         for (int i = 0; i < size; i++) down[((duplicate ? 1 : 3) * size) + i] *= 4;
-        if (duplicate) ExpertTests.Repeat(router, up, down, 1, 4);
+        if (duplicate) Mixture.Repeat(router, up, down, 1, 4);
     }, bias: duplicate ? [0, 3, 0, 0, 3, 0] : [0, 0, 0, -100, 0, 0]);
 
     private static OnnxModel Attention(int deficient = -1, int unread = -1, int constant = -1, bool deadInQueries = false,

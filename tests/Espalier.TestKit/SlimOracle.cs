@@ -13,28 +13,6 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.TestKit;
 
-/// <summary>What the oracle found.</summary>
-/// <param name="Analysis">The dense model's axes.</param>
-/// <param name="Selection">What was kept.</param>
-/// <param name="Slim">The slim model and what it lost.</param>
-/// <param name="Error">Greatest difference of slim and masked outputs, relative to the largest masked element of the output;
-/// infinite where shapes differ.</param>
-/// <param name="Effect">The same for dense and masked outputs: 0 means that the removal could not be seen at all.</param>
-/// <param name="Worst">The output with the greatest error.</param>
-/// <param name="Twin">Greatest difference of the gated twin's outputs and the slim model's; null where the twin refuses a group
-/// of the selection, or inputs or outputs shrank.</param>
-/// <param name="Noise">Where the error is more than rounding usually is: how far the masked model is from itself when its
-/// inputs change in their last bits. 0 where that was not asked, or explains nothing.</param>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst,
-    double? Twin, double Noise = 0)
-{
-    /// <summary>Whether the difference is rounding.</summary>
-    public bool IsExact => Error <= Math.Max(SlimOracle.Tolerance, 2 * Noise);
-
-    /// <summary>Whether the gated twin computes what the slim model computes; true where there is none.</summary>
-    public bool IsTwin => Twin is not { } twin || twin <= Math.Max(SlimOracle.Tolerance, 2 * Noise);
-}
-
 /// <summary>
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
 /// inputs and must give the same outputs to rounding.
@@ -114,14 +92,15 @@ public static class SlimOracle
             var twin = slim.Interface.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
             bool rounded = error <= Tolerance && !(twin > Tolerance);
             OracleTally.Count(seen: removal.IsEmpty || effect > 0);
-            if (rounded || !double.IsFinite(error)) return new OracleResult(analysis, selection, slim, error, effect, worst, twin);
+            var found = new OracleResult(analysis, selection, slim) { Error = error, Effect = effect, Worst = worst, Twin = twin };
+            if (rounded || !double.IsFinite(error)) return found;
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);
             bool isOpen = mayMagnify || (ComputesInHalf(masked.Proto.Graph) && Math.Max(error, twin ?? 0) <= HalfTolerance);
             bool explained = isOpen && (error <= Tolerance
                 || (error <= 2 * noise.Greatest && Beyond(expected, actual).Count() <= 2 * noise.Moved && effect > 10 * error));
             OracleTally.Door(Math.Max(error, twin ?? 0), worst, explained);
-            return new OracleResult(analysis, selection, slim, error, effect, worst, twin, explained ? noise.Greatest : 0);
+            return found with { Noise = explained ? noise.Greatest : 0 };
         }
         finally
         {

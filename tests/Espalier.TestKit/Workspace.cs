@@ -29,6 +29,13 @@ public sealed class Workspace
     /// <summary>A file of the output.</summary>
     public string Output(string file, string framework = "net10.0") => Path.Combine(Folder, "bin", "Release", framework, file);
 
+    /// <summary>When a file was last written; it must be there.</summary>
+    public static DateTime Time(string file)
+    {
+        Assert.True(File.Exists(file), $"there is no '{file}'");
+        return File.GetLastWriteTimeUtc(file);
+    }
+
     /// <summary>Writes a file of the project.</summary>
     public Workspace Write(string relative, string text)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Timing;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 

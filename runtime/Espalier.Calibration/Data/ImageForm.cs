@@ -1,3 +1,4 @@
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 

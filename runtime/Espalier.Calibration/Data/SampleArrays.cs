@@ -1,3 +1,4 @@
+using Espalier.Calibration.Arrays;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Data;

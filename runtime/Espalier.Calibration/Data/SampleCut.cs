@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Dimension = Espalier.Onnx.TensorShapeProto.Types.Dimension;

@@ -4,6 +4,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Timing;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Statistics;
