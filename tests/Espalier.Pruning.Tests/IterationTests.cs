@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 

@@ -1,5 +1,4 @@
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 

@@ -6,7 +6,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Fitting;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
@@ -62,6 +61,11 @@ internal static class Planted
             { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
     }
 
+    /// <summary>The statistics that a plan asks for; null where it asks for none.</summary>
+    public static CalibrationStatistics? Statistics(AxisAnalysis analysis, PruningPlan plan,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null;
+
     /// <summary>Statistics with covariance of every consumer.</summary>
     public static CalibrationStatistics Calibrate(AxisAnalysis analysis, params IReadOnlyDictionary<string, NamedTensor>[] samples)
         => Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = analysis.Consumers.Select(c => c.Id).ToHashSet() });
@@ -82,7 +86,7 @@ internal static class Planted
     /// <summary>Largest difference of the outputs on fresh normal inputs, relative to the largest output.</summary>
     public static double Error(OnnxModel dense, OnnxModel slim)
     {
-        var inputs = TestKit.RandomInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 32 });
+        var inputs = SeededInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 32 });
         var expected = Ort.Run(dense, inputs);
         var actual = Ort.Run(slim, inputs);
         double error = 0;
@@ -124,7 +128,7 @@ internal static class Planted
     {
         analysis = AxisAnalysis.Run(dense);
         var samples = Samples(width, count);
-        return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        return Slimmer.Run(dense, plan, analysis, Statistics(analysis, plan, samples),
             new ModelProbe(analysis, samples));
     }
 }

@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
@@ -211,9 +210,7 @@ public sealed class PlantedMatrixTests
         var probe = new ModelProbe(analysis, samples);
         double Error(PruningPlan plan)
             => Planted.Error(dense,
-                Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
-                    ? Calibrator.Run(analysis, samples, needs)
-                    : null, probe).Model);
+                Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples), probe).Model);
         Assert.InRange(Error(Factored(3)), 0, Lossless);
         Assert.InRange(Error(Factored(2)), Harmed, 10);
         // With as many parameters as rank 3 leaves of keys and values: 72 of 128.
@@ -249,7 +246,7 @@ public sealed class PlantedMatrixTests
                 hasData: true);
             var slim = Slimmer.Run(dense, plan, analysis, preset == Preset.Random
                 ? null
-                : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+                : Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples));
             if (Planted.Error(dense, slim.Model) < 1e-6) found.Add(preset);
         }
         Assert.Equal([Preset.Best, Preset.ShortGpt, Preset.Sleb, Preset.FinerCut], found.Order());

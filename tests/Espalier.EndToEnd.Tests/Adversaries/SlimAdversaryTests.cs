@@ -1,5 +1,4 @@
 using Espalier.Adversaries;
-using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests.Adversaries;
 

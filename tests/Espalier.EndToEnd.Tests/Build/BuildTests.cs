@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>One project that is built again and again, as in a day's work: each step says what must and what must not be done.</summary>

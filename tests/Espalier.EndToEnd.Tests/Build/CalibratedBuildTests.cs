@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>Data that a policy's own method gives, and projects that reference the policy's.</summary>

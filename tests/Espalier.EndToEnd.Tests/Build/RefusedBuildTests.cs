@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>Builds that fail say where and why.</summary>

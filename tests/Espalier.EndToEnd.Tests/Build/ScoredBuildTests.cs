@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>Scores that a policy brings along.</summary>

@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 [assembly: AssemblyFixture(typeof(Espalier.EndToEnd.Tests.Build.SharedFeed))]
 
 namespace Espalier.EndToEnd.Tests.Build;

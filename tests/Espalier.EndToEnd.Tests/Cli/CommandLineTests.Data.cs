@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Cli;
 
 /// <summary>Calibration data in the layouts that users have, and budgets that nothing can meet.</summary>

@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.EndToEnd.Tests.Cli;
 
 public sealed partial class CommandLineTests

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests.Cli;
 

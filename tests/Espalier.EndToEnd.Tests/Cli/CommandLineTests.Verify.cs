@@ -3,7 +3,6 @@ using Espalier.Cli;
 using Espalier.Cli.Services;
 using Espalier.Onnx;
 using Espalier.Onnx.Payloads;
-using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests.Cli;
 

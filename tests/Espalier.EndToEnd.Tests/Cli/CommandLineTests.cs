@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Espalier.Cli;
-using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests.Cli;
 

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Espalier.TestKit;
 using VerifyXunit;
 
 namespace Espalier.EndToEnd.Tests.Cli;

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Espalier.TestKit;
 
 namespace Espalier.EndToEnd.Tests.House;
 

@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Algebra;
 

@@ -1,7 +1,6 @@
 using Espalier.Axes;
 using Espalier.Calibration.Statistics;
 using Espalier.Pruning.Spreads;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Allocators;
 
@@ -58,7 +57,7 @@ public sealed class AllocationModelTests
         var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.95),
             Allocate = Allocation.Divergence };
         var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var slim = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples),
             new ModelProbe(analysis, samples));
         Assert.Equal([128, 8], Kept(slim));
     }

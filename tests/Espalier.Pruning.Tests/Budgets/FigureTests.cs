@@ -4,7 +4,6 @@ using Espalier.Axes.Inference;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx;
 using Espalier.Pruning.Plans;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Budgets;
 
@@ -199,7 +198,7 @@ public class FigureTests(ITestOutputHelper output)
         PruningPlan> plan, Func<AxisAnalysis, CalibrationStatistics>? calibrate = null)
     {
         string name = Path.GetFileNameWithoutExtension(dense.Path) ?? "";
-        var sizes = Espalier.TestKit.RandomInputs.Sizes(dense, Sizes(name));
+        var sizes = SeededInputs.Sizes(dense, Sizes(name));
         var analysis = AxisAnalysis.Run(dense, new AxisOptions { Dimensions = sizes });
         var (slim, report) = Slimmer.Run(dense, plan(analysis), analysis, calibrate?.Invoke(analysis));
         var pair = Figures.Compare(dense, slim, report, sizes, dense.Path);

@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Budgets;
 
@@ -74,7 +73,7 @@ public sealed class TimedTests
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
             RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
+        var slim = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples), clock);
         Assert.InRange(clock.Time(slim.Model).Ratio, 0.3, 0.51);
         Assert.Contains("processor time",
             Assert.Single(slim.Report.Notes, n => n.Contains("of the dense model", StringComparison.Ordinal)
@@ -106,7 +105,7 @@ public sealed class TimedTests
         var samples = Planted.Samples(8, 8);
         var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Latency: 0.6) };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
+        var slim = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples), clock);
         // A layer is 256 of 1560 weights: without two of them 0.672 stay, without three 0.508.
         Assert.Equal((3, 3), (slim.Report.Blocks.Count, clock.Timed));
         Assert.Equal([0, 0, 0, 16, 16, 16], slim.Report.Groups.Select(g => g.Kept).Order());

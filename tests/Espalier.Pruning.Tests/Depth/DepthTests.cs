@@ -3,7 +3,6 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Calibration.Statistics;
 using Espalier.Pruning.Edits;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Depth;
 

@@ -1,7 +1,6 @@
 using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.Pruning.Diffs;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Diffs;
 

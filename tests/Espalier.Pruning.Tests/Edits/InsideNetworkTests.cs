@@ -7,7 +7,6 @@ using Espalier.Onnx.Payloads;
 using Espalier.Oracle;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Edits;
 

@@ -5,7 +5,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning.Factoring;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Factoring;
 
@@ -99,9 +98,7 @@ public class LowRankTests
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         plan = Presets.Complete(plan, hasData: true);
         return (samples,
-            Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
-                ? Calibrator.Run(analysis, samples, needs)
-                : null, new ModelProbe(analysis, samples)));
+            Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples)));
     }
 
     /// <summary>The dense model with the products in place, masked where units went, computes what the slim model computes.</summary>
@@ -285,7 +282,7 @@ public class LowRankTests
             return;
         }
         var samples = new[] { Planted.Rows(1, 200, n) };
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var slim = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples),
             new ModelProbe(analysis, samples));
         var factored = Assert.Single(slim.Report.Factored);
         Assert.Equal((n, m, 2), (factored.Inputs, factored.Outputs, factored.Rank));

@@ -10,7 +10,6 @@ using Espalier.Onnx;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Fitting;
 
@@ -105,7 +104,7 @@ public sealed class CompensationTests
         // Without the check the same data are followed, to the worse.
         using var followed = Planted.Without(analysis, Calibrator.Run(analysis, samples, Request(analysis) with { HeldOut = false }),
             Compensation.LeastSquares, removed);
-        var inputs = TestKit.RandomInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 1000 });
+        var inputs = SeededInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 1000 });
         double Squares(OnnxModel slim)
             => Ort.Run(dense, inputs)[0].Values.Zip(Ort.Run(slim, inputs)[0].Values, (a, b) => (a - b) * (a - b)).Average();
         Assert.True(Squares(followed) > 1.1 * Squares(checkedFit), $"{Squares(followed)} {Squares(checkedFit)}");
@@ -228,7 +227,7 @@ public sealed class CompensationTests
         {
             var plan = new PruningPlan
                 { Prune = [new PruneRule { Axis = Axis.Channels, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = method }] };
-            return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+            return Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples),
                 new ModelProbe(analysis, samples));
         }
         var all = new Dictionary<string, NamedTensor>
@@ -279,7 +278,7 @@ public sealed class CompensationTests
         var probe = new ModelProbe(analysis, samples);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.Perp, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }] },
             hasData: true);
-        var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
+        var statistics = Planted.Statistics(analysis, plan, samples);
         var (slim, report) = Slimmer.Run(dense, plan, analysis, statistics, probe);
         Assert.DoesNotContain(report.Notes, n => n.Contains("stays as it is", StringComparison.Ordinal));
         var (before, after) = (new WeightTable(analysis), new WeightTable(AxisAnalysis.Run(slim)));

@@ -7,7 +7,6 @@ using Espalier.Onnx;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning.Tests.Fitting;

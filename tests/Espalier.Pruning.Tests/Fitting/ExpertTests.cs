@@ -7,7 +7,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 using static Espalier.Pruning.Tests.Mixture;
 
 namespace Espalier.Pruning.Tests.Fitting;
@@ -26,9 +25,7 @@ public class ExpertTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score,
             Compensate = compensate, AllowInexact = true }], Seed = 1 };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs
-            ? Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], needs)
-            : null;
+        var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(5, 3000, Planted.Inputs)]);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits, report, model);
     }
@@ -212,7 +209,7 @@ public class ExpertTests
         var plan = new PruningPlan
             { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
         var (model, report) = Slimmer.Run(dense, plan, analysis,
-            Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], Slimmer.Needs(plan, analysis)!));
+            Planted.Statistics(analysis, plan, [Planted.Rows(5, 3000, Planted.Inputs)]));
         Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun
             ? [1, 4]
             : (int[])[3]);
@@ -238,9 +235,7 @@ public class ExpertTests
         {
             var plan = new PruningPlan
                 { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
-            var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
-                ? Calibrator.Run(analysis, samples, needs)
-                : null);
+            var (slim, report) = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples));
             // Of each pair one went, and nothing was left unmerged.
             foreach (var group in report.Groups.Where(g => g.Kept < g.Size))
                 Assert.Equal(Enumerable.Range(0, group.Size / 2), group.RemovedUnits.Select(e => e / 2).Order());

@@ -5,7 +5,6 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Fitting;
 
@@ -116,7 +115,7 @@ public sealed class SequentialFitTests
 
     private static double RootMeanSquare(OnnxModel a, OnnxModel b)
     {
-        var inputs = TestKit.RandomInputs.For(a, 99, new Dictionary<string, long> { ["batch"] = 256 });
+        var inputs = SeededInputs.For(a, 99, new Dictionary<string, long> { ["batch"] = 256 });
         return Math.Sqrt(Ort.Run(a, inputs)[0].Values.Zip(Ort.Run(b, inputs)[0].Values, (x, y) => (x - y) * (x - y)).Average());
     }
 }

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Espalier.Onnx;
 using Espalier.Oracle;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning.Tests.Oracle;

@@ -4,7 +4,6 @@ using Espalier.Axes.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Budgets;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Plans;
 

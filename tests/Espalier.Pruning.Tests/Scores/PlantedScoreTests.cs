@@ -1,7 +1,6 @@
 using Espalier.Axes;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores;
 
@@ -157,9 +156,7 @@ public class PlantedScoreTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score,
             Aggregate = aggregate, Compensate = compensate }], Seed = 1 };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs
-            ? Calibrator.Run(analysis, [Planted.Rows(5, 30000, Planted.Inputs)], needs)
-            : null;
+        var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(5, 30000, Planted.Inputs)]);
         var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
     }

@@ -3,7 +3,6 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores;
 

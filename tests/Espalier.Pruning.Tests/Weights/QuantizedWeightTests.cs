@@ -3,7 +3,6 @@ using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -247,7 +246,7 @@ public sealed class QuantizedWeightTests
         var g = new GraphBuilder(3);
         g.Input("x", "batch", 2, 8, 8);
         // The product of both scales of a layer is that of its bias.
-        var y = g.Qdq(g.Relu(g.QdqConv(g.Qdq("x", 1 / 32f), "a", 2, 12, perChannel, true)), 1 / 32f, 0);
+        var y = g.Qdq(g.Relu(g.QdqConv(g.Qdq("x", 1 / 32f), "a", (2, 12), new(perChannel, true))), 1 / 32f, 0);
         var b = g.Node("Conv", [y, g.Dequantized("b", 0, perChannel, true, 4, 12, 3, 3), g.DequantizedBias("b", 4, perChannel)]);
         g.Output(g.Rename(b, "y"), "batch", 4, 6, 6);
         using var dense = g.Build();

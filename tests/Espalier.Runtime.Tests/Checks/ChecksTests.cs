@@ -2,7 +2,6 @@ using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Timing;
 using Espalier.Onnx;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 

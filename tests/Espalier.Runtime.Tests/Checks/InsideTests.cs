@@ -1,7 +1,6 @@
 using Espalier.Calibration.Checks;
 using Espalier.Onnx;
 using Espalier.Onnx.Graphs;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 

@@ -4,7 +4,6 @@ using Espalier.Onnx;
 using Espalier.Onnx.Payloads;
 using Espalier.Oracle;
 using Espalier.Pruning.Edits;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 using OracleResult = Espalier.Calibration.Checks.OracleResult;
 

@@ -1,6 +1,5 @@
 using Espalier.Calibration.Checks;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Checks;
 

@@ -6,7 +6,6 @@ using Espalier.Calibration.Data;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Checks;
 

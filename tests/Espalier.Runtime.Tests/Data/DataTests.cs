@@ -3,7 +3,6 @@ using System.Text;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Data;
 

@@ -5,7 +5,6 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Data;
 

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Calibration.Data;
 using Espalier.Onnx;
-using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Runtime.Tests.Data;

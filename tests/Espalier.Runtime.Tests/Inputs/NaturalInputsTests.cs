@@ -1,7 +1,6 @@
 using System.Numerics;
 using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Inputs;
 

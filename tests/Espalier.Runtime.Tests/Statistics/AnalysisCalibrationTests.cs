@@ -4,7 +4,6 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 using RandomInputs = Espalier.Calibration.Inputs.RandomInputs;
 
 namespace Espalier.Runtime.Tests.Statistics;

@@ -3,7 +3,6 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Runtime.Tests.Statistics;
 
@@ -15,7 +14,8 @@ public class CalibratorTests
     private static Consumer Convolution(int id, OnnxModel model, string weight)
         => Reader(id, model, weight, ConsumerKind.Convolution, (1, 1, 0));
 
-    private static Consumer Reader(int id, OnnxModel model, string weight, ConsumerKind kind, (int Activation, int Parameter, int Output) axes)
+    private static Consumer Reader(int id, OnnxModel model, string weight, ConsumerKind kind,
+        (int Activation, int Parameter, int Output) axes)
     {
         var node = model.Proto.Graph.Node.First(n => n.Input.Contains(weight));
         string activation = node.Input[0] == weight ? node.Input[1] : node.Input[0];
@@ -184,7 +184,7 @@ public class CalibratorTests
     public void Grouped_convolutions_have_the_whole_patch_and_a_covariance_per_group()
     {
         var g = new GraphBuilder();
-        var model = g.Output(g.Conv(g.Relu(g.Input("x", "batch", 6, 7, 7)), "c", 6, 9, group: 3)).Build();
+        var model = g.Output(g.Conv(g.Relu(g.Input("x", "batch", 6, 7, 7)), "c", 6, 9, new(Group: 3))).Build();
         var consumer = Convolution(5, model, "c.weight") with { Batched = true };
         var samples = Samples(4, "x", 1, 6, 7, 7);
         var tensors = Direct.Fetch(model, consumer.Activation, samples);
@@ -195,7 +195,8 @@ public class CalibratorTests
         Direct.Agree(whole, stats, covariance: false);
         Assert.Equal(3, stats.PerBatch!.Count);
         for (int group = 0; group < 3; group++)
-            Direct.Agree(Direct.Of(tensors.SelectMany(t => Direct.Patches(t, ([3, 3], [1, 1], [1, 1], [1, 1, 1, 1]), (2 * group, 2))).ToList()),
+            Direct.Agree(
+                Direct.Of(tensors.SelectMany(t => Direct.Patches(t, ([3, 3], [1, 1], [1, 1], [1, 1, 1, 1]), (2 * group, 2))).ToList()),
                 stats.PerBatch[group], covariance: true);
     }
 

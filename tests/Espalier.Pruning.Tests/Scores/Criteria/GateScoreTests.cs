@@ -5,7 +5,6 @@ using Espalier.Calibration.Checks;
 using Espalier.Calibration.Statistics;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 

@@ -4,7 +4,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 
@@ -97,7 +96,7 @@ public class MaskRegressionTests
             Compensate = Compensation.None }] };
         Assert.Contains("Give calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis)).Message,
             StringComparison.Ordinal);
-        var notes = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var notes = Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, samples),
             new ModelProbe(analysis, samples)).Report.Notes;
         Assert.Single(notes, n => n.Contains("by L2 instead of MaskRegression: it has more than 256 units", StringComparison.Ordinal));
     }

@@ -6,7 +6,6 @@ using Espalier.Onnx;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Scores.Criteria;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 using MathNet.Numerics.LinearAlgebra;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;

@@ -7,7 +7,6 @@ using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 
@@ -86,7 +85,7 @@ public class QueryKeyTests
         Assert.All(analysis.Groups.Where(g => g.Kind == Axis.HeadDims),
             g => Assert.All(QueryKey.Tensors(places, g), t => Assert.InRange(t.Within, 1, 3)));
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
-        var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
+        var statistics = Planted.Statistics(analysis, plan, samples);
         var report = Slimmer.Run(dense, plan, analysis, statistics).Report;
         Assert.DoesNotContain(report.Notes, n => n.Contains("instead of", StringComparison.Ordinal));
         var lost = report.Groups.Where(g => g.Kept < g.Size).ToList();
@@ -103,7 +102,7 @@ public class QueryKeyTests
         using var dense = Planted.Mlp(1, 8);
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.QueryKey }] };
-        var statistics = Calibrator.Run(analysis, [Planted.Rows(1, 50, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
+        var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(1, 50, Planted.Inputs)]);
         Assert.Contains(Slimmer.Run(dense, plan, analysis, statistics).Report.Notes,
             n => n.Contains("L2 instead of QueryKey", StringComparison.Ordinal));
     }

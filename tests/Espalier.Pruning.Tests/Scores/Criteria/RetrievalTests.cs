@@ -5,7 +5,6 @@ using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 

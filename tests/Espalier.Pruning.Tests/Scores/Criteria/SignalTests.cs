@@ -8,7 +8,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Scores.Criteria;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 
@@ -79,9 +78,7 @@ public class SignalTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
             { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
-        var statistics = Slimmer.Needs(plan, analysis) is { } needs
-            ? Calibrator.Run(analysis, [Planted.Rows(1, 50, Length, 6)], needs)
-            : null;
+        var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(1, 50, Length, 6)]);
         var removed = Slimmer.Run(dense, plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
         if (found) Assert.Equal([1, 2], removed);
         else Assert.DoesNotContain(removed, h => h is 1 or 2);
@@ -173,7 +170,7 @@ public class SignalTests
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
             Score = score, Compensate = Compensation.Bias }] };
         var (model, report) =
-            Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
+            Slimmer.Run(dense, plan, analysis, Planted.Statistics(analysis, plan, [Planted.Rows(5, 500, 2, 8, 8)]));
         Assert.Equal(found, report.Groups.Single(r => r.Kept < r.Size).RemovedUnits.Contains(3));
         double error = Planted.Error(dense, model);
         Assert.True(found ? error < 1e-4 : error > 1e-2, $"{error}");

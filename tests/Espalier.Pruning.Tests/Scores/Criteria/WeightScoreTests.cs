@@ -5,7 +5,6 @@ using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Scores.Criteria;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests.Scores.Criteria;
 
@@ -186,7 +185,7 @@ public class WeightScoreTests
     {
         var g = new GraphBuilder(3);
         g.Input("x", "batch", 2, 6, 6);
-        string h = g.Conv(g.Relu(g.Conv("x", "expand", 2, 6)), "depth", 6, 6, group: 6);
+        string h = g.Conv(g.Relu(g.Conv("x", "expand", 2, 6)), "depth", 6, 6, new(Group: 6));
         g.Output(g.Rename(g.Conv(h, "project", 6, 2), "y"), "batch", 2, 6, 6);
         var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);

@@ -1,19 +1,18 @@
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>Layers as exporters write them.</summary>
 public static class Layers
 {
     /// <summary>
-    /// Conv with weight <c>name.weight</c> [outputs, inputs/group, k, k] and bias <c>name.bias</c>; keeps height and width at stride 1.
+    /// Conv with weight <c>name.weight</c> [outputs, inputs/group, k, k] and, where the kernel has one, bias <c>name.bias</c>; keeps
+    /// height and width at stride 1.
     /// </summary>
-    public static string Conv(this GraphBuilder g, string x, string name, int inputs, int outputs, int k = 3, int group = 1,
-        bool bias = true, int stride = 1)
+    public static string Conv(this GraphBuilder g, string x, string name, int inputs, int outputs, Kernel? k = null)
     {
-        var operands = new List<string> { x, g.Weight($"{name}.weight", outputs, inputs / group, k, k) };
-        if (bias) operands.Add(g.Weight($"{name}.bias", outputs));
-        int p = k / 2;
-        return g.Node("Conv", [.. operands], ("kernel_shape", new[] { k, k }), ("pads", new[] { p, p, p, p }),
-            ("strides", new[] { stride, stride }), ("group", group));
+        var kernel = k ?? new();
+        var operands = new List<string> { x, g.Weight($"{name}.weight", outputs, inputs / kernel.Group, kernel.Size, kernel.Size) };
+        if (kernel.Bias) operands.Add(g.Weight($"{name}.bias", outputs));
+        return g.Node("Conv", [.. operands], kernel.Attributes);
     }
 
     /// <summary>BatchNormalization in inference, all four parameters named after <paramref name="name"/>.</summary>

@@ -2,7 +2,7 @@ using Espalier.Onnx;
 using Google.Protobuf;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>Where the builder puts weights.</summary>
 public enum WeightStorage

@@ -1,7 +1,7 @@
 using Espalier.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Oracle;
 
 /// <summary>One output of a run, as doubles.</summary>
 /// <param name="Name">Name.</param>

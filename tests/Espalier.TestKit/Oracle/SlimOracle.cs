@@ -11,7 +11,7 @@ using Espalier.Pruning.Edits;
 using Espalier.Pruning.Gates;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Oracle;
 
 /// <summary>
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
@@ -45,7 +45,7 @@ public static class SlimOracle
     }
 
     /// <summary>Prunes every exact group by the ratio and compares.</summary>
-    public static OracleResult Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null,
+    public static SlimComparison Check(OnnxModel dense, double keep = 0.5, int seed = 1, Func<Group, bool>? which = null,
         IReadOnlyDictionary<string, long>? sizes = null)
     {
         var analysis = AxisAnalysis.Run(dense, new AxisOptions());
@@ -53,7 +53,7 @@ public static class SlimOracle
     }
 
     /// <summary>Carries out the selection and compares; a difference is an assertion failure that shows the groups.</summary>
-    public static OracleResult Check(AxisAnalysis analysis, Selection selection, int seed = 1,
+    public static SlimComparison Check(AxisAnalysis analysis, Selection selection, int seed = 1,
         IReadOnlyDictionary<string, long>? sizes = null)
     {
         var result = Measure(analysis, selection, seed, sizes);
@@ -72,7 +72,7 @@ public static class SlimOracle
     /// Whether a difference passes that the model itself shows by rounding: only for networks of unknown make. Models that
     /// compute with 16 bits have that door by themselves, up to four steps of their type.
     /// </param>
-    public static OracleResult Measure(
+    public static SlimComparison Measure(
         AxisAnalysis analysis, Selection selection, int seed = 1, IReadOnlyDictionary<string, long>? sizes = null, bool mayMagnify = false)
     {
         var dense = analysis.Model;
@@ -81,7 +81,7 @@ public static class SlimOracle
         using var masked = MaskedModel.Build(dense, removal, slim.Model);
         // Where inputs and outputs shrank, all three models have those of the slim one.
         using var before = MaskedModel.Unmasked(dense, removal) is { } unmasked ? MaskedModel.Build(dense, unmasked, slim.Model) : null;
-        var inputs = RandomInputs.For(masked, seed, sizes);
+        var inputs = SeededInputs.For(masked, seed, sizes);
         try
         {
             var expected = Run(masked, inputs, "masked", analysis, selection);
@@ -92,7 +92,7 @@ public static class SlimOracle
             var twin = slim.Interface.Count > 0 ? null : Twin(analysis, selection, inputs, slim.Model, actual);
             bool rounded = error <= Tolerance && !(twin > Tolerance);
             OracleTally.Count(seen: removal.IsEmpty || effect > 0);
-            var found = new OracleResult(analysis, selection, slim) { Error = error, Effect = effect, Worst = worst, Twin = twin };
+            var found = new SlimComparison(analysis, selection, slim) { Error = error, Effect = effect, Worst = worst, Twin = twin };
             if (rounded || !double.IsFinite(error)) return found;
             // Far outside of what it was trained on, or where peaks are compared, a model magnifies rounding: is it as far from itself?
             var noise = Noise(masked, inputs, expected, seed);
@@ -238,7 +238,7 @@ public static class SlimOracle
     }
 
     /// <summary>The groups, their terms and the error, for a failing test.</summary>
-    public static string Describe(OracleResult result)
+    public static string Describe(SlimComparison result)
         => string.Create(CultureInfo.InvariantCulture,
             $"slim and masked differ by {result.Error:g3} (tolerance {Tolerance:g1}) at {result.Worst}; dense and masked differ by "
                 + $"{result.Effect:g3}\n")

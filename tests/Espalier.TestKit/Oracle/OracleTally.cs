@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Oracle;
 
 /// <summary>
 /// How often the oracle of this process had to look at a model's own rounding, in which tests, and how often masking did not

@@ -2,10 +2,10 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Pruning.Edits;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Oracle;
 
 /// <summary>What the oracle found.</summary>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim)
+public sealed record SlimComparison(AxisAnalysis Analysis, Selection Selection, SlimModel Slim)
 {
     /// <summary>
     /// Greatest difference of slim and masked outputs, relative to the largest masked element of the output; infinite where shapes

@@ -6,10 +6,9 @@ using Espalier.Onnx;
 using Espalier.Pruning;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit.Counting;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Oracle;
 
 /// <summary>A report's figures beside those of the files, which <see cref="FileCounter"/> counts.</summary>
 /// <param name="Said">What the report says of the dense and of the slim file.</param>
@@ -53,7 +52,7 @@ public static class Figures
     /// <param name="sizes">Sizes of dynamic dimensions.</param>
     public static void Check(AxisAnalysis analysis, Selection selection, SlimModel slim, IReadOnlyDictionary<string, long>? sizes = null)
     {
-        var known = RandomInputs.Sizes(analysis.File, sizes);
+        var known = SeededInputs.Sizes(analysis.File, sizes);
         // Costs are stated at the sizes with which the model runs.
         var sized = AxisAnalysis.Run(analysis.File, analysis.Options with { Dimensions = known });
         var report = ReportBuilder.Build(new PruningPlan(), sized, selection, slim, WeightEdits.Nothing, []);
@@ -98,7 +97,7 @@ public static class Figures
     }
 
     private static Func<IReadOnlyDictionary<string, OrtValue>> Inputs(OnnxModel model, IReadOnlyDictionary<string, long> sizes)
-        => () => RandomInputs.For(model, 1, sizes);
+        => () => SeededInputs.For(model, 1, sizes);
 
     private static string Write(OnnxModel model, string folder)
     {

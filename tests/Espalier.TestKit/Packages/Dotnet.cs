@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Packages;
 
 /// <summary>Runs the dotnet command as a user does.</summary>
 public static class Dotnet

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Packages;
 
 /// <summary>A clean project that uses the packages, as a user would write it.</summary>
 public sealed class Workspace

@@ -1,7 +1,7 @@
 using Espalier.Onnx.Payloads;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>
 /// Quantised layers as ONNX Runtime's quantiser writes them. Weights keep to 7 bits, so that no 16 bit sum of two products saturates
@@ -72,21 +72,20 @@ public static class QuantizedLayers
     }
 
     /// <summary>Conv with a quantised weight and bias, its result quantised.</summary>
-    public static string QdqConv(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros,
-        int k = 3, int group = 1, int stride = 1)
+    public static string QdqConv(this GraphBuilder g, string x, string name, (int Inputs, int Outputs) channels, Quantization how,
+        Kernel? k = null)
     {
-        int p = k / 2;
-        var y = g.Node("Conv",
-            [x, g.Dequantized(name, 0, perChannel, zeros, outputs, inputs / group, k, k), g.DequantizedBias(name, outputs, perChannel)],
-            ("kernel_shape", new[] { k, k }), ("pads", new[] { p, p, p, p }), ("strides", new[] { stride, stride }), ("group", group));
-        return g.Qdq(y, 1 / 32f);
+        var kernel = k ?? new();
+        long[] dims = [channels.Outputs, channels.Inputs / kernel.Group, kernel.Size, kernel.Size];
+        string weight = g.Dequantized(name, 0, how.PerChannel, how.Zeros, dims);
+        var y = g.Node("Conv", [x, weight, g.DequantizedBias(name, channels.Outputs, how.PerChannel)], kernel.Attributes);
+        return how.Requantizes ? g.Qdq(y, 1 / 32f) : y;
     }
 
     /// <summary>MatMul with a quantised weight and a float bias, its result quantised.</summary>
-    public static string QdqLinear(this GraphBuilder g, string x, string name, int inputs, int outputs, bool perChannel, bool zeros = false,
-        bool requantize = true)
+    public static string QdqLinear(this GraphBuilder g, string x, string name, int inputs, int outputs, Quantization how)
     {
-        var y = g.Add(g.MatMul(x, g.Dequantized(name, 1, perChannel, zeros, inputs, outputs)), g.Weight($"{name}.bias", outputs));
-        return requantize ? g.Qdq(y, 1 / 32f) : y;
+        var y = g.Add(g.MatMul(x, g.Dequantized(name, 1, how.PerChannel, how.Zeros, inputs, outputs)), g.Weight($"{name}.bias", outputs));
+        return how.Requantizes ? g.Qdq(y, 1 / 32f) : y;
     }
 }

@@ -4,7 +4,7 @@ using Espalier.Onnx;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>
 /// A large network, seeded and streamed to a file: a stack of MatMul + Relu layers that ends in the width where it began. What is written

@@ -1,4 +1,4 @@
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>Small files that could demand much: the tests bound what is held for them, the benchmarks say what they take.</summary>
 public static class BoundGraphs

@@ -1,7 +1,7 @@
 using Espalier.Onnx;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Graphs;
 
 /// <summary>
 /// Gives random weights to a model whose weights are all made by ConstantOfShape: with equal weights every selection gives the

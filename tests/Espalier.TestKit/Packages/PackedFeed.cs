@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Packages;
 
 /// <summary>
 /// The packages, packed once from what the solution built into a folder that serves as a feed, and the clean machine's NuGet
