@@ -120,9 +120,9 @@ namespace Shop
             /// <inheritdoc/>
             public global::System.Collections.Generic.IReadOnlyList<global::Espalier.NamedTensor> ToTensors() =>
             [
-                global::Espalier.NamedTensor.Of("input_ids", InputIds, "int64"),
-                global::Espalier.NamedTensor.Of("attention.mask", AttentionMask, "bool"),
-                global::Espalier.NamedTensor.Of("pixels", Pixels, "float32"),
+                global::Espalier.NamedTensor.From("input_ids", InputIds, "int64"),
+                global::Espalier.NamedTensor.From("attention.mask", AttentionMask, "bool"),
+                global::Espalier.NamedTensor.From("pixels", Pixels, "float32"),
             ];
         }
 
