@@ -21,7 +21,7 @@ internal static class Iteration
         => needs.Runs |= ScheduleRow.Get(plan.Schedule!.Value).Needs.HasFlag(Needs.Runs);
 
     /// <summary>The choice of the last step.</summary>
-    public static Choice Choose(ResolvedPlan resolved, Evidence evidence, List<string> notes)
+    public static PruningChoice Choose(ResolvedPlan resolved, Evidence evidence, List<string> notes)
     {
         var (statistics, probe, analysis) = (evidence.Statistics, evidence.Probe!, resolved.Analysis);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
@@ -29,7 +29,7 @@ internal static class Iteration
         PrunedState? before = null;
         for (int step = 1; step < ScheduleRow.Get(resolved.Plan.Schedule!.Value).Steps; step++)
         {
-            var choice = Choice.Make(resolved.With(Part(resolved.Plan, step)), evidence, [], before, depth);
+            var choice = PruningChoice.Make(resolved.With(Part(resolved.Plan, step)), evidence, [], before, depth);
             var selection = choice.Selection;
             var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method) { Statistics = statistics });
             before = Surgery.Use(analysis, selection, edits, slim => new PrunedState(selection, statistics is null
@@ -37,7 +37,7 @@ internal static class Iteration
                 : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())),
                     new(edits.Weights, slim.Removed)));
         }
-        return Choice.Make(resolved, evidence, notes, before, depth);
+        return PruningChoice.Make(resolved, evidence, notes, before, depth);
     }
 
     /// <summary>The plan of a step: all that it bounds lies between the dense model and the plan.</summary>

@@ -94,7 +94,7 @@ internal static class Slimmer
         var notes = new List<string>(statistics?.Notes ?? []);
         var choice = schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
             ? Iteration.Choose(resolved, evidence, notes)
-            : Choice.Make(resolved, evidence, notes);
+            : PruningChoice.Make(resolved, evidence, notes);
         var selection = choice.Selection;
         var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method)
         {

@@ -15,7 +15,7 @@ namespace Espalier.Pruning;
 /// <summary>What is kept, and how the readers of each pruned group make up for it.</summary>
 /// <param name="Selection">What is kept.</param>
 /// <param name="Methods">By group number.</param>
-internal sealed record Choice(Selection Selection, IReadOnlyDictionary<int, Compensation> Methods)
+internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<int, Compensation> Methods)
 {
     public Compensation Method(int group) => Methods.GetValueOrDefault(group);
 
@@ -25,7 +25,7 @@ internal sealed record Choice(Selection Selection, IReadOnlyDictionary<int, Comp
     /// <param name="notes">Gets what the user should know.</param>
     /// <param name="before">What the steps before have left; null for the dense model.</param>
     /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
-    public static Choice Make(ResolvedPlan resolved, Evidence evidence, List<string> notes, PrunedState? before = null,
+    public static PruningChoice Make(ResolvedPlan resolved, Evidence evidence, List<string> notes, PrunedState? before = null,
         DepthChoice? depth = null)
     {
         var (plan, analysis, model) = (resolved.ForUnits, resolved.Analysis, resolved.Model);
