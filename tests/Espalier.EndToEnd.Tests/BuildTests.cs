@@ -35,6 +35,38 @@ public sealed class BuildTests(PackedFeed feed)
         }
         """;
 
+    private const string Lost = """
+        foreach (var group in App.SlimTiny.Plan.Report.Groups)
+            if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
+        """;
+
+    private const string Library = """
+        using Espalier;
+
+        namespace Library;
+
+        [PruningPolicy("models/tiny.onnx")]
+        public static partial class SlimTiny
+        {
+            [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
+            [Score(Criterion.Variance), Compensate(Compensation.LeastSquares)]
+            public static partial Rule Channels { get; }
+
+            [Calibration(Samples = 6)]
+            static IEnumerable<Inputs> Images()
+            {
+                if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
+                var random = new Random(Seeds.First);
+                for (var i = 0; i < 6; i++)
+                {
+                    var image = new float[3 * 8 * 8];
+                    for (var j = 0; j < image.Length; j++) image[j] = (float)random.NextDouble();
+                    yield return new(new TensorData<float>(image, [1, 3, 8, 8]));
+                }
+            }
+        }
+        """;
+
     [Fact]
     public void A_project_with_one_package_slims_runs_publishes_rebuilds_what_changed_and_cleans()
     {
@@ -92,6 +124,11 @@ public sealed class BuildTests(PackedFeed feed)
         app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "again").Succeeds();
         Assert.True(File.Exists(app["again/espalier/App.Thin.onnx"]));
 
+        Cleans(app);
+    }
+
+    private static void Cleans(Workspace app)
+    {
         app.Run("clean", "-c", "Release", "-nologo").Succeeds();
         Assert.False(Directory.Exists(app.Made("")), "clean leaves nothing in obj");
         Assert.False(Directory.Exists(app.Output("espalier")), "clean leaves nothing in bin");
@@ -106,9 +143,7 @@ public sealed class BuildTests(PackedFeed feed)
         var app = new Workspace(feed, "Scored").Model()
             .Project("""<OnnxModel Include="models/*.onnx" /><EspalierInput Include="data/*.json" />""")
             .Write("data/scores.json", Scores(0))
-            .Write("Program.cs", """
-                foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
-                """)
+            .Write("Program.cs", Lost)
             .Write("Policy.cs", """
                 using Espalier;
 
@@ -156,9 +191,7 @@ public sealed class BuildTests(PackedFeed feed)
             }
             """;
         var app = new Workspace(feed, "Ranked").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
-            .Write("Program.cs", """
-                foreach (var group in App.SlimTiny.Plan.Report.Groups) if (group.Kept < group.Size) Console.WriteLine($"{group.Name} lost {string.Join(' ', group.RemovedUnits)}");
-                """)
+            .Write("Program.cs", Lost)
             .Write("Policy.cs",
                 Policy("Enumerable.Range(0, group.Units).Select(u => group.Weights.Any(w => w.UnitOf.Contains(u)) ? (double)u : 0)"));
         app.Build().Succeeds();
@@ -203,7 +236,8 @@ public sealed class BuildTests(PackedFeed feed)
                 public static partial Rule Channels { get; }
 
                 [Calibration(Samples = 4)]
-                static System.Collections.Generic.IEnumerable<Inputs> Images() => throw new System.InvalidOperationException("no images here");
+                static System.Collections.Generic.IEnumerable<Inputs> Images()
+                    => throw new System.InvalidOperationException("no images here");
             }
             """);
         app.Build().Fails().Says("Policy.cs(5,2): error ESPB011: ").Says("no images here");
@@ -274,32 +308,7 @@ public sealed class BuildTests(PackedFeed feed)
         var library = new Workspace(feed, "Library").Model()
             .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""",
                 properties: "<OutputType>Library</OutputType>")
-            .Write("Policy.cs", """
-            using Espalier;
-
-            namespace Library;
-
-            [PruningPolicy("models/tiny.onnx")]
-            public static partial class SlimTiny
-            {
-                [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
-                [Score(Criterion.Variance), Compensate(Compensation.LeastSquares)]
-                public static partial Rule Channels { get; }
-
-                [Calibration(Samples = 6)]
-                static IEnumerable<Inputs> Images()
-                {
-                    if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
-                    var random = new Random(Seeds.First);
-                    for (var i = 0; i < 6; i++)
-                    {
-                        var image = new float[3 * 8 * 8];
-                        for (var j = 0; j < image.Length; j++) image[j] = (float)random.NextDouble();
-                        yield return new(new TensorData<float>(image, [1, 3, 8, 8]));
-                    }
-                }
-            }
-            """);
+            .Write("Policy.cs", Library);
         library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }")
             .Write("Other.cs", "namespace Library; public static class Other { }");
         var app = new Workspace(feed, "Referencing")

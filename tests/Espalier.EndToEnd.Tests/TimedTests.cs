@@ -41,7 +41,8 @@ public sealed class TimedTests : IDisposable
     {
         var slim = Slim(allocate, "0.000001");
         Assert.Equal(1, slim.Code);
-        Assert.Matches(@"budget of 0(\.000001)? of the dense model.s time: by what was measured on this machine the least they can reach is 0\.\d+", slim.Error);
+        Assert.Matches(@"budget of 0(\.000001)? of the dense model.s time: by what was measured on this machine the least they can reach "
+            + @"is 0\.\d+", slim.Error);
         Assert.False(File.Exists(Path.Combine(_folder, "slim.onnx")));
     }
 
