@@ -6,7 +6,6 @@ using Espalier.Pruning.Depth;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Plans;
-using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning;
 
@@ -17,53 +16,34 @@ namespace Espalier.Pruning;
 /// </summary>
 internal static class Iteration
 {
-    /// <summary>
-    /// Steps. Every one costs a run over the calibration data. Sixteen take a sixteenth of a group at most, as the rounds of
-    /// ZipLM (arXiv:2302.04089) do.
-    /// </summary>
-    public static int Steps(Schedule schedule) => schedule == Schedule.Greedy ? 16 : 4;
-
-    /// <summary>What the steps before have left.</summary>
-    /// <param name="Selection">Units that are left.</param>
-    /// <param name="Statistics">Statistics of the slim model, in the dense layout: nothing varies where units are gone.</param>
-    /// <param name="Weights">Its weights.</param>
-    internal sealed record State(Selection Selection, CalibrationStatistics? Statistics, PrunedWeights Weights)
-    {
-        /// <summary>Units that are gone score less than all others.</summary>
-        public void Forget(int group, double[] scores)
-        {
-            if (!Selection.Kept.TryGetValue(group, out var kept)) return;
-            var stays = kept.ToHashSet();
-            for (int u = 0; u < scores.Length; u++) scores[u] = stays.Contains(u) ? Math.Max(scores[u], double.Epsilon) : 0;
-        }
-    }
+    /// <summary>Steps run the model that the ones before have left.</summary>
+    public static void Require(PruningPlan plan, Requirements needs)
+        => needs.Runs |= ScheduleRow.Get(plan.Schedule!.Value).Needs.HasFlag(Needs.Runs);
 
     /// <summary>The choice of the last step.</summary>
-    public static (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Choose(PruningPlan plan, AxisAnalysis analysis,
-        Slimmer.Evidence evidence, List<string> notes)
+    public static Choice Choose(ResolvedPlan resolved, Evidence evidence, List<string> notes)
     {
-        var (statistics, probe) = (evidence.Statistics, evidence.Probe!);
-        PlanResolver.Resolve(plan, analysis, []);
+        var (statistics, probe, analysis) = (evidence.Statistics, evidence.Probe!, resolved.Analysis);
         // What depth goes by is the dense model, in every step: it goes at once, and the steps are those of the units.
-        var depth = DepthSelector.Select(plan, analysis, statistics, notes, probe, Component.Resolve(plan, analysis, []));
-        State? before = null;
-        for (int step = 1; step < Steps(plan.Schedule!.Value); step++)
+        var depth = DepthSelector.Select(resolved, evidence, notes);
+        PrunedState? before = null;
+        for (int step = 1; step < ScheduleRow.Get(resolved.Plan.Schedule!.Value).Steps; step++)
         {
-            var (selection, methods) = Slimmer.Choose(Part(plan, step), analysis, evidence, [], before, depth);
-            var edits = Compensator.Compute(analysis, selection, id => methods.GetValueOrDefault(id), statistics);
-            before = Surgery.Use(analysis, selection, edits, slim => new State(selection,
-                statistics is null
-                    ? null
-                    : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())),
-                        new(edits.Weights, slim.Removed)));
+            var choice = Choice.Make(resolved.With(Part(resolved.Plan, step)), evidence, [], before, depth);
+            var selection = choice.Selection;
+            var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method) { Statistics = statistics });
+            before = Surgery.Use(analysis, selection, edits, slim => new PrunedState(selection, statistics is null
+                ? null
+                : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())),
+                    new(edits.Weights, slim.Removed)));
         }
-        return Slimmer.Choose(plan, analysis, evidence, notes, before, depth);
+        return Choice.Make(resolved, evidence, notes, before, depth);
     }
 
     /// <summary>The plan of a step: all that it bounds lies between the dense model and the plan.</summary>
     internal static PruningPlan Part(PruningPlan plan, int step)
     {
-        double left = 1 - ((double)step / Steps(plan.Schedule!.Value));
+        double left = 1 - ((double)step / ScheduleRow.Get(plan.Schedule!.Value).Steps);
         if (plan.Schedule == Schedule.Cubic) left *= left * left;
         double? Of(double? last) => last + ((1 - last) * left);
         return plan with

@@ -30,7 +30,7 @@ internal static class ReportBuilder
             Removed = Removed(analysis, slim),
             Copies = [.. Copies(analysis, slim)],
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen)
-                .Select(g => Describe(analysis, g, selection, Slimmer.IsGone(analysis.Cost, g.Id, gone)))],
+                .Select(g => Describe(analysis, g, selection, DepthSelector.IsGone(analysis.Cost, g.Id, gone)))],
             Frozen = [.. analysis.Frozen.Select(f =>
                 new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],
@@ -68,7 +68,7 @@ internal static class ReportBuilder
         return new GroupReport
         {
             Name = group.Name,
-            Kind = PlanResolver.CamelCase(group.Kind),
+            Kind = group.Kind.CamelCase(),
             Size = group.Size,
             Kept = kept.Length,
             Exactness = group.Exactness == Exactness.Exact ? "exact" : $"inexact: {group.Reason}",

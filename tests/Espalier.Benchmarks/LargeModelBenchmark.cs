@@ -59,7 +59,7 @@ public sealed class LargeFiles : IDisposable
     {
         using var dense = OnnxModel.Open(Dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Name = "neurons", Axis = Axis.Neurons, Keep = 0.5 }] };
-        var slim = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
+        var slim = Slimmer.Run(plan, AxisAnalysis.Run(dense));
         using var model = slim.Model;
         model.Save(Slim);
     }

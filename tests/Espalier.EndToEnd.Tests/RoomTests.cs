@@ -15,7 +15,7 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Axes",
             "Terms Sizes Graph Operators Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements Roles Manifests"),
         ("onnx-rewriter/Espalier.Pruning",
-            "Weights Algebra Plans Edits Gates Scores.Criteria Scores Depth Budgets Spreads Allocators Fitting Factoring Diffs ."),
+            "Weights Algebra Plans Edits Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators Fitting Factoring Diffs ."),
         ("runtime/Espalier.Calibration", "Graph Data Inputs Checks Statistics"),
         ("onnx-rewriter/Espalier.Cli", "Host Services Inspections Building Options Commands ."),
         ("generator/Espalier.Generator", "Collections Policies Manifests Planning Diagnostics Emission ."),

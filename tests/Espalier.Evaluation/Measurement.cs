@@ -46,7 +46,7 @@ internal static class Measurement
                 {
                     if (Slimmer.Needs(plan, analysis) is { } needs)
                         statistics ??= Calibrator.Run(analysis, samples, needs, options: settings);
-                    var result = Slimmer.Run(dense, plan, analysis, statistics, probe);
+                    var result = Slimmer.Run(plan, analysis, statistics, probe);
                     (slim, macs) = (result.Model, (double)result.Report.After.Macs / result.Report.Before.Macs);
                 }
                 catch (EspalierException)

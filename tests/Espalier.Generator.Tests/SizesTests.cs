@@ -47,7 +47,7 @@ public class SizesTests
         var planned = assembly.GetType("Slim+Plan+Groups")!.GetProperties().Select(p => (PlannedGroup)p.GetValue(null)!)
             .ToDictionary(g => g.Name, StringComparer.Ordinal);
 
-        var report = Slimmer.Run(model, plan, analysis, null).Report;
+        var report = Slimmer.Run(plan, analysis, null).Report;
         var exact = !attributes.Contains("Allocate", StringComparison.Ordinal) && plan.Drop.Count == 0;
         Assert.Contains(report.Groups, g => g.Kept < g.Size);
         foreach (var group in report.Groups)

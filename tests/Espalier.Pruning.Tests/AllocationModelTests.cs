@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Calibration.Statistics;
 using Espalier.Pruning.Spreads;
+using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -26,7 +27,7 @@ public sealed class AllocationModelTests
         int[] kept = Kept(slim);
         Assert.True(kept[2] < kept.Where((_, l) => l != 2).Min(), string.Join(' ', kept));
         Assert.True(slim.Report.After.Macs <= 0.8 * slim.Report.Before.Macs);
-        var uniform = Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, analysis);
+        var uniform = Slimmer.Run(plan with { Allocate = Allocation.Uniform }, analysis);
         var probe = new ModelProbe(analysis, ProbeTests.Samples(6, 16));
         Assert.True(probe.Divergence(slim.Model) < probe.Divergence(uniform.Model),
             $"{probe.Divergence(slim.Model)}, {probe.Divergence(uniform.Model)}");
@@ -59,7 +60,7 @@ public sealed class AllocationModelTests
         var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.95),
             Allocate = Allocation.Divergence };
         var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var slim = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
             new ModelProbe(analysis, samples));
         Assert.Equal([128, 8], Kept(slim));
     }
@@ -72,7 +73,7 @@ public sealed class AllocationModelTests
         foreach (var allocation in (Allocation[])[Allocation.ImportanceLinear, Allocation.ImportanceSigmoid, Allocation.ImportanceSoftmax])
         {
             var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = allocation };
-            Assert.Equal(Kept(Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, AxisAnalysis.Run(dense))),
+            Assert.Equal(Kept(Slimmer.Run(plan with { Allocate = Allocation.Uniform }, AxisAnalysis.Run(dense))),
                 Kept(ProbeTests.Slim(dense, plan, 6, out _)));
         }
     }
@@ -107,7 +108,7 @@ public sealed class AllocationModelTests
             string h = g.Relu(g.MatMul(x, g.Floats("up", Signs(6, 20, (_, u) => dead && u % 2 == 0), 6, 20)));
             g.Output(g.Rename(g.MatMul(h, g.Floats("down", Signs(20, 3, (u, _) => dead && u % 2 == 0), 20, 3)), "y"), "batch", 3);
             using var dense = g.Build();
-            var slim = Slimmer.Run(dense, new PruningPlan { Prune = [Neurons()], Allocate = Allocation.PqIndex }, AxisAnalysis.Run(dense));
+            var slim = Slimmer.Run(new PruningPlan { Prune = [Neurons()], Allocate = Allocation.PqIndex }, AxisAnalysis.Run(dense));
             Assert.Equal(dead ? 10 : 20, Assert.Single(Kept(slim)));
             Assert.Equal(0, Planted.Error(dense, slim.Model), 1e-6);
         }
@@ -121,7 +122,7 @@ public sealed class AllocationModelTests
         foreach (var allocation in Enum.GetValues<Allocation>().Except([Allocation.PqIndex, Allocation.Latency]))
             Assert.Contains("PqIndex",
                 Assert.Throws<EspalierException>(() =>
-                    Slimmer.Run(dense, new PruningPlan { Prune = [Neurons()], Allocate = allocation }, analysis)).Message,
+                    Slimmer.Run(new PruningPlan { Prune = [Neurons()], Allocate = allocation }, analysis)).Message,
                     StringComparison.Ordinal);
         var e = Assert.Throws<EspalierException>(() =>
             Slimmer.Needs(new PruningPlan { Prune = [Neurons()], Allocate = Allocation.Latency,
@@ -142,7 +143,7 @@ public sealed class AllocationModelTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, x => x.Kind == Axis.Neurons);
-        var magnitudes = Magnitudes.Measure(analysis, [group])[group.Id];
+        var magnitudes = Magnitudes.Measure(new WeightTable(analysis), [group])[group.Id];
         Assert.Equal(3, magnitudes.PerUnit);
         Assert.Equal([(1 + 3 + 2) / 3.0, (4 + 0 + 16) / 3.0], magnitudes.Mean);
         Assert.Equal((1 + Math.Sqrt(3) + Math.Sqrt(2)) / 3, magnitudes.RootMean[0], 1e-6);
@@ -166,8 +167,8 @@ public sealed class AllocationModelTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [Neurons(Criterion.L1)], Budget = new Budget(Macs: 0.6),
             Allocate = Allocation.GlobalMagnitude };
-        int[] magnitude = Kept(Slimmer.Run(dense, plan, analysis)),
-            standard = Kept(Slimmer.Run(dense, plan with { Allocate = Allocation.Global }, analysis));
+        int[] magnitude = Kept(Slimmer.Run(plan, analysis)),
+            standard = Kept(Slimmer.Run(plan with { Allocate = Allocation.Global }, analysis));
         Assert.Equal(32, magnitude[0]);
         Assert.True(magnitude[1] < 20 && standard[0] < 30, $"{magnitude[0]} {magnitude[1]}, {standard[0]} {standard[1]}");
     }

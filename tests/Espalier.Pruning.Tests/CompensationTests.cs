@@ -124,7 +124,8 @@ public sealed class CompensationTests
         var matrix = ConsumerMatrix.Create(consumer, [4, 8 / group, 3, 3])!;
         int[] kept = [.. Enumerable.Range(0, matrix.Features).Where(f => f % 3 != 1)];
         ReaderMoments Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
-            => ReaderMoments.Create(Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut }).Consumers[consumer.Id], matrix,
+            => ReaderMoments.Create(
+                Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut }).Consumers[consumer.Id], matrix,
                 group - 1, kept)!;
         var both = Of(samples, true);
         foreach (var (expected, found) in new[] { (Of(samples, false), both),
@@ -226,7 +227,7 @@ public sealed class CompensationTests
         {
             var plan = new PruningPlan
                 { Prune = [new PruneRule { Axis = Axis.Channels, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = method }] };
-            return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+            return Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
                 new ModelProbe(analysis, samples));
         }
         var all = new Dictionary<string, NamedTensor>
@@ -278,7 +279,7 @@ public sealed class CompensationTests
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.Perp, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }] },
             hasData: true);
         var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
-        var (slim, report) = Slimmer.Run(dense, plan, analysis, statistics, probe);
+        var (slim, report) = Slimmer.Run(plan, analysis, statistics, probe);
         Assert.DoesNotContain(report.Notes, n => n.Contains("stays as it is", StringComparison.Ordinal));
         var (before, after) = (new WeightTable(analysis), new WeightTable(AxisAnalysis.Run(slim)));
         Assert.Equal(before.Floats("gamma0"), after.Floats("gamma0"));
@@ -323,7 +324,7 @@ public sealed class CompensationTests
         var statistics = Calibrator.Run(analysis, calibration, Slimmer.Needs(Plan(Compensation.LeastSquares), analysis)!);
         var divergence = Enum.GetValues<Compensation>().ToDictionary(m => m, m =>
         {
-            using var slim = Slimmer.Run(dense, Plan(m), analysis, statistics).Model;
+            using var slim = Slimmer.Run(Plan(m), analysis, statistics).Model;
             return Agreement.Compare(dense, slim, test).Outputs[0].MeanKl!.Value;
         });
         string figures = string.Join(", ", divergence.Select(d => FormattableString.Invariant($"{d.Key} {d.Value:f4}")));

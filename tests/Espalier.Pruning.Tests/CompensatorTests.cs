@@ -36,7 +36,8 @@ public sealed class CompensatorTests
         Assert.Equal(2, groups.Count);
         var selection = new Selection(groups.ToDictionary(x => x.Id, _ => (ImmutableArray<int>)[0, 1, 3, 6]), []);
         WeightEdits Of(Compensation one, Compensation other)
-            => Compensator.Compute(analysis, selection, id => id == groups[asking].Id ? one : other, Planted.Calibrate(analysis, Samples));
+            => Compensator.Compute(new(analysis), new(selection, id => id == groups[asking].Id ? one : other)
+                { Statistics = Planted.Calibrate(analysis, Samples) });
         Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.None).Weights.Keys);
         Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.Bias).Weights.Keys);
         Assert.Equal(["out.bias"], Of(Compensation.Bias, Compensation.None).Weights.Keys);
@@ -62,8 +63,12 @@ public sealed class CompensatorTests
         var group = analysis.Groups.Single(g => g.Consumers.Any(c => c.Parameter == readBy));
         var selection = Keep(group, Enumerable.Range(0, group.Size / 2));
         var notes = new List<string>();
-        var edits = Compensator.Compute(analysis, selection, _ => Compensation.LeastSquares, Planted.Calibrate(analysis, Samples), notes,
-            sequential ? new ModelProbe(analysis, [Samples]) : null);
+        var edits = Compensator.Compute(new(analysis), new(selection, _ => Compensation.LeastSquares)
+        {
+            Statistics = Planted.Calibrate(analysis, Samples),
+            Notes = notes,
+            Sequential = sequential ? new ModelProbe(analysis, [Samples]) : null,
+        });
         return (edits, notes);
     }
 
@@ -98,7 +103,8 @@ public sealed class CompensatorTests
         var group = analysis.Groups.Single(x => x.Exactness == Exactness.Exact);
         var selection = Keep(group, Enumerable.Range(0, group.Size).Where(i => i != 1));
         var notes = new List<string>();
-        var edits = Compensator.Compute(analysis, selection, _ => Compensation.LeastSquares, statistics, notes);
+        var edits = Compensator.Compute(new(analysis),
+            new(selection, _ => Compensation.LeastSquares) { Statistics = statistics, Notes = notes });
         Assert.Empty(notes);
         Assert.Contains("head", edits.Weights.Keys);
         Assert.True(Error(edits) < 0.5 * Error(WeightEdits.Nothing));

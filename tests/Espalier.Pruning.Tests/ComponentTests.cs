@@ -48,7 +48,7 @@ public class ComponentTests
             Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
         var samples = Enumerable.Range(0, 4).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var needs = Slimmer.Needs(plan, analysis);
-        return Slimmer.Run(analysis.Model, plan, analysis, needs is null
+        return Slimmer.Run(plan, analysis, needs is null
             ? null
             : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
     }
@@ -146,7 +146,7 @@ public class ComponentTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }],
             Budget = new Budget(Macs: 0.6) }, hasData: false);
-        var (slim, report) = Slimmer.Run(dense, plan, analysis);
+        var (slim, report) = Slimmer.Run(plan, analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "stem"), 0.1, 0.6);
@@ -174,7 +174,7 @@ public class ComponentTests
                 Budget = new Budget { Components = [new("/left/*", Parameters: bound)] },
                 Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Score = Criterion.L2 }],
             };
-            var (slim, report) = Slimmer.Run(dense, plan, analysis);
+            var (slim, report) = Slimmer.Run(plan, analysis);
             Assert.InRange(report.After.Parameters, 1, bound * report.Before.Parameters);
             slim.Dispose();
         }

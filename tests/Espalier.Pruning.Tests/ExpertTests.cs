@@ -64,7 +64,7 @@ public class ExpertTests
         var statistics = Slimmer.Needs(plan, analysis) is { } needs
             ? Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], needs)
             : null;
-        var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
+        var (model, report) = Slimmer.Run(plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits, report, model);
     }
 
@@ -78,7 +78,7 @@ public class ExpertTests
         var analysis = AxisAnalysis.Run(dense);
         var group = Of(analysis);
         var samples = Planted.Rows(3, 200, Planted.Inputs);
-        var signal = Assert.Single(SignalScores.Required(analysis, group, Criterion.RouterUse));
+        var signal = Assert.Single(SignalScores.Signals(analysis, group, Criterion.RouterUse));
         Assert.Equal(("p", 1, true, top), (signal.Tensor, signal.Axis, signal.IsDistribution, signal.Chosen));
         var seen = Calibrator.Run(analysis, [samples, Planted.Rows(4, 100, Planted.Inputs)],
             new CalibrationRequest { Consumers = new HashSet<int>(), Signals = [signal] }).Signals[signal];
@@ -121,8 +121,7 @@ public class ExpertTests
         using var model = g.Build();
         var analysis = AxisAnalysis.Run(model);
         var group = Of(analysis);
-        double[] scores = Scorer.Score(analysis,
-            new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.RouterSimilarity } }, null)[group.Id];
+        double[] scores = Planted.Score(analysis, group, new() { Score = Criterion.RouterSimilarity });
         double[] expected = [6.5, 1, 6.5, 1.5];
         for (int e = 0; e < 4; e++) Assert.Equal(expected[e] / expected.Average(), scores[e], 1e-9);
         Assert.True(scores[2] > scores[0], "of two heads of one height the one that is nearer to the centre stays");
@@ -246,7 +245,7 @@ public class ExpertTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
             { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
-        var (model, report) = Slimmer.Run(dense, plan, analysis,
+        var (model, report) = Slimmer.Run(plan, analysis,
             Calibrator.Run(analysis, [Planted.Rows(5, 3000, Planted.Inputs)], Slimmer.Needs(plan, analysis)!));
         Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun
             ? [1, 4]
@@ -273,7 +272,7 @@ public class ExpertTests
         {
             var plan = new PruningPlan
                 { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
-            var (slim, report) = Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+            var (slim, report) = Slimmer.Run(plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
                 ? Calibrator.Run(analysis, samples, needs)
                 : null);
             // Of each pair one went, and nothing was left unmerged.

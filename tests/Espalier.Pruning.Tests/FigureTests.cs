@@ -175,8 +175,7 @@ public class FigureTests(ITestOutputHelper output)
         var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
             Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] };
         var analysis = AxisAnalysis.Run(dense);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
-            plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
         Assert.Matches(@"does not meet the budget of 0\.6 of the dense model's parameters: it has 0\.\d+\. What it has and the dense model has not: '.+' \(\d+ elements\)", e.Message);
     }
 
@@ -187,8 +186,8 @@ public class FigureTests(ITestOutputHelper output)
         string Made(params long[] dims) => g.Node("ConstantOfShape", g.Longs(dims));
         g.Output(g.MatMul(g.Relu(g.MatMul(g.Input("x", "batch", 6), Made(6, 16))), Made(16, 4)), "batch", 4);
         using var dense = g.Build();
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense,
-            new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] },
+        var e = Assert.Throws<EspalierException>(() =>
+            Slimmer.Run(new PruningPlan { Budget = new Budget(Parameters: 0.5), Prune = [new PruneRule { Axis = Axis.Neurons }] },
                 AxisAnalysis.Run(dense)));
         Assert.Contains("the file stores no parameters", e.Message, StringComparison.Ordinal);
     }
@@ -200,7 +199,7 @@ public class FigureTests(ITestOutputHelper output)
         string name = Path.GetFileNameWithoutExtension(dense.Path) ?? "";
         var sizes = Espalier.TestKit.RandomInputs.Sizes(dense, Sizes(name));
         var analysis = AxisAnalysis.Run(dense, new AxisOptions { Dimensions = sizes });
-        var (slim, report) = Slimmer.Run(dense, plan(analysis), analysis, calibrate?.Invoke(analysis));
+        var (slim, report) = Slimmer.Run(plan(analysis), analysis, calibrate?.Invoke(analysis));
         var pair = Figures.Compare(dense, slim, report, sizes, dense.Path);
         pair = pair with { Uncounted = [.. pair.Uncounted, .. analysis.Cost.UnknownMacs] };
         output.WriteLine($"| {name} | {pair} |");
@@ -211,7 +210,7 @@ public class FigureTests(ITestOutputHelper output)
 
     private static PruningPlan Halved(AxisAnalysis analysis) => new()
     {
-        Prune = [.. Units.Where(a => analysis.Groups.Any(g => PlanResolver.KindsOf(a).Contains(g.Kind) && g.Exactness == Exactness.Exact))
+        Prune = [.. Units.Where(a => analysis.Groups.Any(g => AxisRow.Get(a).Kinds.Contains(g.Kind) && g.Exactness == Exactness.Exact))
             .Select(a => new PruneRule { Name = a.ToString(), Axis = a, Keep = 0.5, RoundTo = 1 })],
     };
 

@@ -57,7 +57,7 @@ public class GraphDifferTests
     {
         using var dense = Planted.Mlp(1, 8);
         var (slim, report) =
-            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
+            Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
         var diff = GraphDiffer.Diff(dense, slim);
         Assert.Equal(report.Removed.Keys.Order(), diff.Tensors.Select(t => t.Name).Order());
         Assert.Empty(diff.RemovedNodes);

@@ -5,6 +5,7 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning.Factoring;
+using Espalier.Pruning.Plans;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -99,7 +100,7 @@ public class LowRankTests
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         plan = Presets.Complete(plan, hasData: true);
         return (samples,
-            Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+            Slimmer.Run(plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
                 ? Calibrator.Run(analysis, samples, needs)
                 : null, new ModelProbe(analysis, samples)));
     }
@@ -192,12 +193,14 @@ public class LowRankTests
     {
         using var gpt = OnnxModel.Open(Assets.Path("gpt.onnx"));
         var analysis = AxisAnalysis.Run(gpt);
-        var targets = LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] }, analysis, []);
+        var targets =
+            LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] }, new(analysis), []);
         Assert.Equal(12, targets.Count);
         Assert.All(targets, t => Assert.Matches("/attn/[kv]/MatMul$", t.Weight.Readers[0].Node.Proto.Name));
         using var vit = OnnxModel.Open(Assets.Path("vit.onnx"));
         var e = Assert.Throws<EspalierException>(() =>
-            LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] }, AxisAnalysis.Run(vit), []));
+            LowRankTargets.Find(new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] },
+                new(AxisAnalysis.Run(vit)), []));
         Assert.Contains("it makes queries too", e.Message, StringComparison.Ordinal);
     }
 
@@ -285,7 +288,7 @@ public class LowRankTests
             return;
         }
         var samples = new[] { Planted.Rows(1, 200, n) };
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var slim = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
             new ModelProbe(analysis, samples));
         var factored = Assert.Single(slim.Report.Factored);
         Assert.Equal((n, m, 2), (factored.Inputs, factored.Outputs, factored.Rank));
@@ -302,7 +305,7 @@ public class LowRankTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { LowRank = [new() { Pattern = "fc1.weight", Rank = 4 }] };
-        var (model, report) = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
+        var (model, report) = Slimmer.Run(plan, AxisAnalysis.Run(dense));
         Assert.Contains(report.Notes, n => n.Contains("rank 4 of its 6x8 saves nothing", StringComparison.Ordinal));
         Assert.Equal(dense.ToBytes(), model.ToBytes());
         Assert.Null(Slimmer.Needs(plan, AxisAnalysis.Run(dense)));
@@ -323,7 +326,7 @@ public class LowRankTests
     public void Mistakes_are_named(LowRankRule rule, string message)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { LowRank = [rule] }, AxisAnalysis.Run(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(new PruningPlan { LowRank = [rule] }, AxisAnalysis.Run(dense)));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 }

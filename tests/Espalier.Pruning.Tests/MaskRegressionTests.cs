@@ -53,11 +53,11 @@ public class MaskRegressionTests
         var probe = new ModelProbe(analysis, ProbeTests.Samples(6, 16));
         double[] Joined(IReadOnlyDictionary<int, double[]> scores) => [.. groups.SelectMany(g => scores[g.Id])];
         double[] By(Criterion criterion, int draw = 0)
-            => Joined(GateScores.Compute(analysis, groups.ToDictionary(g => g.Id, _ => criterion), probe, draw));
+            => Joined(GateScores.Measure(new(analysis), groups.ToDictionary(g => g.Id, _ => criterion), probe, draw));
         double[] removal = By(Criterion.OutputDivergence), regression = By(Criterion.MaskRegression);
         Assert.All(regression, v => Assert.True(v >= 0));
-        double norm = Spearman(Joined(Scorer.Score(analysis, groups.ToDictionary(g => g.Id, _ => new PruneRule { Score = Criterion.L2 }),
-            null)), removal), own = Spearman(regression, removal);
+        var norms = groups.ToDictionary(g => g.Id, g => Planted.Score(analysis, g, new() { Score = Criterion.L2 }));
+        double norm = Spearman(Joined(norms), removal), own = Spearman(regression, removal);
         Assert.True(own > 0.8 && own > norm + 0.15, $"{own:0.000} by masks, {norm:0.000} by norms");
         Assert.Equal(regression, By(Criterion.MaskRegression));
         Assert.NotEqual(regression, By(Criterion.MaskRegression, draw: 1));
@@ -95,9 +95,9 @@ public class MaskRegressionTests
         var samples = ProbeTests.Samples(6, 4);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression,
             Compensate = Compensation.None }] };
-        Assert.Contains("Give calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis)).Message,
+        Assert.Contains("Give calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(plan, analysis)).Message,
             StringComparison.Ordinal);
-        var notes = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        var notes = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
             new ModelProbe(analysis, samples)).Report.Notes;
         Assert.Single(notes, n => n.Contains("by L2 instead of MaskRegression: it has more than 256 units", StringComparison.Ordinal));
     }

@@ -170,7 +170,8 @@ public sealed class MaskedBlockTests
         s.Weight("other", 2, 5);
         using var slim = s.Build();
         string Refusal(string weight, string down, string up)
-            => Assert.Throws<EspalierException>(() => MaskedModel.Build(dense, new Removal { Factored = [(weight, down, up)] }, slim)).Message;
+            => Assert.Throws<EspalierException>(() =>
+                MaskedModel.Build(dense, new Removal { Factored = [(weight, down, up)] }, slim)).Message;
         Assert.Contains("'down' has rank 2, and 'up' has rank 3", Refusal("w", "down", "up"), StringComparison.Ordinal);
         Assert.Contains("'other' has [2, 5]", Refusal("w", "down", "other"), StringComparison.Ordinal);
         Assert.Contains("does not have the factor 'nowhere'", Refusal("w", "nowhere", "up"), StringComparison.Ordinal);

@@ -35,7 +35,7 @@ public class NetworkTests
             Drop = analysis.Blocks.Count(b => b.IsSublayer) > 2 ? [new DropRule { AtMost = 2 }] : [],
         };
         var samples = Samples(name, dense, 8, test: false);
-        var (slim, report) = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!));
+        var (slim, report) = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!));
         using var _ = slim;
 
         var agreement = Agreement.Compare(dense, slim, Samples(name, dense, 4, test: true));
@@ -72,7 +72,7 @@ public class NetworkTests
         var test = Samples(name, dense, 200, test: true);
         double Divergence(Criterion score, Compensation compensate)
         {
-            var (slim, report) = Slimmer.Run(dense, Plan(score, compensate), analysis, statistics);
+            var (slim, report) = Slimmer.Run(Plan(score, compensate), analysis, statistics);
             using var _ = slim;
             Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.5, 0.6);
             return Agreement.Compare(dense, slim, test).Outputs[0].MeanKl!.Value;
@@ -86,7 +86,7 @@ public class NetworkTests
 
     private static IEnumerable<PruneRule> Rule(AxisAnalysis analysis, Axis axis, double keep)
     {
-        var kinds = PlanResolver.KindsOf(axis);
+        var kinds = AxisRow.Get(axis).Kinds;
         var groups = analysis.Groups.Where(g => kinds.Contains(g.Kind) && g.Exactness != Exactness.Frozen
             && (axis == Axis.Experts || g.Exactness == Exactness.Exact)).Select(g => g.Name).ToList();
         if (groups.Count > 0)

@@ -11,7 +11,7 @@ public class ObstaclesTests
         => Refusal(model, new PruningPlan { Budget = new Budget(Macs: macs), Prune = rules });
 
     private static string Refusal(OnnxModel model, PruningPlan plan)
-        => Assert.Throws<EspalierException>(() => Slimmer.Run(model, plan, AxisAnalysis.Run(model))).Message;
+        => Assert.Throws<EspalierException>(() => Slimmer.Run(plan, AxisAnalysis.Run(model))).Message;
 
     private static PruneRule Neurons(string pattern = "*", double? keep = null, bool inexact = false)
         => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2,

@@ -36,7 +36,7 @@ public sealed class OptimalBrainTests
             var weights = new WeightTable(analysis);
             var readers = group.Consumers.SelectMany(c => Readers(group, c, statistics, weights)).ToList();
             Assert.Equal(form is "two readers" or "groups" ? 2 : 1, readers.Count);
-            var scores = OptimalBrain.Compute(group, statistics, weights)!;
+            var scores = Planted.Raw(new OptimalBrain(), analysis, group, statistics);
             // At most 16 units: one goes in each round.
             var gone = new List<int>();
             double reached = 0;
@@ -112,7 +112,7 @@ public sealed class OptimalBrainTests
         var statistics = Planted.Calibrate(analysis, Planted.Rows(3, 300, Planted.Inputs));
         var weights = new WeightTable(analysis);
         var reader = Assert.Single(Readers(group, group.Consumers[0], statistics, weights));
-        double[] scores = OptimalBrain.Compute(group, statistics, weights)!;
+        double[] scores = Planted.Raw(new OptimalBrain(), analysis, group, statistics);
         var first = Enumerable.Range(0, 20).Select(u => (Unit: u, Cost: reader.Lost([u]))).OrderBy(u => u.Cost).Take(2).ToList();
         Assert.All(first, u => Assert.Equal(u.Cost, scores[u.Unit], 1e-4 * u.Cost));
     }

@@ -6,6 +6,9 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Scores.Criteria;
 using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
@@ -76,8 +79,31 @@ internal static class Planted
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>>
             { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
-        return Surgery.Apply(analysis, selection, Compensator.Compute(analysis, selection, _ => method, statistics, notes)).Model;
+        return Surgery.Apply(analysis, selection, Compensator.Compute(new(analysis),
+            new(selection, _ => method) { Statistics = statistics, Notes = notes })).Model;
     }
+
+    /// <summary>Scores of one group's units as the criterion gives them.</summary>
+    public static double[] Raw(UnitScore score, AxisAnalysis analysis, Group group, CalibrationStatistics statistics)
+    {
+        var model = new DenseModel(analysis);
+        var context = new ScoreContext(new() { Score = score.Criteria[0] }, model, model.Weights) { Statistics = statistics };
+        return score.Compute(group, context)!;
+    }
+
+    /// <summary>What the criterion asks to be measured of a group.</summary>
+    public static CalibrationRequest Asked(UnitScore score, AxisAnalysis analysis, Group group)
+    {
+        var needs = new Requirements { Data = true };
+        score.Require(group, score.Criteria[0], new DenseModel(analysis), needs);
+        return needs.ToRequest()!;
+    }
+
+    /// <summary>Scores of one group's units under a rule of its own.</summary>
+    public static double[] Score(AxisAnalysis analysis, Group group, PruneRule rule, CalibrationStatistics? statistics = null,
+        ICollection<string>? notes = null, int seed = 0)
+        => Scorer.Score(new(analysis), new Dictionary<int, PruneRule> { [group.Id] = rule }, new(statistics, null, null), notes,
+            seed)[group.Id];
 
     /// <summary>Largest difference of the outputs on fresh normal inputs, relative to the largest output.</summary>
     public static double Error(OnnxModel dense, OnnxModel slim)

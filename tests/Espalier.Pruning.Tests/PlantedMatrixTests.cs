@@ -185,7 +185,7 @@ public sealed class PlantedMatrixTests
             var plan = Presets.Complete(new PruningPlan { Preset = preset,
                 Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }] }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);
-            var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null
+            var (slim, report) = Slimmer.Run(plan, analysis, needs is null
                 ? null
                 : Calibrator.Run(analysis, samples, needs), needs is null ? null : probe);
             double error = Planted.Error(dense, slim);
@@ -211,7 +211,7 @@ public sealed class PlantedMatrixTests
         var probe = new ModelProbe(analysis, samples);
         double Error(PruningPlan plan)
             => Planted.Error(dense,
-                Slimmer.Run(dense, plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
+                Slimmer.Run(plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
                     ? Calibrator.Run(analysis, samples, needs)
                     : null, probe).Model);
         Assert.InRange(Error(Factored(3)), 0, Lossless);
@@ -247,7 +247,7 @@ public sealed class PlantedMatrixTests
             var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1,
                 Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] },
                 hasData: true);
-            var slim = Slimmer.Run(dense, plan, analysis, preset == Preset.Random
+            var slim = Slimmer.Run(plan, analysis, preset == Preset.Random
                 ? null
                 : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
             if (Planted.Error(dense, slim.Model) < 1e-6) found.Add(preset);

@@ -160,7 +160,7 @@ public class PlantedScoreTests
         var statistics = Slimmer.Needs(plan, analysis) is { } needs
             ? Calibrator.Run(analysis, [Planted.Rows(5, 30000, Planted.Inputs)], needs)
             : null;
-        var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
+        var (model, report) = Slimmer.Run(plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
     }
 }

@@ -143,7 +143,7 @@ public class PlantedTests
         var statistics = request is null
             ? null
             : Espalier.Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 2048, Planted.Inputs)], request);
-        var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
+        var (model, report) = Slimmer.Run(plan, analysis, statistics);
         return (Planted.Error(dense, model), report);
     }
 }

@@ -99,7 +99,7 @@ public class PresetTests
         }, hasData: true);
         var needs = Slimmer.Needs(plan, analysis);
         Assert.Equal(Presets.Get(preset).NeedsCalibration, needs is not null);
-        var (slim, report) = Slimmer.Run(dense, plan, analysis, needs is null
+        var (slim, report) = Slimmer.Run(plan, analysis, needs is null
             ? null
             : Calibrator.Run(analysis, samples, needs), needs is null ? null : new ModelProbe(analysis, samples));
         Assert.InRange(report.After.Macs, 1, macs * report.Before.Macs);

@@ -46,7 +46,7 @@ public sealed class ProbeTests
     {
         analysis = AxisAnalysis.Run(dense);
         var samples = Samples(width, count);
-        return Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
+        return Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!),
             new ModelProbe(analysis, samples));
     }
 
@@ -63,7 +63,7 @@ public sealed class ProbeTests
         Assert.True(kept[1] <= 3, string.Join(' ', kept));
         Assert.All([kept[0], kept[2], kept[3]], k => Assert.True(k >= 22, string.Join(' ', kept)));
         Assert.True(slim.Report.After.Macs <= 0.78 * slim.Report.Before.Macs);
-        var uniform = Slimmer.Run(dense, plan with { Allocate = Allocation.Uniform }, analysis);
+        var uniform = Slimmer.Run(plan with { Allocate = Allocation.Uniform }, analysis);
         Assert.True(Planted.Error(dense, slim.Model) < 0.2 * Planted.Error(dense, uniform.Model));
     }
 
@@ -87,7 +87,7 @@ public sealed class ProbeTests
             new() { Drop = [new DropRule { AtMost = 1, Score = Criterion.OutputDivergence }] }])
         {
             Assert.NotNull(Slimmer.Needs(plan, analysis));
-            Assert.Contains("calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, analysis)).Message,
+            Assert.Contains("calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(plan, analysis)).Message,
                 StringComparison.Ordinal);
         }
     }
@@ -292,7 +292,7 @@ public sealed class ProbeTests
             }
             return LeastSquares.Error(difference, 3, own.Covariance!);
         })];
-        double[] scores = OptimalBrain.Compute(group, statistics, weights)!;
+        double[] scores = Planted.Raw(new OptimalBrain(), analysis, group, statistics);
         int least = Array.IndexOf(errors, errors.Min());
         // The lowest goes first, so its score is its own; the others are conditional on those before them.
         Assert.Equal(least, Array.IndexOf(scores, scores.Min()));
@@ -307,9 +307,10 @@ public sealed class ProbeTests
     public void Steps_lead_to_the_plan(Schedule schedule, double[] fractions)
     {
         var plan = new PruningPlan { Schedule = schedule, Budget = new Budget(Macs: 0.4), Prune = [Neurons() with { Keep = 0.4 }] };
-        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(schedule) - 1).Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value),
+        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
+            .Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value),
             (a, b) => Math.Abs(a - b) < 1e-9);
-        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(schedule) - 1)
+        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
             .Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
     }
 
@@ -351,7 +352,8 @@ public sealed class ProbeTests
         Assert.True(kept.Max() >= kept[1] + 4, string.Join(' ', kept));
         Assert.InRange(slim.Report.After.Macs, 1, 0.6 * slim.Report.Before.Macs);
         var probe = new ModelProbe(analysis, Samples(6, 16));
-        var sensitivity = ZerothOrder.Measure(analysis, analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
+        var sensitivity =
+            ZerothOrder.Measure(new(analysis), analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
         double[] all = [.. sensitivity.OrderBy(e => e.Key).Select(e => e.Value)];
         Assert.True(all[1] < 0.05 * new[] { all[0], all[2], all[3] }.Min(), string.Join(' ', all));
     }
@@ -362,9 +364,9 @@ public sealed class ProbeTests
         using var dense = Residual(4, 6, 24, _ => 1);
         var plan = new PruningPlan
             { Prune = [Neurons() with { Keep = 0.5 }], Drop = [new DropRule { AtMost = 4, Score = Criterion.Random }], ProtectEnds = true };
-        var report = Slimmer.Run(dense, plan with { Drop = [] }, AxisAnalysis.Run(dense)).Report;
+        var report = Slimmer.Run(plan with { Drop = [] }, AxisAnalysis.Run(dense)).Report;
         Assert.Equal([24, 12, 12, 24], report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept));
-        var depth = Slimmer.Run(dense, plan with { Prune = [] }, AxisAnalysis.Run(dense)).Report;
+        var depth = Slimmer.Run(plan with { Prune = [] }, AxisAnalysis.Run(dense)).Report;
         Assert.Equal(AxisAnalysis.Run(dense).Blocks.Where(b => b.IsSublayer).Skip(1).SkipLast(1).Select(b => b.Name), depth.Blocks);
         Assert.Contains(depth.Notes, n => n.Contains("only 2 of 4", StringComparison.Ordinal));
     }
@@ -388,7 +390,7 @@ public sealed class ProbeTests
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var probe = new ModelProbe(analysis, Samples(6, 16));
         double[] Score(Criterion criterion)
-            => GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion }, probe)[group.Id];
+            => GateScores.Measure(new(analysis), new Dictionary<int, Criterion> { [group.Id] = criterion }, probe)[group.Id];
         double[] removal = Score(Criterion.OutputDivergence), fisher = Score(Criterion.Fisher);
         for (int u = 0; u < group.Size; u++)
         {
@@ -424,7 +426,7 @@ public sealed class ProbeTests
         var samples = Samples(6, 16);
         double[] Score(Criterion criterion)
         {
-            double[] scores = GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = criterion },
+            double[] scores = GateScores.Measure(new(analysis), new Dictionary<int, Criterion> { [group.Id] = criterion },
                 new ModelProbe(analysis, samples))[group.Id];
             return [.. scores.Select(s => s / scores.Sum())];
         }
@@ -463,7 +465,8 @@ public sealed class ProbeTests
         var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values)
             .Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
         double[] Score(ModelProbe probe)
-            => GateScores.Compute(analysis, new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
+            => GateScores.Measure(new(analysis), new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence },
+                probe)[group.Id];
         double[] loss = Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss, Labels = new Targets(dense, samples, labels) }),
             divergence = Score(new ModelProbe(analysis, samples));
         Assert.Equal((4, 0.0), (Array.IndexOf(loss, loss.Min()), loss.Min()));

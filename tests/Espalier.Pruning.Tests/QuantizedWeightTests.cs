@@ -163,7 +163,7 @@ public sealed class QuantizedWeightTests
         {
             var analysis = AxisAnalysis.Run(model);
             var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-            return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
+            return Planted.Score(analysis, group, new() { Score = criterion });
         }
     }
 
@@ -179,7 +179,7 @@ public sealed class QuantizedWeightTests
         var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
         var notes = new List<string>();
-        Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() }, null, notes: notes);
+        Planted.Score(analysis, group, new(), notes: notes);
         Assert.Contains(group.Name, Assert.Single(notes), StringComparison.Ordinal);
     }
 

@@ -35,12 +35,11 @@ public class QueryKeyTests
         using var dense = Attention(3);
         var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Kind == Axis.HeadDims);
-        var places = new UnitPlaces(analysis);
-        Assert.Equal([new TensorAxis("queries", 3, 1), new TensorAxis("keys", 2, 1)], QueryKey.Tensors(places, group));
+        var asked = Planted.Asked(new QueryKey(), analysis, group);
+        Assert.Equal([new TensorAxis("queries", 3, 1), new TensorAxis("keys", 2, 1)], asked.Tensors);
         var samples = Planted.Rows(4, Samples, Length, Inputs);
-        var statistics = Calibrator.Run(analysis, [samples],
-            new CalibrationRequest { Consumers = new HashSet<int>(), Tensors = [.. QueryKey.Tensors(places, group)] });
-        double[] scores = QueryKey.Compute(group, places, statistics)!;
+        var statistics = Calibrator.Run(analysis, [samples], asked);
+        double[] scores = Planted.Raw(new QueryKey(), analysis, group, statistics);
 
         var proto = dense.Proto.Clone();
         proto.Graph.Output.Add(new ValueInfoProto { Name = "queries" });
@@ -79,15 +78,14 @@ public class QueryKeyTests
     {
         using var dense = OnnxModel.Open(Assets.Path(name));
         var analysis = AxisAnalysis.Run(dense);
-        var places = new UnitPlaces(analysis);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.96),
             Prune = [new() { Axis = Axis.Neurons }] }, hasData: true);
         Assert.Equal([Axis.HeadDims], plan.Prune.Select(r => r.Axis));
         Assert.All(analysis.Groups.Where(g => g.Kind == Axis.HeadDims),
-            g => Assert.All(QueryKey.Tensors(places, g), t => Assert.InRange(t.Within, 1, 3)));
+            g => Assert.All(Planted.Asked(new QueryKey(), analysis, g).Tensors, t => Assert.InRange(t.Within, 1, 3)));
         var samples = Calibration.Inputs.RandomInputs.Many(dense, 4, 1, Calibration.Inputs.RandomInputs.Fit(dense));
         var statistics = Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!);
-        var report = Slimmer.Run(dense, plan, analysis, statistics).Report;
+        var report = Slimmer.Run(plan, analysis, statistics).Report;
         Assert.DoesNotContain(report.Notes, n => n.Contains("instead of", StringComparison.Ordinal));
         var lost = report.Groups.Where(g => g.Kept < g.Size).ToList();
         Assert.Equal(analysis.Groups.Count(g => g.Kind == Axis.HeadDims), lost.Count);
@@ -104,7 +102,7 @@ public class QueryKeyTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.QueryKey }] };
         var statistics = Calibrator.Run(analysis, [Planted.Rows(1, 50, Planted.Inputs)], Slimmer.Needs(plan, analysis)!);
-        Assert.Contains(Slimmer.Run(dense, plan, analysis, statistics).Report.Notes,
+        Assert.Contains(Slimmer.Run(plan, analysis, statistics).Report.Notes,
             n => n.Contains("L2 instead of QueryKey", StringComparison.Ordinal));
     }
 

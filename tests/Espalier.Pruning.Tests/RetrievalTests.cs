@@ -89,8 +89,8 @@ public class RetrievalTests
         for (int h = 0; h < Heads; h++) Assert.Equal(expected[h] / pairs, hits[h], 1e-6);
         Assert.True(hits[1] > 0.99 && hits.Where((_, h) => h != 1).All(s => s < 0.5), string.Join(' ', hits));
         Assert.Equal([0, 2, 3],
-            Slimmer.Run(dense, Plan(Criterion.Retrieval), analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
-        Assert.Contains(1, Slimmer.Run(dense, Plan(Criterion.L2), analysis).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+            Slimmer.Run(Plan(Criterion.Retrieval), analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+        Assert.Contains(1, Slimmer.Run(Plan(Criterion.L2), analysis).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
     }
 
     /// <summary>
@@ -103,7 +103,7 @@ public class RetrievalTests
         var analysis = AxisAnalysis.Run(dense);
         var statistics = Calibrator.Run(analysis, [Planted.Rows(1, 5, Length, Tokens)],
             Slimmer.Needs(Plan(Criterion.Retrieval), analysis)!);
-        var notes = Slimmer.Run(dense, Plan(Criterion.Retrieval), analysis, statistics).Report.Notes;
+        var notes = Slimmer.Run(Plan(Criterion.Retrieval), analysis, statistics).Report.Notes;
         Assert.Contains(notes,
             n => n.Contains("'map': the model has no output with one row of classes per token", StringComparison.Ordinal));
         Assert.Contains(notes, n => n.Contains("by L2 instead of Retrieval: no attention of it over tokens", StringComparison.Ordinal));
@@ -115,7 +115,7 @@ public class RetrievalTests
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
         var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).ToList();
-        var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.Retrieval)).ToList();
+        var signals = groups.SelectMany(g => SignalScores.Signals(analysis, g, Criterion.Retrieval)).ToList();
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 8, Vocabulary = Assets.Path("gpt-alphabet.json") });
         var seen = Calibrator.Run(analysis, samples,

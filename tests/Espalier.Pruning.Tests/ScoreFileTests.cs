@@ -27,7 +27,7 @@ public sealed class ScoreFileTests : IDisposable
         var analysis = AxisAnalysis.Run(dense);
         int id = analysis.Groups.Single(g => g.Exactness == Exactness.Exact).Id;
         double[] scores =
-            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.File, ScoreFile = _path } }, null)[id];
+            Planted.Score(analysis, analysis.Groups[id], new() { Score = Criterion.File, ScoreFile = _path });
         Assert.Equal([0, 1.0 / 3, 2.0 / 3, 1, 4.0 / 3, 5.0 / 3, 2, 1], scores.Select(s => Math.Round(s, 15)),
             (a, b) => Math.Abs(a - b) < 1e-12);
     }
@@ -55,8 +55,8 @@ public sealed class ScoreFileTests : IDisposable
     {
         File.WriteAllText(_path, json);
         using var dense = Planted.Mlp(1, 8);
-        return Slimmer.Run(dense,
-            new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
+        return Slimmer.Run(new PruningPlan
+            { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
             AxisAnalysis.Run(dense)).Report;
     }
 }

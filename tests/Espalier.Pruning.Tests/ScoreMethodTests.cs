@@ -13,7 +13,7 @@ public class ScoreMethodTests
     public void The_units_with_the_highest_numbers_stay()
     {
         using var dense = Planted.Mlp(1, 8);
-        var report = Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense), method: (rule, group) =>
+        var report = Slimmer.Run(new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense), method: (rule, group) =>
         {
             Assert.Equal(("Rank", "fc1", "neurons", 8), (rule.ScoreMethod, group.Name, group.Kind, group.Units));
             Assert.Equal(["fc1.bias", "fc1.weight", "fc2.weight"], group.Weights.Select(w => w.Name).Order(StringComparer.Ordinal));
@@ -28,7 +28,7 @@ public class ScoreMethodTests
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { Prune = [Rule with { Keep = 1 }] };
-        var report = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense),
+        var report = Slimmer.Run(plan, AxisAnalysis.Run(dense),
             method: (_, _) => throw new InvalidOperationException("not to be called")).Report;
         Assert.All(report.Groups, g => Assert.Equal(g.Size, g.Kept));
     }
@@ -41,7 +41,7 @@ public class ScoreMethodTests
     {
         using var dense = Planted.Mlp(1, 8);
         var e = Assert.Throws<EspalierException>(() =>
-            Slimmer.Run(dense, new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense),
+            Slimmer.Run(new PruningPlan { Prune = [Rule] }, AxisAnalysis.Run(dense),
                 method: (_, _) => [.. Enumerable.Repeat(score, count)]));
         Assert.Contains($"'Rank' gave {count} scores for group 'fc1', which has 8 units", e.Message, StringComparison.Ordinal);
     }
@@ -55,7 +55,7 @@ public class ScoreMethodTests
         var plan = new PruningPlan { Schedule = Schedule.Iterative, Prune = [Rule with { RoundTo = 1, Compensate = Compensation.None }] };
         var samples = ProbeTests.Samples(6, 16);
         var gone = new List<int>();
-        var report = Slimmer.Run(dense, plan, analysis, null, new ModelProbe(analysis, samples), (_, group) =>
+        var report = Slimmer.Run(plan, analysis, null, new ModelProbe(analysis, samples), (_, group) =>
         {
             var reader = group.Weights.Single(w => w.Name == "fc2.weight");
             int columns = reader.Shape[1];

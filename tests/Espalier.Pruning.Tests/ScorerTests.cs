@@ -26,8 +26,7 @@ public class ScorerTests
         g.Output(y, "batch", 2);
         var analysis = AxisAnalysis.Run(g.Build());
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-        double[] scores =
-            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, null)[group.Id];
+        double[] scores = Planted.Score(analysis, group, new() { Score = criterion });
         double[] sums = [.. columns.Select((c, u) => c / columns.Average() + rows[u] / rows.Average())];
         double[] expected = criterion == Criterion.L2 ? [.. sums.Select(Math.Sqrt)] : sums;
         for (int u = 0; u < 3; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-6);
@@ -110,8 +109,7 @@ public class ScorerTests
                 };
             }
         }
-        double[] scores =
-            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = criterion } }, statistics)[group.Id];
+        double[] scores = Planted.Score(analysis, group, new() { Score = criterion }, statistics);
         for (int c = 0; c < channels; c++) Assert.Equal(expected[c] / expected.Average(), scores[c], 1e-6);
     }
 
@@ -142,8 +140,8 @@ public class ScorerTests
             }
             expected[u] = Enumerable.Range(0, outputs).Average(o => Math.Abs((double)w2[(u * outputs) + o])) * Math.Sqrt(squares);
         }
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Wanda } },
-            Planted.Calibrate(analysis, samples))[group.Id];
+        double[] scores = Planted.Score(analysis, group, new() { Score = Criterion.Wanda },
+            Planted.Calibrate(analysis, samples));
         for (int u = 0; u < hidden; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-4);
     }
 
@@ -151,9 +149,9 @@ public class ScorerTests
     public void Random_scores_follow_the_seed()
     {
         var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
-        int id = analysis.Groups.First(x => x.Exactness == Exactness.Exact).Id;
+        var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
         double[] Of(int seed)
-            => Scorer.Score(analysis, new Dictionary<int, PruneRule> { [id] = new() { Score = Criterion.Random } }, null, seed)[id];
+            => Planted.Score(analysis, group, new() { Score = Criterion.Random }, seed: seed);
         Assert.Equal(Of(5), Of(5));
         Assert.NotEqual(Of(5), Of(6));
     }
@@ -163,8 +161,7 @@ public class ScorerTests
     {
         var analysis = AxisAnalysis.Run(Planted.Mlp(1, 8));
         var group = analysis.Groups.First(x => x.Exactness == Exactness.Exact);
-        var e = Assert.Throws<EspalierException>(() =>
-            Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.Variance } }, null));
+        var e = Assert.Throws<EspalierException>(() => Planted.Score(analysis, group, new() { Score = Criterion.Variance }));
         Assert.Contains(group.Name, e.Message, StringComparison.Ordinal);
         Assert.Contains("calibration", e.Message, StringComparison.Ordinal);
     }

@@ -40,7 +40,7 @@ public class SignalTests
         var analysis = AxisAnalysis.Run(dense);
         var group = analysis.Groups.Single(g => g.Kind == Axis.Heads);
         var samples = Planted.Rows(4, 20, Length, 6);
-        var signals = SignalScores.Required(analysis, group, Criterion.AttentionReceived);
+        var signals = SignalScores.Signals(analysis, group, Criterion.AttentionReceived);
         var signal = Assert.Single(signals);
         Assert.Equal(("map", 1), (signal.Tensor, signal.Axis));
         var seen = Calibrator.Run(analysis, [samples],
@@ -82,7 +82,7 @@ public class SignalTests
         var statistics = Slimmer.Needs(plan, analysis) is { } needs
             ? Calibrator.Run(analysis, [Planted.Rows(1, 50, Length, 6)], needs)
             : null;
-        var removed = Slimmer.Run(dense, plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
+        var removed = Slimmer.Run(plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
         if (found) Assert.Equal([1, 2], removed);
         else Assert.DoesNotContain(removed, h => h is 1 or 2);
     }
@@ -94,7 +94,7 @@ public class SignalTests
         using var dense = OnnxModel.Open(Assets.Path("gpt.onnx"));
         var analysis = AxisAnalysis.Run(dense);
         var groups = analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).ToList();
-        var signals = groups.SelectMany(g => SignalScores.Required(analysis, g, Criterion.AttentionReceived)).ToList();
+        var signals = groups.SelectMany(g => SignalScores.Signals(analysis, g, Criterion.AttentionReceived)).ToList();
         Assert.Equal(groups.Count, signals.Count);
         var samples = CalibrationData.Read(Assets.Path("lm-calibration.txt"), dense,
             new DataOptions { Samples = 4, Vocabulary = Assets.Path("gpt-alphabet.json") });
@@ -119,12 +119,10 @@ public class SignalTests
         var analysis = AxisAnalysis.Run(dense);
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var samples = Planted.Rows(4, 30, 2, 8, 8);
-        var places = new UnitPlaces(analysis);
-        TensorAxis[] tensors = [.. BetaRank.Tensors(places, group)];
-        Assert.Equal(2, tensors.Length);
-        var statistics = Calibrator.Run(analysis, [samples], new CalibrationRequest { Consumers = new HashSet<int>(), Tensors = tensors });
-        double[] scores = Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = new() { Score = Criterion.BetaRank } },
-            statistics)[group.Id];
+        var asked = Planted.Asked(new BetaRank(), analysis, group);
+        Assert.Equal(2, asked.Tensors.Count);
+        var statistics = Calibrator.Run(analysis, [samples], asked);
+        double[] scores = Planted.Score(analysis, group, new() { Score = Criterion.BetaRank }, statistics);
 
         var x = (float[])samples["x"].Values;
         float[] Weight(string name) => dense.Content(dense.Proto.Graph.Initializer.Single(t => t.Name == name)).ToFloats();
@@ -173,7 +171,7 @@ public class SignalTests
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
             Score = score, Compensate = Compensation.Bias }] };
         var (model, report) =
-            Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
+            Slimmer.Run(plan, analysis, Calibrator.Run(analysis, [Planted.Rows(5, 500, 2, 8, 8)], Slimmer.Needs(plan, analysis)!));
         Assert.Equal(found, report.Groups.Single(r => r.Kept < r.Size).RemovedUnits.Contains(3));
         double error = Planted.Error(dense, model);
         Assert.True(found ? error < 1e-4 : error > 1e-2, $"{error}");

@@ -13,7 +13,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var (model, report) =
-            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Run(dense));
+            Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 1 }] }, AxisAnalysis.Run(dense));
         Assert.Same(dense, model);
         Assert.Equal(report.Before, report.After);
         Assert.Empty(report.Removed);
@@ -30,7 +30,7 @@ public class SlimmerTests
         g.Output(g.Node("Conv", [g.Input("image", 1, 1, 8), g.Node("Shape", x)]));
         using var dense = g.Build();
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1 }] };
-        var refused = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, plan, AxisAnalysis.Run(dense)));
+        var refused = Assert.Throws<EspalierException>(() => Slimmer.Run(plan, AxisAnalysis.Run(dense)));
         Assert.Contains("wants rank 3 or more", refused.Message, StringComparison.Ordinal);
     }
 
@@ -39,7 +39,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var (model, report) =
-            Slimmer.Run(dense, new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
+            Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }] }, AxisAnalysis.Run(dense));
         var group = Assert.Single(report.Groups, g => g.Kept < g.Size);
         Assert.Equal(("neurons", 8, 4, "exact"), (group.Kind, group.Size, group.Kept, group.Exactness));
         Assert.Equal(["fc1.weight:1", "fc1.bias:0", "fc2.weight:0"], group.Members);
@@ -60,8 +60,7 @@ public class SlimmerTests
         var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
         byte[] Run()
-            => Slimmer.Run(dense,
-                new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance,
+            => Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance,
                     Compensate = Compensation.LeastSquares }] }, analysis, statistics).Model.ToBytes();
         Assert.Equal(Run(), Run());
     }
@@ -100,7 +99,7 @@ public class SlimmerTests
     public void Mistakes_are_named(PruneRule rule, string message)
     {
         using var dense = Planted.Mlp(1, 8);
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 
@@ -121,7 +120,7 @@ public class SlimmerTests
     {
         using var dense = TwoLayers();
         var e = Assert.Throws<EspalierException>(() =>
-            Slimmer.Run(dense, new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Run(dense)));
+            Slimmer.Run(new PruningPlan { Drop = [new DropRule { AtMost = 1, Score = criterion }] }, AxisAnalysis.Run(dense)));
         Assert.Contains($"{criterion} does not score sublayers", e.Message, StringComparison.Ordinal);
     }
 
@@ -130,7 +129,7 @@ public class SlimmerTests
     {
         using var dense = Planted.Mlp(1, 8);
         var rule = new PruneRule { Name = "Wide", Axis = Axis.Heads, Keep = 0.5, Location = "Slim.cs(12,5)" };
-        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(dense, new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
+        var e = Assert.Throws<EspalierException>(() => Slimmer.Run(new PruningPlan { Prune = [rule] }, AxisAnalysis.Run(dense)));
         Assert.StartsWith("Slim.cs(12,5): rule 'Wide'", e.Message, StringComparison.Ordinal);
     }
 
@@ -140,7 +139,7 @@ public class SlimmerTests
         using var dense = TwoLayers();
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5 }], Protect = ["b?.weight"] };
-        var (_, report) = Slimmer.Run(dense, plan, analysis);
+        var (_, report) = Slimmer.Run(plan, analysis);
         var pruned = Assert.Single(report.Groups, g => g.Kept < g.Size);
         Assert.Contains("a1.weight:1", pruned.Members);
     }
@@ -151,7 +150,7 @@ public class SlimmerTests
         using var dense = TwoLayers();
         var plan = new PruningPlan { Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 },
             new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }] };
-        var (_, report) = Slimmer.Run(dense, plan, AxisAnalysis.Run(dense));
+        var (_, report) = Slimmer.Run(plan, AxisAnalysis.Run(dense));
         Assert.Equal(9, report.Groups.Single(g => g.Members.Contains("a1.weight:1")).Kept);
         Assert.Equal(3, report.Groups.Single(g => g.Members.Contains("b1.weight:1")).Kept);
     }
@@ -184,7 +183,7 @@ public class SlimmerTests
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 1 }] };
         var statistics = Calibration.Statistics.Calibrator.Run(analysis, [Planted.Rows(5, 200, Planted.Inputs)],
             Slimmer.Needs(plan, analysis)!);
-        var (model, report) = Slimmer.Run(dense, plan, analysis, statistics);
+        var (model, report) = Slimmer.Run(plan, analysis, statistics);
         Assert.True(Planted.Error(dense, model) < 1e-3);
         Assert.Single(report.Blocks);
         Assert.DoesNotContain(model.Proto.Graph.Initializer, t => t.Name == "b1.weight");
@@ -200,7 +199,7 @@ public class SlimmerTests
         var analysis = AxisAnalysis.Run(dense);
         var names = analysis.Blocks.Where(b => b.IsSublayer).Select(b => b.Name).ToList();
         var plan = new PruningPlan { Drop = [new DropRule { AtMost = 5, Score = Criterion.Random }], Protect = [names[1]] };
-        var (_, report) = Slimmer.Run(dense, plan, analysis);
+        var (_, report) = Slimmer.Run(plan, analysis);
         Assert.Equal([names[0]], report.Blocks);
         Assert.Contains(report.Notes, n => n.Contains("only 1 of 5", StringComparison.Ordinal));
     }
@@ -250,7 +249,7 @@ public class SlimmerTests
         Assert.Equal(0.175, statistics.BlockAngle[sublayers[1]], 1e-3);
         Assert.Equal(Math.Cos(0.2 * Math.PI), statistics.BlockCosine[sublayers[0]], 1e-5);
         Assert.Equal((1 + Math.Cos(0.35 * Math.PI)) / 2, statistics.BlockCosine[sublayers[1]], 1e-5);
-        Assert.Equal(analysis.Blocks[sublayers[goes]].Name, Assert.Single(Slimmer.Run(dense, plan, analysis, statistics).Report.Blocks));
+        Assert.Equal(analysis.Blocks[sublayers[goes]].Name, Assert.Single(Slimmer.Run(plan, analysis, statistics).Report.Blocks));
     }
 
     private static OnnxModel TwoLayers(bool quiet = false)

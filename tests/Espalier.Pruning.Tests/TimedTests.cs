@@ -74,7 +74,7 @@ public sealed class TimedTests
         var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
             RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
+        var slim = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
         Assert.InRange(clock.Time(slim.Model).Ratio, 0.3, 0.51);
         Assert.Contains("processor time",
             Assert.Single(slim.Report.Notes, n => n.Contains("of the dense model", StringComparison.Ordinal)
@@ -106,7 +106,7 @@ public sealed class TimedTests
         var samples = ProbeTests.Samples(8, 8);
         var plan = new PruningPlan { Preset = preset, Prune = [new PruneRule { Axis = Axis.Neurons }], Budget = new Budget(Latency: 0.6) };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-        var slim = Slimmer.Run(dense, plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
+        var slim = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), clock);
         // A layer is 256 of 1560 weights: without two of them 0.672 stay, without three 0.508.
         Assert.Equal((3, 3), (slim.Report.Blocks.Count, clock.Timed));
         Assert.Equal([0, 0, 0, 16, 16, 16], slim.Report.Groups.Select(g => g.Kept).Order());
@@ -115,7 +115,7 @@ public sealed class TimedTests
         var refused = plan with { Budget = new Budget(Latency: 0.01) };
         Assert.Contains("without any of its",
             Assert.Throws<EspalierException>(() =>
-                Slimmer.Run(dense, refused, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(refused, analysis)!), clock)).Message,
+                Slimmer.Run(refused, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(refused, analysis)!), clock)).Message,
                 StringComparison.Ordinal);
     }
 
@@ -136,7 +136,7 @@ public sealed class TimedTests
         (string Removed, int Run) Of(Schedule schedule)
         {
             var clock = new Counting(analysis, new ModelProbe(analysis, samples));
-            var slim = Slimmer.Run(dense, Plan(schedule), analysis,
+            var slim = Slimmer.Run(Plan(schedule), analysis,
                 Calibrator.Run(analysis, samples, Slimmer.Needs(Plan(schedule), analysis)!), clock);
             Assert.Equal(4, slim.Report.Groups.Count(g => g.Kept == 8));
             return (string.Join(',', slim.Report.Blocks), clock.Run);

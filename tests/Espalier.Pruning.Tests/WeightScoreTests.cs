@@ -4,6 +4,7 @@ using Espalier.Axes.Roles;
 using Espalier.Onnx;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Scores.Sources;
 using Espalier.Pruning.Weights;
 using Espalier.TestKit;
 
@@ -258,7 +259,7 @@ public class WeightScoreTests
     {
         var analysis = AxisAnalysis.Run(model);
         var group = Assert.Single(analysis.Groups, x => x.Exactness == Exactness.Exact);
-        return Scorer.Score(analysis, new Dictionary<int, PruneRule> { [group.Id] = rule }, null, notes: notes)[group.Id];
+        return Planted.Score(analysis, group, rule, notes: notes);
     }
 
     private static void AssertScores(double[] expected, double[] actual)

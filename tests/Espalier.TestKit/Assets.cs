@@ -3,7 +3,7 @@ using System.Reflection;
 namespace Espalier.TestKit;
 
 /// <summary>The trained networks and their data in the repository.</summary>
-public static class Assets
+internal static class Assets
 {
     private static readonly Lazy<string> FoundRoot = new(FindRoot);
 
@@ -39,7 +39,7 @@ public static class Assets
 }
 
 /// <summary>Real models outside the repository: never committed; tests of them are skipped where there are none.</summary>
-public static class Models
+internal static class Models
 {
     /// <summary>
     /// The folder: the environment variable ESPALIER_MODELS, else <c>../shared/models</c> beside the repository; null where neither exists.

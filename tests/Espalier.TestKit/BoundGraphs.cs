@@ -1,7 +1,7 @@
 namespace Espalier.TestKit;
 
 /// <summary>Small files that could demand much: the tests bound what is held for them, the benchmarks say what they take.</summary>
-public static class BoundGraphs
+internal static class BoundGraphs
 {
     /// <summary>All of them, by what they are.</summary>
     public static IReadOnlyList<(string Name, Func<GraphBuilder> Make)> All { get; } =

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Espalier.TestKit;
 
 /// <summary>Runs the dotnet command as a user does.</summary>
-public static class Dotnet
+internal static class Dotnet
 {
     /// <summary>Runs it to the end.</summary>
     public static DotnetText Run(string folder, params string[] arguments)
@@ -39,7 +39,7 @@ public static class Dotnet
 /// <param name="Code">Exit code.</param>
 /// <param name="Text">Both streams.</param>
 /// <param name="Command">The arguments.</param>
-public sealed record DotnetText(int Code, string Text, string Command)
+internal sealed record DotnetText(int Code, string Text, string Command)
 {
     /// <summary>Fails with the output where the command failed.</summary>
     public DotnetText Succeeds()

@@ -18,7 +18,7 @@ namespace Espalier.TestKit;
 /// Branches that do not run on these inputs, and operators of which the inference does not know it: then multiply-accumulates cannot be
 /// compared.
 /// </param>
-public sealed record FigurePair((ModelCost Before, ModelCost After) Said,
+internal sealed record FigurePair((ModelCost Before, ModelCost After) Said,
     (FileFigures Before, FileFigures After) Counted, IReadOnlyList<string> Uncounted)
 {
     /// <summary>Whether all six agree; of multiply-accumulates only where all could be counted.</summary>
@@ -42,7 +42,7 @@ public sealed record FigurePair((ModelCost Before, ModelCost After) Said,
 }
 
 /// <summary>The promise that a report's figures are those of the written file, for every case of the suite.</summary>
-public static class Figures
+internal static class Figures
 {
     private static readonly ConditionalWeakTable<OnnxModel, Dictionary<string, FileFigures>> Dense = [];
 

@@ -21,7 +21,7 @@ public enum WeightStorage
 /// Builds ONNX graphs in memory: values are names, weights are seeded normal numbers, so that the same calls give the same model.
 /// Layers that take several nodes are in <see cref="Layers"/>.
 /// </summary>
-public sealed class GraphBuilder
+internal sealed class GraphBuilder
 {
     private readonly GraphProto _graph;
     private readonly Random _random;

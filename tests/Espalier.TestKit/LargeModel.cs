@@ -10,7 +10,7 @@ namespace Espalier.TestKit;
 /// A large network, seeded and streamed to a file: a stack of MatMul + Relu layers that ends in the width where it began. What is written
 /// depends on the arguments alone, and is written without Espalier's own writer, so that tests of that one can use it.
 /// </summary>
-public static class LargeModel
+internal static class LargeModel
 {
     private const int Alignment = 64 * 1024;
 

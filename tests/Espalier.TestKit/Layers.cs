@@ -1,7 +1,7 @@
 namespace Espalier.TestKit;
 
 /// <summary>Layers as exporters write them.</summary>
-public static class Layers
+internal static class Layers
 {
     /// <summary>
     /// Conv with weight <c>name.weight</c> [outputs, inputs/group, k, k] and bias <c>name.bias</c>; keeps height and width at stride 1.

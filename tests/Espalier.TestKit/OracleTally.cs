@@ -9,7 +9,7 @@ namespace Espalier.TestKit;
 /// move the outputs. At the end it stands in <c>oracle.txt</c> beside the tests, since a test host's own output is not shown;
 /// <c>.ci/run</c> prints it.
 /// </summary>
-public static class OracleTally
+internal static class OracleTally
 {
     private static readonly ConcurrentBag<string> Doors = [], Unseen = [];
     private static int _checks;

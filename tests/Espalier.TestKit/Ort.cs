@@ -8,10 +8,10 @@ namespace Espalier.TestKit;
 /// <param name="Shape">Shape.</param>
 /// <param name="IsFloat">Whether the elements are floating-point.</param>
 /// <param name="Values">Elements, row-major.</param>
-public sealed record OutputTensor(string Name, long[] Shape, bool IsFloat, double[] Values);
+internal sealed record OutputTensor(string Name, long[] Shape, bool IsFloat, double[] Values);
 
 /// <summary>Runs models in ONNX Runtime.</summary>
-public static class Ort
+internal static class Ort
 {
     /// <summary>All outputs of one run.</summary>
     /// <param name="model">The model.</param>

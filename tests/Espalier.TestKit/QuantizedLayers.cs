@@ -7,7 +7,7 @@ namespace Espalier.TestKit;
 /// Quantised layers as ONNX Runtime's quantiser writes them. Weights keep to 7 bits, so that no 16 bit sum of two products saturates
 /// on processors without VNNI (ONNX Runtime, quantization.md, "reduce_range"); scales are powers of two or far from ties.
 /// </summary>
-public static class QuantizedLayers
+internal static class QuantizedLayers
 {
     /// <summary>An integer constant of any width; 4 and 2 bit elements are packed from the low bits.</summary>
     public static string Integers(this GraphBuilder g, string name, DataType type, long[] values, params long[] dims)

@@ -5,7 +5,7 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.TestKit;
 
 /// <summary>Seeded random inputs that a model's signature and its embedding tables admit.</summary>
-public static class RandomInputs
+internal static class RandomInputs
 {
     /// <summary>
     /// Sizes that dynamic dimensions get where the caller names none: 2 on axis 0, 64 on the spatial axes of a rank-4 input, 12 elsewhere.

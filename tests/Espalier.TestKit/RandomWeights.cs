@@ -7,7 +7,7 @@ namespace Espalier.TestKit;
 /// Gives random weights to a model whose weights are all made by ConstantOfShape: with equal weights every selection gives the
 /// same outputs.
 /// </summary>
-public static class RandomWeights
+internal static class RandomWeights
 {
     /// <summary>
     /// The model with an initializer in place of every float ConstantOfShape of constant shape; null where it has none, or more

@@ -25,7 +25,7 @@ namespace Espalier.TestKit;
 /// of the selection, or inputs or outputs shrank.</param>
 /// <param name="Noise">Where the error is more than rounding usually is: how far the masked model is from itself when its
 /// inputs change in their last bits. 0 where that was not asked, or explains nothing.</param>
-public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst,
+internal sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, SlimModel Slim, double Error, double Effect, string Worst,
     double? Twin, double Noise = 0)
 {
     /// <summary>Whether the difference is rounding.</summary>
@@ -39,7 +39,7 @@ public sealed record OracleResult(AxisAnalysis Analysis, Selection Selection, Sl
 /// The promise of exactness, executed: the slim model and the masked dense model run in ONNX Runtime on the same seeded random
 /// inputs and must give the same outputs to rounding.
 /// </summary>
-public static class SlimOracle
+internal static class SlimOracle
 {
     /// <summary>Greatest relative error that counts as rounding in float32.</summary>
     public const double Tolerance = 1e-4;

@@ -3,7 +3,7 @@ using Espalier.Onnx;
 namespace Espalier.TestKit;
 
 /// <summary>A clean project that uses the packages, as a user would write it.</summary>
-public sealed class Workspace
+internal sealed class Workspace
 {
     /// <summary>Makes the folder of a project.</summary>
     /// <param name="feed">The packages.</param>

@@ -4,7 +4,7 @@ namespace Espalier;
 namespace Espalier.Generator.Vocabulary;
 #endif
 
-/// <summary>How the importance of a unit is measured. Formulas: the README of onnx-rewriter/Espalier.Pruning.</summary>
+/// <summary>How the importance of a unit is measured. Formulas: docs/methods.md.</summary>
 public enum Criterion
 {
     /// <summary>Sum of absolute weights over the whole coupled group.</summary>

@@ -9,7 +9,7 @@ using Espalier.Oracle;
 using Espalier.Pruning;
 using Espalier.Pruning.Budgets;
 using Espalier.Pruning.Edits;
-using Espalier.Pruning.Scores;
+using Espalier.Pruning.Plans;
 
 namespace Espalier.Cli.Services;
 
@@ -52,7 +52,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var notes = new List<string>();
         CalibrationStatistics? statistics = null;
         ModelProbe? probe = null;
-        if (Slimmer.Needs(Plan, analysis) is { } needs)
+        var resolved = ResolvedPlan.Resolve(Plan, analysis);
+        if (Slimmer.Needs(resolved) is { } needs)
         {
             var samples = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
@@ -66,7 +67,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(dense, Plan, analysis, statistics, probe, Method);
+        var slim = Slimmer.Run(resolved, new(statistics, probe, Method));
         if (Plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (Plan.HoistInitializers)
         {

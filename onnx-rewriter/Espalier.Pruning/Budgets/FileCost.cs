@@ -7,7 +7,7 @@ namespace Espalier.Pruning.Budgets;
 /// <summary>
 /// What files cost: parameters and bytes as they are stored, multiply-accumulates as the inference over the written graph finds them.
 /// </summary>
-public static class FileCost
+internal static class FileCost
 {
     /// <summary>Of the dense file as it lies on the disk.</summary>
     /// <param name="analysis">The inference over it.</param>

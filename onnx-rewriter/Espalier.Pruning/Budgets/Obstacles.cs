@@ -1,4 +1,3 @@
-using System.Globalization;
 using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Groups;
@@ -19,9 +18,6 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     /// <summary>Groups that hold less are only counted.</summary>
     private const double LeastShare = 0.001;
 
-    /// <summary>Kinds that a budget alone covers on the command line.</summary>
-    private static readonly Axis[] Usual = [Axis.Channels, Axis.Neurons, Axis.Heads, Axis.Experts, Axis.HiddenState];
-
     /// <summary>Which groups hold the cost that stays, and what leave to prune inexactly would change.</summary>
     /// <param name="unit">What is bounded.</param>
     /// <param name="cost">The model's cost.</param>
@@ -31,7 +27,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     public string Describe(CostUnit unit, CostModel cost, Func<int, double> size, double bound, IReadOnlySet<int>? removedSublayers)
     {
         if (cost.Evaluate(unit) <= 0)
-            return FormattableString.Invariant($"The model has no {PlanResolver.CamelCase(unit)} that are known.");
+            return FormattableString.Invariant($"The model has no {unit.CamelCase()} that are known.");
         return $"{Held(unit)} {Inexact(unit, cost, size, bound, removedSublayers)}";
     }
 
@@ -56,7 +52,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         var parts = largest.Take(MostNamed)
             .Select(h =>
                 FormattableString.Invariant(
-                    $"'{h.Key.Name}' ({h.Key.Size} {Units(h.Key.Kind)}, in {h.Value / all:0.#%}): {Why(h.Key)}")).ToList();
+                    $"'{h.Key.Name}' ({h.Key.Size} {AxisRow.Get(h.Key.Kind).Units}, in {h.Value / all:0.#%}): {Why(h.Key)}")).ToList();
         if (held.Count > parts.Count) parts.Add(FormattableString.Invariant($"{held.Count - parts.Count} more"));
         if (without >= LeastShare * all) parts.Add(FormattableString.Invariant($"{without / all:0.#%} in no group"));
         return FormattableString.Invariant($"Of the dense model's {name} {stays / all:0.#%} are in nothing that these rules may prune: ")
@@ -94,7 +90,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     /// <summary>Whether AllowInexact would help, and how far.</summary>
     private string Inexact(CostUnit unit, CostModel cost, Func<int, double> size, double bound, IReadOnlySet<int>? removedSublayers)
     {
-        var kinds = plan.Prune.Select(r => r.Axis).Concat(Usual).SelectMany(PlanResolver.KindsOf).ToHashSet();
+        var kinds = AxisRow.All.Where(a => a.IsUsual || plan.Prune.Any(r => r.Axis == a.Axis)).SelectMany(a => a.Kinds).ToHashSet();
         var groups = analysis.Groups.Where(g => g.Exactness == Exactness.Inexact && !ruled.Contains(g.Id) && kinds.Contains(g.Kind)
             && Why(g) != "protected").ToDictionary(g => g.Id);
         if (groups.Count == 0) return "AllowInexact would not help: no group of these kinds is inexact.";
@@ -107,13 +103,4 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
         return FormattableString.Invariant($"With AllowInexact {groups.Count} more group{(groups.Count == 1 ? "" : "s")} could go, down ")
             + FormattableString.Invariant($"to {least / cost.Evaluate(unit):0.000}, {verdict}.");
     }
-
-    private static string Units(Axis kind) => kind switch
-    {
-        Axis.Other => "units",
-        Axis.Width => "units of width",
-        Axis.KeyValueGroups => "KV groups",
-        _ => string.Concat(kind.ToString()
-            .Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLower(c, CultureInfo.InvariantCulture) : c.ToString())),
-    };
 }

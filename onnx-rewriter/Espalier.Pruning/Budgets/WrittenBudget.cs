@@ -17,20 +17,17 @@ internal sealed record BudgetMiss(CostUnit Unit, double Fraction, double Ratio, 
 /// Whether the slim file meets the budget, by its own figures: the polynomial that a choice is made by cannot know what surgery and
 /// compensation add (copies of shared vectors, biases, bodies of functions).
 /// </summary>
-public static class WrittenBudget
+internal static class WrittenBudget
 {
-    /// <summary>Sums are rounded; no choice is refused for it.</summary>
-    private const double Rounding = 1 + 1e-12;
-
     /// <summary>Of what a file has nothing, no fraction can be asked for.</summary>
     /// <exception cref="EspalierException">The budget bounds such a figure.</exception>
     internal static void Demand(PruningPlan plan, ModelCost dense)
     {
-        foreach (var (unit, fraction) in PlanResolver.Limits(plan.Budget))
+        foreach (var (unit, fraction) in plan.Budget.Limits())
         {
             if (Of(dense, unit) > 0) continue;
             throw new EspalierException(FormattableString.Invariant(
-                $"The budget is {fraction} of the dense model's {PlanResolver.CamelCase(unit)}, but ") + (unit == CostUnit.Parameters
+                $"The budget is {fraction} of the dense model's {unit.CamelCase()}, but ") + (unit == CostUnit.Parameters
                 ? "the file stores no parameters: what its graph makes of shapes is none. Bound the multiply-accumulates."
                 : "no operator is known to cost any. Bound the parameters or bytes."));
         }
@@ -46,8 +43,8 @@ public static class WrittenBudget
         {
             bool Has(NodeInfo node) => Component.Matches(component.Pattern, node);
             var (before, after) = (analysis.CostOf(Has), written.CostOf(Has));
-            foreach (var (unit, fraction) in PlanResolver.Limits(new Budget(component.Macs, component.Parameters)))
-                if (after.Evaluate(unit) > fraction * before.Evaluate(unit) * Rounding)
+            foreach (var (unit, fraction) in new Budget(component.Macs, component.Parameters).Limits())
+                if (after.Evaluate(unit) > fraction * before.Evaluate(unit) * BudgetLimits.Rounding)
                     misses.Add(new(unit, fraction, after.Evaluate(unit) / before.Evaluate(unit), component.Pattern));
         }
         return misses;
@@ -104,12 +101,12 @@ public static class WrittenBudget
     }
 
     private static List<BudgetMiss> Misses(Budget? budget, PruningReport report)
-        => [.. PlanResolver.Limits(budget).Where(l => Of(report.After, l.Unit) > l.Fraction * Of(report.Before, l.Unit) * Rounding)
+        => [.. budget.Limits().Where(l => Of(report.After, l.Unit) > l.Fraction * Of(report.Before, l.Unit) * BudgetLimits.Rounding)
             .Select(l => new BudgetMiss(l.Unit, l.Fraction, (double)Of(report.After, l.Unit) / Of(report.Before, l.Unit), null))];
 
     private static string Say(BudgetMiss miss)
     {
-        string of = PlanResolver.CamelCase(miss.Unit) + (miss.Component is null ? "" : $" in component '{miss.Component}'");
+        string of = miss.Unit.CamelCase() + (miss.Component is null ? "" : $" in component '{miss.Component}'");
         return FormattableString.Invariant(
             $"The slim file does not meet the budget of {miss.Fraction:0.######} of the dense model's {of}: it has {miss.Ratio:0.######}.");
     }

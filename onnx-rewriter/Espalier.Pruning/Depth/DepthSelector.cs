@@ -3,7 +3,6 @@ using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
-using Espalier.Planning;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Gates;
 using Espalier.Pruning.Plans;
@@ -14,24 +13,16 @@ namespace Espalier.Pruning.Depth;
 /// <summary>Chooses the sublayers and blocks that a plan removes.</summary>
 internal static class DepthSelector
 {
-    /// <summary>Sublayers or blocks that a rule may remove.</summary>
-    /// <exception cref="EspalierException">There are none.</exception>
-    public static IReadOnlyList<Block> Candidates(PruningPlan plan, DropRule rule, AxisAnalysis analysis)
+    /// <summary>Asks for what the rules on depth read.</summary>
+    public static void Require(ResolvedPlan resolved, Requirements needs)
     {
-        bool sublayers = rule.Axis == Axis.Sublayers;
-        var ofKind = analysis.Blocks.Where(b => b.IsSublayer == sublayers).ToList();
-        var matching = ofKind.Where(b => Glob.Matches(rule.Pattern, b.Name)).ToList();
-        if (matching.Count == 0)
+        foreach (var (rule, blocks) in resolved.Depth)
         {
-            string kind = PlanResolver.CamelCase(rule.Axis);
-            throw new EspalierException(ofKind.Count == 0
-                ? $"{PlanResolver.Describe(rule)}: the model has no {kind}: no region of it runs between a residual stream and its Add. "
-                    + "Remove the rule."
-                : $"{PlanResolver.Describe(rule)}: the pattern '{rule.Pattern}' matches none of the {kind}. There are: "
-                    + $"{string.Join(", ", ofKind.Take(8).Select(b => $"'{b.Name}'"))}{(ofKind.Count > 8 ? $" and {ofKind.Count - 8} more" : "")}.");
+            var reads = CriterionRow.Get(rule.Score!.Value).Needs;
+            needs.Runs |= reads.HasFlag(Needs.Runs);
+            needs.BlockAngles |= reads.HasFlag(Needs.Angles);
+            if (reads.HasFlag(Needs.Blocks)) needs.Blocks(blocks.Select(b => b.Id));
         }
-        var open = matching.Where(b => !plan.Protect.Any(p => Glob.Matches(p, b.Name))).ToList();
-        return plan.ProtectEnds == true ? [.. open.Except(PlanResolver.Ends(open))] : open;
     }
 
     /// <summary>
@@ -40,16 +31,17 @@ internal static class DepthSelector
     /// <returns>What goes. Where time is bounded a rule without a number removes until the model as it is then, units whole,
     /// has been measured to be fast enough.</returns>
     /// <exception cref="EspalierException">A rule has no candidate, or its score was not measured.</exception>
-    public static DepthChoice Select(PruningPlan plan, AxisAnalysis analysis, CalibrationStatistics? statistics, ICollection<string> notes,
-        IModelProbe? probe = null, IReadOnlyList<Component>? components = null)
+    public static DepthChoice Select(ResolvedPlan resolved, Evidence evidence, ICollection<string> notes)
     {
+        var (plan, analysis, probe) = (resolved.ForUnits, resolved.Analysis, evidence.Probe);
         var removed = new SortedSet<int>();
         var gone = new HashSet<int>();
         (int Removed, ModelTime Time)? measured = null;
         using var twin = plan.Drop.Any(r => r.Score == Criterion.OutputDivergence) ? GatedTwin.Build(analysis, _ => false) : null;
-        foreach (var rule in plan.Drop)
+        foreach (var candidates in resolved.Depth)
         {
-            var left = Ranked(Candidates(plan, rule, analysis), rule, plan.Seed, statistics).ToList();
+            var rule = candidates.Rule;
+            var left = Ranked(candidates, plan.Seed, evidence.Statistics).ToList();
             int count = 0;
             while (rule.AtMost is { } most ? count < most : !Holds())
             {
@@ -57,32 +49,33 @@ internal static class DepthSelector
                 if (left.Count == 0) break;
                 // One after the other, each given those that are already gone; of equal divergences the earlier block goes.
                 var next = rule.Score == Criterion.OutputDivergence
-                    ? left.Zip(Without(twin!, removed, left, probe!)).MinBy(e => e.Second).First : left[0];
+                    ? left.Zip(Without(twin!, removed, left, probe!)).MinBy(e => e.Second).First
+                    : left[0];
                 gone.UnionWith(next.Sublayers);
                 removed.Add(next.Id);
                 count++;
             }
-            string kind = PlanResolver.CamelCase(rule.Axis);
+            string kind = rule.Axis.CamelCase();
             if (count < rule.AtMost)
-                notes.Add($"{PlanResolver.Describe(rule)}: only {count} of {rule.AtMost} {kind} could be removed; the others are "
+                notes.Add($"{rule.Describe()}: only {count} of {rule.AtMost} {kind} could be removed; the others are "
                     + "protected or already gone.");
             if (rule.AtMost is null && !Holds() && !plan.Prune.Any(r => r.Keep is null))
-                throw new EspalierException($"{PlanResolver.Describe(rule)}: without any of its {kind} the model still costs more than "
+                throw new EspalierException($"{rule.Describe()}: without any of its {kind} the model still costs more than "
                     + $"the budget allows{Left()}. Raise the budget, or prune units too.");
         }
         return new([.. removed], measured is { } last && last.Removed == removed.Count && removed.Count > 0 ? last.Time : null);
 
         // What costs arithmetic alone is looked at first: a measurement takes half a second.
         bool Holds()
-            => Hold(plan.Budget, analysis.Cost) && (components ?? []).All(c => c.MayYield || Hold(c.Bound, c.Cost))
+            => Hold(plan.Budget, analysis.Cost) && resolved.Components.All(c => c.MayYield || Hold(c.Bound, c.Cost))
                 && (plan.Budget?.Latency is not { } latency || Time() <= latency);
 
         // Of what arithmetic prices: what is left, and what was asked for.
         string Left()
-            => string.Concat(PlanResolver.Limits(plan.Budget)
+            => string.Concat(plan.Budget.Limits()
                 .Select(l =>
                     FormattableString.Invariant($", {analysis.Cost.Evaluate(l.Unit, null, gone) / analysis.Cost.Evaluate(l.Unit):0.000} ")
-                        + FormattableString.Invariant($"of its {PlanResolver.CamelCase(l.Unit)} where {l.Fraction:0.###} are asked for")));
+                        + FormattableString.Invariant($"of its {l.Unit.CamelCase()} where {l.Fraction:0.###} are asked for")));
 
         double Time()
         {
@@ -95,7 +88,7 @@ internal static class DepthSelector
         }
 
         bool Hold(Budget? budget, CostModel cost)
-            => PlanResolver.Limits(budget).All(l => cost.Evaluate(l.Unit, null, gone) <= l.Fraction * cost.Evaluate(l.Unit) * (1 + 1e-12));
+            => budget.Limits().All(l => cost.Evaluate(l.Unit, null, gone) <= l.Fraction * cost.Evaluate(l.Unit) * BudgetLimits.Rounding);
     }
 
     /// <summary>Divergence of the outputs without what is removed already and each of the candidates.</summary>
@@ -108,8 +101,14 @@ internal static class DepthSelector
     public static HashSet<int> SublayersOf(AxisAnalysis analysis, ImmutableArray<int> blocks)
         => [.. analysis.Blocks.Where(b => blocks.Contains(b.Id)).SelectMany(b => b.Sublayers)];
 
-    private static IEnumerable<Block> Ranked(IReadOnlyList<Block> candidates, DropRule rule, int seed, CalibrationStatistics? statistics)
+    /// <summary>Whether a group costs something only in sublayers that are removed: nothing of it is left to prune.</summary>
+    public static bool IsGone(CostModel cost, int group, IReadOnlySet<int> removedSublayers)
+        => removedSublayers.Count > 0 && cost.Monomials.Any(m => m.Groups.Contains(group))
+            && cost.Monomials.All(m => !m.Groups.Contains(group) || removedSublayers.Contains(m.Sublayer));
+
+    private static IEnumerable<Block> Ranked(DropCandidates own, int seed, CalibrationStatistics? statistics)
     {
+        var (rule, candidates) = own;
         if (rule.Score == Criterion.Random)
         {
             var random = new Random(seed);
@@ -117,13 +116,13 @@ internal static class DepthSelector
         }
         if (rule.Score == Criterion.OutputDivergence) return candidates;
         if (statistics is null)
-            throw new EspalierException($"{PlanResolver.Describe(rule)}: block similarity needs calibration, but there is none. Give "
+            throw new EspalierException($"{rule.Describe()}: block similarity needs calibration, but there is none. Give "
                 + "calibration data, or use Random.");
         var measured = rule.Score == Criterion.BlockAngle ? statistics.BlockAngle : statistics.BlockCosine;
         var unmeasured = candidates.FirstOrDefault(b => !measured.ContainsKey(b.Id));
         if (unmeasured is not null)
             throw new EspalierException(
-                $"{PlanResolver.Describe(rule)}: calibration did not measure '{unmeasured.Name}'. Protect it, or use Random.");
+                $"{rule.Describe()}: calibration did not measure '{unmeasured.Name}'. Protect it, or use Random.");
         return candidates.OrderBy(b => rule.Score == Criterion.BlockAngle ? measured[b.Id] : 1 - measured[b.Id]).ThenBy(b => b.Id);
     }
 }

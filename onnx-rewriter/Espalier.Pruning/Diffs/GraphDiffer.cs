@@ -6,7 +6,7 @@ using Espalier.Onnx.Payloads;
 namespace Espalier.Pruning.Diffs;
 
 /// <summary>Compares two models by name: what was cut, dropped, added or set to another value.</summary>
-public static class GraphDiffer
+internal static class GraphDiffer
 {
     /// <summary>Longest integer tensor whose values are told; of longer ones only that they changed.</summary>
     private const int ShownElements = 16;
@@ -153,7 +153,8 @@ public static class GraphDiffer
     private static Dictionary<string, string> Attributes(NodeProto node, OnnxModel model)
         => node.Attribute.Where(x => x.G is null && x.Graphs.Count == 0 && node.ConstantTensor() is null)
             .GroupBy(x => x.Name, StringComparer.Ordinal)
-            .ToDictionary(x => x.Key, x => AttributeText.Format(x.First(), t => Shown(model, t) ?? Digest(model, t)), StringComparer.Ordinal);
+            .ToDictionary(x => x.Key, x => AttributeText.Format(x.First(), t => Shown(model, t) ?? Digest(model, t)),
+                StringComparer.Ordinal);
 
     private static string? Shown(OnnxModel model, TensorProto tensor)
     {

@@ -6,7 +6,7 @@ namespace Espalier.Pruning.Edits;
 /// Takes weights out of the graph's inputs. Before IR version 4 every initializer had to be listed there, which says that a caller may
 /// replace it; ONNX Runtime therefore folds nothing into it. https://onnx.ai/onnx/repo-docs/IR.html
 /// </summary>
-public static class Hoisting
+internal static class Hoisting
 {
     /// <summary>The model without such inputs, or the model itself where it has none.</summary>
     /// <param name="model">The model; it must stay open while the result is used.</param>

@@ -7,7 +7,7 @@ namespace Espalier.Pruning.Edits;
 /// <param name="Tensor">The vector.</param>
 /// <param name="Readers">First outputs of the nodes that read the copy.</param>
 /// <param name="Removed">Axis → removed indices, ascending.</param>
-public sealed record SlimCopy(string Name, string Tensor, IReadOnlyList<string> Readers, IReadOnlyDictionary<int, int[]> Removed);
+internal sealed record SlimCopy(string Name, string Tensor, IReadOnlyList<string> Readers, IReadOnlyDictionary<int, int[]> Removed);
 
 /// <summary>What surgery made.</summary>
 /// <param name="Model">The slim model; its weights are gathered from the dense model when it is written, so that must stay open.</param>
@@ -16,7 +16,7 @@ public sealed record SlimCopy(string Name, string Tensor, IReadOnlyList<string> 
 /// graph, by its name in the slim model): axis → removed indices, ascending; for a copy of a shared vector one entry for each
 /// of its readers, <see cref="ReaderKey"/>.
 /// </param>
-public sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed)
+internal sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IReadOnlyDictionary<int, int[]>> Removed)
 {
     /// <summary>What changed of the graph's inputs and outputs, in words; empty unless that was allowed.</summary>
     public IReadOnlyList<string> Interface { get; init; } = [];

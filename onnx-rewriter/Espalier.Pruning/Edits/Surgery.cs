@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Edits;
 /// Makes the slim model by evaluating terms: every weight is gathered along every axis by what the axis's term keeps, every size is
 /// re-derived, removed blocks are bypassed. Nothing here knows an operator by name but for writing sizes down.
 /// </summary>
-public static class Surgery
+internal static class Surgery
 {
     /// <summary>
     /// Applies a selection for as long as the slim model is used; where nothing is removed that is the dense model, which stays open.

@@ -16,21 +16,32 @@ namespace Espalier.Pruning.Factoring;
 /// <summary>Factors weights: which ranks, and the factors. Last of all steps, on what pruning and compensation have left.</summary>
 internal static class LowRank
 {
+    /// <summary>Asks for what the factors are fitted to. Without data a weight is factored by its own numbers.</summary>
+    public static void Require(ResolvedPlan resolved, Requirements needs)
+    {
+        var readers = resolved.Targets.SelectMany(t => t.Weight.Readers).ToList();
+        needs.Consumers(readers);
+        needs.Covariance(readers);
+        needs.Data |= readers.Count > 0 && (Presets.Get(resolved.Plan.Preset!.Value).NeedsCalibration
+            || resolved.Plan.Calibration is { Path: not null } or { Method: not null });
+    }
+
     /// <summary>The factors.</summary>
-    /// <param name="plan">The plan.</param>
-    /// <param name="analysis">The dense model.</param>
+    /// <param name="resolved">The plan.</param>
     /// <param name="selection">What is pruned.</param>
     /// <param name="edits">What compensation changed.</param>
-    /// <param name="statistics">What calibration measured; null for the plain decomposition.</param>
-    /// <param name="probe">Runs models: where something is pruned, inputs are those of the slim model.</param>
+    /// <param name="evidence">Statistics, null for the plain decomposition; a probe: where something is pruned, inputs are those
+    /// of the slim model.</param>
     /// <param name="notes">Gets what stays and why.</param>
-    /// <exception cref="EspalierException">A rule names nothing that can be factored, or the budget cannot be met.</exception>
-    public static IReadOnlyList<LowRankFactors> Factor(PruningPlan plan, AxisAnalysis analysis, Selection selection, WeightEdits edits,
-        CalibrationStatistics? statistics, IModelProbe? probe, ICollection<string> notes)
+    /// <exception cref="EspalierException">The budget cannot be met.</exception>
+    public static IReadOnlyList<LowRankFactors> Factor(ResolvedPlan resolved, Selection selection, WeightEdits edits, Evidence evidence,
+        List<string> notes)
     {
+        var (plan, analysis, weights) = (resolved.Plan, resolved.Analysis, resolved.Model.Weights);
+        var (statistics, probe, _) = evidence;
+        notes.AddRange(resolved.RankNotes);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var targets = LowRankTargets.Find(plan, analysis, notes)
-            .Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
+        var targets = resolved.Targets.Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
         if (targets.Count == 0) return [];
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var sizes = targets.Select(t => SizeOf(analysis, t.Weight, keptOf)).ToList();
@@ -49,24 +60,24 @@ internal static class LowRank
         var paired = changed && probe is not null && statistics is not null && ids.Count > 0
             ? Surgery.Use(analysis, selection, edits, slim => probe.Pair(slim.Model, ids))
             : null;
-        var weights = new WeightTable(analysis);
         var factors = new List<LowRankFactors>();
         for (int k = 0; k < ranks.Length; k++)
         {
             if (ranks[k] is not { } rank) continue;
             var target = targets[k].Weight;
-            var (inputs, outputs) = Kept(analysis, target, keptOf);
+            var kept = Kept(analysis, target, keptOf);
+            var (inputs, outputs) = kept;
             double[]? moment = Moment(target, inputs, statistics, paired);
             if (moment is null && statistics is not null)
                 notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
             var (down, up, error) = LowRankFit.Compute(Part(weights, edits, target, inputs, outputs), inputs.Length,
                 outputs.Length, rank, moment);
             float[] own = Part(weights, WeightEdits.Nothing, target, inputs, outputs);
-            factors.Add(Dense(analysis, target, rank, down, up, inputs, outputs) with
+            factors.Add(Dense(analysis, target, rank, down, up, kept) with
             {
-                Size = sizes[k], Error = moment is null
-                    ? null
-                    : error, Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
+                Size = sizes[k],
+                Error = moment is null ? null : error,
+                Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
             });
         }
         return factors;
@@ -74,8 +85,9 @@ internal static class LowRank
 
     /// <summary>Factors of the slim model's sizes in the dense layout, with zeros where units are gone.</summary>
     public static LowRankFactors Dense(AxisAnalysis analysis, FactorableWeight target, int rank, float[] down, float[] up,
-        int[] inputs, int[] outputs)
+        (int[] Inputs, int[] Outputs) kept)
     {
+        var (inputs, outputs) = kept;
         var (n, m) = Sizes(analysis, target);
         var (a, b) = (new float[n * rank], new float[rank * m]);
         for (int i = 0; i < inputs.Length; i++) down.AsSpan(i * rank, rank).CopyTo(a.AsSpan(inputs[i] * rank));
@@ -124,18 +136,18 @@ internal static class LowRank
                 ? sizes[k].Cost(unit, null) - sizes[k].Cost(unit, rank)
                 : 0).Sum();
         bool Holds(int?[] ranks)
-            => PlanResolver.Limits(plan.Budget).All(l => Cost(l.Unit, ranks) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+            => plan.Budget.Limits().All(l => Cost(l.Unit, ranks) <= l.Fraction * analysis.Cost.Evaluate(l.Unit) * BudgetLimits.Rounding);
         int?[] best = At(1);
         if (Holds(best)) return best;
         best = At(0);
         if (!Holds(best))
         {
-            var (unit, fraction) = PlanResolver.Limits(plan.Budget)
-                .First(l => Cost(l.Unit, best) > l.Fraction * analysis.Cost.Evaluate(l.Unit) * (1 + 1e-12));
+            var (unit, fraction) = plan.Budget.Limits()
+                .First(l => Cost(l.Unit, best) > l.Fraction * analysis.Cost.Evaluate(l.Unit) * BudgetLimits.Rounding);
             // Rounded up, so that the figure is one that can be reached.
             double least = Math.Ceiling(Cost(unit, best) / analysis.Cost.Evaluate(unit) * 1000) / 1000;
             throw new EspalierException(FormattableString.Invariant($"No ranks meet the budget of {fraction} of the dense model's ")
-                + FormattableString.Invariant($"{PlanResolver.CamelCase(unit)}: with rank 1 in all ")
+                + FormattableString.Invariant($"{unit.CamelCase()}: with rank 1 in all ")
                 + FormattableString.Invariant($"{targets.Count(t => LowRankTargets.IsOpen(t.Rule))} weights it is {least:0.000}. Raise ")
                 + "the budget, let a rule take more weights, or prune units too.");
         }

@@ -9,7 +9,7 @@ namespace Espalier.Pruning.Factoring;
 /// <summary>
 /// Reads the factors of a slim model back, so that surgery can put the same ones into a model without compensation, which is then judged.
 /// </summary>
-public static class StoredFactors
+internal static class StoredFactors
 {
     /// <summary>The factors, as changes of the dense model's weights.</summary>
     /// <param name="analysis">The dense model.</param>
@@ -38,7 +38,7 @@ public static class StoredFactors
                     + "Was it written for these models?");
             if (target.IsLeft) down = Transposed(down, factored.Rank, inputs.Length);
             if (target.Transposed) up = Transposed(up, outputs.Length, factored.Rank);
-            all.Add(LowRank.Dense(analysis, target, factored.Rank, down, up, inputs, outputs));
+            all.Add(LowRank.Dense(analysis, target, factored.Rank, down, up, (inputs, outputs)));
 
             int[] Left(int axis)
             {

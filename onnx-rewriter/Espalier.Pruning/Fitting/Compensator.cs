@@ -1,329 +1,105 @@
-using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
-using Espalier.Axes.Measurements;
-using Espalier.Axes.Terms;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores.Criteria;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>
-/// Changes the weights that read pruned groups so that they make up for what was removed. Formulas and sources: README of this room.
+/// Changes the weights that read pruned groups so that they make up for what was removed. Formulas and sources: docs/methods.md.
 /// </summary>
-public sealed class Compensator
+internal static class Compensator
 {
-    private readonly AxisAnalysis _analysis;
-    private readonly CalibrationStatistics _statistics;
-    private readonly WeightTable _weights;
-    private readonly ICollection<string> _notes;
-    /// <summary>Numbers of the consumers of pruned groups.</summary>
-    private readonly IReadOnlySet<int> _losing;
-    private bool _toFitted;
-    private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<int, float[]> _added = [];
-    private IReadOnlyDictionary<int, PairedStatistics> _paired = new Dictionary<int, PairedStatistics>();
-
-    private Compensator(AxisAnalysis analysis, CalibrationStatistics statistics, ICollection<string> notes, IReadOnlySet<int> losing)
-        => (_analysis, _statistics, _weights, _notes, _losing) = (analysis, statistics, new WeightTable(analysis), notes, losing);
+    /// <summary>Asks for what the compensation of a rule reads.</summary>
+    public static void Require(ResolvedRule rule, AxisAnalysis analysis, Requirements needs)
+    {
+        var method = rule.Rule.Compensate ?? Compensation.None;
+        var reads = CompensationRow.Get(method).Needs;
+        needs.Data |= method != Compensation.None;
+        needs.HeldOut |= reads.HasFlag(Needs.HeldOut);
+        if (reads.HasFlag(Needs.Consumers)) needs.Consumers(rule.Groups);
+        if (reads.HasFlag(Needs.Covariance)) needs.Covariance(rule.Groups);
+        if (method == Compensation.Merge)
+            needs.Signals(rule.Groups.SelectMany(g => SignalScores.Signals(analysis, g, Criterion.RouterUse)));
+    }
 
     /// <summary>Computes the changed weights.</summary>
-    /// <param name="analysis">The model's axes.</param>
-    /// <param name="selection">What is kept.</param>
-    /// <param name="method">How the readers of a group make up for it, per group number.</param>
-    /// <param name="statistics">What calibration measured on the dense model; null without calibration.</param>
-    /// <param name="notes">Gets a note for every consumer that was compensated in a weaker way, or not at all.</param>
-    /// <param name="sequential">Runs models, so that each layer is fitted to what the layers before it, already pruned and
-    /// compensated, give it, layers that lose nothing among them where the method is least squares; null to fit the readers of
-    /// pruned groups to the dense model's activations.</param>
-    /// <param name="toFitted">Leave out of least squares the samples that are held out, so that the result can be judged on them.</param>
     /// <returns>Weights in the dense layout: only the kept columns and the biases matter.</returns>
     /// <exception cref="EspalierException">A method needs calibration and there is none.</exception>
-    public static WeightEdits Compute(AxisAnalysis analysis, Selection selection, Func<int, Compensation> method,
-        CalibrationStatistics? statistics, ICollection<string>? notes = null, IModelProbe? sequential = null, bool toFitted = false)
+    public static WeightEdits Compute(DenseModel model, FitRequest request)
     {
+        var (analysis, selection) = (model.Analysis, request.Selection);
         var pruned = analysis.Groups.Where(g => selection.Kept.TryGetValue(g.Id, out var kept) && kept.Length < g.Size).ToList();
         var methods = new Dictionary<int, Compensation>();
-        foreach (var group in pruned.Where(g => method(g.Id) != Compensation.Merge))
+        foreach (var group in pruned.Where(g => request.Method(g.Id) != Compensation.Merge))
             foreach (var consumer in group.Consumers)
-                methods[consumer.Id] = CompensationNeeds.MoreDemanding(methods.GetValueOrDefault(consumer.Id), method(group.Id));
-        var merged = pruned.Where(g => method(g.Id) == Compensation.Merge && g.Kind == Axis.Experts).ToList();
+                methods[consumer.Id] = CompensationRow.MoreDemanding(methods.GetValueOrDefault(consumer.Id), request.Method(group.Id));
+        var merged = pruned.Where(g => request.Method(g.Id) == Compensation.Merge && g.Kind == Axis.Experts).ToList();
         if (merged.Count == 0 && methods.Values.All(m => m == Compensation.None)) return WeightEdits.Nothing;
-        if (statistics is null)
+        if (request.Statistics is null)
             throw new EspalierException(
                 "Compensation needs calibration data, but there are none. Give calibration data, or compensate with None.");
-
-        var keptOf = pruned.ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
+        var fit = new ConsumerFit(model, request, pruned);
+        if (request.Sequential is not null) AddLaterConsumers(analysis, methods);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var self = new Compensator(analysis, statistics, notes ?? [], methods.Keys.ToHashSet()) { _toFitted = toFitted };
-        if (sequential is not null)
+        var sharing = analysis.Consumers
+            .Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None && !goneNodes.Contains(c.Node.Ordinal))
+            .GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
+        if (request.Sequential is { } probe)
         {
-            // What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.
-            int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
-                .Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
-            foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
-                methods.TryAdd(consumer.Id, Compensation.LeastSquares);
+            int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
+            var norms = methods.ContainsValue(Compensation.Affine)
+                ? NormAffine.Find(analysis, model.Weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
+                : [];
+            FitInOrder(fit, sharing, new(norms), methods, Pair);
+
+            void Pair(IEnumerable<Consumer> readers)
+                => fit.Paired = Surgery.Use(analysis, selection, fit.Edits,
+                    slim => probe.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
         }
-        var affected = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None
-            && !goneNodes.Contains(c.Node.Ordinal));
-        var sharing = affected.GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
-        if (sequential is null)
-        {
-            foreach (var consumers in sharing) Compensate(consumers);
-            return Merge();
-        }
-        int begin = sharing.Select(s => s.Min(c => c.Node.Ordinal)).DefaultIfEmpty(int.MaxValue).Min();
-        var norms = new Queue<NormAffine>(methods.ContainsValue(Compensation.Affine)
-            ? NormAffine.Find(analysis, self._weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
-            : []);
-        // Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last of them.
+        else foreach (var consumers in sharing) fit.Fit(consumers, MostDemanding(consumers, methods));
+        var merging = new ExpertMerging(model, request.Statistics, request.Notes ?? []);
+        foreach (var group in merged) fit.Merge(merging, group);
+        return fit.Edits;
+    }
+
+    /// <summary>What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.</summary>
+    private static void AddLaterConsumers(AxisAnalysis analysis, Dictionary<int, Compensation> methods)
+    {
+        int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
+            .Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
+        foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
+            methods.TryAdd(consumer.Id, Compensation.LeastSquares);
+    }
+
+    /// <summary>
+    /// Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last
+    /// of them, normalisations before what comes after them.
+    /// </summary>
+    private static void FitInOrder(ConsumerFit fit, List<List<Consumer>> sharing, Queue<NormAffine> norms,
+        Dictionary<int, Compensation> methods, Action<IEnumerable<Consumer>> pair)
+    {
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
             FitNorms(stage.Min(s => s.Max(c => c.Node.Ordinal)));
-            Pair(stage.SelectMany(c => c));
-            foreach (var consumers in stage) Compensate(consumers);
+            pair(stage.SelectMany(c => c));
+            foreach (var consumers in stage) fit.Fit(consumers, MostDemanding(consumers, methods));
         }
         FitNorms(int.MaxValue);
-        return Merge();
-
-        void Pair(IEnumerable<Consumer> readers)
-            => self._paired =
-                Surgery.Use(analysis, selection, self.Edits, slim => sequential.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
 
         void FitNorms(int before)
         {
             for (; norms.TryPeek(out var norm) && norm.Ordinal < before; norms.Dequeue())
             {
-                Pair([norm.Reader]);
-                if (self._paired.TryGetValue(norm.Reader.Id, out var seen)
-                    && norm.Fit(seen, Kept(norm.Reader), self._weights) is { } fitted)
-                    foreach (var (name, elements) in fitted) self._edited[name] = elements;
-                else self.Note(norm.Reader, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
+                pair([norm.Reader]);
+                fit.Fit(norm);
             }
         }
-
-        // Last: what was fitted inside of the experts is averaged as well.
-        WeightEdits Merge()
-        {
-            var merging = new ExpertMerging(analysis, self._weights, statistics, self._notes);
-            foreach (var group in merged) merging.Merge(group, selection.Kept[group.Id], self._edited, self._added);
-            return self.Edits;
-        }
-
-        void Compensate(List<Consumer> consumers)
-        {
-            self.Compensate(consumers, Kept(consumers[0]), Units(consumers[0].Contracted, [.. keptOf.Keys]),
-                consumers.Select(c => methods[c.Id]).Aggregate(CompensationNeeds.MoreDemanding));
-        }
-
-        int[] Kept(Consumer reader)
-            => reader.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
     }
 
-    /// <summary>
-    /// Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.
-    /// </summary>
-    private static int[] Units(Term contracted, IReadOnlyList<Factor> pruned)
-    {
-        var maps = pruned.Where(f => contracted.Leaves.Contains(f)).Select(contracted.UnitMap).ToList();
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. Enumerable.Range(0, (int)contracted.Size!.Value).Select(k =>
-        {
-            if (maps.TrueForAll(m => m[k] < 0)) return -1;
-            string unit = string.Join(' ', maps.Select(m => m[k]));
-            return numbers.TryGetValue(unit, out int number) ? number : numbers[unit] = numbers.Count;
-        })];
-    }
-
-    private WeightEdits Edits => new(_edited, _added);
-
-    private void Compensate(List<Consumer> consumers, int[] kept, int[] units, Compensation method)
-    {
-        var first = consumers[0];
-        if (kept.Length == first.Contracted.Size && !consumers.Any(c => _paired.ContainsKey(c.Id))) return;
-        if (_weights.Shape(first.Parameter) is not { } shape)
-        {
-            Note(first, "is not compensated: its weight is made by a node, not held in the file");
-            return;
-        }
-        if (ConsumerMatrix.Create(first, shape) is not { } matrix)
-        {
-            Note(first, "is not compensated: its weight has a form that compensation does not know");
-            return;
-        }
-        if (first.Kind == ConsumerKind.Convolution && first.OutputAxis != 0)
-        {
-            if (kept.Length < shape[first.ParameterAxis])
-                Note(first, "is not compensated: what a removed channel adds through a transposed convolution differs from position to "
-                    + "position");
-            return;
-        }
-        var stays = Flags(kept, matrix.Inputs);
-        int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
-        var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
-        foreach (var reader in readers.Where(r => r.Means is null))
-            Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
-        float[] weight = _weights.Floats(first.Parameter);
-        if (CompensationNeeds.Get(method).Covariance && readers.All(r => r.Means is not null)
-            && Refit(readers, matrix, weight, features, method, units)) return;
-        foreach (var reader in readers.Where(r => r.Means is not null))
-        {
-            if (TakesBias(reader.Consumer, matrix))
-                AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
-            else if (features.Length < matrix.Features)
-                Note(reader.Consumer, "is not compensated: it has no bias of its own that could take the change");
-        }
-    }
-
-    /// <summary>A consumer with what it reads, per matrix: joint moments, where there are covariances, and means.</summary>
-    private sealed record Reader(Consumer Consumer, ReaderMoments[]? Moments, (double[] Dense, double[] Kept)[]? Means);
-
-    private ReaderMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
-    {
-        if (_paired.TryGetValue(consumer.Id, out var paired))
-        {
-            if (matrix.Batches != 1 || ReaderMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
-            var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense) ? ReaderMoments.Covariances(dense, matrix, 0) : null;
-            return [joint with { Dense = alone?.Covariance }];
-        }
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return null;
-        var moments = new ReaderMoments[matrix.Batches];
-        for (int b = 0; b < moments.Length; b++)
-        {
-            if (ReaderMoments.Create(statistics, matrix, b, features) is not { } own) return null;
-            moments[b] = own;
-        }
-        return moments;
-    }
-
-    private (double[] Dense, double[] Kept)[]? Means(Consumer consumer, ConsumerMatrix matrix, int[] features)
-    {
-        if (_paired.TryGetValue(consumer.Id, out var paired))
-            return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length
-                ? [(paired.DenseMean, paired.SlimMean)]
-                : null;
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Reader(statistics, m => m.Mean) is not { } mean)
-            return null;
-        return [.. Enumerable.Range(0, matrix.Batches)
-            .Select(b =>
-                ((double[])[.. Enumerable.Range(0, matrix.Features).Select(f => mean(b, f))],
-                    (double[])[.. features.Select(f => mean(b, f))]))];
-    }
-
-    /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features, Compensation method, int[] units)
-    {
-        var first = readers[0].Consumer;
-        string? obstacle =
-            _weights.Uses(first.Parameter) != readers.Count ? $"'{first.Parameter}' is read elsewhere too"
-            : readers.Any(r => r.Moments is null) ? "calibration has no covariance of its input"
-            : null;
-        if (obstacle is not null)
-        {
-            Note(first, $"is compensated by its bias alone: {obstacle}");
-            return false;
-        }
-        // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
-        bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
-        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
-            .Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
-        var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred, _toFitted);
-        var edited = (float[])weight.Clone();
-        for (int b = 0; b < matrix.Batches; b++)
-        {
-            double[] dense = matrix.Matrix(weight, b);
-            if (fit.Change(dense, pooled[b], out string? why) is not { } change)
-            {
-                Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + $": {why}");
-                continue;
-            }
-            for (int o = 0, at = 0; o < matrix.Outputs; o++)
-                foreach (int f in features) edited[matrix.Offset(b, o, f)] = (float)(dense[(o * matrix.Features) + f] + change[at++]);
-        }
-        float[] elements = _weights.Elements(first.Parameter, edited);
-        if (_weights.IsQuantized(first.Parameter))
-        {
-            // Equal variance is no smaller error, so only the others are judged by it.
-            edited = _weights.Numbers(first.Parameter, elements);
-            if (method != Compensation.Affine && !(Loss(edited) < Loss(weight)))
-            {
-                Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
-                return false;
-            }
-        }
-        _edited[first.Parameter] = elements;
-        foreach (var reader in centred ? readers : [])
-            AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
-        return true;
-
-        double Loss(float[] numbers)
-            => Enumerable.Range(0, matrix.Batches)
-                .Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, centred
-                    ? pooled[b]
-                    : pooled[b].AboutZero(), features));
-    }
-
-    /// <summary>Mean of what the inputs added to every output channel in the dense model, less what they add now.</summary>
-    private static double[] BiasChange(ConsumerMatrix matrix, float[] dense, float[] edited, int[] features,
-        (double[] Dense, double[] Kept)[] means)
-    {
-        var added = new double[matrix.Batches * matrix.Outputs];
-        for (int b = 0; b < matrix.Batches; b++)
-        {
-            var (mean, left) = means[b];
-            var now = new double[matrix.Features];
-            var stays = new bool[matrix.Features];
-            for (int k = 0; k < features.Length; k++) (now[features[k]], stays[features[k]]) = (left[k], true);
-            for (int f = 0; f < matrix.Features; f++)
-            {
-                for (int o = 0; o < matrix.Outputs; o++)
-                {
-                    int at = matrix.Offset(b, o, f);
-                    added[matrix.OutputChannel(b, o)] += (dense[at] * mean[f]) - (stays[f] ? edited[at] * now[f] : 0);
-                }
-            }
-        }
-        return added;
-    }
-
-    /// <summary>Whether the consumer has a bias that nothing else reads, or can be given one.</summary>
-    private bool TakesBias(Consumer consumer, ConsumerMatrix matrix)
-    {
-        int channels = matrix.Batches * matrix.Outputs;
-        if (consumer.HasComputedBias || consumer.BiasScale == 0) return false;
-        // A layer that loses nothing keeps its nodes.
-        if (consumer.Bias is not { } bias)
-            return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
-        if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
-        long count = shape.Aggregate(1L, (a, b) => a * b);
-        return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);
-    }
-
-    private void AddToBias(Consumer consumer, ConsumerMatrix matrix, double[] added)
-    {
-        if (Array.TrueForAll(added, v => v == 0)) return;
-        added = Array.ConvertAll(added, v => v * consumer.BiasScale);
-        if (consumer.Bias is not { } bias)
-        {
-            _added[consumer.Id] = Array.ConvertAll(added, v => (float)v);
-            return;
-        }
-        float[] values = _weights.Floats(bias);
-        for (int i = 0; i < values.Length; i++) values[i] = (float)(values[i] + added[i % added.Length]);
-        _edited[bias] = _weights.Elements(bias, values);
-    }
-
-    /// <summary>Says so of a reader of a pruned group; of others nothing was asked.</summary>
-    private void Note(Consumer consumer, string what)
-    {
-        if (_losing.Contains(consumer.Id)) _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");
-    }
-
-    private static bool[] Flags(int[] kept, int size)
-    {
-        var flags = new bool[size];
-        foreach (int i in kept) flags[i] = true;
-        return flags;
-    }
+    private static Compensation MostDemanding(List<Consumer> consumers, Dictionary<int, Compensation> methods)
+        => consumers.Select(c => methods[c.Id]).Aggregate(CompensationRow.MoreDemanding);
 }

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Fitting;
@@ -15,19 +15,19 @@ namespace Espalier.Pruning.Fitting;
 internal static class NormStatistics
 {
     /// <summary>Edits with the new statistics.</summary>
-    /// <param name="analysis">The dense model's axes.</param>
+    /// <param name="model">The dense model.</param>
     /// <param name="selection">What is kept.</param>
     /// <param name="edits">What compensation changed.</param>
     /// <param name="probe">Runs the slim model.</param>
     /// <param name="notes">Gets a note for every normalisation that keeps its statistics.</param>
-    public static WeightEdits Measure(AxisAnalysis analysis, Selection selection, WeightEdits edits, IModelProbe probe,
+    public static WeightEdits Measure(DenseModel model, Selection selection, WeightEdits edits, IModelProbe probe,
         ICollection<string> notes)
     {
+        var (analysis, weights) = (model.Analysis, model.Weights);
         var kept = selection.Kept.Where(k => k.Value.Length < analysis.Groups[k.Key].Size)
             .ToDictionary(k => analysis.Groups[k.Key].Factor, k => k.Value);
         var readers = analysis.Consumers.Where(c => c.Contracted.Leaves.Any(kept.ContainsKey)).Select(c => c.Node.Ordinal).ToList();
         var gone = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var weights = new WeightTable(analysis);
         var changed = new SortedDictionary<string, float[]>(edits.Weights.ToDictionary(w => w.Key, w => w.Value), StringComparer.Ordinal);
         foreach (var record in analysis.State!.Records)
         {

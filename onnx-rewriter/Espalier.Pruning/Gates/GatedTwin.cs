@@ -15,7 +15,7 @@ namespace Espalier.Pruning.Gates;
 /// recurrence. No operator has a rule of its own here. A mean then divides by the dense number of units, as the slim model's does.
 /// </para>
 /// </summary>
-public sealed class GatedTwin : IDisposable
+internal sealed class GatedTwin : IDisposable
 {
     private readonly AxisAnalysis _analysis;
 

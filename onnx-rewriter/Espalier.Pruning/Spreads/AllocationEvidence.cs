@@ -9,7 +9,7 @@ namespace Espalier.Pruning.Spreads;
 /// <summary>
 /// What allocations look at besides scores and cost: measurements by which groups differ. What an allocation does not read may be null.
 /// </summary>
-public sealed record AllocationEvidence
+internal sealed record AllocationEvidence
 {
     /// <summary>Divergence of the outputs under a choice of kept units, compensated.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, double>? Divergence { get; init; }
@@ -34,20 +34,20 @@ public sealed record AllocationEvidence
     /// <summary>What stands in the way of a budget that no choice meets.</summary>
     internal Obstacles? Obstacles { get; init; }
 
-    /// <summary>Whether an allocation reads <see cref="Sensitivity"/>.</summary>
-    public static bool NeedsSensitivity(Allocation allocation) => allocation == Allocation.ZerothOrder;
-
-    /// <summary>Whether an allocation reads <see cref="BlockChange"/>.</summary>
-    public static bool NeedsBlocks(Allocation allocation)
-        => allocation is Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax;
-
-    /// <summary>Whether it measures that by the mean angle, as CFSP does; otherwise by the mean cosine.</summary>
-    public static bool NeedsAngles(Allocation allocation) => allocation == Allocation.ImportanceSigmoid;
-
-    /// <summary>Whether an allocation reads <see cref="Magnitudes"/>.</summary>
-    public static bool NeedsMagnitudes(Allocation allocation) => allocation is Allocation.PqIndex or Allocation.GlobalMagnitude;
-
-    /// <summary>Whether an allocation reads <see cref="Divergence"/> where a budget is to be spread.</summary>
-    public static bool NeedsDivergence(Allocation allocation)
-        => allocation is Allocation.Divergence or Allocation.Search or Allocation.Latency;
+    /// <summary>What the plan's allocation reads of the model and of calibration.</summary>
+    public static AllocationEvidence Gather(PruningPlan plan, DenseModel model, IReadOnlyList<Candidate> candidates, Evidence evidence)
+    {
+        var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
+        var groups = candidates.Select(c => c.Group);
+        return new()
+        {
+            Sensitivity = evidence.Probe is not null && reads.HasFlag(Needs.Sensitivity)
+                ? ZerothOrder.Measure(model, groups, evidence.Probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss)
+                : null,
+            BlockChange = evidence.Statistics is not null && reads.HasFlag(Needs.Blocks)
+                ? BlockSimilarity.Change(model.Analysis, groups, evidence.Statistics, reads.HasFlag(Needs.Angles))
+                : null,
+            Magnitudes = reads.HasFlag(Needs.Magnitudes) ? Spreads.Magnitudes.Measure(model.Weights, groups) : null,
+        };
+    }
 }

@@ -8,7 +8,7 @@ namespace Espalier.Pruning.Spreads;
 /// <param name="Group">The group.</param>
 /// <param name="Rule">The rule that owns it.</param>
 /// <param name="Scores">One score per unit; the higher, the more it matters.</param>
-public sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
+internal sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)
 {
     internal int Multiple => KeptCount.Multiple(Rule.RoundTo, Group.Kind == Axis.Channels);
     internal int Floor => Math.Max(Rule.MinKeep, Group.MinKeep);

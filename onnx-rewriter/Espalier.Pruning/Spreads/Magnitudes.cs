@@ -1,6 +1,5 @@
-using Espalier.Axes;
 using Espalier.Axes.Groups;
-using Espalier.Pruning.Scores.Criteria;
+using Espalier.Pruning.Scores.Sources;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Spreads;
@@ -11,17 +10,14 @@ internal static class Magnitudes
     /// <summary>
     /// By group number. Weights that count are those that norms read: vectors (biases, scales) only where there is nothing else.
     /// </summary>
-    public static IReadOnlyDictionary<int, UnitMagnitudes> Measure(AxisAnalysis analysis, IEnumerable<Group> groups)
-    {
-        var weights = new WeightTable(analysis);
-        return groups.ToDictionary(g => g.Id, g => Measure(g, weights));
-    }
+    public static IReadOnlyDictionary<int, UnitMagnitudes> Measure(WeightTable weights, IEnumerable<Group> groups)
+        => groups.ToDictionary(g => g.Id, g => Measure(g, weights));
 
     private static UnitMagnitudes Measure(Group group, WeightTable weights)
     {
         double[] sums = new double[group.Size], roots = new double[group.Size];
         double perUnit = 0;
-        foreach (var place in WeightNorm.Compute(group, Criterion.L1, Aggregate.Sum, weights).Places)
+        foreach (var place in WeightNorm.Over(group, Criterion.L1, Aggregate.Sum, weights).Places)
         {
             int[] shape = weights.Shape(place.Tensor)!;
             SliceSums slices = new(shape, place.Axis, 1), rootSlices = new(shape, place.Axis, 0.5);

@@ -4,4 +4,4 @@ namespace Espalier.Pruning.Spreads;
 /// <param name="Mean">Mean absolute weight per unit, over all weights of the coupled group.</param>
 /// <param name="RootMean">Mean square root of the absolute weights per unit.</param>
 /// <param name="PerUnit">Weights that one unit has.</param>
-public sealed record UnitMagnitudes(double[] Mean, double[] RootMean, double PerUnit);
+internal sealed record UnitMagnitudes(double[] Mean, double[] RootMean, double PerUnit);

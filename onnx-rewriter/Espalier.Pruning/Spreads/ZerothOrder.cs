@@ -1,7 +1,7 @@
-using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Spreads;
@@ -21,15 +21,15 @@ internal static class ZerothOrder
     private const int Directions = 2;
 
     /// <summary>By group number: mean divergence of the shaken models.</summary>
-    /// <param name="analysis">The dense model.</param>
+    /// <param name="model">The dense model.</param>
     /// <param name="groups">Groups to measure.</param>
     /// <param name="divergence">Runs a changed model.</param>
     /// <param name="seed">Seed of the directions.</param>
     /// <param name="slope">Whether the divergence has a slope at the dense model, as the task's loss has.</param>
-    public static IReadOnlyDictionary<int, double> Measure(AxisAnalysis analysis, IEnumerable<Group> groups,
+    public static IReadOnlyDictionary<int, double> Measure(DenseModel model, IEnumerable<Group> groups,
         Func<OnnxModel, double> divergence, int seed, bool slope = false)
     {
-        var weights = new WeightTable(analysis);
+        var (analysis, weights) = (model.Analysis, model.Weights);
         var measured = new Dictionary<int, double>();
         foreach (var group in groups)
         {

@@ -1,7 +1,6 @@
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 
-
 namespace Espalier.Pruning.Weights;
 
 /// <summary>
@@ -15,9 +14,12 @@ internal sealed class ConsumerMatrix
     private readonly int _inputStride;
     private readonly bool _batchInInput;
 
-    private ConsumerMatrix(int[] batchOffsets, int outputs, int inputs, int window, int outputStride, int inputStride, bool batchInInput)
-        => (_batchOffsets, Outputs, Inputs, Window, _outputStride, _inputStride, _batchInInput) = (batchOffsets, outputs, inputs, window,
-            outputStride, inputStride, batchInInput);
+    private ConsumerMatrix(int[] batchOffsets, (int Size, int Stride) outputs, (int Size, int Stride) inputs, int window, bool batchInInput)
+    {
+        (_batchOffsets, Window, _batchInInput) = (batchOffsets, window, batchInInput);
+        (Outputs, _outputStride) = outputs;
+        (Inputs, _inputStride) = inputs;
+    }
 
     /// <summary>Matrices: 1, the groups of a convolution, or the product of the weight's batch axes.</summary>
     public int Batches => _batchOffsets.Length;
@@ -49,7 +51,7 @@ internal sealed class ConsumerMatrix
                 int axis = a;
                 offsets = [.. offsets.SelectMany(offset => Enumerable.Range(0, shape[axis]).Select(i => offset + i * strides[axis]))];
             }
-            return offsets.Length > 1 && !consumer.Batched ? null : new(offsets, shape[o], shape[p], 1, strides[o], strides[p], false);
+            return offsets.Length > 1 && !consumer.Batched ? null : new(offsets, (shape[o], strides[o]), (shape[p], strides[p]), 1, false);
         }
         if (p > 1 || o > 1) return null;
         int window = 1;
@@ -59,8 +61,8 @@ internal sealed class ConsumerMatrix
         // The group is the major part of the weight's first axis: outputs of a Conv, inputs of a ConvTranspose.
         int[] groupOffsets = [.. Enumerable.Range(0, groups).Select(g => g * (shape[0] / groups) * strides[0])];
         return o == 0
-            ? new(groupOffsets, shape[0] / groups, shape[1], window, strides[0], strides[1], false)
-            : new(groupOffsets, shape[1], shape[0] / groups, window, strides[1], strides[0], true);
+            ? new(groupOffsets, (shape[0] / groups, strides[0]), (shape[1], strides[1]), window, false)
+            : new(groupOffsets, (shape[1], strides[1]), (shape[0] / groups, strides[0]), window, true);
     }
 
     /// <summary>Place of an element in the weight.</summary>

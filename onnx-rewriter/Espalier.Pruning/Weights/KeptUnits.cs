@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Weights;
 /// <param name="analysis">The dense model.</param>
 /// <param name="selection">What is kept.</param>
 /// <param name="inputs">Shapes of the graph's inputs in the run, by name.</param>
-public sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, IReadOnlyList<long>> inputs)
+internal sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, IReadOnlyList<long>> inputs)
 {
     private readonly Dictionary<Factor, ImmutableArray<int>> _kept = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id))
         .ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);

@@ -6,7 +6,7 @@ namespace Espalier.Pruning.Weights;
 /// <param name="Weights">Elements by name of the weight, row-major, in the dense shape.</param>
 /// <param name="AddedBiases">By number of a consumer whose <see cref="Consumer.Bias"/> is null: a new bias over its dense
 /// output channels.</param>
-public sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, IReadOnlyDictionary<int, float[]> AddedBiases)
+internal sealed record WeightEdits(IReadOnlyDictionary<string, float[]> Weights, IReadOnlyDictionary<int, float[]> AddedBiases)
 {
     /// <summary>Nothing changes.</summary>
     public static WeightEdits Nothing { get; } = new(new Dictionary<string, float[]>(), new Dictionary<int, float[]>());

@@ -20,19 +20,17 @@ internal sealed class WeightTable
     private readonly Dictionary<string, float[]> _now = new(StringComparer.Ordinal);
     private readonly IReadOnlyDictionary<string, Dequantization> _dequantizations;
     private readonly HashSet<string> _scales;
-    private readonly Dictionary<string, Dequantizer> _dequantizers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dequantizer> _dequantizers;
     private readonly float[] _block = new float[64 * 1024];
-    private readonly Dictionary<string, TensorProto> _tensors = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorProto> _tensors;
+    private readonly Dictionary<string, int> _uses;
 
-    /// <param name="analysis">The model.</param>
-    /// <param name="pruned">What is pruned already: its slices are zero, and compensated weights count in place of the file's.</param>
-    public WeightTable(AxisAnalysis analysis, PrunedWeights? pruned = null)
+    public WeightTable(AxisAnalysis analysis)
     {
-        _pruned = pruned;
         _model = analysis.Model;
         _dequantizations = analysis.Dequantizations;
         _scales = [.. _dequantizations.Values.SelectMany(d => new[] { d.Scale, d.ZeroPoint }).OfType<string>()];
+        (_dequantizers, _tensors, _uses) = (new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal));
         foreach (var graph in _model.Proto.Graph?.WithSubgraphs() ?? [])
         {
             foreach (var tensor in graph.Initializer) _tensors.TryAdd(tensor.Name, tensor);
@@ -44,6 +42,13 @@ internal sealed class WeightTable
             foreach (var output in graph.Output) CountUse(output.Name);
         }
     }
+
+    private WeightTable(WeightTable dense, PrunedWeights pruned)
+        => (_model, _pruned, _dequantizations, _scales, _dequantizers, _tensors, _uses)
+            = (dense._model, pruned, dense._dequantizations, dense._scales, dense._dequantizers, dense._tensors, dense._uses);
+
+    /// <summary>The weights where some are pruned: their slices are zero, and compensated weights count in place of the file's.</summary>
+    public WeightTable After(PrunedWeights pruned) => new(this, pruned);
 
     /// <summary>Names of all weights, ordinal.</summary>
     public IEnumerable<string> Names => _tensors.Keys.Order(StringComparer.Ordinal);

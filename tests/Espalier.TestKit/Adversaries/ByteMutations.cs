@@ -4,7 +4,7 @@ using Espalier.Onnx.Wire;
 namespace Espalier.TestKit;
 
 /// <summary>Damage to the bytes of a file.</summary>
-public static class ByteMutations
+internal static class ByteMutations
 {
     private static readonly string[] Kinds = ["a bit", "a byte", "bytes of ones", "bytes copied over others", "bytes less",
         "bytes twice", "a length", "the end cut off", "bytes of another file"];

@@ -11,7 +11,7 @@ namespace Espalier.TestKit;
 /// element types, bytes of weights,
 /// stated shapes. What makes models larger is in <see cref="GrowthMutations"/>.
 /// </summary>
-public static class ContentMutations
+internal static class ContentMutations
 {
     private static readonly long[] Numbers =
         [-1, 0, 1, 2, 3, 5, 64, 1 << 16, int.MaxValue, int.MinValue, 1L << 31, 1L << 32, long.MaxValue, long.MinValue,

@@ -6,7 +6,7 @@ using static Espalier.Onnx.AttributeProto.Types;
 namespace Espalier.TestKit;
 
 /// <summary>Changes of one thing in a model, some of which leave it a model.</summary>
-public static class GraphMutations
+internal static class GraphMutations
 {
     private static readonly string[] Operators =
         ["Relu", "Add", "Gemm", "Conv", "Concat", "Split", "Identity", "Upsample", "Sum", "Constant", "If", "Dropout"];

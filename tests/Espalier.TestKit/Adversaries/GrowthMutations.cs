@@ -3,7 +3,7 @@ using Espalier.Onnx;
 namespace Espalier.TestKit;
 
 /// <summary>Changes that make a model longer, wider or deeper, or give it parts of another one.</summary>
-public static class GrowthMutations
+internal static class GrowthMutations
 {
     private static readonly (string Name, Func<Random, ModelProto, ModelProto, bool> Change)[] List =
     [

@@ -5,7 +5,7 @@ using Google.Protobuf;
 namespace Espalier.TestKit;
 
 /// <summary>A model that is changed.</summary>
-public sealed class MutationSeed
+internal sealed class MutationSeed
 {
     private MutationSeed(string name, byte[] bytes) => (Name, Bytes) = (name, bytes);
 
@@ -51,10 +51,10 @@ public sealed class MutationSeed
 /// <param name="Kind">What was done; one name for several changes.</param>
 /// <param name="What">Every change.</param>
 /// <param name="Bytes">The file.</param>
-public sealed record Mutation(string Kind, string What, byte[] Bytes);
+internal sealed record Mutation(string Kind, string What, byte[] Bytes);
 
 /// <summary>Changes of every kind, drawn from a seed.</summary>
-public static class Mutator
+internal static class Mutator
 {
     /// <summary>A changed model: one change mostly, sometimes up to four.</summary>
     /// <param name="random">What is drawn from.</param>

@@ -15,7 +15,7 @@ using Espalier.Pruning.Plans;
 namespace Espalier.TestKit;
 
 /// <summary>How the way of a file through the product ended.</summary>
-public enum Ending
+internal enum Ending
 {
     /// <summary>Something was removed, and what was written opens.</summary>
     Slimmed,
@@ -41,7 +41,7 @@ public enum Ending
 /// <param name="Exception">With what; null where all went well, or a bound is at fault.</param>
 /// <param name="Time">Processor time of the thread.</param>
 /// <param name="Allocated">Bytes that were allocated: at least as many as were ever held.</param>
-public sealed record Passed(Ending Ending, string Stage, Exception? Exception, TimeSpan Time, long Allocated)
+internal sealed record Passed(Ending Ending, string Stage, Exception? Exception, TimeSpan Time, long Allocated)
 {
     /// <summary>The bound that does not hold; null where all do.</summary>
     public string? Bound { get; init; }
@@ -65,7 +65,7 @@ public sealed record Passed(Ending Ending, string Stage, Exception? Exception, T
 /// writing, and opening of what was written. It ends well, or in one exception that the command line turns
 /// into a message.
 /// </summary>
-public static class Passage
+internal static class Passage
 {
     private static readonly Axis[] Axes =
         [Axis.Channels, Axis.Neurons, Axis.KeyValueGroups, Axis.Heads, Axis.Experts, Axis.HiddenState, Axis.HeadDims,
@@ -168,7 +168,7 @@ public static class Passage
         at("slimming");
         var plan = Half(analysis);
         if (plan.Prune.Count == 0) return Ending.NothingExact;
-        var slim = Slimmer.Run(model, plan, analysis);
+        var slim = Slimmer.Run(plan, analysis);
         if (slim.Model == model) return Ending.NothingExact;
         using (slim.Model)
         {
@@ -198,7 +198,7 @@ public static class Passage
         Model = "model.onnx",
         Prune =
         [
-            .. Axes.Select(axis => (Axis: axis, Groups: PlanResolver.KindsOf(axis) is { Count: > 0 } kinds
+            .. Axes.Select(axis => (Axis: axis, Groups: AxisRow.Get(axis).Kinds is { Count: > 0 } kinds
                 ? analysis.Groups.Where(g => g.Kind == kinds[0] && g.Exactness == Exactness.Exact).Select(g => g.Name)
                     .ToImmutableArray() : []))
                 .Where(rule => rule.Groups.Length > 0)

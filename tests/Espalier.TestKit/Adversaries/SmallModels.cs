@@ -6,7 +6,7 @@ using static Espalier.Onnx.TensorProto.Types;
 namespace Espalier.TestKit;
 
 /// <summary>Small models as messages, which may say what no builder would. Names are parted by spaces; <c>_</c> is the empty one.</summary>
-public static class SmallModels
+internal static class SmallModels
 {
     /// <summary>The models that the tests change: each is taken by ONNX Runtime.</summary>
     public static IReadOnlyDictionary<string, Func<ModelProto>> All { get; } = new Dictionary<string, Func<ModelProto>>

@@ -9,7 +9,7 @@ namespace Espalier.TestKit.Counting;
 /// <param name="Macs">Multiply-accumulates of one run.</param>
 /// <param name="Bytes">Bytes of the file and of those that its tensors are in.</param>
 /// <param name="Uncounted">Branches that do not run on the inputs, with the reason: their multiply-accumulates are not in the sum.</param>
-public sealed record FileFigures(long Parameters, long Macs, long Bytes, IReadOnlyList<string> Uncounted)
+internal sealed record FileFigures(long Parameters, long Macs, long Bytes, IReadOnlyList<string> Uncounted)
 {
     /// <summary>Multiply-accumulates by first result of the node.</summary>
     public IReadOnlyDictionary<string, double> ByNode { get; init; } = new Dictionary<string, double>();
@@ -19,7 +19,7 @@ public sealed record FileFigures(long Parameters, long Macs, long Bytes, IReadOn
 /// Counts what a report must say, from the file alone: the messages, and the shapes that ONNX Runtime gives them. It knows no terms and
 /// shares no code with the rewriter.
 /// </summary>
-public static class FileCounter
+internal static class FileCounter
 {
     /// <summary>Counts a file.</summary>
     /// <param name="path">The file.</param>

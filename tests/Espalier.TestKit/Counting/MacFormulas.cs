@@ -5,7 +5,7 @@ namespace Espalier.TestKit.Counting;
 /// docs/ContribOperators.md). Operators without a formula multiply element
 /// by element at most and count nothing.
 /// </summary>
-public static class MacFormulas
+internal static class MacFormulas
 {
     private delegate double Formula(TracedNode node);
 
@@ -37,7 +37,8 @@ public static class MacFormulas
     public static IReadOnlyCollection<string> Operators => Formulas.Keys;
 
     /// <summary>What one node costs, every time that it counts.</summary>
-    public static double Evaluate(TracedNode node) => Formulas.TryGetValue(node.Node.OpType, out var formula) ? node.Times * formula(node) : 0;
+    public static double Evaluate(TracedNode node)
+        => Formulas.TryGetValue(node.Node.OpType, out var formula) ? node.Times * formula(node) : 0;
 
     private static long Int(TracedNode n, string name, long absent) => n.Node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? absent;
 

@@ -6,14 +6,14 @@ namespace Espalier.TestKit.Counting;
 /// <summary>A tensor that a file stores and that counts as parameters.</summary>
 /// <param name="Name">Its name, of an initializer; that of the result, of a Constant node.</param>
 /// <param name="Elements">Elements as stored: of packed bytes, the bytes.</param>
-public sealed record StoredTensor(string Name, long Elements);
+internal sealed record StoredTensor(string Name, long Elements);
 
 /// <summary>
 /// The parameters of a file, by its messages alone: floating-point initializers and constants of all graphs and functions, and integers
 /// that some operator
 /// takes for quantised numbers. Integers are followed forwards, from where they are stored to who reads them.
 /// </summary>
-public static class ParameterCount
+internal static class ParameterCount
 {
     /// <summary>Operands that are quantised numbers, by operator; from the operators' specifications.</summary>
     private static readonly Dictionary<string, int[]> Quantised = new(StringComparer.Ordinal)

@@ -9,14 +9,14 @@ namespace Espalier.TestKit.Counting;
 /// <param name="Inputs">Shapes of its operands; null where one is absent or no tensor.</param>
 /// <param name="Outputs">Shapes of its results; null likewise.</param>
 /// <param name="Times">How often it counts.</param>
-public sealed record TracedNode(NodeProto Node, IReadOnlyList<long[]?> Inputs, IReadOnlyList<long[]?> Outputs, double Times);
+internal sealed record TracedNode(NodeProto Node, IReadOnlyList<long[]?> Inputs, IReadOnlyList<long[]?> Outputs, double Times);
 
 /// <summary>
 /// The shapes of a run in ONNX Runtime, of every node in every graph and function. Both branches of an If run and count, because none is
 /// the model's own; the body of a Loop
 /// counts as often as a constant of the file says, else once, with the shapes of its first iteration; that of a Scan once for every step.
 /// </summary>
-public sealed class ShapeTrace
+internal sealed class ShapeTrace
 {
     private readonly ModelProto _model;
     private readonly List<TracedNode> _nodes = [];

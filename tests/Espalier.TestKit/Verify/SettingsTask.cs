@@ -6,7 +6,7 @@ using Xunit.Sdk;
 namespace VerifyXunit;
 
 /// <summary>How a snapshot is named.</summary>
-public sealed class VerifySettings
+internal sealed class VerifySettings
 {
     internal string? Method { get; private set; }
 
@@ -22,7 +22,7 @@ public sealed class VerifySettings
 }
 
 /// <summary>One comparison with a snapshot; it happens when it is awaited.</summary>
-public sealed class SettingsTask
+internal sealed class SettingsTask
 {
     // Verify writes a byte order mark, so its files and ours are the same bytes.
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: true);

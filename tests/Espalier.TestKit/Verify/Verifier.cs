@@ -13,7 +13,7 @@ namespace VerifyXunit;
 /// <c>VERIFY_ACCEPT=1</c> it is accepted instead.
 /// <c>Class</c> is the name of the source file, as it is the class's in this repository.
 /// </remarks>
-public static class Verifier
+internal static class Verifier
 {
     /// <summary>Compares text with the snapshot.</summary>
     /// <param name="target">The text.</param>

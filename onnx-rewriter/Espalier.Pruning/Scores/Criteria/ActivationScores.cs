@@ -2,15 +2,19 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Weights;
 
-
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
 /// Scores from the activations that the consumers of a group contract: Σ over consumers and features of the unit of what the
-/// activation is worth times the weights that read it. Sources: README of this room.
+/// activation is worth times the weights that read it. Sources: docs/methods.md.
 /// </summary>
-internal static class ActivationScores
+internal sealed class ActivationScores : UnitScore
 {
+    public override IReadOnlyList<Criterion> Criteria
+        => [Criterion.Variance, Criterion.Wanda, Criterion.Fluctuation, Criterion.ActivationShare];
+
+    public override string Obstacle(Criterion criterion) => "calibration has no statistics of what reads it";
+
     /// <summary>
     /// What a feature's activation is worth, and the power of the weights that it is multiplied with; 0: they do not count.
     /// </summary>
@@ -22,16 +26,15 @@ internal static class ActivationScores
         _ => (s => s.SquareMean, 1),
     };
 
-    /// <summary>Scores of a group's units.</summary>
-    /// <returns>Null where no consumer of the group has statistics.</returns>
-    public static double[]? Compute(Group group, Criterion criterion, CalibrationStatistics statistics, WeightTable weights)
+    public override double[]? Compute(Group group, ScoreContext context)
     {
+        var (criterion, weights) = (context.Criterion, context.Weights);
         var scores = new double[group.Size];
         bool measured = false;
         var (pick, power) = Measure(criterion);
         foreach (var consumer in group.Consumers)
         {
-            if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
+            if (!context.Statistics!.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
                 continue;
             if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
             int[] unitOf = consumer.Contracted.UnitMap(group.Factor);

@@ -1,8 +1,6 @@
 using Espalier.Axes.Groups;
-using Espalier.Axes.Measurements;
-using Espalier.Axes.Roles;
+using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
-
 
 namespace Espalier.Pruning.Scores.Criteria;
 
@@ -11,18 +9,21 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// activation function, x what it reads (Beta-Rank, arXiv:2304.07461). There a deviation is taken at every position and the
 /// ratio averaged over positions; here it runs over samples and positions at once.
 /// </summary>
-internal static class BetaRank
+internal sealed class BetaRank : UnitScore
 {
-    /// <summary>Activations whose variance it needs.</summary>
-    public static IEnumerable<TensorAxis> Tensors(UnitPlaces places, Group group)
-        => places.Products(group).SelectMany(p => new[] { p.Input, p.Output });
+    public override IReadOnlyList<Criterion> Criteria => [Criterion.BetaRank];
 
-    /// <summary>Scores; null where nothing that produces the units was observed.</summary>
-    public static double[]? Compute(Group group, UnitPlaces places, CalibrationStatistics statistics, WeightTable weights)
+    public override string Obstacle(Criterion criterion) => "calibration has no statistics of what makes it";
+
+    public override void Require(Group group, Criterion criterion, DenseModel model, Requirements needs)
+        => needs.Tensors(model.Places.Products(group).SelectMany(p => new[] { p.Input, p.Output }));
+
+    public override double[]? Compute(Group group, ScoreContext context)
     {
+        var (statistics, weights) = (context.Statistics!, context.Weights);
         var scores = new double[group.Size];
         bool measured = false;
-        foreach (var (weight, input, output) in places.Products(group))
+        foreach (var (weight, input, output) in context.Places.Products(group))
         {
             if (!weights.IsMeasurable(weight.Tensor) || !statistics.Tensors.TryGetValue(input, out var read)
                 || !statistics.Tensors.TryGetValue(output, out var given)) continue;

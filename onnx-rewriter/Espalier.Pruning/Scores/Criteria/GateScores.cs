@@ -1,6 +1,8 @@
-using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Gates;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores.Sources;
 
 namespace Espalier.Pruning.Scores.Criteria;
 
@@ -10,26 +12,31 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// model; F is the curvature, for the Kullback-Leibler divergence the Fisher information of the gate that Kwon et al.
 /// (arXiv:2204.09656) take from gradients.
 /// </summary>
-internal static class GateScores
+internal sealed class GateScores : UnitScore
 {
     /// <summary>Most units of a group: each takes a run.</summary>
     public const int MostUnits = 256;
 
     private const float Step = 0.5f;
 
-    /// <summary>Whether a criterion is one of these.</summary>
-    public static bool Scores(Criterion? criterion)
-        => criterion is Criterion.Fisher or Criterion.OutputDivergence or Criterion.MaskRegression;
+    public override IReadOnlyList<Criterion> Criteria => [Criterion.Fisher, Criterion.OutputDivergence, Criterion.MaskRegression];
+
+    public override string Obstacle(Criterion criterion)
+        => $"it has more than {MostUnits} units, or no gate can stand in front of all that reads them";
+
+    /// <summary>What <see cref="Measure"/> gave: units of all groups are measured together.</summary>
+    public override double[]? Compute(Group group, ScoreContext context) => context.Gated?.GetValueOrDefault(group.Id)?.ToArray();
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
-    /// <param name="analysis">The dense model.</param>
+    /// <param name="model">The dense model.</param>
     /// <param name="criteria">The groups to score.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of random masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlyDictionary<int, Criterion> criteria,
+    public static IReadOnlyDictionary<int, double[]> Measure(DenseModel model, IReadOnlyDictionary<int, Criterion> criteria,
         IModelProbe probe, int seed = 0)
     {
-        var scores = new Dictionary<int, double[]>(MaskRegression.Compute(analysis, criteria.Where(c => c.Value == Criterion.MaskRegression)
+        var analysis = model.Analysis;
+        var scores = new Dictionary<int, double[]>(MaskRegression.Compute(model, criteria.Where(c => c.Value == Criterion.MaskRegression)
             .Select(c => c.Key).ToHashSet(), probe, seed));
         var single = criteria.Where(c => c.Value != Criterion.MaskRegression).Select(c => c.Key).ToHashSet();
         if (single.Count == 0) return scores;

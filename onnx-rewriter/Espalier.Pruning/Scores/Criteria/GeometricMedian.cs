@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Groups;
+using Espalier.Pruning.Scores.Sources;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Scores.Criteria;
@@ -8,15 +9,19 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// Σ_v ‖W_u − W_v‖ over the weights that produce the units (FPGM, arXiv:1811.00250): what lies nearest to the geometric median
 /// of all units is the easiest for the others to stand in for. Takes units² · (weights per unit) steps; memory follows neither.
 /// </summary>
-internal static class GeometricMedian
+internal sealed class GeometricMedian : UnitScore
 {
+    public override IReadOnlyList<Criterion> Criteria => [Criterion.GeometricMedian];
+
+    public override string Obstacle(Criterion criterion) => "no weight that a score can read produces its units";
+
     /// <summary>Sums of distances, each producing weight's scaled to mean 1.</summary>
-    /// <returns>Null where there is no weight to read.</returns>
-    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> producers, Aggregate aggregate, WeightTable weights)
+    public override double[]? Compute(Group group, ScoreContext context)
     {
+        var producers = context.Producers(group);
         if (producers.Count == 0) return null;
-        var total = new Aggregation(aggregate, group.Size);
-        foreach (var producer in producers) total.Add(Distances(group, producer, weights));
+        var total = new Aggregation(context.Rule.Aggregate, group.Size);
+        foreach (var producer in producers) total.Add(Distances(group, producer, context.Weights));
         return total.Result();
     }
 

@@ -2,6 +2,8 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Gates;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores.Sources;
 using Espalier.Pruning.Weights;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -35,17 +37,18 @@ internal static class MaskRegression
     private static readonly double[] Ridges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1];
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
-    /// <param name="analysis">The dense model.</param>
+    /// <param name="model">The dense model.</param>
     /// <param name="groups">Numbers of the groups.</param>
     /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of the masks.</param>
-    public static IReadOnlyDictionary<int, double[]> Compute(AxisAnalysis analysis, IReadOnlySet<int> groups, IModelProbe probe, int seed)
+    public static IReadOnlyDictionary<int, double[]> Compute(DenseModel model, IReadOnlySet<int> groups, IModelProbe probe, int seed)
     {
+        var analysis = model.Analysis;
         if (groups.Count == 0) return new Dictionary<int, double[]>();
         using var twin = GatedTwin.Build(analysis, g => groups.Contains(g.Id) && g.Size <= GateScores.MostUnits, sublayers: false);
         var gated = analysis.Groups.Where(g => twin.Gates.ContainsKey(g.Id)).ToList();
         if (gated.Count == 0) return new Dictionary<int, double[]>();
-        var units = Ordered(analysis, gated);
+        var units = Ordered(model.Weights, gated);
         int total = Math.Clamp(PerUnit * units.Count, LeastMasks, MostMasks);
         int[] order = [.. Enumerable.Range(0, units.Count)];
         var masks = new List<int[]>();
@@ -68,10 +71,9 @@ internal static class MaskRegression
     }
 
     /// <summary>All units by their prior; of equal ones the first in the graph.</summary>
-    private static List<(int Group, int Unit)> Ordered(AxisAnalysis analysis, IReadOnlyList<Group> groups)
+    private static List<(int Group, int Unit)> Ordered(WeightTable weights, IReadOnlyList<Group> groups)
     {
-        var weights = new WeightTable(analysis);
-        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Compute(g, Criterion.L2, Aggregate.Sum, weights))], weights);
+        var norms = WeightNorms.Score([.. groups.Select(g => WeightNorm.Over(g, Criterion.L2, Aggregate.Sum, weights))], weights);
         foreach (double[] norm in norms.Values) Aggregation.NormalizeMean(norm);
         return [.. groups.SelectMany(g => Enumerable.Range(0, g.Size).Select(u => (Group: g.Id, Unit: u)))
             .OrderBy(e => norms[e.Group][e.Unit])];

@@ -1,7 +1,6 @@
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
-using Espalier.Axes.Roles;
-
+using Espalier.Pruning.Plans;
 
 namespace Espalier.Pruning.Scores.Criteria;
 
@@ -11,18 +10,21 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// the last 32 of one prompt and dimensions go per head and prompt; here the means are over all calibration tokens, and heads
 /// that share the axis lose the same ones.
 /// </summary>
-internal static class QueryKey
+internal sealed class QueryKey : UnitScore
 {
-    /// <summary>Activations whose mean squares it needs.</summary>
-    public static IEnumerable<TensorAxis> Tensors(UnitPlaces places, Group group)
-        => places.Contractions(group).SelectMany(c => new[] { c.Left, c.Right });
+    public override IReadOnlyList<Criterion> Criteria => [Criterion.QueryKey];
 
-    /// <summary>Scores; null where no product of two activations that contracts the group was observed.</summary>
-    public static double[]? Compute(Group group, UnitPlaces places, CalibrationStatistics statistics)
+    public override string Obstacle(Criterion criterion) => "calibration has no statistics of two activations whose product contracts it";
+
+    public override void Require(Group group, Criterion criterion, DenseModel model, Requirements needs)
+        => needs.Tensors(model.Places.Contractions(group).SelectMany(c => new[] { c.Left, c.Right }));
+
+    public override double[]? Compute(Group group, ScoreContext context)
     {
+        var statistics = context.Statistics!;
         var scores = new double[group.Size];
         bool measured = false;
-        foreach (var (left, right, term) in places.Contractions(group))
+        foreach (var (left, right, term) in context.Places.Contractions(group))
         {
             if (!statistics.Tensors.TryGetValue(left, out var q) || !statistics.Tensors.TryGetValue(right, out var k)) continue;
             int[] unitOf = term.UnitMap(group.Factor);

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Groups;
+using Espalier.Pruning.Scores.Sources;
 using Espalier.Pruning.Weights;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -10,18 +11,23 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// = ½ (√(X Xᵀ))_uu. PruneNet (arXiv:2501.15296) keeps the spectrum by a learned policy that is rewarded for it; here the
 /// objective itself ranks units. Data-free.
 /// </summary>
-internal static class Spectrum
+internal sealed class Spectrum : UnitScore
 {
+    public override IReadOnlyList<Criterion> Criteria => [Criterion.Spectrum];
+
+    public override string Obstacle(Criterion criterion)
+        => $"no matrix that a score can read produces its units, or more than {MostUnits} units";
+
     /// <summary>Most units: an eigendecomposition takes their cube.</summary>
     public const int MostUnits = 2048;
 
     /// <summary>Scores over the matrices that produce the units, each scaled to mean 1.</summary>
-    /// <returns>Null where there is no matrix to read, or too many units.</returns>
-    public static double[]? Compute(Group group, IReadOnlyList<Occurrence> places, Aggregate aggregate, WeightTable weights)
+    public override double[]? Compute(Group group, ScoreContext context)
     {
-        var matrices = places.Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
+        var weights = context.Weights;
+        var matrices = context.Producers(group).Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
         if (matrices.Count == 0 || group.Size > MostUnits) return null;
-        var total = new Aggregation(aggregate, group.Size);
+        var total = new Aggregation(context.Rule.Aggregate, group.Size);
         foreach (var place in matrices) total.Add(RootDiagonal(Gram(group, place, weights)));
         return total.Result();
     }

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning.Scores.Criteria;
+namespace Espalier.Pruning.Scores.Sources;
 
 /// <summary>Scores from the norms of the units' weights.</summary>
 internal static class WeightNorms

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Espalier.Axes.Groups;
 
-namespace Espalier.Pruning.Scores;
+namespace Espalier.Pruning.Scores.Sources;
 
 /// <summary>Scores that were made elsewhere: a JSON object that maps names of groups to one number per unit.</summary>
 internal sealed class ScoreFile

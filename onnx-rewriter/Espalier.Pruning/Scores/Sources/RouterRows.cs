@@ -3,7 +3,7 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Roles;
 using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning.Scores.Criteria;
+namespace Espalier.Pruning.Scores.Sources;
 
 /// <summary>The router's weights of every expert, and how near they are to each other (STUN, arXiv:2409.06211).</summary>
 internal sealed class RouterRows

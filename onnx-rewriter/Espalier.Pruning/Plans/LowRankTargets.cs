@@ -1,23 +1,22 @@
-using Espalier.Axes;
 using Espalier.Axes.Roles;
 using Espalier.Planning;
 using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning.Factoring;
+namespace Espalier.Pruning.Plans;
 
 /// <summary>Finds the weights that the rules of a plan on ranks name.</summary>
 internal static class LowRankTargets
 {
     /// <summary>In the order of rules, then of the graph.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="analysis">The dense model.</param>
+    /// <param name="model">The dense model.</param>
     /// <param name="notes">Gets a note for every weight that a rule names and that stays.</param>
     /// <exception cref="EspalierException">A number is out of range, or a rule names nothing that can be factored.</exception>
-    public static IReadOnlyList<LowRankTarget> Find(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)
+    public static IReadOnlyList<LowRankTarget> Find(PruningPlan plan, DenseModel model, ICollection<string> notes)
     {
         if (plan.LowRank.Count == 0) return [];
         Validate(plan);
-        var weights = new WeightTable(analysis);
+        var (analysis, weights) = (model.Analysis, model.Weights);
         var targets = new List<LowRankTarget>();
         var owned = new HashSet<string>(StringComparer.Ordinal);
         AttentionProjections? attention = null;
@@ -27,13 +26,13 @@ internal static class LowRankTargets
             var products = rule.Of == ProductKind.Any ? analysis.Products
                 : [.. analysis.Products.Where(p => attention!.Keys.Contains(p.Node.Ordinal) || attention.Values.Contains(p.Node.Ordinal))];
             if (products.Count == 0)
-                throw new EspalierException($"{Describe(rule)}: the model has no "
+                throw new EspalierException($"{rule.Describe()}: the model has no "
                     + $"{(rule.Of == ProductKind.Any ? "products with a weight" : "attention whose keys and values are made by products "
                     + "with weights")}. Remove the rule.");
             var names = products.Where(p => FactorableWeight.Matches(rule.Pattern, p)).Select(p => p.Parameter)
                 .Distinct(StringComparer.Ordinal).ToList();
             if (names.Count == 0)
-                throw new EspalierException($"{Describe(rule)}: the pattern matches no weight or node of them. There are: "
+                throw new EspalierException($"{rule.Describe()}: the pattern matches no weight or node of them. There are: "
                     + $"{string.Join(", ", products.Select(p => $"'{p.Parameter}' of {p.Node}").Distinct().Take(6))}.");
             string? first = null;
             int found = 0;
@@ -55,14 +54,10 @@ internal static class LowRankTargets
                 found++;
             }
             if (found == 0 && first is not null)
-                throw new EspalierException($"{Describe(rule)}: no weight that it names can be factored; {first}.");
+                throw new EspalierException($"{rule.Describe()}: no weight that it names can be factored; {first}.");
         }
         return targets;
     }
-
-    /// <summary>A rule as messages name it.</summary>
-    public static string Describe(LowRankRule rule)
-        => $"rule on the rank of '{rule.Pattern}'" + (rule.Of == ProductKind.KeysAndValues ? " among keys and values" : "");
 
     /// <summary>Whether the budget is for ranks: some rule leaves its own to it.</summary>
     public static bool TakeBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen);
@@ -75,25 +70,26 @@ internal static class LowRankTargets
         foreach (var rule in plan.LowRank)
         {
             if (rule.Rank < 1)
-                throw new EspalierException(FormattableString.Invariant($"{Describe(rule)}: Rank is {rule.Rank}, but must be at least 1."));
+                throw new EspalierException(
+                    FormattableString.Invariant($"{rule.Describe()}: Rank is {rule.Rank}, but must be at least 1."));
             if (rule.Keep is { } keep && !(keep > 0 && keep < 1))
                 throw new EspalierException(FormattableString.Invariant(
-                    $"{Describe(rule)}: Keep is {keep}, but must lie in (0, 1): the share of the weight's parameters that stays."));
+                    $"{rule.Describe()}: Keep is {keep}, but must lie in (0, 1): the share of the weight's parameters that stays."));
             if (rule is { Rank: not null, Keep: not null })
-                throw new EspalierException($"{Describe(rule)}: it has both a Rank and a Keep. Remove one.");
+                throw new EspalierException($"{rule.Describe()}: it has both a Rank and a Keep. Remove one.");
         }
         if (!TakeBudget(plan)) return;
         var open = plan.LowRank.First(IsOpen);
         if (plan.Budget is null)
-            throw new EspalierException($"{Describe(open)}: neither Rank nor Keep nor a budget says how much is to stay.");
+            throw new EspalierException($"{open.Describe()}: neither Rank nor Keep nor a budget says how much is to stay.");
         if (plan.Budget.Latency is not null)
             throw new EspalierException(
-                $"{Describe(open)}: ranks are not chosen by time. Give a budget of MACs, parameters or bytes, a Rank or a Keep.");
+                $"{open.Describe()}: ranks are not chosen by time. Give a budget of MACs, parameters or bytes, a Rank or a Keep.");
         if (plan.Budget.Components is { Count: > 0 })
-            throw new EspalierException($"{Describe(open)}: ranks are not chosen by bounds on parts of the model. Give a Rank or a Keep, "
+            throw new EspalierException($"{open.Describe()}: ranks are not chosen by bounds on parts of the model. Give a Rank or a Keep, "
                 + "or bound the whole model.");
         if (plan.Prune.Any(r => r.Keep is null) || plan.Drop.Any(r => r.AtMost is null))
-            throw new EspalierException($"{Describe(open)}: the budget cannot be shared with rules on units or depth that leave their "
+            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on units or depth that leave their "
                 + "own part to it. Give one side its numbers.");
     }
 }

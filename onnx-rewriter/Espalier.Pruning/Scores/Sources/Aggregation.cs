@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace Espalier.Pruning.Scores.Criteria;
+namespace Espalier.Pruning.Scores.Sources;
 
 /// <summary>
 /// Puts the scores that a group's units have in several weights together, each weight's scaled to mean 1: else the largest

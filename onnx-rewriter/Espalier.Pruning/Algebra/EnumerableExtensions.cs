@@ -1,7 +1,7 @@
 namespace Espalier.Pruning.Algebra;
 
-/// <summary>Runs of a sequence.</summary>
-internal static class Sequences
+/// <summary>Runs and ends of sequences.</summary>
+internal static class EnumerableExtensions
 {
     /// <summary>Neighbours with equal keys, as one list each.</summary>
     public static IEnumerable<List<T>> ChunkBy<T, TKey>(this IEnumerable<T> items, Func<T, TKey> key)
@@ -19,4 +19,7 @@ internal static class Sequences
         }
         if (open is not null) yield return open;
     }
+
+    /// <summary>The first and the last item; of one it is twice the same.</summary>
+    public static IEnumerable<T> Ends<T>(this IReadOnlyList<T> items) => items.Count == 0 ? [] : [items[0], items[^1]];
 }

@@ -1,0 +1,102 @@
+using System.Numerics.Tensors;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Weights;
+
+namespace Espalier.Pruning.Algebra;
+
+/// <summary>
+/// One matrix that reads a group: what its output loses with a unit whose weight the others make up for, and the inverse
+/// covariance and the weights that are left when units are gone.
+/// </summary>
+internal sealed class BrainSurgeon
+{
+    private readonly double[] _inverse, _weight;
+    private readonly int _features, _outputs;
+    private readonly int[][] _unitFeatures;
+    private readonly double _scale;
+
+    private BrainSurgeon(double[] inverse, double[] weight, int outputs, int[][] unitFeatures, double scale)
+        => (_inverse, _weight, _outputs, _features, _unitFeatures, _scale) = (inverse, weight, outputs, weight.Length / outputs,
+            unitFeatures, scale);
+
+    /// <summary>One for every matrix of a consumer whose inputs have a covariance.</summary>
+    public static IEnumerable<BrainSurgeon> Find(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
+    {
+        if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape
+            || ConsumerMatrix.Create(consumer, shape) is not { } matrix) yield break;
+        int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
+        if (unitOf.Length != shape[consumer.ParameterAxis] && unitOf.Length != matrix.Inputs * matrix.Batches) yield break;
+        float[] weight = weights.Floats(consumer.Parameter);
+        for (int b = 0; b < matrix.Batches; b++)
+        {
+            if (ReaderMoments.Covariances(seen, matrix, b) is not var (covariance, count)) continue;
+            double[] w = matrix.Matrix(weight, b);
+            // Consumers count by the share of their own output that is lost.
+            double total = LeastSquares.Error(w, matrix.Outputs, covariance);
+            if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse)
+                continue;
+            var features = new List<int>[group.Size];
+            for (int u = 0; u < features.Length; u++) features[u] = [];
+            for (int f = 0; f < matrix.Features; f++)
+                if (unitOf[matrix.ContractedIndex(b, f)] is >= 0 and var unit) features[unit].Add(f);
+            yield return new(inverse, w, matrix.Outputs, [.. features.Select(f => f.ToArray())], 1 / (total * matrix.Batches));
+        }
+    }
+
+    /// <summary>What the removal of one unit costs, as a share of the output's variance.</summary>
+    public double Cost(int unit)
+    {
+        int[] own = _unitFeatures[unit];
+        if (own.Length == 0) return 0;
+        var block = Block(own);
+        if (!SymmetricSolver.TryFactorize(block, own.Length)) return 0;
+        double[] columns = Columns(own), solved = (double[])columns.Clone();
+        SymmetricSolver.Solve(block, own.Length, solved);
+        return TensorPrimitives.Dot<double>(columns, solved) * _scale;
+    }
+
+    /// <summary>H⁻¹ ← H⁻¹ − H⁻¹[:,g]·([H⁻¹]gg)⁻¹·H⁻¹[g,:], W ← W − W_g·([H⁻¹]gg)⁻¹·H⁻¹[g,:].</summary>
+    public void Remove(int[] units)
+    {
+        int[] gone = [.. units.SelectMany(u => _unitFeatures[u])];
+        if (gone.Length == 0) return;
+        var block = Block(gone);
+        if (!SymmetricSolver.TryFactorize(block, gone.Length)) return;
+        double[] left = Columns(gone), inner = new double[_features * gone.Length];
+        for (int f = 0; f < _features; f++)
+            for (int k = 0; k < gone.Length; k++) inner[(f * gone.Length) + k] = _inverse[(f * _features) + gone[k]];
+        double[] rows = [.. gone.SelectMany(g => _inverse.AsSpan(g * _features, _features).ToArray())];
+        SymmetricSolver.Solve(block, gone.Length, left);
+        SymmetricSolver.Solve(block, gone.Length, inner);
+        Subtract(_weight, left, rows, _outputs, gone.Length);
+        Subtract(_inverse, inner, rows, _features, gone.Length);
+    }
+
+    private void Subtract(double[] from, double[] left, double[] rows, int count, int depth)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            var target = from.AsSpan(i * _features, _features);
+            for (int k = 0; k < depth; k++)
+                TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
+        }
+    }
+
+    private double[] Block(int[] features)
+    {
+        var block = new double[features.Length * features.Length];
+        for (int i = 0, at = 0; i < features.Length; i++)
+            foreach (int f in features) block[at++] = _inverse[(features[i] * _features) + f];
+        return block;
+    }
+
+    /// <summary>W[:, features], row-major.</summary>
+    private double[] Columns(int[] features)
+    {
+        var columns = new double[_outputs * features.Length];
+        for (int o = 0, at = 0; o < _outputs; o++)
+            foreach (int f in features) columns[at++] = _weight[(o * _features) + f];
+        return columns;
+    }
+}

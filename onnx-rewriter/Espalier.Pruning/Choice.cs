@@ -1,0 +1,74 @@
+using System.Collections.Immutable;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Onnx;
+using Espalier.Pruning.Allocators;
+using Espalier.Pruning.Depth;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores;
+using Espalier.Pruning.Spreads;
+
+namespace Espalier.Pruning;
+
+/// <summary>What is kept, and how the readers of each pruned group make up for it.</summary>
+/// <param name="Selection">What is kept.</param>
+/// <param name="Methods">By group number.</param>
+internal sealed record Choice(Selection Selection, IReadOnlyDictionary<int, Compensation> Methods)
+{
+    public Compensation Method(int group) => Methods.GetValueOrDefault(group);
+
+    /// <summary>Chooses: depth, scores, allocation.</summary>
+    /// <param name="resolved">The plan.</param>
+    /// <param name="evidence">What it decides by; statistics are those of the dense model.</param>
+    /// <param name="notes">Gets what the user should know.</param>
+    /// <param name="before">What the steps before have left; null for the dense model.</param>
+    /// <param name="depth">What goes of the depth, where that is decided; null to choose it.</param>
+    public static Choice Make(ResolvedPlan resolved, Evidence evidence, List<string> notes, PrunedState? before = null,
+        DepthChoice? depth = null)
+    {
+        var (plan, analysis, model) = (resolved.ForUnits, resolved.Analysis, resolved.Model);
+        notes.AddRange(resolved.Notes);
+        depth ??= DepthSelector.Select(resolved, evidence, notes);
+        var gone = DepthSelector.SublayersOf(analysis, depth.Blocks);
+        var owned = resolved.Rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g)))
+            .Where(e => !DepthSelector.IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
+        var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule),
+            evidence with { Statistics = before?.Statistics ?? evidence.Statistics }, notes, plan.Seed, before?.Weights);
+        foreach (var (id, own) in scores) before?.Forget(id, own);
+        var candidates = owned.Select(e =>
+            new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
+        var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
+        var trial = new Trial(model, depth, methods, evidence);
+        var shares = AllocationEvidence.Gather(plan, model, candidates, evidence) with
+        {
+            Divergence = evidence.Probe is null ? null : trial.Divergence,
+            Time = evidence.Probe is null ? null : trial.Time,
+            Components = resolved.Components,
+            Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
+        };
+        var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);
+        return new(new Selection(kept, depth.Blocks), methods);
+    }
+
+    /// <summary>Makes, compensates and runs a choice of units.</summary>
+    private sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyDictionary<int, Compensation> methods, Evidence evidence)
+    {
+        public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
+            => Run(kept, evidence.Probe!.HeldOutDivergence, leaveOutHeldOut: true);
+
+        public ModelTime Time(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
+            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time, leaveOutHeldOut: false);
+
+        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run, bool leaveOutHeldOut)
+        {
+            var request = new FitRequest(new(kept, depth.Blocks), id => methods.GetValueOrDefault(id))
+            {
+                Statistics = evidence.Statistics,
+                LeavesOutHeldOut = leaveOutHeldOut,
+            };
+            return Surgery.Use(model.Analysis, request.Selection, Compensator.Compute(model, request), slim => run(slim.Model));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+
+namespace Espalier.Pruning.Fitting;
+
+/// <summary>What readers are to make up for, and how.</summary>
+/// <param name="Selection">What is kept.</param>
+/// <param name="Method">How the readers of a group make up for it, by group number.</param>
+internal sealed record FitRequest(Selection Selection, Func<int, Compensation> Method)
+{
+    /// <summary>What calibration measured on the dense model; null without calibration.</summary>
+    public CalibrationStatistics? Statistics { get; init; }
+
+    /// <summary>Gets a note for every consumer that was compensated in a weaker way, or not at all.</summary>
+    public ICollection<string>? Notes { get; init; }
+
+    /// <summary>
+    /// Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it, layers
+    /// that lose nothing among them where the method is least squares; null to fit the readers of pruned groups to the dense
+    /// model's activations.
+    /// </summary>
+    public IModelProbe? Sequential { get; init; }
+
+    /// <summary>Leaves out of least squares the samples that are held out, so that the result can be judged on them.</summary>
+    public bool LeavesOutHeldOut { get; init; }
+}

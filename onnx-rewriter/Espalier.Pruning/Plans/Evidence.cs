@@ -1,0 +1,9 @@
+using Espalier.Axes.Measurements;
+
+namespace Espalier.Pruning.Plans;
+
+/// <summary>What a plan decides by, beside the model.</summary>
+/// <param name="Statistics">What calibration measured; null without calibration.</param>
+/// <param name="Probe">Runs models; null without data.</param>
+/// <param name="Method">Calls the policy's own scoring methods; null where there is no policy to call.</param>
+internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? Probe, ScoreMethod? Method);

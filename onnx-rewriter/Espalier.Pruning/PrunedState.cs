@@ -1,0 +1,20 @@
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Weights;
+
+namespace Espalier.Pruning;
+
+/// <summary>What the steps before have left.</summary>
+/// <param name="Selection">Units that are left.</param>
+/// <param name="Statistics">Statistics of the slim model, in the dense layout: nothing varies where units are gone.</param>
+/// <param name="Weights">Its weights.</param>
+internal sealed record PrunedState(Selection Selection, CalibrationStatistics? Statistics, PrunedWeights Weights)
+{
+    /// <summary>Units that are gone score less than all others.</summary>
+    public void Forget(int group, double[] scores)
+    {
+        if (!Selection.Kept.TryGetValue(group, out var kept)) return;
+        var stays = kept.ToHashSet();
+        for (int u = 0; u < scores.Length; u++) scores[u] = stays.Contains(u) ? Math.Max(scores[u], double.Epsilon) : 0;
+    }
+}
