@@ -158,26 +158,30 @@ public class DiagnosticTests
         """), Tiny));
 
     [Theory]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }", "", "Wanda")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }", "",
-        "OptimalBrain")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }", "",
-        "Fluctuation")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }",
+        "", "Wanda")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }",
+        "", "OptimalBrain")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }",
+        "", "Fluctuation")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static "
         + "partial Rule R { get; }", "", "ActivationShare")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }",
         "", "RouterUse")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }", "",
-        "AttentionReceived")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }",
+        "", "AttentionReceived")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }",
         "", "BetaRank")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }",
         "", "QueryKey")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }",
         "", "Retrieval")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Merge)|}] public static partial Rule R { get; }", "", "Merge")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Bias)|}] public static partial Rule R { get; }", "", "Bias")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Affine)|}] public static partial Rule R { get; }", "", "Affine")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Merge)|}] public static partial Rule R { get; }",
+        "", "Merge")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Bias)|}] public static partial Rule R { get; }",
+        "", "Bias")]
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Affine)|}] public static partial Rule R { get; }",
+        "", "Affine")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Rescale)|}] public static partial Rule R { get; }",
         "", "Rescale")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
@@ -342,9 +346,18 @@ public class DiagnosticTests
 
     [Theory]
     [MemberData(nameof(OfUnits))]
-    public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion) => Assert.Empty(await Harness.Diagnose(
-        Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), "
-            + $"Score(Criterion.{criterion}{(criterion switch { Criterion.File => ", ScoreFile = \"scores.json\"", Criterion.Method => ", Method = \"Rank\"", _ => "" })})] public static partial Rule R {{ get; }} [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
+    public async Task EveryCriterionOfUnitsGoesWithPrune(Criterion criterion)
+    {
+        var source = criterion switch
+        {
+            Criterion.File => ", ScoreFile = \"scores.json\"",
+            Criterion.Method => ", Method = \"Rank\"",
+            _ => "",
+        };
+        Assert.Empty(await Harness.Diagnose(
+            Samples.PolicyOf($"[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5), Score(Criterion.{criterion}{source})] "
+                + "public static partial Rule R { get; } [Calibration] static IEnumerable<Inputs> Samples() => [];"), Tiny));
+    }
 
     [Fact]
     public async Task LatencyNeedsABudgetOfTime() => await Expect(

@@ -8,10 +8,11 @@ namespace Espalier.Generator.Vocabulary;
 internal static class Words
 {
     /// <summary>As JSON writes them: <c>keyValueGroups</c>.</summary>
-    public static string Camel<T>(T value) where T : struct, Enum => Camel(value.ToString());
-
-    /// <summary>PascalCase with a small letter in front.</summary>
-    public static string Camel(string name) => char.ToLowerInvariant(name[0]) + name.Substring(1);
+    public static string Camel<T>(T value) where T : struct, Enum
+    {
+        string name = value.ToString();
+        return char.ToLowerInvariant(name[0]) + name.Substring(1);
+    }
 
     /// <summary>As the command line writes those that have no row: <c>zip-lm</c>.</summary>
     public static string Kebab<T>(T value) where T : struct, Enum

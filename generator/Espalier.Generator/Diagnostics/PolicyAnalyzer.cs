@@ -76,6 +76,7 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
         var nearest = manifests.Where(m => m.Model is not null).Select(m => m.Model!)
             .OrderBy(m => NearestPattern.Find(policy.ModelKey, m).Distance).ThenBy(m => m, StringComparer.Ordinal).Take(3)
             .Select(m => $"'{m}'").ToList();
-        return new(Ids.NoModel, AttributeSite.Policy, "", [policy.ModelKey, nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest)]);
+        var hint = nearest.Count == 0 ? "" : "; it has " + string.Join(", ", nearest);
+        return new(Ids.NoModel, AttributeSite.Policy, "", [policy.ModelKey, hint]);
     }
 }

@@ -5,7 +5,7 @@ using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Planning;
 
-/// <summary>A policy resolved against its model: all that the emitter needs. Without a manifest all lists but that of rules are empty.</summary>
+/// <summary>A policy resolved against its model: all that the emitter needs. Without a model it has its rules alone.</summary>
 internal sealed record ResolvedPolicy(PolicyModel Policy)
 {
     private static readonly CostRange Unknown = new(0, 0, 0);

@@ -74,10 +74,10 @@ internal sealed class Sizing
         var counts = Uniform(rule, keep);
         Merge(_least, global ? Uniform(rule, 0) : counts);
         Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
-        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > KeptCount.Multiple(prune.RoundTo, g.Kind == Axis.Channels));
+        var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > Multiple(prune, g));
         if (lost is not null && prune.MinKeep <= 1)
             findings.Add(Ids.NothingLeft, site, rule.Rule.Name,
-                FormattableString.Invariant($"Keep = {PolicyChecks.Number(keep)} of the {lost.Size} units of '{lost.Name}' is less than one"),
+                $"Keep = {PolicyChecks.Number(keep)} of the {PolicyChecks.Number(lost.Size)} units of '{lost.Name}' is less than one",
                 "Raise Keep, or say with MinKeep how many stay");
         else if (!global)
             CheckRemoves(rule, counts, findings, keep == 1
@@ -202,7 +202,7 @@ internal sealed class Sizing
         var byId = rule.Groups.ToDictionary(g => g.Id);
         var counts = new Dictionary<int, int>();
         (int Size, int Multiple, int Floor) Bounds(ManifestGroup g)
-            => (g.Size, KeptCount.Multiple(prune.RoundTo, g.Kind == Axis.Channels), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
+            => (g.Size, Multiple(prune, g), Math.Max(Math.Max(prune.MinKeep, 1), g.MinKeep));
         foreach (var group in rule.Groups)
         {
             if (counts.ContainsKey(group.Id)) continue;
@@ -216,6 +216,9 @@ internal sealed class Sizing
         }
         return counts;
     }
+
+    private static int Multiple(PruneModel prune, ManifestGroup group)
+        => KeptCount.Multiple(prune.RoundTo, group.Kind == Axis.Channels);
 
     private static void Merge(Dictionary<int, int> into, Dictionary<int, int> from)
     {

@@ -8,7 +8,7 @@ using Espalier.Onnx;
 namespace Espalier.Cli.Commands;
 
 /// <summary><c>slim</c>: removes what the options say.</summary>
-internal static class SlimCommand
+internal sealed class SlimCommand
 {
     public static readonly string[] Examples =
     [
@@ -20,68 +20,70 @@ internal static class SlimCommand
         "espalier slim moe.onnx -o slim.onnx --experts 0.5 --protect 'head*'",
     ];
 
+    private readonly Argument<FileInfo> _model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
+    private readonly Option<FileInfo> _output = new("--output", "-o") { Description = "The slim model.", HelpName = "OUT", Required = true };
+    private readonly SlimOptions _options = new();
+    private readonly Option<FileInfo?> _report = new("--report")
+        { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };
+    private readonly Option<FileInfo?> _diff = new("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
+    private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
+    private readonly Option<string[]> _fill = CommonOptions.Fill();
+    private readonly Option<bool> _allowInterface = CommonOptions.Interface();
+    private readonly Option<bool> _hoist = new("--hoist-initializers")
+    {
+        Description = "Take weights out of the graph's inputs, where files before IR version 4 list them: callers can then no longer "
+            + "replace them, and ONNX Runtime runs such a model faster.",
+    };
+
     public static Command Create(Terminal terminal)
     {
-        var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
-        var output = new Option<FileInfo>("--output", "-o") { Description = "The slim model.", HelpName = "OUT", Required = true };
-        var report = new Option<FileInfo?>("--report")
-            { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };
-        var diff = new Option<FileInfo?>("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
-        var dimensions = CommonOptions.Dimensions();
-        var fill = CommonOptions.Fill();
-        var allowInterface = CommonOptions.Interface();
-        var hoist = new Option<bool>("--hoist-initializers")
-        {
-            Description = "Take weights out of the graph's inputs, where files before IR version 4 list them: callers can then no longer "
-                + "replace them, and ONNX Runtime runs such a model faster.",
-        };
-        var options = new SlimOptions();
+        var slim = new SlimCommand();
         var command = new Command("slim",
             "Remove parts of a model. Inputs and outputs of the graph keep their shape unless --allow-interface lets caches shrink; the "
                 + "model appears whole or not at all.")
-            { model, output };
-        foreach (var option in options.All) command.Add(option);
-        command.Add(report);
-        command.Add(diff);
-        command.Add(dimensions);
-        command.Add(fill);
-        command.Add(allowInterface);
-        command.Add(hoist);
-        command.SetAction((result, cancellationToken) => Task.Run(() =>
-        {
-            var path = result.GetRequiredValue(model).FullName;
-            var target = result.GetRequiredValue(output).FullName;
-            // The weights are read from the dense file while the slim one is written.
-            if (path == target) throw new UsageException("OUT is MODEL itself; name another file.");
-            var files = new SlimFiles
-            {
-                Model = target,
-                Report = result.GetValue(report)?.FullName,
-                DiffText = result.GetValue(diff)?.FullName,
-            };
-
-            using var progress = new Progress(terminal, "slim");
-            progress.Step("reading the model");
-            using var dense = OnnxModel.Open(path);
-            var axes = CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface));
-            var analysis = AxisAnalysis.Run(dense, axes);
-            var plan = options.ToPlan(result, Path.GetFileName(path), analysis) with
-            {
-                AllowInterface = axes.AllowInterface,
-                HoistInitializers = result.GetValue(hoist),
-            };
-            var job = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken)
-            {
-                FileName = Path.GetFileName(target),
-                Fill = CommonOptions.ToFill(result.GetValue(fill)),
-            };
-            var slim = job.Run();
-            progress.Step("writing");
-            files.Save(slim, dense);
-            progress.Dispose();
-            Summary.Write(terminal, slim.Report);
-            return ExitCode.Done;
-        }, cancellationToken));
+            { slim._model };
+        Option[] options =
+        [
+            slim._output, .. slim._options.All, slim._report, slim._diff, slim._dimensions, slim._fill, slim._allowInterface, slim._hoist,
+        ];
+        foreach (var option in options) command.Add(option);
+        command.SetAction((result, cancellationToken) => Task.Run(() => slim.Run(result, terminal, cancellationToken), cancellationToken));
         return command;
+    }
+
+    private int Run(ParseResult result, Terminal terminal, CancellationToken cancellationToken)
+    {
+        string path = result.GetRequiredValue(_model).FullName;
+        string target = result.GetRequiredValue(_output).FullName;
+        // The weights are read from the dense file while the slim one is written.
+        if (path == target) throw new UsageException("OUT is MODEL itself; name another file.");
+        var files = new SlimFiles
+        {
+            Model = target,
+            Report = result.GetValue(_report)?.FullName,
+            DiffText = result.GetValue(_diff)?.FullName,
+        };
+
+        using var progress = new Progress(terminal, "slim");
+        progress.Step("reading the model");
+        using var dense = OnnxModel.Open(path);
+        var axes = CommonOptions.ToAxisOptions(result.GetValue(_dimensions), result.GetValue(_allowInterface));
+        var analysis = AxisAnalysis.Run(dense, axes);
+        var plan = _options.ToPlan(result, Path.GetFileName(path), analysis) with
+        {
+            AllowInterface = axes.AllowInterface,
+            HoistInitializers = result.GetValue(_hoist),
+        };
+        var job = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken)
+        {
+            FileName = Path.GetFileName(target),
+            Fill = CommonOptions.ToFill(result.GetValue(_fill)),
+        };
+        var slim = job.Run();
+        progress.Step("writing");
+        files.Save(slim, dense);
+        progress.Dispose();
+        Summary.Write(terminal, slim.Report);
+        return ExitCode.Done;
     }
 }

@@ -47,7 +47,8 @@ internal static class Explanation
         }
         foreach (var group in groups)
         {
-            output.WriteLine(FormattableString.Invariant($"  {group.Name}: {AxisRow.Get(group.Kind).Plural}, {group.Size} units, {Verdict(group)}"));
+            string kind = AxisRow.Get(group.Kind).Plural;
+            output.WriteLine(FormattableString.Invariant($"  {group.Name}: {kind}, {group.Size} units, {Verdict(group)}"));
             if (group.Reason is not null) output.WriteLine($"    because: {group.Reason}");
             Chain(output, analysis.ChainOf(tensor, group.Factor));
             if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));

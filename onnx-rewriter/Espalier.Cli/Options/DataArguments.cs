@@ -16,7 +16,8 @@ internal sealed class DataArguments
             + "Without it, seeded random inputs are used and the report says so.",
         HelpName = "DATA",
     };
-    private readonly Option<int?> _samples = CommonOptions.Count("--samples", $"Most samples that are read. [default: {Default.Samples}]", least: 1);
+    private readonly Option<int?> _samples =
+        CommonOptions.Count("--samples", $"Most samples that are read. [default: {Default.Samples}]", least: 1);
     private readonly Option<FileInfo?> _tokenizer = new("--tokenizer")
     {
         Description = "How text becomes tokens: a BPE tokenizer.json, a WordPiece vocab.txt, or an alphabet (a JSON string). [default: "

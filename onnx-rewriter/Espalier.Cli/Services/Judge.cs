@@ -52,9 +52,8 @@ internal sealed class Judge(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictio
         Judgement End(Verdict verdict, FormattableString reason) => new(verdict, outputs, Invariant(reason), findings);
         if (inside.Fault is { } fault)
         {
-            return End(Verdict.Different, $"""
-                the fault starts at tensor '{fault.Tensor}', made by node {fault.Node}, {fault.Error:0.0e+0} relative from the masked model's
-                """);
+            string place = $"tensor '{fault.Tensor}', made by node {fault.Node}";
+            return End(Verdict.Different, $"the fault starts at {place}, {fault.Error:0.0e+0} relative from the masked model's");
         }
         if (!outputs.IsExact)
         {
