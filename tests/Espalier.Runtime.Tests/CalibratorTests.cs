@@ -14,8 +14,11 @@ public class CalibratorTests
     {
         var node = model.Proto.Graph.Node.First(n => n.Input.Contains(weight));
         string activation = node.Input[0] == weight ? node.Input[1] : node.Input[0];
-        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, scope), kind, activation, activationAxis, weight,
-            parameterAxis, outputAxis, null!, batched, null);
+        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, scope), kind)
+        {
+            Activation = activation, ActivationAxis = activationAxis, Parameter = weight, ParameterAxis = parameterAxis,
+            OutputAxis = outputAxis, Contracted = null!, Batched = batched,
+        };
     }
 
     private static List<IReadOnlyDictionary<string, NamedTensor>> Samples(int count, string name, params long[] shape)
@@ -222,8 +225,8 @@ public class CalibratorTests
         var flat = g.Transpose(g.Reshape(one, 0, 4, 36), 0, 2, 1);
         var two = g.Add(flat, g.Linear(flat, "b", 4, 4));
         var model = g.Output(two).Build();
-        Block[] blocks = [new(0, "a", true, x, one, [], [0]), new(1, "b", true, flat, two, [], [1]),
-            new(2, "same", true, flat, flat, [], [2])];
+        Block[] blocks = [new(0, "a", x, one, [], [0]), new(1, "b", flat, two, [], [1]),
+            new(2, "same", flat, flat, [], [2])];
         var samples = Samples(5, "x", 1, 4, 6, 6);
         var stats = Run(model, [], samples, blocks: blocks);
         foreach (var block in blocks)

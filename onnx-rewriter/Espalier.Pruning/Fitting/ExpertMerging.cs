@@ -40,7 +40,7 @@ internal sealed class ExpertMerging(AxisAnalysis analysis, WeightTable weights, 
         double least = use.Sum() * 1e-9;
         use = [.. use.Select(u => Math.Max(u, least))];
         var router = RouterRows.Weights(analysis, group, _places).Select(p => p.Tensor).ToHashSet(StringComparer.Ordinal);
-        var own = group.Occurrences.Where(o => o.Term.Head is FactorTerm && weights.IsMeasurable(o.Tensor)).ToList();
+        var own = group.Occurrences.Where(o => o.Term.Resolved is FactorTerm && weights.IsMeasurable(o.Tensor)).ToList();
         var numbers = own.Select(o => o.Tensor).Distinct(StringComparer.Ordinal)
             .ToDictionary(t => t, t => edited.TryGetValue(t, out var e)
                 ? (float[])weights.Numbers(t, e).Clone()

@@ -1,28 +1,42 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Espalier.Axes.Graph;
 
-namespace Espalier.Axes.Operators.Table;
+namespace Espalier.Axes.Operators.Notation;
 
 /// <summary>
 /// One line of the operator table: <c>Operator | operands -> results | clauses</c>, in an einops-like notation.
-/// The clauses are listed in <see cref="OperatorTable"/>.
+/// The clauses are listed in <c>OperatorTable</c>.
 /// </summary>
-internal sealed class OperatorRule
+internal sealed partial class OperatorRule
 {
-    public required string Operator { get; init; }
+    private readonly HashSet<string> _names;
+
+    /// <exception cref="FormatException">Something is wrong with it: the message has what, and the line.</exception>
+    public OperatorRule(TableLine line)
+    {
+        (Operator, Text, Operands, Results) = (line.Operators[0], line.Text, PatternParser.Parse(line, 0), PatternParser.Parse(line, 1));
+        _names = [.. Operands.Concat(Results).SelectMany(o => o.Axes).SelectMany(a => a.Names)];
+        foreach (var clause in line.Clauses)
+            (Clauses.GetValueOrDefault(clause.Key) ?? throw clause.Error("is no clause of a rule"))(this, clause);
+    }
+
+    public string Operator { get; }
     /// <summary>The line as it stands in the table, with single spaces.</summary>
-    public required string Text { get; init; }
-    public required ImmutableArray<OperandPattern> Operands { get; init; }
-    public required ImmutableArray<OperandPattern> Results { get; init; }
+    public string Text { get; }
+    public ImmutableArray<OperandPattern> Operands { get; }
+    public ImmutableArray<OperandPattern> Results { get; }
 
     /// <summary>The pattern of an operand; null where there is no such operand.</summary>
     public OperandPattern? PatternOf(int operand) => operand < Operands.Length ? Operands[operand] : Variadic ? Operands[^1] : null;
 
+    /// <summary>A function of every element alone.</summary>
+    public bool IsElementwise => Poles.Length == 0 && Drawn.Length == 0 && Operands.Skip(1).All(o => o.Opaque)
+        && Operands[0].Axes is [AxisPattern.Pack { Name: "" }] && Results is [{ Axes: [AxisPattern.Pack { Name: "" }] }];
+
     /// <summary>Whether operator set and attributes are those of the line.</summary>
     public bool HoldsFor(NodeRecord record)
         => record.Opset >= Since && (record.Info.Proto.Domain is not ("" or "ai.onnx") || record.Opset <= Until)
-            && Conditions.TrueForAll(c => c.Values.Contains(NodeContext.AsText(record.Info.Proto, c.Attribute, c.Default)));
+            && NodeContext.Meets(record.Info.Proto, Conditions);
 
     /// <summary>
     /// Attribute (or one element of it; −1 for the whole) that is the size of a product of variables: re-derived after pruning.
@@ -73,141 +87,4 @@ internal sealed class OperatorRule
     public bool Variadic { get; private set; }
     public long Since { get; private set; }
     public long Until { get; private set; } = long.MaxValue;
-
-    /// <summary>Parses one line.</summary>
-    /// <param name="line">The line.</param>
-    public static OperatorRule Parse(string line)
-    {
-        var columns = line.Split('|', 3, StringSplitOptions.TrimEntries);
-        // Clauses may hold no bars: attributes are written attr=var.
-        var sides = columns[1].Split("->", StringSplitOptions.TrimEntries);
-        var rule = new OperatorRule { Operator = columns[0],
-            Text = string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), Operands = Side(sides[0]),
-            Results = Side(sides[1]) };
-        foreach (string clause in columns.Length < 3 ? [] : columns[2].Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            rule.Add(clause, line);
-        return rule;
-
-        static ImmutableArray<OperandPattern> Side(string text)
-            => [.. text.Split(',', StringSplitOptions.TrimEntries).Select(Operand)];
-    }
-
-    private static OperandPattern Operand(string text)
-    {
-        bool optional = text.EndsWith('?');
-        if (optional) text = text[..^1].TrimEnd();
-        bool broadcast = text.StartsWith('~');
-        if (broadcast) text = text[1..].TrimStart();
-        if (text == "*") return new([], optional, false, true);
-        if (text == "_") return new([], optional, false, false, true);
-        if (text == "-") return new([], true, false, false, Absent: true);
-        return new(AxesOf(text.TrimStart()), optional, broadcast, false);
-    }
-
-    private static ImmutableArray<AxisPattern> AxesOf(string text)
-    {
-        // The innermost open list is on top; brackets open a sum, parentheses a product.
-        var open = new Stack<List<AxisPattern>>([[]]);
-        foreach (string bracket in (string[])["(", ")", "[", "]"]) text = text.Replace(bracket, $" {bracket} ", StringComparison.Ordinal);
-        foreach (string token in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-        {
-            switch (token)
-            {
-                case "(" or "[":
-                    open.Push([]);
-                    break;
-                case ")" or "]":
-                    var parts = open.Pop().ToImmutableArray();
-                    open.Peek().Add(token == ")" ? new AxisPattern.Product(parts) : new AxisPattern.Sum(parts));
-                    break;
-                case "+": break;
-                default:
-                    open.Peek().Add(token.EndsWith("...", StringComparison.Ordinal) ? new AxisPattern.Pack(token[..^3])
-                        : long.TryParse(token, CultureInfo.InvariantCulture, out long size) ? new AxisPattern.Number(size)
-                        : new AxisPattern.Variable(token));
-                    break;
-            }
-        }
-        return [.. open.Pop()];
-    }
-
-    private void Add(string clause, string line)
-    {
-        var (key, value) = clause.IndexOf(':') is >= 0 and var at ? (clause[..at], clause[(at + 1)..]) : (clause, "");
-        switch (key)
-        {
-            case "bind":
-            {
-                var (a, v, d) = Assignment(value);
-                var (name, index) = Element(a);
-                Bindings.Add((name, index, v.Split('*'), d));
-                break;
-            }
-            case "const":
-            {
-                var (v, a, d) = Assignment(value);
-                var (name, index) = Element(a);
-                Constants.Add((v, name, index, d));
-                break;
-            }
-            case "count": { var pair = value.Split('='); Counts.Add((pair[0], pair[1].Split('/'))); break; }
-            case "when":
-                var condition = value.Split('=', 2);
-                var expected = condition[1].Split(':', 2);
-                Conditions.Add((condition[0], expected[0].Split('/'), expected.Length > 1 ? expected[1] : "0"));
-                break;
-            case "role": { var pair = value.Split('='); Roles.Add(
-                (Enum.Parse<Role>(pair[0].Replace("-", "", StringComparison.Ordinal), ignoreCase: true), pair[1])); break; }
-            case "macs": Macs.Add((value.Split(','), -1)); break;
-            case var optional when optional.StartsWith("macs[", StringComparison.Ordinal):
-                Macs.Add((value.Split(','), int.Parse(optional[5..^1], CultureInfo.InvariantCulture))); break;
-            case "length": { var pair = value.Split('='); Lengths.Add(pair[0], pair[1].Split('+')); break; }
-            case "sum": { var pair = value.Split('='); Sums.Add((pair[0], Numbers(pair[1]))); break; }
-            case "quant": Quantized.Add(QuantizedOperand.Parse(value)); break;
-            case "packed": { var (scales, bits, width) = Assignment(value); var pair = scales
-                .Split(',');
-                Packed.Add((int.Parse(pair[0], CultureInfo.InvariantCulture), int.Parse(pair[1], CultureInfo.InvariantCulture), bits, width
-                    ?? 8)); break; }
-            case "norm": Normalised = value.Split(','); break;
-            case "rms": { var parts = value.Split('='); RootMeanSquare = (parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture),
-                Numbers(parts[2])); break; }
-            case "fix": Fixed = value.Split(','); break;
-            case "zero":
-                var of = value.Split('@');
-                var zero = of[0].Split('=');
-                var kind = Enum.Parse<ZeroRule>(zero[0], ignoreCase: true);
-                int[]? operands = zero.Length > 1 ? Numbers(zero[1]) : null;
-                if (of.Length > 1) foreach (int result in Numbers(of[1])) ResultZeros[result] = (kind, operands);
-                else (Zero, ZeroOperands) = (kind, operands);
-                break;
-            case "held": Held = value.Split(','); break;
-            case "whole": Whole = value.Split(','); break;
-            case "draws": Drawn = value.Split(','); break;
-            case "pole": Poles = Numbers(value); break;
-            case "grouped": Grouped = value.Split('*'); break;
-            case "scale": { var pair = value.Split('='); Scale = (pair[0], pair[1]); break; }
-            case "fused": Fused = true; break;
-            case "top": { var pair = value.Split('='); Chosen = (pair[0], pair[1]); break; }
-            case "contract": Contract = Numbers(value); break;
-            case "geometry": Geometry = value; break;
-            case "variadic": Variadic = true; break;
-            case "since": Since = long.Parse(value, CultureInfo.InvariantCulture); break;
-            case "until": Until = long.Parse(value, CultureInfo.InvariantCulture); break;
-            default: throw new FormatException($"Unknown clause '{clause}' in the operator table: {line}");
-        }
-
-        static int[] Numbers(string text) => [.. text.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture))];
-
-        static (string, int) Element(string attribute)
-            => attribute.IndexOf('[') is >= 0 and var at
-                ? (attribute[..at], int.Parse(attribute[(at + 1)..^1], CultureInfo.InvariantCulture))
-                : (attribute, -1);
-
-        static (string, string, long?) Assignment(string text)
-        {
-            var sides = text.Split('=', 2);
-            var right = sides[1].Split(':', 2);
-            return (sides[0], right[0], right.Length > 1 ? long.Parse(right[1], CultureInfo.InvariantCulture) : null);
-        }
-    }
 }
