@@ -13,16 +13,13 @@ namespace Espalier.Axes;
 /// <summary>What axis inference found in one model. Immutable.</summary>
 public sealed class AxisAnalysis
 {
-    private readonly AxisInference? _inference;
-    private readonly GroupBuilder? _builder;
-    private readonly Lazy<CostModel>? _cost;
-    private readonly ReasonChain? _chain;
-    private readonly Lazy<IReadOnlyList<Consumer>>? _products;
-    private readonly Lazy<IReadOnlyDictionary<string, Dequantization>>? _dequantizations;
-
-    private readonly IReadOnlyDictionary<string, string> _origins = new Dictionary<string, string>();
-
-    internal AxisAnalysis(OnnxModel model) => Model = File = model;
+    private readonly AxisInference _inference;
+    private readonly GroupBuilder _builder;
+    private readonly Lazy<CostModel> _cost;
+    private readonly ReasonChain _chain;
+    private readonly Lazy<IReadOnlyList<Consumer>> _products;
+    private readonly Lazy<IReadOnlyDictionary<string, Dequantization>> _dequantizations;
+    private readonly IReadOnlyDictionary<string, string> _origins;
 
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
@@ -45,8 +42,7 @@ public sealed class AxisAnalysis
         _products = new(() =>
             [.. Consumers,
                 .. ConsumerFinder.FindOthers(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations, Consumers.Count)]);
-        Nodes = _inference.Nodes;
-        _cost = new(() => Pricing().Build(_inference.State.Records, _builder.Parameters, StoredParameters.List(Model.Proto), File.FileBytes));
+        _cost = new(() => Pricing().Build(State.Records, Parameters, StoredParameters.List(Model.Proto), File.FileBytes));
         _chain = new ReasonChain(_inference.State);
         Frozen = [.. FrozenAxes(byFactor)];
     }
@@ -76,47 +72,45 @@ public sealed class AxisAnalysis
     /// <summary>The model as it was given: its figures are those of its file.</summary>
     public OnnxModel File { get; }
     /// <summary>What the inference was told.</summary>
-    public AxisOptions Options { get; } = new();
+    public AxisOptions Options { get; }
     /// <summary>Every factor that occurs in a weight with a static size of at least 2; frozen ones too.</summary>
-    public IReadOnlyList<Group> Groups { get; internal set; } = [];
+    public IReadOnlyList<Group> Groups { get; }
     /// <summary>Products that contract prunable units.</summary>
-    public IReadOnlyList<Consumer> Consumers { get; internal set; } = [];
+    public IReadOnlyList<Consumer> Consumers { get; }
     /// <summary>
     /// All products of an activation with a weight: <see cref="Consumers"/>, then those that contract nothing that may go.
     /// Number and index are the same.
     /// </summary>
-    public IReadOnlyList<Consumer> Products => _products?.Value ?? Consumers;
+    public IReadOnlyList<Consumer> Products => _products.Value;
     /// <summary>What the integers of weights stand for, by name of the weight.</summary>
-    public IReadOnlyDictionary<string, Dequantization> Dequantizations
-        => _dequantizations?.Value ?? new Dictionary<string, Dequantization>();
+    public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations.Value;
     /// <summary>Sublayers, then blocks.</summary>
-    public IReadOnlyList<Block> Blocks { get; internal set; } = [];
+    public IReadOnlyList<Block> Blocks { get; }
     /// <summary>Nodes in walk order.</summary>
-    public IReadOnlyList<NodeInfo> Nodes { get; internal set; } = [];
+    public IReadOnlyList<NodeInfo> Nodes => _inference.Nodes;
     /// <summary>Cost as a polynomial in the sizes of the groups.</summary>
-    public CostModel Cost { get => field ?? _cost!.Value; internal set; }
+    public CostModel Cost => _cost.Value;
     /// <summary>Every weight axis of size 2 or more of which no unit can be removed, with operator and reason.</summary>
-    public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; internal set; } = [];
+    public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; }
 
     /// <summary>
     /// What became of every parameter of the file, in the order of the file: the elements sum up to its parameters.
     /// </summary>
     public IReadOnlyList<WeightEntry> Weights => field ??= WeightAccount.List(this);
 
-    internal InferenceState? State => _inference?.State;
-    internal IEnumerable<TensorState> GraphInputs
-        => _inference?.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false }) ?? [];
-    internal IReadOnlyList<TensorState> GraphOutputs => _inference?.GraphOutputs ?? [];
-    internal IReadOnlyList<TensorState> Parameters => _builder?.Parameters ?? [];
-    internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder?.Frozen ?? [];
-    internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder?.Inexact ?? [];
+    internal InferenceState State => _inference.State;
+    internal IEnumerable<TensorState> GraphInputs => _inference.Tensors.Where(t => t is { Scope: 0, Producer: -1, IsParameter: false });
+    internal IReadOnlyList<TensorState> GraphOutputs => _inference.GraphOutputs;
+    internal IReadOnlyList<TensorState> Parameters => _builder.Parameters;
+    internal IReadOnlyDictionary<Factor, Mark> FrozenMarks => _builder.Frozen;
+    internal IReadOnlyDictionary<Factor, Mark> InexactMarks => _builder.Inexact;
 
     /// <summary>
     /// Cost of some of the nodes with the weights that they read, or that nodes without activations compute for them, in the
     /// sizes of the same groups. A weight that several nodes read counts for each set of nodes that has one of them.
     /// </summary>
     public CostModel CostOf(Func<NodeInfo, bool> nodes)
-        => Pricing().Build(_inference?.State.Records ?? [], Parameters, StoredParameters.List(Model.Proto), nodes);
+        => Pricing().Build(State.Records, Parameters, StoredParameters.List(Model.Proto), nodes);
 
     /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
     public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
@@ -127,8 +121,7 @@ public sealed class AxisAnalysis
     /// (<see cref="CostModel.UnknownMacs"/>).
     /// </summary>
     public double Macs
-        => _inference?.State.Records.Sum(r =>
-            r.Macs.Sum(p => p.Aggregate((double?)1, (product, term) => product * term.Nominal) ?? 0)) ?? 0;
+        => State.Records.Sum(r => r.Macs.Sum(p => p.Aggregate((double?)1, (product, term) => product * term.Nominal) ?? 0));
 
     private CostBuilder Pricing() => new(Groups.ToDictionary(g => g.Factor), Groups, Blocks, GraphOutputs, FrozenMarks);
 
@@ -143,7 +136,7 @@ public sealed class AxisAnalysis
 
     // A vector that several nodes read has no axes of its own: the first reader's stand for it.
     private TensorState? Find(string tensor)
-        => (_inference?.Main.Find(tensor) ?? _inference?.Tensors.FirstOrDefault(t => t.Name == tensor)) is { } found
+        => (_inference.Main.Find(tensor) ?? _inference.Tensors.FirstOrDefault(t => t.Name == tensor)) is { } found
             ? found.Views.FirstOrDefault(v => v.IsParameter) ?? found : null;
 
     /// <summary>
@@ -154,7 +147,7 @@ public sealed class AxisAnalysis
     {
         var from = Find(tensor);
         if (from is null || !(FrozenMarks.TryGetValue(factor, out var mark) || InexactMarks.TryGetValue(factor, out mark))) return [];
-        return _chain!.Find(from, factor, mark);
+        return _chain.Find(from, factor, mark);
     }
 
     /// <summary>The chain of <see cref="ChainOf(string, Factor)"/> for the reason that <see cref="Frozen"/> gives of this axis.</summary>
@@ -169,7 +162,7 @@ public sealed class AxisAnalysis
 
     private IEnumerable<(string, int, string)> FrozenAxes(Dictionary<Factor, Group> byFactor)
     {
-        foreach (var tensor in _builder!.Parameters)
+        foreach (var tensor in Parameters)
         {
             if (tensor.Value is not null) continue;
             for (int axis = 0; axis < tensor.Terms!.Length; axis++)

@@ -17,7 +17,6 @@ public enum WeightStanding
 /// <summary>One stored tensor in the account of a file.</summary>
 /// <param name="Tensor">Its name in the file.</param>
 /// <param name="Elements">Its elements, as <see cref="StoredParameters"/> counts them.</param>
-/// <param name="Standing">What it is.</param>
 /// <param name="Groups">Numbers of the groups of which it holds units that can be removed, ascending; empty for the others.</param>
 /// <param name="Reason">Why no unit of it can be removed; null where one can.</param>
 public sealed record WeightEntry(string Tensor, long Elements, WeightStanding Standing, ImmutableArray<int> Groups, string? Reason);

@@ -24,7 +24,6 @@ public static class FunctionInliner
     public static OnnxModel Inline(OnnxModel model) => Inline(model, out _);
 
     /// <summary>The same, with what the names were inside of the functions.</summary>
-    /// <param name="model">The model.</param>
     /// <param name="origins">By name of a value that came with a call: its name in the function.</param>
     /// <exception cref="OnnxFormatException">
     /// Functions call each other without end, or their nodes do not fit what a call gives them.

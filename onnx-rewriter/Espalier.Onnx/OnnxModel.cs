@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Espalier.Onnx.Checks;
 using Espalier.Onnx.Files;
 using Espalier.Onnx.Limits;
@@ -29,9 +28,7 @@ public sealed class OnnxModel : IDisposable
     /// <summary>
     /// Opens a file; its weights stay there. It must not be changed in place while the model is open; replacing it by a rename is safe.
     /// </summary>
-    /// <param name="path">The file.</param>
     /// <param name="limits">What it may demand; null for <see cref="OnnxLimits.Default"/>.</param>
-    /// <param name="ct">Ends the work.</param>
     /// <exception cref="OnnxFormatException">It is no well-formed model, or exceeds the limits.</exception>
     /// <exception cref="IOException">It is not there or cannot be read.</exception>
     public static OnnxModel Open(string path, OnnxLimits? limits = null, CancellationToken ct = default)
@@ -92,14 +89,11 @@ public sealed class OnnxModel : IDisposable
     }
 
     /// <summary>Checks the graph as opening a file does: an edited one may have become none.</summary>
-    /// <param name="ct">Ends the check.</param>
     /// <exception cref="OnnxFormatException">What is wrong, and where.</exception>
     public void Check(CancellationToken ct = default) => GraphCheck.Run(Proto, null, ct);
 
     /// <summary>A new tensor whose bytes come from <paramref name="payload"/> when the model, or one derived from it, is written.</summary>
     /// <param name="name">Its name; empty for one in an attribute.</param>
-    /// <param name="type">Its element type.</param>
-    /// <param name="dims">Its shape.</param>
     /// <param name="payload">The elements as <c>raw_data</c> holds them.</param>
     /// <exception cref="ArgumentException">Shape and payload do not agree.</exception>
     public TensorProto NewTensor(string name, DataType type, IEnumerable<long> dims, IPayload payload)
@@ -197,20 +191,6 @@ public sealed class OnnxModel : IDisposable
         using var stream = new MemoryStream(bytes);
         writer.WriteTo(stream, default);
         return bytes;
-    }
-
-    /// <summary>
-    /// SHA-256, in lower-case hexadecimal, of the model as one file (what <see cref="Save(Stream, CancellationToken)"/> writes,
-    /// at any size). For a model that is unchanged and has no external data that is the hash of its file.
-    /// </summary>
-    public string ContentHash(CancellationToken ct = default)
-    {
-        using var hash = SHA256.Create();
-        using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
-        {
-            ModelWriter.Whole(Proto, _store, ct).WriteTo(stream, ct);
-        }
-        return Convert.ToHexStringLower(hash.Hash!);
     }
 
     /// <summary>

@@ -10,13 +10,11 @@ namespace Espalier.Oracle;
 /// weight in the dense file, not from what surgery took it for: MatMul and Gemm are looked at, and Transpose, Cast and Identity on the
 /// way to them.
 /// </summary>
-/// <param name="dense">The dense model.</param>
 /// <param name="slim">The slim model, which has the factors.</param>
 /// <param name="slices">Removed slices: the factors are those of what is left.</param>
 internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices slices)
 {
     /// <summary>Where a product reads the weight.</summary>
-    /// <param name="Node">The product.</param>
     /// <param name="Operand">Index of its operand.</param>
     /// <param name="Turned">Whether the operand is the weight of the file transposed.</param>
     /// <param name="OutputsFirst">Whether the operand is [outputs, inputs].</param>
@@ -29,13 +27,11 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
     /// <summary>A·B over what is left.</summary>
     /// <param name="Values">[inputs, outputs].</param>
     /// <param name="Inputs">Which inputs of the weight are left.</param>
-    /// <param name="Outputs">Which outputs.</param>
     private sealed record Product(double[] Values, int[] Inputs, int[] Outputs);
 
     private readonly Dictionary<string, TensorProto> _factors = slim.Proto.Graph.WithSubgraphs().SelectMany(g => g.Initializer)
         .GroupBy(t => t.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
 
-    /// <summary>Changes a graph.</summary>
     /// <exception cref="EspalierException">The models do not have the tensors, shapes do not agree, or something else than a product
     /// reads a weight.</exception>
     public void Put(GraphProto graph, IReadOnlyList<(string Weight, string Down, string Up)> factored)

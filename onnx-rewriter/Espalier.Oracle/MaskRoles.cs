@@ -5,7 +5,6 @@ using Espalier.Onnx.Payloads;
 namespace Espalier.Oracle;
 
 /// <summary>Several zero points, one per index or block of some axes of the tensor that they belong to.</summary>
-/// <param name="Values">The zero points.</param>
 /// <param name="Strides">Per axis of the tensor: how far an index moves in <paramref name="Values"/>; 0 where it does not.</param>
 /// <param name="Blocks">Per axis of the tensor: how many indices share one zero point.</param>
 internal sealed record MaskFill(long[] Values, long[] Strides, long[] Blocks)
@@ -70,7 +69,6 @@ internal sealed class MaskRoles
     private readonly HashSet<string> _unmasked = new(StringComparer.Ordinal);
 
     /// <param name="model">Reads the elements of zero points.</param>
-    /// <param name="graph">The main graph.</param>
     public MaskRoles(OnnxModel model, GraphProto graph)
     {
         _model = model;

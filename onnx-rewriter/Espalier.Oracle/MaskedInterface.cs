@@ -36,7 +36,6 @@ internal sealed class MaskedInterface
         => _removed.Count == 0 ? slices
             : slices.Where(r => !_removed.ContainsKey(r.Key)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
 
-    /// <summary>Changes the graph.</summary>
     /// <exception cref="EspalierException">An input that is gone is still read, or an output that shrank states no size.</exception>
     public void Adapt()
     {

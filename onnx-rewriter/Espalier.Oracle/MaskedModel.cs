@@ -9,13 +9,10 @@ namespace Espalier.Oracle;
 /// </summary>
 public static class MaskedModel
 {
-    /// <summary>Masks slices.</summary>
     /// <inheritdoc cref="Build(OnnxModel, Removal, OnnxModel?)"/>
-    /// <param name="dense">The dense model.</param>
     /// <param name="slices">See <see cref="Removal.Slices"/>.</param>
     public static OnnxModel Build(OnnxModel dense, Slices slices) => Build(dense, new Removal { Slices = slices });
 
-    /// <summary>Makes the model.</summary>
     /// <param name="dense">The dense model; it stays as it is and must stay open while the result is used.</param>
     /// <param name="removal">What went from it.</param>
     /// <param name="slim">The slim model, of which the factors are read; may be null where no weight was factored.</param>

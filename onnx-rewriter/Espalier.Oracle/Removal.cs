@@ -8,7 +8,6 @@ namespace Espalier.Oracle;
 /// <summary>What went from a model, in names and indices of its file: all that the judge is told.</summary>
 public sealed record Removal
 {
-    /// <summary>Nothing.</summary>
     public static Slices NoSlices { get; } = new Dictionary<string, IReadOnlyDictionary<int, int[]>>();
 
     /// <summary>
@@ -27,11 +26,9 @@ public sealed record Removal
     /// <summary>Weights that became products of two, with the names of the factors in the slim model.</summary>
     public IReadOnlyList<(string Weight, string Down, string Up)> Factored { get; init; } = [];
 
-    /// <summary>Whether nothing went.</summary>
     public bool IsEmpty => Slices.Count + Bypassed.Count + Renamed.Count + Factored.Count == 0;
 
     /// <summary>What a report says.</summary>
-    /// <param name="report">The report.</param>
     /// <param name="dense">The model that it was written for.</param>
     /// <exception cref="EspalierException">An axis is no number, or the report does not say how its blocks are skipped.</exception>
     public static Removal From(PruningReport report, OnnxModel dense)

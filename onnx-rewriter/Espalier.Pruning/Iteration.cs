@@ -83,7 +83,7 @@ internal static class Iteration
                 (square[at[i]], absolute[at[i]]) = (variance[at[i]] + (mean[at[i]] * mean[at[i]]), own.AbsoluteMean[at[i]]);
                 for (int j = 0; j < k && covariance is not null; j++) covariance[(at[i] * n) + at[j]] = seen.Covariance[(i * k) + j];
             }
-            consumers[consumer.Id] = new(consumer.Id, seen.Count, mean, variance, absolute, square, covariance);
+            consumers[consumer.Id] = new(consumer.Id, seen.Count, mean, variance, absolute, square) { Covariance = covariance };
         }
         return dense with { Consumers = consumers };
     }

@@ -45,7 +45,7 @@ public sealed class OperatorListTests
     {
         var known = List.Value.Select(o => (o.Domain, o.Operator)).ToHashSet();
         var named = OperatorTable.All.Select(r => (r.Domain, r.Rule.Operator)).Concat(CodeRules.Entries.Select(e => e.Key))
-            .Concat(OperatorTable.AllBarriers.Select(b => b.Key));
+            .Concat(OperatorTable.AllFacts.Select(f => (f.Domain, f.Operator))).Concat(OperatorTable.Barriers.Keys);
         Assert.Equal("", string.Join(", ", named.Distinct().Where(n => !known.Contains(n))));
     }
 

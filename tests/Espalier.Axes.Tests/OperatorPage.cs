@@ -26,11 +26,14 @@ internal static class OperatorPage
             ai.onnx.ml up to operator set 5, and of com.microsoft. An operator that is not listed is a barrier: it freezes what it
             touches and names itself.
 
-            A rule is a line of the table, in the notation of `Espalier.Axes/Operators/Table/OperatorTable.cs`: operands, arrow, results, clauses. Of several lines the first
-            that fits operator set, attributes and ranks holds. Rules in code have a sentence instead.
+            A rule is a line of the table, in the notation of `Espalier.Axes/Operators/Table/OperatorTable.cs`: operands, arrow,
+            results, clauses. Of several lines the first that fits operator set, attributes and ranks holds. Rules in code have a
+            sentence instead. Below them stand facts, which hold of the operator whichever rule is applied (`moves:`, `affine:`,
+            `scaled:`, `attention:`, `bias:`, `zero-if:`, `draws-if:`, `activation`, `type:`), or only `when:` attributes say so.
 
-            Every rule is carried out in small graphs, and the slim model is compared with the masked one in ONNX Runtime. Where that has no kernel for the processor the rule *never ran*, or not in
-            the operator sets and forms that are named: of these it is only known that the dense and the slim model pass ONNX Runtime's own checks of shapes.
+            Every rule is carried out in small graphs, and the slim model is compared with the masked one in ONNX Runtime. Where
+            that has no kernel for the processor the rule *never ran*, or not in the operator sets and forms that are named: of
+            these it is only known that the dense and the slim model pass ONNX Runtime's own checks of shapes.
 
             """).AppendLine();
         foreach (var domain in operators.GroupBy(o => o.Domain))
@@ -48,10 +51,13 @@ internal static class OperatorPage
     private static string Rule(string domain, string op)
     {
         if (InGraphs.TryGetValue((domain, op), out var graphs)) return graphs;
-        if (CodeRules.Find(domain, op) is { } code) return code.Text;
-        var lines = OperatorTable.Find(domain, op)
-            .Select(r => $"`{r.Text[(r.Text.IndexOf('|') + 1)..].Trim().Replace("|", "\\|", StringComparison.Ordinal)}`").ToList();
-        return lines.Count > 0 ? string.Join("<br>", lines) : "no rule: " + OperatorTable.BarrierOf(domain, op);
+        IEnumerable<string> rules = CodeRules.Find(domain, op) is { } code ? [code.Text]
+            : OperatorTable.Find(domain, op).Select(r => Quoted(r.Text[(r.Text.IndexOf('|') + 1)..].Trim()));
+        var facts = OperatorTable.AllFacts.Where(f => (f.Domain, f.Operator) == (domain, op)).Select(f => Quoted(f.Facts.Text));
+        string[] lines = [.. rules, .. facts];
+        return lines.Length > 0 ? string.Join("<br>", lines) : "no rule: " + OperatorTable.BarrierOf(domain, op);
+
+        static string Quoted(string text) => $"`{text.Replace("|", "\\|", StringComparison.Ordinal)}`";
     }
 
     /// <summary>The cases that have no kernel, as operator set and form; without them where none has one.</summary>

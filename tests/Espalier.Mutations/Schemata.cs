@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Espalier.Mutations;
 
@@ -7,13 +8,17 @@ namespace Espalier.Mutations;
 /// 1993), so that one build serves all of them: an expression becomes <c>(switch ? new : old)</c>, a statement an <c>if</c>;
 /// text of the operator table is replaced when the table is parsed. An environment variable has the number of the mutation that holds.
 /// </summary>
-internal static class Schemata
+internal static partial class Schemata
 {
     /// <summary>The environment variable.</summary>
     public const string Variable = "ESPALIER_MUTATION";
 
     /// <summary>Where the operator table becomes lines and names.</summary>
     private const string TableFile = "OperatorTable.cs", TableHook = "text.Split(";
+
+    // A line of a table goes on in the lines that are indented below it.
+    [GeneratedRegex(@"\n {12,}")]
+    private static partial Regex Continued();
 
     /// <summary>Makes the sources with all mutations in them.</summary>
     /// <param name="mutations">The mutations.</param>
@@ -30,9 +35,9 @@ internal static class Schemata
             var found = new List<Place>();
             foreach (var ofFile in ofProject.GroupBy(m => m.File, StringComparer.Ordinal))
             {
-                string source = Read(ofFile.Key);
+                string source = Read(ofFile.Key), joined = Continued().Replace(source, " ");
                 foreach (var mutation in ofFile)
-                    if (Find(mutation, source, wrong) is { } place) found.Add(place);
+                    if (Find(mutation, mutation.IsText ? joined : source, wrong) is { } place) found.Add(place);
                 sources[ofFile.Key] = Rewritten(source, found.Where(p => p.Mutation.File == ofFile.Key && !p.Mutation.IsText), type, wrong);
             }
             sources[$"{ofProject.Key}/Mutation.g.cs"] = Switch(type, found.Where(p => p.Mutation.IsText));

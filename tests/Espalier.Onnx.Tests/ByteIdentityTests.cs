@@ -38,7 +38,6 @@ public class ByteIdentityTests(ITestOutputHelper output)
         Assert.Equal(["copy.onnx"], folder.Files());
         using var clone = model.Derive(model.Proto.Clone());
         Same(path, file, clone.ToBytes());
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(file)), model.ContentHash());
         using var parsed = OnnxModel.Parse(file);
         Same(path, file, parsed.ToBytes());
         output.WriteLine($"{Path.GetFileName(path)}: {file.Length} bytes");

@@ -8,9 +8,8 @@ using Espalier.Onnx.Payloads;
 namespace Espalier.Axes.Costs;
 
 /// <summary>Writes the cost of every operator as a product of terms, expanded into monomials in the sizes of prunable groups.</summary>
-internal sealed class CostBuilder(
-    IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks, IReadOnlyList<TensorState> outputs,
-    IReadOnlyDictionary<Factor, Mark> frozen)
+internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IReadOnlyList<Group> all, IReadOnlyList<Block> blocks,
+    IReadOnlyList<TensorState> outputs, IReadOnlyDictionary<Factor, Mark> frozen)
 {
     // One operator's cost: more products of groups than this are not written out.
     private const int MaxMonomials = 1 << 20;
@@ -41,7 +40,6 @@ internal sealed class CostBuilder(
     }
 
     /// <summary>The cost of a file: its tensors in the sizes of their groups, whatever else it stores as a constant.</summary>
-    /// <param name="records">The nodes.</param>
     /// <param name="weights">Tensors of the file whose axes are known.</param>
     /// <param name="stored">What counts as parameters.</param>
     /// <param name="bytes">Bytes of the file.</param>
@@ -161,18 +159,18 @@ internal sealed class CostBuilder(
         // An axis whose parts have no size of their own, not even nominally, may have one as a whole.
         if (term is FactorTerm { Factor.Root: { Size: null, Nominal: { } whole, Definition: { } parted } } && parted.Nominal is null)
             return [(whole, [])];
-        var head = term.Head;
-        if (head is FactorTerm leaf)
+        var resolved = term.Resolved;
+        if (resolved is FactorTerm leaf)
             return groups.TryGetValue(leaf.Factor, out var group) && group.Exactness != Exactness.Frozen
                 ? [(1, [group.Id])]
                 : [(leaf.Nominal ?? 1, [])];
         // A definition may be used many times; like products are one.
-        if (_expanded.TryGetValue(head, out var known)) return known;
-        var parts = head is SumTerm sum ? sum.Parts.SelectMany(Expand)
-            : ((ProductTerm)head).Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => a.Count > MaxMonomials
+        if (_expanded.TryGetValue(resolved, out var known)) return known;
+        var parts = resolved is SumTerm sum ? sum.Parts.SelectMany(Expand)
+            : ((ProductTerm)resolved).Parts.Aggregate(new List<(double, int[])> { (1, []) }, (a, p) => a.Count > MaxMonomials
                 ? a
                 : Times(a, Expand(p)));
-        return _expanded[head] = [.. parts.Select(p => (p.Item1, Groups: p.Item2.Order().ToImmutableArray()))
+        return _expanded[resolved] = [.. parts.Select(p => (p.Item1, Groups: p.Item2.Order().ToImmutableArray()))
             .GroupBy(p => string.Join(' ', p.Groups), StringComparer.Ordinal)
             .Select(g => (g.Sum(p => p.Item1), g.First().Groups.ToArray()))];
     }

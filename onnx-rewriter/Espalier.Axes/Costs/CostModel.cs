@@ -14,7 +14,6 @@ public enum CostUnit
 }
 
 /// <summary><c>Coefficient · Π size(group)</c>; a group may occur more than once.</summary>
-/// <param name="Unit">What is counted.</param>
 /// <param name="Coefficient">Product of everything that no group can change.</param>
 /// <param name="Groups">Numbers of groups, ascending.</param>
 /// <param name="Sublayer">The sublayer whose removal removes this cost; −1 for none.</param>
@@ -33,8 +32,6 @@ public sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArra
     /// </summary>
     public ImmutableArray<string> UnknownMacs { get; init; } = [];
 
-    /// <summary>Evaluates the cost.</summary>
-    /// <param name="unit">What to count.</param>
     /// <param name="size">Size of a group by number; null for the dense model.</param>
     /// <param name="removedSublayers">Sublayers that are gone.</param>
     public double Evaluate(CostUnit unit, Func<int, double>? size = null, IReadOnlySet<int>? removedSublayers = null)

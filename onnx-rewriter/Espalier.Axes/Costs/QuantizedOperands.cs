@@ -10,17 +10,6 @@ namespace Espalier.Axes.Costs;
 /// <summary>Which values are integers that stand for numbers, followed backwards from the operators that read them so.</summary>
 internal sealed class QuantizedValues
 {
-    private static readonly Dictionary<string, int[]> Moved = new(StringComparer.Ordinal)
-    {
-        ["Concat"] = [], ["Where"] = [1, 2],
-    };
-
-    private static readonly HashSet<string> MovedFirst = new(StringComparer.Ordinal)
-    {
-        "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Gather",
-        "GatherElements", "GatherND", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth",
-    };
-
     private readonly Dictionary<(string, string), ValueScope> _functions = [];
     private readonly Dictionary<ValueScope, List<(ValueScope Scope, NodeProto Call)>> _calls = [];
     private readonly Dictionary<NodeProto, List<ValueScope>> _bodies = new(ReferenceEqualityComparer.Instance);
@@ -106,9 +95,8 @@ internal sealed class QuantizedValues
     }
 
     private static bool Moves(NodeProto node, int operand)
-        => node.Domain is "" or "ai.onnx" && (MovedFirst.Contains(node.OpType) ? operand == 0
-            : Moved.TryGetValue(node.OpType, out int[]? operands) ? operands.Length == 0 || operands.Contains(operand)
-            : node.OpType == "Cast" && DataTypes.IsInteger((DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0)));
+        => OperatorTable.Moved(node)?.Contains(operand) == true || (node.OpType == "Cast" && node.Domain is "" or "ai.onnx"
+            && DataTypes.IsInteger((DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0)));
 
     private static int IndexOf(IReadOnlyList<string> names, string name)
     {

@@ -17,6 +17,8 @@ internal sealed class NodeRecord(NodeInfo info, TensorState?[] inputs, long opse
     /// <summary>Results of which another zero rule holds than of the rest.</summary>
     public IReadOnlyDictionary<int, (ZeroRule Rule, int[]? Operands)> ResultZeros { get; set; } =
         ImmutableDictionary<int, (ZeroRule, int[]?)>.Empty;
+    /// <summary>Operands whose elements the operator only moves; null for operators that compute.</summary>
+    public IReadOnlyList<int>? Moved { get; set; }
     /// <summary>Operands at whose zeros the result is infinite or undefined.</summary>
     public int[] Poles { get; set; } = [];
     /// <summary>The rule that was applied: a line of the operator table, or the name of a rule in code; null for none.</summary>

@@ -37,7 +37,6 @@ internal sealed record IndexList(long[] Indices, Term Axis, Term Result);
 internal sealed record ScaleUse(NodeInfo Node, string Attribute, float Value, Term Term);
 
 /// <summary>A mean over an axis: what is left after pruning is divided by fewer, so surgery multiplies by their ratio.</summary>
-/// <param name="Node">The node.</param>
 /// <param name="Terms">The axes that it averages over.</param>
 /// <param name="Scale">For a root mean square, the operand that the result is multiplied by; −1 for a plain mean.</param>
 internal sealed record MeanUse(NodeInfo Node, Term[] Terms, int Scale = -1);

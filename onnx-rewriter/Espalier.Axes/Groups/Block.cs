@@ -4,16 +4,16 @@ namespace Espalier.Axes.Groups;
 
 /// <summary>What is computed from a residual stream and added to it; without it, the sum is what else is added.</summary>
 /// <param name="Id">Number, in graph order; <see cref="Selection.RemovedBlocks"/> holds these.</param>
-/// <param name="Name">Readable name.</param>
-/// <param name="IsSublayer">True for one Add; false for a whole block of several sublayers.</param>
 /// <param name="Input">Tensor that enters (the stream before).</param>
 /// <param name="Output">Output of the (last) Add (the stream after).</param>
 /// <param name="Nodes">Global ordinals of the nodes that nothing else needs, those that add included; for a sublayer, that one
 /// last.</param>
 /// <param name="Sublayers">For a block: its sublayers' numbers; for a sublayer: itself.</param>
-public sealed record Block(int Id, string Name, bool IsSublayer, string Input, string Output, ImmutableArray<int> Nodes,
-    ImmutableArray<int> Sublayers)
+public sealed record Block(int Id, string Name, string Input, string Output, ImmutableArray<int> Nodes, ImmutableArray<int> Sublayers)
 {
+    /// <summary>True for one Add; false for a whole block of sublayers, of which there may be one too.</summary>
+    public bool IsSublayer => Sublayers is [var own] && own == Id;
+
     /// <summary>For a sublayer: the summand that goes.</summary>
     public string Branch { get; init; } = "";
 }

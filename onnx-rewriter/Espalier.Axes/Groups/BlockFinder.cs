@@ -62,7 +62,7 @@ internal sealed class BlockFinder
             bool direct = branch.Sum.Inputs.Any(i => i != branch.Tensor && i is not null && IsOf(residual, i));
             var before = direct ? branch.Sum.Inputs.First(i => i != branch.Tensor && i is not null && IsOf(residual, i))! : residual.Stream;
             var after = direct ? branch.Sum : residual.Tree.Root;
-            sublayers.Add(new(sublayers.Count, name, true, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal],
+            sublayers.Add(new(sublayers.Count, name, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal],
                 [sublayers.Count])
             {
                 Branch = branch.Tensor.Name,
@@ -102,7 +102,7 @@ internal sealed class BlockFinder
                 && Origin(sums[end].Stream) == Origin(sums[end - 1].Tree.Root.Outputs[0])) end++;
             var members = sums[k..end].SelectMany(r => r.Branches).Select(b => sublayers[ordered.IndexOf(b)]).OrderBy(s => s.Id).ToList();
             string name = members.Count == 1 || !any ? members[0].Name : members[0].Name[..members[0].Name.LastIndexOf('.')];
-            blocks.Add(new(sublayers.Count + blocks.Count, name, false, sums[k].Stream.Name, sums[end - 1].Tree.Root.Outputs[0].Name,
+            blocks.Add(new(sublayers.Count + blocks.Count, name, sums[k].Stream.Name, sums[end - 1].Tree.Root.Outputs[0].Name,
                 [.. sums[k..end].SelectMany(Nodes).Distinct().Order()], [.. members.Select(m => m.Id)]));
         }
         return blocks;
@@ -150,7 +150,6 @@ internal sealed class BlockFinder
 
     /// <summary>Nodes between a tensor and others, in graph order: those that the others need and that depend on it.</summary>
     /// <param name="from">The tensor, and what it was before.</param>
-    /// <param name="to">The others.</param>
     private List<int> Region(List<TensorState> from, IEnumerable<TensorState> to)
     {
         _search++;

@@ -16,22 +16,27 @@ public enum ConsumerKind
 /// A product of an activation with a weight that contracts prunable units: where statistics are taken and where compensation acts.
 /// </summary>
 /// <param name="Id">Number, in graph order.</param>
-/// <param name="Node">The node.</param>
-/// <param name="Kind">Kind of product.</param>
-/// <param name="Activation">Tensor that is contracted.</param>
-/// <param name="ActivationAxis">Its contracted axis, from 0.</param>
-/// <param name="Parameter">The weight as the file holds it; it may be cast, transposed or dequantised before the product.</param>
-/// <param name="ParameterAxis">The weight's contracted axis, from 0.</param>
-/// <param name="OutputAxis">The weight's axis that becomes the output channel, from 0.</param>
-/// <param name="Contracted">Term of the contracted axis.</param>
-/// <param name="Batched">The weight has batch axes (stacked experts, grouped convolution) besides these: one product per batch
-/// index.</param>
-/// <param name="Bias">The weight that is added to the output and can take a compensating bias: third input of the node, or the
-/// constant of the Add that follows; null where there is none.</param>
-public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind, string Activation, int ActivationAxis, string Parameter,
-    int ParameterAxis,
-    int OutputAxis, Term Contracted, bool Batched, string? Bias)
+public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind)
 {
+    /// <summary>Tensor that is contracted.</summary>
+    public required string Activation { get; init; }
+    /// <summary>Its contracted axis, from 0.</summary>
+    public required int ActivationAxis { get; init; }
+    /// <summary>The weight as the file holds it; it may be cast, transposed or dequantised before the product.</summary>
+    public required string Parameter { get; init; }
+    /// <summary>The weight's contracted axis, from 0.</summary>
+    public required int ParameterAxis { get; init; }
+    /// <summary>The weight's axis that becomes the output channel, from 0.</summary>
+    public required int OutputAxis { get; init; }
+    /// <summary>Term of the contracted axis.</summary>
+    public required Term Contracted { get; init; }
+    /// <summary>The weight has batch axes (stacked experts, grouped convolution) besides these: one product per batch index.</summary>
+    public bool Batched { get; init; }
+    /// <summary>
+    /// The weight that is added to the output and can take a compensating bias: third input of the node, or the constant of the Add that
+    /// follows; null where there is none.
+    /// </summary>
+    public string? Bias { get; init; }
     /// <summary>The node adds something that is no weight of the file: it can be given no bias.</summary>
     public bool HasComputedBias { get; init; }
 

@@ -1,5 +1,6 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Operators;
+using Espalier.Axes.Operators.Table;
 using Espalier.Axes.Terms;
 using Espalier.Onnx;
 using Espalier.Onnx.Payloads;
@@ -71,22 +72,28 @@ internal sealed class ConsumerFinder
         if (!counts(term)) return null;
         var own = product.Bias >= 0 ? record.Inputs[product.Bias] : null;
         string? bias = own is not null ? _stored.Of(own)?.Weight.Name : FollowingBias(record, factor.Terms[outputAxis]);
-        return new(id, record.Info, record.IsConvolution
-            ? ConsumerKind.Convolution
-            : ConsumerKind.MatrixProduct, activation.Name, activationAxis,
-            stored.Weight.Name, stored.Axes[parameterAxis], stored.Axes[outputAxis], term, batched, bias)
+        return new(id, record.Info, record.IsConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct)
         {
+            Activation = activation.Name,
+            ActivationAxis = activationAxis,
+            Parameter = stored.Weight.Name,
+            ParameterAxis = stored.Axes[parameterAxis],
+            OutputAxis = stored.Axes[outputAxis],
+            Contracted = term,
+            Batched = batched,
+            Bias = bias,
             HasComputedBias = own is not null && bias is null,
             BiasScale = BiasScale(record.Info.Proto),
         };
     }
 
-    /// <summary>α·A·B + β·C, as Gemm has it and those that only have α.</summary>
     private static double BiasScale(NodeProto node)
     {
-        double alpha = node.Attribute.FirstOrDefault(a => a.Name == "alpha")?.F ?? 1,
-            beta = node.Attribute.FirstOrDefault(a => a.Name == "beta")?.F ?? 1;
+        var (product, added) = OperatorTable.FactsOf(node).FirstOrDefault(f => f.Scaled is not null)?.Scaled ?? ("", null);
+        double alpha = Factor(product), beta = Factor(added);
         return beta == 0 ? 0 : alpha / beta;
+
+        double Factor(string? attribute) => node.Attribute.FirstOrDefault(a => a.Name == attribute)?.F ?? 1;
     }
 
     /// <summary>The constant of an Add that is the only reader of the product, one element per output channel.</summary>

@@ -32,15 +32,12 @@ public sealed class Group
 
     /// <summary>Number of the group, by first occurrence in the graph; stable for the same model.</summary>
     public int Id { get; private set; }
-    /// <summary>The factor.</summary>
     public Factor Factor { get; }
     /// <summary>Number of units.</summary>
     public int Size => checked((int)Factor.Size!.Value);
     /// <summary>Unique readable name, from the weight or node that produces the group.</summary>
     public string Name { get; internal set; } = "";
-    /// <summary>Kind.</summary>
     public Axis Kind { get; internal set; }
-    /// <summary>Exactness.</summary>
     public Exactness Exactness { get; internal set; }
     /// <summary>Why the group is inexact or frozen: operator, tensor and reason; null where it is exact.</summary>
     public string? Reason { get; internal set; }

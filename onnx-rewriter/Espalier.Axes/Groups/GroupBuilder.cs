@@ -39,7 +39,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
             foreach (var term in tensor.Terms!)
             {
                 // Along a chain of concatenations many weights have the same long axis.
-                if (!axes.Add(term.Head)) continue;
+                if (!axes.Add(term.Resolved)) continue;
                 foreach (var leaf in term.Leaves)
                     if (leaf.Size is >= 2 and <= int.MaxValue && !_groups.ContainsKey(leaf))
                     {

@@ -16,6 +16,7 @@ internal sealed class StoredWeights(InferenceState state, Lazy<IReadOnlyDictiona
         {
             if (tensor.Producer < 0 || state.Records[tensor.Producer] is not { Inputs: [{ } from, ..] } record
                 || record.Outputs[0] != tensor || record.Rule is null) return null;
+            // Whether elements are only moved (OperatorTable.Moved) is not enough: every axis must be one of the weight.
             switch (record.Info.Proto.OpType)
             {
                 case "Cast" or "Identity" or "QuantizeLinear" or "DequantizeLinear":

@@ -17,7 +17,6 @@ internal sealed class SublayerOwners
     private readonly Dictionary<string, int> _results = new(StringComparer.Ordinal);
 
     /// <param name="records">The nodes in graph order.</param>
-    /// <param name="blocks">Sublayers and blocks.</param>
     /// <param name="graphOutputs">What the graph gives.</param>
     public SublayerOwners(IReadOnlyList<NodeRecord> records, IReadOnlyList<Block> blocks, IEnumerable<TensorState> graphOutputs)
     {

@@ -9,7 +9,6 @@ namespace Espalier.Axes.Groups;
 internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRecord Sum)> Leaves)
 {
     /// <summary>All sums of the main graph with more than one computed operand, in graph order.</summary>
-    /// <param name="records">The nodes.</param>
     /// <param name="readers">Ordinals of the nodes that read a tensor.</param>
     /// <param name="results">Outputs of the graph.</param>
     public static List<SumTree> Find(IReadOnlyList<NodeRecord> records, IReadOnlyDictionary<TensorState, List<int>> readers,
@@ -47,6 +46,6 @@ internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRe
     /// <summary>Whether two tensors have axes of the same sizes.</summary>
     public static bool HaveOneShape(TensorState a, TensorState b)
         => a.Terms is { } x && b.Terms is { } y && x.Length == y.Length
-            && x.Zip(y).All(p => p.First.Head == p.Second.Head
+            && x.Zip(y).All(p => p.First.Resolved == p.Second.Resolved
                 || Polynomial.Of(p.First, f => f.Size).Equals(Polynomial.Of(p.Second, f => f.Size)));
 }

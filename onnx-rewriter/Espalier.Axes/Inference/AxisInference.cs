@@ -90,7 +90,6 @@ internal sealed class AxisInference
     }
 
     /// <summary>Walks over a graph.</summary>
-    /// <param name="graph">The graph.</param>
     /// <param name="outer">The graph that holds it; null for the main graph, whose inputs are the model's interface.</param>
     /// <param name="inputs">Axes of the inputs of a body, as the node that holds it gives them.</param>
     private Scope Enter(GraphProto graph, Scope? outer, Term[]?[]? inputs)
@@ -178,6 +177,7 @@ internal sealed class AxisInference
             record = context.Record;
         }
         Bound(context);
+        record.Moved = OperatorTable.Moved(node);
         foreach (var output in record.Outputs) Give(output, output.Unknown ?? $"{info}: the rank of its result is not known");
         if (record.Contraction is { } product) MarkProduced(record, product);
         for (int k = 0; k < record.Outputs.Length; k++)
@@ -186,7 +186,7 @@ internal sealed class AxisInference
             if (record.Inputs.Length > 0 && node.OpType != "ConstantOfShape")
                 output.IsConstant = record.Inputs.All(i => i?.IsConstant != false);
             output.IsProduct = record.Contraction is not null || record.Inputs.Any(i => i?.IsProduct == true);
-            if (output.ElementType == 0) output.ElementType = ResultTypes.Find(record, k);
+            if (output.ElementType == 0) output.ElementType = OperatorTable.TypeOf(record, k);
             Annotate(output);
         }
         Pin(record);
@@ -231,7 +231,7 @@ internal sealed class AxisInference
         if (type?.TensorType?.Shape is not { } shape || tensor.Terms?.Length != shape.Dim.Count) return;
         for (int k = 0; k < shape.Dim.Count; k++)
         {
-            if (tensor.Terms[k].Head is not FactorTerm { Factor: { Size: null, Nominal: null } factor }) continue;
+            if (tensor.Terms[k].Resolved is not FactorTerm { Factor: { Size: null, Nominal: null } factor }) continue;
             var dim = shape.Dim[k];
             if (dim.HasDimValue && dim.DimValue > 0) factor.Nominal = dim.DimValue;
             else if (dim.HasDimParam && _dimensions.TryGetValue(dim.DimParam, out var named)) factor.Nominal = named.Nominal;
@@ -344,7 +344,7 @@ internal sealed class AxisInference
             || tensor.Terms?.Length != shape.Dim.Count) return;
         for (int k = 0; k < tensor.Terms.Length; k++)
             if (shape.Dim[k].HasDimValue && shape.Dim[k].DimValue > 1
-                && tensor.Terms[k].Head is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
+                && tensor.Terms[k].Resolved is FactorTerm { Factor: { Size: null, DimensionName: null } factor })
                 factor.Size = shape.Dim[k].DimValue;
     }
 
@@ -362,8 +362,8 @@ internal sealed class AxisInference
                 // What cannot be written down anew must not change.
                 if (element is null || element.Dense is not null) continue;
                 foreach (var leaf in element.Leaves)
-                    State.Frozen.Add(
-                        new(Term.Of(leaf), $"{record.Info}: its size is in a value that cannot be restated", Node: record.Info.Ordinal));
+                    State.Frozen.Add(new(Term.Of(leaf), $"{record.Info}: its size is in a value that cannot be restated",
+                        Node: record.Info.Ordinal));
             }
         }
     }

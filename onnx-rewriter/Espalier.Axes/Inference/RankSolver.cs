@@ -1,6 +1,7 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Operators;
 using Espalier.Axes.Operators.Code;
+using Espalier.Axes.Operators.Notation;
 using Espalier.Axes.Operators.Table;
 
 namespace Espalier.Axes.Inference;

@@ -66,7 +66,7 @@ internal sealed class ReaderViews(InferenceState state)
     private static bool IsBroadcast(Term[] own, Term[] other)
         => own.Length < other.Length || Enumerable.Range(1, other.Length).Any(k => own[^k].IsOne && !other[^k].IsOne);
 
-    private static bool Same(Term a, Term b) => a.Head is FactorTerm x && b.Head is FactorTerm y && x.Factor == y.Factor;
+    private static bool Same(Term a, Term b) => a.Resolved is FactorTerm x && b.Resolved is FactorTerm y && x.Factor == y.Factor;
 
     private static TensorState View(TensorState tensor, NodeRecord record, int operand, Term[] terms, bool isParameter = true)
     {

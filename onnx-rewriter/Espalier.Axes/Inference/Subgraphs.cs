@@ -186,7 +186,7 @@ internal sealed class Subgraphs(InferenceState state, Func<GraphProto, Scope, Te
         return true;
     }
 
-    private static bool IsSame(Term a, Term b) => a.Head is FactorTerm x && b.Head is FactorTerm y && x.Factor == y.Factor;
+    private static bool IsSame(Term a, Term b) => a.Resolved is FactorTerm x && b.Resolved is FactorTerm y && x.Factor == y.Factor;
 
     /// <summary>What the body computes it computes in every step.</summary>
     private void Repeat(int first, Term steps)

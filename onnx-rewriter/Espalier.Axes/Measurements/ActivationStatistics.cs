@@ -7,14 +7,15 @@ namespace Espalier.Axes.Measurements;
 /// </summary>
 /// <param name="Consumer">Number of the consumer.</param>
 /// <param name="Count">Rows (tokens, or positions of the window) that were seen.</param>
-/// <param name="Mean">Mean per feature.</param>
 /// <param name="Variance">Population variance per feature.</param>
 /// <param name="AbsoluteMean">Mean absolute value per feature.</param>
 /// <param name="SquareMean">Mean square per feature.</param>
-/// <param name="Covariance">Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</param>
 public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean,
-    double[] SquareMean, double[]? Covariance)
+    double[] SquareMean)
 {
+    /// <summary>Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</summary>
+    public double[]? Covariance { get; init; }
+
     /// <summary>
     /// For weights with a batch axis, the same per batch index, with <see cref="Covariance"/> where it was asked for; null otherwise.
     /// Stacked experts: one entry per expert over the same features; the outer statistics pool all experts. Grouped convolution:

@@ -1,7 +1,6 @@
 namespace Espalier.Axes.Measurements;
 
 /// <summary>What calibration measured.</summary>
-/// <param name="Consumers">By consumer number.</param>
 /// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis
 /// (or of channels at a position).</param>
 /// <param name="Samples">Samples that were run.</param>

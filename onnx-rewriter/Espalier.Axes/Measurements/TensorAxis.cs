@@ -8,8 +8,6 @@ namespace Espalier.Axes.Measurements;
 public sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
 
 /// <summary>Mean and population variance of every element of a <see cref="TensorAxis"/> over all others.</summary>
-/// <param name="Mean">Mean per element.</param>
-/// <param name="Variance">Variance per element.</param>
 public sealed record AxisMoments(double[] Mean, double[] Variance)
 {
     /// <summary>Variance over all elements together.</summary>

@@ -25,19 +25,20 @@ public enum SignalKind
 /// An activation that has a value per unit of a group, found by its terms and by the operator that normalises it; names play no part.
 /// </summary>
 /// <param name="Group">Number of the group.</param>
-/// <param name="Kind">What is averaged.</param>
 /// <param name="Tensor">The activation: router's probabilities or logits, or attention weights.</param>
 /// <param name="Axis">Its axis along the units.</param>
-/// <param name="Term">Term of that axis.</param>
-/// <param name="IsDistribution">Whether it is normalised already; of logits the softmax is taken.</param>
-/// <param name="Chosen">How many units are chosen per row; 0 for all.</param>
-public sealed record UnitSignal(int Group, SignalKind Kind, string Tensor, int Axis, Term Term, bool IsDistribution, int Chosen)
+public sealed record UnitSignal(int Group, SignalKind Kind, string Tensor, int Axis)
 {
+    /// <summary>Term of that axis.</summary>
+    public required Term Term { get; init; }
+    /// <summary>Whether it is normalised already; of logits the softmax is taken.</summary>
+    public bool IsDistribution { get; init; }
+    /// <summary>How many units are chosen per row; 0 for all.</summary>
+    public int Chosen { get; init; }
     /// <summary>The units' group as a factor, for <see cref="Term.UnitMap"/>.</summary>
     public required Factor Factor { get; init; }
 }
 
 /// <summary>Averages of a <see cref="UnitSignal"/>, one per unit.</summary>
-/// <param name="Mean">Mean over rows.</param>
 /// <param name="Share">Share of the rows where the unit is among the chosen; ones where all are.</param>
 public sealed record SignalStatistics(double[] Mean, double[] Share);

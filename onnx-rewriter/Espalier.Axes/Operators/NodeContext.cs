@@ -44,8 +44,11 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
 
     public string Text(string name, string fallback) => Attribute(name) is { HasS: true } a ? a.S.ToStringUtf8() : fallback;
 
-    /// <summary>The attribute as text, for the conditions of the table.</summary>
-    public static string AsText(NodeProto node, string name, string fallback) => node.Attribute.FirstOrDefault(a => a.Name == name) switch
+    /// <summary>Whether the attributes have, or have by default, one of the values of every condition of a line of the table.</summary>
+    public static bool Meets(NodeProto node, List<(string Attribute, string[] Values, string Default)> conditions)
+        => conditions.TrueForAll(c => c.Values.Contains(AsText(node, c.Attribute, c.Default)));
+
+    private static string AsText(NodeProto node, string name, string fallback) => node.Attribute.FirstOrDefault(a => a.Name == name) switch
     {
         null => fallback,
         { HasS: true } a => a.S.ToStringUtf8(),
@@ -111,7 +114,6 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     }
 
     /// <summary>The elements of an integer operand are the sizes of these terms (null: right for any size).</summary>
-    /// <param name="input">The operand.</param>
     /// <param name="required">Terms whose sizes the elements are.</param>
     /// <param name="from">Axes that an element counts from the end of, so that it moves with them.</param>
     public void Use(int input, Term?[] required, Term?[]? from = null)
@@ -183,7 +185,6 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
         && (DataTypes.IsFloat((DataType)tensor.DataType) || DataTypes.IsInteger((DataType)tensor.DataType))
         ? State.Model.Content(tensor).ToFloats() : null;
 
-    /// <summary>A fresh axis.</summary>
     public Term Fresh(long? size) => Unifier.Fresh(size);
 
     /// <summary>A fresh axis of a size that an attribute states, which stays as it is. What is no size is not known.</summary>
@@ -198,7 +199,6 @@ internal sealed class NodeContext(InferenceState state, NodeRecord record)
     }
 
     /// <summary>The node averages over these axes: its result is rescaled when some of what it counts is removed.</summary>
-    /// <param name="terms">The axes.</param>
     /// <param name="scale">For a root mean square: the operand that the result is multiplied by, and whose copy takes the factor.</param>
     public void Mean(Term[] terms, int scale = -1)
     {

@@ -1,4 +1,5 @@
 using Espalier.Axes.Graph;
+using Espalier.Axes.Operators.Table;
 
 namespace Espalier.Axes.Roles;
 
@@ -12,66 +13,53 @@ namespace Espalier.Axes.Roles;
 /// <param name="Values">Those that make values.</param>
 internal sealed record AttentionProjections(IReadOnlySet<int> Queries, IReadOnlySet<int> Keys, IReadOnlySet<int> Values)
 {
-    /// <summary>Finds them.</summary>
     public static AttentionProjections Find(AxisAnalysis analysis)
     {
-        HashSet<int> queries = [], keys = [], values = [];
-        if (analysis.State is not { } state) return new(queries, keys, values);
         // What runs along the residual stream was made by other sublayers.
         var streams = analysis.Blocks.SelectMany(b => new[] { b.Input, b.Output }).ToHashSet(StringComparer.Ordinal);
-        foreach (var record in state.Records)
-        {
-            if (record.Info.Proto.OpType is "MultiHeadAttention" or "GroupQueryAttention"
-                || record.Info.Proto is { OpType: "Attention", Domain: "" or "ai.onnx" })
+        var upstream = new Upstream(analysis.State, t => t is { Producer: >= 0, IsConstant: false } && !streams.Contains(t.Name));
+        HashSet<int> queries = [], keys = [], values = [];
+        foreach (var record in analysis.State.Records)
+            foreach (var (query, key, value) in Operands(upstream, record))
             {
-                Made(record.Inputs.ElementAtOrDefault(0), queries);
-                Made(record.Inputs.ElementAtOrDefault(1), keys);
-                Made(record.Inputs.ElementAtOrDefault(2), values);
-                continue;
+                Made(query, queries);
+                Made(key, keys);
+                Made(value, values);
             }
-            if (OfActivations(record) is not var (left, right)) continue;
-            foreach (var (map, other) in new[] { (left, right), (right, left) })
-            {
-                if (Upstream(map, r => r.Info.Proto.OpType == "Softmax") is not [var softmax, ..]
-                    || softmax.Inputs[0] is not { Terms: { } terms } normalised) continue;
-                if (Upstream(normalised, r => OfActivations(r) is not null
-                    && r.Outputs[0].Terms?.Length == terms.Length) is not [var scores, ..]) continue;
-                long axis = softmax.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1;
-                if (axis < 0) axis += terms.Length;
-                var along = scores.Contraction!.Axes.FirstOrDefault(a => a.Output == axis);
-                if (along.Term is null || along.Left >= 0 == along.Right >= 0) continue;
-                var (q, k) = along.Left >= 0
-                    ? (scores.Contraction.Right, scores.Contraction.Left)
-                    : (scores.Contraction.Left, scores.Contraction.Right);
-                Made(scores.Inputs[q], queries);
-                Made(scores.Inputs[k], keys);
-                Made(other, values);
-            }
-        }
         return new(queries, keys, values);
 
         void Made(TensorState? tensor, HashSet<int> by)
         {
-            if (tensor is not null)
-                by.UnionWith(Upstream(tensor, r => r.Contraction is { } c && r.Inputs[c.Left]!.IsWeight != r.Inputs[c.Right]!.IsWeight)
-                    .Select(r => r.Info.Ordinal));
+            if (tensor is not null) by.UnionWith(upstream.Nearest(tensor, IsOfWeight).Select(r => r.Info.Ordinal));
         }
+    }
 
-        // The nearest records of a kind, up to products and the residual stream.
-        List<NodeRecord> Upstream(TensorState from, Predicate<NodeRecord> wanted)
+    private static bool IsOfWeight(NodeRecord record)
+        => record.Contraction is { } product && record.Inputs[product.Left]!.IsWeight != record.Inputs[product.Right]!.IsWeight;
+
+    /// <summary>Queries, keys and values of an attention that a node computes, or that ends in it.</summary>
+    private static IEnumerable<(TensorState? Query, TensorState? Key, TensorState? Value)> Operands(Upstream upstream, NodeRecord record)
+    {
+        if (OperatorTable.FactsOf(record.Info.Proto).FirstOrDefault(f => f.Attention is not null)?.Attention is var (at, with, of))
         {
-            var found = new List<NodeRecord>();
-            var seen = new HashSet<TensorState>();
-            var open = new Queue<TensorState>([from]);
-            while (open.TryDequeue(out var tensor))
-            {
-                if (tensor.Producer < 0 || tensor.IsConstant || !seen.Add(tensor) || streams.Contains(tensor.Name)) continue;
-                var record = state.Records[tensor.Producer];
-                if (wanted(record)) found.Add(record);
-                else if (record.Contraction is null)
-                    foreach (var input in record.Inputs.OfType<TensorState>()) open.Enqueue(input);
-            }
-            return found;
+            var inputs = record.Inputs;
+            yield return (inputs.ElementAtOrDefault(at), inputs.ElementAtOrDefault(with), inputs.ElementAtOrDefault(of));
+            yield break;
+        }
+        if (OfActivations(record) is not var (left, right)) yield break;
+        foreach (var (map, other) in new[] { (left, right), (right, left) })
+        {
+            if (upstream.Nearest(map, r => r.Info.Proto.OpType == "Softmax") is not [var softmax, ..]
+                || softmax.Inputs[0] is not { Terms: { } terms } normalised) continue;
+            if (upstream.Nearest(normalised, r => OfActivations(r) is not null && r.Outputs[0].Terms?.Length == terms.Length)
+                is not [var scores, ..]) continue;
+            long axis = softmax.Info.Proto.Attribute.FirstOrDefault(a => a.Name == "axis")?.I ?? -1;
+            if (axis < 0) axis += terms.Length;
+            var product = scores.Contraction!;
+            var along = product.Axes.FirstOrDefault(a => a.Output == axis);
+            if (along.Term is null || along.Left >= 0 == along.Right >= 0) continue;
+            var (query, key) = along.Left >= 0 ? (product.Right, product.Left) : (product.Left, product.Right);
+            yield return (scores.Inputs[query], scores.Inputs[key], other);
         }
     }
 

@@ -1,6 +1,7 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Axes.Operators.Table;
 using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Roles;
@@ -13,13 +14,12 @@ internal sealed class UnitPlaces
     private readonly AxisAnalysis _analysis;
     private readonly StoredWeights _stored;
     private readonly Lazy<HashSet<Factor>> _heads;
-    private readonly Lazy<(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms, ILookup<Factor, Occurrence> Multipliers,
-        ILookup<Factor, (Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products)> _places;
+    private readonly Lazy<Places> _places;
 
     public UnitPlaces(AxisAnalysis analysis)
     {
         _analysis = analysis;
-        _stored = new(analysis.State!, new(() => analysis.Dequantizations));
+        _stored = new(analysis.State, new(() => analysis.Dequantizations));
         _places = new(Find);
         _heads = new(() => [.. analysis.Groups.Where(g => g.Kind is Axis.Heads or Axis.KeyValueGroups).Select(g => g.Factor)]);
     }
@@ -38,7 +38,7 @@ internal sealed class UnitPlaces
     public IReadOnlyList<(TensorAxis Left, TensorAxis Right, Term Term)> Contractions(Group group)
     {
         var found = new List<(TensorAxis, TensorAxis, Term)>();
-        foreach (var record in _analysis.State!.Records)
+        foreach (var record in _analysis.State.Records)
         {
             if (record.Info.Scope != 0 || record.Contraction is not { } product) continue;
             var (left, right) = (record.Inputs[product.Left]!, record.Inputs[product.Right]!);
@@ -58,19 +58,21 @@ internal sealed class UnitPlaces
 
     private static List<Occurrence> Once(IEnumerable<Occurrence> places) => [.. places.DistinctBy(o => (o.Tensor, o.Axis))];
 
-    private (ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, Occurrence>, ILookup<Factor, (Occurrence, TensorAxis, TensorAxis)>) Find()
+    private sealed record Places(ILookup<Factor, Occurrence> Producers, ILookup<Factor, Occurrence> Norms,
+        ILookup<Factor, Occurrence> Multipliers, ILookup<Factor, (Occurrence Weight, TensorAxis Input, TensorAxis Output)> Products);
+
+    private Places Find()
     {
         var products = new List<(Factor Factor, (Occurrence, TensorAxis, TensorAxis) Place)>();
         List<(Factor Factor, Occurrence Place)> producers = [], norms = [], multipliers = [];
-        foreach (var record in _analysis.State!.Records)
+        foreach (var record in _analysis.State.Records)
         {
             if (record.Contraction is { } product) Produced(record, product, producers, products);
-            else if (ScaleOperand(record.Info.Proto.OpType) is >= 0 and var operand)
-                Scaled(record.Inputs.ElementAtOrDefault(operand), norms);
+            else if (OperatorTable.AffineOf(record.Info.Proto) is var (scale, _)) Scaled(record.Inputs.ElementAtOrDefault(scale), norms);
             else if (record is { Info.Proto.OpType: "Mul", Inputs: [{ } left, { } right] } && left.IsConstant != right.IsConstant)
                 Scaled(left.IsConstant ? left : right, multipliers);
         }
-        return (Lookup(producers), Lookup(norms), Lookup(multipliers), products.ToLookup(p => p.Factor, p => p.Place));
+        return new(Lookup(producers), Lookup(norms), Lookup(multipliers), products.ToLookup(p => p.Factor, p => p.Place));
 
         static ILookup<Factor, Occurrence> Lookup(List<(Factor Factor, Occurrence Place)> places)
             => places.ToLookup(p => p.Factor, p => p.Place);
@@ -108,18 +110,4 @@ internal sealed class UnitPlaces
         if (wide is not [var axis]) return;
         foreach (var leaf in operand.Terms[axis].Leaves) into.Add((leaf, new(weight.Name, axes[axis], operand.Terms[axis])));
     }
-
-    /// <summary>Which operand of a normalisation is its scale; −1 for other operators.</summary>
-    public static int ScaleOperand(string op) => op switch
-    {
-        "BatchNormalization" or "InstanceNormalization" or "GroupNormalization" or "LayerNormalization" or "RMSNormalization"
-            or "SimplifiedLayerNormalization" or "GroupNorm" or "SkipGroupNorm" or "GatedRMSNorm" => 1,
-        "SkipLayerNormalization" or "SkipSimplifiedLayerNormalization" => 2,
-        "EmbedLayerNormalization" => 5,
-        _ => -1,
-    };
-
-    /// <summary>Whether the operand after the scale is what the normalisation adds at the end.</summary>
-    public static bool HasShift(string op)
-        => !op.Contains("RMS", StringComparison.Ordinal) && !op.Contains("Simplified", StringComparison.Ordinal);
 }

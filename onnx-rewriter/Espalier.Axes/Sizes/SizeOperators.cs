@@ -9,7 +9,6 @@ namespace Espalier.Axes.Sizes;
 /// What operators compute of integer tensors whose elements are known or are expressions over sizes: the one evaluator, for shape
 /// chains that pruning changes and for constant subgraphs (pads, bounds, repeats, positions) alike.
 /// </summary>
-/// <param name="node">The node.</param>
 /// <param name="inputs">Its operands; null for one that is absent.</param>
 /// <param name="limit">Most elements of a result.</param>
 internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> inputs, int limit)
@@ -159,9 +158,8 @@ internal sealed class SizeOperators(NodeProto node, IReadOnlyList<SizeTensor?> i
             if (step is 0 or < int.MinValue or > int.MaxValue) return null;
             long from = starts[k] < 0 ? starts[k] + n : starts[k], to = ends[k] < 0 ? Math.Max(ends[k], -n - 1) + n : ends[k];
             // As the operator clamps: a backward slice begins at the last index at most and ends before the first at least.
-            (from, to) = step > 0
-                ? (Math.Clamp(from, 0, n), Math.Clamp(to, 0, n))
-                : (Math.Clamp(from, -1, n - 1), Math.Clamp(to, -1, n - 1));
+            var (least, most) = step > 0 ? (0L, n) : (-1L, n - 1);
+            (from, to) = (Math.Clamp(from, least, most), Math.Clamp(to, least, most));
             long count = step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step;
             dims[axis] = (int)Math.Max(0, count);
             offset += (int)from * strides[axis];

@@ -25,7 +25,6 @@ public sealed class Polynomial : IEquatable<Polynomial>
 
     private static Polynomial Zero { get; } = new(new SortedDictionary<string, (long, Factor[])>(StringComparer.Ordinal));
 
-    /// <summary>A constant.</summary>
     public static Polynomial Constant(long value) => Zero.Plus(value, []);
 
     /// <summary>One dynamic factor.</summary>
@@ -52,26 +51,23 @@ public sealed class Polynomial : IEquatable<Polynomial>
 
         Polynomial Evaluate(Term term)
         {
-            var head = term.Head;
-            if (head is FactorTerm leaf) return size(leaf.Factor) is { } n ? Constant(n) : Variable(leaf.Factor);
+            var resolved = term.Resolved;
+            if (resolved is FactorTerm leaf) return size(leaf.Factor) is { } n ? Constant(n) : Variable(leaf.Factor);
             bool defined = term is FactorTerm;
-            if (defined && known?.GetValueOrDefault(head) is { } found) return found;
-            var value = head is SumTerm sum ? sum.Parts.Aggregate(Constant(0), (a, p) => a.Add(Evaluate(p)))
-                : ((ProductTerm)head).Parts.Aggregate(Constant(1), (a, p) => a.Multiply(Evaluate(p)));
-            if (defined) (known ??= new(ReferenceEqualityComparer.Instance))[head] = value;
+            if (defined && known?.GetValueOrDefault(resolved) is { } found) return found;
+            var value = resolved is SumTerm sum ? sum.Parts.Aggregate(Constant(0), (a, p) => a.Add(Evaluate(p)))
+                : ((ProductTerm)resolved).Parts.Aggregate(Constant(1), (a, p) => a.Multiply(Evaluate(p)));
+            if (defined) (known ??= new(ReferenceEqualityComparer.Instance))[resolved] = value;
             return value;
         }
     }
 
-    /// <summary>Sum.</summary>
     public Polynomial Add(Polynomial other)
         => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(t.Coefficient, t.Factors));
 
-    /// <summary>Difference.</summary>
     public Polynomial Subtract(Polynomial other)
         => !other.IsKnown ? other : other._terms.Values.Aggregate(this, (a, t) => a.Plus(unchecked(-t.Coefficient), t.Factors));
 
-    /// <summary>Product.</summary>
     public Polynomial Multiply(Polynomial other)
     {
         if (!IsKnown || !other.IsKnown || (long)_terms.Count * other._terms.Count > MaxMonomials) return Unknown;

@@ -39,7 +39,7 @@ public abstract class Term
     }
 
     /// <summary>The term with its outermost factor replaced by what it was refined to: never a refined factor.</summary>
-    internal Term Head
+    internal Term Resolved
     {
         get
         {
@@ -94,7 +94,7 @@ public abstract class Term
     internal virtual int Levels => 0;
 
     /// <summary>True where the term is the axis of size 1, however it is written.</summary>
-    internal bool IsOne => Head is ProductTerm { Parts: [] } || Size == 1;
+    internal bool IsOne => Resolved is ProductTerm { Parts: [] } || Size == 1;
 
     // A long concatenation is asked for its factors at every node that it passes.
     private Factor[]? _leaves;
@@ -103,12 +103,12 @@ public abstract class Term
     /// <summary>Whether the factor, which is refined no further, is among the leaves.</summary>
     internal bool Has(Factor factor)
     {
-        var head = Head;
-        if (head is FactorTerm leaf) return leaf.Factor == factor;
-        var leaves = head.Leaves;
+        var resolved = Resolved;
+        if (resolved is FactorTerm leaf) return leaf.Factor == factor;
+        var leaves = resolved.Leaves;
         if (leaves.Count <= 8) return leaves.Contains(factor);
         // The list is made anew when a factor in it was refined, and the set with it.
-        if (head._set is not var (of, factors) || of != leaves) head._set = (of, factors) = (leaves, [.. leaves]);
+        if (resolved._set is not var (of, factors) || of != leaves) resolved._set = (of, factors) = (leaves, [.. leaves]);
         return factors.Contains(factor);
     }
 
@@ -117,7 +117,7 @@ public abstract class Term
     {
         get
         {
-            if (Head is var head && head != this) return head.Leaves;
+            if (Resolved is var resolved && resolved != this) return resolved.Leaves;
             if (_leaves is { } known && Array.TrueForAll(known, f => f.Parent is null && f.Definition is null)) return known;
             var leaves = new List<Factor>();
             Collect(this, [], new(ReferenceEqualityComparer.Instance), leaves);
@@ -126,14 +126,15 @@ public abstract class Term
             // A definition that is used twice has the same leaves.
             static void Collect(Term term, HashSet<Factor> seen, HashSet<Term> walked, List<Factor> leaves)
             {
-                var head = term.Head;
-                if (head is FactorTerm leaf)
+                var resolved = term.Resolved;
+                if (resolved is FactorTerm leaf)
                 {
                     if (seen.Add(leaf.Factor)) leaves.Add(leaf.Factor);
                     return;
                 }
-                if (term is FactorTerm && !walked.Add(head)) return;
-                foreach (var part in head is SumTerm sum ? sum.Parts : ((ProductTerm)head).Parts) Collect(part, seen, walked, leaves);
+                if (term is FactorTerm && !walked.Add(resolved)) return;
+                var parts = resolved is SumTerm sum ? sum.Parts : ((ProductTerm)resolved).Parts;
+                foreach (var part in parts) Collect(part, seen, walked, leaves);
             }
         }
     }
@@ -147,7 +148,7 @@ public abstract class Term
 
         int[] Map(Term term)
         {
-            switch (term.Head)
+            switch (term.Resolved)
             {
                 case FactorTerm leaf:
                     var own = new int[StaticSize(leaf)];
@@ -186,7 +187,7 @@ public abstract class Term
 
         int[] Evaluate(Term term)
         {
-            switch (term.Head)
+            switch (term.Resolved)
             {
                 case FactorTerm leaf:
                     return kept(leaf.Factor) is { } units ? [.. units] : [.. Enumerable.Range(0, SizeOf(leaf))];
@@ -231,7 +232,7 @@ public abstract class Term
         void Write(Term term, bool inProduct)
         {
             if (text.Length > Longest) return;
-            switch (term.Head)
+            switch (term.Resolved)
             {
                 case FactorTerm { Factor: var f }:
                     text.Append('f').Append(CultureInfo.InvariantCulture, $"{f.Id}").Append('[')

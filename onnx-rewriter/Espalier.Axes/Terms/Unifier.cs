@@ -17,8 +17,8 @@ internal sealed class Unifier
     /// <summary>States that two axes are one. False where they have no common refinement: then the caller freezes both.</summary>
     public bool Unify(Term a, Term b)
     {
-        a = a.Head;
-        b = b.Head;
+        a = a.Resolved;
+        b = b.Resolved;
         if (ReferenceEquals(a, b)) return true;
         if (a is FactorTerm f && b is FactorTerm g) return Union(f.Factor, g.Factor);
         if (a is FactorTerm left) return Define(left.Factor, b);
@@ -46,7 +46,7 @@ internal sealed class Unifier
         var dynamic = new List<Factor>();
         foreach (var leaf in term.Leaves)
         {
-            if (leaf == factor) return term.Head is ProductTerm p && p.Parts.Count(t => !t.IsOne) == 1;
+            if (leaf == factor) return term.Resolved is ProductTerm p && p.Parts.Count(t => !t.IsOne) == 1;
             if (leaf.Size is null) dynamic.Add(leaf);
         }
         if (factor.Size is { } size)
@@ -58,8 +58,8 @@ internal sealed class Unifier
             else
             {
                 // One unknown in a product of known size can be solved for; more leave the structure of the axis unknown.
-                if (dynamic.Count != 1 || term.Head is not ProductTerm product) return false;
-                if (product.Parts.Any(p => p.Size is null && p.Head is not FactorTerm) || product.Parts.Count(p => p.Size is null) != 1)
+                if (dynamic.Count != 1 || term.Resolved is not ProductTerm product) return false;
+                if (product.Parts.Any(p => p.Size is null && p.Resolved is not FactorTerm) || product.Parts.Count(p => p.Size is null) != 1)
                     return false;
                 if (Term.Product(product.Parts.Where(p => p.Size is not null)).Size is not (> 0 and var known) || size % known != 0)
                     return false;
@@ -82,10 +82,10 @@ internal sealed class Unifier
     /// </summary>
     private static void Settle(Factor factor, Term term)
     {
-        if (term.Nominal is null && factor.Nominal is { } all && term.Head is ProductTerm product)
+        if (term.Nominal is null && factor.Nominal is { } all && term.Resolved is ProductTerm product)
         {
             var open = product.Parts.Where(p => p.Nominal is null).ToList();
-            if (open is [{ Head: FactorTerm { Factor: var part } }]
+            if (open is [{ Resolved: FactorTerm { Factor: var part } }]
                 && Term.Product(product.Parts.Where(p => p != open[0])).Nominal is > 0 and var known)
                 part.Nominal = Math.Max(1, all / known);
         }
@@ -104,13 +104,13 @@ internal sealed class Unifier
         var open = new Stack<(Term, int)>([(term, factor.Depth + 1)]);
         for (int walked = 0; open.TryPop(out var top); walked++)
         {
-            var (head, depth) = (top.Item1.Head, top.Item2);
+            var (resolved, depth) = (top.Item1.Resolved, top.Item2);
             if (depth > MaxDepth || walked > MaxWalk) return false;
-            if (head is FactorTerm leaf) deepest[leaf.Factor] = Math.Max(deepest.GetValueOrDefault(leaf.Factor), depth);
-            else if (levels.GetValueOrDefault(head) < depth)
+            if (resolved is FactorTerm leaf) deepest[leaf.Factor] = Math.Max(deepest.GetValueOrDefault(leaf.Factor), depth);
+            else if (levels.GetValueOrDefault(resolved) < depth)
             {
-                levels[head] = depth;
-                foreach (var part in head is SumTerm sum ? sum.Parts : ((ProductTerm)head).Parts) open.Push((part, depth + 1));
+                levels[resolved] = depth;
+                foreach (var part in resolved is SumTerm sum ? sum.Parts : ((ProductTerm)resolved).Parts) open.Push((part, depth + 1));
             }
         }
         foreach (var (leaf, depth) in deepest) leaf.Depth = Math.Max(leaf.Depth, depth);
@@ -163,13 +163,13 @@ internal sealed class Unifier
         {
             while (stack.TryPop(out var top))
             {
-                if (top.Head is SumTerm sum)
+                if (top.Resolved is SumTerm sum)
                 {
                     for (int k = sum.Parts.Length - 1; k >= 0; k--) stack.Push(sum.Parts[k]);
                     continue;
                 }
                 if (top.Size == 0) continue;
-                term = top.Head;
+                term = top.Resolved;
                 return true;
             }
             term = Term.One;
@@ -180,7 +180,7 @@ internal sealed class Unifier
     /// <summary>The axis as two: the first <paramref name="at"/> indices and the rest; null where the structure is unknown there.</summary>
     public (Term Head, Term Tail)? Cut(Term term, long at)
     {
-        term = term.Head;
+        term = term.Resolved;
         if (term.Size is not { } size || at < 0 || at > size) return null;
         if (at == 0) return (Empty, term);
         if (at == size) return (term, Empty);
@@ -221,7 +221,7 @@ internal sealed class Unifier
     public Term[]? Partition(Term term, IReadOnlyList<long> sizes)
     {
         // At once, where nothing is known of the axis: one definition, not one inside of the other.
-        if (term.Head is FactorTerm { Factor: { Size: { } size } factor } && sizes.Count > 1 && sizes.All(s => s > 0)
+        if (term.Resolved is FactorTerm { Factor: { Size: { } size } factor } && sizes.Count > 1 && sizes.All(s => s > 0)
             && sizes.Sum() == size)
         {
             Term[] parts = [.. sizes.Select(s => Fresh(s))];
@@ -250,7 +250,7 @@ internal sealed class Unifier
             if (left.Count == 1 || right.Count == 1)
             {
                 var (x, y) = (Term.Product(left), Term.Product(right));
-                if (x.Head is FactorTerm || y.Head is FactorTerm || left.Count == right.Count) return Unify(x, y);
+                if (x.Resolved is FactorTerm || y.Resolved is FactorTerm || left.Count == right.Count) return Unify(x, y);
             }
             if (MatchEnd(left, right, last: true) || MatchEnd(left, right, last: false)) continue;
             return Unroll(left, right);
@@ -264,8 +264,8 @@ internal sealed class Unifier
 
             static void Collect(Term term, List<Term> parts)
             {
-                if (term.Head is ProductTerm product) foreach (var part in product.Parts) Collect(part, parts);
-                else if (!term.IsOne) parts.Add(term.Head);
+                if (term.Resolved is ProductTerm product) foreach (var part in product.Parts) Collect(part, parts);
+                else if (!term.IsOne) parts.Add(term.Resolved);
             }
         }
     }
@@ -294,7 +294,7 @@ internal sealed class Unifier
     /// <summary>Takes equal ends off both products, splitting the larger at the size of the smaller.</summary>
     private bool MatchEnd(List<Term> left, List<Term> right, bool last)
     {
-        var (x, y) = last ? (left[^1].Head, right[^1].Head) : (left[0].Head, right[0].Head);
+        var (x, y) = last ? (left[^1].Resolved, right[^1].Resolved) : (left[0].Resolved, right[0].Resolved);
         if (x is ProductTerm || y is ProductTerm)
         {
             Splice(left, x, last);
@@ -348,7 +348,7 @@ internal sealed class Unifier
     /// <summary>The axis as a product whose minor part has the given size; null where a boundary lies across.</summary>
     public (Term Major, Term Minor)? SplitMinor(Term term, long minorSize)
     {
-        term = term.Head;
+        term = term.Resolved;
         if (term.Size is not { } size || minorSize <= 0 || size % minorSize != 0) return null;
         if (minorSize == 1) return (term, Term.One);
         if (minorSize == size) return (Term.One, term);

@@ -25,8 +25,8 @@ internal sealed class ZeroSet : IEnumerable<Factor>
     /// <summary>Adds every factor of the term.</summary>
     public void Add(Term term)
     {
-        if (term.Head is FactorTerm leaf) Factors.Add(leaf.Factor);
-        else Axes.Add(term.Head);
+        if (term.Resolved is FactorTerm leaf) Factors.Add(leaf.Factor);
+        else Axes.Add(term.Resolved);
     }
 
     /// <summary>Whether the factor is in it.</summary>
@@ -35,7 +35,7 @@ internal sealed class ZeroSet : IEnumerable<Factor>
     /// <summary>
     /// Whether all factors of the term are known to be in it without asking for each; false says nothing unless the term is one factor.
     /// </summary>
-    public bool Contains(Term term) => term.Head is FactorTerm leaf ? Contains(leaf.Factor) : _axes.Contains(term.Head);
+    public bool Contains(Term term) => term.Resolved is FactorTerm leaf ? Contains(leaf.Factor) : _axes.Contains(term.Resolved);
 
     /// <summary>What is in both; the set itself where nothing is lost.</summary>
     public ZeroSet Intersect(ZeroSet other)

@@ -96,7 +96,7 @@ internal sealed class ZeroAnalysis
     {
         foreach (var (term, operands) in record.Sums)
         {
-            if (term.Head is not FactorTerm && operands.Any(o => IsZeroAt(_state, record, o, term, null))) continue;
+            if (term.Resolved is not FactorTerm && operands.Any(o => IsZeroAt(_state, record, o, term, null))) continue;
             foreach (var leaf in term.Leaves)
                 if (!operands.Any(o => IsZeroAt(_state, record, o, Term.Of(leaf), null)))
                     _state.Inexact.Add(new(Term.Of(leaf), $"{record.Info}: it sums values that a removed unit does not leave zero",
@@ -118,7 +118,7 @@ internal sealed class ZeroAnalysis
         if (output.Terms is null) return;
         if (record.Quantized.FirstOrDefault(q => q.Operand == ~index) is { } quantized)
             output.Point = ZeroPoint.Find(state.Model, record, quantized);
-        else if (index == 0 && ZeroDemands.Moved(record) is { } moved)
+        else if (index == 0 && record.Moved is { } moved)
         {
             var points = moved.Select(k => record.Inputs.ElementAtOrDefault(k)).Where(t => t?.Zero.IsEmpty == false).Select(t => t!.Point)
                 .Distinct().ToList();
@@ -129,7 +129,7 @@ internal sealed class ZeroAnalysis
         var (rule, operands) = record.ResultZeros.TryGetValue(index, out var own) ? own : (record.Zero, record.ZeroOperands);
         for (int axis = 0; axis < output.Terms.Length; axis++)
         {
-            var term = output.Terms[axis].Head;
+            var term = output.Terms[axis].Resolved;
             if (term is not FactorTerm
                 && (IsZero(state, record, term, output.Point, rule, operands) || AreParts(state, record, axis, output.Point, rule)))
             {
@@ -154,7 +154,7 @@ internal sealed class ZeroAnalysis
     /// </summary>
     private static bool IsZero(InferenceState state, NodeRecord record, Term factor, ZeroPoint? point, ZeroRule rule, int[]? chosen)
     {
-        bool isFactor = factor.Head is FactorTerm;
+        bool isFactor = factor.Resolved is FactorTerm;
         if (isFactor && record.ZeroTerms.Any(t => Has(t, factor)) && (point is null || record.Fill is not null)
             && (record.Inputs.ElementAtOrDefault(0) is not { } data || !Carries(data, factor) || Zero(0))) return true;
         // Weights divided by their own norm: what has no value where a removed unit is zero is zero, by the definition of masking.
@@ -182,8 +182,6 @@ internal sealed class ZeroAnalysis
     }
 
     /// <summary>Whether an operand is, at removed units, what the operator takes for zero there.</summary>
-    /// <param name="state">The state.</param>
-    /// <param name="record">The node.</param>
     /// <param name="operand">Index of the operand.</param>
     /// <param name="factor">The factor, or an axis.</param>
     /// <param name="moved">The zero point of the result, for operators that only move elements.</param>
@@ -192,7 +190,7 @@ internal sealed class ZeroAnalysis
         if (record.Inputs.ElementAtOrDefault(operand) is not { } tensor || !tensor.Zero.Contains(factor)) return false;
         var expected = record.Quantized.FirstOrDefault(q => q.Operand == operand) is { } quantized
             ? ZeroPoint.Find(state.Model, record, quantized)
-            : ZeroDemands.Moved(record)?.Contains(operand) == true ? moved : null;
+            : record.Moved?.Contains(operand) == true ? moved : null;
         return Equals(tensor.Point, expected);
     }
 
@@ -202,5 +200,5 @@ internal sealed class ZeroAnalysis
 
     private static bool Carries(TensorState tensor, Term factor) => tensor.Terms?.Any(t => Has(t, factor)) == true;
 
-    private static bool Has(Term term, Term factor) => factor.Head is FactorTerm leaf && term.Has(leaf.Factor);
+    private static bool Has(Term term, Term factor) => factor.Resolved is FactorTerm leaf && term.Has(leaf.Factor);
 }

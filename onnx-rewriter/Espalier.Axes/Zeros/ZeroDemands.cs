@@ -23,10 +23,11 @@ internal sealed class ZeroDemands
                 if (record.Inputs[k] is not { } operand) continue;
                 // What one reader sees as its own is one tensor of the file.
                 var tensor = operand.Source ?? operand;
-                if (IsDivisor(record, k) || record.Quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(tensor);
+                // The second operand that must not be zero divides.
+                if ((k == 1 && record.Poles.Contains(1)) || record.Quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(tensor);
                 else if (record.Quantized.FirstOrDefault(q => q.Operand == k) is { } quantized)
                     Of(tensor).Add(ZeroPoint.Find(state.Model, record, quantized));
-                else if (Moved(record)?.Contains(k) == true)
+                else if (record.Moved?.Contains(k) == true)
                 {
                     foreach (var output in record.Outputs)
                     {
@@ -51,27 +52,6 @@ internal sealed class ZeroDemands
         point = demands.FirstOrDefault();
         return demands.Count <= 1 && (point is null || point.Value is not null || point.Tensor is { Data: not null });
     }
-
-    /// <summary>Operands whose elements the operator only moves: a zero point stays one. Null for operators that compute.</summary>
-    public static IEnumerable<int>? Moved(NodeRecord record)
-    {
-        var node = record.Info.Proto;
-        if (node.Domain is not ("" or "ai.onnx")) return null;
-        return node.OpType switch
-        {
-            "Identity" or "Transpose" or "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Slice" or "Split" or "Gather"
-                or "GatherElements" or "GatherND"
-                or "Expand" or "Tile" or "Dropout" or "DepthToSpace" or "SpaceToDepth" or "MaxPool" or "GlobalMaxPool" or "ReduceMax"
-                or "ReduceMin" or "Pad" => [0],
-            "Resize" or "Upsample" => node.Attribute.Any(a => a.Name == "mode" && a.S.ToStringUtf8() != "nearest") ? null : [0],
-            "Where" => [1, 2],
-            "Concat" or "Max" or "Min" => Enumerable.Range(0, record.Inputs.Length),
-            _ => null,
-        };
-    }
-
-    private static bool IsDivisor(NodeRecord record, int operand)
-        => operand == 1 && record.Info.Proto is { OpType: "Div" or "Mod", Domain: "" or "ai.onnx" };
 
     private HashSet<ZeroPoint?> Of(TensorState tensor)
     {

@@ -6,7 +6,6 @@ namespace Espalier.Onnx.Checks;
 internal static class AttributeCheck
 {
     /// <summary>What is wrong with the attribute itself, as the rest of a sentence on its node; null when nothing is.</summary>
-    /// <param name="attribute">The attribute.</param>
     /// <param name="isInFunction">Whether it may refer to an attribute of the function that its node is in.</param>
     public static string? Fault(AttributeProto attribute, bool isInFunction)
     {

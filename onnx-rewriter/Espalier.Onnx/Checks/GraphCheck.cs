@@ -25,7 +25,6 @@ internal sealed class GraphCheck
     /// <summary>Checks a model that has been read.</summary>
     /// <param name="model">Its messages; payloads may be tokens.</param>
     /// <param name="path">The file; null for bytes in memory.</param>
-    /// <param name="ct">Ends the check.</param>
     /// <exception cref="OnnxFormatException">What is wrong, and where.</exception>
     public static void Run(ModelProto model, string? path, CancellationToken ct)
     {

@@ -22,7 +22,8 @@ internal sealed class ModelFunctions
         {
             if (!_numbers.TryAdd(Key(_functions[k].Domain, _functions[k].Name, _functions[k].Overload), k))
             {
-                throw faults.Fault($"the function '{NodeText.Format(_functions[k])}' is there twice", "Give every function a name of its own.");
+                throw faults.Fault($"the function '{NodeText.Format(_functions[k])}' is there twice",
+                    "Give every function a name of its own.");
             }
         }
     }
@@ -79,9 +80,8 @@ internal sealed class ModelFunctions
         }
         if (order.Sort(out var cycle) is not { } sorted)
         {
-            throw _faults.Fault(
-                $"the functions '{NodeText.Format(_functions[cycle.Node])}' and '{NodeText.Format(_functions[cycle.Needed])}' call each other "
-                    + "without end",
+            var (one, other) = (NodeText.Format(_functions[cycle.Node]), NodeText.Format(_functions[cycle.Needed]));
+            throw _faults.Fault($"the functions '{one}' and '{other}' call each other without end",
                 "Export the model again; ONNX allows no recursion.");
         }
         foreach (var number in sorted)

@@ -8,7 +8,8 @@ internal sealed class CheckFaults(string? path)
     public OnnxFormatException Fault(string what, string advice) => new(what, advice, path);
 
     public OnnxFormatException Twice(CheckedGraph graph, string name)
-        => Fault($"the name '{name}' is defined twice{graph.Place}: {NodeText.Definers(graph, name)}", "Give every tensor a name of its own.");
+        => Fault($"the name '{name}' is defined twice{graph.Place}: {NodeText.Definers(graph, name)}",
+            "Give every tensor a name of its own.");
 }
 
 /// <summary>Nodes in sentences, and the two that are no computation.</summary>

@@ -98,8 +98,8 @@ internal sealed class OperatorSchema
         AttributeType.SparseTensor, AttributeType.SparseTensors, AttributeType.TypeProto, AttributeType.TypeProtos,
     ];
 
-    private OperatorSchema(
-        int since, bool isDeprecated, Operands inputs, Operands[] outputs, bool isOpen, Dictionary<string, SchemaAttribute> attributes)
+    private OperatorSchema(int since, bool isDeprecated, Operands inputs, Operands[] outputs, bool isOpen,
+        Dictionary<string, SchemaAttribute> attributes)
         => (Since, IsDeprecated, Inputs, Outputs, IsOpen, Attributes) = (since, isDeprecated, inputs, outputs, isOpen, attributes);
 
     /// <summary>The first operator set that has it.</summary>

@@ -41,7 +41,6 @@ internal sealed class OperatorSets
         => new(function.OpsetImport, false, $" by function '{NodeText.Format(function)}'", faults);
 
     /// <summary>The operator set that gives the node its meaning.</summary>
-    /// <param name="node">The node.</param>
     /// <param name="place">Where it is, as the end of a sentence; asked for only when something is wrong.</param>
     /// <exception cref="OnnxFormatException">Nothing says which.</exception>
     public long Version(NodeProto node, Func<string> place)

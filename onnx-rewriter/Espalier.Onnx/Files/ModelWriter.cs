@@ -31,7 +31,6 @@ internal sealed class ModelWriter
     /// <param name="proto">The messages; no tensor of them is in another file, except as it is to be written.</param>
     /// <param name="payloads">What their tokens stand for.</param>
     /// <param name="unchangedOf">The store whose file is copied as it is when these are its messages.</param>
-    /// <param name="ct">Ends the work.</param>
     public ModelWriter(ModelProto proto, PayloadTable payloads, ModelStore? unchangedOf, CancellationToken ct)
     {
         _skeleton = proto.ToByteArray();

@@ -2,7 +2,6 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Onnx.Graphs;
 
-/// <summary>Constant nodes.</summary>
 public static class Constants
 {
     /// <summary>Tensor of a Constant node; null for any other node. Scalars and lists given as plain attributes count as tensors.</summary>

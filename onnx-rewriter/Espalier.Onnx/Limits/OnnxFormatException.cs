@@ -6,18 +6,13 @@ namespace Espalier.Onnx.Limits;
 /// </summary>
 public sealed class OnnxFormatException : Exception
 {
-    /// <param name="what">What is wrong.</param>
-    /// <param name="advice">What to do.</param>
     /// <param name="path">The file; null for bytes in memory.</param>
     /// <param name="offset">Where in it, in bytes; null when it is no single place.</param>
-    /// <param name="inner">The cause.</param>
     public OnnxFormatException(string what, string advice, string? path = null, long? offset = null, Exception? inner = null)
         : base(Text(what, advice, path, offset), inner)
         => (What, Advice, Path, Offset) = (what, advice, path, offset);
 
-    /// <summary>What is wrong.</summary>
     public string What { get; }
-    /// <summary>What to do.</summary>
     public string Advice { get; }
     /// <summary>The file; null for bytes in memory.</summary>
     public string? Path { get; }

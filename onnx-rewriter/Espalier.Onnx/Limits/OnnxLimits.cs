@@ -8,7 +8,6 @@ namespace Espalier.Onnx.Limits;
 /// </summary>
 public sealed record OnnxLimits
 {
-    /// <summary>The default limits.</summary>
     public static OnnxLimits Default { get; } = new();
 
     /// <summary>Bytes of the model file; protobuf itself ends at 2 GiB − 1, larger models keep their weights in external data.</summary>

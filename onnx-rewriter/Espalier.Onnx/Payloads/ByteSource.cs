@@ -5,7 +5,6 @@ namespace Espalier.Onnx.Payloads;
 /// <summary>Bytes that are produced when a model is written.</summary>
 public interface IPayload
 {
-    /// <summary>Number of bytes.</summary>
     long Length { get; }
     /// <summary>Writes all of them.</summary>
     void CopyTo(Stream destination);
@@ -64,7 +63,6 @@ internal abstract class ByteSource : IPayload
     }
 }
 
-/// <summary>Bytes in memory.</summary>
 internal sealed class MemorySource(ReadOnlyMemory<byte> bytes) : ByteSource
 {
     public override long Length => bytes.Length;

@@ -15,8 +15,7 @@ internal sealed class GatherSource : ByteSource
 
     private readonly ByteSource _source;
     // Axes before the gathered one: what is kept of each (null: all), its extent in the result, its stride in the source in bytes.
-    private readonly int[]?[] _outerKept;
-    private readonly long[] _outerExtent, _outerStride;
+    private readonly (int[]? Kept, long Extent, long Stride)[] _outer;
     // Runs along the innermost gathered axis, in bytes of a row: start in the source's row, start in the result's row.
     private readonly long[] _from, _to;
     private readonly long _row;
@@ -24,18 +23,25 @@ internal sealed class GatherSource : ByteSource
     private readonly int[]? _entries;
     private readonly int _unit;
 
-    private GatherSource(ByteSource source, int[]?[] outerKept, long[] outerExtent, long[] outerStride, long[] from, long[] to, long row,
-        int[]? entries, long unit)
+    private GatherSource(ByteSource source, IEnumerable<(int[]? Kept, long Extent, long Stride)> outer, int[] indices, long unit)
     {
-        (_entries, _unit) = (entries, (int)Math.Min(unit, Window));
-        (_source, _outerKept, _outerExtent, _outerStride, _from, _to, _row) = (source, outerKept, outerExtent, outerStride, from, to, row);
-        Length = outerExtent.Aggregate(row, (a, b) => checked(a * b));
+        (_source, _outer, _row, _unit) = (source, [.. outer], indices.Length * unit, (int)Math.Min(unit, Window));
+        var (from, to) = (new List<long>(), new List<long>());
+        for (var i = 0; i < indices.Length; i++)
+        {
+            if (i == 0 || indices[i] != indices[i - 1] + 1)
+            {
+                from.Add(indices[i] * unit);
+                to.Add(i * unit);
+            }
+        }
+        (_from, _to) = ([.. from], [.. to]);
+        _entries = unit is 1 or 2 or 4 or 8 && from.Count > indices.Length / 8 && Ascends(indices) ? indices : null;
+        Length = _outer.Aggregate(_row, (length, axis) => checked(length * axis.Extent));
     }
 
     public override long Length { get; }
 
-    /// <param name="source">The array's bytes.</param>
-    /// <param name="extents">Its shape.</param>
     /// <param name="bits">Bits of one element.</param>
     /// <param name="kept">Indices of each axis; null for all.</param>
     public static ByteSource Create(ByteSource source, IReadOnlyList<long> extents, int bits, IReadOnlyList<int[]?> kept)
@@ -54,20 +60,7 @@ internal sealed class GatherSource : ByteSource
         }
         // Whole bytes: an entry of the last gathered axis is `unit` bytes; the axes before it are counted through like an odometer.
         var unit = checked(inner * bits / 8);
-        var outer = Merge(extents, kept, gathered, last, unit);
-        var indices = kept[last]!;
-        var (from, to) = (new List<long>(), new List<long>());
-        for (var i = 0; i < indices.Length; i++)
-        {
-            if (i == 0 || indices[i] != indices[i - 1] + 1)
-            {
-                from.Add(indices[i] * unit);
-                to.Add(i * unit);
-            }
-        }
-        var single = unit is 1 or 2 or 4 or 8 && from.Count > indices.Length / 8 && Ascends(indices);
-        return new GatherSource(source, [.. outer.Select(o => o.Kept)], [.. outer.Select(o => o.Extent)], [.. outer.Select(o => o.Stride)],
-            [.. from], [.. to], indices.Length * unit, single ? indices : null, unit);
+        return new GatherSource(source, Merge(extents, kept, gathered, last, unit), kept[last]!, unit);
     }
 
     /// <summary>The axes before the last gathered one, neighbours of which all is kept taken together.</summary>
@@ -181,10 +174,11 @@ internal sealed class GatherSource : ByteSource
     private long RowStart(long row)
     {
         long start = 0;
-        for (var i = _outerExtent.Length - 1; i >= 0; i--)
+        for (var i = _outer.Length - 1; i >= 0; i--)
         {
-            (row, var index) = Math.DivRem(row, _outerExtent[i]);
-            start += (_outerKept[i] is { } kept ? kept[index] : index) * _outerStride[i];
+            var (kept, extent, stride) = _outer[i];
+            (row, var index) = Math.DivRem(row, extent);
+            start += (kept is null ? index : kept[index]) * stride;
         }
         return start;
     }

@@ -1,7 +1,6 @@
 namespace Espalier.Onnx.Payloads;
 
 /// <summary>A tensor where it stands.</summary>
-/// <param name="Tensor">The message.</param>
 /// <param name="IsInitializer">Whether it is an initializer of a graph; else it is in an attribute or in a sparse tensor.</param>
 internal readonly record struct TensorPlace(TensorProto Tensor, bool IsInitializer);
 

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Onnx.Payloads;
@@ -9,7 +8,6 @@ public sealed class TensorContent
     private readonly TensorProto _tensor;
     private readonly ByteSource? _source;
 
-    /// <param name="tensor">The tensor.</param>
     /// <param name="source">Its elements as <c>raw_data</c> would hold them; null for strings and types without a known width.</param>
     internal TensorContent(TensorProto tensor, ByteSource? source)
     {
@@ -18,13 +16,10 @@ public sealed class TensorContent
         Count = GatherSource.Product(Dims, 0);
     }
 
-    /// <summary>Element type.</summary>
     public DataType Type => (DataType)_tensor.DataType;
 
-    /// <summary>Shape.</summary>
     public IReadOnlyList<long> Dims { get; }
 
-    /// <summary>Number of elements.</summary>
     public long Count { get; }
 
     /// <summary>Number of bytes of the elements as <c>raw_data</c> holds them; 0 for strings.</summary>
@@ -43,7 +38,6 @@ public sealed class TensorContent
     /// Some elements as float32, converted as by <see cref="ToFloats"/>: for sums over tensors that are not to be in memory as a whole.
     /// </summary>
     /// <param name="first">The first element, counted row-major from 0.</param>
-    /// <param name="destination">Filled entirely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
     /// <exception cref="NotSupportedException">Strings, complex numbers and unknown types.</exception>
     public void ReadFloats(long first, Span<float> destination)
@@ -58,17 +52,11 @@ public sealed class TensorContent
     /// <exception cref="OverflowException">A uint64 element is beyond int64.</exception>
     public long[] ToLongs() => Elements.ToLongs(Source, Type, Count);
 
-    /// <summary>The elements of a string tensor as they stand in the file, which promises UTF-8.</summary>
-    public IReadOnlyList<ByteString> ToStrings() => Type == DataType.String
-        ? _tensor.StringData
-        : throw new NotSupportedException($"Tensor '{_tensor.Name}' holds {Type}, not strings.");
-
     /// <summary>
     /// Copies bytes of the elements, laid out as in <c>raw_data</c>: little endian, row-major, 4 and 2 bit elements packed from
     /// the low bits.
     /// </summary>
     /// <param name="offset">First byte, from 0.</param>
-    /// <param name="destination">Filled entirely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
     public void ReadBytes(long offset, Span<byte> destination)
     {

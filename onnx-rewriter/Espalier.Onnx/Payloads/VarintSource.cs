@@ -17,7 +17,6 @@ internal sealed class VarintSource : ByteSource
     private readonly Lazy<long[]> _places;
 
     /// <param name="wire">The content of the field.</param>
-    /// <param name="entries">Numbers in it.</param>
     /// <param name="width">Bytes of one in the result.</param>
     public VarintSource(ByteSource wire, long entries, int width)
     {

@@ -16,7 +16,6 @@ internal readonly record struct Splice(DataField Field, int ContentAt, int Conte
 /// </summary>
 /// <param name="At">First byte of the old length.</param>
 /// <param name="Old">Bytes that are left out from there on.</param>
-/// <param name="Length">The new length.</param>
 /// <param name="SpliceIndex">The replaced field, −1 for an enclosing length.</param>
 internal readonly record struct Patch(int At, int Old, long Length, int SpliceIndex);
 
@@ -49,5 +48,4 @@ internal sealed class SplicePlan
     }
 }
 
-/// <summary>Takes bytes.</summary>
 internal delegate void SpanWriter(ReadOnlySpan<byte> bytes);

@@ -51,9 +51,7 @@ internal ref struct WireScanner
         => new WireScanner(bytes, limits, path, writing: false).Walk(null, ct);
 
     /// <summary>Finds the tokens in messages that were serialised.</summary>
-    /// <param name="bytes">The serialised messages.</param>
     /// <param name="lengthOf">Bytes of the payload of a token.</param>
-    /// <param name="ct">Ends the walk.</param>
     public static SplicePlan FindTokens(ReadOnlySpan<byte> bytes, Func<long, long> lengthOf, CancellationToken ct)
         => new WireScanner(bytes, OnnxLimits.None, null, writing: true).Walk(lengthOf, ct);
 

@@ -11,8 +11,10 @@ internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorName,
 internal enum FieldShape { Varint, Fixed32, Fixed64, Bytes, Text, Message }
 
 /// <summary>One field of a message of the format.</summary>
-internal sealed record WireField(int Number, string Name, FieldShape Shape, bool Repeated, FieldRole Role, DataField Data, bool IsName)
+internal sealed record WireField(int Number, string Name, FieldShape Shape, bool Repeated, FieldRole Role, DataField Data)
 {
+    /// <summary>A text that names something, and no prose.</summary>
+    public bool IsName { get; init; }
     /// <summary>The message that it holds; set when all messages are known, since they hold each other.</summary>
     public WireMessage? Message { get; set; }
 }
@@ -102,7 +104,7 @@ internal static class WireSchema
             _ => FieldRole.None,
         };
         var free = field.Name == "doc_string" || message.Name == nameof(StringStringEntryProto);
-        return new(field.FieldNumber, field.Name, shape, field.IsRepeated, role, data, shape == FieldShape.Text && !free);
+        return new(field.FieldNumber, field.Name, shape, field.IsRepeated, role, data) { IsName = shape == FieldShape.Text && !free };
     }
 
     /// <summary>Measured for the three that are many (64-bit .NET 10); the others are rounded up.</summary>

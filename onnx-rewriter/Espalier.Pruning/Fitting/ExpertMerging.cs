@@ -36,7 +36,7 @@ internal sealed class ExpertMerging(DenseModel model, CalibrationStatistics stat
             notes.Add($"Group '{group.Name}' is not merged: no router of the file chooses its units.");
             return;
         }
-        var own = group.Occurrences.Where(o => o.Term.Head is FactorTerm && _weights.IsMeasurable(o.Tensor)).ToList();
+        var own = group.Occurrences.Where(o => o.Term.Resolved is FactorTerm && _weights.IsMeasurable(o.Tensor)).ToList();
         var numbers = own.Select(o => o.Tensor).Distinct(StringComparer.Ordinal).ToDictionary(t => t,
             t => edited.TryGetValue(t, out var e) ? (float[])_weights.Numbers(t, e).Clone() : _weights.Floats(t), StringComparer.Ordinal);
         var merged = Pairs(group, kept, rows, own, numbers);

@@ -2,7 +2,7 @@ using Espalier.Axes;
 using Espalier.Axes.Graph;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
-using Espalier.Axes.Roles;
+using Espalier.Axes.Operators.Table;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Weights;
 
@@ -34,12 +34,9 @@ internal sealed record NormAffine(int Ordinal, Consumer Reader, string Scale, st
         NormAffine? Before(Consumer reader)
         {
             if (!producers.TryGetValue(reader.Activation, out var record)) return null;
-            int operand = UnitPlaces.ScaleOperand(record.Info.Proto.OpType);
-            if (operand >= 0 && record.Info.Proto.OpType != "BatchNormalization")
-                return Own(record.Inputs.ElementAtOrDefault(operand)) is { } gamma
-                    ? new(record.Info.Ordinal, reader, gamma, UnitPlaces.HasShift(record.Info.Proto.OpType)
-                        ? Own(record.Inputs.ElementAtOrDefault(operand + 1))
-                        : null)
+            if (record.Info.Proto.OpType != "BatchNormalization" && OperatorTable.AffineOf(record.Info.Proto) is var (at, added))
+                return Own(record.Inputs.ElementAtOrDefault(at)) is { } gamma
+                    ? new(record.Info.Ordinal, reader, gamma, added < 0 ? null : Own(record.Inputs.ElementAtOrDefault(added)))
                     : null;
             string? shift = null;
             if (record.Info.Proto.OpType == "Add" && Operands(record) is var (beta, scaled))

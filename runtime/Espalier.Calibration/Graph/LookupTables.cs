@@ -1,3 +1,4 @@
+using Espalier.Axes.Operators.Table;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Graph;
@@ -5,8 +6,6 @@ namespace Espalier.Calibration.Graph;
 /// <summary>Which tables an input looks up.</summary>
 internal sealed class LookupTables(OnnxModel model)
 {
-    private static readonly HashSet<string> Moves = ["Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Slice",
-        "Concat", "Expand", "Tile", "Split", "Gather"];
     private readonly Dictionary<string, IReadOnlyList<long>> _weights = GraphFacts.WeightShapes(model);
 
     /// <summary>Rows of the smallest table whose indices come from the input unchanged; null where there is none.</summary>
@@ -28,7 +27,8 @@ internal sealed class LookupTables(OnnxModel model)
                 foreach (var (ids, weight) in new[] { (0, 2), (1, 4), (8, 3) })
                     if (ids < node.Input.Count && from.Contains(node.Input[ids]) && _weights.TryGetValue(node.Input[weight], out table))
                         Limit(table[0]);
-            if (Moves.Contains(node.OpType) && (node.OpType == "Concat" ? node.Input.Any(from.Contains) : from.Contains(node.Input[0])))
+            IReadOnlyList<int> moved = OperatorTable.Moved(node) ?? (node.OpType == "Cast" ? [0] : []);
+            if (moved.Any(k => k < node.Input.Count && from.Contains(node.Input[k])))
                 from.UnionWith(node.Output);
         }
         return rows;

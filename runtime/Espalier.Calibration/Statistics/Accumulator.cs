@@ -152,13 +152,13 @@ internal sealed class Accumulator(SiteTap tap)
                 covariance[i * width + i] = variance[i];
             }
         }
-        return new ActivationStatistics(-1, _rows, mean, variance, absolute, squareMean, covariance);
+        return new ActivationStatistics(-1, _rows, mean, variance, absolute, squareMean) { Covariance = covariance };
     }
 
     /// <summary>Groups side by side: the features are the elements of the whole patch.</summary>
     private static ActivationStatistics Concatenate(List<ActivationStatistics> parts) => new(-1, parts[0].Count,
         [.. parts.SelectMany(p => p.Mean)], [.. parts.SelectMany(p => p.Variance)], [.. parts.SelectMany(p => p.AbsoluteMean)],
-        [.. parts.SelectMany(p => p.SquareMean)], null);
+        [.. parts.SelectMany(p => p.SquareMean)]);
 
     /// <summary>Experts together: their rows are rows of one distribution (Chan's merge of equally many rows).</summary>
     private static ActivationStatistics Pool(List<ActivationStatistics> parts)
@@ -175,6 +175,6 @@ internal sealed class Accumulator(SiteTap tap)
         var variance = Average(p => p.Variance);
         for (int i = 0; i < width; i++) variance[i] += parts.Average(p => (p.Mean[i] - mean[i]) * (p.Mean[i] - mean[i]));
         return new ActivationStatistics(-1, parts.Sum(p => p.Count), mean, variance, Average(p => p.AbsoluteMean),
-            Average(p => p.SquareMean), null);
+            Average(p => p.SquareMean));
     }
 }

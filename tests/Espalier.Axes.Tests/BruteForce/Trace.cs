@@ -52,7 +52,7 @@ internal sealed class Trace
 
         int[]? Map(Term t)
         {
-            switch (t.Head)
+            switch (t.Resolved)
             {
                 case FactorTerm leaf:
                     return SizeOf(leaf) is not { } size ? null
@@ -76,7 +76,7 @@ internal sealed class Trace
     /// <summary>The size that a term had in this run; null where that is not known.</summary>
     public long? SizeOf(Term term)
     {
-        switch (term.Head)
+        switch (term.Resolved)
         {
             case FactorTerm leaf: return leaf.Factor.Size ?? (_sizes.TryGetValue(leaf.Factor, out long n) ? n : null);
             case SumTerm sum: return sum.Parts.Aggregate((long?)0, (a, p) => a + SizeOf(p));
@@ -98,9 +98,9 @@ internal sealed class Trace
                 for (int axis = 0; axis < terms.Length; axis++)
                 {
                     if (SizeOf(terms[axis]) is not null) continue;
-                    if (terms[axis].Head is FactorTerm leaf) more = _sizes.TryAdd(leaf.Factor, value.Shape[axis]);
-                    else if (terms[axis].Head is ProductTerm product && product.Parts.Where(p => SizeOf(p) is null).ToList() is [var open]
-                        && open.Head is FactorTerm alone)
+                    if (terms[axis].Resolved is FactorTerm leaf) more = _sizes.TryAdd(leaf.Factor, value.Shape[axis]);
+                    else if (terms[axis].Resolved is ProductTerm product
+                        && product.Parts.Where(p => SizeOf(p) is null).ToList() is [var open] && open.Resolved is FactorTerm alone)
                     {
                         long known = product.Parts.Where(p => p != open).Aggregate(1L, (a, p) => a * SizeOf(p)!.Value);
                         if (known > 0) more = _sizes.TryAdd(alone.Factor, value.Shape[axis] / known);

@@ -12,7 +12,8 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Onnx", "Limits Payloads Wire Graphs Checks Files ."),
         ("onnx-rewriter/Espalier.Oracle", "."),
         ("onnx-rewriter/Espalier.Axes",
-            "Terms Sizes Graph Operators Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements Roles Manifests"),
+            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements Roles "
+            + "Manifests"),
         ("onnx-rewriter/Espalier.Pruning",
             "Weights Algebra Plans Edits Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators Fitting Factoring Diffs ."),
         ("runtime/Espalier.Calibration", "Graph Arrays Data Inputs Checks Timing Statistics"),

@@ -26,7 +26,7 @@ public sealed class CompensationTests
     {
         double[] covariance = [1, 0, 1, 0, 1, 0, 1, 0, 1];
         int[] kept = [0, 1];
-        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1], covariance);
+        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]) { Covariance = covariance };
         using var dense = Readers(new float[3 * 4], new float[3], new float[3 * 2], 2);
         var consumer = AxisAnalysis.Run(dense).Consumers.Single(c => c.Parameter == "down");
         var moments = ReaderMoments.Create(statistics, ConsumerMatrix.Create(consumer, [3, 2])!, 0, kept)!;

@@ -171,7 +171,7 @@ public class ScorerTests
         return new CalibrationStatistics(analysis.Consumers.ToDictionary(c => c.Id, c =>
         {
             double[] Values() => [.. Enumerable.Range(0, 36).Select(_ => random.NextDouble())];
-            return new ActivationStatistics(c.Id, 100, Values(), Values(), Values(), Values(), null);
+            return new ActivationStatistics(c.Id, 100, Values(), Values(), Values(), Values());
         }), new Dictionary<int, double>(), 100);
     }
 }

@@ -19,8 +19,11 @@ public class CalibratorTests
     {
         var node = model.Proto.Graph.Node.First(n => n.Input.Contains(weight));
         string activation = node.Input[0] == weight ? node.Input[1] : node.Input[0];
-        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, 0), kind, activation, axes.Activation, weight,
-            axes.Parameter, axes.Output, null!, false, null);
+        return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, 0), kind)
+        {
+            Activation = activation, ActivationAxis = axes.Activation, Parameter = weight, ParameterAxis = axes.Parameter,
+            OutputAxis = axes.Output, Contracted = null!,
+        };
     }
 
     private static Consumer InSubgraph(Consumer consumer) => consumer with { Node = consumer.Node with { Scope = 1 } };
@@ -230,8 +233,8 @@ public class CalibratorTests
         var flat = g.Transpose(g.Reshape(one, 0, 4, 36), 0, 2, 1);
         var two = g.Add(flat, g.Linear(flat, "b", 4, 4));
         var model = g.Output(two).Build();
-        Block[] blocks = [new(0, "a", true, x, one, [], [0]), new(1, "b", true, flat, two, [], [1]),
-            new(2, "same", true, flat, flat, [], [2])];
+        Block[] blocks = [new(0, "a", x, one, [], [0]), new(1, "b", flat, two, [], [1]),
+            new(2, "same", flat, flat, [], [2])];
         var samples = Samples(5, "x", 1, 4, 6, 6);
         var stats = Run(model, [], samples, blocks: blocks);
         foreach (var block in blocks)

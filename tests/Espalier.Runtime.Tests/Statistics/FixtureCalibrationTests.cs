@@ -22,11 +22,18 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
             if (node.OpType is not ("Conv" or "MatMul" or "Gemm") || !weights.TryGetValue(node.Input[1], out int rank)) continue;
             bool transposed = node.Attribute.Any(a => a.Name == "transB" && a.I == 1);
             int stacked = rank == 3 && node.OpType == "MatMul" ? 1 : 0;
-            readers.Add(node.OpType == "Conv"
-                ? new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.Convolution, node.Input[0], 1, node.Input[1], 1, 0,
-                    null!, node.Attribute.Any(a => a.Name == "group" && a.I > 1), null)
-                : new Consumer(readers.Count, new NodeInfo(0, node, 0), ConsumerKind.MatrixProduct, node.Input[0], -1, node.Input[1],
-                    stacked + (transposed ? 1 : 0), stacked + (transposed ? 0 : 1), null!, stacked > 0, null));
+            bool isConvolution = node.OpType == "Conv";
+            var kind = isConvolution ? ConsumerKind.Convolution : ConsumerKind.MatrixProduct;
+            readers.Add(new Consumer(readers.Count, new NodeInfo(0, node, 0), kind)
+            {
+                Activation = node.Input[0],
+                ActivationAxis = isConvolution ? 1 : -1,
+                Parameter = node.Input[1],
+                ParameterAxis = isConvolution ? 1 : stacked + (transposed ? 1 : 0),
+                OutputAxis = isConvolution ? 0 : stacked + (transposed ? 0 : 1),
+                Contracted = null!,
+                Batched = isConvolution ? node.Attribute.Any(a => a.Name == "group" && a.I > 1) : stacked > 0,
+            });
         }
         return readers;
     }

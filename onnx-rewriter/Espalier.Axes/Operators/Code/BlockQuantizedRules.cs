@@ -45,7 +45,7 @@ internal static class BlockQuantizedRules
 
     private static void Product(NodeContext context, Term rows, Term[] a, Term blocks, int bias)
     {
-        context.Output(0, [.. a[..^1], rows]).ElementType = context.Input(0)!.ElementType;
+        context.Output(0, [.. a[..^1], rows]);
         var record = context.Record;
         record.Macs.Add([.. a, rows]);
         record.Sums.Add((a[^1], [0, 2]));
@@ -181,7 +181,7 @@ internal static class BlockQuantizedRules
                 }
             }
         }
-        context.Output(0, [.. terms[..axis], .. chosen, .. terms[(axis + 1)..]]).ElementType = context.Input(2)!.ElementType;
+        context.Output(0, [.. terms[..axis], .. chosen, .. terms[(axis + 1)..]]);
         context.Record.Zero = ZeroRule.All;
         context.Record.ZeroOperands = [2];
     }

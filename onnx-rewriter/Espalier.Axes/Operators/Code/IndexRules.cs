@@ -182,7 +182,6 @@ internal static class IndexRules
         int axis = NodeContext.Axis(context.Int("axis", -1), x.Length + 1);
         long? depth = context.Input(1)?.Value?.Numbers is [var n] ? n : null;
         context.Output(0, [.. x[..axis], context.Constant(depth, "its positions are values of the indices"), .. x[axis..]]);
-        context.Record.Outputs[0].ElementType = context.Input(2)?.ElementType ?? 0;
     }
 
     /// <summary>

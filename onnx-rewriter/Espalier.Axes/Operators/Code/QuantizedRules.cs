@@ -1,8 +1,6 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Terms;
 
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
-
 namespace Espalier.Axes.Operators.Code;
 
 /// <summary>
@@ -16,18 +14,10 @@ internal static class QuantizedRules
         // A removed channel's scale divides zero: it keeps its value in the masked model, so it must be a weight of the file.
         if (context.Input(1) is { IsParameter: false, Terms: { } computed })
             foreach (var term in computed) if (!term.IsOne) context.Freeze(term, "its scales are computed");
-        int stated = (int)context.Int("output_dtype", 0);
-        context.Record.Outputs[0].ElementType = context.Input(2)?.ElementType is { } type and not 0
-            ? type
-            : stated != 0 ? stated : (int)DataType.Uint8;
     }
 
     public static void DequantizeLinear(NodeContext context)
-    {
-        Linear(context, new(0, 1, 2));
-        int stated = (int)context.Int("output_dtype", 0);
-        context.Record.Outputs[0].ElementType = stated != 0 ? stated : context.Input(1)?.ElementType ?? 0;
-    }
+        => Linear(context, new(0, 1, 2));
 
     /// <summary>
     /// One scale for all, one per index of <c>axis</c>, or one per block of <c>axis</c> (operand and scale have the same rank then).
@@ -108,7 +98,7 @@ internal static class QuantizedRules
                 if (k != axis) context.Same(first[k], context.Input(part)!.Terms![k]);
         var terms = first.ToArray();
         terms[axis] = Term.Sum(parts.Select(p => context.Input(p)!.Terms![axis]));
-        context.Output(0, terms).ElementType = context.Input(parts[0])!.ElementType;
+        context.Output(0, terms);
         context.Record.Zero = ZeroRule.Parts;
         context.Record.ZeroOperands = [.. parts];
         for (int k = 0; k < context.Inputs.Length; k++)

@@ -70,7 +70,7 @@ internal static class ShapeRules
                 if (k != axis) context.Same(parts[0][k], part[k]);
         var terms = parts[0].ToArray();
         // Doubled again and again, a concatenation would have as many segments as elements.
-        int segments = parts.Sum(p => p[axis].Head is SumTerm sum ? sum.Parts.Length : 1);
+        int segments = parts.Sum(p => p[axis].Resolved is SumTerm sum ? sum.Parts.Length : 1);
         if (segments <= Term.MaxParts && (context.State.Segments += segments) <= InferenceState.MaxSegments)
             terms[axis] = Term.Sum(parts.Select(p => p[axis]));
         else

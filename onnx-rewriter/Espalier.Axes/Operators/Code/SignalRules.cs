@@ -47,22 +47,18 @@ internal static class SignalRules
 
     /// <summary>ONNX HannWindow, HammingWindow, BlackmanWindow: one axis of a given size.</summary>
     public static void Window(NodeContext context)
-        => context.Output(0, [context.Constant(context.Input(0)?.Value?.Numbers is [var n] ? n : null, "positions of a window")])
-            .ElementType = (int)context.Int("output_datatype", 1);
+        => context.Output(0, [context.Constant(context.Input(0)?.Value?.Numbers is [var n] ? n : null, "positions of a window")]);
 
     public static void MelWeights(NodeContext context)
     {
-        long? bins = context.Input(0)?.Value?.Numbers is [var n]
-            ? n
-            : null, length = context.Input(1)?.Value?.Numbers is [var m] ? m : null;
-        context.Output(0, [context.Constant((length / 2) + 1, "frequencies"), context.Constant(bins, "frequency bands")]).ElementType =
-            (int)context.Int("output_datatype", 1);
+        long? bins = context.Input(0)?.Value?.Numbers is [var n] ? n : null;
+        long? length = context.Input(1)?.Value?.Numbers is [var m] ? m : null;
+        context.Output(0, [context.Constant((length / 2) + 1, "frequencies"), context.Constant(bins, "frequency bands")]);
     }
 
     /// <summary>ONNX RandomNormal and RandomUniform: the shape is an attribute.</summary>
     public static void Random(NodeContext context)
-        => context.Output(0, [.. (context.Ints("shape") ?? []).Select(n => context.Constant(n, "random numbers"))]).ElementType =
-            (int)context.Int("dtype", 1);
+        => context.Output(0, [.. (context.Ints("shape") ?? []).Select(n => context.Constant(n, "random numbers"))]);
 
     /// <summary>ONNX AffineGrid: a grid of positions for each matrix of the batch.</summary>
     public static void AffineGrid(NodeContext context)

@@ -56,7 +56,6 @@ internal static class SourceRules
     public static void ConstantOfShape(NodeContext context)
     {
         var output = context.Record.Outputs[0];
-        output.ElementType = context.Attribute("value")?.T?.DataType ?? 1;
         if (context.Known(0) is not { } shape)
         {
             if (context.Input(0)?.Terms is [var length] && length.Size is { } rank && rank <= OnnxLimits.Default.Rank)

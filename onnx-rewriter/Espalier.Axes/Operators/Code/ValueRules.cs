@@ -1,7 +1,6 @@
 using Espalier.Axes.Sizes;
 using Espalier.Axes.Terms;
 using static Espalier.Axes.Sizes.SizeValue;
-using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Operators.Code;
 
@@ -21,16 +20,7 @@ internal static class ValueRules
         for (int k = 0; k < values.Length; k++)
         {
             var value = values[k]!;
-            var output = context.Output(k, [.. value.Dims.Select(d => context.Constant(d, "a vector of sizes"))], value);
-            output.ElementType = context.Node.OpType switch
-            {
-                "Cast" => (int)context.Int("to", 7),
-                "Shape" or "Size" or "NonZero" => (int)DataType.Int64,
-                "Where" => context.Input(1)!.ElementType,
-                "ConstantOfShape" => context.Attribute("value")!.T.DataType,
-                "Equal" or "Greater" or "Less" or "GreaterOrEqual" or "LessOrEqual" or "Not" or "And" or "Or" => (int)DataType.Bool,
-                _ => context.Input(0)!.ElementType,
-            };
+            context.Output(k, [.. value.Dims.Select(d => context.Constant(d, "a vector of sizes"))], value);
         }
         return true;
     }

@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using Espalier.Axes.Graph;
+using Espalier.Axes.Operators.Notation;
 
 namespace Espalier.Axes.Operators.Table;
 
@@ -34,6 +36,18 @@ namespace Espalier.Axes.Operators.Table;
 /// <see cref="QuantizedOperand"/>); <c>packed:operand,scale=attr:default</c> an operand with several elements to a byte, of the
 /// width that the attribute says;
 /// <c>role:kind=v</c> what v is; <c>grouped:v*r</c> KV groups and the query heads of each; <c>variadic</c> the last operand repeats.
+/// <para>
+/// A line goes on in the indented lines below it. What holds of operators whichever of their lines, or rule in code, is applied are
+/// facts, <c>Operator … | clauses</c>: <c>moves:operands</c> their elements are only moved (<c>all</c> of any number);
+/// <c>affine:scale[,shift]</c> operands that a normalisation multiplies its result by, and adds; <c>scaled:alpha[,beta]</c>
+/// attributes of α·A·B + β·C; <c>attention:q,k,v</c> operands; <c>bias:operand</c> frozen where it is computed;
+/// <c>zero-if:attr@operand>=number</c> the line's zero rule holds only where the attribute, or else the operand, is so
+/// (<c>-attr</c>: is absent); <c>draws-if:operand</c> random numbers are drawn along every axis where it is there and not false;
+/// <c>activation</c> an attribute of this name says what is applied to the result; <c>type:source/source[@results]</c> the element
+/// type of results is that of the first source that has one: a type, an operand, an attribute, or one of these behind a condition
+/// (<c>attr?source</c> where the attribute has elements, <c>source=type?source</c>); without it that of the first operand;
+/// <c>when:</c> as above.
+/// </para>
 /// </remarks>
 internal static partial class OperatorTable
 {
@@ -63,13 +77,20 @@ internal static partial class OperatorTable
             .ToLookup(r => (r.Item1, r.Item2.Operator), r => r.Item2);
 
         static IEnumerable<(string, OperatorRule)> Parsed(string domain, IEnumerable<string> lines)
-            => lines.Select(l => (domain, OperatorRule.Parse(l)));
+            => lines.Select(l => (domain, new OperatorRule(new(l))));
 
         static string[] Names(string text) => text.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
-
-        static IEnumerable<string> Lines(string text)
-            => text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith('#'));
     });
+
+    /// <summary>The lines of a text, each with the indented ones below it; without comments.</summary>
+    private static IEnumerable<string> Lines(string text)
+    {
+        text = Continued().Replace(text, " ");
+        return text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith('#'));
+    }
+
+    [GeneratedRegex(@"\r?\n +")]
+    private static partial Regex Continued();
 
     /// <summary>
     /// FusedMatMul and its kin: transA exchanges the last two axes; transBatchA first moves the first axis behind the batch axes.
@@ -96,5 +117,7 @@ internal static partial class OperatorTable
     }
 
     /// <summary>The lines for an operator, in order.</summary>
-    public static IEnumerable<OperatorRule> Find(string domain, string op) => Rules.Value[(domain == "ai.onnx" ? "" : domain, op)];
+    public static IEnumerable<OperatorRule> Find(string domain, string op) => Rules.Value[Key(domain, op)];
+
+    private static (string Domain, string Operator) Key(string domain, string op) => (domain == "ai.onnx" ? "" : domain, op);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Axes.Graph;
+using Espalier.Axes.Operators.Notation;
 using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Operators.Table;
@@ -26,7 +27,7 @@ internal sealed partial class RuleApplication
             }
             else
             {
-                foreach (string name in Names(part)) result[name] = axis;
+                foreach (string name in part.Names) result[name] = axis;
                 axis++;
             }
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Axes.Graph;
+using Espalier.Axes.Operators.Notation;
 using Espalier.Axes.Terms;
 
 namespace Espalier.Axes.Operators.Table;
@@ -9,6 +10,8 @@ internal sealed partial class RuleApplication
 {
     /// <summary>Why features stay where an operator holds its weights itself.</summary>
     public const string Coefficients = "its coefficients are attributes";
+
+    public const string Draws = "random numbers are drawn one after the other, and fewer are drawn along a shorter axis";
 
     private readonly NodeContext _context;
     private readonly OperatorRule _rule;
@@ -122,9 +125,8 @@ internal sealed partial class RuleApplication
     private void Bind(int operand, OperandPattern pattern, Term[] axes)
     {
         var names = new List<string[]>();
-        int at = 0, lead = pattern.HasPack
-            ? axes.Length - (pattern.Axes.Length - 1)
-            : 0, first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
+        int at = 0, lead = pattern.HasPack ? axes.Length - (pattern.Axes.Length - 1) : 0;
+        int first = pattern.HasPack ? 0 : Math.Max(0, pattern.Axes.Length - axes.Length);
         foreach (var axis in pattern.Axes[first..])
         {
             switch (axis)
@@ -143,7 +145,7 @@ internal sealed partial class RuleApplication
                     at += lead;
                     break;
                 default:
-                    names.Add(Names(axis));
+                    names.Add([.. axis.Names]);
                     if (!(pattern.Broadcast && axes[at].IsOne)) BindAxis(axis, axes[at]);
                     at++;
                     break;
@@ -153,14 +155,6 @@ internal sealed partial class RuleApplication
     }
 
     private static string Broadcasting(int fromRight) => "..." + fromRight.ToString(CultureInfo.InvariantCulture);
-
-    private static string[] Names(AxisPattern axis) => axis switch
-    {
-        AxisPattern.Variable v => [v.Name],
-        AxisPattern.Product p => [.. p.Parts.SelectMany(Names)],
-        AxisPattern.Sum s => [.. s.Parts.SelectMany(Names)],
-        _ => [],
-    };
 
     private void BindBroadcast(Term[] axes)
     {
@@ -342,8 +336,7 @@ internal sealed partial class RuleApplication
             _context.Mean(terms, scale);
         }
         foreach (string name in _rule.Drawn)
-            foreach (var term in Terms(name))
-                _context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
+            foreach (var term in Terms(name)) _context.Inexact(term, Draws);
         foreach (var (role, name) in _rule.Roles)
             foreach (var term in Terms(name)) _context.State.Roles.Add((role, term));
         if (_rule.Chosen is var (chosen, count))

@@ -1,4 +1,5 @@
 using Espalier.Axes.Graph;
+using Espalier.Axes.Operators.Notation;
 
 namespace Espalier.Axes.Operators.Table;
 
@@ -7,74 +8,40 @@ internal static class TableExceptions
 {
     public static void Refine(NodeContext context)
     {
-        var record = context.Record;
-        bool zeroHolds = context.Node.OpType switch
-        {
-            // 0 to the power 0 is 1: an exponent per unit is itself zero at removed units.
-            "Pow" => Constants(1) is { } exponents && exponents.All(e => e > 0) && context.Input(1)!.Terms!.All(t => t.IsOne),
-            "Clip" => (context.Attribute("min")?.F ?? Number(1) ?? (context.Input(1) is null ? 0 : 1)) <= 0
-                && (context.Attribute("max")?.F ?? Number(2) ?? (context.Input(2) is null ? 0 : -1)) >= 0,
-            "Binarizer" => (context.Attribute("threshold")?.F ?? 0) >= 0,
-            "Shrink" => (context.Attribute("lambd")?.F ?? 0.5f) >= 0,
-            // Gates with other activations than the defaults need not be zero at zero.
-            "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => context.Attribute("activations") is null,
-            "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" => ActivationKeepsZero(context) == true,
-            "CropAndResize" => (context.Attribute("extrapolation_value")?.F ?? 0) == 0,
-            _ => true,
-        };
-        if (!zeroHolds) record.Zero = ZeroRule.Never;
+        foreach (var facts in OperatorTable.FactsOf(context.Node)) Refine(context, facts);
+        // No clause is worth what one operator alone has.
         switch (context.Node.OpType)
         {
-            case "Pow" when !(Constants(1)?.All(e => e >= 0) ?? false):
-                record.Poles = [0];
+            case "Pow" when !(context.Floats(context.Input(1)!.Data)?.All(e => e >= 0) ?? false):
+                context.Record.Poles = [0];
                 break;
-            // An activation could be a Softmax, which runs over an axis.
-            case "FusedConv" or "NhwcFusedConv" or "FusedGemm" or "FusedMatMulActivation" when ActivationKeepsZero(context) is null:
-                foreach (var input in context.Inputs)
-                    context.FreezeAll(input, $"the activation {context.Text("activation", "")} is not known");
+            // It quantises the state at every step, by a range over all of it: what is not zero at removed units from the start
+            // would widen that.
+            case "DynamicQuantizeLSTM" when context.Input(5) is { IsParameter: false } state:
+                context.FreezeAll(state, "a range is taken over the initial state, which is computed");
                 break;
-            // While a model is trained, batch normalisation takes its statistics from the batch, and dropout draws.
-            case "BatchNormalization" when context.Int("training_mode", 0) != 0:
-                record.Zero = ZeroRule.Never;
-                foreach (var term in context.Input(0)!.Terms!.Where((_, k) => k != 1))
-                    context.Inexact(term, "a statistic runs over this axis");
-                break;
-            case "Dropout" when context.Input(2) is not null && !IsFalse(context.Input(2)):
-            case "BiasDropout" or "BitmaskBiasDropout" when context.Input(4) is not null && !IsFalse(context.Input(4)):
-            case "BitmaskDropout" when context.Input(2) is not null && !IsFalse(context.Input(2)):
-                foreach (var term in context.Input(0)!.Terms!)
-                    context.Inexact(term, "random numbers are drawn one after the other, and fewer are drawn along a shorter axis");
-                break;
-            // Their rules take it for granted that a bias is zero at removed units, as weights are.
-            case "Attention" or "PackedAttention" or "DecoderMaskedSelfAttention"
-                or "QAttention" when context.Node.Domain == "com.microsoft":
-                Bias(2);
-                break;
-            case "MultiHeadAttention" or "PackedMultiHeadAttention":
-                Bias(3);
-                break;
-            case "DecoderMaskedMultiHeadAttention":
-                Bias(10);
+            // The second result counts positions over the whole tensor, channels included.
+            case "MaxPool" when context.Record.Outputs.Length > 1 && context.IsUsed(context.Record.Outputs[1].Name):
+                context.FreezeAll(context.Input(0), "its positions become data");
                 break;
         }
-        // It quantises the state at every step, by a range over all of it: what is not zero at removed units from the start
-        // would widen that.
-        if (context.Node.OpType == "DynamicQuantizeLSTM" && context.Input(5) is { IsParameter: false } state)
-            context.FreezeAll(state, "a range is taken over the initial state, which is computed");
-        // The second result of MaxPool counts positions over the whole tensor, channels included.
-        if (context.Node.OpType == "MaxPool" && context.Record.Outputs.Length > 1 && context.IsUsed(context.Record.Outputs[1].Name))
-            context.FreezeAll(context.Input(0), "its positions become data");
+    }
 
-        void Bias(int operand)
-        {
-            if (context.Input(operand) is { IsParameter: false } bias) context.FreezeAll(bias, "a bias that is computed");
-        }
-
-        static bool IsFalse(TensorState? tensor) => tensor?.Value?.Numbers is [0];
-
-        float? Number(int input) => Constants(input) is [var first, ..] ? first : null;
-
-        float[]? Constants(int input) => context.Floats(context.Input(input)?.Data);
+    private static void Refine(NodeContext context, OperatorFacts facts)
+    {
+        var record = context.Record;
+        if (!facts.ZeroIf.TrueForAll(holds => holds(context))) record.Zero = ZeroRule.Never;
+        if (facts.DrawsIf is { } flag && context.Input(flag) is { } training && training.Value?.Numbers is not [0])
+            foreach (var term in context.Input(0)!.Terms!) context.Inexact(term, RuleApplication.Draws);
+        if (facts.Bias is { } operand && context.Input(operand) is { IsParameter: false } bias)
+            context.FreezeAll(bias, "a bias that is computed");
+        if (!facts.HasActivation) return;
+        bool? keepsZero = ActivationKeepsZero(context);
+        if (keepsZero != true) record.Zero = ZeroRule.Never;
+        // An activation could be a Softmax, which runs over an axis.
+        if (keepsZero is null)
+            foreach (var input in context.Inputs)
+                context.FreezeAll(input, $"the activation {context.Text("activation", "")} is not known");
     }
 
     /// <summary>
@@ -82,14 +49,9 @@ internal static class TableExceptions
     /// </summary>
     private static bool? ActivationKeepsZero(NodeContext context)
     {
-        float[] parameters = context.Attribute("activation_params") is { } list ? [.. list.Floats] : [];
-        return context.Text("activation", "") switch
-        {
-            "" or "Relu" or "Tanh" or "LeakyRelu" or "Elu" or "Selu" or "Softsign" or "ThresholdedRelu" or "HardSwish" or "QuickGelu"
-                or "Gelu" => true,
-            "Clip" => parameters is [<= 0, >= 0],
-            "Sigmoid" or "HardSigmoid" or "Softplus" => false,
-            _ => null,
-        };
+        string name = context.Text("activation", "");
+        // The bounds of Clip are parameters here, and no operands.
+        return name.Length == 0 ? true : name != "Clip" ? OperatorTable.KeepsZero(name)
+            : context.Attribute("activation_params")?.Floats is { Count: 2 } bounds && bounds[0] <= 0 && bounds[1] >= 0;
     }
 }

@@ -1,10 +1,20 @@
 using System.Collections.Immutable;
 
-namespace Espalier.Axes.Operators.Table;
+namespace Espalier.Axes.Operators.Notation;
 
 /// <summary>The pattern of one axis in the operator table.</summary>
 internal abstract record AxisPattern
 {
+    /// <summary>Its variables and runs of axes, as clauses name them.</summary>
+    public IEnumerable<string> Names => this switch
+    {
+        Variable v => [v.Name],
+        Pack p => [p.Name.Length > 0 ? p.Name : "..."],
+        Product p => p.Parts.SelectMany(part => part.Names),
+        Sum s => s.Parts.SelectMany(part => part.Names),
+        _ => [],
+    };
+
     /// <summary>One axis with a name: <c>c</c>.</summary>
     public sealed record Variable(string Name) : AxisPattern;
 
@@ -22,7 +32,6 @@ internal abstract record AxisPattern
 }
 
 /// <summary>One operand or result of a rule.</summary>
-/// <param name="Axes">Its axes.</param>
 /// <param name="Optional"><c>?</c>: may be absent.</param>
 /// <param name="Broadcast"><c>~</c>: may have fewer axes, or axes of size 1.</param>
 /// <param name="Opaque"><c>*</c>: the rule says nothing of it; its factors are frozen.</param>
