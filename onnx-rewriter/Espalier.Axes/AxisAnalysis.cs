@@ -11,7 +11,7 @@ using Espalier.Onnx.Graphs;
 namespace Espalier.Axes;
 
 /// <summary>What axis inference found in one model. Immutable.</summary>
-public sealed class AxisAnalysis
+internal sealed class AxisAnalysis
 {
     private readonly AxisInference _inference;
     private readonly GroupBuilder _builder;

@@ -4,7 +4,7 @@ using Espalier.Axes.Costs;
 namespace Espalier.Axes;
 
 /// <summary>What the inference found of a stored tensor.</summary>
-public enum WeightStanding
+internal enum WeightStanding
 {
     /// <summary>At least one of its axes holds units that can be removed.</summary>
     Grouped,
@@ -19,4 +19,4 @@ public enum WeightStanding
 /// <param name="Elements">Its elements, as <see cref="StoredParameters"/> counts them.</param>
 /// <param name="Groups">Numbers of the groups of which it holds units that can be removed, ascending; empty for the others.</param>
 /// <param name="Reason">Why no unit of it can be removed; null where one can.</param>
-public sealed record WeightEntry(string Tensor, long Elements, WeightStanding Standing, ImmutableArray<int> Groups, string? Reason);
+internal sealed record WeightEntry(string Tensor, long Elements, WeightStanding Standing, ImmutableArray<int> Groups, string? Reason);

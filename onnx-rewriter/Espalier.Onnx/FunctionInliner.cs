@@ -9,7 +9,7 @@ namespace Espalier.Onnx;
 /// Replaces calls of model-local functions by their bodies (ONNX IR, "Functions"): a call is defined to mean just that. Functions that are
 /// stated for another operator set than the model's stay calls, because their nodes would mean something else in the model.
 /// </summary>
-public static class FunctionInliner
+internal static class FunctionInliner
 {
     // The specification forbids recursion; a file may still hold it. Calls of calls may double with every
     // function, so that a few kilobytes would become gigabytes: their nodes are counted, and real models of

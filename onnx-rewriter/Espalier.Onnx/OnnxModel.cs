@@ -12,7 +12,7 @@ namespace Espalier.Onnx;
 /// A model: its graph as messages, its weights as views of the file. Large payloads never become objects: in the messages a short token
 /// stands for each, which survives cloning; <see cref="Content"/> gives the elements, and writing puts them back.
 /// </summary>
-public sealed class OnnxModel : IDisposable
+internal sealed class OnnxModel : IDisposable
 {
     private readonly ModelStore _store;
     private int _disposed;

@@ -7,7 +7,7 @@ namespace Espalier.Oracle;
 /// by the product of their factors, and the slim model's inputs and outputs. It is made from names and indices alone and shares no code
 /// with surgery.
 /// </summary>
-public static class MaskedModel
+internal static class MaskedModel
 {
     /// <inheritdoc cref="Build(OnnxModel, Removal, OnnxModel?)"/>
     /// <param name="slices">See <see cref="Removal.Slices"/>.</param>

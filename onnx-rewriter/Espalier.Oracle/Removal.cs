@@ -6,7 +6,7 @@ using Espalier.Onnx.Graphs;
 namespace Espalier.Oracle;
 
 /// <summary>What went from a model, in names and indices of its file: all that the judge is told.</summary>
-public sealed record Removal
+internal sealed record Removal
 {
     public static Slices NoSlices { get; } = new Dictionary<string, IReadOnlyDictionary<int, int[]>>();
 

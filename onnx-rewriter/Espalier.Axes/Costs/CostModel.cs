@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Espalier.Axes.Costs;
 
 /// <summary>What a monomial counts.</summary>
-public enum CostUnit
+internal enum CostUnit
 {
     /// <summary>Multiply-accumulates of one run.</summary>
     Macs,
@@ -19,12 +19,12 @@ public enum CostUnit
 /// <param name="Sublayer">The sublayer whose removal removes this cost; −1 for none.</param>
 /// <param name="Padded">Groups (a subset of <paramref name="Groups"/>) whose count is padded to the kernel's block when time is
 /// predicted: channels of convolutions.</param>
-public sealed record Monomial(CostUnit Unit, double Coefficient, ImmutableArray<int> Groups, int Sublayer, ImmutableArray<int> Padded);
+internal sealed record Monomial(CostUnit Unit, double Coefficient, ImmutableArray<int> Groups, int Sublayer, ImmutableArray<int> Padded);
 
 /// <summary>The cost of a model for any choice of group sizes: so a budget is arithmetic.</summary>
 /// <param name="Monomials">Terms of the sum, like ones collected, in stable order.</param>
 /// <param name="GroupSizes">Dense size per group number.</param>
-public sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArray<int> GroupSizes)
+internal sealed record CostModel(ImmutableArray<Monomial> Monomials, ImmutableArray<int> GroupSizes)
 {
     /// <summary>
     /// Operators whose multiply-accumulates are not known, each with the reason: the figures are without them, or without the

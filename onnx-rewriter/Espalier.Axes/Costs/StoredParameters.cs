@@ -8,7 +8,7 @@ namespace Espalier.Axes.Costs;
 /// <param name="Name">Its name, of an initializer; that of the result, of a Constant node.</param>
 /// <param name="Data">The tensor; null for a Constant node that states numbers in another form.</param>
 /// <param name="Elements">Elements as they are stored: of a byte that holds several numbers, one.</param>
-public sealed record StoredParameter(string Name, TensorProto? Data, long Elements);
+internal sealed record StoredParameter(string Name, TensorProto? Data, long Elements);
 
 /// <summary>
 /// The parameters of a file: the elements of all tensors that it stores (initializers and Constant nodes; those of subgraphs and functions
@@ -16,7 +16,7 @@ public sealed record StoredParameter(string Name, TensorProto? Data, long Elemen
 /// others that only move elements, as integers that stand for numbers, or multiplies; integers of eight bits and less are one too where
 /// they are cast to numbers. Their zero points are none, nor are shapes, indices and masks. What the graph makes of a shape is not stored.
 /// </summary>
-public static class StoredParameters
+internal static class StoredParameters
 {
     /// <summary>All of them, in the order of the file.</summary>
     /// <param name="model">The messages of the file.</param>

@@ -9,7 +9,7 @@ namespace Espalier.Axes.Groups;
 /// <param name="Nodes">Global ordinals of the nodes that nothing else needs, those that add included; for a sublayer, that one
 /// last.</param>
 /// <param name="Sublayers">For a block: its sublayers' numbers; for a sublayer: itself.</param>
-public sealed record Block(int Id, string Name, string Input, string Output, ImmutableArray<int> Nodes, ImmutableArray<int> Sublayers)
+internal sealed record Block(int Id, string Name, string Input, string Output, ImmutableArray<int> Nodes, ImmutableArray<int> Sublayers)
 {
     /// <summary>True for one Add; false for a whole block of sublayers, of which there may be one too.</summary>
     public bool IsSublayer => Sublayers is [var own] && own == Id;

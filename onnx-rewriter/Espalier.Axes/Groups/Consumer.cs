@@ -4,7 +4,7 @@ using Espalier.Axes.Terms;
 namespace Espalier.Axes.Groups;
 
 /// <summary>What kind of product a consumer is.</summary>
-public enum ConsumerKind
+internal enum ConsumerKind
 {
     /// <summary>MatMul, Gemm or the like: the activation's axis is contracted with one axis of the weight.</summary>
     MatrixProduct,
@@ -16,7 +16,7 @@ public enum ConsumerKind
 /// A product of an activation with a weight that contracts prunable units: where statistics are taken and where compensation acts.
 /// </summary>
 /// <param name="Id">Number, in graph order.</param>
-public sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind)
+internal sealed record Consumer(int Id, NodeInfo Node, ConsumerKind Kind)
 {
     /// <summary>Tensor that is contracted.</summary>
     public required string Activation { get; init; }

@@ -9,4 +9,4 @@ namespace Espalier.Axes.Groups;
 /// or block by block where it is shorter. Empty: one for all.</param>
 /// <param name="PackedBits">Width of the elements that are packed into the bytes of the last axis, whose scales follow the
 /// leading axes; 0 where elements are not packed.</param>
-public sealed record Dequantization(string? Scale, string? ZeroPoint, ImmutableArray<int> Axes, int PackedBits);
+internal sealed record Dequantization(string? Scale, string? ZeroPoint, ImmutableArray<int> Axes, int PackedBits);

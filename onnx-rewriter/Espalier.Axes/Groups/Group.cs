@@ -3,7 +3,7 @@ using Espalier.Axes.Terms;
 namespace Espalier.Axes.Groups;
 
 /// <summary>Whether removing units of a group equals masking them.</summary>
-public enum Exactness
+internal enum Exactness
 {
     /// <summary>The slim model computes what the dense model computes when every parameter of the removed units is zero.</summary>
     Exact,
@@ -17,10 +17,10 @@ public enum Exactness
 /// <param name="Tensor">Name of the weight: an initializer, or the output of a Constant or ConstantOfShape node.</param>
 /// <param name="Axis">Axis of the weight.</param>
 /// <param name="Term">Term of the axis.</param>
-public sealed record Occurrence(string Tensor, int Axis, Term Term);
+internal sealed record Occurrence(string Tensor, int Axis, Term Term);
 
 /// <summary>A factor with every weight axis in which it occurs: coupled units that are removed together or not at all.</summary>
-public sealed class Group
+internal sealed class Group
 {
     internal Group(int id, Factor factor) => (Id, Factor) = (id, factor);
 

@@ -1,7 +1,7 @@
 namespace Espalier.Axes.Inference;
 
 /// <summary>Settings of the inference.</summary>
-public sealed record AxisOptions
+internal sealed record AxisOptions
 {
     /// <summary>
     /// Sizes that stand for dynamic dimensions in costs, by the name of the dimension, or as <c>input:axis</c> for one without

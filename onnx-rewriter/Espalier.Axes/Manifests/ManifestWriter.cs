@@ -10,7 +10,7 @@ namespace Espalier.Axes.Manifests;
 /// line, fields between tabs, <c>\n</c> between lines, culture-invariant, the same text for the same model.
 /// <see cref="FormatVersion"/> goes up when it changes.
 /// </summary>
-public static class ManifestWriter
+internal static class ManifestWriter
 {
     /// <summary>Version in the first line; the generator refuses any other.</summary>
     public const int FormatVersion = 1;

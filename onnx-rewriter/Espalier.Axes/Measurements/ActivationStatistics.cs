@@ -10,7 +10,7 @@ namespace Espalier.Axes.Measurements;
 /// <param name="Variance">Population variance per feature.</param>
 /// <param name="AbsoluteMean">Mean absolute value per feature.</param>
 /// <param name="SquareMean">Mean square per feature.</param>
-public sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean,
+internal sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean,
     double[] SquareMean)
 {
     /// <summary>Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</summary>

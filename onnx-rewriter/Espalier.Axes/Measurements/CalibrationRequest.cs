@@ -1,7 +1,7 @@
 namespace Espalier.Axes.Measurements;
 
 /// <summary>What calibration is asked to measure.</summary>
-public sealed record CalibrationRequest
+internal sealed record CalibrationRequest
 {
     /// <summary>Numbers of the consumers whose means and variances are wanted; null for all.</summary>
     public IReadOnlySet<int>? Consumers { get; init; }

@@ -4,7 +4,7 @@ namespace Espalier.Axes.Measurements;
 /// <param name="BlockCosine">By block number: mean cosine similarity of the block's input and output over rows of the last axis
 /// (or of channels at a position).</param>
 /// <param name="Samples">Samples that were run.</param>
-public sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers,
+internal sealed record CalibrationStatistics(IReadOnlyDictionary<int, ActivationStatistics> Consumers,
     IReadOnlyDictionary<int, double> BlockCosine, long Samples)
 {
     /// <summary>

@@ -6,7 +6,7 @@ namespace Espalier.Axes.Measurements;
 /// Runs models on the calibration samples, for methods that choose by what comes out or that follow the errors of what is already pruned.
 /// Implemented where models run (Espalier.Calibration); what chooses does not run any.
 /// </summary>
-public interface IModelProbe
+internal interface IModelProbe
 {
     /// <summary>Statistics of the dense model.</summary>
     CalibrationStatistics Measure(CalibrationRequest request);

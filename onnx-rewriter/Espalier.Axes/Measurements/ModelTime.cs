@@ -4,4 +4,4 @@ namespace Espalier.Axes.Measurements;
 /// <param name="Dense">Milliseconds of the dense model.</param>
 /// <param name="Changed">Milliseconds of the changed one.</param>
 /// <param name="Ratio">Changed over dense, the median over turns.</param>
-public sealed record ModelTime(double Dense, double Changed, double Ratio);
+internal sealed record ModelTime(double Dense, double Changed, double Ratio);

@@ -9,7 +9,7 @@ namespace Espalier.Axes.Measurements;
 /// <param name="SlimMean">E[z].</param>
 /// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [features of x, features of z].</param>
-public sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross)
+internal sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross)
 {
     /// <summary>
     /// The same over the rows of every fourth sample alone, which are in the others too; null where there are fewer than four samples.

@@ -5,10 +5,10 @@ namespace Espalier.Axes.Measurements;
 /// <param name="Axis">Its axis, from 0.</param>
 /// <param name="Within">Another axis whose elements are kept apart, each with all elements of <paramref name="Axis"/>, one
 /// after the other; −1 for none.</param>
-public sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
+internal sealed record TensorAxis(string Tensor, int Axis, int Within = -1);
 
 /// <summary>Mean and population variance of every element of a <see cref="TensorAxis"/> over all others.</summary>
-public sealed record AxisMoments(double[] Mean, double[] Variance)
+internal sealed record AxisMoments(double[] Mean, double[] Variance)
 {
     /// <summary>Variance over all elements together.</summary>
     public double TotalVariance

@@ -3,7 +3,7 @@ using Espalier.Axes.Terms;
 namespace Espalier.Axes.Measurements;
 
 /// <summary>What is averaged of an activation that has a value per unit.</summary>
-public enum SignalKind
+internal enum SignalKind
 {
     /// <summary>
     /// Router's probability of an expert, counted where the expert is among those that are chosen; and the share of the rows where it is.
@@ -27,7 +27,7 @@ public enum SignalKind
 /// <param name="Group">Number of the group.</param>
 /// <param name="Tensor">The activation: router's probabilities or logits, or attention weights.</param>
 /// <param name="Axis">Its axis along the units.</param>
-public sealed record UnitSignal(int Group, SignalKind Kind, string Tensor, int Axis)
+internal sealed record UnitSignal(int Group, SignalKind Kind, string Tensor, int Axis)
 {
     /// <summary>Term of that axis.</summary>
     public required Term Term { get; init; }
@@ -41,4 +41,4 @@ public sealed record UnitSignal(int Group, SignalKind Kind, string Tensor, int A
 
 /// <summary>Averages of a <see cref="UnitSignal"/>, one per unit.</summary>
 /// <param name="Share">Share of the rows where the unit is among the chosen; ones where all are.</param>
-public sealed record SignalStatistics(double[] Mean, double[] Share);
+internal sealed record SignalStatistics(double[] Mean, double[] Share);

@@ -1,7 +1,7 @@
 namespace Espalier.Axes.Terms;
 
 /// <summary>An unknown with a size: a node of a union-find forest, refined at most once into a sum or a product.</summary>
-public sealed class Factor
+internal sealed class Factor
 {
     internal Factor(int id, long? size) => (Id, Size) = (id, size);
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Espalier.Axes.Terms;
 
 /// <summary>A size as a polynomial with integer coefficients in the dynamic factors. Immutable; compared by value.</summary>
-public sealed class Polynomial : IEquatable<Polynomial>
+internal sealed class Polynomial : IEquatable<Polynomial>
 {
     // Key: numbers of the factors of a monomial, ascending, with repetition, joined by commas. Zero coefficients are not kept.
     private readonly SortedDictionary<string, (long Coefficient, Factor[] Factors)> _terms;

@@ -6,7 +6,7 @@ namespace Espalier.Axes.Terms;
 
 /// <summary>The structure of one axis: a sum (concatenation) of products (row-major, major first) of factors.</summary>
 /// <remarks>Terms are immutable; what they mean grows more precise as their factors are unified and refined.</remarks>
-public abstract class Term
+internal abstract class Term
 {
     /// <summary>Most segments of one axis, and most levels of sums and products inside each other: what has more is not followed.</summary>
     internal const int MaxParts = 1 << 12, MaxLevels = 64;

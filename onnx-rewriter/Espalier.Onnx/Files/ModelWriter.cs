@@ -5,7 +5,7 @@ using Google.Protobuf;
 namespace Espalier.Onnx.Files;
 
 /// <summary>How a model is written.</summary>
-public sealed record OnnxSaveOptions
+internal sealed record OnnxSaveOptions
 {
     /// <summary>
     /// Whether large initializers go to a second file, named like the model with a hash of its content and <c>.data</c>

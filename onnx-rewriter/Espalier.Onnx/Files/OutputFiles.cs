@@ -12,7 +12,7 @@ namespace Espalier.Onnx.Files;
 /// is in nobody's way, and the next one that writes the same file removes it after <see cref="Stale"/>.
 /// The disk is not flushed: a power cut right after is for the build to repeat.
 /// </remarks>
-public sealed class OutputFiles : IDisposable
+internal sealed class OutputFiles : IDisposable
 {
     /// <summary>From this age on a file that was not given its name belongs to nobody: who wrote it has ended by then.</summary>
     public static readonly TimeSpan Stale = TimeSpan.FromHours(1);

@@ -2,7 +2,7 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Onnx.Graphs;
 
-public static class Constants
+internal static class Constants
 {
     /// <summary>Tensor of a Constant node; null for any other node. Scalars and lists given as plain attributes count as tensors.</summary>
     public static TensorProto? ConstantTensor(this NodeProto node)

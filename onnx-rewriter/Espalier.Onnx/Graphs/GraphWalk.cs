@@ -3,7 +3,7 @@ using Google.Protobuf.Collections;
 namespace Espalier.Onnx.Graphs;
 
 /// <summary>The graphs inside of nodes (ONNX IR, "Graphs": the bodies of If, Loop, Scan and their like).</summary>
-public static class GraphWalk
+internal static class GraphWalk
 {
     /// <summary>The graphs that the node's attributes hold, in order.</summary>
     public static IEnumerable<GraphProto> Subgraphs(this NodeProto node)

@@ -4,7 +4,7 @@ namespace Espalier.Onnx.Limits;
 /// A file is not a well-formed model, or is beyond the limits that it was opened with. It is the only exception that reading a malformed
 /// model gives, whatever is wrong with it.
 /// </summary>
-public sealed class OnnxFormatException : Exception
+internal sealed class OnnxFormatException : Exception
 {
     /// <param name="path">The file; null for bytes in memory.</param>
     /// <param name="offset">Where in it, in bytes; null when it is no single place.</param>

@@ -6,7 +6,7 @@ namespace Espalier.Onnx.Limits;
 /// bytes of a file can become 440 bytes of objects, so that ten megabytes of empty tensors would otherwise take gigabytes. The
 /// defaults let through every model that ONNX Runtime runs and keep a hostile one below about a gigabyte.
 /// </summary>
-public sealed record OnnxLimits
+internal sealed record OnnxLimits
 {
     public static OnnxLimits Default { get; } = new();
 

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Espalier.Onnx.Payloads;
 
 /// <summary>Bytes that are produced when a model is written.</summary>
-public interface IPayload
+internal interface IPayload
 {
     long Length { get; }
     /// <summary>Writes all of them.</summary>

@@ -6,7 +6,7 @@ namespace Espalier.Onnx.Payloads;
 internal enum DataField { None, Raw, Float, Int32, String, Int64, Double, UInt64 }
 
 /// <summary>What the format says of each element type: its width, and the typed field that may hold it.</summary>
-public static class DataTypes
+internal static class DataTypes
 {
     /// <summary>
     /// Width of one element in bits: 8 · bytes for most, 4 and 2 for the packed types (first element in the low bits,

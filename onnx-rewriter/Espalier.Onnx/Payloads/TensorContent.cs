@@ -3,7 +3,7 @@ using static Espalier.Onnx.TensorProto.Types;
 namespace Espalier.Onnx.Payloads;
 
 /// <summary>Elements of one tensor, wherever they are: in <c>raw_data</c>, in a typed field, in the model's file or beside it.</summary>
-public sealed class TensorContent
+internal sealed class TensorContent
 {
     private readonly TensorProto _tensor;
     private readonly ByteSource? _source;

@@ -3,7 +3,7 @@ namespace Espalier.Calibration.Arrays;
 /// <summary>One array of a file, row-major.</summary>
 /// <param name="Path">Where it came from, for messages.</param>
 /// <param name="Values">float, double, int, long or byte elements.</param>
-public sealed record ArrayFile(string Path, long[] Shape, Array Values)
+internal sealed record ArrayFile(string Path, long[] Shape, Array Values)
 {
     /// <summary>Every element times <paramref name="factor"/>, as float.</summary>
     public ArrayFile Scaled(double factor)

@@ -6,7 +6,7 @@ namespace Espalier.Calibration.Arrays;
 /// <summary>
 /// The array files of MNIST (http://yann.lecun.com/exdb/mnist/): unsigned bytes, big-endian sizes, packed by gzip or not.
 /// </summary>
-public static class Idx
+internal static class Idx
 {
     private const long MostElements = 1L << 30;
 

@@ -10,7 +10,7 @@ namespace Espalier.Calibration.Arrays;
 /// NumPy's array files, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: versions 1 to 3, little-endian
 /// float32, float64, int32, int64 and uint8 in C order.
 /// </summary>
-public static partial class Npy
+internal static partial class Npy
 {
     private const int MostHeader = 1 << 20;
     private const long MostElements = 1L << 30;

@@ -5,7 +5,7 @@ using Espalier.Runtime;
 namespace Espalier.Calibration.Checks;
 
 /// <summary>Compares the answers of two models of one signature.</summary>
-public static class Agreement
+internal static class Agreement
 {
     /// <summary>Runs both models on every sample; without <c>targets</c> nothing is said of <see cref="Metric.TaskLoss"/>.</summary>
     /// <exception cref="EspalierException">A model does not load or does not take the samples; or the second gives other

@@ -2,7 +2,7 @@ namespace Espalier.Calibration.Checks;
 
 /// <summary>How alike two models answer.</summary>
 /// <param name="Outputs">Per output, in the first model's order.</param>
-public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int Samples)
+internal sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int Samples)
 {
     /// <summary>Largest relative error of any output.</summary>
     public double MaxRelativeError => Outputs.Count == 0 ? 0 : Outputs.Max(o => o.MaxRelativeError);

@@ -4,7 +4,7 @@ namespace Espalier.Calibration.Checks;
 /// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.
 /// The task's loss is that of the outputs with labels alone: what else a model gives (caches, states) is no part of the task.
 /// </summary>
-public sealed class DivergenceTally(Metric metric)
+internal sealed class DivergenceTally(Metric metric)
 {
     private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
 

@@ -7,7 +7,7 @@ namespace Espalier.Calibration.Checks;
 /// <param name="tensor">A tensor that both models have.</param>
 /// <param name="shape">Its shape in the dense model's run.</param>
 /// <returns>Per axis, null for an axis that is whole; null where it is not known.</returns>
-public delegate int[]?[]? KeptIndices(string tensor, IReadOnlyList<long> shape);
+internal delegate int[]?[]? KeptIndices(string tensor, IReadOnlyList<long> shape);
 
 /// <summary>What is compared inside of two models.</summary>
 /// <param name="Masked">The dense model with what was removed masked.</param>
@@ -15,7 +15,7 @@ public delegate int[]?[]? KeptIndices(string tensor, IReadOnlyList<long> shape);
 /// <param name="Unmasked">The dense model with the same inputs, in which what was masked is not; null where nothing was, or no such model
 /// can be run.</param>
 /// <param name="Inputs">What all of them are run on.</param>
-public sealed record InsideRequest(
+internal sealed record InsideRequest(
     OnnxModel Masked, OnnxModel Slim, OnnxModel? Unmasked, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs)
 {
     /// <summary>Whether a tensor holds numbers that are to agree: floating-point ones, or quantised activations.</summary>
@@ -33,13 +33,13 @@ public sealed record InsideRequest(
 /// <param name="Node">The node of the slim model that makes it: its name, and its operator in brackets.</param>
 /// <param name="Error">Greatest relative difference of the two models.</param>
 /// <param name="Noise">How far the masked model is from itself there by rounding; 0 where it was not asked.</param>
-public sealed record InsidePoint(string Tensor, string Node, double Error, double Noise);
+internal sealed record InsidePoint(string Tensor, string Node, double Error, double Noise);
 
 /// <summary>What the comparison found.</summary>
 /// <param name="Tensors">Tensors that both models have under one name.</param>
 /// <param name="Compared">Those that were compared: of the others it is not known which indices stay, or they stand behind a magnifier or
 /// a fault.</param>
-public sealed record InsideResult(int Tensors, int Compared)
+internal sealed record InsideResult(int Tensors, int Compared)
 {
     /// <summary>The first tensor that differs by more than rounding; null where there is none.</summary>
     public InsidePoint? Fault { get; init; }
@@ -65,7 +65,7 @@ public sealed record InsideResult(int Tensors, int Compared)
 /// Compares two models inside, tensor by tensor in the order of the graph, in sessions of their own: with more outputs fewer kernels are
 /// fused, so outputs are compared elsewhere.
 /// </summary>
-public static class InsideComparer
+internal static class InsideComparer
 {
     /// <summary>Runs the models, in parts that keep within the budget.</summary>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>

@@ -6,7 +6,7 @@ using Espalier.Runtime;
 namespace Espalier.Calibration.Checks;
 
 /// <summary>The oracle: a slim model must compute what the masked dense model computes.</summary>
-public static class OracleComparer
+internal static class OracleComparer
 {
     /// <summary>Runs both models on the same inputs.</summary>
     /// <param name="masked">The dense model with the removed slices set to zero.</param>

@@ -6,7 +6,7 @@ namespace Espalier.Calibration.Checks;
 /// <param name="Runs">Inputs that both models ran on.</param>
 /// <param name="Strict">Whether the slim model also loads with strict shape inference.</param>
 /// <param name="Notes">What weakens the comparison: outputs that are not finite, or the same everywhere.</param>
-public sealed record OracleResult(double Error, IReadOnlyDictionary<string, double> Outputs, int Runs, bool Strict,
+internal sealed record OracleResult(double Error, IReadOnlyDictionary<string, double> Outputs, int Runs, bool Strict,
     IReadOnlyList<string> Notes)
 {
     /// <summary>Largest relative error that is rounding in float32.</summary>

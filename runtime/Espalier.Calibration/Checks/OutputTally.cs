@@ -5,7 +5,7 @@ namespace Espalier.Calibration.Checks;
 /// that choose by what comes out. Rows run along the last axis; along axis 1 where the last has one element or there are four
 /// and more axes (channels of a map).
 /// </summary>
-public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
+internal sealed class OutputTally(params IReadOnlyList<Metric> metrics)
 {
     /// <summary>What stands for a divergence that is not finite.</summary>
     private const double Unbounded = 1e9;

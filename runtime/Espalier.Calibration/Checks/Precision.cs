@@ -6,7 +6,7 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Calibration.Checks;
 
 /// <summary>In how many digits a model computes.</summary>
-public static class Precision
+internal static class Precision
 {
     /// <summary>
     /// Largest relative error that is rounding: 1e-4 in float32; four steps of float16 or bfloat16 where some operator reads

@@ -9,7 +9,7 @@ namespace Espalier.Calibration.Checks;
 /// those; else of an output [batch, sequence, classes] beside an integer input [batch, sequence] whose numbers are classes, the
 /// next token: then text is all that a language model needs (the likelihood by which SLEB, arXiv:2402.09025, chooses).
 /// </summary>
-public sealed class Targets
+internal sealed class Targets
 {
     private readonly LookupTables _tables;
     private readonly Dictionary<IReadOnlyDictionary<string, NamedTensor>, long[]> _labels = new(ReferenceEqualityComparer.Instance);

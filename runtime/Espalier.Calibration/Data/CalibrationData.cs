@@ -10,7 +10,7 @@ namespace Espalier.Calibration.Data;
 /// and text as <c>.txt</c> or
 /// <c>.tsv</c> with an alphabet, a WordPiece vocabulary or a BPE tokenizer.
 /// </summary>
-public static class CalibrationData
+internal static class CalibrationData
 {
     /// <summary>Reads samples, each as the model takes it; a dynamic batch axis is 1.</summary>
     /// <param name="model">The model that the samples are for: it says names, types and shapes.</param>

@@ -11,7 +11,7 @@ namespace Espalier.Calibration.Data;
 /// from the data themselves: an array <c>labels</c> in an <c>.npz</c> or a folder of <c>.npy</c> files that is no input of the
 /// model, or the first of several columns of a <c>.tsv</c>.
 /// </summary>
-public static class CalibrationLabels
+internal static class CalibrationLabels
 {
     private const string Name = "labels";
 

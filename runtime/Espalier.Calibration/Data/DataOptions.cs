@@ -1,6 +1,6 @@
 namespace Espalier.Calibration.Data;
 
-public sealed record DataOptions
+internal sealed record DataOptions
 {
     /// <summary>Most samples that are read; the first ones.</summary>
     public int Samples { get; init; } = 128;

@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Espalier.Calibration.Graph;
 
 /// <summary>Opens models of this process in ONNX Runtime.</summary>
-public static class Sessions
+internal static class Sessions
 {
     /// <summary>Opens a model with its changes, external data included.</summary>
     /// <param name="model">The model; below 2 GiB.</param>

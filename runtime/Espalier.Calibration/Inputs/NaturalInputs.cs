@@ -10,7 +10,7 @@ namespace Espalier.Calibration.Inputs;
 /// (Piantadosi 2014, Psychonomic Bulletin &amp; Review 21), with a seeded rank for every id; everything else is as in
 /// <see cref="RandomInputs"/>. The same seed gives the same inputs on every machine.
 /// </summary>
-public static class NaturalInputs
+internal static class NaturalInputs
 {
     /// <summary>Waves of a field: enough that their sum is nearly normal.</summary>
     private const int Waves = 96;

@@ -7,7 +7,7 @@ namespace Espalier.Calibration.Inputs;
 /// Seeded random inputs from a model's signature: standard normal numbers for floats; for integers, indices that the tables they
 /// look up have; ones for masks; 16000 for sample rates. The same seed gives the same inputs on every machine.
 /// </summary>
-public static class RandomInputs
+internal static class RandomInputs
 {
     private static readonly long[] Spatial = [224, 320, 256, 640, 128, 64, 32];
     private static readonly long[] Sequence = [128, 512, 64, 32, 16, 8, 1];

@@ -6,7 +6,7 @@ using Espalier.Onnx;
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>A model and those of its consumers and blocks that can be asked about.</summary>
-public sealed record CalibratedModel(OnnxModel Model, IReadOnlyList<Consumer> Consumers, IReadOnlyList<Block> Blocks)
+internal sealed record CalibratedModel(OnnxModel Model, IReadOnlyList<Consumer> Consumers, IReadOnlyList<Block> Blocks)
 {
     /// <summary>The consumers of prunable units, and products that contract none where they are asked for by number.</summary>
     internal static CalibratedModel Create(AxisAnalysis analysis, CalibrationRequest request)

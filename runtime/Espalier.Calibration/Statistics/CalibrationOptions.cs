@@ -1,7 +1,7 @@
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>Bounds on what calibration uses.</summary>
-public sealed record CalibrationOptions
+internal sealed record CalibrationOptions
 {
     /// <summary>Most samples in one run.</summary>
     public int BatchSize { get; init; } = 32;

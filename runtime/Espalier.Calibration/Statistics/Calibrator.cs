@@ -7,7 +7,7 @@ namespace Espalier.Calibration.Statistics;
 /// <summary>
 /// Measures what the readers of prunable units see, and how similar blocks' inputs and outputs are, on calibration samples.
 /// </summary>
-public static class Calibrator
+internal static class Calibrator
 {
     /// <summary>Runs the samples through one instrumented copy of the model (a few where covariances are large).</summary>
     /// <param name="samples">Inputs by name, each sample with a batch axis of its own where the model has one. Read once and kept.</param>

@@ -10,7 +10,7 @@ using Espalier.Onnx;
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>Runs a dense model and what is made of it on calibration samples.</summary>
-public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
+internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
     CalibrationOptions? options = null, CancellationToken cancellationToken = default) : IModelProbe
 {
     private const int LeastSamples = 8, LeastHeldOut = 4;

@@ -9,7 +9,7 @@ namespace Espalier.Calibration.Timing;
 /// CPU time (user and system, of the whole process) per run. The models take turns in short bursts, each warmed up, so that a
 /// change of clock or load meets both alike; the ratio is taken per round.
 /// </summary>
-public static class Bench
+internal static class Bench
 {
     /// <summary>Measures one model, or two against each other, on the same inputs.</summary>
     /// <param name="inputs">Inputs of both; null for random ones.</param>

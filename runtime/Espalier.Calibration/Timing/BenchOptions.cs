@@ -1,6 +1,6 @@
 namespace Espalier.Calibration.Timing;
 
-public sealed record BenchOptions
+internal sealed record BenchOptions
 {
     /// <summary>Rounds; each runs a burst of either model.</summary>
     public int Rounds { get; init; } = 15;

@@ -5,4 +5,4 @@ namespace Espalier.Calibration.Timing;
 /// <param name="B">The same of the second; null without one.</param>
 /// <param name="Ratio">Median over rounds of B/A; null without a second model.</param>
 /// <param name="Runs">Runs of either model that were measured.</param>
-public sealed record BenchResult(double A, double? B, double? Ratio, int Runs);
+internal sealed record BenchResult(double A, double? B, double? Ratio, int Runs);
