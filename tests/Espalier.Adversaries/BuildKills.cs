@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Espalier.TestKit;
 
 namespace Espalier.Adversaries;
 

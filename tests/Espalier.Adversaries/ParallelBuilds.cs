@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.Adversaries;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.Adversaries;
 
 /// <summary>A small project with a policy, and what its build makes.</summary>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Espalier.Adversaries;
-using Espalier.TestKit;
 
 // Kills slim and builds at any moment and builds at once: outputs are whole, and the next run is right.
 var kills = new Option<int>("--kills") { Description = "How many.", DefaultValueFactory = _ => 1000 };

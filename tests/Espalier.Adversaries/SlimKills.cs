@@ -1,5 +1,4 @@
 using System.Globalization;
-using Espalier.TestKit;
 
 namespace Espalier.Adversaries;
 

@@ -28,7 +28,7 @@ public sealed class ConvolutionTests
     public void Batch_norm_and_relu()
     {
         var (g, x) = Start();
-        g.Output(g.Conv(g.Relu(g.BatchNorm(g.Conv(x, "c1", 3, 16, bias: false), "bn", 16)), "c2", 16, 5));
+        g.Output(g.Conv(g.Relu(g.BatchNorm(g.Conv(x, "c1", 3, 16, new(Bias: false)), "bn", 16)), "c2", 16, 5));
         RuleCheck.On(g)
             .Group("c1.weight", 0, 16, Axis.Channels, ("bn.scale", 0), ("bn.shift", 0), ("bn.mean", 0), ("bn.var", 0),
                 ("c2.weight", 1)).IsExact();
@@ -83,7 +83,7 @@ public sealed class ConvolutionTests
         var (g, x) = Start(channels: 3);
         var s = g.Conv(x, "stem", 3, 8);
         var y = g.Node("Clip", [g.Conv(s, "expand", 8, 24, 1), g.Scalar("lo", 0), g.Scalar("hi", 6)]);
-        y = g.Node("Clip", [g.Conv(y, "dw", 24, 24, 3, group: 24), "lo", "hi"]);
+        y = g.Node("Clip", [g.Conv(y, "dw", 24, 24, new(3, Group: 24)), "lo", "hi"]);
         g.Output(g.Conv(g.Add(s, g.Conv(y, "project", 24, 8, 1)), "head", 8, 5));
         RuleCheck.On(g)
             .Group("expand.weight", 0, 24, Axis.Channels, ("dw.weight", 0), ("dw.bias", 0), ("project.weight", 1))
@@ -94,7 +94,7 @@ public sealed class ConvolutionTests
     public void Depthwise_with_two_outputs_per_channel()
     {
         var (g, x) = Start();
-        g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 8), "dw", 8, 16, 3, group: 8)), "c2", 16, 5));
+        g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 8), "dw", 8, 16, new(3, Group: 8))), "c2", 16, 5));
         RuleCheck.On(g).Group("c1.weight", 0, 8, Axis.Channels, ("dw.weight", 0), ("dw.bias", 0), ("c2.weight", 1)).IsExact();
     }
 
@@ -102,7 +102,7 @@ public sealed class ConvolutionTests
     public void Grouped_convolution_keeps_its_groups_equal()
     {
         var (g, x) = Start();
-        g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 16), "g4", 16, 24, 3, group: 4)), "c2", 24, 5));
+        g.Output(g.Conv(g.Relu(g.Conv(g.Conv(x, "c1", 3, 16), "g4", 16, 24, new(3, Group: 4))), "c2", 24, 5));
         RuleCheck.On(g)
             .Group("c1.weight", 0, 4, null, ("g4.weight", 1))
             .Group("g4.weight", 0, 6, Axis.Channels, ("c2.weight", 1)).IsExact();
@@ -112,7 +112,7 @@ public sealed class ConvolutionTests
     public void Grouped_convolution_that_expands()
     {
         var (g, x) = Start();
-        g.Output(g.Conv(g.Conv(g.Conv(x, "c1", 3, 8), "g2", 8, 32, 1, group: 2), "c2", 32, 5));
+        g.Output(g.Conv(g.Conv(g.Conv(x, "c1", 3, 8), "g2", 8, 32, new(1, Group: 2)), "c2", 32, 5));
         RuleCheck.On(g).Group("c1.weight", 0, 4, null, ("g2.weight", 1))
             .Group("g2.weight", 0, 16, Axis.Channels, ("c2.weight", 1)).IsExact();
     }

@@ -4,7 +4,7 @@ using Espalier.Onnx.Graphs;
 using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
-using static Espalier.TestKit.SmallModels;
+using static Espalier.TestKit.Adversaries.SmallModels;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests;

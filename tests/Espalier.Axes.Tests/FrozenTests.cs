@@ -136,7 +136,7 @@ public sealed class FrozenTests
         // 12 channels seen as 3 rows of 4 and, transposed, as 4 groups of 3: no common refinement.
         var y = g.Conv(g.Relu(g.Conv(x, "a", 3, 16)), "b", 16, 12);
         y = g.Reshape(g.Transpose(g.Reshape(y, -1, 3, 4, 8, 8), 0, 2, 1, 3, 4), -1, 12, 8, 8);
-        g.Output(g.Conv(g.Relu(g.Conv(y, "c", 12, 12, 1, group: 4)), "d", 12, 5));
+        g.Output(g.Conv(g.Relu(g.Conv(y, "c", 12, 12, new(1, Group: 4))), "d", 12, 5));
         RuleCheck.On(g).Group("a.weight", 0, 16, Axis.Channels, ("b.weight", 1)).IsExact();
     }
 

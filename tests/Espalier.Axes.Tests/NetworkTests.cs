@@ -84,7 +84,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
         => string.Join(", ", groups.Select(g => string.Create(CultureInfo.InvariantCulture, $"{g.Kind} {g.Size}"))
             .Order(StringComparer.Ordinal));
 
-    private void Row(string name, IReadOnlyList<Group> pruned, OracleResult result)
+    private void Row(string name, IReadOnlyList<Group> pruned, SlimComparison result)
     {
         var cost = result.Analysis.Cost;
         double Size(int id) => result.Selection.Kept.TryGetValue(id, out var kept) ? kept.Length : cost.GroupSizes[id];

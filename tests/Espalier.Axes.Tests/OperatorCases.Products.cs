@@ -43,7 +43,8 @@ internal static partial class OperatorCases
             cases.Of(op, opset, g => g.EndRows(g.Gemm(g.Rows(), "w", Width, Width), zero: true), "of rows")
                 .Group("a.weight", 1, Width, ("w.weight", 1));
         foreach (var (opset, group) in ((int, int)[])[(7, 1), (11, 2), (22, 1)])
-            cases.Of("Conv", opset, g => g.End(g.Conv(g.Image(), "c", Channels, Channels, group: group), zero: true), $"{group} groups")
+            cases.Of("Conv", opset, g => g.End(g.Conv(g.Image(), "c", Channels, Channels, new(Group: group)), zero: true),
+                $"{group} groups")
                 .Group("a.weight", 0, group == 1 ? Channels : Channels / group, ("c.weight", 1))
                 .Group("c.weight", 0, group == 1 ? Channels : Channels / group, ("c.bias", 0), ("b.weight", 1));
         foreach (var (op, opset) in InEveryVersion("ConvTranspose"))

@@ -16,13 +16,13 @@ public sealed class QuantizedQdqTests
     {
         var g = new GraphBuilder(3);
         var x = g.Qdq(g.Input("x", "batch", 3, 8, 8), 1 / 128f);
-        var y = g.Qdq(g.Relu(g.QdqConv(x, "stem", 3, 8, perChannel, zeros)), 1 / 32f, 0);
-        var z = g.Relu(g.QdqConv(y, "expand", 8, 12, perChannel, zeros, k: 1));
-        z = g.Relu(g.QdqConv(g.Qdq(z, 1 / 32f, 0), "depth", 12, 12, perChannel, zeros, group: 12));
-        z = g.QdqConv(g.Qdq(z, 1 / 32f, 0), "project", 12, 8, perChannel, zeros, k: 1);
+        var y = g.Qdq(g.Relu(g.QdqConv(x, "stem", (3, 8), new(perChannel, zeros))), 1 / 32f, 0);
+        var z = g.Relu(g.QdqConv(y, "expand", (8, 12), new(perChannel, zeros), 1));
+        z = g.Relu(g.QdqConv(g.Qdq(z, 1 / 32f, 0), "depth", (12, 12), new(perChannel, zeros), new(Group: 12)));
+        z = g.QdqConv(g.Qdq(z, 1 / 32f, 0), "project", (12, 8), new(perChannel, zeros), 1);
         y = g.Qdq(g.Add(y, z), 1 / 16f);
         y = g.Qdq(g.GlobalPool(y), 1 / 64f);
-        g.Output(g.QdqLinear(g.Flatten(y), "head", 8, 5, perChannel, zeros));
+        g.Output(g.QdqLinear(g.Flatten(y), "head", 8, 5, new(perChannel, zeros)));
         RuleCheck.On(g)
             .Group("stem.weight", 0, 8, Axis.Channels, ("stem.bias", 0), ("expand.weight", 1), ("project.weight", 0),
                 ("head.weight", 0))
@@ -35,7 +35,7 @@ public sealed class QuantizedQdqTests
     {
         var g = new GraphBuilder(3);
         var x = g.Qdq(g.Input("x", "batch", 3, 8, 8), 1 / 128f);
-        g.Output(g.QdqConv(g.QdqConv(x, "a", 3, 10, true, true), "b", 10, 4, true, true));
+        g.Output(g.QdqConv(g.QdqConv(x, "a", (3, 10), new(true, true)), "b", (10, 4), new(true, true)));
         RuleCheck.On(g)
             .Group("a.weight", 0, 10, null, ("a.scale", 0), ("a.zero", 0), ("a.bias", 0), ("a.biasScale", 0), ("b.weight", 1)).IsExact();
     }
@@ -45,7 +45,7 @@ public sealed class QuantizedQdqTests
     {
         var g = new GraphBuilder(3);
         var x = g.Qdq(g.Input("x", "batch", 6), 1 / 128f);
-        var y = g.QdqLinear(x, "a", 6, 10, false, requantize: false);
+        var y = g.QdqLinear(x, "a", 6, 10, new(false, false, Requantizes: false));
         string s = g.Scalar("s", 1 / 32f);
         var q = g.Node("QuantizeLinear", [y, s, g.Integers("z1", DataType.Uint8, [120])]);
         y = g.Node("DequantizeLinear", [q, s, g.Integers("z2", DataType.Uint8, [121])]);
@@ -59,7 +59,7 @@ public sealed class QuantizedQdqTests
     {
         var g = new GraphBuilder(5, opset: 18);
         var x = g.Qdq(g.Input("x", "batch", 3, 8, 8), 1 / 128f);
-        var y = g.Relu(g.QdqConv(x, "a", 3, 8, true, false));
+        var y = g.Relu(g.QdqConv(x, "a", (3, 8), new(true, false)));
         string s = g.Scalar("s", 1 / 32f), z = g.Integers("z", DataType.Uint8, [7]);
         var q = g.Node("QuantizeLinear", [y, s, z]);
         q = g.Node("MaxPool", q, ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }));
@@ -79,7 +79,7 @@ public sealed class QuantizedQdqTests
         var g = new GraphBuilder(5, opset: 18);
         var x = g.Qdq(g.Input("x", "batch", 3, 8, 8), 1 / 128f);
         string s = g.Scalar("s", 1 / 32f), z = g.Integers("z", DataType.Uint8, [7]);
-        var q = g.Node("QuantizeLinear", [g.QdqConv(x, "a", 3, 8, true, false), s, z]);
+        var q = g.Node("QuantizeLinear", [g.QdqConv(x, "a", (3, 8), new(true, false)), s, z]);
         q = g.Node("Pad", [q, g.Longs(0, 0, 1, 1, 0, 0, 1, 1), g.Integers("fill", DataType.Uint8, [0])]);
         g.Output(g.Node("ReduceSum", [g.Node("DequantizeLinear", [q, s, z]), g.Longs(1)]));
         RuleCheck.On(g).Inexact("a.weight", 0, 8, "ReduceSum");
@@ -106,14 +106,14 @@ public sealed class QuantizedQdqTests
         const int heads = 4, dim = 6, width = 24;
         var g = new GraphBuilder(17);
         var x = g.Qdq(g.Input("x", "batch", 5, width), 1 / 32f);
-        string Project(string name) => g.QdqLinear(x, name, width, width, perChannel, zeros: true);
+        string Project(string name) => g.QdqLinear(x, name, width, width, new(perChannel, true));
         var (q, k, v) = (g.SplitHeads(Project("q"), heads, dim), g.SplitHeads(Project("k"), heads, dim),
             g.SplitHeads(Project("v"), heads, dim));
         var scores = g.Qdq(g.Mul(g.MatMul(q, g.Transpose(k, 0, 1, 3, 2)), g.Scalar("root", 0.4f)), 1 / 16f);
         var a = g.Qdq(g.MatMul(g.Qdq(g.Softmax(scores), 1 / 256f, 0), v), 1 / 32f);
-        x = g.Qdq(g.Add(x, g.QdqLinear(g.MergeHeads(a, width), "o", width, width, perChannel)), 1 / 16f);
-        var up = g.Qdq(g.Node("Erf", g.QdqLinear(x, "up", width, 40, perChannel)), 1 / 100f);
-        g.Output(g.Add(x, g.QdqLinear(up, "down", 40, width, perChannel)), "batch", 5, width);
+        x = g.Qdq(g.Add(x, g.QdqLinear(g.MergeHeads(a, width), "o", width, width, new(perChannel, false))), 1 / 16f);
+        var up = g.Qdq(g.Node("Erf", g.QdqLinear(x, "up", width, 40, new(perChannel, false))), 1 / 100f);
+        g.Output(g.Add(x, g.QdqLinear(up, "down", 40, width, new(perChannel, false))), "batch", 5, width);
         RuleCheck.On(g)
             .Group("q.weight", 1, heads, Axis.Heads, ("k.weight", 1), ("v.weight", 1), ("o.weight", 0), ("q.bias", 0))
             .Group("q.weight", 1, dim, Axis.HeadDims, ("k.weight", 1))

@@ -83,7 +83,7 @@ internal sealed class RuleCheck
         }
     }
 
-    private void AssertLost(OracleResult result, Group group, string tensor, int axis)
+    private void AssertLost(SlimComparison result, Group group, string tensor, int axis)
     {
         int gone = group.Size - result.Selection.Kept[group.Id].Length;
         if (gone == 0) return;

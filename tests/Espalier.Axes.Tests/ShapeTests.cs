@@ -96,10 +96,10 @@ public sealed class ShapeTests
     public void Shuffle_between_grouped_convolutions()
     {
         var (g, x) = Images();
-        var y = g.Conv(g.Conv(x, "stem", 3, 16), "g1", 16, 16, 1, group: 2);
+        var y = g.Conv(g.Conv(x, "stem", 3, 16), "g1", 16, 16, new(1, Group: 2));
         y = g.Reshape(g.Transpose(g.Reshape(y, -1, 2, 8, 8, 8), 0, 2, 1, 3, 4), -1, 16, 8, 8);
-        y = g.Conv(y, "dw", 16, 16, 3, group: 16);
-        g.Output(g.Conv(g.Conv(y, "g2", 16, 8, 1, group: 2), "c", 8, 5));
+        y = g.Conv(y, "dw", 16, 16, new(3, Group: 16));
+        g.Output(g.Conv(g.Conv(y, "g2", 16, 8, new(1, Group: 2)), "c", 8, 5));
         RuleCheck.On(g)
             .Group("g1.weight", 0, 4, null, ("g1.bias", 0), ("dw.weight", 0), ("g2.weight", 1))
             .Group("stem.weight", 0, 8, null, ("g1.weight", 1)).Group("g2.weight", 0, 4, null, ("c.weight", 1)).IsExact();
@@ -114,7 +114,7 @@ public sealed class ShapeTests
         {
             var half = g.Split(y, 1, 8, 8);
             var branch = g.Relu(g.Conv(half[1], $"pw{i}", 8, 8, 1));
-            branch = g.Relu(g.Conv(g.Conv(branch, $"dw{i}", 8, 8, 3, group: 8), $"out{i}", 8, 8, 1));
+            branch = g.Relu(g.Conv(g.Conv(branch, $"dw{i}", 8, 8, new(3, Group: 8)), $"out{i}", 8, 8, 1));
             y = g.Concat(1, half[0], branch);
             y = g.Reshape(g.Transpose(g.Reshape(y, -1, 2, 8, 8, 8), 0, 2, 1, 3, 4), -1, 16, 8, 8);
         }

@@ -1,6 +1,5 @@
 using Espalier.Axes;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Benchmarks;
 

@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Espalier.Axes;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Benchmarks;
 

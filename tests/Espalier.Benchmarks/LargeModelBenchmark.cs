@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.Pruning;
-using Espalier.TestKit;
 using static Espalier.Onnx.TensorProto.Types;
 
 namespace Espalier.Benchmarks;

@@ -35,7 +35,7 @@ internal static class Measurement
             {
                 if (ratio == 1)
                 {
-                    yield return new(task.Name, preset, 1, draw, items.Average(), 0, 1, 0, 0);
+                    yield return new(task.Name, preset, 1, draw) { Score = items.Average(), Error = 0, Macs = 1 };
                     continue;
                 }
                 var plan = Plan(task, analysis, preset, ratio, draw);
@@ -61,7 +61,8 @@ internal static class Measurement
                     (score, error) = (now.Average(), StandardError([.. now.Zip(items, (a, b) => a - b)]));
                 }
                 process.Refresh();
-                yield return new(task.Name, preset, ratio, draw, score, error, macs, seconds, process.PeakWorkingSet64 / 1e6);
+                yield return new(task.Name, preset, ratio, draw)
+                    { Score = score, Error = error, Macs = macs, Seconds = seconds, Megabytes = process.PeakWorkingSet64 / 1e6 };
             }
         }
     }

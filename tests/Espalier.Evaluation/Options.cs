@@ -3,20 +3,33 @@ using System.Globalization;
 namespace Espalier.Evaluation;
 
 /// <summary>What is to be measured.</summary>
-internal sealed record Options(IReadOnlyList<string> Networks, IReadOnlyList<Preset> Presets, IReadOnlyList<double> Ratios, int Draws,
-    int Most, bool Closer, bool Child)
+internal sealed record Options
 {
+    public required IReadOnlyList<string> Networks { get; init; }
+    public IReadOnlyList<Preset> Presets { get; init; } = Enum.GetValues<Preset>();
+    public IReadOnlyList<double> Ratios { get; init; } = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
+    public int Draws { get; init; } = 3;
+
+    /// <summary>Most test items.</summary>
+    public int Most { get; init; } = 2000;
+
+    /// <summary>Measures what leads at each budget on all test items.</summary>
+    public bool Closer { get; init; }
+
+    /// <summary>Measures in this process and prints the rows.</summary>
+    public bool Child { get; init; }
+
     public static Options Parse(string[] args)
     {
         var networks = new List<string>();
-        var options = new Options(networks, Enum.GetValues<Preset>(), [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 3, 2000, false, false);
+        var options = new Options { Networks = networks };
         for (int i = 0; i < args.Length; i++)
         {
             switch (args[i])
             {
                 case "--presets":
                     options = options with { Presets = [.. args[++i].Split(',').Select(p => Enum.Parse<Preset>(p, ignoreCase: true))] };
-                        break;
+                    break;
                 case "--ratios":
                     options = options with
                         { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;

@@ -18,12 +18,16 @@ internal static class Page
         var page = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"""
             # Methods on trained networks
 
-            Made by `dotnet run -c Release --project tests/Espalier.Evaluation -- --closer` from `results.tsv` and `closer.tsv`, not by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on
-            held-out data (the first {results.Most:N0} test images or verses, all windows of text), against the bound on the multiply-accumulates; no training. Median over draws of the calibration data, which
-            are also the seeds, with the range; calibration and test data are disjoint. A method that neither looks at data nor draws has one row. `espalier presets` says what each method is. Channels stay
-            multiples of 4. Methods on experts (STUN, UNCURL) remove experts, on depth (ShortGPT, SLEB, FinerCut) blocks or sublayers, ThinK and CSKV dimensions and ranks of attention, the others channels, or
-            heads and neurons. Processor time, on one thread, is that of calibrating and slimming at the first budget; memory is the peak of a process that measures all budgets. A dash: the method has nothing
-            of its kind to remove there, or cannot remove as much. In plots the eight methods with the best means have a colour, the others are grey; what is off the scale is below it.
+            Made by `dotnet run -c Release --project tests/Espalier.Evaluation -- --closer` from `results.tsv` and `closer.tsv`, not
+            by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on held-out data (the
+            first {results.Most:N0} test images or verses, all windows of text), against the bound on the multiply-accumulates; no
+            training. Median over draws of the calibration data, which are also the seeds, with the range; calibration and test data
+            are disjoint. A method that neither looks at data nor draws has one row. `espalier presets` says what each method is.
+            Channels stay multiples of 4. Methods on experts (STUN, UNCURL) remove experts, on depth (ShortGPT, SLEB, FinerCut)
+            blocks or sublayers, ThinK and CSKV dimensions and ranks of attention, the others channels, or heads and neurons.
+            Processor time, on one thread, is that of calibrating and slimming at the first budget; memory is the peak of a process
+            that measures all budgets. A dash: the method has nothing of its kind to remove there, or cannot remove as much. In
+            plots the eight methods with the best means have a colour, the others are grey; what is off the scale is below it.
 
             """).ReplaceLineEndings("\n"));
         page.Append('\n');
@@ -88,9 +92,9 @@ internal static class Page
                     ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})")
                     : figure;
             });
+            double seconds = Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds)));
             page.Append(CultureInfo.InvariantCulture,
-                $"| {Presets.Get(method.Key).Title} | {string.Join(" | ", cells)} | "
-                    + $"{Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds))):0.0} | {method.Max(r => r.Megabytes):0} |\n");
+                $"| {Presets.Get(method.Key).Title} | {string.Join(" | ", cells)} | {seconds:0.0} | {method.Max(r => r.Megabytes):0} |\n");
         }
         page.Append('\n');
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;

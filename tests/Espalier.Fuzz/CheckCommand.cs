@@ -1,5 +1,3 @@
-using Espalier.TestKit;
-
 namespace Espalier.Fuzz;
 
 /// <summary>Files that were found, one after the other, in this process.</summary>

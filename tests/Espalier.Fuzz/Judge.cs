@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Espalier.Axes;
 using Espalier.Onnx;
-using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Fuzz;
@@ -109,11 +108,11 @@ internal sealed class Judge(string folder, Findings findings) : IDisposable
         using var dense = OnnxModel.Open(path);
         try
         {
-            var known = RandomInputs.Sizes(dense);
+            var known = SeededInputs.Sizes(dense);
             foreach (var input in dense.Proto.Graph.Input)
                 if (input.Type?.TensorType?.Shape?.Dim.Aggregate(1.0, (a, d)
                     => a * (d.HasDimValue ? Math.Max(1, d.DimValue) : 64)) > MostElements) return "not run: an input is too large";
-            var inputs = RandomInputs.For(dense, 1);
+            var inputs = SeededInputs.For(dense, 1);
             Ort.Run(dense, inputs);
             foreach (var value in inputs.Values) value.Dispose();
         }

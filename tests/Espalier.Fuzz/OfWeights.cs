@@ -3,7 +3,6 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Onnx.Limits;
-using Espalier.TestKit;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
@@ -40,7 +39,7 @@ internal static class OfWeights
     {
         try
         {
-            var inputs = RandomInputs.For(model, 1);
+            var inputs = SeededInputs.For(model, 1);
             Ort.Run(model, inputs);
             foreach (var value in inputs.Values) value.Dispose();
         }

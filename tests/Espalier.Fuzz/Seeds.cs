@@ -1,5 +1,4 @@
 using Espalier.Axes.Tests;
-using Espalier.TestKit;
 using Google.Protobuf;
 
 namespace Espalier.Fuzz;

@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Diagnostics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 using Google.Protobuf;
 
 namespace Espalier.Fuzz;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Espalier.TestKit;
 
 namespace Espalier.Fuzz;
 

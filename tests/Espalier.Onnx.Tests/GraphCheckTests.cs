@@ -2,7 +2,7 @@ using Espalier.Onnx.Limits;
 using Espalier.TestKit;
 using Google.Protobuf;
 using static Espalier.Onnx.AttributeProto.Types;
-using static Espalier.TestKit.SmallModels;
+using static Espalier.TestKit.Adversaries.SmallModels;
 
 namespace Espalier.Onnx.Tests;
 

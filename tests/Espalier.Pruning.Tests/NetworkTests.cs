@@ -6,7 +6,6 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
@@ -35,7 +34,7 @@ public class NetworkTests
             Drop = analysis.Blocks.Count(b => b.IsSublayer) > 2 ? [new DropRule { AtMost = 2 }] : [],
         };
         var samples = Samples(name, dense, 8, test: false);
-        var (slim, report) = Slimmer.Run(plan, analysis, Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!));
+        var (slim, report) = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples));
         using var _ = slim;
 
         var agreement = Agreement.Compare(dense, slim, Samples(name, dense, 4, test: true));

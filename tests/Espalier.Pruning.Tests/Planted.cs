@@ -65,6 +65,11 @@ internal static class Planted
             { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
     }
 
+    /// <summary>The statistics that a plan asks for; null where it asks for none.</summary>
+    public static CalibrationStatistics? Statistics(AxisAnalysis analysis, PruningPlan plan,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => Slimmer.Needs(plan, analysis) is { } needs ? Calibrator.Run(analysis, samples, needs) : null;
+
     /// <summary>Statistics with covariance of every consumer.</summary>
     public static CalibrationStatistics Calibrate(AxisAnalysis analysis, params IReadOnlyDictionary<string, NamedTensor>[] samples)
         => Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = analysis.Consumers.Select(c => c.Id).ToHashSet() });
@@ -108,7 +113,7 @@ internal static class Planted
     /// <summary>Largest difference of the outputs on fresh normal inputs, relative to the largest output.</summary>
     public static double Error(OnnxModel dense, OnnxModel slim)
     {
-        var inputs = TestKit.RandomInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 32 });
+        var inputs = SeededInputs.For(dense, 99, new Dictionary<string, long> { ["batch"] = 32 });
         var expected = Ort.Run(dense, inputs);
         var actual = Ort.Run(slim, inputs);
         double error = 0;
@@ -121,5 +126,36 @@ internal static class Planted
         return error;
     }
 
-    public static float[] Floats(Random random, int count) => [.. Data.Normals(random, count).Select(v => (float)v)];
+    public static float[] Floats(Random random, int count) => [.. Seeded.Normals(random, count).Select(v => (float)v)];
+
+    /// <summary>Residual layers x + W₂·relu(W₁·x), of which some do little and one does nothing.</summary>
+    public static OnnxModel Residual(int layers, int width, int hidden, Func<int, float> strength)
+    {
+        var g = new GraphBuilder(7);
+        var random = new Random(7);
+        string x = g.Input("x", "batch", width);
+        for (int l = 0; l < layers; l++)
+        {
+            float[] up = Floats(random, width * hidden),
+                down = [.. Floats(random, hidden * width).Select(v => v * strength(l) / hidden)];
+            string h = g.Relu(g.Add(g.MatMul(x, g.Floats($"layer{l}.up", up, width, hidden)),
+                g.Floats($"layer{l}.upBias", Floats(random, hidden), hidden)));
+            x = g.Add(x,
+                g.Add(g.MatMul(h, g.Floats($"layer{l}.down", down, hidden, width)),
+                    g.Floats($"layer{l}.bias", [.. Floats(random, width).Select(v => v * strength(l))], width)));
+        }
+        g.Output(g.Rename(g.MatMul(x, g.Floats("head", Floats(random, width * 5), width, 5)), "y"), "batch", 5);
+        return g.Build();
+    }
+
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(int width, int count)
+        => [.. Enumerable.Range(0, count).Select(i => Rows(300 + i, 16, width))];
+
+    public static SlimResult Slim(OnnxModel dense, PruningPlan plan, int width, out AxisAnalysis analysis, int count = 16)
+    {
+        analysis = AxisAnalysis.Run(dense);
+        var samples = Samples(width, count);
+        return Slimmer.Run(plan, analysis, Statistics(analysis, plan, samples),
+            new ModelProbe(analysis, samples));
+    }
 }

@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
@@ -70,10 +69,10 @@ public sealed class PlantedMatrixTests
         // Two experts and their router rows are one, louder and more used than the rest: who merges by router rows loses
         // nothing, who removes one takes half of what the two gave. Not under a TopK, where the two take two places of k and
         // the merged one takes one (`ExpertTests`).
-        ["duplicate experts"] = new(() => Mixture(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
+        ["duplicate experts"] = new(() => Experts(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
             [Planted.Inputs]) { Inexact = true },
         // The loudest expert is never chosen.
-        ["expert that is never chosen"] = new(() => Mixture(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
+        ["expert that is never chosen"] = new(() => Experts(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
             [Planted.Inputs]) { Inexact = true },
         // Nothing is asked for and nothing answers along this dimension of every head.
         ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2],
@@ -108,11 +107,11 @@ public sealed class PlantedMatrixTests
         return g.Build();
     }
 
-    private static OnnxModel Mixture(bool duplicate) => ExpertTests.Mixture(3, (router, up, down) =>
+    private static OnnxModel Experts(bool duplicate) => Mixture.Create(3, (router, up, down) =>
     {
-        int size = ExpertTests.Hidden * ExpertTests.Outputs;
+        int size = Mixture.Hidden * Mixture.Outputs;
         for (int i = 0; i < size; i++) down[((duplicate ? 1 : 3) * size) + i] *= 4;
-        if (duplicate) ExpertTests.Repeat(router, up, down, 1, 4);
+        if (duplicate) Mixture.Repeat(router, up, down, 1, 4);
     }, bias: duplicate ? [0, 3, 0, 0, 3, 0] : [0, 0, 0, -100, 0, 0]);
 
     private static OnnxModel Attention(int deficient = -1, int unread = -1, int constant = -1, bool deadInQueries = false,
@@ -211,9 +210,7 @@ public sealed class PlantedMatrixTests
         var probe = new ModelProbe(analysis, samples);
         double Error(PruningPlan plan)
             => Planted.Error(dense,
-                Slimmer.Run(plan, analysis, Slimmer.Needs(plan, analysis) is { } needs
-                    ? Calibrator.Run(analysis, samples, needs)
-                    : null, probe).Model);
+                Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples), probe).Model);
         Assert.InRange(Error(Factored(3)), 0, Lossless);
         Assert.InRange(Error(Factored(2)), Harmed, 10);
         // With as many parameters as rank 3 leaves of keys and values: 72 of 128.
@@ -249,7 +246,7 @@ public sealed class PlantedMatrixTests
                 hasData: true);
             var slim = Slimmer.Run(plan, analysis, preset == Preset.Random
                 ? null
-                : Calibrator.Run(analysis, samples, Slimmer.Needs(plan, analysis)!), new ModelProbe(analysis, samples));
+                : Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples));
             if (Planted.Error(dense, slim.Model) < 1e-6) found.Add(preset);
         }
         Assert.Equal([Preset.Best, Preset.ShortGpt, Preset.Sleb, Preset.FinerCut], found.Order());

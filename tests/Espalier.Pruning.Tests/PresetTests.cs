@@ -1,6 +1,5 @@
 using Espalier.Axes;
 using Espalier.Calibration.Statistics;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 

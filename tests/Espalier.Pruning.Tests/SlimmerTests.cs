@@ -2,7 +2,6 @@ using Espalier.Axes;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Planning;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 

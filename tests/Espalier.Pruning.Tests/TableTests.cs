@@ -1,5 +1,4 @@
 using Espalier.Evaluation;
-using Espalier.TestKit;
 
 namespace Espalier.Pruning.Tests;
 
@@ -7,7 +6,7 @@ namespace Espalier.Pruning.Tests;
 /// The table of all presets (tests/Espalier.Evaluation) in short: two networks, one budget, one draw of calibration data, few
 /// test images, and of the presets those that come near the best one on either network there, with plain magnitude.
 /// </summary>
-public sealed class TableTests(ITestOutputHelper output)
+public abstract class TableTests(string network, ITestOutputHelper output)
 {
     private const int Images = 500;
 
@@ -20,10 +19,8 @@ public sealed class TableTests(ITestOutputHelper output)
         Preset.ZipLm, Preset.FinerCut,
     ];
 
-    [Theory]
-    [InlineData("mobilenet")]
-    [InlineData("vit")]
-    public void The_default_reaches_its_goal_and_no_method_that_comes_near_is_better(string network)
+    [Fact]
+    public void The_default_reaches_its_goal_and_no_method_that_comes_near_is_better()
     {
         var task = Espalier.Evaluation.Task.All(Assets.Root, Images).Single(t => t.Name == network);
         double dense = Measurement.Run(task, Preset.Magnitude, [1], 1).Single().Score;
@@ -35,3 +32,9 @@ public sealed class TableTests(ITestOutputHelper output)
         Assert.All(rows, r => Assert.InRange(r.Macs, 0.1, 0.5));
     }
 }
+
+/// <summary>Of convolutions.</summary>
+public sealed class ConvolutionalTableTests(ITestOutputHelper output) : TableTests("mobilenet", output);
+
+/// <summary>Of attention.</summary>
+public sealed class TransformerTableTests(ITestOutputHelper output) : TableTests("vit", output);

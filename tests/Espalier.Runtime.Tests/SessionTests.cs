@@ -1,5 +1,4 @@
 using Espalier.Onnx;
-using Espalier.TestKit;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 

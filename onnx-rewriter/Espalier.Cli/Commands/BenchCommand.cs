@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Timing;
 using Espalier.Cli.Host;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;

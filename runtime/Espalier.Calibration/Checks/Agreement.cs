@@ -4,39 +4,6 @@ using Espalier.Runtime;
 
 namespace Espalier.Calibration.Checks;
 
-/// <summary>How alike two models answer.</summary>
-/// <param name="Outputs">Per output, in the first model's order.</param>
-/// <param name="Samples">Samples that were run.</param>
-public sealed record AgreementResult(IReadOnlyList<OutputAgreement> Outputs, int Samples)
-{
-    /// <summary>Largest relative error of any output.</summary>
-    public double MaxRelativeError => Outputs.Count == 0 ? 0 : Outputs.Max(o => o.MaxRelativeError);
-
-    /// <summary>
-    /// Fraction of rows whose largest element is in the same place, in the first output of numbers that has rows; null where none has.
-    /// </summary>
-    public double? Top1 => Outputs.FirstOrDefault(o => o.Top1 is not null)?.Top1;
-
-    /// <summary>Agreement by a metric in the first output of which it says something; null where there is none.</summary>
-    public double? By(Metric metric) => Outputs.Select(o => o.By.GetValueOrDefault(metric)).FirstOrDefault(v => v is not null);
-}
-
-/// <summary>How alike one output is.</summary>
-/// <param name="Name">Name.</param>
-/// <param name="MaxRelativeError">max|a−b| / max(1e-3, max|a|), the largest over the samples.</param>
-/// <param name="Top1">Fraction of rows (along the last axis; along axis 1 where the last has one element, or of maps) whose
-/// largest element is in the same place; null for outputs without rows of at least two.</param>
-/// <param name="MeanKl">Mean KL divergence from the first model's distribution to the second's, in nats per row: softmax of the
-/// rows, or the rows themselves where they are distributions; null as <paramref name="Top1"/>.</param>
-/// <param name="Rows">Rows that were compared.</param>
-public sealed record OutputAgreement(string Name, double MaxRelativeError, double? Top1, double? MeanKl, long Rows)
-{
-    /// <summary>
-    /// Agreement by metric, at most 1 and 1 where the outputs are equal; null where the metric says nothing of the output.
-    /// </summary>
-    public IReadOnlyDictionary<Metric, double?> By { get; init; } = new Dictionary<Metric, double?>();
-}
-
 /// <summary>Compares the answers of two models of one signature.</summary>
 public static class Agreement
 {
@@ -51,7 +18,7 @@ public static class Agreement
         return Compare(first, second, samples, progress, cancellationToken, targets);
     }
 
-    /// <inheritdoc cref="Compare(OnnxModel, OnnxModel, IEnumerable{IReadOnlyDictionary{string, NamedTensor}}, IProgress{int}?, CancellationToken, Targets?)"/>
+    /// <summary>The same of models that are written down.</summary>
     public static AgreementResult Compare(ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b,
         IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
@@ -64,11 +31,8 @@ public static class Agreement
 
     /// <summary>Runs two open sessions on every sample.</summary>
     /// <param name="first">The model that counts as right.</param>
-    /// <param name="second">The other.</param>
-    /// <param name="samples">Inputs by name.</param>
     /// <param name="progress">Told the number of samples that are done.</param>
-    /// <param name="cancellationToken">Stops between two operators.</param>
-    /// <param name="targets">Right answers, for <see cref="Metric.TaskLoss"/>; null without.</param>
+    /// <param name="targets">Right answers, for <see cref="Metric.TaskLoss"/>.</param>
     public static AgreementResult Compare(ModelSession first, ModelSession second,
         IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default, Targets? targets = null)

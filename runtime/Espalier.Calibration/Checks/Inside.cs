@@ -6,13 +6,11 @@ namespace Espalier.Calibration.Checks;
 
 /// <summary>The tensors inside of two models that are to be compared, and how.</summary>
 /// <param name="masked">The dense model with what was removed masked.</param>
-/// <param name="slim">The slim model.</param>
 internal sealed class Inside(OnnxModel masked, OnnxModel slim)
 {
     private const string Prefix = "espalier.inside/";
 
     /// <summary>A tensor that both models have.</summary>
-    /// <param name="Name">Its name.</param>
     /// <param name="Maker">The node of the slim model that makes it.</param>
     /// <param name="Kept">Which indices of the masked model's the slim model has, per axis; null for an axis that is whole.</param>
     /// <param name="Bytes">About what it takes in a run of the slim model.</param>
@@ -71,7 +69,6 @@ internal sealed class Inside(OnnxModel masked, OnnxModel slim)
 
     /// <summary>A model whose outputs are these tensors, as the slim model has them.</summary>
     /// <param name="model">A model with the dense model's shapes, or the slim one.</param>
-    /// <param name="tensors">The tensors.</param>
     /// <param name="gather">Whether what is kept is to be taken.</param>
     /// <returns>The model, and the name of the output for each tensor.</returns>
     public static (OnnxModel Model, string[] Outputs) Show(OnnxModel model, IReadOnlyList<Tensor> tensors, bool gather)

@@ -39,7 +39,6 @@ internal static class OutputComparison
         for (int i = 0; i < x.Length; i++) if (Math.Abs(x[i] - y[i]) > tolerance * largest) yield return i;
     }
 
-    /// <summary>The elements as doubles.</summary>
     public static double[] Doubles(NamedTensor t) => t.Values switch
     {
         float[] v => Array.ConvertAll(v, x => (double)x),

@@ -5,7 +5,6 @@ namespace Espalier.Calibration.Checks;
 /// that choose by what comes out. Rows run along the last axis; along axis 1 where the last has one element or there are four
 /// and more axes (channels of a map).
 /// </summary>
-/// <param name="metrics">What is wanted.</param>
 public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
 {
     /// <summary>What stands for a divergence that is not finite.</summary>
@@ -19,8 +18,6 @@ public sealed class OutputTally(params IReadOnlyList<Metric> metrics)
     public long Rows { get; private set; }
 
     /// <summary>Adds a run; what is no number, or differs in shape, is passed over.</summary>
-    /// <param name="dense">What the dense model gives.</param>
-    /// <param name="changed">What the changed model gives.</param>
     /// <param name="targets">Right class of every row, negative where none is known; null without labels.</param>
     public void Add(NamedTensor dense, NamedTensor changed, IReadOnlyList<long>? targets = null)
     {

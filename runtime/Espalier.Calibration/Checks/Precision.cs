@@ -1,3 +1,4 @@
+using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.Onnx.Graphs;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
@@ -23,8 +24,8 @@ public static class Precision
             foreach (var tensor in graph.Initializer) types[tensor.Name] = (DataType)tensor.DataType;
             foreach (var node in graph.Node)
             {
-                var type = node.OpType == "Constant" ? (DataType)(node.Attribute.FirstOrDefault(a => a.Name == "value")?.T?.DataType ?? 0)
-                    : node.OpType == "Cast" ? (DataType)(node.Attribute.FirstOrDefault(a => a.Name == "to")?.I ?? 0) : DataType.Undefined;
+                var type = node.OpType == "Constant" ? (DataType)(node.Attribute("value")?.T?.DataType ?? 0)
+                    : node.OpType == "Cast" ? (DataType)node.Int("to", 0) : DataType.Undefined;
                 if (node.Output.Count > 0 && type != DataType.Undefined) types[node.Output[0]] = type;
             }
         }

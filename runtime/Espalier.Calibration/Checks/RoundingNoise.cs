@@ -14,13 +14,9 @@ internal static class RoundingNoise
     private const int Trials = 12;
     private const float Step = 4e-6f;
 
-    /// <summary>Measures it.</summary>
-    /// <param name="model">The model.</param>
     /// <param name="session">The same model, open.</param>
-    /// <param name="inputs">Its inputs.</param>
     /// <param name="outputs">What it gave for them: the outputs that are asked about.</param>
     /// <param name="tolerance">What counts as a change.</param>
-    /// <param name="cancellationToken">Stops between two operators.</param>
     /// <returns>Per output the greatest relative change, and how many elements changed by more than <paramref name="tolerance"/>.</returns>
     public static IReadOnlyDictionary<string, (double Greatest, int Moved)> Measure(OnnxModel model, ModelSession session,
         IReadOnlyList<NamedTensor> inputs,

@@ -15,9 +15,6 @@ public sealed class Targets
     private readonly Dictionary<IReadOnlyDictionary<string, NamedTensor>, long[]> _labels = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, long?> _rows = new(StringComparer.Ordinal);
 
-    /// <summary>Targets for samples of a model.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="samples">Its samples; null without labels.</param>
     /// <param name="labels">One array per sample, with a class for each of its rows, negative for none; null without labels.</param>
     /// <exception cref="EspalierException">There are fewer labels than samples.</exception>
     public Targets(OnnxModel model, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? samples = null,

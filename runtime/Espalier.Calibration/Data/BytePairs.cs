@@ -41,9 +41,7 @@ internal sealed class BytePairs
     /// <summary>Whether a file looks like a tokenizer.json rather than an alphabet.</summary>
     public static bool Is(JsonElement root) => root.ValueKind == JsonValueKind.Object;
 
-    /// <summary>Reads the file.</summary>
     /// <param name="path">For messages.</param>
-    /// <param name="root">Its content.</param>
     /// <exception cref="EspalierException">It is malformed, no BPE, or has a part that is not supported.</exception>
     public static BytePairs Read(string path, JsonElement root)
     {

@@ -1,3 +1,4 @@
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 
@@ -12,9 +13,7 @@ namespace Espalier.Calibration.Data;
 public static class CalibrationData
 {
     /// <summary>Reads samples, each as the model takes it; a dynamic batch axis is 1.</summary>
-    /// <param name="path">File or folder.</param>
     /// <param name="model">The model that the samples are for: it says names, types and shapes.</param>
-    /// <param name="options">How.</param>
     /// <exception cref="EspalierException">The file is missing, malformed, of an unknown kind, or does not fit the model; the
     /// message names it.</exception>
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Read(string path, OnnxModel model, DataOptions? options = null)

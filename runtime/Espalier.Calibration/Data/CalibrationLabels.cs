@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 
@@ -14,11 +15,8 @@ public static class CalibrationLabels
 {
     private const string Name = "labels";
 
-    /// <summary>Reads them.</summary>
     /// <param name="path">The data; null for samples that a method gave.</param>
     /// <param name="model">The model: what it calls an input is no label.</param>
-    /// <param name="samples">How many samples were read.</param>
-    /// <param name="options">How.</param>
     /// <returns>One array per sample: a class, or one for each of its rows; null where there are none.</returns>
     /// <exception cref="EspalierException">The file is missing or malformed, or has too few.</exception>
     public static IReadOnlyList<long[]>? Read(string? path, OnnxModel model, int samples, DataOptions? options = null)

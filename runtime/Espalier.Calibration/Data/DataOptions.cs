@@ -1,6 +1,5 @@
 namespace Espalier.Calibration.Data;
 
-/// <summary>How data are read.</summary>
 public sealed record DataOptions
 {
     /// <summary>Most samples that are read; the first ones.</summary>

@@ -8,11 +8,6 @@ internal static class Resampling
 {
     /// <summary>The largest centred part of an image that has the aspect ratio of the target, in the target's size.</summary>
     /// <param name="pixels">Rows of interleaved channels.</param>
-    /// <param name="width">Width of the image.</param>
-    /// <param name="height">Height of the image.</param>
-    /// <param name="channels">Channels.</param>
-    /// <param name="toWidth">Width of the result.</param>
-    /// <param name="toHeight">Height of the result.</param>
     public static byte[] Cover(byte[] pixels, int width, int height, int channels, int toWidth, int toHeight)
     {
         double scale = Math.Min((double)width / toWidth, (double)height / toHeight);

@@ -1,3 +1,4 @@
+using Espalier.Calibration.Arrays;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Data;
@@ -5,11 +6,8 @@ namespace Espalier.Calibration.Data;
 /// <summary>Arrays of all inputs, cut into samples so that every input has as many.</summary>
 internal static class SampleArrays
 {
-    /// <summary>Cuts.</summary>
     /// <param name="path">Where they came from, for messages.</param>
-    /// <param name="inputs">The model's inputs.</param>
     /// <param name="arrays">One for each, by name; others are not looked at.</param>
-    /// <param name="most">Most samples.</param>
     /// <exception cref="EspalierException">An array is missing or fits in no way, or the numbers of samples differ: what came
     /// and what would be taken, for every input.</exception>
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Cut(string path, IReadOnlyList<ValueInfoProto> inputs,

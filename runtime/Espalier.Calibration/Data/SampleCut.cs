@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Dimension = Espalier.Onnx.TensorShapeProto.Types.Dimension;
@@ -6,7 +7,6 @@ using Dimension = Espalier.Onnx.TensorShapeProto.Types.Dimension;
 namespace Espalier.Calibration.Data;
 
 /// <summary>One way to take an array as samples of an input.</summary>
-/// <param name="Array">The array.</param>
 /// <param name="Shape">Shape of one sample, as the model gets it.</param>
 /// <param name="Axis">The array's axis along which samples lie.</param>
 /// <param name="Step">How many of its indices a sample takes; 0 where every sample is the whole array.</param>
@@ -16,7 +16,6 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
     /// <summary>Taken only where another input says that there are as many: the axis in front has a name of its own.</summary>
     public bool IsGuess { get; init; }
 
-    /// <summary>One sample.</summary>
     public NamedTensor Sample(ValueInfoProto input, long index)
     {
         long inner = Step * Product(Array.Shape.Skip(Axis + 1)), all = Product(Shape);
@@ -25,7 +24,6 @@ internal sealed record SampleCut(ArrayFile Array, long[] Shape, int Axis, long S
     }
 
     /// <summary>Every way in which an array fits an input, the likeliest first.</summary>
-    /// <param name="array">The array.</param>
     /// <param name="dims">The input's declared shape; null where it has none.</param>
     /// <param name="batch">Its batch axis; −1 for none.</param>
     /// <param name="named">Its axis 0 has a name of its own, which may be one more word for the batch.</param>

@@ -17,7 +17,7 @@ internal static class GraphFacts
         }
         foreach (var node in model.Proto.Graph.Node)
         {
-            if (node.OpType == "Constant" && node.Attribute.FirstOrDefault(a => a.Name == "value")?.T is { } value)
+            if (node.OpType == "Constant" && node.Attribute("value")?.T is { } value)
             {
                 shapes[node.Output[0]] = value.Dims;
                 tensors[node.Output[0]] = value;
@@ -55,8 +55,13 @@ internal static class GraphFacts
     };
 
     public static long Int(this NodeProto node, string name, long otherwise)
-        => node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? otherwise;
+        => node.Attribute(name)?.I ?? otherwise;
 
     public static long[]? Ints(this NodeProto node, string name)
-        => node.Attribute.FirstOrDefault(a => a.Name == name) is { } a ? [.. a.Ints] : null;
+        => node.Attribute(name) is { } a ? [.. a.Ints] : null;
+
+    public static AttributeProto? Attribute(this NodeProto node, string name) => node.Attribute.FirstOrDefault(a => a.Name == name);
+
+    /// <summary>The set of ONNX's own operators that a model imports.</summary>
+    public static OperatorSetIdProto? StandardSet(ModelProto model) => model.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx");
 }

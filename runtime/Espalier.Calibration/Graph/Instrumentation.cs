@@ -4,28 +4,6 @@ using Espalier.Onnx;
 
 namespace Espalier.Calibration.Graph;
 
-/// <summary>A site's names in the instrumented graph.</summary>
-/// <param name="Site">The site.</param>
-/// <param name="Reference">Input: what is subtracted from every row, one number per feature.</param>
-/// <param name="Rows">Output: shape of the rows; all but the last axis are counted.</param>
-/// <param name="Sum">Output: Σ(x−r) per feature.</param>
-/// <param name="Squares">Output: Σ(x−r)² per feature; null where the Gram matrix has it on its diagonal.</param>
-/// <param name="Absolute">Output: Σ(|x|−|r|) per feature.</param>
-/// <param name="Gram">Output: Σ(x−r)(x−r)ᵀ; null where it was not asked for.</param>
-internal sealed record SiteTap(Site Site, string Reference, string Rows, string Sum, string? Squares, string Absolute, string? Gram);
-
-/// <summary>A block's names in the instrumented graph.</summary>
-/// <param name="Block">The block.</param>
-/// <param name="Sum">Output: sum of the rows' cosines.</param>
-/// <param name="Shape">Output: shape of the block's input without the axis that a row runs along.</param>
-/// <param name="Angle">Output: sum of the rows' angles; null where it was not asked for.</param>
-internal sealed record BlockTap(Block Block, string Sum, string Shape, string? Angle);
-
-/// <summary>An output that predicts the next of an input's tokens.</summary>
-/// <param name="Tokens">Integer input [batch, sequence].</param>
-/// <param name="Logits">Output [batch, sequence, classes].</param>
-internal sealed record NextToken(string Tokens, string Logits);
-
 /// <summary>
 /// Writes statistics into a copy of a graph, so that ONNX Runtime's kernels do the work and only sums leave it. Everything is
 /// taken about a reference row r (a graph input), which keeps float32 sums from cancelling: Σ(x−r)(x−r)ᵀ is of the size of the
@@ -77,7 +55,10 @@ internal sealed class Instrumentation
         string shape = _write.Op("Shape", [d]);
         foreach (var name in new[] { shape, sum, squares, absolute, gram })
             if (name is not null) _write.Output(name);
-        return new SiteTap(site, r, shape, sum, squares, absolute, gram);
+        return new SiteTap
+        {
+            Site = site, Reference = r, Rows = shape, Sum = sum, Squares = squares, Absolute = absolute, Gram = gram,
+        };
     }
 
     /// <summary>[rows, features], or [batch, rows, features] for stacked weights.</summary>

@@ -22,7 +22,7 @@ internal sealed class NodeWriter
     public NodeWriter(ModelProto model, string prefix)
     {
         (_model, _graph, _prefix) = (model, model.Graph, prefix);
-        var import = model.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx");
+        var import = GraphFacts.StandardSet(model);
         if (import is null) model.OpsetImport.Add(import = new OperatorSetIdProto { Domain = "", Version = 17 });
         _opset = import.Version;
     }
@@ -105,7 +105,6 @@ internal sealed class NodeWriter
     /// <summary>
     /// The model that was written, with what its outputs need alone: ONNX Runtime computes all nodes of a graph, asked for or not.
     /// </summary>
-    /// <param name="source">The model that was copied.</param>
     public OnnxModel Derive(OnnxModel source)
     {
         var needed = _graph.Needed();

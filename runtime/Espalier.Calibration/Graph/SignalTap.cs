@@ -12,9 +12,6 @@ internal sealed class SignalTap
     private double[] _sums = [], _shares = [];
     private long _rows;
 
-    /// <param name="signal">What is averaged.</param>
-    /// <param name="rank">Rank of its tensor.</param>
-    /// <param name="write">The graph.</param>
     /// <param name="next">What predicts the next token; for <see cref="SignalKind.Retrieval"/>.</param>
     public SignalTap(UnitSignal signal, int rank, NodeWriter write, NextToken? next)
     {

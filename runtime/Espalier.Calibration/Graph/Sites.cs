@@ -104,8 +104,9 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
     public void NoteSpacing()
     {
         if (_spaced.Count == 0) return;
+        string more = _spaced.Count > 3 ? $" and {_spaced.Count - 3} more" : "";
         notes.Add($"Large feature maps are read at one position in {_spaced.Values.Min()} to {_spaced.Values.Max()} along each axis: "
-            + $"{string.Join(", ", _spaced.Keys.Take(3).Select(k => $"'{k}'"))}{(_spaced.Count > 3 ? $" and {_spaced.Count - 3} more" : "")}.");
+            + $"{string.Join(", ", _spaced.Keys.Take(3).Select(k => $"'{k}'"))}{more}.");
     }
 
     private Site? Skip(Consumer c, string why)

@@ -23,10 +23,6 @@ public static class NaturalInputs
 
     private const double Shift = 2.7;
 
-    /// <summary>Several samples.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="seed">Seed.</param>
     /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>.</param>
     /// <param name="values">A number that fills an input, by the input's name.</param>
     /// <param name="like">Samples whose mean, deviation and range images are to have; null for mean 0 and deviation 1.</param>

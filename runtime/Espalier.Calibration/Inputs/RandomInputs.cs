@@ -9,13 +9,10 @@ namespace Espalier.Calibration.Inputs;
 /// </summary>
 public static class RandomInputs
 {
-    private const long DefaultPast = 16;
     private static readonly long[] Spatial = [224, 320, 256, 640, 128, 64, 32];
     private static readonly long[] Sequence = [128, 512, 64, 32, 16, 8, 1];
 
     /// <summary>One sample: every input by name.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="seed">Seed.</param>
     /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>. Others: 1 on axis 0, 224 on the spatial
     /// axes of a rank-4 input, 16 for a past, 128 elsewhere; a name such as <c>past + sequence</c> or <c>total_sequence</c> is
     /// the sum.</param>
@@ -28,13 +25,10 @@ public static class RandomInputs
     /// <summary>One sample of which an input's numbers are drawn in another way.</summary>
     internal static IReadOnlyDictionary<string, NamedTensor> Draw(OnnxModel model, int seed, IReadOnlyDictionary<string, long>? dimensions,
         IReadOnlyDictionary<string, double>? values, Numbers numbers)
-        => Make(model, new Random(seed), dimensions ?? new Dictionary<string, long>(), values, Spatial[0], Sequence[0], numbers);
+        => Make(model, new InputSizes(GraphFacts.Inputs(model), dimensions, Spatial[0], Sequence[0]), values, new Random(seed), numbers);
 
     /// <summary>How the elements of an input are drawn, in order: real numbers, and indices below a number of rows.</summary>
-    /// <param name="name">The input.</param>
-    /// <param name="shape">Its shape.</param>
     /// <param name="rows">Rows of the table that it looks up.</param>
-    /// <param name="random">The sample's random numbers.</param>
     internal delegate (Func<double> Real, Func<long> Whole) Numbers(string name, long[] shape, long rows, Random random);
 
     /// <summary>Standard normal numbers and evenly drawn indices.</summary>
@@ -44,13 +38,7 @@ public static class RandomInputs
     /// <summary>The seed of a sample.</summary>
     internal static int SeedOf(int seed, int sample) => unchecked(seed * 1_000_003 + sample);
 
-    /// <summary>Several samples.</summary>
-    /// <inheritdoc cref="For"/>
-    /// <param name="count">How many.</param>
-    /// <param name="model">The model.</param>
-    /// <param name="seed">Seed.</param>
-    /// <param name="dimensions">Sizes of dynamic dimensions, by their name or as <c>input:axis</c>.</param>
-    /// <param name="values">A number that fills an input, by the input's name.</param>
+    /// <summary>Several samples; see <see cref="For"/>.</summary>
     public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Many(OnnxModel model, int count, int seed,
         IReadOnlyDictionary<string, long>? dimensions = null, IReadOnlyDictionary<string, double>? values = null)
         => [.. Enumerable.Range(0, count).Select(i => For(model, SeedOf(seed, i), dimensions, values))];
@@ -59,26 +47,21 @@ public static class RandomInputs
     /// Sizes of the dynamic dimensions with which the model runs: its defaults where they do, else the first of a short list of usual
     /// image sizes and lengths. For <see cref="For"/>, as <c>input:axis</c>.
     /// </summary>
-    /// <param name="model">The model.</param>
-    /// <param name="dimensions">Sizes that are fixed already.</param>
-    /// <param name="values">A number that fills an input.</param>
-    /// <param name="cancellationToken">Stops the search.</param>
     /// <exception cref="EspalierException">No candidate runs; the message has ONNX Runtime's for the defaults.</exception>
     public static IReadOnlyDictionary<string, long> Fit(OnnxModel model, IReadOnlyDictionary<string, long>? dimensions = null,
         IReadOnlyDictionary<string, double>? values = null, CancellationToken cancellationToken = default)
     {
-        dimensions ??= new Dictionary<string, long>();
         using var session = Sessions.Open(model);
         EspalierException? first = null;
         var tried = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (spatial, sequence) in Spatial.Select(s => (s, Sequence[0])).Concat(Sequence.Select(s => (Spatial[0], s))))
         {
-            var sample = Make(model, new Random(0), dimensions, values, spatial, sequence, Noise);
+            var sample = Make(model, new InputSizes(GraphFacts.Inputs(model), dimensions, spatial, sequence), values, new Random(0), Noise);
             if (!tried.Add(string.Join(';', sample.Values.Select(t => string.Join(',', t.Shape))))) continue;
             try
             {
                 session.Run(sample.Values, cancellationToken);
-                var found = new Dictionary<string, long>(dimensions, StringComparer.Ordinal);
+                var found = new Dictionary<string, long>(dimensions ?? new Dictionary<string, long>(), StringComparer.Ordinal);
                 foreach (var tensor in sample.Values)
                     for (int axis = 0; axis < tensor.Shape.Count; axis++) found[$"{tensor.Name}:{axis}"] = tensor.Shape[axis];
                 return found;
@@ -91,20 +74,17 @@ public static class RandomInputs
         throw new EspalierException($"No inputs were found that the model runs on; say its dynamic dimensions. {first!.Message}", first);
     }
 
-    private static Dictionary<string, NamedTensor> Make(OnnxModel model, Random random, IReadOnlyDictionary<string, long> dimensions,
-        IReadOnlyDictionary<string, double>? values, long spatial, long sequence, Numbers numbers)
+    private static Dictionary<string, NamedTensor> Make(OnnxModel model, InputSizes sizes, IReadOnlyDictionary<string, double>? values,
+        Random random, Numbers numbers)
     {
         var inputs = GraphFacts.Inputs(model);
         var tables = new LookupTables(model);
-        var symbols = inputs.SelectMany(i => i.Type?.TensorType?.Shape?.Dim ?? []).Where(d => d.HasDimParam).Select(d => d.DimParam)
-            .Distinct(StringComparer.Ordinal).ToList();
         var sample = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
         foreach (var input in inputs)
         {
             if (input.Type?.TensorType is not { } type)
                 throw new EspalierException($"Input '{input.Name}' is no tensor; random inputs cannot be made for it.");
-            var shape = new long[type.Shape?.Dim.Count ?? 0];
-            for (int axis = 0; axis < shape.Length; axis++) shape[axis] = Size(input.Name, type.Shape!, axis);
+            long[] shape = sizes.Shape(input);
             double? fill = values is not null && values.TryGetValue(input.Name, out double v)
                 ? v
                 : Usual(input.Name, (TensorProto.Types.DataType)type.ElemType);
@@ -112,34 +92,6 @@ public static class RandomInputs
                 numbers(input.Name, shape, tables.Rows(input.Name) ?? 2, random));
         }
         return sample;
-
-        long Size(string input, TensorShapeProto shape, int axis)
-        {
-            var dim = shape.Dim[axis];
-            if (dim.HasDimValue && dim.DimValue > 0) return dim.DimValue;
-            if (dimensions.TryGetValue($"{input}:{axis}", out long size)) return size;
-            if (dim.HasDimParam && dim.DimParam.Length > 0) return Named(dim.DimParam, Default(shape, axis));
-            // A nameless size beside fixed ones (a state [2, ?, 128]) is a batch.
-            bool besideFixed = shape.Dim.Count != 4 && shape.Dim.Any(d => d.HasDimValue && d.DimValue > 0);
-            return besideFixed ? 1 : Default(shape, axis);
-        }
-
-        long Default(TensorShapeProto shape, int axis) => axis == 0 ? 1 : shape.Dim.Count == 4 && axis >= 2 ? spatial : sequence;
-
-        long Named(string symbol, long otherwise)
-        {
-            if (dimensions.TryGetValue(symbol, out long size)) return size;
-            if (symbol.Contains('+'))
-                return symbol.Split('+', StringSplitOptions.TrimEntries)
-                    .Sum(part => long.TryParse(part, out long n) ? n : Named(part, sequence));
-            bool Has(string s, string part) => s.Contains(part, StringComparison.OrdinalIgnoreCase);
-            if (Has(symbol, "batch")) return 1;
-            if (Has(symbol, "past")) return DefaultPast;
-            if (Has(symbol, "total"))
-                return symbols.Where(s => s != symbol && !s.Contains('+') && !Has(s, "batch") && (Has(s, "past") || Has(s, "seq"))
-                    && !Has(s, "total")).Sum(s => Named(s, sequence));
-            return otherwise;
-        }
     }
 
     private static double? Usual(string input, TensorProto.Types.DataType type)

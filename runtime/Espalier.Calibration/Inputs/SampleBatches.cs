@@ -10,7 +10,6 @@ internal sealed class SampleBatches
     private readonly int _limit;
     private readonly long _elements;
 
-    /// <param name="model">The model.</param>
     /// <param name="most">Most samples in a batch.</param>
     /// <param name="elements">Most elements of all inputs of a batch together; a single sample may be larger.</param>
     public SampleBatches(OnnxModel model, int most, long elements)

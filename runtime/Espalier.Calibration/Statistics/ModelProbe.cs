@@ -4,31 +4,26 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Timing;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Statistics;
 
-/// <summary>Runs a model and what is made of it on calibration samples.</summary>
-/// <param name="analysis">The dense model.</param>
-/// <param name="samples">Inputs by name.</param>
-/// <param name="options">Bounds.</param>
-/// <param name="cancellationToken">Stops between two operators.</param>
+/// <summary>Runs a dense model and what is made of it on calibration samples.</summary>
 public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
-    CalibrationOptions? options = null,
-    CancellationToken cancellationToken = default) : IModelProbe
+    CalibrationOptions? options = null, CancellationToken cancellationToken = default) : IModelProbe
 {
     private const int LeastSamples = 8, LeastHeldOut = 4;
 
     private readonly CalibrationOptions _options = options ?? new();
     private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
-    private List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)>? _batches, _heldOut;
+    private List<Batch>? _batches, _heldOut;
 
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
     private bool _isWarm;
     private Dictionary<string, long[]>? _denseShapes;
 
-    /// <summary>How outputs are compared.</summary>
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
 
     /// <summary>Right answers by sample, for <see cref="Metric.TaskLoss"/>; see <see cref="Targets"/>.</summary>
@@ -55,7 +50,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         => Divergences(gated, settings, _batches ??= Expected(samples));
 
     private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings,
-        List<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected, IReadOnlyDictionary<string, long[]> Targets)> batches)
+        List<Batch> batches)
     {
         using var session = Sessions.Open(gated, _options.Threads);
         return [.. settings.Select(setting =>
@@ -148,8 +143,7 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         return _joined.Value;
     }
 
-    private List<(IReadOnlyList<NamedTensor>, IReadOnlyDictionary<string, NamedTensor>, IReadOnlyDictionary<string, long[]>)> Expected(
-        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    private List<Batch> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         using var session = Sessions.Open(analysis.Model, _options.Threads);
         int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)),
@@ -160,35 +154,11 @@ public sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDic
         {
             var inputs = SampleBatches.Join(b);
             var outputs = session.Run(inputs, cancellationToken);
-            return (inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
+            return new Batch(inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
         })];
     }
-}
 
-/// <summary>
-/// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.
-/// The task's loss is that of the outputs with labels alone: what else a model gives (caches, states) is no part of the task.
-/// </summary>
-/// <param name="metric">The metric.</param>
-public sealed class DivergenceTally(Metric metric)
-{
-    private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
-
-    /// <summary>Mean over the outputs.</summary>
-    public double Mean
-        => metric == Metric.TaskLoss ? _outputs.Values.Select(t => t.Divergence(metric)).OfType<double>().DefaultIfEmpty().Average()
-        : _outputs.Count == 0 ? 0 : _outputs.Values.Average(t => t.Divergence(metric) ?? t.Divergence(Metric.RelativeError)!.Value);
-
-    /// <summary>Adds a run.</summary>
-    public void Add(IReadOnlyDictionary<string, NamedTensor> expected, IReadOnlyDictionary<string, NamedTensor> actual,
-        IReadOnlyDictionary<string, long[]>? targets = null)
-    {
-        foreach (var (name, dense) in expected)
-        {
-            if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape))
-                continue;
-            if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);
-            tally.Add(dense, changed, targets?.GetValueOrDefault(name));
-        }
-    }
+    /// <summary>Inputs, what the dense model gives for them, and the right classes by output.</summary>
+    private sealed record Batch(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected,
+        IReadOnlyDictionary<string, long[]> Targets);
 }

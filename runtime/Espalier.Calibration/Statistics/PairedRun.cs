@@ -16,10 +16,7 @@ internal sealed class PairedRun : IDisposable
     private readonly OnnxModel _denseCopy, _slimCopy;
     private readonly ModelSession _dense, _slim, _sums;
 
-    /// <param name="dense">The dense model.</param>
-    /// <param name="slim">The slim one.</param>
     /// <param name="sites">What is observed, in the dense model and in the slim one.</param>
-    /// <param name="threads">Threads within an operator.</param>
     public PairedRun(OnnxModel dense, OnnxModel slim, IReadOnlyList<(Site Dense, Site Slim)> sites, int threads)
     {
         (_denseCopy, var denseRows) = Rows(dense, [.. sites.Select(s => s.Dense)]);

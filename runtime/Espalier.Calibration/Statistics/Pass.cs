@@ -1,5 +1,3 @@
-using Espalier.Axes.Groups;
-using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
@@ -9,43 +7,38 @@ namespace Espalier.Calibration.Statistics;
 /// <summary>One instrumented copy of a model, its session and its sums.</summary>
 internal sealed class Pass : IDisposable
 {
+    private readonly MeasurementPlan _plan;
     private readonly OnnxModel _copy;
     private readonly List<Accumulator> _sites = [];
-    private readonly List<(BlockTap Tap, List<double> Sums, List<double> Angles, List<long> Rows)> _blocks = [];
+    private readonly List<BlockSums> _blocks = [];
     private readonly List<SignalTap> _signals = [];
-    private readonly int _threads;
 
-    public Pass(OnnxModel model, IReadOnlyList<Site> sites, IReadOnlyList<Block> blocks, bool angles, IReadOnlyList<UnitSignal> signals,
-        NextToken? next, IReadOnlyDictionary<string, long[]> shapes, int threads)
+    public Pass(MeasurementPlan plan, PassContent content)
     {
-        _threads = threads;
-        var proto = model.Proto.Clone();
-        var instrumentation = new Instrumentation(proto);
-        foreach (var site in sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
-        foreach (var block in blocks) _blocks.Add((instrumentation.Tap(block, shapes[block.Input].Length, angles), [], [], []));
-        foreach (var signal in signals) _signals.Add(instrumentation.Tap(signal, shapes[signal.Tensor].Length, next));
-        _copy = instrumentation.Derive(model);
+        _plan = plan;
+        var instrumentation = new Instrumentation(plan.Model.Proto.Clone());
+        foreach (var site in content.Sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
+        foreach (var block in content.Blocks)
+            _blocks.Add(new BlockSums(instrumentation.Tap(block, plan.Shapes[block.Input].Length, plan.Request.BlockAngles)));
+        foreach (var signal in content.Signals)
+            _signals.Add(instrumentation.Tap(signal, plan.Shapes[signal.Tensor].Length, plan.Next));
+        _copy = instrumentation.Derive(plan.Model);
     }
 
-    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, bool holdOut, SampleBatches batches,
-        Action<long> progress, CancellationToken cancellation)
+    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, SampleBatches batches, Action<long> progress,
+        CancellationToken cancellation)
     {
         if (_sites.Count + _blocks.Count + _signals.Count == 0) return;
-        using var session = Sessions.Open(_copy, _threads);
+        using var session = Sessions.Open(_copy, _plan.Options.Threads);
         // The first sample alone gives the reference rows; it is run again with the others.
         Add(Execute([samples[0]]));
         foreach (var site in _sites) site.Recentre();
         foreach (var signal in _signals) signal.Clear();
-        foreach (var (_, sums, turns, rows) in _blocks)
-        {
-            sums.Clear();
-            turns.Clear();
-            rows.Clear();
-        }
+        foreach (var block in _blocks) block.Clear();
 
         bool batching = true;
         long done = 0;
-        var (fitted, heldOut) = holdOut ? HeldOut.Divide(samples) : (samples, []);
+        var (fitted, heldOut) = _plan.Request.HeldOut ? HeldOut.Divide(samples) : (samples, []);
         Batches(fitted);
         if (heldOut.Count == 0) return;
         foreach (var site in _sites) site.HoldOut();
@@ -90,67 +83,71 @@ internal sealed class Pass : IDisposable
     {
         foreach (var site in _sites) site.Add(outputs);
         foreach (var signal in _signals) signal.Add(outputs);
-        foreach (var (tap, sums, turns, rows) in _blocks)
-        {
-            if (tap.Angle is not null) turns.Add(((float[])outputs[tap.Angle].Values)[0]);
-            sums.Add(((float[])outputs[tap.Sum].Values)[0]);
-            rows.Add(((long[])outputs[tap.Shape].Values).Aggregate(1L, (a, b) => a * b));
-        }
+        foreach (var block in _blocks) block.Add(outputs);
     }
 
-    public void Finish(CalibrationRequest request, Dictionary<int, ActivationStatistics> statistics, Dictionary<int, double> cosines,
-        Dictionary<int, double> angles,
-        Dictionary<UnitSignal, SignalStatistics> signals, Dictionary<TensorAxis, AxisMoments> tensors, List<string> notes)
+    public void Finish(MeasurementResults results)
     {
         foreach (var signal in _signals)
         {
-            if (signal.Finish() is { } mean) signals[signal.Signal] = mean;
-            else notes.Add($"No statistics of '{signal.Signal.Tensor}': {signal.Obstacle}.");
+            if (signal.Finish() is { } mean) results.Signals[signal.Signal] = mean;
+            else results.Notes.Add($"No statistics of '{signal.Signal.Tensor}': {signal.Obstacle}.");
         }
-        foreach (var site in _sites)
+        foreach (var site in _sites) Finish(site, results);
+        foreach (var block in _blocks) block.Finish(results);
+    }
+
+    private void Finish(Accumulator sums, MeasurementResults results)
+    {
+        var site = sums.Tap.Site;
+        if (!sums.IsFinite)
         {
-            if (!site.IsFinite)
-            {
-                notes.Add("No statistics for "
-                    + $"{(site.Tap.Site.Place is null ? string.Join(", ", site.Tap.Site.Consumers.Select(c => c.Node)) : "an axis of activations")}: '{site.Tap.Site.Activation}' is not finite on some sample.");
-                continue;
-            }
-            if (site.Tap.Site.Place is { } place)
-            {
-                var moments = site.Whole();
-                tensors[place] = new(moments.Mean, moments.Variance);
-                continue;
-            }
-            foreach (var s in site.Finish())
-            {
-                bool covariance = request.Covariance.Contains(s.Consumer);
-                statistics[s.Consumer] = covariance ? s : s with
-                {
-                    Covariance = null,
-                    HeldOut = null,
-                    PerBatch = site.Tap.Site.PerGroup
-                        ? null
-                        : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
-                };
-            }
+            string readers = site.Place is null ? string.Join(", ", site.Consumers.Select(c => c.Node)) : "an axis of activations";
+            results.Notes.Add($"No statistics for {readers}: '{site.Activation}' is not finite on some sample.");
+            return;
         }
-        foreach (var (tap, sums, turns, rows) in _blocks)
+        if (site.Place is { } place)
         {
-            if (tap.Angle is not null && turns.Sum() / rows.Sum() / Math.PI is var angle && double.IsFinite(angle))
-                angles[tap.Block.Id] = angle;
-            double cosine = sums.Sum() / rows.Sum();
-            if (double.IsFinite(cosine)) cosines[tap.Block.Id] = cosine;
-            else notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");
+            var moments = sums.Whole();
+            results.Tensors[place] = new(moments.Mean, moments.Variance);
+            return;
+        }
+        foreach (var s in sums.Finish())
+            results.Consumers[s.Consumer] = _plan.Request.Covariance.Contains(s.Consumer) ? s : s with
+            {
+                Covariance = null,
+                HeldOut = null,
+                PerBatch = site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
+            };
+    }
+
+    /// <summary>Sums of a block's rows, one number per run.</summary>
+    private sealed class BlockSums(BlockTap tap)
+    {
+        private readonly List<double> _cosines = [], _angles = [];
+        private readonly List<long> _rows = [];
+
+        public void Clear()
+        {
+            _cosines.Clear();
+            _angles.Clear();
+            _rows.Clear();
+        }
+
+        public void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
+        {
+            if (tap.Angle is not null) _angles.Add(((float[])outputs[tap.Angle].Values)[0]);
+            _cosines.Add(((float[])outputs[tap.Sum].Values)[0]);
+            _rows.Add(((long[])outputs[tap.Shape].Values).Aggregate(1L, (a, b) => a * b));
+        }
+
+        public void Finish(MeasurementResults results)
+        {
+            if (tap.Angle is not null && _angles.Sum() / _rows.Sum() / Math.PI is var angle && double.IsFinite(angle))
+                results.Angles[tap.Block.Id] = angle;
+            double cosine = _cosines.Sum() / _rows.Sum();
+            if (double.IsFinite(cosine)) results.Cosines[tap.Block.Id] = cosine;
+            else results.Notes.Add($"No similarity for block '{tap.Block.Name}': its tensors are not finite on some sample.");
         }
     }
-}
-
-/// <summary>
-/// Which samples are held out where something that is fitted is to be checked: every fourth, so that neither part is of another
-/// kind where data are sorted.
-/// </summary>
-internal static class HeldOut
-{
-    public static (IReadOnlyList<T> Fitted, IReadOnlyList<T> HeldOut) Divide<T>(IReadOnlyList<T> samples)
-        => ([.. samples.Where((_, i) => i % 4 != 3)], [.. samples.Where((_, i) => i % 4 == 3)]);
 }

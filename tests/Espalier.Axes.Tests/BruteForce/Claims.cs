@@ -23,7 +23,7 @@ internal static class Claims
         var face = graph.Input.Concat(graph.Output).Select(v => v.Name).Where(n => !weights.Contains(n)).ToHashSet(StringComparer.Ordinal);
         using var masked = MaskedModel.Build(analysis.Model, slim.Removed.Where(r => !face.Contains(r.Key))
             .ToDictionary(r => r.Key, r => r.Value));
-        var inputs = RandomInputs.For(analysis.Model, seed, sizes);
+        var inputs = SeededInputs.For(analysis.Model, seed, sizes);
         try
         {
             var trace = Trace.Run(analysis, masked, inputs);

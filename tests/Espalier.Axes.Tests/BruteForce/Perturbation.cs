@@ -29,7 +29,7 @@ internal static class Perturbation
             .Where(p => analysis.MainTensor(p.Occurrence.Tensor) is { Data: { } data, Producer: < 0 }
                 && DataTypes.IsFloat((DataType)data.DataType) && !points.Contains(p.Occurrence.Tensor)).ToArray();
         random.Shuffle(places);
-        var inputs = RandomInputs.For(analysis.Model, seed, sizes);
+        var inputs = SeededInputs.For(analysis.Model, seed, sizes);
         try
         {
             var before = Trace.Run(analysis, analysis.Model, inputs);

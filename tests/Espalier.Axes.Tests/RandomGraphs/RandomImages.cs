@@ -11,14 +11,14 @@ internal static class RandomImages
     [
         ("conv", s => s.Pick(12, 9, 16) is var n ? s.With(s.G.Conv(s.X, s.Name("conv"), s.Channels, n, s.Pick(3, 1)), n) : s),
         ("conv-bn-relu",
-            s => s.With(s.G.Relu(s.G.BatchNorm(s.G.Conv(s.X, s.Name("conv"), s.Channels, 16, bias: false), s.Name("bn"), 16)), 16)),
-        ("depthwise", s => s.With(s.G.Conv(s.X, s.Name("dw"), s.Channels, s.Channels, 3, group: s.Channels))),
+            s => s.With(s.G.Relu(s.G.BatchNorm(s.G.Conv(s.X, s.Name("conv"), s.Channels, 16, new(Bias: false)), s.Name("bn"), 16)), 16)),
+        ("depthwise", s => s.With(s.G.Conv(s.X, s.Name("dw"), s.Channels, s.Channels, new(3, Group: s.Channels)))),
         ("depthwise-2", s => s.Channels > 24
             ? s
-            : s.With(s.G.Conv(s.X, s.Name("dw"), s.Channels, 2 * s.Channels, 3, group: s.Channels), 2 * s.Channels)),
+            : s.With(s.G.Conv(s.X, s.Name("dw"), s.Channels, 2 * s.Channels, new(3, Group: s.Channels)), 2 * s.Channels)),
         ("grouped", s => s.Pick(4, 3, 2) is var k && s.Channels % k != 0
             ? s
-            : s.With(s.G.Conv(s.X, s.Name("g"), s.Channels, 4 * s.Pick(4, 3, 2), s.Pick(1, 3), group: s.Pick(4, 3, 2)),
+            : s.With(s.G.Conv(s.X, s.Name("g"), s.Channels, 4 * s.Pick(4, 3, 2), new(s.Pick(1, 3), Group: s.Pick(4, 3, 2))),
                 4 * s.Pick(4, 3, 2))),
         ("transposed", s => Transposed(s)),
         ("residual",

@@ -102,7 +102,7 @@ internal static class Convolutional
     }
 
     private static string ConvBn(GraphBuilder g, string x, string name, int inputs, int outputs, int k, int stride = 1, int group = 1)
-        => g.BatchNorm(g.Conv(x, name, inputs, outputs, k, group, bias: false, stride: stride), $"{name}.bn", outputs);
+        => g.BatchNorm(g.Conv(x, name, inputs, outputs, new(k, Group: group, Bias: false, Stride: stride)), $"{name}.bn", outputs);
 
     private static GraphBuilder Head(GraphBuilder g, string x, int channels)
         => g.Output(g.Gemm(g.Flatten(g.GlobalPool(x)), "fc", channels, 10), "batch", 10);
@@ -115,14 +115,15 @@ internal static class Convolutional
     private static GraphBuilder ShuffleNetV1(int group, int middle)
     {
         var (g, x) = Images(16);
-        x = g.MaxPool(g.Relu(g.Conv(x, "stem", 3, 12, 3, stride: 2)), 3, 2, 1);
+        x = g.MaxPool(g.Relu(g.Conv(x, "stem", 3, 12, new(3, Stride: 2))), 3, 2, 1);
         // The first unit joins its shortcut and has no groups before the shuffle; the others add it.
         foreach (var (name, inputs, outputs, stride, size) in ((string, int, int, int, int)[])[("s0", 12, 12, 2, 4), ("s1", 24, 24, 1, 2),
             ("s2", 24, 24, 1, 2)])
         {
-            var y = g.Relu(g.Conv(x, $"{name}.c1", inputs, middle, 1, stride == 2 ? 1 : group));
+            var y = g.Relu(g.Conv(x, $"{name}.c1", inputs, middle, new(1, Group: stride == 2 ? 1 : group)));
             y = g.Reshape(g.Transpose(g.Reshape(y, -1, group, middle / group, size, size), 0, 2, 1, 3, 4), -1, middle, size, size);
-            y = g.Conv(g.Conv(y, $"{name}.dw", middle, middle, 3, middle, stride: stride), $"{name}.c3", middle, outputs, 1, group);
+            y = g.Conv(g.Conv(y, $"{name}.dw", middle, middle, new(3, Group: middle, Stride: stride)), $"{name}.c3", middle, outputs,
+                new(1, Group: group));
             x = g.Relu(stride == 2 ? g.Concat(1, g.AvgPool(x, 3, 2, 1), y) : g.Add(x, y));
         }
         return Head(g, x, 24);
@@ -131,7 +132,7 @@ internal static class Convolutional
     private static GraphBuilder ShuffleNetV2(bool literal)
     {
         var (g, x) = Images(16);
-        x = g.MaxPool(g.Relu(g.Conv(x, "stem", 3, 12, 3, stride: 2)), 3, 2, 1);
+        x = g.MaxPool(g.Relu(g.Conv(x, "stem", 3, 12, new(3, Stride: 2))), 3, 2, 1);
         string Shuffle(string y, int channels)
         {
             if (literal)
@@ -146,13 +147,15 @@ internal static class Convolutional
         string Branch(string y, string name, int inputs, int width, int stride)
         {
             y = g.Relu(g.Conv(y, $"{name}.pw1", inputs, width, 1));
-            return g.Relu(g.Conv(g.Conv(y, $"{name}.dw", width, width, 3, width, stride: stride), $"{name}.pw2", width, width, 1));
+            return g.Relu(g.Conv(g.Conv(y, $"{name}.dw", width, width, new(3, Group: width, Stride: stride)), $"{name}.pw2",
+                width, width, 1));
         }
         int channels = 12;
         foreach (int width in (int[])[12, 20])
         {
             string name = $"stage{width}";
-            var left = g.Relu(g.Conv(g.Conv(x, $"{name}.0.left.dw", channels, channels, 3, channels, stride: 2), $"{name}.0.left.pw",
+            var left = g.Relu(
+                g.Conv(g.Conv(x, $"{name}.0.left.dw", channels, channels, new(3, Group: channels, Stride: 2)), $"{name}.0.left.pw",
                 channels, width, 1));
             x = Shuffle(g.Concat(1, left, Branch(x, $"{name}.0.right", channels, width, 2)), channels = 2 * width);
             for (int unit = 1; unit < 3; unit++)
@@ -175,14 +178,14 @@ internal static class Convolutional
     private static GraphBuilder EfficientNet()
     {
         var (g, x) = Images(16);
-        x = g.Silu(g.Conv(x, "stem", 3, 8, 3, stride: 2));
+        x = g.Silu(g.Conv(x, "stem", 3, 8, new(3, Stride: 2)));
         int channels = 8;
         foreach (var (name, outputs, expand, stride, k) in ((string, int, int, int, int)[])[("b0", 6, 1, 1, 3), ("b1", 10, 4, 2, 3),
             ("b2", 10, 4, 1, 5)])
         {
             int wide = channels * expand;
             var y = expand == 1 ? x : g.Silu(g.Conv(x, $"{name}.expand", channels, wide, 1));
-            y = g.Silu(g.Conv(y, $"{name}.dw", wide, wide, k, wide, stride: stride));
+            y = g.Silu(g.Conv(y, $"{name}.dw", wide, wide, new(k, Group: wide, Stride: stride)));
             y = g.Conv(SqueezeExcite(g, y, $"{name}.se", wide, 4, g.Silu), $"{name}.project", wide, outputs, 1);
             x = channels == outputs && stride == 1 ? g.Add(y, x) : y;
             channels = outputs;
@@ -193,14 +196,14 @@ internal static class Convolutional
     private static GraphBuilder RegNet()
     {
         var (g, x) = Images(16);
-        x = g.Relu(g.Conv(x, "stem", 3, 8, 3, stride: 2));
+        x = g.Relu(g.Conv(x, "stem", 3, 8, new(3, Stride: 2)));
         int channels = 8;
         foreach (var (name, outputs, stride) in ((string, int, int)[])[("b0", 16, 2), ("b1", 16, 1), ("b2", 24, 2)])
         {
             var y = g.Relu(g.Conv(x, $"{name}.a", channels, outputs, 1));
-            y = g.Relu(g.Conv(y, $"{name}.b", outputs, outputs, 3, outputs / 4, stride: stride));
+            y = g.Relu(g.Conv(y, $"{name}.b", outputs, outputs, new(3, Group: outputs / 4, Stride: stride)));
             y = g.Conv(SqueezeExcite(g, y, $"{name}.se", outputs, 4, g.Relu), $"{name}.c", outputs, outputs, 1);
-            x = g.Relu(g.Add(stride == 1 ? x : g.Conv(x, $"{name}.shortcut", channels, outputs, 1, stride: stride), y));
+            x = g.Relu(g.Add(stride == 1 ? x : g.Conv(x, $"{name}.shortcut", channels, outputs, new(1, Stride: stride)), y));
             channels = outputs;
         }
         return Head(g, x, channels);
@@ -211,7 +214,7 @@ internal static class Convolutional
         var (g, x) = Images(16);
         // transform_input: each colour is taken by index, scaled and joined again.
         string Colour(int i) => g.Add(g.Mul(g.Unsqueeze(g.Select(x, 1, i), 1), g.Number(0.458f)), g.Number(-0.03f));
-        x = g.Relu(g.Conv(g.Concat(1, Colour(0), Colour(1), Colour(2)), "stem", 3, 8, 3, stride: 2));
+        x = g.Relu(g.Conv(g.Concat(1, Colour(0), Colour(1), Colour(2)), "stem", 3, 8, new(3, Stride: 2)));
         string Unit(string y, string name, int inputs, int outputs, params int[] kernel)
             => g.Relu(g.Convolution(y, name, inputs, outputs, kernel));
         // A: four branches.
@@ -219,7 +222,7 @@ internal static class Convolutional
             Unit(Unit(Unit(x, "a.b3_1", 8, 6, 1, 1), "a.b3_2", 6, 8, 3, 3), "a.b3_3", 8, 8, 3, 3),
             Unit(g.AvgPool(x, 3, 1, 1), "a.pool", 8, 4, 1, 1));
         // B: reduction beside a pool that keeps the channels.
-        x = g.Concat(1, g.Relu(g.Conv(x, "b.b3", 24, 10, 3, stride: 2)), g.MaxPool(x, 3, 2, 1));
+        x = g.Concat(1, g.Relu(g.Conv(x, "b.b3", 24, 10, new(3, Stride: 2))), g.MaxPool(x, 3, 2, 1));
         // C: factorised seven.
         x = g.Concat(1, Unit(x, "c.b1", 34, 8, 1, 1),
             Unit(Unit(Unit(x, "c.b7_1", 34, 6, 1, 1), "c.b7_2", 6, 6, 1, 7), "c.b7_3", 6, 8, 7, 1),
@@ -279,7 +282,7 @@ internal static class Convolutional
                 x = g.Convolution(Norm2d(x, "down.norm", width), "down", width, 12, [2, 2], [2, 2], [0, 0]);
                 width = 12;
             }
-            var y = g.Transpose(g.Conv(x, $"{name}.dw", width, width, 7, width), 0, 2, 3, 1);
+            var y = g.Transpose(g.Conv(x, $"{name}.dw", width, width, new(7, Group: width)), 0, 2, 3, 1);
             y = g.Transpose(g.FeedForward(g.LayerNorm(y, $"{name}.norm", width), name, width, 4 * width), 0, 3, 1, 2);
             x = g.Add(g.Mul(y, g.Positive($"{name}.scale", width, 1, 1)), x);
         }
@@ -290,13 +293,13 @@ internal static class Convolutional
     private static GraphBuilder GhostNet()
     {
         var (g, x) = Images(16);
-        x = g.Relu(g.Conv(x, "stem", 3, 8, 3, stride: 2));
+        x = g.Relu(g.Conv(x, "stem", 3, 8, new(3, Stride: 2)));
         // Half of the channels are made from the other half; a surplus is sliced off.
         string Ghost(string y, string name, int inputs, int outputs)
         {
             int half = (outputs + 1) / 2;
             var first = g.Relu(g.Conv(y, $"{name}.primary", inputs, half, 1));
-            var both = g.Concat(1, first, g.Relu(g.Conv(first, $"{name}.cheap", half, half, 3, half)));
+            var both = g.Concat(1, first, g.Relu(g.Conv(first, $"{name}.cheap", half, half, new(3, Group: half))));
             return g.Slice(both, 1, 0, outputs);
         }
         var z = Ghost(x, "b0.g1", 8, 16);
@@ -329,7 +332,7 @@ internal static class Convolutional
     private static GraphBuilder DenseNet()
     {
         var (g, x) = Images(16);
-        x = g.Relu(g.Conv(x, "stem", 3, 8, 3, stride: 2));
+        x = g.Relu(g.Conv(x, "stem", 3, 8, new(3, Stride: 2)));
         int channels = 8;
         for (int block = 0; block < 2; block++)
         {
@@ -339,7 +342,7 @@ internal static class Convolutional
                 // Each layer joins all earlier ones anew.
                 var y = parts.Count == 1 ? x : g.Concat(1, [.. parts]);
                 y = g.Conv(g.Relu(g.BatchNorm(y, $"b{block}.{layer}.n1", channels)), $"b{block}.{layer}.c1", channels, 12, 1);
-                parts.Add(g.Conv(g.Relu(y), $"b{block}.{layer}.c2", 12, 4, bias: false));
+                parts.Add(g.Conv(g.Relu(y), $"b{block}.{layer}.c2", 12, 4, new(Bias: false)));
                 channels += 4;
             }
             x = g.BatchNorm(g.Concat(1, [.. parts]), $"t{block}.norm", channels);

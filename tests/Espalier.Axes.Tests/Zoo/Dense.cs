@@ -76,7 +76,7 @@ internal static class Dense
     {
         var g = new GraphBuilder(71);
         var image = g.Input("x", "batch", 3, "height", "width");
-        var x = g.Relu(g.Conv(g.Relu(g.Conv(image, "stem", 3, 8, 3, stride: 2)), "l1", 8, 12, 3, stride: 2));
+        var x = g.Relu(g.Conv(g.Relu(g.Conv(image, "stem", 3, 8, new(3, Stride: 2))), "l1", 8, 12, new(3, Stride: 2)));
         foreach (int dilation in (int[])[1, 2])
         {
             var y = g.Relu(g.Conv(x, $"b{dilation}.a", 12, 8, 1));
@@ -97,10 +97,10 @@ internal static class Dense
         var g = new GraphBuilder(73);
         var image = g.Input("x", "batch", 3, "height", "width");
         string Swish(string t) => g.Node("HardSwish", t);
-        var low = Swish(g.Conv(image, "low", 3, 8, 3, stride: 2));
-        var high = Swish(g.Conv(g.Relu(g.Conv(low, "mid", 8, 10, 3, stride: 2)), "high0", 10, 14, 3, stride: 2));
-        var x = g.Mul(g.Relu(g.Conv(high, "cbr", 14, 12, 1, bias: true)),
-            g.Sigmoid(g.Conv(g.GlobalPool(high), "scale", 14, 12, 1, bias: false)));
+        var low = Swish(g.Conv(image, "low", 3, 8, new(3, Stride: 2)));
+        var high = Swish(g.Conv(g.Relu(g.Conv(low, "mid", 8, 10, new(3, Stride: 2))), "high0", 10, 14, new(3, Stride: 2)));
+        var x = g.Mul(g.Relu(g.Conv(high, "cbr", 14, 12, new(1))),
+            g.Sigmoid(g.Conv(g.GlobalPool(high), "scale", 14, 12, new(1, Bias: false))));
         x = g.Interpolate(x, g.Spatial(low));
         x = g.Add(g.Conv(low, "low.classes", 8, 4, 1), g.Conv(x, "high", 12, 4, 1));
         return g.Output(g.Interpolate(x, g.Spatial(image)), "batch", 4, "height", "width");
@@ -154,7 +154,7 @@ internal static class Dense
         var levels = new List<(string X, int Channels)>();
         int channels = 3;
         foreach (int outputs in (int[])[6, 8, 10])
-            levels.Add((x = g.Relu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, 3, stride: 2)), outputs));
+            levels.Add((x = g.Relu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, new(3, Stride: 2))), outputs));
         string? above = null;
         var maps = new string[3];
         for (int k = 2; k >= 0; k--)
@@ -182,8 +182,8 @@ internal static class Dense
     private static GraphBuilder Yolo()
     {
         var g = new GraphBuilder(89);
-        var x = g.Silu(g.Conv(g.Input("x", "batch", 3, 32, 32), "stem", 3, 8, 3, stride: 2));
-        string Unit(string t, string name, int i, int o, int k, int s = 1) => g.Silu(g.Conv(t, name, i, o, k, stride: s));
+        var x = g.Silu(g.Conv(g.Input("x", "batch", 3, 32, 32), "stem", 3, 8, new(3, Stride: 2)));
+        string Unit(string t, string name, int i, int o, int k, int s = 1) => g.Silu(g.Conv(t, name, i, o, new(k, Stride: s)));
         // C2f: split, a chain of bottlenecks, everything joined.
         x = Unit(x, "down1", 8, 16, 3, 2);
         var halves = g.Split(Unit(x, "c2f.in", 16, 16, 1), 1, 8, 8);
@@ -270,7 +270,7 @@ internal static class Dense
         }
         var stem = g.Conv(x, "stem", 4, 8);
         var d1 = ResNet(stem, "d1", 8, 8);
-        var d2 = ResNet(g.Conv(d1, "down", 8, 8, stride: 2), "d2", 8, width);
+        var d2 = ResNet(g.Conv(d1, "down", 8, 8, new(Stride: 2)), "d2", 8, width);
         // Spatial transformer: normalise, to [b, h·w, c], attend to itself and to the text, gated feed-forward, and back.
         var t = g.Transpose(g.Conv(g.GroupNorm(d2, "mid.norm", width, 4), "mid.in", width, width, 1), 0, 2, 3, 1);
         t = g.View(t, g.Dim(t, 0), 16, width);

@@ -88,7 +88,7 @@ internal static class Hybrids
         var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 12, 12), "stem", 3, 8));
         for (int k = 0; k < 2; k++)
         {
-            var y = g.Relu(g.Conv(g.Relu(g.Conv(x, $"b{k}.c1", 8, 8, 1)), $"b{k}.radix", 8, width * radix, 3, radix));
+            var y = g.Relu(g.Conv(g.Relu(g.Conv(x, $"b{k}.c1", 8, 8, 1)), $"b{k}.radix", 8, width * radix, new(3, Group: radix)));
             // The parts of the radix are summed, gated against each other by a softmax, and summed again.
             var parts = g.View(y, g.Dim(y, 0), radix, width, 12, 12);
             var gap = g.GlobalPool(g.Node("ReduceSum", [parts, g.Longs(1)], ("keepdims", 0)));
@@ -120,8 +120,9 @@ internal static class Hybrids
             x = g.Add(x, g.Mul(g.Positive($"b{k}.gamma1", width), g.Linear(g.Reshape(a, 0, 16, width), $"b{k}.proj", width, width)));
             // Local patch interaction: depthwise convolutions on the grid.
             var grid = g.Reshape(g.Transpose(g.LayerNorm(x, $"b{k}.norm3", width), 0, 2, 1), 0, width, 4, 4);
-            grid = g.Conv(g.BatchNorm(g.Gelu(g.Conv(grid, $"b{k}.lpi1", width, width, 3, width)), $"b{k}.lpi.bn", width), $"b{k}.lpi2",
-                width, width, 3, width);
+            grid = g.Conv(g.BatchNorm(g.Gelu(g.Conv(grid, $"b{k}.lpi1", width, width, new(3, Group: width))), $"b{k}.lpi.bn",
+                width), $"b{k}.lpi2",
+                width, width, new(3, Group: width));
             x = g.Add(x, g.Mul(g.Positive($"b{k}.gamma3", width), g.Transpose(g.Reshape(grid, 0, width, 16), 0, 2, 1)));
             x = g.Add(x, g.FeedForward(g.LayerNorm(x, $"b{k}.norm2", width), $"b{k}.mlp", width, 30));
         }
@@ -173,7 +174,7 @@ internal static class Hybrids
             t = g.Add(t, g.Linear(g.View(a, b, -1, width), $"s{k}.o", width, width));
             // The feed-forward has a depthwise convolution between its layers.
             var m = g.Linear(g.LayerNorm(t, $"s{k}.norm2", width), $"s{k}.fc1", width, 24);
-            m = ToRows(g.Conv(ToMap(m, 24), $"s{k}.dw", 24, 24, 3, 24), 24);
+            m = ToRows(g.Conv(ToMap(m, 24), $"s{k}.dw", 24, 24, new(3, Group: 24)), 24);
             t = g.Add(t, g.Linear(g.Gelu(m), $"s{k}.fc2", 24, width));
             x = ToMap(g.LayerNorm(t, $"s{k}.norm3", width), width);
             maps.Add(x);
@@ -196,7 +197,7 @@ internal static class Hybrids
         var levels = new List<string>();
         int channels = 3;
         foreach (int outputs in (int[])[6, 8])
-            levels.Add(x = g.Silu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, 3, stride: 2)));
+            levels.Add(x = g.Silu(g.Conv(x, $"c{levels.Count}", channels, channels = outputs, new(3, Stride: 2))));
         var high = g.Conv(levels[0], "lateral0", 6, 10, 1);
         var low = g.Conv(levels[1], "lateral1", 8, 10, 1);
         // Fast normalised fusion: positive weights of the operands, divided by their sum.
@@ -205,7 +206,7 @@ internal static class Hybrids
             var w = g.Relu(g.Positive($"{name}.w", parts.Length));
             w = g.Node("Div", [w, g.Add(g.Node("ReduceSum", [w, g.Longs(0)], ("keepdims", 0)), g.Number(1e-4f))]);
             var sum = parts.Select((p, k) => g.Mul(p, g.Select(w, 0, k))).Aggregate(g.Add);
-            return g.Conv(g.Conv(g.Silu(sum), $"{name}.dw", 10, 10, 3, 10, bias: false), $"{name}.pw", 10, 10, 1);
+            return g.Conv(g.Conv(g.Silu(sum), $"{name}.dw", 10, 10, new(3, Group: 10, Bias: false)), $"{name}.pw", 10, 10, 1);
         }
         string Up(string t)
             => g.Node("Resize", [t, "", g.Floats(g.Fresh("scales"), [1, 1, 2, 2], 4)], ("mode", "nearest"),
@@ -219,12 +220,12 @@ internal static class Hybrids
     private static GraphBuilder HrNet()
     {
         var g = new GraphBuilder(281);
-        var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 16, 16), "stem", 3, 8, 3, stride: 2));
+        var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 16, 16), "stem", 3, 8, new(3, Stride: 2)));
         var high = g.Relu(g.Conv(x, "high", 8, 6));
-        var low = g.Relu(g.Conv(x, "low", 8, 10, 3, stride: 2));
+        var low = g.Relu(g.Conv(x, "low", 8, 10, new(3, Stride: 2)));
         var up = g.Node("Resize", [g.Conv(low, "up", 10, 6, 1), "", g.Floats("scales", [1, 1, 2, 2], 4)], ("mode", "nearest"),
             ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
-        var (a, b) = (g.Relu(g.Add(high, up)), g.Relu(g.Add(g.Conv(high, "down", 6, 10, 3, stride: 2), low)));
+        var (a, b) = (g.Relu(g.Add(high, up)), g.Relu(g.Add(g.Conv(high, "down", 6, 10, new(3, Stride: 2)), low)));
         var joined = g.Concat(1, a, g.Interpolate(b, g.Spatial(a)));
         return g.Output(g.Conv(g.Relu(g.Conv(joined, "head", 16, 16, 1)), "out", 16, 4, 1), "batch", 4, 8, 8);
     }
@@ -312,8 +313,8 @@ internal static class Hybrids
     {
         const int codes = 16, latent = 6;
         var g = new GraphBuilder(311);
-        var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 16, 16), "enc1", 3, 10, 3, stride: 2));
-        x = g.Transpose(g.Conv(x, "enc2", 10, latent, 3, stride: 2), 0, 2, 3, 1);
+        var x = g.Relu(g.Conv(g.Input("x", "batch", 3, 16, 16), "enc1", 3, 10, new(3, Stride: 2)));
+        x = g.Transpose(g.Conv(x, "enc2", 10, latent, new(3, Stride: 2)), 0, 2, 3, 1);
         var rows = g.Reshape(x, -1, latent);
         var book = g.Weight("codebook", codes, latent);
         string Squares(string t) => g.Node("ReduceSumSquare", t, ("axes", new[] { 1 }), ("keepdims", 1));

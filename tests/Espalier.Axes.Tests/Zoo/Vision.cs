@@ -143,10 +143,10 @@ internal static class Vision
         const int width = 12, heads = 3, dim = 4, p = 4, side = 8, tokens = p * p;
         var g = new GraphBuilder(53);
         var x = g.Input("x", "batch", 3, 16, 16);
-        x = g.Gelu(g.BatchNorm(g.Conv(x, "stem", 3, 8, bias: false), "stem.bn", 8));
+        x = g.Gelu(g.BatchNorm(g.Conv(x, "stem", 3, 8, new(Bias: false)), "stem.bn", 8));
         // MBConv with a gate; the shortcut is pooled and projected.
         var y = g.Gelu(g.Conv(g.BatchNorm(x, "mb.pre", 8), "mb.expand", 8, 32, 1));
-        y = g.Gelu(g.Conv(y, "mb.dw", 32, 32, 3, 32, stride: 2));
+        y = g.Gelu(g.Conv(y, "mb.dw", 32, 32, new(3, Group: 32, Stride: 2)));
         y = g.Mul(g.Sigmoid(g.Conv(g.Silu(g.Conv(g.GlobalPool(y), "mb.se1", 32, 4, 1)), "mb.se2", 4, 32, 1)), y);
         x = g.Add(g.Conv(g.AvgPool(x, 2, 2), "mb.short", 8, width, 1), g.Conv(y, "mb.project", 32, width, 1));
         foreach (string kind in (string[])["block", "grid"])
@@ -222,7 +222,7 @@ internal static class Vision
         const int width = 16, heads = 4, dim = 4, queries = 6;
         var g = new GraphBuilder(61);
         var x = g.Input("x", 1, 3, 16, 16);
-        x = g.Relu(g.Conv(g.Relu(g.Conv(x, "stem", 3, 8, 3, stride: 2)), "body", 8, 20, 3, stride: 2));
+        x = g.Relu(g.Conv(g.Relu(g.Conv(x, "stem", 3, 8, new(3, Stride: 2))), "body", 8, 20, new(3, Stride: 2)));
         x = g.Conv(x, "project", 20, width, 1);
         x = g.Transpose(g.Flatten2(x, width), 2, 0, 1);
         var position = g.Weight("position", 16, 1, width);

@@ -1,7 +1,7 @@
 using Espalier.Onnx.Limits;
 using Espalier.Onnx.Wire;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>Damage to the bytes of a file.</summary>
 internal static class ByteMutations

@@ -4,7 +4,7 @@ using Espalier.Onnx.Payloads;
 using Google.Protobuf;
 using static Espalier.Onnx.TensorProto.Types;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>
 /// Changes of what stands in a model rather than of how it hangs together: values of attributes, dimensions,

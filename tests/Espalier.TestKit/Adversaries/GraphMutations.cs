@@ -3,7 +3,7 @@ using Espalier.Onnx.Graphs;
 using Google.Protobuf.Collections;
 using static Espalier.Onnx.AttributeProto.Types;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>Changes of one thing in a model, some of which leave it a model.</summary>
 internal static class GraphMutations

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>Changes that make a model longer, wider or deeper, or give it parts of another one.</summary>
 internal static class GrowthMutations

@@ -2,7 +2,7 @@ using Espalier.Onnx;
 using Espalier.Onnx.Limits;
 using Google.Protobuf;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>A model that is changed.</summary>
 internal sealed class MutationSeed

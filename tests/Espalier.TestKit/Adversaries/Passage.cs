@@ -12,7 +12,7 @@ using Espalier.Pruning;
 using Espalier.Pruning.Budgets;
 using Espalier.Pruning.Plans;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>How the way of a file through the product ended.</summary>
 internal enum Ending

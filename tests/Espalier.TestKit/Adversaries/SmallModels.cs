@@ -3,7 +3,7 @@ using Google.Protobuf;
 using static Espalier.Onnx.AttributeProto.Types;
 using static Espalier.Onnx.TensorProto.Types;
 
-namespace Espalier.TestKit;
+namespace Espalier.TestKit.Adversaries;
 
 /// <summary>Small models as messages, which may say what no builder would. Names are parted by spaces; <c>_</c> is the empty one.</summary>
 internal static class SmallModels

@@ -99,18 +99,31 @@ internal static class ParameterCount
     }
 
     /// <summary>A graph or the body of a function.</summary>
-    private sealed record Scope(Scope? Outer, NodeProto? Holder, IReadOnlyList<NodeProto> Nodes,
-        IReadOnlyList<TensorProto> Initializers, IReadOnlyList<SparseTensorProto> Sparse,
-        IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs)
+    private sealed class Scope(IReadOnlyList<string> inputs, IReadOnlyList<NodeProto> nodes, IReadOnlyList<string> outputs)
     {
-        private readonly HashSet<string> _own = [.. Inputs, .. Initializers.Select(t => t.Name), .. Nodes.SelectMany(n => n.Output)];
+        private HashSet<string>? _own;
 
-        public Scope? Owner(string name) => _own.Contains(name) ? this : Outer?.Owner(name);
+        /// <summary>The scope of the node that this one is a body of, and that node; null for the main graph and functions.</summary>
+        public Scope? Outer { get; init; }
 
-        // Scopes with equal nodes are still two.
-        public bool Equals(Scope? other) => ReferenceEquals(this, other);
+        public NodeProto? Holder { get; init; }
+        public IReadOnlyList<TensorProto> Initializers { get; init; } = [];
+        public IReadOnlyList<SparseTensorProto> Sparse { get; init; } = [];
+        public IReadOnlyList<string> Inputs => inputs;
+        public IReadOnlyList<NodeProto> Nodes => nodes;
+        public IReadOnlyList<string> Outputs => outputs;
 
-        public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+        private HashSet<string> Own => _own ??= [.. inputs, .. Initializers.Select(t => t.Name), .. nodes.SelectMany(n => n.Output)];
+
+        public Scope? Owner(string name) => Own.Contains(name) ? this : Outer?.Owner(name);
+
+        public static Scope Create(GraphProto graph, Scope? outer = null, NodeProto? holder = null)
+            => new(Names(graph.Input), graph.Node, Names(graph.Output))
+            {
+                Outer = outer, Holder = holder, Initializers = graph.Initializer, Sparse = graph.SparseInitializer,
+            };
+
+        private static List<string> Names(IEnumerable<ValueInfoProto> values) => [.. values.Select(v => v.Name)];
     }
 
     /// <summary>Who reads what, in all graphs and functions.</summary>
@@ -122,9 +135,8 @@ internal static class ParameterCount
 
         public Readers(ModelProto model)
         {
-            foreach (var f in model.Functions) _functions[(f.Domain, f.Name)] = Enter(new(null, null, f.Node, [], [], f.Input, f.Output));
-            Enter(new(null, null, model.Graph.Node, model.Graph.Initializer,
-                model.Graph.SparseInitializer, Names(model.Graph.Input), Names(model.Graph.Output)));
+            foreach (var f in model.Functions) _functions[(f.Domain, f.Name)] = Enter(new(f.Input, f.Node, f.Output));
+            Enter(Scope.Create(model.Graph));
         }
 
         public List<Scope> Scopes { get; } = [];
@@ -153,8 +165,6 @@ internal static class ParameterCount
                     && at < c.Node.Output.Count)) yield return (caller, node.Output[at]);
         }
 
-        private static List<string> Names(IEnumerable<ValueInfoProto> values) => [.. values.Select(v => v.Name)];
-
         private Scope Enter(Scope scope)
         {
             Scopes.Add(scope);
@@ -168,8 +178,7 @@ internal static class ParameterCount
                     list.Add((scope, node, k));
                 }
                 foreach (var graph in node.Attribute.SelectMany(a => a.G is null ? [.. a.Graphs] : new[] { a.G }))
-                    Enter(new(scope, node, graph.Node, graph.Initializer,
-                        graph.SparseInitializer, Names(graph.Input), Names(graph.Output)));
+                    Enter(Scope.Create(graph, scope, node));
             }
             return scope;
         }

@@ -1,0 +1,34 @@
+namespace Espalier.Calibration.Statistics;
+
+/// <summary>Bounds on what calibration uses.</summary>
+public sealed record CalibrationOptions
+{
+    /// <summary>Most samples in one run.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Most input elements in one run; a single sample may have more.</summary>
+    public long BatchElements { get; init; } = 1 << 18;
+
+    /// <summary>Most covariance elements that one pass over the samples collects (12 bytes each); more take more passes.</summary>
+    public long CovarianceElementsPerPass { get; init; } = 1 << 25;
+
+    /// <summary>Most features of a covariance; consumers with more get none, and a note.</summary>
+    public int CovarianceFeatures { get; init; } = 8192;
+
+    /// <summary>
+    /// Most positions of a convolution's window that are taken of one sample; larger maps are read at a regular spacing, with a note.
+    /// Patches take (kernel window) times the memory of the map.
+    /// </summary>
+    public long PositionsPerSample { get; init; } = 1 << 14;
+
+    /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
+    public int DivergenceSamples { get; init; } = 64;
+
+    /// <summary>
+    /// Most multiply-accumulates of the dense model on these samples together: for large models there are fewer of them, but at least 8.
+    /// </summary>
+    public double DivergenceMacs { get; init; } = 2e10;
+
+    /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
+    public int Threads { get; init; }
+}

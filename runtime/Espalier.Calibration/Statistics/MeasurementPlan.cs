@@ -1,0 +1,148 @@
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Graph;
+using Espalier.Onnx;
+
+namespace Espalier.Calibration.Statistics;
+
+/// <summary>What one pass over the samples measures.</summary>
+internal sealed record PassContent(IReadOnlyList<Site> Sites, IReadOnlyList<Block> Blocks, IReadOnlyList<UnitSignal> Signals);
+
+/// <summary>What can be measured of what was asked for, found once; and how it is divided into passes.</summary>
+internal sealed class MeasurementPlan
+{
+    private readonly List<string> _notes = [];
+
+    private MeasurementPlan(OnnxModel model, CalibrationRequest request, CalibrationOptions options)
+        => (Model, Request, Options) = (model, request, options);
+
+    public OnnxModel Model { get; }
+    public CalibrationRequest Request { get; }
+    public CalibrationOptions Options { get; }
+
+    /// <summary>Shapes in the run of one sample, of every tensor that is measured.</summary>
+    public Dictionary<string, long[]> Shapes { get; private set; } = [];
+
+    /// <summary>Null where no signal needs it, or no output predicts the next token.</summary>
+    public NextToken? Next { get; private set; }
+
+    /// <summary>At least one.</summary>
+    public IReadOnlyList<PassContent> Passes { get; private set; } = [];
+
+    /// <summary>What is left out and why.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    public static MeasurementPlan Create(CalibratedModel model, IReadOnlyDictionary<string, NamedTensor> sample,
+        CalibrationRequest request, CalibrationOptions options, CancellationToken cancellation)
+    {
+        var plan = new MeasurementPlan(model.Model, request, options);
+        var consumers = plan.Wanted(model.Consumers);
+        var blocks = model.Blocks.Where(b => request.Blocks?.Contains(b.Id) != false).ToList();
+        bool predicts = request.Signals.Any(s => s.Kind == SignalKind.Retrieval);
+        var tensors = consumers.Select(c => c.Activation).Concat(blocks.SelectMany(b => new[] { b.Input, b.Output }))
+            .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor))
+            .Concat(predicts ? model.Model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
+        plan.Shapes = Graph.Shapes.Measure(model.Model, tensors, sample, cancellation);
+
+        var sites = plan.FindSites(consumers);
+        blocks.RemoveAll(b => !plan.IsComparable(b));
+        if (predicts) plan.Next = plan.FindNext(sample);
+        var signals = plan.Observable();
+        plan.Passes = [.. plan.Divide(sites).Select((s, p) => p == 0 ? new PassContent(s, blocks, signals) : new PassContent(s, [], []))];
+        return plan;
+    }
+
+    /// <summary>The consumers that are asked for and whose tensors can be fetched.</summary>
+    private List<Consumer> Wanted(IReadOnlyList<Consumer> consumers)
+    {
+        var asked = consumers.Where(c => Request.Consumers?.Contains(c.Id) != false || Request.Covariance.Contains(c.Id))
+            .ToLookup(c => c.Node.Scope == 0);
+        var inside = asked[false].ToList();
+        if (inside.Count > 0)
+            _notes.Add($"No statistics for {inside.Count} consumers inside subgraphs, whose tensors cannot be fetched: "
+                + $"{string.Join(", ", inside.Take(3).Select(c => c.Node))}{(inside.Count > 3 ? ", …" : "")}.");
+        return [.. asked[true]];
+    }
+
+    private IReadOnlyList<Site> FindSites(List<Consumer> consumers)
+    {
+        var sites = new Sites(GraphFacts.WeightShapes(Model), Shapes, Options.PositionsPerSample, _notes);
+        foreach (var consumer in consumers) sites.Add(consumer, Request.Covariance.Contains(consumer.Id));
+        foreach (var place in Request.Tensors) sites.Add(place);
+        sites.NoteSpacing();
+        foreach (var site in sites.All)
+        {
+            if (!site.Covariance || site.Features <= Options.CovarianceFeatures) continue;
+            site.Covariance = false;
+            _notes.Add($"No covariance for {site.Consumers[0].Node}: {site.Features} features are more than {Options.CovarianceFeatures}.");
+        }
+        return sites.All;
+    }
+
+    private bool IsComparable(Block b)
+    {
+        if (Shapes.TryGetValue(b.Input, out var i) && Shapes.TryGetValue(b.Output, out var o) && i.Length > 0 && i.SequenceEqual(o))
+            return true;
+        _notes.Add($"No similarity for block '{b.Name}': '{b.Input}' and '{b.Output}' differ in shape, or are not in the main graph.");
+        return false;
+    }
+
+    /// <summary>The first output that predicts the next token.</summary>
+    private NextToken? FindNext(IReadOnlyDictionary<string, NamedTensor> sample)
+    {
+        var targets = new Targets(Model);
+        foreach (var output in Model.Proto.Graph.Output)
+            if (Shapes.TryGetValue(output.Name, out var shape) && shape is [_, _, > 1]
+                && targets.TokenInput(shape, [.. sample.Values]) is { } tokens) return new(tokens, output.Name);
+        return null;
+    }
+
+    private List<UnitSignal> Observable()
+    {
+        bool ranges = (GraphFacts.StandardSet(Model.Proto)?.Version ?? 1) >= 11;
+        return [.. Request.Signals.Where(s =>
+        {
+            string? obstacle = !Shapes.TryGetValue(s.Tensor, out var shape) || s.Axis >= shape.Length ? "it is not in the main graph"
+                : s.Kind == SignalKind.Retrieval && Next is null
+                    ? "the model has no output with one row of classes per token of an integer input whose tokens are these classes"
+                : s.Kind == SignalKind.Retrieval && !HasTokenRows(shape, Shapes[Next!.Logits])
+                    ? "it is no map [batch, heads, sequence, sequence] of the tokens that the model reads"
+                : s.Kind != SignalKind.RouterUse && !ranges ? "positions are compared from operator set 11 on" : null;
+            if (obstacle is not null) _notes.Add($"No statistics of '{s.Tensor}': {obstacle}.");
+            return obstacle is null;
+        })];
+    }
+
+    /// <summary>Whether a map has a row and a column for each token; heads may be on the first axis where there is no batch.</summary>
+    private static bool HasTokenRows(long[] map, long[] logits)
+        => map.Length >= 3 && map[^1] == logits[1] && map[^2] == logits[1] && (logits[0] == 1 || (map.Length > 3 && map[0] == logits[0]));
+
+    /// <summary>
+    /// Sites in runs whose Gram matrices fit the bound together; sites without one ride along with the first. Sums that are
+    /// held out take as much again.
+    /// </summary>
+    private List<List<Site>> Divide(IReadOnlyList<Site> sites)
+    {
+        long limit = Request.HeldOut ? Options.CovarianceElementsPerPass / 2 : Options.CovarianceElementsPerPass;
+        var passes = new List<List<Site>>();
+        long room = 0;
+        foreach (var site in sites)
+        {
+            long size = site.GramElements;
+            if (passes.Count == 0 || size > room)
+            {
+                if (passes.Count > 0 && size == 0)
+                {
+                    passes[0].Add(site);
+                    continue;
+                }
+                passes.Add([]);
+                room = limit;
+            }
+            passes[^1].Add(site);
+            room -= size;
+        }
+        return passes.Count > 0 ? passes : [[]];
+    }
+}

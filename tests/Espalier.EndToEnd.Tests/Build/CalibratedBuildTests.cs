@@ -1,0 +1,69 @@
+namespace Espalier.EndToEnd.Tests.Build;
+
+/// <summary>Data that a policy's own method gives, and projects that reference the policy's.</summary>
+public sealed class CalibratedBuildTests(SharedFeed feed)
+{
+    private const string Policy = """
+        using Espalier;
+
+        namespace Library;
+
+        [PruningPolicy("models/tiny.onnx")]
+        public static partial class SlimTiny
+        {
+            [Prune(Axis.Channels, "*", Keep = 0.5, RoundTo = 1)]
+            [Score(Criterion.Variance), Compensate(Compensation.LeastSquares)]
+            public static partial Rule Channels { get; }
+
+            [Calibration(Samples = 6)]
+            static IEnumerable<Inputs> Images()
+            {
+                if (!File.Exists("models/tiny.onnx")) throw new InvalidOperationException("not in the project's folder");
+                var random = new Random(Seeds.First);
+                for (var i = 0; i < 6; i++)
+                {
+                    var image = new float[3 * 8 * 8];
+                    for (var j = 0; j < image.Length; j++) image[j] = (float)random.NextDouble();
+                    yield return new(new TensorData<float>(image, [1, 3, 8, 8]));
+                }
+            }
+        }
+        """;
+
+    [Fact]
+    public void A_calibration_method_runs_and_models_reach_every_framework_and_referencing_projects()
+    {
+        var library = new Workspace(feed.Value, "Library").Model()
+            .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""",
+                properties: "<OutputType>Library</OutputType>")
+            .Write("Policy.cs", Policy)
+            .Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }")
+            .Write("Other.cs", "namespace Library; public static class Other { }");
+        var app = new Workspace(feed.Value, "Referencing")
+            .Project($"""<ProjectReference Include="../{library.Name}/{library.Name}.csproj" />""")
+            .Write("Program.cs", """
+            using Library;
+
+            Console.WriteLine($"slim {File.Exists(Espalier.PolicyFiles.FullPath(Espalier.PolicyFiles.Model(SlimTiny.Plan.Policy)))}");
+            using var dense = SlimTiny.OpenDense();
+            Console.WriteLine($"notes {string.Join(' ', SlimTiny.Plan.Report.Notes)}");
+            """);
+        app.Build().Succeeds();
+        app.Run(app.Output("Referencing.dll")).Succeeds().Says("slim True");
+        Assert.True(File.Exists(app.Output("models/tiny.onnx")), "CopyDense");
+        app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "published").Succeeds();
+        Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.onnx"]), "publish of a project that references the policy's");
+        Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+
+        // Code that calibration does not reach; then code that it does.
+        var slimmed = Workspace.Time(library.Made("Library.SlimTiny.onnx"));
+        library.Write("Other.cs",
+            "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class "
+                + "Other { public static int[] Numbers => [1, 2, 3, 4]; }");
+        library.Build("--no-restore").Succeeds();
+        Assert.Equal(slimmed, Workspace.Time(library.Made("Library.SlimTiny.onnx")));
+        library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");
+        library.Build("--no-restore").Succeeds();
+        Assert.NotEqual(slimmed, Workspace.Time(library.Made("Library.SlimTiny.onnx")));
+    }
+}

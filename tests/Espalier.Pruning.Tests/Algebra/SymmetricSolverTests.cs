@@ -1,0 +1,134 @@
+using CsCheck;
+using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Weights;
+
+namespace Espalier.Pruning.Tests.Algebra;
+
+public class SymmetricSolverTests
+{
+    /// <summary>Sizes on both sides of the tile of 96, with the remainder rows of a chunk of right-hand sides.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 17)]
+    [InlineData(95, 3)]
+    [InlineData(96, 16)]
+    [InlineData(97, 5)]
+    [InlineData(250, 33)]
+    public void Solutions_satisfy_the_equations(int n, int rows)
+    {
+        var random = new Random(n);
+        double[] a = Seeded.PositiveDefinite(random, n);
+        double[] b = Seeded.Normals(random, rows * n);
+        double[] l = [.. a], x = [.. b];
+        Assert.True(SymmetricSolver.TryFactorize(l, n));
+        SymmetricSolver.Solve(l, n, x);
+        for (int r = 0; r < rows; r++)
+        {
+            for (int j = 0; j < n; j++)
+            {
+                double sum = 0;
+                for (int i = 0; i < n; i++) sum += x[r * n + i] * a[i * n + j];
+                Assert.Equal(b[r * n + j], sum, 1e-8);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(130)]
+    public void A_matrix_that_is_not_positive_definite_is_refused(int n)
+    {
+        double[] a = Seeded.PositiveDefinite(new Random(4), n);
+        a[(n - 1) * n + n - 1] = -1;
+        Assert.False(SymmetricSolver.TryFactorize(a, n));
+    }
+
+    [Fact]
+    public void A_number_that_is_none_is_refused()
+    {
+        double[] a = [double.NaN];
+        Assert.False(SymmetricSolver.TryFactorize(a, 1));
+    }
+
+    /// <summary>The refit equals the solution of the normal equations found by plain elimination, whatever the inputs are now.</summary>
+    [Fact]
+    public void The_refit_solves_the_normal_equations()
+        => Gen.Select(Gen.Int[1, 5], Gen.Int[1, 4], Gen.Int[1, 3], Gen.Int[0, 1000]).Sample((k, r, outputs, seed) =>
+        {
+            var random = new Random(seed);
+            int f = k + r, all = f + k;
+            // x and z side by side.
+            double[] c = Seeded.PositiveDefinite(random, all), w = Seeded.Normals(random, outputs * f);
+            int[] order = [.. Enumerable.Range(0, f)];
+            random.Shuffle(order);
+            int[] kept = [.. order.Take(k).Order()];
+            long samples = 10 * f;
+            double[] cross = [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
+            double[] inner = [.. from i in Enumerable.Range(f, k) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
+            var moments = new ReaderMoments(samples, new double[f], new double[k], inner, cross);
+            double[] change = LeastSquares.Change(w, outputs, moments, kept)!;
+            double lambda = LeastSquares.Damping * Math.Min(1, (double)k / samples) * Enumerable.Range(0, k)
+                .Average(i => inner[(i * k) + i]);
+            for (int o = 0; o < outputs; o++)
+            {
+                // (W' (C_zz + λI))_j must equal (W C_xz)_j + λ w_j for every kept j.
+                for (int j = 0; j < k; j++)
+                {
+                    double left = 0, right = lambda * w[(o * f) + kept[j]];
+                    for (int i = 0; i < k; i++)
+                        left += (w[(o * f) + kept[i]] + change[(o * k) + i]) * (inner[(i * k) + j] + (i == j ? lambda : 0));
+                    for (int i = 0; i < f; i++) right += w[(o * f) + i] * cross[(i * k) + j];
+                    Assert.Equal(right, left, 1e-8 * Math.Max(1, Math.Abs(right)));
+                }
+            }
+        }, iter: 200);
+
+    [Fact]
+    public void Where_nothing_changed_the_refit_changes_nothing()
+    {
+        var random = new Random(3);
+        const int f = 6;
+        double[] c = Seeded.PositiveDefinite(random, f), w = Seeded.Normals(random, 2 * f);
+        double[] change =
+            LeastSquares.Change(w, 2, new ReaderMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
+        Assert.All(change, v => Assert.Equal(0, v));
+    }
+
+    [Fact]
+    public void Pooled_moments_are_those_of_the_joined_rows()
+    {
+        var random = new Random(3);
+        const int f = 3, k = 2;
+        double[][] x = [Seeded.Normals(random, 20 * f), [.. Seeded.Normals(random, 50 * f).Select(v => (v * 2) + 1)]];
+        double[][] z = [Seeded.Normals(random, 20 * k), [.. Seeded.Normals(random, 50 * k).Select(v => v - 3)]];
+        var pooled = ReaderMoments.Pool([Moments(x[0], z[0]), Moments(x[1], z[1])]);
+        double[] allX = [.. x[0], .. x[1]], allZ = [.. z[0], .. z[1]];
+        var joined = Moments(allX, allZ);
+        Assert.Equal(joined.Count, pooled.Count);
+        Equal(joined.DenseMean, pooled.DenseMean);
+        Equal(joined.KeptMean, pooled.KeptMean);
+        Equal(joined.Covariance, pooled.Covariance);
+        Equal(joined.Cross, pooled.Cross);
+        var aboutZero = joined.AboutZero();
+        Equal([.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
+            .Average(n => allZ[(n * k) + i] * allZ[(n * k) + j])], aboutZero.Covariance);
+        Equal([.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
+            .Average(n => allX[(n * f) + i] * allZ[(n * k) + j])], aboutZero.Cross);
+
+        static void Equal(double[] expected, double[] actual) => Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-12);
+
+        static ReaderMoments Moments(double[] x, double[] z)
+        {
+            int n = x.Length / f;
+            double[] meanX = Mean(x, f), meanZ = Mean(z, k);
+            return new(n, meanX, meanZ,
+                [.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
+                    .Average(r => (z[(r * k) + i] - meanZ[i]) * (z[(r * k) + j] - meanZ[j]))],
+                [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
+                    .Average(r => (x[(r * f) + i] - meanX[i]) * (z[(r * k) + j] - meanZ[j]))]);
+        }
+
+        static double[] Mean(double[] rows, int width)
+            => [.. Enumerable.Range(0, width).Select(i => Enumerable.Range(0, rows.Length / width).Average(r => rows[(r * width) + i]))];
+    }
+}
