@@ -69,7 +69,7 @@ public sealed partial class RoomTests
     private static string RoomOf(string file) => Path.GetDirectoryName(file)!.Replace('/', '.').Replace('\\', '.');
 
     // Not in comments and texts, and no method that is called.
-    [GeneratedRegex(@"(?<=^(?:(?!//)[^""\n])*)\b[A-Z]\w*\b(?!(?<=\.\w+)\()", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<=^(?:(?!//)[^""\n])*)\b[A-Z]\w*\b(?!(?<!new \w+)\()", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex Word();
 
     [GeneratedRegex(@"^namespace ([\w.]*);", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
