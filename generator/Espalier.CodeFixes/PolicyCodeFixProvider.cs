@@ -39,16 +39,16 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
 
     private static (string Title, Func<SyntaxNode, SyntaxNode> Change)? Change(string id, AttributeSyntax attribute, string fix)
         => id switch
-    {
-        Ids.PolicyShape when attribute.FirstAncestorOrSelf<ClassDeclarationSyntax>() is { } type
-            => ("Make the policy static partial", root => Classes(root, type)),
-        Ids.RuleShape when attribute.FirstAncestorOrSelf<PropertyDeclarationSyntax>() is { } property
-            => ("Make the rule static partial", root => root.ReplaceNode(property, Property(property))),
-        Ids.NoMatch when PatternOf(attribute) is { } pattern
-            => ($"Change the pattern to \"{fix}\"", root => root.ReplaceNode(pattern, Literal(fix).WithTriviaFrom(pattern))),
-        Ids.Inexact => ("Allow inexact pruning", root => root.ReplaceNode(attribute, AllowInexact(attribute))),
-        _ => null,
-    };
+        {
+            Ids.PolicyShape when attribute.FirstAncestorOrSelf<ClassDeclarationSyntax>() is { } type
+                => ("Make the policy static partial", root => Classes(root, type)),
+            Ids.RuleShape when attribute.FirstAncestorOrSelf<PropertyDeclarationSyntax>() is { } property
+                => ("Make the rule static partial", root => root.ReplaceNode(property, Property(property))),
+            Ids.NoMatch when PatternOf(attribute) is { } pattern
+                => ($"Change the pattern to \"{fix}\"", root => root.ReplaceNode(pattern, Literal(fix).WithTriviaFrom(pattern))),
+            Ids.Inexact => ("Allow inexact pruning", root => root.ReplaceNode(attribute, AllowInexact(attribute))),
+            _ => null,
+        };
 
     /// <summary>The policy gets both modifiers, the types round it get <c>partial</c>.</summary>
     private static SyntaxNode Classes(SyntaxNode root, ClassDeclarationSyntax policy)

@@ -152,8 +152,13 @@ internal static class FunctionInliner
             // A result that is an operand has no node that could carry the call's name.
             for (int k = 0; k < function.Output.Count && k < call.Output.Count; k++)
                 if (function.Input.Contains(function.Output[k]) && call.Output[k].Length > 0)
-                    body.Add(new NodeProto { OpType = "Identity", Name = $"{prefix}/{function.Output[k]}",
-                        Input = { call.Input[function.Input.IndexOf(function.Output[k])] }, Output = { call.Output[k] } });
+                    body.Add(new NodeProto
+                    {
+                        OpType = "Identity",
+                        Name = $"{prefix}/{function.Output[k]}",
+                        Input = { call.Input[function.Input.IndexOf(function.Output[k])] },
+                        Output = { call.Output[k] }
+                    });
             return [.. body.SelectMany(n => Find(n) is { } inner ? Body(n, inner, depth + 1) : [n])];
         }
 

@@ -129,7 +129,7 @@ internal sealed class MaskRoles
             if (name.Length == 0) continue;
             bool divides = standard && k == 1 && node.OpType is "Div" or "Mod";
             if (divides || quantized.Any(q => q.Scale == k || q.Point == k)) _unmasked.Add(name);
-            else if (quantized.FirstOrDefault(q => q.Data == k, (Data: -2, Scale: -2, Point: -2)) is (>= 0, _, var point))
+            else if (quantized.FirstOrDefault(q => q.Data == k, (Data: -2, Scale: -2, Point: -2)) is ( >= 0, _, var point))
                 DemandsOn(name).Add(PointOf(node, k, point));
             else if (standard && Moves(node, k))
             {

@@ -127,7 +127,10 @@ internal sealed class MaskedInterface
         _graph.Initializer.Add(tensor);
         return new NodeProto
         {
-            OpType = "Gather", Name = to, Input = { from, tensor.Name }, Output = { to },
+            OpType = "Gather",
+            Name = to,
+            Input = { from, tensor.Name },
+            Output = { to },
             Attribute = { new AttributeProto { Name = "axis", I = axis, Type = AttributeProto.Types.AttributeType.Int } },
         };
     }

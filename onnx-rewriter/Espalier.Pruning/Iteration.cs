@@ -49,8 +49,14 @@ internal static class Iteration
         return plan with
         {
             Budget = plan.Budget is { } b
-                ? b with { Macs = Of(b.Macs), Parameters = Of(b.Parameters), Bytes = Of(b.Bytes), Latency = Of(b.Latency),
-                    Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList() }
+                ? b with
+                {
+                    Macs = Of(b.Macs),
+                    Parameters = Of(b.Parameters),
+                    Bytes = Of(b.Bytes),
+                    Latency = Of(b.Latency),
+                    Components = b.Components?.Select(c => c with { Macs = Of(c.Macs), Parameters = Of(c.Parameters) }).ToList()
+                }
                 : null,
             Prune = [.. plan.Prune.Select(r => r with { Keep = Of(r.Keep) })],
         };

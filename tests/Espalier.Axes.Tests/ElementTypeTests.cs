@@ -100,8 +100,14 @@ public sealed class ElementTypeTests
     private static OnnxModel Build(Network network, DataType type, WeightForm form, Held held)
     {
         var of = new TypedNetwork(type, form, held);
-        return (network switch { Network.Convolutions
-            => of.Convolutions(), Network.Perceptron => of.Perceptron(), Network.Means => of.Means(), _ => of.Attention() }).Build();
+        return (network switch
+        {
+            Network.Convolutions
+            => of.Convolutions(),
+            Network.Perceptron => of.Perceptron(),
+            Network.Means => of.Means(),
+            _ => of.Attention()
+        }).Build();
     }
 
     private static RuleCheck Expect(RuleCheck check, Network network, WeightForm form)

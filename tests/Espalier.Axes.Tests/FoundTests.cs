@@ -124,9 +124,15 @@ public sealed class FoundTests
         for (int k = 0; k < 30; k++)
         {
             string next = k < 29 ? $"own:F{k + 1}" : "Relu";
-            model.Functions.Add(new FunctionProto { Name = $"F{k}", Domain = "own", Input = { "i" }, Output = { "o" },
+            model.Functions.Add(new FunctionProto
+            {
+                Name = $"F{k}",
+                Domain = "own",
+                Input = { "i" },
+                Output = { "o" },
                 OpsetImport = { model.OpsetImport },
-                Node = { Node(next, "i", "m"), Node(next, "m", "o") } });
+                Node = { Node(next, "i", "m"), Node(next, "m", "o") }
+            });
         }
         model.Graph.Node.Add(Node("own:F0", "y", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
@@ -142,8 +148,16 @@ public sealed class FoundTests
     {
         var model = Dense();
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
-        model.Functions.Add(new FunctionProto { Name = "F", Domain = "own", Input = { "i", "w" }, Output = { "o" }, OpsetImport =
-            { model.OpsetImport }, Node = { Node("Conv", "i w", "o") } });
+        model.Functions.Add(new FunctionProto
+        {
+            Name = "F",
+            Domain = "own",
+            Input = { "i", "w" },
+            Output = { "o" },
+            OpsetImport =
+            { model.OpsetImport },
+            Node = { Node("Conv", "i w", "o") }
+        });
         model.Graph.Node.Add(Node("own:F", "y w1", "z"));
         using var opened = OnnxModel.Parse(model.ToByteArray());
         Assert.Contains("of rank 2", Assert.Throws<OnnxFormatException>(() => AxisAnalysis.Run(opened)).Message, StringComparison.Ordinal);
@@ -155,8 +169,14 @@ public sealed class FoundTests
     public void Weights_of_which_no_part_can_be_taken_stay(string form, string reason)
     {
         var model = Dense();
-        model.Graph.Initializer[2] = form == "type" ? new TensorProto { Name = "w2", DataType = 77, Dims = { 16, 4 }, RawData =
-            ByteString.CopyFrom(new byte[64]) }
+        model.Graph.Initializer[2] = form == "type" ? new TensorProto
+        {
+            Name = "w2",
+            DataType = 77,
+            Dims = { 16, 4 },
+            RawData =
+            ByteString.CopyFrom(new byte[64])
+        }
             : new TensorProto { Name = "w2", DataType = (int)DataType.Float, Dims = { 16, 0, 1L << 40 } };
         if (form == "axis") model.Graph.Node[^1] = Node("MatMul", "s w2", "y");
         using var opened = OnnxModel.Parse(model.ToByteArray());

@@ -94,7 +94,8 @@ public sealed class InterfaceTests
         var analysis = AxisAnalysis.Run(Decoder(3, first).Build(), new AxisOptions { AllowInterface = true });
         var block = analysis.Blocks.Where(b => b.IsSublayer).ToList()[2 * layer];
         var selection = SlimOracle.Pick(analysis, 0.5, 3, g => g.Kind == Axis.Neurons
-            && g.Exactness == Exactness.Exact) with { RemovedBlocks = [block.Id] };
+            && g.Exactness == Exactness.Exact) with
+        { RemovedBlocks = [block.Id] };
         var result = SlimOracle.Check(analysis, selection, 3, Sizes.ToDictionary(s => s.Item1, s => s.Item2));
         Assert.True(result.Effect > 1e-6);
         var graph = result.Slim.Model.Proto.Graph;

@@ -20,8 +20,12 @@ public sealed class OptimisedTests(ITestOutputHelper output)
         string path = Path.Combine(Path.GetTempPath(), $"espalier-{Guid.NewGuid():n}.onnx");
         try
         {
-            using (var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-                OptimizedModelFilePath = path, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR })
+            using (var options = new SessionOptions
+            {
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+                OptimizedModelFilePath = path,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR
+            })
                 new InferenceSession(Assets.Path(name), options).Dispose();
             using var model = OnnxModel.Open(path);
             var analysis = AxisAnalysis.Run(model);

@@ -123,15 +123,26 @@ public sealed class SubgraphTests
             => g.Node("local::Dense", [y, g.Weight(name + ".weight", from, to), g.Weight(name + ".bias", to)], ("slope", 0.2f));
         g.Output(Layer(Layer(Layer(x, "a", Inputs, 16), "b", 16, 14), "c", 14, 5));
         var model = g.Build().Proto.Clone();
-        var dense = new FunctionProto { Domain = "local", Name = "Dense", Input = { "x", "w", "b" }, Output = { "y" },
-            Attribute = { "slope" } };
+        var dense = new FunctionProto
+        {
+            Domain = "local",
+            Name = "Dense",
+            Input = { "x", "w", "b" },
+            Output = { "y" },
+            Attribute = { "slope" }
+        };
         dense.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         dense.OpsetImport.Add(new OperatorSetIdProto { Domain = "local", Version = 1 });
         dense.Node.Add(new NodeProto { OpType = "MatMul", Input = { "x", "w" }, Output = { "p" } });
         dense.Node.Add(new NodeProto { OpType = "AddOf", Domain = "local", Input = { "p", "b" }, Output = { "s" } });
-        dense.Node.Add(new NodeProto { OpType = "LeakyRelu", Input = { "s" }, Output = { "y" },
+        dense.Node.Add(new NodeProto
+        {
+            OpType = "LeakyRelu",
+            Input = { "s" },
+            Output = { "y" },
             Attribute = { new AttributeProto { Name = "alpha", RefAttrName = "slope",
-                Type = AttributeProto.Types.AttributeType.Float } } });
+                Type = AttributeProto.Types.AttributeType.Float } }
+        });
         var add = new FunctionProto { Domain = "local", Name = "AddOf", Input = { "u", "v" }, Output = { "w" } };
         add.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         add.Node.Add(new NodeProto { OpType = "Add", Input = { "u", "v" }, Output = { "w" } });

@@ -76,7 +76,8 @@ public sealed class WeightAccountTests
         var scale = GraphBuilder.Tensor("", TensorProto.Types.DataType.Float, [16], new byte[64]);
         same.Node.Add(new NodeProto
         {
-            OpType = "Constant", Output = { "scale" },
+            OpType = "Constant",
+            Output = { "scale" },
             Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = scale } },
         });
         same.Node.Add(new NodeProto { OpType = "Mul", Input = { "x", "scale" }, Output = { "y" } });

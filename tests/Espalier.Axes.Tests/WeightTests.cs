@@ -82,7 +82,7 @@ public sealed class WeightTests
         var groups = analysis.Analysis.Groups.Where(n => n.Kind == Axis.Heads).ToList();
         Assert.Equal(2, groups.Count);
         var kept = new Dictionary<int, System.Collections.Immutable.ImmutableArray<int>>
-            { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
+        { [groups[0].Id] = [0, 2, 3], [groups[1].Id] = [1, 3] };
         SlimOracle.Check(analysis.Analysis, new Selection(kept, []));
         analysis.IsExact();
     }

@@ -62,7 +62,7 @@ internal static class Measurement
                 }
                 process.Refresh();
                 yield return new(task.Name, preset, ratio, draw)
-                    { Score = score, Error = error, Macs = macs, Seconds = seconds, Megabytes = process.PeakWorkingSet64 / 1e6 };
+                { Score = score, Error = error, Macs = macs, Seconds = seconds, Megabytes = process.PeakWorkingSet64 / 1e6 };
             }
         }
     }
@@ -84,9 +84,9 @@ internal static class Measurement
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
     public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed)
         => Presets.Complete(new PruningPlan
-    {
-        Preset = preset,
-        Prune = [.. Axes(task, preset)
+        {
+            Preset = preset,
+            Prune = [.. Axes(task, preset)
             .Select(axis =>
                 new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels
                     ? ChannelMultiple
@@ -94,9 +94,9 @@ internal static class Measurement
             .Where(rule =>
                 analysis.Groups.Any(g => (g.Exactness == Exactness.Exact || rule.AllowInexact)
                     && g.Kind.ToString() == rule.Axis.ToString()))],
-        Budget = new Budget(Macs: ratio),
-        Seed = seed,
-    }, hasData: true);
+            Budget = new Budget(Macs: ratio),
+            Seed = seed,
+        }, hasData: true);
 
     private static double StandardError(double[] differences)
     {

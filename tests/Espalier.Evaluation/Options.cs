@@ -32,7 +32,7 @@ internal sealed record Options
                     break;
                 case "--ratios":
                     options = options with
-                        { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;
+                    { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;
                 case "--draws": options = options with { Draws = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
                 case "--most": options = options with { Most = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
                 case "--closer": options = options with { Closer = true }; break;

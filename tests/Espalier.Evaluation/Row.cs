@@ -31,6 +31,6 @@ internal sealed record Row(string Network, Preset Preset, double Ratio, int Draw
         string[] cells = line.Split('\t');
         double Number(int k) => double.Parse(cells[k], CultureInfo.InvariantCulture);
         return new(cells[0], Enum.Parse<Preset>(cells[1]), Number(2), (int)Number(3))
-            { Score = Number(4), Error = Number(5), Macs = Number(6), Seconds = Number(7), Megabytes = Number(8) };
+        { Score = Number(4), Error = Number(5), Macs = Number(6), Seconds = Number(7), Megabytes = Number(8) };
     }
 }

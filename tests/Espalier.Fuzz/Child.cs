@@ -27,8 +27,12 @@ internal static class Child
     public static Process Start(string folder, bool runsModels, params string[] arguments)
     {
         var program = Path.Combine(folder, "Espalier.Fuzz" + (OperatingSystem.IsWindows() ? ".exe" : ""));
-        var start = new ProcessStartInfo(program) { RedirectStandardInput = runsModels, RedirectStandardOutput = runsModels,
-            RedirectStandardError = true };
+        var start = new ProcessStartInfo(program)
+        {
+            RedirectStandardInput = runsModels,
+            RedirectStandardOutput = runsModels,
+            RedirectStandardError = true
+        };
         if (runsModels && File.Exists("/bin/sh"))
         {
             start.FileName = "/bin/sh";

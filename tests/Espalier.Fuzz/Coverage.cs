@@ -53,6 +53,14 @@ internal sealed unsafe class Coverage
     /// <summary>A bit for 1, 2, 3, 4 to 7, 8 to 15, 16 to 31, 32 to 127, and more.</summary>
     private static byte Bucket(byte count) => count switch
     {
-        0 => 0, 1 => 1, 2 => 2, 3 => 4, < 8 => 8, < 16 => 16, < 32 => 32, < 128 => 64, _ => 128,
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        3 => 4,
+        < 8 => 8,
+        < 16 => 16,
+        < 32 => 32,
+        < 128 => 64,
+        _ => 128,
     };
 }

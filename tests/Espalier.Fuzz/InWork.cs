@@ -49,7 +49,8 @@ internal sealed class InWork : IDisposable
                 if (Index != last) (last, since) = (Index, Environment.TickCount64);
                 else if (Environment.TickCount64 - since > most.TotalMilliseconds) Environment.Exit(Child.Hung);
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         thread.Start();
     }
 

@@ -23,7 +23,7 @@ public class CodeFixTests
     }
 
     [Fact]
-    public async Task ItsContainersBecomePartial() => await Expect("ESP0001", "Make the policy static partial",
+    public async Task Its_containers_become_partial() => await Expect("ESP0001", "Make the policy static partial",
         "using Espalier;\n// Here.\nclass Outer { [PruningPolicy(\"models/tiny.onnx\")] static class Slim { } }",
         "using Espalier;\n// Here.\npartial class Outer { [PruningPolicy(\"models/tiny.onnx\")] static partial class Slim { } }");
 
@@ -40,7 +40,7 @@ public class CodeFixTests
     [InlineData("Prune(Axis.Heads, pattern: \"encoder.?.haeds\", Keep = 0.5)",
         "Prune(Axis.Heads, pattern: \"encoder.?.heads\", Keep = 0.5)", "encoder.?.heads")]
     [InlineData("Drop(Axis.Blocks, \"encoder.O\")", "Drop(Axis.Blocks, \"encoder.0\")", "encoder.0")]
-    public async Task ThePatternBecomesTheNearest(string before, string after, string pattern)
+    public async Task The_pattern_becomes_the_nearest(string before, string after, string pattern)
     {
         await Expect("ESP0003", $"Change the pattern to \"{pattern}\"",
             Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"),
@@ -50,12 +50,12 @@ public class CodeFixTests
     [Theory]
     [InlineData("Prune(Axis.Width, Keep = 0.5)", "Prune(Axis.Width, Keep = 0.5, AllowInexact = true)")]
     [InlineData("Prune(Axis.Width, Keep = 0.5, AllowInexact = false)", "Prune(Axis.Width, Keep = 0.5, AllowInexact = true)")]
-    public async Task AnInexactGroupIsAllowed(string before, string after) => await Expect("ESP0008", "Allow inexact pruning",
+    public async Task An_inexact_group_is_allowed(string before, string after) => await Expect("ESP0008", "Allow inexact pruning",
         Samples.PolicyOf($"[{before}] public static partial Rule R {{ get; }}"),
         Samples.PolicyOf($"[{after}] public static partial Rule R {{ get; }}"));
 
     [Fact]
-    public async Task WhatHasNoRemedyHasNoFix()
+    public async Task What_has_no_remedy_has_no_fix()
     {
         var (_, actions) =
             await Actions(Samples.PolicyOf("[Prune(Axis.Experts, Keep = 0.5)] public static partial Rule R { get; }"), "ESP0003");

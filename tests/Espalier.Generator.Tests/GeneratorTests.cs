@@ -13,7 +13,7 @@ public class GeneratorTests
     public async Task Locations() => await Verify(Harness.Generate(Samples.Policy).Source("Shop.SlimTiny.Locations.g.cs"), "cs");
 
     [Fact]
-    public async Task GlobalBudgetAndDepth() => await Verify(Harness.Generate("""
+    public async Task Global_budget_and_depth() => await Verify(Harness.Generate("""
         using Espalier;
 
         [PruningPolicy("models/tiny.onnx"), Budget(Macs = 0.5, Parameters = 0.9), Allocate(Allocation.Global)]
@@ -31,7 +31,7 @@ public class GeneratorTests
         """).Source("Slim.g.cs"), "cs");
 
     [Fact]
-    public void WithoutTheRuntimeThereIsNoOpen()
+    public void Without_the_runtime_there_is_no_open()
     {
         var source = Harness.Generate(Samples.Policy, runtime: false).Source("Shop.SlimTiny.g.cs");
         Assert.Contains("record Inputs(", source, StringComparison.Ordinal);
@@ -39,7 +39,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void ANestedPolicyIsPartOfItsContainers()
+    public void A_nested_policy_is_part_of_its_containers()
     {
         var source = Harness.Generate("""
             using Espalier;
@@ -66,7 +66,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void ThePlanThatIsEmittedIsTheOneThatIsRead()
+    public void The_plan_that_is_emitted_is_the_one_that_is_read()
     {
         var text = PlanOf(Samples.Policy, "Shop.SlimTiny");
         var plan = PlanJson.Parse(text);
@@ -88,7 +88,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void WhatIsLeftOpenIsLeftToThePreset()
+    public void What_is_left_open_is_left_to_the_preset()
     {
         const string Body = "[Prune(Axis.Neurons, \"encoder.*\", Keep = 0.5)] public static partial Rule Neurons { get; } "
             + "[Drop(Axis.Blocks)] public static partial Rule Depth { get; } [Calibration] static IEnumerable<Inputs> Data() => [];";
@@ -118,7 +118,7 @@ public class GeneratorTests
     [InlineData("Criterion.NormScale", Criterion.NormScale, Aggregate.Sum, null)]
     [InlineData("Criterion.GeometricMedian, Aggregate = Aggregate.Product", Criterion.GeometricMedian, Aggregate.Product, null)]
     [InlineData("Criterion.File, ScoreFile = \"data/our scores.json\"", Criterion.File, Aggregate.Sum, "data/our scores.json")]
-    public void WhatScoreSaysStandsInThePlan(string score, Criterion criterion, Aggregate aggregate, string? file)
+    public void What_score_says_stands_in_the_plan(string score, Criterion criterion, Aggregate aggregate, string? file)
     {
         var rule = PlanJson.Parse(PlanOf(Samples.Policy.Replace("Score(Criterion.Variance)", $"Score({score})", StringComparison.Ordinal),
             "Shop.SlimTiny")).Prune[0];
@@ -126,7 +126,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void PlacesComeBackFromTheMetadata()
+    public void Places_come_back_from_the_metadata()
     {
         var assembly = Harness.Load(Samples.Policy);
         var metadata = assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
@@ -137,7 +137,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void GeneratedMembersWork()
+    public void Generated_members_work()
     {
         var policy = Harness.Load(Samples.Policy).GetType("Shop.SlimTiny")!;
         var rule = (Rule)policy.GetProperty("AttentionHeads")!.GetValue(null)!;
@@ -163,7 +163,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void ReportAndDiffAreReadBesideTheProgram()
+    public void Report_and_diff_are_read_beside_the_program()
     {
         var plan = Harness.Load(Samples.Policy.Replace("SlimTiny", "SlimRead", StringComparison.Ordinal)).GetType("Shop.SlimRead+Plan")!;
         string Missing(string member)
@@ -188,7 +188,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void AMissingModelLeavesTheRulesCompilable()
+    public void A_missing_model_leaves_the_rules_compilable()
     {
         var compilation =
             Harness.Compilation(false, Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }"));
@@ -197,7 +197,7 @@ public class GeneratorTests
     }
 
     [Fact]
-    public void ASignatureWithoutCSharpTypesHasNoInputs()
+    public void A_signature_without_c_sharp_types_has_no_inputs()
     {
         var source = Harness.Generate(Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] internal static partial Rule R { get; }")
             .Replace("public static partial class", "internal static partial class", StringComparison.Ordinal),
@@ -214,10 +214,10 @@ public class GeneratorTests
     [InlineData("", "Unnamed")]
     [InlineData("größe.a", "GrößeA")]
     [InlineData("a\nb\t\"c\"", "ABC")]
-    public void NamesBecomePascalCase(string name, string expected) => Assert.Equal(expected, Names.Pascal(name));
+    public void Names_become_pascal_case(string name, string expected) => Assert.Equal(expected, Names.Pascal(name));
 
     [Fact]
-    public void EqualIdentifiersAreNumberedInOrder()
+    public void Equal_identifiers_are_numbered_in_order()
         => Assert.Equal(["A1", "A1_2", "Inputs_2", "Equals_2", "A1_3"], Names.Unique(["a.1", "a1", "inputs", "equals", "A_1"], "Inputs"));
 
     private static string Bare(string json) => new([.. json.Where(c => !char.IsWhiteSpace(c))]);

@@ -11,7 +11,7 @@ public class IncrementalityTests
     private const string Unrelated = "namespace Shop; internal static class Other { internal static int One => 1; }";
 
     [Fact]
-    public void EveryStepIsTracked()
+    public void Every_step_is_tracked()
     {
         var names = Harness.Steps(First(out _).GetRunResult()).Select(s => s.Name).Distinct(StringComparer.Ordinal);
         Assert.Equal(typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static)
@@ -19,7 +19,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void ASecondRunOverTheSameInputIsCached()
+    public void A_second_run_over_the_same_input_is_cached()
     {
         var result = First(out var compilation).RunGenerators(compilation).GetRunResult();
         Assert.All(Harness.Steps(result), s => Assert.Equal((s.Name, IncrementalStepRunReason.Cached), (s.Name, s.Reason)));
@@ -27,7 +27,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void AKeystrokeInAnotherFileCostsNothing()
+    public void A_keystroke_in_another_file_costs_nothing()
     {
         var driver = First(out var compilation);
         var other = compilation.SyntaxTrees[1];
@@ -39,7 +39,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void AnotherAdditionalFileCostsNothing()
+    public void Another_additional_file_costs_nothing()
     {
         var driver = First(out var compilation);
         Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t1")])
@@ -47,14 +47,14 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void AnEditInABodyOfThePolicyLeavesItsSourceAlone()
+    public void An_edit_in_a_body_of_the_policy_leaves_its_source_alone()
     {
         var result = Edit(Samples.Policy.Replace("Verses() => [];", "Verses() { yield break; }", StringComparison.Ordinal));
         Harness.AssertCached(result);
     }
 
     [Fact]
-    public void LinesAboveAPolicyChangeItsPlacesOnly()
+    public void Lines_above_a_policy_change_its_places_only()
     {
         var result = Edit("// A comment.\n" + Samples.Policy);
         var steps = Harness.Steps(result);
@@ -64,7 +64,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void ARuleThatChangesIsEmittedAgain()
+    public void A_rule_that_changes_is_emitted_again()
     {
         var result = Edit(Samples.Policy.Replace("MinKeep = 2", "MinKeep = 3", StringComparison.Ordinal));
         var steps = Harness.Steps(result).ToLookup(s => s.Name, s => s.Reason, StringComparer.Ordinal);
@@ -75,7 +75,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void ARuleInAnotherPartOfThePolicyIsSeen()
+    public void A_rule_in_another_part_of_the_policy_is_seen()
     {
         const string Part = "using Espalier; namespace Shop; public static partial class SlimTiny { [Prune(Axis.HeadDims, Keep = 0.5)] "
             + "internal static partial Rule More { get; } }";
@@ -91,7 +91,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void AManifestOfAnotherModelStopsAtThePolicy()
+    public void A_manifest_of_another_model_stops_at_the_policy()
     {
         var again = First(out var compilation)
             .AddAdditionalTexts([new Harness.Text("/shop/obj/other.espalier-manifest",
@@ -106,7 +106,8 @@ public class IncrementalityTests
     [Theory]
     [InlineData("", "", IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Cached)]
     [InlineData("neurons\t256", "neurons\t320", IncrementalStepRunReason.Modified, IncrementalStepRunReason.Modified)]
-    public void AManifestThatIsWrittenAgainIsParsedAndOnlyADifferenceGoesOn(string from, string to, IncrementalStepRunReason manifest,
+    public void A_manifest_that_is_written_again_is_parsed_and_only_a_difference_goes_on(string from, string to,
+        IncrementalStepRunReason manifest,
         IncrementalStepRunReason resolved)
     {
         var compilation = Harness.Compilation(true, Samples.Policy, Unrelated);
@@ -120,7 +121,7 @@ public class IncrementalityTests
     }
 
     [Fact]
-    public void EqualSourcesGiveEqualModels()
+    public void Equal_sources_give_equal_models()
     {
         var one = Values(Samples.Policy);
         var two = Values(Samples.Policy.Replace("MinKeep = 2", "MinKeep=1+1", StringComparison.Ordinal)
@@ -142,11 +143,11 @@ public class IncrementalityTests
     [InlineData("Samples = 64", "Samples = 65")]
     [InlineData("Seed = 7", "Seed = 8")]
     [InlineData("Keep = 0.5", "Keep = 0.75")]
-    public void DifferentSourcesGiveDifferentModels(string from, string to)
+    public void Different_sources_give_different_models(string from, string to)
         => Assert.NotEqual(Values(Samples.Policy), Values(Samples.Policy.Replace(from, to, StringComparison.Ordinal)));
 
     [Fact]
-    public void ModelsHoldNoSymbolsSyntaxOrCompilation()
+    public void Models_hold_no_symbols_syntax_or_compilation()
     {
         var visited = new HashSet<object>(ReferenceEqualityComparer.Instance);
         foreach (var (name, value, _) in Harness.Steps(First(out _).GetRunResult())) Walk(value, name, visited);

@@ -6,7 +6,7 @@ namespace Espalier.Generator.Tests;
 public class ManifestReaderTests
 {
     [Fact]
-    public void EverythingIsRead()
+    public void Everything_is_read()
     {
         var manifest = Read(Samples.Manifest).Manifest!;
         Assert.Equal(("models/tiny.onnx", 321000L), (manifest.Model, manifest.Bytes));
@@ -32,7 +32,7 @@ public class ManifestReaderTests
     }
 
     [Fact]
-    public void NamesMayHoldAnything()
+    public void Names_may_hold_anything()
     {
         var manifest = Read(Samples.Manifest.Replace("input_ids", @"a\tb\\n\n\r:c", StringComparison.Ordinal)).Manifest!;
         Assert.Equal("a\tb\\n\n\r:c", manifest.Inputs[0].Name);
@@ -62,7 +62,7 @@ public class ManifestReaderTests
     [InlineData("\nend\n", "\n", 43, "the file ends where 'end' is expected")]
     [InlineData("\nend\n", "\nend\nmore\n", 44, "text follows 'end'")]
     [InlineData("input_ids", "input\\x", 5, "'\\x' is no escape")]
-    public void AnyDeviationIsAnError(string from, string to, int line, string reason)
+    public void Any_deviation_is_an_error(string from, string to, int line, string reason)
     {
         Assert.Contains(from, Samples.Manifest, StringComparison.Ordinal);
         var file = Read(Samples.Manifest.Replace(from, to, StringComparison.Ordinal));
@@ -72,7 +72,7 @@ public class ManifestReaderTests
     }
 
     [Fact]
-    public void EveryTruncationIsAnErrorAndNoneThrows()
+    public void Every_truncation_is_an_error_and_none_throws()
     {
         for (var length = 0; length < Samples.Manifest.Length; length++)
         {
@@ -83,7 +83,7 @@ public class ManifestReaderTests
     }
 
     [Fact]
-    public void NoMutationThrows()
+    public void No_mutation_throws()
     {
         var random = new Random(20261125);
         for (var i = 0; i < 2000; i++)

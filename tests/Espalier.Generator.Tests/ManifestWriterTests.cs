@@ -26,7 +26,7 @@ public class ManifestWriterTests
 
     [Theory]
     [MemberData(nameof(Models))]
-    public void TheGeneratorReadsWhatIsWritten(string path)
+    public void The_generator_reads_what_is_written(string path)
     {
         var file = Path.Combine(Root, path);
         using var model = OnnxModel.Open(file);
@@ -63,7 +63,7 @@ public class ManifestWriterTests
     }
 
     [Fact]
-    public void TheTextIsTheSameInEveryCulture()
+    public void The_text_is_the_same_in_every_culture()
     {
         using var model = OnnxModel.Open(Path.Combine(Root, "examples/models/resnet.onnx"));
         var analysis = AxisAnalysis.Run(model);
@@ -72,7 +72,7 @@ public class ManifestWriterTests
         try
         {
             CultureInfo.CurrentCulture = new CultureInfo("")
-                { NumberFormat = new NumberFormatInfo { NegativeSign = "−", NumberDecimalSeparator = "," } };
+            { NumberFormat = new NumberFormatInfo { NegativeSign = "−", NumberDecimalSeparator = "," } };
             Assert.Equal(here, ManifestWriter.Write(analysis, "models/resnet.onnx"));
         }
         finally

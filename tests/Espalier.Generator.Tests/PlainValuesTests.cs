@@ -14,14 +14,18 @@ public class PlainValuesTests
 
     private static readonly PruningReport Report = new()
     {
-        Plan = new() { Policy = "Shop.Slim", Model = "models/a.onnx",
+        Plan = new()
+        {
+            Policy = "Shop.Slim",
+            Model = "models/a.onnx",
             Prune = [new() { Name = "R", Axis = Axis.KeyValueGroups, Keep = 0.5, Groups = ["kv"], Score = Criterion.L1 }],
-            Budget = new(Macs: 0.6) },
+            Budget = new(Macs: 0.6)
+        },
         Before = new(1_000_000, 20_000_000, 4_000_000),
         After = new(500_000, 9_000_000, 2_000_100),
         PredictedTimeRatio = 0.48,
         Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
-            { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
+        { ["onnx::MatMul_12"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = [1, 3], ["1"] = [0] } },
         Copies = [new("bias_slim", "bias", ["up_y", "down_y"], new Dictionary<string, IReadOnlyList<int>> { ["0"] = [2, 5] })],
         Groups =
         [
@@ -43,19 +47,19 @@ public class PlainValuesTests
     };
 
     [Fact]
-    public async Task AReportAsJson() => await Verify(ReportJson.Serialize(Report), "json");
+    public async Task A_report_as_json() => await Verify(ReportJson.Serialize(Report), "json");
 
     [Fact]
-    public async Task AReportAsText() => await Verify(Report);
+    public async Task A_report_as_text() => await Verify(Report);
 
     [Fact]
-    public async Task ADiffAsText() => await Verify(Diff);
+    public async Task A_diff_as_text() => await Verify(Diff);
 
     [Fact]
-    public void NoChangeSaysSo() => Assert.Equal("no change\n", GraphDiff.Empty.ToString());
+    public void No_change_says_so() => Assert.Equal("no change\n", GraphDiff.Empty.ToString());
 
     [Fact]
-    public void WhatIsWrittenIsRead()
+    public void What_is_written_is_read()
     {
         Assert.Equal(ReportJson.Serialize(Report), ReportJson.Serialize(ReportJson.Parse(ReportJson.Serialize(Report))));
         Assert.Equal(DiffJson.Serialize(Diff), DiffJson.Serialize(DiffJson.Parse(DiffJson.Serialize(Diff))));
@@ -63,7 +67,7 @@ public class PlainValuesTests
     }
 
     [Fact]
-    public void WhatIsAbsentHasItsDefault()
+    public void What_is_absent_has_its_default()
     {
         var plan = PlanJson.Parse("""{"prune": [{"axis": "heads"}], "drop": [{}], "calibration": {}}""");
         Assert.Equal((Axis.Heads, "*", 1, null), (plan.Prune[0].Axis, plan.Prune[0].Pattern, plan.Prune[0].MinKeep, plan.Prune[0].Score));
@@ -94,16 +98,19 @@ public class PlainValuesTests
     [InlineData("{\"prune\": [{\"aggregate\": 1}]}")]
     [InlineData("{\"seed\": 1.5}")]
     [InlineData("{\"seed\": 1, \"seed\": 2}")]
-    public void MalformedTextIsTheUsersException(string json)
+    public void Malformed_text_is_the_users_exception(string json)
         => Assert.StartsWith("The plan cannot be read: ", Assert.Throws<EspalierException>(() => PlanJson.Parse(json)).Message,
             StringComparison.Ordinal);
 
     [Fact]
-    public void ReportsAreOneLinePerListOfNumbers()
+    public void Reports_are_one_line_per_list_of_numbers()
     {
         var removed = Enumerable.Range(0, 1000).ToArray();
-        var report = new PruningReport { Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
-            { ["w"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = removed } } };
+        var report = new PruningReport
+        {
+            Removed = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<int>>>
+            { ["w"] = new Dictionary<string, IReadOnlyList<int>> { ["0"] = removed } }
+        };
         var json = ReportJson.Serialize(report);
         Assert.True(json.Split('\n').Length < 60);
         Assert.Equal(removed, JsonDocument.Parse(json).RootElement.GetProperty("removed").GetProperty("w").GetProperty("0").EnumerateArray()

@@ -18,7 +18,7 @@ public class PlanningTests
     [InlineData("A", "a", false)]
     [InlineData("a.c", "abc", false)]
     [InlineData("", "a", false)]
-    public void GlobsMatch(string pattern, string name, bool expected) => Assert.Equal(expected, Glob.Matches(pattern, name));
+    public void Globs_match(string pattern, string name, bool expected) => Assert.Equal(expected, Glob.Matches(pattern, name));
 
     [Theory]
     [InlineData("encodr.*", "encoder.layer.0", 1, "encoder.*")]
@@ -28,11 +28,11 @@ public class PlanningTests
     [InlineData("", "abc", 3, "abc")]
     [InlineData("abc", "", 3, "")]
     [InlineData("*.weigth", "conv.weight", 2, "*.weight")]
-    public void TheNearestPatternIsTheOneWithTheFewestEdits(string pattern, string name, int distance, string corrected)
+    public void The_nearest_pattern_is_the_one_with_the_fewest_edits(string pattern, string name, int distance, string corrected)
         => Assert.Equal((distance, corrected), NearestPattern.Find(pattern, name));
 
     [Fact]
-    public void ACorrectedPatternMatches()
+    public void A_corrected_pattern_matches()
     {
         var random = new Random(20261125);
         string Text(string letters, int most)
@@ -47,7 +47,7 @@ public class PlanningTests
     }
 
     [Fact]
-    public void AListIsEqualByItsElements()
+    public void A_list_is_equal_by_its_elements()
     {
         EquatableArray<int> one = [1, 2], two = [1, 2], three = [1, 3], none = default, empty = [];
         Assert.Equal(one, two);

@@ -28,7 +28,7 @@ public class SizesTests
     [InlineData("tests/assets/vit.onnx", "[Prune(Axis.Heads, Keep = 0.75)]", "[Prune(Axis.Neurons)]", "Allocate(Allocation.PqIndex)")]
     [InlineData("tests/assets/bert.onnx", "[Prune(Axis.Heads)]", "[Drop(Axis.Sublayers, AtMost = 2), Score(Criterion.Random)]",
         "Budget(Macs = 0.75)")]
-    public void SizesAreTheRewriters(string path, string first, string? second, string attributes)
+    public void Sizes_are_the_rewriters(string path, string first, string? second, string attributes)
     {
         using var model = OnnxModel.Open(Path.Combine(Root, path));
         var analysis = AxisAnalysis.Run(model);

@@ -20,7 +20,7 @@ public class VerifierTests : IDisposable
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     [Fact]
-    public async Task ANewSnapshotFailsAndIsLeftToLookAt()
+    public async Task A_new_snapshot_fails_and_is_left_to_look_at()
     {
         if (Accepting) return;
         var error = await Assert.ThrowsAsync<XunitException>(() => Compare("a\nb"));
@@ -30,7 +30,7 @@ public class VerifierTests : IDisposable
     }
 
     [Fact]
-    public async Task AnEqualSnapshotPassesWhateverItsLineEndsAre()
+    public async Task An_equal_snapshot_passes_whatever_its_line_ends_are()
     {
         File.WriteAllText(Verified, "a\r\nb");
         File.WriteAllText(Received, "left over");
@@ -39,7 +39,7 @@ public class VerifierTests : IDisposable
     }
 
     [Fact]
-    public async Task ADifferentSnapshotFailsWithTheFirstLineThatDiffers()
+    public async Task A_different_snapshot_fails_with_the_first_line_that_differs()
     {
         if (Accepting) return;
         File.WriteAllText(Verified, "a\nb\nc");

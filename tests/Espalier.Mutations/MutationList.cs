@@ -54,9 +54,12 @@ internal static class MutationList
                     line[(arrow + 1)..].Trim(), [], null);
                 int bar = line.IndexOf(" |", StringComparison.Ordinal);
                 string own = parsed.IsText && bar > 0 ? line[..bar] : "";
-                return parsed with { Stages = own.Length > 0
+                return parsed with
+                {
+                    Stages = own.Length > 0
                     ? [Cases([own.Replace("⟦", "", StringComparison.Ordinal)]) with { MayBeEmpty = true }, .. stages]
-                    : [.. stages] };
+                    : [.. stages]
+                };
             }
         }
         return all;

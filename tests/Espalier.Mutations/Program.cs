@@ -8,9 +8,9 @@ using Espalier.Mutations;
 var check = new Option<bool>("--check") { Description = "Only see whether every mutation still fits the sources." };
 var only = new Option<string?>("--only") { Description = "Numbers to try, such as 3,17-20. Default: all." };
 var work = new Option<string?>("--work")
-    { Description = "Folder for the copy of the repository, which then stays. Default: a temporary one, which is deleted." };
+{ Description = "Folder for the copy of the repository, which then stays. Default: a temporary one, which is deleted." };
 var quick = new Option<bool>("--quick")
-    { Description = "Leave out the stages that run whole test projects: what survives then may yet be killed by them." };
+{ Description = "Leave out the stages that run whole test projects: what survives then may yet be killed by them." };
 var command = new RootCommand("Mutation testing of the operator table, code rules, surgery, scores and compensation.")
     { check, only, work, quick };
 command.SetAction(parsed =>

@@ -122,7 +122,8 @@ internal static partial class Schemata
         return $$"""
             internal static class {{type}}
             {
-                private static readonly int Active = int.TryParse(System.Environment.GetEnvironmentVariable("{{Variable}}"), out int n) ? n : 0;
+                private static readonly int Active =
+                    int.TryParse(System.Environment.GetEnvironmentVariable("{{Variable}}"), out int n) ? n : 0;
 
                 public static bool Is(int mutation) => mutation == Active;
 

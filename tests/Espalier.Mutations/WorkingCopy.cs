@@ -18,7 +18,7 @@ internal sealed class WorkingCopy(string root, string folder)
     public void Fill(IReadOnlyDictionary<string, string> sources)
     {
         var start = new ProcessStartInfo("git", ["-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            { RedirectStandardOutput = true };
+        { RedirectStandardOutput = true };
         using var git = Process.Start(start)!;
         string[] files = git.StandardOutput.ReadToEnd().Split('\0', StringSplitOptions.RemoveEmptyEntries);
         git.WaitForExit();

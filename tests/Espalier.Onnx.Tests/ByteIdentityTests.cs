@@ -108,11 +108,17 @@ public class ByteIdentityTests(ITestOutputHelper output)
         graph.Initializer.Add(Tensor(DataType.Int4, sizes.Large,
             t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large / 2).Select(_ => random.Next(256)))));
         // In an attribute, in a subgraph, in a function, in a sparse tensor.
-        var inner = new GraphProto { Name = "inner",
+        var inner = new GraphProto
+        {
+            Name = "inner",
             Node = { Constant(Tensor(DataType.Uint32, sizes.Large,
-                t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (ulong)i)))) } };
-        graph.Node.Add(new NodeProto { OpType = "If",
-            Attribute = { new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = inner } } });
+                t => t.Uint64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (ulong)i)))) }
+        };
+        graph.Node.Add(new NodeProto
+        {
+            OpType = "If",
+            Attribute = { new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = inner } }
+        });
         graph.SparseInitializer.Add(new SparseTensorProto
         {
             Dims = { 100_000 },
@@ -120,9 +126,12 @@ public class ByteIdentityTests(ITestOutputHelper output)
             Indices = Tensor(DataType.Int64, sizes.Large, t => t.Int64Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => (long)i))),
         });
         var proto = new ModelProto { IrVersion = 8, Graph = graph };
-        proto.Functions.Add(new FunctionProto { Name = "f",
+        proto.Functions.Add(new FunctionProto
+        {
+            Name = "f",
             Node = { Constant(
-                Tensor(DataType.Bool, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => i % 2)))) } });
+                Tensor(DataType.Bool, sizes.Large, t => t.Int32Data.AddRange(Enumerable.Range(0, sizes.Large).Select(i => i % 2)))) }
+        });
 
         var bytes = proto.ToByteArray();
         using var model = OnnxModel.Parse(bytes);
@@ -177,8 +186,11 @@ public class ByteIdentityTests(ITestOutputHelper output)
     }
 
     private static NodeProto Constant(TensorProto tensor)
-        => new() { OpType = "Constant",
-            Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } } };
+        => new()
+        {
+            OpType = "Constant",
+            Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor } }
+        };
 
     private static void Same(string path, byte[] expected, byte[] actual)
     {

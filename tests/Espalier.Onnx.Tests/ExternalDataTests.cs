@@ -106,8 +106,13 @@ public class ExternalDataTests
 
     private static ModelProto Model(params (string Key, string Value)[] entries)
     {
-        var tensor = new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 50_000 },
-            DataLocation = DataLocation.External };
+        var tensor = new TensorProto
+        {
+            Name = "w",
+            DataType = (int)DataType.Float,
+            Dims = { 50_000 },
+            DataLocation = DataLocation.External
+        };
         tensor.ExternalData.AddRange(entries.Select(e => new StringStringEntryProto { Key = e.Key, Value = e.Value }));
         return new() { IrVersion = 8, Graph = new GraphProto { Name = "g", Initializer = { tensor } } };
     }

@@ -173,21 +173,26 @@ public class GraphCheckTests(ITestOutputHelper output)
         ["a branch before what it reads"] = (Branches, m => (m.Graph.Node[0], m.Graph.Node[2]) = (m.Graph.Node[2], m.Graph.Node[0])),
         ["an optional input that is empty"] = (Dense, m => m.Graph.Node[1] = Node("Clip", "a _ _", "r")),
         ["weights among the inputs"] = (Dense,
-            m => { m.IrVersion = 3; m.Graph.Input.Add(m.Graph.Initializer.Select(t => Value(t.Name, [.. t.Dims]))); }),
+            m => { m.IrVersion = 3; m.Graph.Input.Add(m.Graph.Initializer.Select(t => Value(t.Name, [.. t.Dims]))); }
+        ),
         ["an output twice"] = (Dense, m => m.Graph.Output.Add(Value("y", 2, 4))),
         ["an input that is an output"] = (Dense, m => m.Graph.Output.Add(Value("x", 2, 8))),
         ["the same operator set twice"] = (Dense, m => m.OpsetImport.Add(new OperatorSetIdProto { Domain = "ai.onnx", Version = 17 })),
         ["a node of nothing"] = (Dense, m => m.Graph.Node.Add(Node("Relu", "", ""))),
         ["an attribute of a tool"] = (Dense, m => m.Graph.Node[1].Attribute.Add(Int("__mine", 1))),
         ["a list of nothing"] = (Dense, m => m.Graph.Node[1] = Node("ReduceSum", "a", "r", Int("noop_with_empty_axes", 1))),
-        ["branches of the same names"] = (Branches, m => { Then(m).Node[1].Output[0] = Then(m).Output[0].Name = "e"; }),
+        ["branches of the same names"] = (Branches, m => { Then(m).Node[1].Output[0] = Then(m).Output[0].Name = "e"; }
+        ),
         ["a weight of a branch that hides an outer one"] = (Branches,
-            m => { Then(m).Initializer.Add(Weight("w", 8, 8)); Then(m).Node[0] = Node("MatMul", "r w", "p"); }),
-        ["a result of a branch named as what comes after"] = (Branches, m => { Then(m).Node[1].Output[0] = Then(m).Output[0].Name = "y"; }),
+            m => { Then(m).Initializer.Add(Weight("w", 8, 8)); Then(m).Node[0] = Node("MatMul", "r w", "p"); }
+        ),
+        ["a result of a branch named as what comes after"] = (Branches, m => { Then(m).Node[1].Output[0] = Then(m).Output[0].Name = "y"; }
+        ),
         ["a function for another operator set"] = (Function, m => m.Functions[0].OpsetImport[0].Version = 13),
         ["a call without its attribute"] = (Function, m => m.Graph.Node[0].Attribute.Clear()),
         ["two initializers that nobody reads"] = (Dense,
-            m => { m.Graph.Initializer.Add(Weight("u", 2)); m.Graph.Initializer.Add(Weight("u", 2)); }),
+            m => { m.Graph.Initializer.Add(Weight("u", 2)); m.Graph.Initializer.Add(Weight("u", 2)); }
+        ),
     };
 
     public static TheoryData<string> AllowedNames() => [.. Allowed.Keys];

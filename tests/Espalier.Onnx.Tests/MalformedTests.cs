@@ -49,13 +49,24 @@ public class MalformedTests(ITestOutputHelper output)
     {
         var builder = new GraphBuilder(seed: 5);
         var proto = builder.Build().Proto.Clone();
-        proto.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = (int)DataType.Float, Dims = { 16, 20 },
-            RawData = ByteString.CopyFrom(new byte[1280]) });
-        proto.Graph.Initializer.Add(new TensorProto { Name = "i", DataType = (int)DataType.Int64, Dims = { 3 },
-            Int64Data = { 1, -1, 300 } });
+        proto.Graph.Initializer.Add(new TensorProto
+        {
+            Name = "w",
+            DataType = (int)DataType.Float,
+            Dims = { 16, 20 },
+            RawData = ByteString.CopyFrom(new byte[1280])
+        });
+        proto.Graph.Initializer.Add(new TensorProto
+        {
+            Name = "i",
+            DataType = (int)DataType.Int64,
+            Dims = { 3 },
+            Int64Data = { 1, -1, 300 }
+        });
         proto.Graph.Node.Add(new NodeProto
         {
-            OpType = "Constant", Output = { "c" },
+            OpType = "Constant",
+            Output = { "c" },
             Attribute = { SmallModels.Tensor("value",
                 new TensorProto { DataType = (int)DataType.Float, Dims = { 2 }, FloatData = { 1, 2 } }) },
         });
@@ -243,8 +254,14 @@ public class MalformedTests(ITestOutputHelper output)
     [InlineData(DataType.Int4, 5, 3), InlineData(DataType.Int2, 5, 2), InlineData(DataType.Float4E2M1, 1, 1),
         InlineData(DataType.Complex128, 2, 32), InlineData((DataType)77, 9, 5), InlineData(DataType.Float, 0, 0)]
     public void Right_tensors_of_odd_types_are_accepted(DataType type, long count, int bytes)
-        => Assert.True(Use(new ModelProto { Graph = new GraphProto { Initializer = { new TensorProto { DataType = (int)type,
-            Dims = { count }, RawData = ByteString.CopyFrom(new byte[bytes]) } } } }.ToByteArray()));
+        => Assert.True(Use(new ModelProto
+        {
+            Graph = new GraphProto
+            {
+                Initializer = { new TensorProto { DataType = (int)type,
+            Dims = { count }, RawData = ByteString.CopyFrom(new byte[bytes]) } }
+            }
+        }.ToByteArray()));
 
     [Fact]
     public void Doubled_messages_and_pieces_of_elements_are_refused()
@@ -267,8 +284,11 @@ public class MalformedTests(ITestOutputHelper output)
         {
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * 4), 0x0080_0000 + i);
         }
-        var file = new ModelProto { Graph = new GraphProto
-            { Initializer = { new TensorProto { DataType = 1, Dims = { 6 }, RawData = ByteString.CopyFrom(bytes) } } } }.ToByteArray();
+        var file = new ModelProto
+        {
+            Graph = new GraphProto
+            { Initializer = { new TensorProto { DataType = 1, Dims = { 6 }, RawData = ByteString.CopyFrom(bytes) } } }
+        }.ToByteArray();
         using var model = OnnxModel.Parse(file);
         Assert.Equal(file, model.ToBytes());
         Assert.Equal(6, model.Content(model.Proto.Graph.Initializer[0]).Count);

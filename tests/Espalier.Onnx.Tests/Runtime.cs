@@ -8,8 +8,10 @@ internal static class Runtime
 {
     private static readonly Lazy<SessionOptions> Options = new(() => new()
     {
-        IntraOpNumThreads = 1, InterOpNumThreads = 1, GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        IntraOpNumThreads = 1,
+        InterOpNumThreads = 1,
+        GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL,
+        LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
     });
 
     // What it says where the structure is at fault, and not a type, a shape, a kernel or an operator that it does not have.

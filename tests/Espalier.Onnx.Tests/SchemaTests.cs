@@ -86,8 +86,12 @@ public class SchemaTests(ITestOutputHelper output)
         foreach (var (attribute, stated) in schema.Attributes)
         {
             var wrong = Node(inputs, outputs, whole: false);
-            wrong.Attribute.Add(new AttributeProto { Name = attribute, Type = stated.Kind == AttributeType.Strings ? AttributeType.Ints
-                : AttributeType.Strings });
+            wrong.Attribute.Add(new AttributeProto
+            {
+                Name = attribute,
+                Type = stated.Kind == AttributeType.Strings ? AttributeType.Ints
+                : AttributeType.Strings
+            });
             yield return ($"{attribute} of a wrong kind", wrong, "Mismatched attribute type");
             if (!stated.IsRequired) continue;
             var without = Node(inputs, outputs);
@@ -117,9 +121,16 @@ public class SchemaTests(ITestOutputHelper output)
 
     private static ModelProto Model(string domain, int set, NodeProto node)
     {
-        var model = new ModelProto { IrVersion = 8,
-            Graph = new() { Name = "g", Node = { node, SmallModels.Node("Identity", "z", "out") },
-                Output = { SmallModels.Value("out", 2) } } };
+        var model = new ModelProto
+        {
+            IrVersion = 8,
+            Graph = new()
+            {
+                Name = "g",
+                Node = { node, SmallModels.Node("Identity", "z", "out") },
+                Output = { SmallModels.Value("out", 2) }
+            }
+        };
         model.Graph.Input.AddRange(node.Input.Where(i => i.Length > 0).Append("z").Select(n => SmallModels.Value(n, 2)));
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = domain.Length == 0 ? set : 17 });
         if (domain.Length > 0) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = set });

@@ -16,7 +16,8 @@ public sealed class IterationTests
     public void Steps_lead_to_the_plan(Schedule schedule, double[] fractions)
     {
         var plan = new PruningPlan { Schedule = schedule, Budget = new Budget(Macs: 0.4), Prune = [Neurons() with { Keep = 0.4 }] };
-        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1).Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value),
+        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
+            .Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value),
             (a, b) => Math.Abs(a - b) < 1e-9);
         Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
             .Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);

@@ -89,8 +89,17 @@ public class NetworkTests
         var groups = analysis.Groups.Where(g => kinds.Contains(g.Kind) && g.Exactness != Exactness.Frozen
             && (axis == Axis.Experts || g.Exactness == Exactness.Exact)).Select(g => g.Name).ToList();
         if (groups.Count > 0)
-            yield return new PruneRule { Name = axis.ToString(), Axis = axis, Groups = groups, Keep = keep, RoundTo = 1,
-                Score = Criterion.Variance, Compensate = Compensation.LeastSquares, AllowInexact = axis == Axis.Experts };
+            yield return new PruneRule
+            {
+                Name = axis.ToString(),
+                Axis = axis,
+                Groups = groups,
+                Keep = keep,
+                RoundTo = 1,
+                Score = Criterion.Variance,
+                Compensate = Compensation.LeastSquares,
+                AllowInexact = axis == Axis.Experts
+            };
     }
 
     private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Samples(string name, OnnxModel model, int count, bool test)

@@ -62,7 +62,7 @@ internal static class Planted
     {
         long[] dims = [rows, .. shape];
         return new Dictionary<string, NamedTensor>
-            { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
+        { ["x"] = new("x", "float32", dims, Floats(new Random(seed), (int)dims.Aggregate(1L, (a, b) => a * b))) };
     }
 
     /// <summary>The statistics that a plan asks for; null where it asks for none.</summary>
@@ -83,7 +83,7 @@ internal static class Planted
     {
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
         var selection = new Selection(new Dictionary<int, ImmutableArray<int>>
-            { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
+        { [group.Id] = [.. Enumerable.Range(0, group.Size).Except(removed)] }, []);
         return Surgery.Apply(analysis, selection, Compensator.Compute(new(analysis),
             new(selection, _ => method) { Statistics = statistics, Notes = notes })).Model;
     }

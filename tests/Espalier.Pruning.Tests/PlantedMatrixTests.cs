@@ -70,10 +70,12 @@ public sealed class PlantedMatrixTests
         // nothing, who removes one takes half of what the two gave. Not under a TopK, where the two take two places of k and
         // the merged one takes one (`ExpertTests`).
         ["duplicate experts"] = new(() => Experts(duplicate: true), Axis.Experts, 5 / 6.0, [], [Preset.Stun],
-            [Planted.Inputs]) { Inexact = true },
+            [Planted.Inputs])
+        { Inexact = true },
         // The loudest expert is never chosen.
         ["expert that is never chosen"] = new(() => Experts(duplicate: false), Axis.Experts, 5 / 6.0, [3], [Preset.Uncurl],
-            [Planted.Inputs]) { Inexact = true },
+            [Planted.Inputs])
+        { Inexact = true },
         // Nothing is asked for and nothing answers along this dimension of every head.
         ["dead dimension of queries and keys"] = new(() => Attention(deadInQueries: true, deadInKeys: true), Axis.HeadDims, 0.75, [2],
             [.. OnUnits.Where(p => p != Preset.Random)], [6, Width]),
@@ -181,8 +183,11 @@ public sealed class PlantedMatrixTests
             samples = [.. inputs[Presets.Get(preset).Inputs]];
             var probe = new ModelProbe(analysis, samples);
             // Without a budget each group keeps the ratio, however the preset spreads one.
-            var plan = Presets.Complete(new PruningPlan { Preset = preset,
-                Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }] }, hasData: true);
+            var plan = Presets.Complete(new PruningPlan
+            {
+                Preset = preset,
+                Prune = [new() { Axis = redundancy.Axis, Keep = redundancy.Keep, AllowInexact = redundancy.Inexact }]
+            }, hasData: true);
             var needs = Slimmer.Needs(plan, analysis);
             var (slim, report) = Slimmer.Run(plan, analysis, needs is null
                 ? null
@@ -241,8 +246,12 @@ public sealed class PlantedMatrixTests
         var found = new List<Preset>();
         foreach (var preset in Enum.GetValues<Preset>().Where(p => Presets.Get(p).Depth is not null || p is Preset.Best or Preset.Random))
         {
-            var plan = Presets.Complete(new PruningPlan { Preset = preset, Seed = 1,
-                Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }] },
+            var plan = Presets.Complete(new PruningPlan
+            {
+                Preset = preset,
+                Seed = 1,
+                Drop = [new() { Axis = Axis.Sublayers, AtMost = 1, Score = preset == Preset.Random ? Criterion.Random : null }]
+            },
                 hasData: true);
             var slim = Slimmer.Run(plan, analysis, preset == Preset.Random
                 ? null

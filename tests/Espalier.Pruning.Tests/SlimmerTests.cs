@@ -59,8 +59,11 @@ public class SlimmerTests
         var analysis = AxisAnalysis.Run(dense);
         var statistics = Planted.Calibrate(analysis, Planted.Rows(5, 500, Planted.Inputs));
         byte[] Run()
-            => Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance,
-                    Compensate = Compensation.LeastSquares }] }, analysis, statistics).Model.ToBytes();
+            => Slimmer.Run(new PruningPlan
+            {
+                Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Variance,
+                    Compensate = Compensation.LeastSquares }]
+            }, analysis, statistics).Model.ToBytes();
         Assert.Equal(Run(), Run());
     }
 
@@ -147,8 +150,11 @@ public class SlimmerTests
     public void A_group_belongs_to_the_first_rule_that_names_it()
     {
         using var dense = TwoLayers();
-        var plan = new PruningPlan { Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 },
-            new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }] };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Name = "one", Axis = Axis.Neurons, Pattern = "a1.*", Keep = 0.75 },
+            new PruneRule { Name = "rest", Axis = Axis.Neurons, Keep = 0.25 }]
+        };
         var (_, report) = Slimmer.Run(plan, AxisAnalysis.Run(dense));
         Assert.Equal(9, report.Groups.Single(g => g.Members.Contains("a1.weight:1")).Kept);
         Assert.Equal(3, report.Groups.Single(g => g.Members.Contains("b1.weight:1")).Kept);

@@ -97,8 +97,11 @@ public class SessionTests
         string saved = Path.Combine(Path.GetTempPath(), $"espalier-{Guid.NewGuid():N}.onnx");
         try
         {
-            using var options = new SessionOptions { OptimizedModelFilePath = saved,
-                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC };
+            using var options = new SessionOptions
+            {
+                OptimizedModelFilePath = saved,
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC
+            };
             using (new ModelSession(Assets.Path("vit.onnx"), options)) Assert.True(File.Exists(saved));
         }
         finally

@@ -13,7 +13,7 @@ public static partial class Presets
             "optimal brain scores on whole units and the error database of ZipLM (arXiv:2302.04089) with the divergence of the "
                 + "outputs as error; least squares, layer by layer",
             Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence, Schedule.Sequential)
-                { DepthScore = Criterion.OutputDivergence },
+        { DepthScore = Criterion.OutputDivergence },
         [Preset.Magnitude] = new("Magnitude", "Li et al. 2017, arXiv:1608.08710, over coupled weights",
             Criterion.L2, Compensation.None, Allocation.Uniform),
         [Preset.GlobalMagnitude] = new("Global MP",
@@ -59,16 +59,17 @@ public static partial class Presets
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, Compensation.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood",
             null, Compensation.None, Allocation.Uniform)
-                { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
+        { Depth = Axis.Blocks, DepthScore = Criterion.OutputDivergence, ProtectEnds = true },
         [Preset.FinerCut] = new("FinerCut", "arXiv:2405.18218",
             null, Compensation.None, Allocation.Uniform)
-                { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
+        { Depth = Axis.Sublayers, DepthScore = Criterion.OutputDivergence, Metric = Metric.JensenShannon },
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270",
             Criterion.Random, Compensation.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK",
             "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all "
                 + "prompts, and the same for heads that share them",
-            Criterion.QueryKey, Compensation.None, Allocation.Uniform) { Units = Axis.HeadDims },
+            Criterion.QueryKey, Compensation.None, Allocation.Uniform)
+        { Units = Axis.HeadDims },
         [Preset.Perp] = new("PERP",
             "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and "
                 + "channels, layer by layer, instead of training them",
@@ -80,16 +81,19 @@ public static partial class Presets
             InputSource.OutOfDistribution),
         [Preset.PerComponent] = new("Per component",
             "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole",
-            Criterion.L2, Compensation.None, Allocation.Global) { PerComponent = true },
+            Criterion.L2, Compensation.None, Allocation.Global)
+        { PerComponent = true },
         [Preset.Cskv] = new("CSKV",
             "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data "
                 + "make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
-            null, Compensation.None, Allocation.Uniform) { LowRank = ProductKind.KeysAndValues },
+            null, Compensation.None, Allocation.Uniform)
+        { LowRank = ProductKind.KeysAndValues },
     };
 
     private static PruningMethod Obspa(string title, string citation, InputSource inputs)
         => new(title, $"arXiv:2403.18955: optimal brain scores, weights updated by least squares; {citation}", Criterion.OptimalBrain,
-            Compensation.LeastSquares, Allocation.Global) { Inputs = inputs };
+            Compensation.LeastSquares, Allocation.Global)
+        { Inputs = inputs };
 
     /// <summary>The method of a preset.</summary>
     public static PruningMethod Get(Preset preset) => Methods[preset];

@@ -72,7 +72,8 @@ internal static class Descriptors
 
     private static DiagnosticDescriptor Make(string id, string title, string message,
         DiagnosticSeverity severity = DiagnosticSeverity.Error)
-// The messages are checked by the tests; the ids are in AnalyzerReleases.Unshipped.md, which the analyzer does not see through this method.
+        // The messages are checked by the tests; the ids are in AnalyzerReleases.Unshipped.md, which the analyzer does not see
+        // through this method.
 #pragma warning disable RS1032, RS2000
         => new(id, title, message, "Espalier", severity, isEnabledByDefault: true, helpLinkUri: Help + id.ToLowerInvariant());
 #pragma warning restore RS1032, RS2000

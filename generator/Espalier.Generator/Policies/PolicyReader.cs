@@ -167,8 +167,11 @@ internal static class PolicyReader
         if (!property.IsStatic) missing.Add("static");
         if (!partial) missing.Add("partial");
         if (missing.Count > 0) return "is not " + string.Join(" and not ", missing);
-        if (property.Type is not INamedTypeSymbol { Name: "Rule",
-            ContainingNamespace: { Name: "Espalier", ContainingNamespace.IsGlobalNamespace: true } }) return "is not of type Rule";
+        if (property.Type is not INamedTypeSymbol
+            {
+                Name: "Rule",
+                ContainingNamespace: { Name: "Espalier", ContainingNamespace.IsGlobalNamespace: true }
+            }) return "is not of type Rule";
         if (property.SetMethod is not null) return "has a setter";
         return Reserved.Contains(property.Name) ? $"has the name of the generated member '{property.Name}'" : "";
     }
@@ -183,8 +186,11 @@ internal static class PolicyReader
         if (!method.IsStatic) return "is not static";
         if (method.IsGenericMethod) return "is generic";
         if (method.Parameters.Length > 0) return "has parameters";
-        return method.ReturnType is INamedTypeSymbol { SpecialType: not SpecialType.System_Void,
-            OriginalDefinition.SpecialType: SpecialType.System_Collections_Generic_IEnumerable_T } sequence
+        return method.ReturnType is INamedTypeSymbol
+        {
+            SpecialType: not SpecialType.System_Void,
+            OriginalDefinition.SpecialType: SpecialType.System_Collections_Generic_IEnumerable_T
+        } sequence
             && sequence.TypeArguments[0] is INamedTypeSymbol { Name: "Inputs" } inputs
             && (inputs.TypeKind == TypeKind.Error || SymbolEqualityComparer.Default.Equals(inputs.ContainingType, policy))
             ? ""

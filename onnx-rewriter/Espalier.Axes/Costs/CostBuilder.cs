@@ -76,7 +76,7 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
 
     private CostModel Result()
         => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)])
-            { UnknownMacs = [.. _unknown.Values] };
+        { UnknownMacs = [.. _unknown.Values] };
 
     private void Compute(NodeRecord record, SublayerOwners owners)
     {

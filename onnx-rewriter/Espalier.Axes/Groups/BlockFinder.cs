@@ -118,8 +118,11 @@ internal sealed class BlockFinder
     {
         var chain = new List<TensorState> { tensor };
         while (tensor.Producer >= 0 && _state.Records[tensor.Producer] is var record
-            && record.Info.Proto is { OpType: "Identity" or "Cast" or "Dropout" or "Add" or "Sub" or "Mul" or "Div",
-                Domain: "" or "ai.onnx" }
+            && record.Info.Proto is
+            {
+                OpType: "Identity" or "Cast" or "Dropout" or "Add" or "Sub" or "Mul" or "Div",
+                Domain: "" or "ai.onnx"
+            }
             && record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant).Take(2).ToList() is [var only]) chain.Add(tensor = only);
         return chain;
     }

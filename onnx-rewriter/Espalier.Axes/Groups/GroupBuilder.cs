@@ -98,7 +98,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
             foreach (var leaf in mark.Term.Leaves)
                 if (!(allowInterface
                     && KindOf(leaf) is Axis.Heads or Axis.HeadDims or Axis.ValueDims or Axis.HiddenState))
-                        Frozen.TryAdd(leaf, mark);
+                    Frozen.TryAdd(leaf, mark);
     }
 
     /// <summary>Branches of an If may use one name for two weights; such a weight cannot be named in a report, so it stays whole.</summary>

@@ -266,7 +266,7 @@ internal sealed class AxisInference
         foreach (var (term, left, right, output) in product.Axes)
             if (output >= 0
                 && ((left >= 0 && record.Inputs[product.Left]!.IsConstant) || (right >= 0 && record.Inputs[product.Right]!.IsConstant)))
-                    Unifier.MarkProduced(term);
+                Unifier.MarkProduced(term);
     }
 
     private void Apply(NodeContext context, Scope scope)

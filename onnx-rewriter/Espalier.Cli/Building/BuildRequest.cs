@@ -59,7 +59,8 @@ internal sealed class BuildRequest
             case "reference": References.Add(value); break;
             case "native": Natives.Add(value); break;
             case "input": Inputs.Add(value); break;
-            default: throw new MalformedFileException(
+            default:
+                throw new MalformedFileException(
                 $"{path}: '{key}' is no key of a request. The targets and the tool are of different versions; restore the project again.");
         }
     }

@@ -10,7 +10,7 @@ internal static class BuildCommand
     public static Command Create(Terminal terminal)
     {
         var file = new Option<FileInfo>("--request")
-            { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
+        { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
         var command = new Command("build",
             "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have "
                 + "the form of compiler errors.") { file };

@@ -24,7 +24,7 @@ internal static class InspectCommand
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
         var manifest = new Option<FileInfo?>("--manifest")
-            { Description = "Also write the manifest that the source generator reads.", HelpName = "FILE" };
+        { Description = "Also write the manifest that the source generator reads.", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();

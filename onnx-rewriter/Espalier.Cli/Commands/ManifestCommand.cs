@@ -19,7 +19,7 @@ internal static class ManifestCommand
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
         var output = new Option<FileInfo>("--output", "-o") { Description = "The manifest to write.", HelpName = "FILE", Required = true };
         var name = new Option<string?>("--name")
-            { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
+        { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
         var command = new Command("manifest",

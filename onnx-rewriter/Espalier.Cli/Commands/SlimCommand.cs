@@ -21,10 +21,11 @@ internal sealed class SlimCommand
     ];
 
     private readonly Argument<FileInfo> _model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
-    private readonly Option<FileInfo> _output = new("--output", "-o") { Description = "The slim model.", HelpName = "OUT", Required = true };
+    private readonly Option<FileInfo> _output = new("--output", "-o") { Description = "The slim model.", HelpName = "OUT",
+        Required = true };
     private readonly SlimOptions _options = new();
     private readonly Option<FileInfo?> _report = new("--report")
-        { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };
+    { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };
     private readonly Option<FileInfo?> _diff = new("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
     private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
     private readonly Option<string[]> _fill = CommonOptions.Fill();

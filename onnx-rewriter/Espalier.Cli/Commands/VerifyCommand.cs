@@ -26,7 +26,7 @@ internal static class VerifyCommand
         var dense = CommonOptions.ExistingFile("DENSE", "The model before slimming.");
         var slim = CommonOptions.ExistingFile("SLIM", "The model after slimming.");
         var report = new Option<FileInfo>("--report")
-            { Description = "The report that slim wrote.", HelpName = "FILE.json", Required = true };
+        { Description = "The report that slim wrote.", HelpName = "FILE.json", Required = true };
         var runs = CommonOptions.Count("--runs", $"How many inputs are tried. [default: {DefaultRuns}]", least: 1);
         var seed = CommonOptions.Seed();
         var dimensions = CommonOptions.Dimensions();

@@ -21,7 +21,7 @@ internal static class WhyCommand
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
         var tensor = new Argument<string>("TENSOR[:AXIS]")
-            { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
+        { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
         var allowInterface = CommonOptions.Interface();
         var command = new Command("why",
             "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.")

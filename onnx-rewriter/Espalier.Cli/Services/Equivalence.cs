@@ -41,14 +41,18 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
         var plain = Surgery.Apply(analysis, selection, StoredFactors.Read(analysis, report, slim));
         return new(plain.Model, RemovalOf(plain), selection)
         {
-            Own = plain.Model == analysis.Model ? null : plain.Model, Inexact = inexact, Compensated = compensated,
+            Own = plain.Model == analysis.Model ? null : plain.Model,
+            Inexact = inexact,
+            Compensated = compensated,
         };
     }
 
     /// <summary>What surgery says that it did.</summary>
     private static Removal RemovalOf(SlimModel slim) => new()
     {
-        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed,
+        Slices = slim.Removed,
+        Bypassed = slim.Bypassed,
+        Renamed = slim.Renamed,
         Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
     };
 

@@ -18,13 +18,21 @@ internal static class Constants
                 case "value_float":
                     return new TensorProto { DataType = (int)DataType.Float, FloatData = { attribute.F } };
                 case "value_floats":
-                    return new TensorProto { DataType = (int)DataType.Float, Dims = { attribute.Floats.Count },
-                        FloatData = { attribute.Floats } };
+                    return new TensorProto
+                    {
+                        DataType = (int)DataType.Float,
+                        Dims = { attribute.Floats.Count },
+                        FloatData = { attribute.Floats }
+                    };
                 case "value_int":
                     return new TensorProto { DataType = (int)DataType.Int64, Int64Data = { attribute.I } };
                 case "value_ints":
-                    return new TensorProto { DataType = (int)DataType.Int64, Dims = { attribute.Ints.Count },
-                        Int64Data = { attribute.Ints } };
+                    return new TensorProto
+                    {
+                        DataType = (int)DataType.Int64,
+                        Dims = { attribute.Ints.Count },
+                        Int64Data = { attribute.Ints }
+                    };
             }
         }
         return null;

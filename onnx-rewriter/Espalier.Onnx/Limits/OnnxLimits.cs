@@ -34,7 +34,13 @@ internal sealed record OnnxLimits
     /// <summary>For what this library has written itself.</summary>
     internal static OnnxLimits None { get; } = new()
     {
-        FileSize = long.MaxValue, Nodes = int.MaxValue, Initializers = int.MaxValue, Attributes = int.MaxValue, Rank = int.MaxValue,
-        NameLength = int.MaxValue, NestingDepth = int.MaxValue, DecodedBytes = long.MaxValue,
+        FileSize = long.MaxValue,
+        Nodes = int.MaxValue,
+        Initializers = int.MaxValue,
+        Attributes = int.MaxValue,
+        Rank = int.MaxValue,
+        NameLength = int.MaxValue,
+        NestingDepth = int.MaxValue,
+        DecodedBytes = long.MaxValue,
     };
 }

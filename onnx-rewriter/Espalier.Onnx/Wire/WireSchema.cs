@@ -4,8 +4,11 @@ using Google.Protobuf.Reflection;
 namespace Espalier.Onnx.Wire;
 
 /// <summary>What the walk does with a field, beside passing over it.</summary>
-internal enum FieldRole { None, Graph, Node, Attribute, Initializer, TensorName, TensorDims, TensorType, TensorLocation,
-    TensorSegment, TensorData }
+internal enum FieldRole
+{
+    None, Graph, Node, Attribute, Initializer, TensorName, TensorDims, TensorType, TensorLocation,
+    TensorSegment, TensorData
+}
 
 /// <summary>How a field's values are stored.</summary>
 internal enum FieldShape { Varint, Fixed32, Fixed64, Bytes, Text, Message }

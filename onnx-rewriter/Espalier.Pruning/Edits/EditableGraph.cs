@@ -218,7 +218,7 @@ internal sealed class EditableGraph
     /// <summary>Shapes that the file states of intermediate values and of initializers among the inputs.</summary>
     public void UpdateShapes(SlimSizes slim)
     {
-        var tensors = Analysis.State!.Records.SelectMany(r => r.Inputs.OfType<TensorState>().Concat(r.Outputs))
+        var tensors = Analysis.State.Records.SelectMany(r => r.Inputs.OfType<TensorState>().Concat(r.Outputs))
             .GroupBy(t => (t.Scope, t.Name)).ToDictionary(g => g.Key, g => g.First());
         for (int scope = 0; scope < _scopes.Count; scope++)
         {

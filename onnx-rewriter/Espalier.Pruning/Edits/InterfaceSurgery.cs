@@ -39,7 +39,7 @@ internal sealed partial class InterfaceSurgery(EditableGraph graph, SlimSizes sl
         var askers = new List<(TensorState Input, NodeInfo Shape)>();
         foreach (var input in graph.Analysis.GraphInputs)
         {
-            var readers = graph.Analysis.State!.Records.Where(r => r.Inputs.Contains(input)).Select(r => r.Info).ToList();
+            var readers = graph.Analysis.State.Records.Where(r => r.Inputs.Contains(input)).Select(r => r.Info).ToList();
             var others = readers.Where(r => !nodes.Contains(r.Ordinal)).ToList();
             if (others.Count == readers.Count || others.Exists(r => r.Proto.OpType != "Shape")) continue;
             _inputs.Add(input.Name);

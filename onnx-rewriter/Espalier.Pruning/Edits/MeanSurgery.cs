@@ -14,7 +14,7 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
 {
     public void Apply()
     {
-        foreach (var use in graph.Analysis.State!.Means)
+        foreach (var use in graph.Analysis.State.Means)
         {
             double ratio = 1;
             foreach (var term in use.Terms) ratio *= Ratio(term);
@@ -47,9 +47,12 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
         var epsilon = node.Attribute.FirstOrDefault(a => a.Name == "epsilon");
         // ONNX Runtime's defaults differ.
         if (epsilon is null)
-            node.Attribute.Add(epsilon = new AttributeProto { Name = "epsilon", F = node.OpType == "SkipSimplifiedLayerNormalization"
-                ? 1e-12f
-                : 1e-5f, Type = AttributeProto.Types.AttributeType.Float });
+            node.Attribute.Add(epsilon = new AttributeProto
+            {
+                Name = "epsilon",
+                F = node.OpType == "SkipSimplifiedLayerNormalization" ? 1e-12f : 1e-5f,
+                Type = AttributeProto.Types.AttributeType.Float
+            });
         epsilon.F = (float)(epsilon.F / ratio);
         string scaled = graph.FreshName(node.Input[use.Scale] + "_scaled");
         var multiply = EditableGraph.NewNode("Mul", scaled, scaled, node.Input[use.Scale],
@@ -60,7 +63,7 @@ internal sealed class MeanSurgery(EditableGraph graph, SlimSizes slim)
 
     private string Scalar(NodeInfo info, int operand, string stem, double value)
     {
-        var type = (TensorProto.Types.DataType)graph.Analysis.State!.Records[info.Ordinal].Inputs[operand]!.ElementType;
+        var type = (TensorProto.Types.DataType)graph.Analysis.State.Records[info.Ordinal].Inputs[operand]!.ElementType;
         string name = graph.FreshName(stem);
         // A type of 16 bits rounds it to as many digits as it computes with.
         var payload = type == TensorProto.Types.DataType.Double

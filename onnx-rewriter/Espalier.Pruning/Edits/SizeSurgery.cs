@@ -12,7 +12,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 {
     public void Apply()
     {
-        foreach (var uses in graph.Analysis.State!.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
+        foreach (var uses in graph.Analysis.State.AttributeUses.GroupBy(u => (u.Node.Ordinal, u.Attribute))) ApplyAttribute([.. uses]);
         foreach (var use in graph.Analysis.State.SizeUses) ApplyOperand(use);
         foreach (var use in graph.Analysis.State.IndexUses.Where(u => u.Lists.Any(l => slim.Touches(l.Axis)))) ApplyIndex(use);
         foreach (var use in graph.Analysis.State.ScaleUses.Where(u => slim.Touches(u.Term))) ApplyScale(use);
@@ -22,7 +22,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     {
         var lists = use.Lists.Select(Restated).ToArray();
         var (positions, dims) = use.Order is { } order ? Grid(lists, order) : (lists[0], [lists[0].Length]);
-        var type = (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
+        var type = (DataType)(graph.Analysis.State.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
         graph.Node(use.Node.Ordinal).Input[use.Input] = graph.AddNumbers(
             use.Node.Scope, (use.Node.Proto.Output.FirstOrDefault() ?? use.Node.Proto.Name) + "_index", positions, dims, type);
     }
@@ -55,9 +55,13 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         var attribute = node.Attribute.FirstOrDefault(a => a.Name == uses[0].Attribute);
         if (attribute is null)
         {
-            attribute = new AttributeProto { Name = uses[0].Attribute, Type = uses[0].Index < 0
+            attribute = new AttributeProto
+            {
+                Name = uses[0].Attribute,
+                Type = uses[0].Index < 0
                 ? AttributeProto.Types.AttributeType.Int
-                : AttributeProto.Types.AttributeType.Ints };
+                : AttributeProto.Types.AttributeType.Ints
+            };
             if (uses[0].Index >= 0) attribute.Ints.Add(uses.OrderBy(u => u.Index).Select(u => u.Term.Size!.Value));
             node.Attribute.Add(attribute);
         }
@@ -106,11 +110,11 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
         var node = graph.Node(use.Node.Ordinal);
         var type = absent
             ? DataType.Int64
-            : (DataType)(graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
+            : (DataType)(graph.Analysis.State.Records[use.Node.Ordinal].Inputs[use.Input]!.ElementType is > 0 and var t ? t : 7);
         var numbers = needed.Select(n => n?.Value).ToArray();
         // In a Reshape, a dynamic size that an operand's axis has in the same place is copied by 0, and one more is what is left over.
         if (node.OpType == "Reshape" && node.Attribute.All(a => a.Name != "allowzero" || a.I == 0)
-            && graph.Analysis.State!.Records[use.Node.Ordinal].Inputs[0]!.Terms is { } axes)
+            && graph.Analysis.State.Records[use.Node.Ordinal].Inputs[0]!.Terms is { } axes)
         {
             for (int k = 0; k < numbers.Length && k < axes.Length; k++)
                 if (numbers[k] is null && needed[k] is { } size && slim.Of(axes[k]).Equals(size)) numbers[k] = 0;
@@ -180,7 +184,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
 
     private string Extent(SizeUse use, Factor factor)
     {
-        var records = graph.Analysis.State!.Records;
+        var records = graph.Analysis.State.Records;
         // An operand of the node, an input of the graph, or whatever was computed before.
         foreach (var tensor in records[use.Node.Ordinal].Inputs.Concat(graph.Analysis.GraphInputs).Concat(Before(use.Node)))
         {
@@ -195,7 +199,7 @@ internal sealed class SizeSurgery(EditableGraph graph, SlimSizes slim)
     }
 
     private IEnumerable<TensorState> Before(NodeInfo node)
-        => graph.Analysis.State!.Records.Take(node.Ordinal).Where(r => r.Info.Scope == node.Scope).SelectMany(r => r.Outputs);
+        => graph.Analysis.State.Records.Take(node.Ordinal).Where(r => r.Info.Scope == node.Scope).SelectMany(r => r.Outputs);
 
     private string Emit(SizeUse use, string op, IEnumerable<string> inputs, (string Name, long Value)? attribute = null)
     {

@@ -96,7 +96,7 @@ internal static class Surgery
         var branches = sublayers.ToLookup(s => s.Nodes[^1], s => s.Branch);
         var gone = new HashSet<string>(StringComparer.Ordinal);
         var renamed = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var record in graph.Analysis.State!.Records.Where(r => r.Info.Scope == 0 && r.Info.Proto.OpType is "Add" or "Sum"))
+        foreach (var record in graph.Analysis.State.Records.Where(r => r.Info.Scope == 0 && r.Info.Proto.OpType is "Add" or "Sum"))
         {
             var node = graph.Node(record.Info.Ordinal);
             // By place: surgery may have given this reader copies of its own.

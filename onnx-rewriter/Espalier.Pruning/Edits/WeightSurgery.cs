@@ -94,7 +94,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
     private void Take()
     {
         var taken = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (reader, operand, axis, term) in graph.Analysis.State!.Taken)
+        foreach (var (reader, operand, axis, term) in graph.Analysis.State.Taken)
         {
             if (!slim.Touches(term)) continue;
             var node = graph.Node(reader.Ordinal);
@@ -158,7 +158,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         if (slim.Touches(weight)) bias = [.. slim.KeptIndices(weight).Select(k => bias[k])];
         var model = graph.Analysis.Model;
         string name = graph.FreshName($"{consumer.Node.Proto.Output[0]}_bias");
-        var type = (TensorProto.Types.DataType)graph.Analysis.State!.Records[consumer.Node.Ordinal].Outputs[0].ElementType;
+        var type = (TensorProto.Types.DataType)graph.Analysis.State.Records[consumer.Node.Ordinal].Outputs[0].ElementType;
         if (!DataTypes.IsFloat(type)) type = TensorProto.Types.DataType.Float;
         graph.AddInitializer(consumer.Node.Scope, model.NewTensor(name, type, [bias.Length], TensorContent.FromFloats(type, bias)));
         var node = graph.Node(consumer.Node.Ordinal);

@@ -116,7 +116,7 @@ internal static class LowRank
         var (inputs, outputs) = Kept(analysis, target, keptOf);
         var (n, m) = Sizes(analysis, target);
         double macs = target.Readers.Sum(r =>
-            analysis.State!.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
+            analysis.State.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
         return new(inputs.Length, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)),
             DataTypes.Bits(target.Type) / 8.0);
     }

@@ -25,7 +25,7 @@ internal sealed record NormAffine(int Ordinal, Consumer Reader, string Scale, st
     /// <param name="weights">Its weights: what others read too is left alone.</param>
     public static IEnumerable<NormAffine> Find(AxisAnalysis analysis, WeightTable weights)
     {
-        var producers = analysis.State!.Records.Where(r => r.Info.Scope == 0)
+        var producers = analysis.State.Records.Where(r => r.Info.Scope == 0)
             .SelectMany(r => r.Outputs.Take(1).Select(o => (o.Name, Record: r)))
             .ToDictionary(p => p.Name, p => p.Record, StringComparer.Ordinal);
         return analysis.Consumers.Where(c => c is { Kind: ConsumerKind.MatrixProduct, Batched: false, Node.Scope: 0 })

@@ -29,14 +29,14 @@ internal static class NormStatistics
         var readers = analysis.Consumers.Where(c => c.Contracted.Leaves.Any(kept.ContainsKey)).Select(c => c.Node.Ordinal).ToList();
         var gone = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
         var changed = new SortedDictionary<string, float[]>(edits.Weights.ToDictionary(w => w.Key, w => w.Value), StringComparer.Ordinal);
-        foreach (var record in analysis.State!.Records)
+        foreach (var record in analysis.State.Records)
         {
             // What lies before everything that lost inputs sees what it saw.
             if (record.Info.Proto is not { OpType: "BatchNormalization", Domain: "" or "ai.onnx" } || gone.Contains(record.Info.Ordinal)
                 || (selection.RemovedBlocks.IsEmpty && !readers.Exists(r => r < record.Info.Ordinal))) continue;
             if (record.Info.Scope != 0
                 || record.Inputs is not [{ } input, _, _, { Source: null, IsParameter: true } mean,
-                    { Source: null, IsParameter: true } variance]
+                { Source: null, IsParameter: true } variance]
                 || weights.Shape(mean.Name) is null || weights.Shape(variance.Name) is null || weights.Uses(mean.Name) != 1
                 || weights.Uses(variance.Name) != 1)
             {

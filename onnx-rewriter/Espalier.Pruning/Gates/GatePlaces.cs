@@ -15,7 +15,7 @@ internal static class GatePlaces
 {
     public static (List<GatePlace> Places, SortedDictionary<int, string> Refused) Find(AxisAnalysis analysis, IReadOnlyList<Group> groups)
     {
-        var (state, refused, places) = (analysis.State!, new SortedDictionary<int, string>(), new HashSet<GatePlace>());
+        var (state, refused, places) = (analysis.State, new SortedDictionary<int, string>(), new HashSet<GatePlace>());
         var byFactor = groups.ToDictionary(g => g.Factor);
         foreach (var mark in state.Inexact.Where(m => !m.OfMasking))
             foreach (var group in Groups(mark.Term))

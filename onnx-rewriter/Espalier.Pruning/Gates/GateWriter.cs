@@ -71,7 +71,7 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
     {
         int ordinal = block.Nodes[^1];
         var node = graph.Node(ordinal);
-        var record = graph.Analysis.State!.Records[ordinal];
+        var record = graph.Analysis.State.Records[ordinal];
         int operand = record.Info.Proto.Input.IndexOf(block.Branch);
         string gated = graph.FreshName(block.Branch + "_gated");
         graph.InsertBefore(ordinal,

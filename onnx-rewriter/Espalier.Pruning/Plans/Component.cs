@@ -55,7 +55,7 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost, b
     /// </summary>
     private static IReadOnlyList<string> Scopes(AxisAnalysis analysis, bool all = false)
     {
-        var nodes = all ? [.. analysis.Nodes] : analysis.State!.Records.Where(r => r.Macs.Count > 0).Select(r => r.Info).ToList();
+        var nodes = all ? [.. analysis.Nodes] : analysis.State.Records.Where(r => r.Macs.Count > 0).Select(r => r.Info).ToList();
         int depth = nodes.Select(n => Name(n).Count(c => c == '/')).DefaultIfEmpty(0).Max();
         for (int level = 1; level <= depth && !all; level++)
             if (nodes.Select(n => Scope(n, level)).Distinct(StringComparer.Ordinal).ToList() is { Count: > 1 } found) return found;

@@ -36,7 +36,7 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> R
         FactorableWeight? whole = null;
         foreach (var reader in readers)
         {
-            var record = analysis.State!.Records[reader.Node.Ordinal];
+            var record = analysis.State.Records[reader.Node.Ordinal];
             int operand = record.Inputs[0]!.IsConstant ? 0 : 1;
             long Flag(string attribute) => reader.Node.Proto.Attribute.FirstOrDefault(a => a.Name == attribute)?.I ?? 0;
             if (reader.Node.Proto.OpType == "Gemm" && (operand == 0 || Flag("transA") != 0))

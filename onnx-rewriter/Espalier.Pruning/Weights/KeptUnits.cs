@@ -17,7 +17,7 @@ internal sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IRea
 
     private readonly Dictionary<Factor, long> _sizes = Sizes(analysis, inputs);
 
-    private readonly Dictionary<string, DataType> _types = analysis.State!.Records.Where(r => r.Info.Scope == 0).SelectMany(r => r.Outputs)
+    private readonly Dictionary<string, DataType> _types = analysis.State.Records.Where(r => r.Info.Scope == 0).SelectMany(r => r.Outputs)
         .GroupBy(t => t.Name, StringComparer.Ordinal)
         .ToDictionary(g => g.Key, g => (DataType)g.First().ElementType, StringComparer.Ordinal);
 

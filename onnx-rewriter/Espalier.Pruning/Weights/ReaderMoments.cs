@@ -32,8 +32,11 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
             foreach (int k in kept) cross[at++] = covariance[(f * n) + k];
         var inner = new double[kept.Length * kept.Length];
         for (int i = 0; i < kept.Length; i++) cross.AsSpan(kept[i] * kept.Length, kept.Length).CopyTo(inner.AsSpan(i * kept.Length));
-        return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross) { Dense = covariance,
-            HeldOut = own.HeldOut is { } part ? Create(part, matrix, batch, kept) : null };
+        return new(own.Count, own.Mean, [.. kept.Select(k => own.Mean[k])], inner, cross)
+        {
+            Dense = covariance,
+            HeldOut = own.HeldOut is { } part ? Create(part, matrix, batch, kept) : null
+        };
     }
 
     /// <summary>Covariance of all features of one matrix, and the rows that it was taken from; null where calibration took none.</summary>
@@ -51,9 +54,12 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     /// <returns>Null where the numbers of features are not those of the matrix.</returns>
     public static ReaderMoments? Create(PairedStatistics paired, ConsumerMatrix matrix, int kept)
         => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept
-            ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross) { HeldOut = paired.HeldOut is { } part
+            ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross)
+            {
+                HeldOut = paired.HeldOut is { } part
                 ? Create(part, matrix, kept)
-                : null }
+                : null
+            }
             : null;
 
     /// <summary>Moments over the inputs of several consumers that share one weight, weighed by their counts.</summary>

@@ -79,7 +79,8 @@ internal static class Agreement
                 .ToDictionary(m => m, _tally.Agreement);
             return new(output.Name, _error, values.GetValueOrDefault(Metric.Top1), values.Count == 0
                 ? null
-                : _tally.Divergence(Metric.KullbackLeibler), _tally.Rows) { By = values };
+                : _tally.Divergence(Metric.KullbackLeibler), _tally.Rows)
+            { By = values };
         }
     }
 }

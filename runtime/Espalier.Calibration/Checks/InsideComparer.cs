@@ -86,7 +86,10 @@ internal static class InsideComparer
             }
             return new(common.Count, run.Compared)
             {
-                Fault = run.Fault, Magnifiers = run.Magnifiers, Moved = run.Moved, OutputMoved = run.OutputMoved,
+                Fault = run.Fault,
+                Magnifiers = run.Magnifiers,
+                Moved = run.Moved,
+                OutputMoved = run.OutputMoved,
             };
         }
         catch (EspalierException e)

@@ -35,7 +35,7 @@ internal static class OracleComparer
         }
         if (runs == 0) throw new EspalierException("The oracle was given no inputs.");
         return new OracleResult(comparison.Errors.Values.DefaultIfEmpty().Max(), comparison.Errors, runs, strict, [.. comparison.Notes])
-            { Noise = comparison.Noise, Tolerance = comparison.Tolerance };
+        { Noise = comparison.Noise, Tolerance = comparison.Tolerance };
     }
 
     private static ModelSession OpenStrictly(OnnxModel model, out bool strict)

@@ -40,8 +40,14 @@ internal sealed class ImageForm
             throw new EspalierException("Deviations of images are numbers above 0.");
         return new()
         {
-            Name = input.Name, Type = type, ChannelsLast = last, Channels = channels, Height = Side(input, last ? 1 : 2, options),
-            Width = Side(input, last ? 2 : 3, options), Mean = PerChannel(options.Mean, 0, "mean"), Deviation = deviation,
+            Name = input.Name,
+            Type = type,
+            ChannelsLast = last,
+            Channels = channels,
+            Height = Side(input, last ? 1 : 2, options),
+            Width = Side(input, last ? 2 : 3, options),
+            Mean = PerChannel(options.Mean, 0, "mean"),
+            Deviation = deviation,
         };
 
         double[] PerChannel(IReadOnlyList<double>? given, double otherwise, string what) => given switch
@@ -70,8 +76,11 @@ internal sealed class ImageForm
     {
         double[] values = [.. paths.SelectMany(Values)];
         long[] shape = ChannelsLast ? [paths.Count, Height, Width, Channels] : [paths.Count, Channels, Height, Width];
-        return new Dictionary<string, NamedTensor>(StringComparer.Ordinal) { [Name] = new ArrayFile(paths[0], shape, values).Slice(Name,
-            new ArrayPart(0, values.Length, 0, values.Length), shape, Type) };
+        return new Dictionary<string, NamedTensor>(StringComparer.Ordinal)
+        {
+            [Name] = new ArrayFile(paths[0], shape, values).Slice(Name,
+            new ArrayPart(0, values.Length, 0, values.Length), shape, Type)
+        };
     }
 
     private double[] Values(string path)

@@ -57,7 +57,13 @@ internal sealed class Instrumentation
             if (name is not null) _write.Output(name);
         return new SiteTap
         {
-            Site = site, Reference = r, Rows = shape, Sum = sum, Squares = squares, Absolute = absolute, Gram = gram,
+            Site = site,
+            Reference = r,
+            Rows = shape,
+            Sum = sum,
+            Squares = squares,
+            Absolute = absolute,
+            Gram = gram,
         };
     }
 

@@ -94,7 +94,7 @@ internal sealed class NodeWriter
         {
             Name = _prefix + name,
             Type = new TypeProto
-                { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
+            { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
         });
         return _prefix + name;
     }

@@ -42,9 +42,13 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         // Not shared with consumers: theirs may have a covariance, which takes passes of its own.
         var site = new Site
         {
-            Key = $"axis {place.Tensor} {place.Axis} {place.Within}", Activation = place.Tensor, Axis = place.Axis, Within = place.Within,
+            Key = $"axis {place.Tensor} {place.Axis} {place.Within}",
+            Activation = place.Tensor,
+            Axis = place.Axis,
+            Within = place.Within,
             Rank = shape.Length,
-            Features = shape[place.Axis] * (place.Within < 0 ? 1 : shape[place.Within]), Place = place,
+            Features = shape[place.Axis] * (place.Within < 0 ? 1 : shape[place.Within]),
+            Place = place,
         };
         if (_sites.TryAdd(site.Key, site)) _ordered.Add(site);
     }
@@ -71,7 +75,12 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         return new Site
         {
             Key = $"product {c.Activation} {c.ActivationAxis} {batch}",
-            Activation = c.Activation, Axis = c.ActivationAxis, Rank = rank, Features = features, BatchAxis = batch, Batches = batches,
+            Activation = c.Activation,
+            Axis = c.ActivationAxis,
+            Rank = rank,
+            Features = features,
+            BatchAxis = batch,
+            Batches = batches,
         };
     }
 
@@ -96,7 +105,11 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         return new Site
         {
             Key = $"window {c.Activation} {groups} {string.Join('x', kernel)} {string.Join(' ', attributes)}",
-            Activation = c.Activation, Axis = 1, Rank = shape.Count, Features = shape[1] * window.Positions, Window = window,
+            Activation = c.Activation,
+            Axis = 1,
+            Rank = shape.Count,
+            Features = shape[1] * window.Positions,
+            Window = window,
         };
     }
 

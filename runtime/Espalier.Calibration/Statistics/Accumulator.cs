@@ -107,7 +107,7 @@ internal sealed class Accumulator(SiteTap tap)
         var all = All();
         if (heldOut is not null)
             all = all with
-                { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
+            { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
         return all;
     }
 

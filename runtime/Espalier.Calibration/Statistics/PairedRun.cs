@@ -62,8 +62,12 @@ internal sealed class PairedRun : IDisposable
     /// <summary>Sums over rows of x − r, z − s, (z − s)ᵀ(z − s) and (x − r)ᵀ(z − s).</summary>
     private static OnnxModel Sums()
     {
-        var proto = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "sums" },
-            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } };
+        var proto = new ModelProto
+        {
+            IrVersion = 8,
+            Graph = new GraphProto { Name = "sums" },
+            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } }
+        };
         foreach (var (name, rank) in new[] { ("x", 2), ("z", 2), ("r", 1), ("s", 1) })
         {
             var type = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = new TensorShapeProto() };

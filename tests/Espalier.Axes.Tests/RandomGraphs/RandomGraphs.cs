@@ -45,7 +45,7 @@ internal static class RandomGraphs
         var g = new GraphBuilder(seed, storage: Storage(seed));
         bool dynamic = seed % 2 == 1;
         var state = new RandomState(g, g.Linear(g.Input("x", "batch", dynamic ? "sequence" : Length, 6), "stem", 6, 12), 12, 0)
-            { Dynamic = dynamic };
+        { Dynamic = dynamic };
         foreach (int step in recipe) state = Apply(SequenceSteps_, state, step);
         g.Output(g.Linear(g.Relu(g.Linear(state.X, "tail1", state.Channels, 10)), "tail2", 10, 4));
         return g;
@@ -59,9 +59,11 @@ internal static class RandomGraphs
 
     /// <summary>The steps of a recipe, for messages.</summary>
     public static string Describe(IReadOnlyList<int> recipe, bool image)
-        => string.Join(" > ",
-            recipe.Select(i =>
-                $"{(image ? ImageSteps_[i % ImageSteps] : SequenceSteps_[i % SequenceSteps]).Name}/{i / (image ? ImageSteps : SequenceSteps)}")) + $" [{string.Join(", ", recipe)}]";
+    {
+        int steps = image ? ImageSteps : SequenceSteps;
+        string Name(int i) => (image ? ImageSteps_[i % steps] : SequenceSteps_[i % steps]).Name;
+        return string.Join(" > ", recipe.Select(i => $"{Name(i)}/{i / steps}")) + $" [{string.Join(", ", recipe)}]";
+    }
 }
 
 /// <summary>What a step starts from.</summary>

@@ -206,7 +206,8 @@ internal static class RandomImages
         if (s.Size > 8) return s;
         return s.With(s.G.Node("ConvTranspose",
             [s.X, s.G.Weight(s.Name("dc.weight"), s.Channels, outputs / group, 2, 2), s.G.Weight(s.Name("dc.bias"), outputs)],
-            ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }), ("group", group)), outputs) with { Size = s.Size * 2 };
+            ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }), ("group", group)), outputs) with
+        { Size = s.Size * 2 };
     }
 
     /// <summary>A cross-stage tree: uneven parts go separate ways, some twice, and are joined in another order.</summary>

@@ -174,11 +174,14 @@ public sealed partial class CommandLineTests
         using var dense = OnnxModel.Open(Saturated(hidden, output));
         var plan = new PruningPlan
         {
-            Preset = Preset.Magnitude, Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }], Guard = new Guard(Equivalence: true),
+            Preset = Preset.Magnitude,
+            Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }],
+            Guard = new Guard(Equivalence: true),
         };
         using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
         var job = new SlimJob(dense, Axes.AxisAnalysis.Run(dense), plan, new Dictionary<string, long>(), progress,
-            CancellationToken.None) { FileName = "slim.onnx" };
+            CancellationToken.None)
+        { FileName = "slim.onnx" };
         if (refusal is null)
             Assert.Contains(job.Run().Report.Notes, n => n.StartsWith("Before compensation equal", StringComparison.Ordinal));
         else Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);

@@ -16,6 +16,9 @@ public sealed partial class LimitTests
     /// <summary>Pages that a program writes.</summary>
     private static readonly string[] Generated = ["onnx-rewriter/OPERATORS.md", "tests/Espalier.Evaluation/README.md"];
 
+    /// <summary>Tables whose form an analyzer of the compiler prescribes.</summary>
+    private const string Releases = "generator/Espalier.Generator/AnalyzerReleases.";
+
     [Fact]
     public void Code_is_within_its_limits()
     {
@@ -36,7 +39,8 @@ public sealed partial class LimitTests
     public void Prose_is_within_its_limits()
     {
         var faults = new List<string>();
-        foreach (string file in Files("*.md", ["."]).Except(Generated))
+        foreach (string file in Files("*.md", ["."]).Except(Generated)
+            .Where(f => !f.StartsWith(Releases, StringComparison.Ordinal)))
         {
             bool code = false;
             foreach (var (number, line) in File.ReadAllLines(Path.Combine(Assets.Root, file)).Index())
@@ -65,7 +69,8 @@ public sealed partial class LimitTests
             if (name is null) continue;
             var span = node.GetLocation().GetLineSpan();
             int lines = span.EndLinePosition.Line - span.StartLinePosition.Line + 1;
-            if (lines > MethodLines && node is not TypeDeclarationSyntax) yield return $"{span.StartLinePosition.Line + 1} {name} has {lines} lines";
+            if (lines > MethodLines && node is not TypeDeclarationSyntax)
+                yield return $"{span.StartLinePosition.Line + 1} {name} has {lines} lines";
             if (parameters?.Parameters.Count > MostParameters)
                 yield return $"{span.StartLinePosition.Line + 1} {name} has {parameters.Parameters.Count} parameters";
         }

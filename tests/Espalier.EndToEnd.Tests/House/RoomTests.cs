@@ -12,10 +12,12 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Onnx", "Limits Payloads Wire Graphs Checks Files ."),
         ("onnx-rewriter/Espalier.Oracle", "."),
         ("onnx-rewriter/Espalier.Axes",
-            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements Roles "
+            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements "
+            + "Roles "
             + "Manifests"),
         ("onnx-rewriter/Espalier.Pruning",
-            "Weights Algebra Plans Edits Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators Fitting Factoring Diffs ."),
+            "Weights Algebra Plans Edits Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators Fitting Factoring "
+                + "Diffs ."),
         ("runtime/Espalier.Calibration", "Graph Arrays Data Inputs Checks Timing Statistics"),
         ("onnx-rewriter/Espalier.Cli", "Host Services Inspections Building Options Commands ."),
         ("generator/Espalier.Generator", "Collections Policies Manifests Planning Diagnostics Emission ."),

@@ -56,8 +56,12 @@ public sealed class AllocationModelTests
         g.Output(g.Rename(x, "y"), "batch", width);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.95),
-            Allocate = Allocation.Divergence };
+        var plan = new PruningPlan
+        {
+            Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)],
+            Budget = new Budget(Macs: 0.95),
+            Allocate = Allocation.Divergence
+        };
         var samples = Enumerable.Range(0, 64).Select(i => Planted.Rows(i, 1, width)).ToList();
         var slim = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples),
             new ModelProbe(analysis, samples));
@@ -124,8 +128,12 @@ public sealed class AllocationModelTests
                     Slimmer.Run(new PruningPlan { Prune = [Neurons()], Allocate = allocation }, analysis)).Message,
                     StringComparison.Ordinal);
         var e = Assert.Throws<EspalierException>(() =>
-            Slimmer.Needs(new PruningPlan { Prune = [Neurons()], Allocate = Allocation.Latency,
-                Budget = new Budget(Macs: 0.5) }, analysis));
+            Slimmer.Needs(new PruningPlan
+            {
+                Prune = [Neurons()],
+                Allocate = Allocation.Latency,
+                Budget = new Budget(Macs: 0.5)
+            }, analysis));
         Assert.Contains("Latency", e.Message, StringComparison.Ordinal);
         e = Assert.Throws<EspalierException>(() =>
             Slimmer.Needs(new PruningPlan { Prune = [Neurons()], Budget = new Budget(Latency: 1.5) }, analysis));
@@ -164,8 +172,12 @@ public sealed class AllocationModelTests
         g.Output(g.Rename(g.MatMul(x, g.Floats("c", Weights(32 * 3, 0.01f), 32, 3)), "y"), "batch", 3);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.L1)], Budget = new Budget(Macs: 0.6),
-            Allocate = Allocation.GlobalMagnitude };
+        var plan = new PruningPlan
+        {
+            Prune = [Neurons(Criterion.L1)],
+            Budget = new Budget(Macs: 0.6),
+            Allocate = Allocation.GlobalMagnitude
+        };
         int[] magnitude = Kept(Slimmer.Run(plan, analysis)),
             standard = Kept(Slimmer.Run(plan with { Allocate = Allocation.Global }, analysis));
         Assert.Equal(32, magnitude[0]);
@@ -176,8 +188,13 @@ public sealed class AllocationModelTests
     public void Search_is_never_worse_than_its_start_and_the_same_every_time()
     {
         using var dense = Planted.Residual(4, 6, 20, l => 1 + l);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, Compensation.Bias)], Budget = new Budget(Macs: 0.5),
-            Allocate = Allocation.Divergence, Seed = 4 };
+        var plan = new PruningPlan
+        {
+            Prune = [Neurons(Criterion.Variance, Compensation.Bias)],
+            Budget = new Budget(Macs: 0.5),
+            Allocate = Allocation.Divergence,
+            Seed = 4
+        };
         var start = Planted.Slim(dense, plan, 6, out var analysis);
         var found = Planted.Slim(dense, plan with { Allocate = Allocation.Search }, 6, out _);
         var probe = new ModelProbe(analysis, Planted.Samples(6, 16));

@@ -60,8 +60,12 @@ public class AllocatorTests
         => Networks.Sample(n =>
         {
             // The made-up times follow a mixture of both costs, so that the bound on them binds in some of the networks.
-            var plan = new PruningPlan { Allocate = allocate,
-                Budget = new Budget(n.Macs, n.Parameters, Latency: allocate == Allocation.Latency ? n.Latency : null), Seed = n.RoundTo };
+            var plan = new PruningPlan
+            {
+                Allocate = allocate,
+                Budget = new Budget(n.Macs, n.Parameters, Latency: allocate == Allocation.Latency ? n.Latency : null),
+                Seed = n.RoundTo
+            };
             var candidates = n.Candidates();
             IReadOnlyDictionary<int, ImmutableArray<int>> kept;
             try

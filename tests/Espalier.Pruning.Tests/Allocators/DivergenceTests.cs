@@ -29,8 +29,13 @@ public sealed class DivergenceTests
     public void A_choice_by_divergence_is_the_same_every_time()
     {
         using var dense = Planted.Residual(3, 6, 20, l => 1 + l);
-        var plan = new PruningPlan { Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)], Budget = new Budget(Macs: 0.6),
-            Allocate = Allocation.Divergence, Schedule = Schedule.Sequential };
+        var plan = new PruningPlan
+        {
+            Prune = [Neurons(Criterion.OptimalBrain, Compensation.LeastSquares)],
+            Budget = new Budget(Macs: 0.6),
+            Allocate = Allocation.Divergence,
+            Schedule = Schedule.Sequential
+        };
         Assert.Equal(Planted.Slim(dense, plan, 6, out _).Model.ToBytes(), Planted.Slim(dense, plan, 6, out _).Model.ToBytes());
     }
 
@@ -61,7 +66,8 @@ public sealed class DivergenceTests
         Assert.True(kept.Max() >= kept[1] + 4, string.Join(' ', kept));
         Assert.InRange(slim.Report.After.Macs, 1, 0.6 * slim.Report.Before.Macs);
         var probe = new ModelProbe(analysis, Planted.Samples(6, 16));
-        var sensitivity = ZerothOrder.Measure(new(analysis), analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
+        var sensitivity =
+            ZerothOrder.Measure(new(analysis), analysis.Groups.Where(g => g.Exactness == Exactness.Exact), probe.Divergence, 0);
         double[] all = [.. sensitivity.OrderBy(e => e.Key).Select(e => e.Value)];
         Assert.True(all[1] < 0.05 * new[] { all[0], all[2], all[3] }.Min(), string.Join(' ', all));
     }

@@ -50,9 +50,12 @@ public class FigureTests(ITestOutputHelper output)
         {
             var report =
                 Agrees(dense,
-                    _ => new PruningPlan { Drop =
+                    _ => new PruningPlan
+                    {
+                        Drop =
                         [new DropRule { Axis = block.IsSublayer ? Axis.Sublayers
-                            : Axis.Blocks, Pattern = block.Name, AtMost = 1, Score = Criterion.Random }] });
+                            : Axis.Blocks, Pattern = block.Name, AtMost = 1, Score = Criterion.Random }]
+                    });
             Assert.Equal([block.Name], report.Blocks);
             Assert.Equal(17013, report.Before.Parameters);
             left.Add(report.After.Parameters);
@@ -77,9 +80,12 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = Planted.Mlp(1, 16, outputBias: false);
         var report =
             Agrees(dense,
-                _ => new PruningPlan { Prune =
+                _ => new PruningPlan
+                {
+                    Prune =
                     [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, RoundTo = 1, Score = Criterion.Variance,
-                        Compensate = Compensation.Bias }] },
+                        Compensate = Compensation.Bias }]
+                },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, Planted.Inputs)));
         Assert.Equal((Planted.Inputs * 8) + 8 + (8 * 3) + 3, report.After.Parameters);
     }
@@ -157,9 +163,12 @@ public class FigureTests(ITestOutputHelper output)
         using var dense = SharedBias();
         var report =
             Agrees(dense,
-                _ => new PruningPlan { Budget = new Budget(macs, parameters, bytes),
+                _ => new PruningPlan
+                {
+                    Budget = new Budget(macs, parameters, bytes),
                     Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias,
-                        Score = Criterion.Variance }] },
+                        Score = Criterion.Variance }]
+                },
             analysis => Planted.Calibrate(analysis, Planted.Rows(5, 100, 6)));
         Assert.True(report.After.Macs <= macs * report.Before.Macs && report.After.Parameters <= parameters * report.Before.Parameters
             && report.After.Bytes <= bytes * report.Before.Bytes, report.ToString());
@@ -171,8 +180,11 @@ public class FigureTests(ITestOutputHelper output)
     {
         // With all but one unit gone, three copies of the bias are left where the dense file has one of two elements.
         using var dense = SharedBias(hidden: 2);
-        var plan = new PruningPlan { Budget = new Budget(Parameters: 0.6),
-            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }] };
+        var plan = new PruningPlan
+        {
+            Budget = new Budget(Parameters: 0.6),
+            Prune = [new PruneRule { Axis = Axis.Neurons, RoundTo = 1, Compensate = Compensation.Bias, Score = Criterion.Variance }]
+        };
         var analysis = AxisAnalysis.Run(dense);
         var e = Assert.Throws<EspalierException>(() => Slimmer.Run(plan, analysis, Planted.Calibrate(analysis, Planted.Rows(5, 100, 6))));
         Assert.Matches(@"does not meet the budget of 0\.6 of the dense model's parameters: it has 0\.\d+\. "
@@ -246,8 +258,12 @@ public class FigureTests(ITestOutputHelper output)
         var shifted = new FunctionProto { Domain = "local", Name = "Shifted", Input = { "x" }, Output = { "y" } };
         shifted.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 17 });
         var shift = GraphBuilder.Tensor("", TensorProto.Types.DataType.Float, [16], new byte[64]);
-        shifted.Node.Add(new NodeProto { OpType = "Constant", Output = { "shift" },
-            Attribute = { new AttributeProto { Name = "value", T = shift, Type = AttributeProto.Types.AttributeType.Tensor } } });
+        shifted.Node.Add(new NodeProto
+        {
+            OpType = "Constant",
+            Output = { "shift" },
+            Attribute = { new AttributeProto { Name = "value", T = shift, Type = AttributeProto.Types.AttributeType.Tensor } }
+        });
         shifted.Node.Add(new NodeProto { OpType = "Add", Input = { "x", "shift" }, Output = { "s" } });
         shifted.Node.Add(new NodeProto { OpType = "Relu", Input = { "s" }, Output = { "y" } });
         model.Functions.Add(shifted);

@@ -13,8 +13,15 @@ public class ObstaclesTests
         => Assert.Throws<EspalierException>(() => Slimmer.Run(plan, AxisAnalysis.Run(model))).Message;
 
     private static PruneRule Neurons(string pattern = "*", double? keep = null, bool inexact = false)
-        => new() { Axis = Axis.Neurons, Pattern = pattern, Keep = keep, AllowInexact = inexact, Score = Criterion.L2,
-            Compensate = Compensation.None };
+        => new()
+        {
+            Axis = Axis.Neurons,
+            Pattern = pattern,
+            Keep = keep,
+            AllowInexact = inexact,
+            Score = Criterion.L2,
+            Compensate = Compensation.None
+        };
 
     private static void Says(string message, params string[] parts)
     {

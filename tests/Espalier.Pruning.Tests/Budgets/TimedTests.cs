@@ -70,8 +70,13 @@ public sealed class TimedTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
         var samples = Planted.Samples(64, 8);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
-            RoundTo = 16 }], Budget = new Budget(Latency: 0.5), Allocate = allocate };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = Axis.Neurons, Score = Criterion.L2, Compensate = Compensation.None,
+            RoundTo = 16 }],
+            Budget = new Budget(Latency: 0.5),
+            Allocate = allocate
+        };
         var clock = new Counting(analysis, new ModelProbe(analysis, samples));
         var slim = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples), clock);
         Assert.InRange(clock.Time(slim.Model).Ratio, 0.3, 0.51);

@@ -45,7 +45,7 @@ public sealed class DepthTests
     {
         using var dense = Planted.Residual(4, 6, 24, _ => 1);
         var plan = new PruningPlan
-            { Prune = [Neurons() with { Keep = 0.5 }], Drop = [new DropRule { AtMost = 4, Score = Criterion.Random }], ProtectEnds = true };
+        { Prune = [Neurons() with { Keep = 0.5 }], Drop = [new DropRule { AtMost = 4, Score = Criterion.Random }], ProtectEnds = true };
         var report = Slimmer.Run(plan with { Drop = [] }, AxisAnalysis.Run(dense)).Report;
         Assert.Equal([24, 12, 12, 24], report.Groups.Where(g => g.Kind == "neurons").Select(g => g.Kept));
         var depth = Slimmer.Run(plan with { Prune = [] }, AxisAnalysis.Run(dense)).Report;

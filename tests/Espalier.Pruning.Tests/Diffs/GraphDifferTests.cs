@@ -78,19 +78,27 @@ public class GraphDifferTests
             tensor.FloatData.AddRange(new float[dims.Aggregate(1L, (p, d) => p * d)]);
             graph.Initializer.Add(tensor);
         }
-        graph.Initializer.Add(new TensorProto { Name = "shape", DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 3 },
-            Int64Data = { 0, channels, -1 } });
+        graph.Initializer.Add(new TensorProto
+        {
+            Name = "shape",
+            DataType = (int)TensorProto.Types.DataType.Int64,
+            Dims = { 3 },
+            Int64Data = { 0, channels, -1 }
+        });
         graph.Node.Add(new NodeProto
-            { OpType = "Conv", Name = "conv_0", Input = { "x", "conv1.weight", "conv1.bias" }, Output = { "c1" } });
+        { OpType = "Conv", Name = "conv_0", Input = { "x", "conv1.weight", "conv1.bias" }, Output = { "c1" } });
         graph.Node.Add(new NodeProto { OpType = activation, Name = "act", Input = { "c1" }, Output = { "r1" } });
         graph.Node.Add(new NodeProto
         {
-            OpType = "Conv", Name = "conv_1", Input = { "r1", "conv2.weight" }, Output = { "c2" },
+            OpType = "Conv",
+            Name = "conv_1",
+            Input = { "r1", "conv2.weight" },
+            Output = { "c2" },
             Attribute = { new AttributeProto { Name = "group", Type = AttributeProto.Types.AttributeType.Int, I = group } },
         });
         graph.Node.Add(new NodeProto { OpType = "Reshape", Name = "reshape", Input = { "c2", "shape" }, Output = { "y" } });
         return OnnxModel.Wrap(new ModelProto
-            { IrVersion = 8, Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } });
+        { IrVersion = 8, Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } });
     }
 
     private static ValueInfoProto Info(string name, params long[] dims)
@@ -101,6 +109,6 @@ public class GraphDifferTests
                 ? new TensorShapeProto.Types.Dimension { DimParam = "n" }
                 : new TensorShapeProto.Types.Dimension { DimValue = d });
         return new ValueInfoProto
-            { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = shape } } };
+        { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = shape } } };
     }
 }

@@ -22,8 +22,11 @@ public sealed class InsideNetworkTests
         using var unmasked = MaskedModel.Build(analysis.Model, MaskedModel.Unmasked(analysis.Model, removal)!, slim.Model);
         var inputs = Calibration.Inputs.RandomInputs.Many(model, 2, 1, Calibration.Inputs.RandomInputs.Fit(model));
         var kept = new KeptUnits(analysis, selection, inputs[0].ToDictionary(i => i.Key, i => i.Value.Shape, StringComparer.Ordinal));
-        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs) { IsComparable = kept.IsComparable,
-            Kept = kept.Of });
+        return InsideComparer.Compare(new InsideRequest(masked, model, unmasked, inputs)
+        {
+            IsComparable = kept.IsComparable,
+            Kept = kept.Of
+        });
     }
 
     public static TheoryData<string> Networks() => [.. Assets.Networks()];

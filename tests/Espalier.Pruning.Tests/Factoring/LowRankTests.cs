@@ -275,8 +275,11 @@ public class LowRankTests
         g.Output(g.Rename(y, "y"), "batch", form == "stacked" ? 3 * m : m);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
-        var plan = Presets.Complete(new PruningPlan { LowRank = [new() { Pattern = "w", Rank = 2 }],
-            Calibration = new CalibrationSource { Method = "Samples" } }, hasData: true);
+        var plan = Presets.Complete(new PruningPlan
+        {
+            LowRank = [new() { Pattern = "w", Rank = 2 }],
+            Calibration = new CalibrationSource { Method = "Samples" }
+        }, hasData: true);
         if (refused is not null)
         {
             var e = Assert.Throws<EspalierException>(() => Slimmer.Needs(plan, analysis));

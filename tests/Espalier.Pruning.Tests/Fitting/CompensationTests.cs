@@ -226,7 +226,7 @@ public sealed class CompensationTests
         SlimResult Slim(Compensation method)
         {
             var plan = new PruningPlan
-                { Prune = [new PruneRule { Axis = Axis.Channels, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = method }] };
+            { Prune = [new PruneRule { Axis = Axis.Channels, Keep = 0.5, RoundTo = 1, Score = Criterion.L2, Compensate = method }] };
             return Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples),
                 new ModelProbe(analysis, samples));
         }
@@ -318,9 +318,12 @@ public sealed class CompensationTests
         var calibration = CalibrationData.Read(Assets.Path("calibration-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 64 });
         var test = CalibrationData.Read(Assets.Path("t10k-images-idx3-ubyte.gz"), dense, new DataOptions { Samples = 200 });
         PruningPlan Plan(Compensation method)
-            => new() { Budget = new Budget(Macs: 0.6),
+            => new()
+            {
+                Budget = new Budget(Macs: 0.6),
                 Prune = [new PruneRule { Axis = Axis.Channels, RoundTo = 1, Score = Criterion.Variance, Compensate = method }],
-                Allocate = Allocation.Uniform };
+                Allocate = Allocation.Uniform
+            };
         var statistics = Calibrator.Run(analysis, calibration, Slimmer.Needs(Plan(Compensation.LeastSquares), analysis)!);
         var divergence = Enum.GetValues<Compensation>().ToDictionary(m => m, m =>
         {

@@ -36,7 +36,7 @@ public sealed class CompensatorTests
         var selection = new Selection(groups.ToDictionary(x => x.Id, _ => (ImmutableArray<int>)[0, 1, 3, 6]), []);
         WeightEdits Of(Compensation one, Compensation other)
             => Compensator.Compute(new(analysis), new(selection, id => id == groups[asking].Id ? one : other)
-                { Statistics = Planted.Calibrate(analysis, Samples) });
+            { Statistics = Planted.Calibrate(analysis, Samples) });
         Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.None).Weights.Keys);
         Assert.Equal(["out.bias", "out.weight"], Of(Compensation.LeastSquares, Compensation.Bias).Weights.Keys);
         Assert.Equal(["out.bias"], Of(Compensation.Bias, Compensation.None).Weights.Keys);

@@ -23,8 +23,12 @@ public class ExpertTests
         Compensation compensate, int keep = Experts - 1)
     {
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score,
-            Compensate = compensate, AllowInexact = true }], Seed = 1 };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = Axis.Experts, Keep = (double)keep / Experts, Score = score,
+            Compensate = compensate, AllowInexact = true }],
+            Seed = 1
+        };
         var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(5, 3000, Planted.Inputs)]);
         var (model, report) = Slimmer.Run(plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits, report, model);
@@ -206,7 +210,7 @@ public class ExpertTests
         }, bias: preset == Preset.Uncurl ? [0, 0, 0, -100, 0, 0] : null);
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
-            { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
+        { Preset = preset, Prune = [new PruneRule { Axis = Axis.Experts, Keep = (Experts - 1.0) / Experts, AllowInexact = true }] };
         var (model, report) = Slimmer.Run(plan, analysis,
             Planted.Statistics(analysis, plan, [Planted.Rows(5, 3000, Planted.Inputs)]));
         Assert.Contains(Assert.Single(report.Groups.Single(g => g.Kept < g.Size).RemovedUnits), preset == Preset.Stun
@@ -233,7 +237,7 @@ public class ExpertTests
         double Nats(Compensation with)
         {
             var plan = new PruningPlan
-                { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
+            { Prune = [new PruneRule { Axis = Axis.Experts, Keep = 0.5, Score = score, Compensate = with, AllowInexact = true }] };
             var (slim, report) = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples));
             // Of each pair one went, and nothing was left unmerged.
             foreach (var group in report.Groups.Where(g => g.Kept < g.Size))

@@ -30,7 +30,7 @@ public sealed class SequentialFitTests
             foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
             {
                 var plan = new PruningPlan
-                    { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
+                { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Keep = 0.5 }], Schedule = schedule };
                 error[(int)schedule] += RootMeanSquare(dense, Planted.Slim(dense, plan, 8, out _, 64).Model);
             }
         }
@@ -58,8 +58,12 @@ public sealed class SequentialFitTests
             using var dense = g.Build();
             foreach (var schedule in (Schedule[])[Schedule.OneShot, Schedule.Sequential])
             {
-                var plan = new PruningPlan { Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Pattern = "l1*",
-                    Keep = 0.5 }], Schedule = schedule };
+                var plan = new PruningPlan
+                {
+                    Prune = [Neurons(Criterion.Variance, Compensation.LeastSquares) with { Pattern = "l1*",
+                    Keep = 0.5 }],
+                    Schedule = schedule
+                };
                 var slim = Planted.Slim(dense, plan, 8, out _, 512);
                 error[(int)schedule] += RootMeanSquare(dense, slim.Model);
                 string[] Changed()

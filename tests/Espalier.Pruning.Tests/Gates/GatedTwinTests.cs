@@ -60,7 +60,7 @@ public sealed class GatedTwinTests
         double Run(params (string Name, float[] Values)[] gates)
         {
             var inputs = new Dictionary<string, Microsoft.ML.OnnxRuntime.OrtValue>
-                { ["x"] = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory([1f], [1, 1]) };
+            { ["x"] = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory([1f], [1, 1]) };
             return Assert.Single(Assert.Single(Ort.Run(twin.Model, With(inputs, gates.ToDictionary(p => p.Name, p => p.Values)))).Values);
         }
         Assert.Equal(27, Run());

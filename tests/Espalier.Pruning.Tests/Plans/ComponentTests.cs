@@ -43,8 +43,13 @@ public class ComponentTests
     private static SlimResult Slim(AxisAnalysis analysis, Budget budget, Allocation allocation = Allocation.Uniform,
         Preset preset = Preset.Magnitude)
     {
-        var plan = Presets.Complete(new PruningPlan { Preset = preset, Prune = [new() { Axis = Axis.Neurons }], Budget = budget,
-            Allocate = allocation == Allocation.Uniform ? null : allocation }, hasData: false);
+        var plan = Presets.Complete(new PruningPlan
+        {
+            Preset = preset,
+            Prune = [new() { Axis = Axis.Neurons }],
+            Budget = budget,
+            Allocate = allocation == Allocation.Uniform ? null : allocation
+        }, hasData: false);
         var samples = Enumerable.Range(0, 4).Select(i => Planted.Rows(i, 16, Width)).ToList();
         var needs = Slimmer.Needs(plan, analysis);
         return Slimmer.Run(plan, analysis, needs is null
@@ -144,8 +149,12 @@ public class ComponentTests
     {
         using var dense = OnnxModel.Open(Assets.Path("resnet.onnx"));
         var analysis = AxisAnalysis.Run(dense);
-        var plan = Presets.Complete(new PruningPlan { Preset = Preset.PerComponent, Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }],
-            Budget = new Budget(Macs: 0.6) }, hasData: false);
+        var plan = Presets.Complete(new PruningPlan
+        {
+            Preset = Preset.PerComponent,
+            Prune = [new() { Axis = Axis.Channels, RoundTo = 1 }],
+            Budget = new Budget(Macs: 0.6)
+        }, hasData: false);
         var (slim, report) = Slimmer.Run(plan, analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.4, 0.6);
         Assert.InRange(Share(analysis, slim, "layers"), 0.4, 0.6);

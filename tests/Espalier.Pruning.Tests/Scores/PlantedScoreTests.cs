@@ -154,8 +154,12 @@ public class PlantedScoreTests
         Aggregate aggregate = Aggregate.Sum, Axis axis = Axis.Neurons)
     {
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score,
-            Aggregate = aggregate, Compensate = compensate }], Seed = 1 };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = axis, Keep = 7.0 / Hidden, RoundTo = 1, Score = score,
+            Aggregate = aggregate, Compensate = compensate }],
+            Seed = 1
+        };
         var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(5, 30000, Planted.Inputs)]);
         var (model, report) = Slimmer.Run(plan, analysis, statistics);
         return (Planted.Error(dense, model), report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);

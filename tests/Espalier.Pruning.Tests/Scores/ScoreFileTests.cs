@@ -56,7 +56,7 @@ public sealed class ScoreFileTests : IDisposable
         File.WriteAllText(_path, json);
         using var dense = Planted.Mlp(1, 8);
         return Slimmer.Run(new PruningPlan
-            { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
+        { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.File, ScoreFile = _path }] },
             AxisAnalysis.Run(dense)).Report;
     }
 }

@@ -6,8 +6,14 @@ namespace Espalier.Pruning.Tests.Scores;
 /// <summary>Scores that a policy's own method gives.</summary>
 public class ScoreMethodTests
 {
-    private static readonly PruneRule Rule = new() { Name = "R", Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Method,
-        ScoreMethod = "Rank" };
+    private static readonly PruneRule Rule = new()
+    {
+        Name = "R",
+        Axis = Axis.Neurons,
+        Keep = 0.5,
+        Score = Criterion.Method,
+        ScoreMethod = "Rank"
+    };
 
     [Fact]
     public void The_units_with_the_highest_numbers_stay()

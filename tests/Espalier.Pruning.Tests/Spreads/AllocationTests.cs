@@ -104,9 +104,13 @@ public sealed class AllocationTests
         var n = new Chain([40, 40]);
         var evidence = new AllocationEvidence
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(5,
-                [.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)]), [1] = Alike(5,
-                [.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)]) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes>
+            {
+                [0] = Alike(5,
+                [.. Enumerable.Range(0, 40).Select(u => u % 4 == 0 ? 1.0 : 0)]),
+                [1] = Alike(5,
+                [.. Enumerable.Range(0, 40).Select(u => u % 2 == 0 ? 1.0 : 0)])
+            },
         };
         var own = Allocator.Allocate(new PruningPlan { Allocate = Allocation.PqIndex }, n.Cost, n.Candidates(), evidence: evidence);
         Assert.Equal((10, 20), (own[0].Length, own[1].Length));
@@ -143,8 +147,11 @@ public sealed class AllocationTests
         var n = new Chain([4, 40]);
         AllocationEvidence Evidence(double perUnit) => new()
         {
-            Magnitudes = new Dictionary<int, UnitMagnitudes> { [0] = Alike(perUnit, [.. Enumerable.Repeat(1e-6, 4)]),
-                [1] = Alike(1000, [.. Enumerable.Range(1, 40).Select(u => (double)u)]) },
+            Magnitudes = new Dictionary<int, UnitMagnitudes>
+            {
+                [0] = Alike(perUnit, [.. Enumerable.Repeat(1e-6, 4)]),
+                [1] = Alike(1000, [.. Enumerable.Range(1, 40).Select(u => (double)u)])
+            },
         };
         var plan = new PruningPlan { Allocate = Allocation.GlobalMagnitude, Budget = new Budget(Macs: 0.5) };
         // 40 000 weights: the floor is 20. Four units of 4 are below it, four of 10 are not: two of them are 20 weights.

@@ -274,7 +274,7 @@ public sealed class QuantizedWeightTests
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
         var samples = new Dictionary<string, NamedTensor>(Planted.Rows(5, 16, 2, 8, 8))
-            { ["shift"] = new("shift", "float32", [4], new float[4]) };
+        { ["shift"] = new("shift", "float32", [4], new float[4]) };
         var statistics = Planted.Calibrate(analysis, samples);
         var notes = new List<string>();
         using var slim = Planted.Without(analysis, statistics, Compensation.Bias, notes, 0, 3);

@@ -21,8 +21,12 @@ public class CalibratorTests
         string activation = node.Input[0] == weight ? node.Input[1] : node.Input[0];
         return new Consumer(id, new NodeInfo(model.Proto.Graph.Node.IndexOf(node), node, 0), kind)
         {
-            Activation = activation, ActivationAxis = axes.Activation, Parameter = weight, ParameterAxis = axes.Parameter,
-            OutputAxis = axes.Output, Contracted = null!,
+            Activation = activation,
+            ActivationAxis = axes.Activation,
+            Parameter = weight,
+            ParameterAxis = axes.Parameter,
+            OutputAxis = axes.Output,
+            Contracted = null!,
         };
     }
 

@@ -157,8 +157,13 @@ internal static class GrowthMutations
         int at = random.Next(model.Graph.Node.Count);
         var node = model.Graph.Node[at];
         if (node.Output.Count == 0) return false;
-        var condition = new TensorProto { Name = $"condition.{at}", DataType = (int)TensorProto.Types.DataType.Bool, RawData =
-            Google.Protobuf.ByteString.CopyFrom(1) };
+        var condition = new TensorProto
+        {
+            Name = $"condition.{at}",
+            DataType = (int)TensorProto.Types.DataType.Bool,
+            RawData =
+            Google.Protobuf.ByteString.CopyFrom(1)
+        };
         if (model.Graph.Initializer.All(t => t.Name != condition.Name)) model.Graph.Initializer.Add(condition);
         for (int level = 0; level < depth; level++)
         {
@@ -210,8 +215,12 @@ internal static class GrowthMutations
         model.Functions.Add(body);
         (n.OpType, n.Domain) = (body.Name, body.Domain);
         n.Attribute.Clear();
-        if (model.OpsetImport.All(s => s.Domain != body.Domain)) model.OpsetImport.Add(new OperatorSetIdProto { Domain =
-            body.Domain, Version = 1 });
+        if (model.OpsetImport.All(s => s.Domain != body.Domain)) model.OpsetImport.Add(new OperatorSetIdProto
+        {
+            Domain =
+            body.Domain,
+            Version = 1
+        });
     });
 
     /// <summary>Functions of which each calls the next one twice, or the last one the first.</summary>

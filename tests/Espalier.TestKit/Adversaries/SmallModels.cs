@@ -11,8 +11,15 @@ internal static class SmallModels
     /// <summary>The models that the tests change: each is taken by ONNX Runtime.</summary>
     public static IReadOnlyDictionary<string, Func<ModelProto>> All { get; } = new Dictionary<string, Func<ModelProto>>
     {
-        ["dense"] = Dense, ["images"] = Images, ["old images"] = OldImages, ["branches"] = Branches, ["loop"] = Loops, ["scan"] = Scans,
-            ["function"] = Function, ["recurrent"] = Recurrent, ["fused"] = Fused,
+        ["dense"] = Dense,
+        ["images"] = Images,
+        ["old images"] = OldImages,
+        ["branches"] = Branches,
+        ["loop"] = Loops,
+        ["scan"] = Scans,
+        ["function"] = Function,
+        ["recurrent"] = Recurrent,
+        ["fused"] = Fused,
     };
 
     public static NodeProto Node(string op, string inputs, string outputs, params AttributeProto[] attributes)
@@ -40,8 +47,13 @@ internal static class SmallModels
     public static TensorProto Weight(string name, params long[] dims)
     {
         var count = dims.Aggregate(1L, (a, b) => a * b);
-        return new() { Name = name, DataType = (int)DataType.Float, Dims = { dims },
-            FloatData = { Enumerable.Range(0, (int)count).Select(i => (i % 7 * 0.1f) - 0.2f) } };
+        return new()
+        {
+            Name = name,
+            DataType = (int)DataType.Float,
+            Dims = { dims },
+            FloatData = { Enumerable.Range(0, (int)count).Select(i => (i % 7 * 0.1f) - 0.2f) }
+        };
     }
 
     public static TensorProto Longs(string name, params long[] values)
@@ -71,12 +83,18 @@ internal static class SmallModels
 
     private static ModelProto Model(int set, ValueInfoProto[] inputs, string outputs, TensorProto[] weights, params NodeProto[] nodes)
         => new()
-    {
-        IrVersion = 8,
-        OpsetImport = { new OperatorSetIdProto { Domain = "", Version = set } },
-        Graph = new() { Name = "main", Input = { inputs }, Output = { Words(outputs).Select(n => Value(n, DataType.Float)) },
-            Initializer = { weights }, Node = { nodes } },
-    };
+        {
+            IrVersion = 8,
+            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = set } },
+            Graph = new()
+            {
+                Name = "main",
+                Input = { inputs },
+                Output = { Words(outputs).Select(n => Value(n, DataType.Float)) },
+                Initializer = { weights },
+                Node = { nodes }
+            },
+        };
 
     public static ModelProto Dense() => Model(17, [Value("x", 2, 8)], "y", [Weight("w1", 8, 16), Weight("b1", 16), Weight("w2", 16, 4)],
         Node("Gemm", "x w1 b1", "a"), Node("Relu", "a", "r"), Node("Softmax", "r", "s", Int("axis", 1)),
@@ -121,8 +139,15 @@ internal static class SmallModels
         var model = Model(17, [Value("x", 2, 8)], "y", [Weight("w1", 8, 16), Weight("w2", 16, 4)],
             Node("own:Layer", "x w1", "a", Int("axis", 1)), Node("own:Layer", "a w2", "y", Int("axis", 1)));
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
-        var body = new FunctionProto { Name = "Layer", Domain = "own", Input = { "v", "w" }, Output = { "o" }, Attribute = { "axis" },
-            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } } };
+        var body = new FunctionProto
+        {
+            Name = "Layer",
+            Domain = "own",
+            Input = { "v", "w" },
+            Output = { "o" },
+            Attribute = { "axis" },
+            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = 17 } }
+        };
         body.Node.Add(Node("MatMul", "v w", "p"));
         body.Node.Add(Node("Softmax", "p", "q", new AttributeProto { Name = "axis", Type = AttributeType.Int, RefAttrName = "axis" }));
         body.Node.Add(Node("Relu", "q", "o"));

@@ -18,24 +18,57 @@ internal static class ParameterCount
     /// <summary>Operands that are quantised numbers, by operator; from the operators' specifications.</summary>
     private static readonly Dictionary<string, int[]> Quantised = new(StringComparer.Ordinal)
     {
-        ["DequantizeLinear"] = [0], ["MatMul"] = [0, 1], ["Gemm"] = [0, 1, 2], ["FusedMatMul"] = [0, 1],
-            ["MatMulInteger"] = [0, 1], ["MatMulInteger16"] = [0, 1], ["ConvInteger"] = [0, 1],
-        ["QLinearMatMul"] = [0, 3], ["QLinearConv"] = [0, 3, 8], ["QGemm"] = [0, 3, 6], ["QAttention"] = [0, 1], ["QMoE"] = [2, 5, 8],
-        ["MatMulIntegerToFloat"] = [0, 1], ["DynamicQuantizeMatMul"] = [1],
-            ["DynamicQuantizeLSTM"] = [1, 2], ["QEmbedLayerNormalization"] = [2, 3, 4, 5, 6],
-        ["QLinearAdd"] = [0, 3], ["QLinearMul"] = [0, 3], ["QLinearWhere"] = [1, 4], ["QLinearSigmoid"] = [0], ["QLinearLeakyRelu"] = [0],
-        ["QLinearAveragePool"] = [0], ["QLinearGlobalAveragePool"] = [0], ["QLinearSoftmax"] = [0], ["QLinearReduceMean"] = [0],
-        ["MatMulNBits"] = [1], ["MatMulBnb4"] = [1], ["GatherBlockQuantized"] = [0],
+        ["DequantizeLinear"] = [0],
+        ["MatMul"] = [0, 1],
+        ["Gemm"] = [0, 1, 2],
+        ["FusedMatMul"] = [0, 1],
+        ["MatMulInteger"] = [0, 1],
+        ["MatMulInteger16"] = [0, 1],
+        ["ConvInteger"] = [0, 1],
+        ["QLinearMatMul"] = [0, 3],
+        ["QLinearConv"] = [0, 3, 8],
+        ["QGemm"] = [0, 3, 6],
+        ["QAttention"] = [0, 1],
+        ["QMoE"] = [2, 5, 8],
+        ["MatMulIntegerToFloat"] = [0, 1],
+        ["DynamicQuantizeMatMul"] = [1],
+        ["DynamicQuantizeLSTM"] = [1, 2],
+        ["QEmbedLayerNormalization"] = [2, 3, 4, 5, 6],
+        ["QLinearAdd"] = [0, 3],
+        ["QLinearMul"] = [0, 3],
+        ["QLinearWhere"] = [1, 4],
+        ["QLinearSigmoid"] = [0],
+        ["QLinearLeakyRelu"] = [0],
+        ["QLinearAveragePool"] = [0],
+        ["QLinearGlobalAveragePool"] = [0],
+        ["QLinearSoftmax"] = [0],
+        ["QLinearReduceMean"] = [0],
+        ["MatMulNBits"] = [1],
+        ["MatMulBnb4"] = [1],
+        ["GatherBlockQuantized"] = [0],
     };
 
     /// <summary>Operators that only move elements, with the operands that they move; none listed means all.</summary>
     internal static readonly Dictionary<string, int[]> Moving = new(StringComparer.Ordinal)
     {
-        ["Identity"] = [0], ["Reshape"] = [0], ["Transpose"] = [0], ["Squeeze"] = [0],
-            ["Unsqueeze"] = [0], ["Flatten"] = [0], ["Slice"] = [0], ["Gather"] = [0],
-        ["GatherElements"] = [0], ["GatherND"] = [0], ["Split"] = [0],
-            ["Expand"] = [0], ["Tile"] = [0], ["Pad"] = [0], ["DepthToSpace"] = [0],
-        ["SpaceToDepth"] = [0], ["Where"] = [1, 2], ["Concat"] = [],
+        ["Identity"] = [0],
+        ["Reshape"] = [0],
+        ["Transpose"] = [0],
+        ["Squeeze"] = [0],
+        ["Unsqueeze"] = [0],
+        ["Flatten"] = [0],
+        ["Slice"] = [0],
+        ["Gather"] = [0],
+        ["GatherElements"] = [0],
+        ["GatherND"] = [0],
+        ["Split"] = [0],
+        ["Expand"] = [0],
+        ["Tile"] = [0],
+        ["Pad"] = [0],
+        ["DepthToSpace"] = [0],
+        ["SpaceToDepth"] = [0],
+        ["Where"] = [1, 2],
+        ["Concat"] = [],
     };
 
     /// <summary>Every tensor that counts, in the order of the file.</summary>
@@ -120,7 +153,10 @@ internal static class ParameterCount
         public static Scope Create(GraphProto graph, Scope? outer = null, NodeProto? holder = null)
             => new(Names(graph.Input), graph.Node, Names(graph.Output))
             {
-                Outer = outer, Holder = holder, Initializers = graph.Initializer, Sparse = graph.SparseInitializer,
+                Outer = outer,
+                Holder = holder,
+                Initializers = graph.Initializer,
+                Sparse = graph.SparseInitializer,
             };
 
         private static List<string> Names(IEnumerable<ValueInfoProto> values) => [.. values.Select(v => v.Name)];

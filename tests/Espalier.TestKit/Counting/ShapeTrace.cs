@@ -242,8 +242,12 @@ internal sealed class ShapeTrace
         clone.Output.AddRange(outputs
             .Select(o => graph == _model.Graph && types.TryGetValue(o, out var typed) ? typed.Clone() : new ValueInfoProto { Name = o }));
         using var options =
-            new SessionOptions { IntraOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-                GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL };
+            new SessionOptions
+            {
+                IntraOpNumThreads = 1,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL
+            };
         return new InferenceSession(Google.Protobuf.MessageExtensions.ToByteArray(model), options);
     }
 
@@ -277,9 +281,15 @@ internal sealed class ShapeTrace
         var info = value.GetTensorTypeAndShape();
         var shape = new TensorShapeProto();
         shape.Dim.AddRange(info.Shape.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
-        return new() { Name = name,
-            Type = new TypeProto { TensorType =
-                new TypeProto.Types.Tensor { ElemType = (int)(DataType)(int)info.ElementDataType, Shape = shape } } };
+        return new()
+        {
+            Name = name,
+            Type = new TypeProto
+            {
+                TensorType =
+                new TypeProto.Types.Tensor { ElemType = (int)(DataType)(int)info.ElementDataType, Shape = shape }
+            }
+        };
     }
 
     /// <summary>Names that a graph reads and that nothing in it makes.</summary>

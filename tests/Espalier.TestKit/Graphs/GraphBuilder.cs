@@ -185,9 +185,14 @@ internal sealed class GraphBuilder
     /// <summary>The finished model.</summary>
     public OnnxModel Build()
     {
-        var model = new ModelProto { IrVersion = _storage == WeightStorage.GraphInput
+        var model = new ModelProto
+        {
+            IrVersion = _storage == WeightStorage.GraphInput
             ? 3
-            : 8, ProducerName = "espalier-tests", Graph = _graph };
+            : 8,
+            ProducerName = "espalier-tests",
+            Graph = _graph
+        };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         foreach (var (domain, version) in _domains) model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = version });
         return OnnxModel.Wrap(model);
@@ -251,7 +256,7 @@ internal sealed class GraphBuilder
                 {
                     string s => new TensorShapeProto.Types.Dimension { DimParam = s },
                     _ => new TensorShapeProto.Types.Dimension
-                        { DimValue = Convert.ToInt64(dim, System.Globalization.CultureInfo.InvariantCulture) },
+                    { DimValue = Convert.ToInt64(dim, System.Globalization.CultureInfo.InvariantCulture) },
                 });
             }
         }

@@ -70,10 +70,18 @@ internal static class LargeModel
         {
             tensor.DataLocation = DataLocation.External;
             tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = location });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = Offset(layer, width)
-                .ToString(CultureInfo.InvariantCulture) });
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = ((long)width * width * sizeof(float))
-                .ToString(CultureInfo.InvariantCulture) });
+            tensor.ExternalData.Add(new StringStringEntryProto
+            {
+                Key = "offset",
+                Value = Offset(layer, width)
+                .ToString(CultureInfo.InvariantCulture)
+            });
+            tensor.ExternalData.Add(new StringStringEntryProto
+            {
+                Key = "length",
+                Value = ((long)width * width * sizeof(float))
+                .ToString(CultureInfo.InvariantCulture)
+            });
         }
         return tensor.ToByteArray();
     }
@@ -85,8 +93,13 @@ internal static class LargeModel
         for (var i = 0; i < layers; i++)
         {
             var (product, next) = (Invariant($"product{i}"), i == layers - 1 ? "y" : Invariant($"hidden{i}"));
-            graph.Node.Add(new NodeProto { OpType = "MatMul", Name = Invariant($"layer{i}"),
-                Input = { value, Invariant($"layer{i}.weight") }, Output = { product } });
+            graph.Node.Add(new NodeProto
+            {
+                OpType = "MatMul",
+                Name = Invariant($"layer{i}"),
+                Input = { value, Invariant($"layer{i}.weight") },
+                Output = { product }
+            });
             graph.Node.Add(new NodeProto { OpType = "Relu", Name = Invariant($"relu{i}"), Input = { product }, Output = { next } });
             value = next;
         }

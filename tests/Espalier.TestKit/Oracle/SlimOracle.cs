@@ -111,7 +111,9 @@ internal static class SlimOracle
     /// <summary>What surgery says that it did, for a judge who knows names only.</summary>
     public static Removal RemovalOf(SlimModel slim) => new()
     {
-        Slices = slim.Removed, Bypassed = slim.Bypassed, Renamed = slim.Renamed,
+        Slices = slim.Removed,
+        Bypassed = slim.Bypassed,
+        Renamed = slim.Renamed,
         Factored = [.. slim.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
     };
 

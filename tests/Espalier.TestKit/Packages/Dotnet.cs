@@ -18,8 +18,12 @@ internal static class Dotnet
     /// <summary>How it is started.</summary>
     public static ProcessStartInfo Start(string folder, params IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true,
-            RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         // The test host's own settings are not a user's: they would make the inner build believe that it runs inside MSBuild.
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)
             || k.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase)

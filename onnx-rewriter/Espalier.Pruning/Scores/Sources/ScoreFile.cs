@@ -6,8 +6,12 @@ namespace Espalier.Pruning.Scores.Sources;
 /// <summary>Scores that were made elsewhere: a JSON object that maps names of groups to one number per unit.</summary>
 internal sealed class ScoreFile
 {
-    private static readonly JsonDocumentOptions Options = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip,
-        AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options = new()
+    {
+        AllowTrailingCommas = true,
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowDuplicateProperties = false
+    };
 
     private readonly string _path;
     private readonly JsonElement _root;

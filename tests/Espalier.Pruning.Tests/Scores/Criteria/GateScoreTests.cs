@@ -44,7 +44,8 @@ public sealed class GateScoreTests
         }
         foreach (double[] scores in (double[][])[removal, fisher])
             Assert.Equal([3, 8], Enumerable.Range(0, 12).OrderBy(u => scores[u]).Take(2).Order());
-        var report = Planted.Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, Compensation.Rescale) with { Keep = 10 / 12.0 }] },
+        var report =
+            Planted.Slim(dense, new PruningPlan { Prune = [Neurons(Criterion.Fisher, Compensation.Rescale) with { Keep = 10 / 12.0 }] },
             6, out _).Report;
         Assert.Equal([3, 8], report.Groups.Single(x => x.Kept < x.Size).RemovedUnits);
     }
@@ -108,7 +109,8 @@ public sealed class GateScoreTests
         var labels = samples.Select(s => (float[])session.Run(s.Values).Values.Single().Values)
             .Select(y => y.Chunk(3).Select(row => (long)Array.IndexOf(row, row.Max())).ToArray()).ToList();
         double[] Score(ModelProbe probe)
-            => GateScores.Measure(new(analysis), new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence }, probe)[group.Id];
+            => GateScores.Measure(new(analysis), new Dictionary<int, Criterion> { [group.Id] = Criterion.OutputDivergence },
+                probe)[group.Id];
         double[] loss = Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss, Labels = new Targets(dense, samples, labels) }),
             divergence = Score(new ModelProbe(analysis, samples));
         Assert.Equal((4, 0.0), (Array.IndexOf(loss, loss.Min()), loss.Min()));
@@ -117,8 +119,11 @@ public sealed class GateScoreTests
         Assert.Contains("no output of 'y' [512,3]",
             Assert.Throws<EspalierException>(() => Score(new ModelProbe(analysis, samples) { Metric = Metric.TaskLoss })).Message,
             StringComparison.Ordinal);
-        var refused = new PruningPlan { Prune = [Neurons(Criterion.Fisher, Compensation.None) with { Keep = 0.5 }],
-            DivergenceMetric = Metric.TaskLoss };
+        var refused = new PruningPlan
+        {
+            Prune = [Neurons(Criterion.Fisher, Compensation.None) with { Keep = 0.5 }],
+            DivergenceMetric = Metric.TaskLoss
+        };
         Assert.Contains("not at its least in the dense model",
             Assert.Throws<EspalierException>(() => Planted.Slim(dense, refused, 6, out _)).Message, StringComparison.Ordinal);
     }

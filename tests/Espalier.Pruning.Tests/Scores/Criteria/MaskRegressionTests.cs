@@ -92,8 +92,11 @@ public class MaskRegressionTests
         using var dense = Uneven(1, 300, 10);
         var analysis = AxisAnalysis.Run(dense);
         var samples = Planted.Samples(6, 4);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression,
-            Compensate = Compensation.None }] };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.MaskRegression,
+            Compensate = Compensation.None }]
+        };
         Assert.Contains("Give calibration data", Assert.Throws<EspalierException>(() => Slimmer.Run(plan, analysis)).Message,
             StringComparison.Ordinal);
         var notes = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples),

@@ -77,8 +77,12 @@ public class QueryKeyTests
     {
         using var dense = OnnxModel.Open(Assets.Path(name));
         var analysis = AxisAnalysis.Run(dense);
-        var plan = Presets.Complete(new PruningPlan { Preset = Preset.ThinKStatic, Budget = new Budget(Macs: 0.96),
-            Prune = [new() { Axis = Axis.Neurons }] }, hasData: true);
+        var plan = Presets.Complete(new PruningPlan
+        {
+            Preset = Preset.ThinKStatic,
+            Budget = new Budget(Macs: 0.96),
+            Prune = [new() { Axis = Axis.Neurons }]
+        }, hasData: true);
         Assert.Equal([Axis.HeadDims], plan.Prune.Select(r => r.Axis));
         Assert.All(analysis.Groups.Where(g => g.Kind == Axis.HeadDims),
             g => Assert.All(Planted.Asked(new QueryKey(), analysis, g).Tensors, t => Assert.InRange(t.Within, 1, 3)));

@@ -77,7 +77,7 @@ public class SignalTests
         });
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan
-            { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
+        { Prune = [new PruneRule { Axis = Axis.Heads, Keep = 0.5, Score = score, Compensate = Compensation.None }] };
         var statistics = Planted.Statistics(analysis, plan, [Planted.Rows(1, 50, Length, 6)]);
         var removed = Slimmer.Run(plan, analysis, statistics).Report.Groups.Single(g => g.Kept < g.Size).RemovedUnits;
         if (found) Assert.Equal([1, 2], removed);
@@ -165,8 +165,11 @@ public class SignalTests
         g.Output(g.Rename(g.Node("Conv", [h, g.Weight("conv2.weight", 4, 8, 3, 3), g.Weight("conv2.bias", 4)]), "y"), "batch", 4, 2, 2);
         using var dense = g.Build();
         var analysis = AxisAnalysis.Run(dense);
-        var plan = new PruningPlan { Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
-            Score = score, Compensate = Compensation.Bias }] };
+        var plan = new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = Axis.Channels, Pattern = "conv1*", Keep = 7.0 / 8, RoundTo = 1,
+            Score = score, Compensate = Compensation.Bias }]
+        };
         var (model, report) =
             Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, [Planted.Rows(5, 500, 2, 8, 8)]));
         Assert.Equal(found, report.Groups.Single(r => r.Kept < r.Size).RemovedUnits.Contains(3));
