@@ -27,8 +27,11 @@ public sealed class MachineLearningTests
         check.IsExact();
         Assert.Equal((8 * 32) + (32 * 64) + (64 * 4), check.Analysis.Cost.Evaluate(CostUnit.Macs));
 
-        var (slim, report) = Slimmer.Run(new PruningPlan { Prune = [new PruneRule { Axis = Axis.Neurons }],
-            Budget = new Budget(Macs: 0.6) }, check.Analysis);
+        var (slim, report) = Slimmer.Run(new PruningPlan
+        {
+            Prune = [new PruneRule { Axis = Axis.Neurons }],
+            Budget = new Budget(Macs: 0.6)
+        }, check.Analysis);
         Assert.InRange((double)report.After.Macs / report.Before.Macs, 0.5, 0.6);
         Assert.Equal(report.After.Macs, AxisAnalysis.Run(slim).Cost.Evaluate(CostUnit.Macs));
     }

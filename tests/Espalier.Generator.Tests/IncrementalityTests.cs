@@ -107,8 +107,7 @@ public class IncrementalityTests
     [InlineData("", "", IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Cached)]
     [InlineData("neurons\t256", "neurons\t320", IncrementalStepRunReason.Modified, IncrementalStepRunReason.Modified)]
     public void A_manifest_that_is_written_again_is_parsed_and_only_a_difference_goes_on(string from, string to,
-        IncrementalStepRunReason manifest,
-        IncrementalStepRunReason resolved)
+        IncrementalStepRunReason manifest, IncrementalStepRunReason resolved)
     {
         var compilation = Harness.Compilation(true, Samples.Policy, Unrelated);
         var old = new Harness.Text("/shop/obj/tiny.espalier-manifest", Samples.Manifest);

@@ -21,8 +21,12 @@ internal sealed class SlimCommand
     ];
 
     private readonly Argument<FileInfo> _model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
-    private readonly Option<FileInfo> _output = new("--output", "-o") { Description = "The slim model.", HelpName = "OUT",
-        Required = true };
+    private readonly Option<FileInfo> _output = new("--output", "-o")
+    {
+        Description = "The slim model.",
+        HelpName = "OUT",
+        Required = true
+    };
     private readonly SlimOptions _options = new();
     private readonly Option<FileInfo?> _report = new("--report")
     { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };

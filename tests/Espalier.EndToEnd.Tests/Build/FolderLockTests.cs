@@ -1,5 +1,5 @@
-using Espalier.Cli.Host;
 using Espalier.Cli.Building;
+using Espalier.Cli.Host;
 
 namespace Espalier.EndToEnd.Tests.Build;
 

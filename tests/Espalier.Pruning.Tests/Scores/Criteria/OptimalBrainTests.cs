@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
+using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
-using Espalier.Axes;
 using Espalier.Onnx;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Scores.Criteria;
