@@ -60,19 +60,16 @@ internal static partial class Schemata
     private static Place? Find(Mutation mutation, string source, List<string> wrong)
     {
         int gap = mutation.Before.IndexOf('…');
-        string head = gap < 0
-            ? ""
-            : mutation.Before[..gap], lead = mutation.Before[(gap + 1)..], sought = lead + mutation.Old + mutation.After;
+        string head = gap < 0 ? "" : mutation.Before[..gap], lead = mutation.Before[(gap + 1)..];
+        string sought = lead + mutation.Old + mutation.After;
         var places = new List<Place>();
         int start = 0;
         foreach (string line in source.Split('\n'))
         {
             string text = line.TrimStart();
             int from = line.Length - text.Length + head.Length;
-            for (int at = text.StartsWith(head, StringComparison.Ordinal)
-                ? line.IndexOf(sought, from, StringComparison.Ordinal)
-                : -1; at >= 0;
-                at = line.IndexOf(sought, at + 1, StringComparison.Ordinal))
+            int at = text.StartsWith(head, StringComparison.Ordinal) ? line.IndexOf(sought, from, StringComparison.Ordinal) : -1;
+            for (; at >= 0; at = line.IndexOf(sought, at + 1, StringComparison.Ordinal))
             {
                 int inText = at + lead.Length - (line.Length - text.Length);
                 places.Add(new(mutation, start + at + lead.Length, text, text[..inText] + mutation.New

@@ -16,7 +16,7 @@ internal static class AffineFit
     /// <param name="moments">Of all features and the kept ones, centred.</param>
     /// <param name="kept">Kept features, ascending.</param>
     /// <returns>Row-major [outputs, kept]; null where the dense covariance was not measured.</returns>
-    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept)
+    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
     {
         if (moments.Dense is not { } covariance) return null;
         int k = kept.Length, features = moments.DenseMean.Length;

@@ -54,7 +54,7 @@ internal static class LeastSquares
     }
 
     /// <summary>Expected squared error of new weights on z against the dense ones on x, without the part that no weights change.</summary>
-    public static double Loss(double[] dense, double[] edited, int outputs, ReaderMoments moments, int[] kept)
+    public static double Loss(double[] dense, double[] edited, int outputs, ConsumerMoments moments, int[] kept)
     {
         int features = moments.DenseMean.Length, k = kept.Length;
         double sum = 0;
@@ -78,7 +78,7 @@ internal static class LeastSquares
     /// <param name="moments">Of all features and the kept ones.</param>
     /// <param name="kept">Kept features, ascending.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
-    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept)
+    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
     {
         int k = kept.Length;
         var a = (double[])moments.Covariance.Clone();
@@ -93,7 +93,7 @@ internal static class LeastSquares
     }
 
     /// <summary>W·C_xz − W_K·C_zz, row-major [outputs, kept]: how what is lost goes along with each kept feature.</summary>
-    public static double[] Residual(double[] weight, int outputs, ReaderMoments moments, int[] kept)
+    public static double[] Residual(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
     {
         int features = moments.DenseMean.Length, k = kept.Length;
         // Features that are the same on both sides drop out, so that what is not pruned stays exactly as it is.

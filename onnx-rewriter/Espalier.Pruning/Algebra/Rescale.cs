@@ -21,7 +21,7 @@ internal static class Rescale
     /// <param name="kept">Kept features, ascending.</param>
     /// <param name="unitOf">Unit of every kept feature, from 0; −1 for features whose scale stays 1.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails or a scale exceeds <see cref="Largest"/>.</returns>
-    public static double[]? Change(double[] weight, int outputs, ReaderMoments moments, int[] kept, int[] unitOf)
+    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept, int[] unitOf)
     {
         int k = kept.Length, features = moments.DenseMean.Length, units = unitOf.Length == 0 ? 0 : unitOf.Max() + 1;
         if (units == 0) return new double[outputs * k];

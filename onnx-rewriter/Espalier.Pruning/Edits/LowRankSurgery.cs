@@ -25,10 +25,10 @@ internal static class LowRankSurgery
         for (int r = 0; r < rank; r++)
             for (int o = 0; o < outputs.Length; o++)
                 b[target.Transposed ? (o * rank) + r : (r * outputs.Length) + o] = factors.Up[(r * dense) + outputs[o]];
-        int scope = target.Readers[0].Node.Scope;
+        int scope = target.Consumers[0].Node.Scope;
         string down = Add("_down", a, target.IsLeft ? [rank, inputs.Length] : [inputs.Length, rank]);
         string up = Add("_up", b, target.Transposed ? [outputs.Length, rank] : [rank, outputs.Length]);
-        foreach (var reader in target.Readers)
+        foreach (var reader in target.Consumers)
         {
             var node = graph.Node(reader.Node.Ordinal);
             string activation = node.Input[1 - target.Operand], hidden = graph.FreshName($"{node.Output[0]}_rank");

@@ -26,7 +26,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
             var (kept, gone) = Slices(tensor);
             if (_factors.TryGetValue(tensor.Name, out var factors))
             {
-                var reader = factors.Target.Readers[0];
+                var reader = factors.Target.Consumers[0];
                 Factored[tensor.Name] = LowRankSurgery.Apply(graph, factors, Left(reader.ParameterAxis), Left(reader.OutputAxis));
                 if (gone.Count > 0) removed[tensor.Name] = gone;
                 continue;

@@ -19,7 +19,7 @@ internal static class LowRank
     /// <summary>Asks for what the factors are fitted to. Without data a weight is factored by its own numbers.</summary>
     public static void Require(ResolvedPlan resolved, Requirements needs)
     {
-        var readers = resolved.Targets.SelectMany(t => t.Weight.Readers).ToList();
+        var readers = resolved.Targets.SelectMany(t => t.Weight.Consumers).ToList();
         needs.Consumers(readers);
         needs.Covariance(readers);
         needs.Data |= readers.Count > 0 && (Presets.Get(resolved.Plan.Preset!.Value).NeedsCalibration
@@ -41,7 +41,7 @@ internal static class LowRank
         var (statistics, probe, _) = evidence;
         notes.AddRange(resolved.RankNotes);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var targets = resolved.Targets.Where(t => !t.Weight.Readers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
+        var targets = resolved.Targets.Where(t => !t.Weight.Consumers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
         if (targets.Count == 0) return [];
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var sizes = targets.Select(t => SizeOf(analysis, t.Weight, keptOf)).ToList();
@@ -55,7 +55,7 @@ internal static class LowRank
                     $"{(double)sizes[k].Inputs * sizes[k].Outputs / (sizes[k].Inputs + sizes[k].Outputs):0.#} it would."));
             ranks[k] = null;
         }
-        var ids = targets.Where((_, k) => ranks[k] is not null).SelectMany(t => t.Weight.Readers).Select(r => r.Id).ToHashSet();
+        var ids = targets.Where((_, k) => ranks[k] is not null).SelectMany(t => t.Weight.Consumers).Select(r => r.Id).ToHashSet();
         bool changed = selection.Kept.Count > 0 || !selection.RemovedBlocks.IsEmpty || edits.Weights.Count > 0;
         var paired = changed && probe is not null && statistics is not null && ids.Count > 0
             ? Surgery.Use(analysis, selection, edits, slim => probe.Pair(slim.Model, ids))
@@ -100,7 +100,7 @@ internal static class LowRank
     private static (int Inputs, int Outputs) Sizes(AxisAnalysis analysis, FactorableWeight target)
     {
         var terms = analysis.TermsOf(target.Weight)!;
-        return ((int)terms[target.Readers[0].ParameterAxis].Size!.Value, (int)terms[target.Readers[0].OutputAxis].Size!.Value);
+        return ((int)terms[target.Consumers[0].ParameterAxis].Size!.Value, (int)terms[target.Consumers[0].OutputAxis].Size!.Value);
     }
 
     private static (int[] Inputs, int[] Outputs) Kept(AxisAnalysis analysis, FactorableWeight target,
@@ -108,14 +108,14 @@ internal static class LowRank
     {
         var terms = analysis.TermsOf(target.Weight)!;
         int[] Factor(int axis) => terms[axis].KeptIndices(f => keptOf.TryGetValue(f, out var kept) ? kept : (ImmutableArray<int>?)null);
-        return (Factor(target.Readers[0].ParameterAxis), Factor(target.Readers[0].OutputAxis));
+        return (Factor(target.Consumers[0].ParameterAxis), Factor(target.Consumers[0].OutputAxis));
     }
 
     private static LowRankSize SizeOf(AxisAnalysis analysis, FactorableWeight target, Dictionary<Factor, ImmutableArray<int>> keptOf)
     {
         var (inputs, outputs) = Kept(analysis, target, keptOf);
         var (n, m) = Sizes(analysis, target);
-        double macs = target.Readers.Sum(r =>
+        double macs = target.Consumers.Sum(r =>
             analysis.State.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
         return new(inputs.Length, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)),
             DataTypes.Bits(target.Type) / 8.0);
@@ -159,7 +159,7 @@ internal static class LowRank
     {
         float[] whole = edits.Weights.GetValueOrDefault(target.Weight) ?? weights.Floats(target.Weight);
         int[] shape = weights.Shape(target.Weight)!;
-        bool inputsFirst = target.Readers[0].ParameterAxis == 0;
+        bool inputsFirst = target.Consumers[0].ParameterAxis == 0;
         var part = new float[inputs.Length * outputs.Length];
         for (int i = 0; i < inputs.Length; i++)
             for (int o = 0; o < outputs.Length; o++)
@@ -176,7 +176,7 @@ internal static class LowRank
         int n = inputs.Length;
         var moment = new double[n * n];
         double rows = 0;
-        foreach (var reader in target.Readers)
+        foreach (var reader in target.Consumers)
         {
             if (paired?.GetValueOrDefault(reader.Id) is { } now && now.SlimMean.Length == n)
             {

@@ -31,7 +31,7 @@ internal static class StoredFactors
                 || !tensors.TryGetValue(factored.Down, out var first) || !tensors.TryGetValue(factored.Up, out var second))
                 throw new EspalierException($"The report says that '{factored.Weight}' became '{factored.Down}' and '{factored.Up}', "
                     + "but the models do not have them. Was it written for these models?");
-            int[] inputs = Left(target.Readers[0].ParameterAxis), outputs = Left(target.Readers[0].OutputAxis);
+            int[] inputs = Left(target.Consumers[0].ParameterAxis), outputs = Left(target.Consumers[0].OutputAxis);
             float[] down = slim.Content(first).ToFloats(), up = slim.Content(second).ToFloats();
             if (down.Length != inputs.Length * factored.Rank || up.Length != factored.Rank * outputs.Length)
                 throw new EspalierException($"'{factored.Down}' and '{factored.Up}' have not the shapes that the report gives. "

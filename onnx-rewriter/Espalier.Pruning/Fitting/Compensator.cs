@@ -94,7 +94,7 @@ internal static class Compensator
         {
             for (; norms.TryPeek(out var norm) && norm.Ordinal < before; norms.Dequeue())
             {
-                pair([norm.Reader]);
+                pair([norm.Consumer]);
                 fit.Fit(norm);
             }
         }

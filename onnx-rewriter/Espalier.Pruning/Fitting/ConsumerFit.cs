@@ -41,16 +41,16 @@ internal sealed class ConsumerFit
     /// <summary>Fits the scale and the shift of a normalisation, where what reads it was observed.</summary>
     public void Fit(NormAffine norm)
     {
-        if (Paired.TryGetValue(norm.Reader.Id, out var seen) && norm.Fit(seen, Kept(norm.Reader), _weights) is { } fitted)
+        if (Paired.TryGetValue(norm.Consumer.Id, out var seen) && norm.Fit(seen, Kept(norm.Consumer), _weights) is { } fitted)
             foreach (var (name, elements) in fitted) _edited[name] = elements;
-        else Note(norm.Reader, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
+        else Note(norm.Consumer, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
     }
 
     /// <summary>Merges removed experts into kept ones; what was fitted inside of them is averaged as well.</summary>
     public void Merge(ExpertMerging merging, Group group) => merging.Merge(group, _request.Selection.Kept[group.Id], _edited, _added);
 
-    private int[] Kept(Consumer reader)
-        => reader.Contracted.KeptIndices(f => _keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
+    private int[] Kept(Consumer consumer)
+        => consumer.Contracted.KeptIndices(f => _keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
 
     /// <summary>
     /// Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.
@@ -94,37 +94,39 @@ internal sealed class ConsumerFit
         }
         var stays = Flags(kept, matrix.Inputs);
         int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
-        var readers = consumers.Select(c => new Reader(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
-        foreach (var reader in readers.Where(r => r.Means is null))
-            Note(reader.Consumer, "is not compensated: calibration has no statistics of its input");
+        var observed = consumers.Select(c => new Observed(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
+        foreach (var one in observed.Where(r => r.Means is null))
+            Note(one.Consumer, "is not compensated: calibration has no statistics of its input");
         float[] weight = _weights.Floats(first.Parameter);
-        if (CompensationRow.Get(method).Needs.HasFlag(Needs.Covariance) && readers.All(r => r.Means is not null)
-            && Refit(readers, matrix, weight, features, method, units)) return;
-        foreach (var reader in readers.Where(r => r.Means is not null))
+        if (CompensationRow.Get(method).Needs.HasFlag(Needs.Covariance) && observed.All(r => r.Means is not null)
+            && Refit(observed, matrix, weight, features, method, units)) return;
+        foreach (var one in observed.Where(r => r.Means is not null))
         {
-            if (TakesBias(reader.Consumer, matrix))
-                AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, weight, features, reader.Means!));
+            if (TakesBias(one.Consumer, matrix))
+                AddToBias(one.Consumer, matrix, BiasChange(matrix, weight, weight, features, one.Means!));
             else if (features.Length < matrix.Features)
-                Note(reader.Consumer, "is not compensated: it has no bias of its own that could take the change");
+                Note(one.Consumer, "is not compensated: it has no bias of its own that could take the change");
         }
     }
 
     /// <summary>A consumer with what it reads, per matrix: joint moments, where there are covariances, and means.</summary>
-    private sealed record Reader(Consumer Consumer, ReaderMoments[]? Moments, (double[] Dense, double[] Kept)[]? Means);
+    private sealed record Observed(Consumer Consumer, ConsumerMoments[]? Moments, (double[] Dense, double[] Kept)[]? Means);
 
-    private ReaderMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
+    private ConsumerMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
     {
         if (Paired.TryGetValue(consumer.Id, out var paired))
         {
-            if (matrix.Batches != 1 || ReaderMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
-            var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense) ? ReaderMoments.Covariances(dense, matrix, 0) : null;
+            if (matrix.Batches != 1 || ConsumerMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
+            var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense)
+                ? ConsumerMoments.Covariances(dense, matrix, 0)
+                : null;
             return [joint with { Dense = alone?.Covariance }];
         }
         if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return null;
-        var moments = new ReaderMoments[matrix.Batches];
+        var moments = new ConsumerMoments[matrix.Batches];
         for (int b = 0; b < moments.Length; b++)
         {
-            if (ReaderMoments.Create(statistics, matrix, b, features) is not { } own) return null;
+            if (ConsumerMoments.Create(statistics, matrix, b, features) is not { } own) return null;
             moments[b] = own;
         }
         return moments;
@@ -136,7 +138,7 @@ internal sealed class ConsumerFit
             return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length
                 ? [(paired.DenseMean, paired.SlimMean)]
                 : null;
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Reader(statistics, m => m.Mean) is not { } mean)
+        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Accessor(statistics, m => m.Mean) is not { } mean)
             return null;
         return [.. Enumerable.Range(0, matrix.Batches)
             .Select(b =>
@@ -145,12 +147,12 @@ internal sealed class ConsumerFit
     }
 
     /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<Reader> readers, ConsumerMatrix matrix, float[] weight, int[] features, Compensation method, int[] units)
+    private bool Refit(List<Observed> observed, ConsumerMatrix matrix, float[] weight, int[] features, Compensation method, int[] units)
     {
-        var first = readers[0].Consumer;
+        var first = observed[0].Consumer;
         string? obstacle =
-            _weights.Uses(first.Parameter) != readers.Count ? $"'{first.Parameter}' is read elsewhere too"
-            : readers.Any(r => r.Moments is null) ? "calibration has no covariance of its input"
+            _weights.Uses(first.Parameter) != observed.Count ? $"'{first.Parameter}' is read elsewhere too"
+            : observed.Any(r => r.Moments is null) ? "calibration has no covariance of its input"
             : null;
         if (obstacle is not null)
         {
@@ -158,10 +160,10 @@ internal sealed class ConsumerFit
             return false;
         }
         // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
-        bool centred = readers.All(r => TakesBias(r.Consumer, matrix));
-        ReaderMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
-            .Select(b => ReaderMoments.Pool([.. readers.Select(r => r.Moments![b])]))];
-        var fit = new ReaderFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred,
+        bool centred = observed.All(r => TakesBias(r.Consumer, matrix));
+        ConsumerMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b => ConsumerMoments.Pool([.. observed.Select(r => r.Moments![b])]))];
+        var fit = new MatrixFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred,
             _request.LeavesOutHeldOut);
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
@@ -187,8 +189,8 @@ internal sealed class ConsumerFit
             }
         }
         _edited[first.Parameter] = elements;
-        foreach (var reader in centred ? readers : [])
-            AddToBias(reader.Consumer, matrix, BiasChange(matrix, weight, edited, features, reader.Means!));
+        foreach (var one in centred ? observed : [])
+            AddToBias(one.Consumer, matrix, BiasChange(matrix, weight, edited, features, one.Means!));
         return true;
 
         double Loss(float[] numbers)
@@ -248,7 +250,7 @@ internal sealed class ConsumerFit
         _edited[bias] = _weights.Elements(bias, values);
     }
 
-    /// <summary>Says so of a reader of a pruned group; of others nothing was asked.</summary>
+    /// <summary>Says so of a consumer of a pruned group; of others nothing was asked.</summary>
     public void Note(Consumer consumer, string what)
     {
         if (_losing.Contains(consumer.Id)) _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");

@@ -15,10 +15,10 @@ namespace Espalier.Pruning.Fitting;
 /// (arXiv:2312.15230) trains of a normalisation, in closed form. Batch norms are measured anew instead (<see cref="NormStatistics"/>).
 /// </summary>
 /// <param name="Ordinal">Place of the node that scales.</param>
-/// <param name="Reader">A product that reads the result.</param>
+/// <param name="Consumer">A product that reads the result.</param>
 /// <param name="Scale">Weight that holds γ.</param>
 /// <param name="Shift">Weight that holds β; null without.</param>
-internal sealed record NormAffine(int Ordinal, Consumer Reader, string Scale, string? Shift)
+internal sealed record NormAffine(int Ordinal, Consumer Consumer, string Scale, string? Shift)
 {
     /// <summary>All of them in graph order, each once.</summary>
     /// <param name="analysis">The dense model's axes.</param>

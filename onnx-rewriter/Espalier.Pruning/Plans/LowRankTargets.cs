@@ -26,9 +26,11 @@ internal static class LowRankTargets
             var products = rule.Of == ProductKind.Any ? analysis.Products
                 : [.. analysis.Products.Where(p => attention!.Keys.Contains(p.Node.Ordinal) || attention.Values.Contains(p.Node.Ordinal))];
             if (products.Count == 0)
-                throw new EspalierException($"{rule.Describe()}: the model has no "
-                    + $"{(rule.Of == ProductKind.Any ? "products with a weight" : "attention whose keys and values are made by products "
-                    + "with weights")}. Remove the rule.");
+            {
+                string what = rule.Of == ProductKind.Any ? "products with a weight"
+                    : "attention whose keys and values are made by products with weights";
+                throw new EspalierException($"{rule.Describe()}: the model has no {what}. Remove the rule.");
+            }
             var names = products.Where(p => FactorableWeight.Matches(rule.Pattern, p)).Select(p => p.Parameter)
                 .Distinct(StringComparer.Ordinal).ToList();
             if (names.Count == 0)
@@ -42,7 +44,7 @@ internal static class LowRankTargets
                 var (weight, obstacle) = FactorableWeight.Find(analysis, weights, name);
                 if (plan.Protect.Any(p => Glob.Matches(p, name))) obstacle = "it is protected";
                 else if (rule.Of == ProductKind.KeysAndValues && weight is not null
-                    && weight.Readers.Any(r => attention!.Queries.Contains(r.Node.Ordinal)))
+                    && weight.Consumers.Any(r => attention!.Queries.Contains(r.Node.Ordinal)))
                     obstacle = "it makes queries too: name it by a pattern to factor it as a whole";
                 if (obstacle is not null)
                 {

@@ -80,7 +80,7 @@ internal sealed class ConsumerMatrix
     /// <param name="statistics">Statistics of the consumer; per batch index where calibration has them so.</param>
     /// <param name="pick">Which statistic: one value per feature of every batch, of one batch for all, or without the window.</param>
     /// <returns>Null where the number of values fits none of these.</returns>
-    public Func<int, int, double>? Reader(ActivationStatistics statistics, Func<ActivationStatistics, double[]> pick)
+    public Func<int, int, double>? Accessor(ActivationStatistics statistics, Func<ActivationStatistics, double[]> pick)
     {
         if (statistics.PerBatch is { } parts && parts.Count == Batches && parts.All(p => pick(p).Length == Features))
         {

@@ -8,17 +8,17 @@ namespace Espalier.Pruning.Weights;
 
 /// <summary>A weight that can become a product of two: what reads it, and how those nodes take their operands.</summary>
 /// <param name="Weight">Name of the weight in the file.</param>
-/// <param name="Readers">Products that read it, all in one way.</param>
+/// <param name="Consumers">Products that read it, all in one way.</param>
 /// <param name="Operand">Index of the weight's operand; the activation is the other of the first two.</param>
 /// <param name="Transposed">Whether the operand is [outputs, inputs].</param>
 /// <param name="Type">Element type of the operand.</param>
-internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> Readers, int Operand, bool Transposed, DataType Type)
+internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> Consumers, int Operand, bool Transposed, DataType Type)
 {
     /// <summary>Whether the weight is what the activation is multiplied with from the left.</summary>
     public bool IsLeft => Operand == 0;
 
     /// <summary>Operators that read it, as reports name them.</summary>
-    public string Nodes => string.Join(", ", Readers.Select(r => r.Node.ToString()));
+    public string Nodes => string.Join(", ", Consumers.Select(r => r.Node.ToString()));
 
     /// <summary>The weight as a matrix to factor, or why it is none.</summary>
     public static (FactorableWeight? Weight, string? Obstacle) Find(AxisAnalysis analysis, WeightTable weights, string name)

@@ -30,7 +30,7 @@ public sealed class FitTests
         return [.. from i in left from j in right select rows.Average(r => (r[i] - mean[i]) * (r[j] - mean[j]))];
     }
 
-    private static ReaderMoments Moments(double[][] rows, double[][]? heldOut = null)
+    private static ConsumerMoments Moments(double[][] rows, double[][]? heldOut = null)
     {
         int[] all = [.. Enumerable.Range(0, Features)];
         double[] mean = Mean(rows);
@@ -60,7 +60,7 @@ public sealed class FitTests
         var random = new Random(8);
         double[][] rows = Rows(random, 40);
         double[] weight = Seeded.Normals(random, Features);
-        double[] change = new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _)!;
+        double[] change = new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _)!;
         double[] about = centred ? Mean(rows) : new double[Features];
         double[] Centred(double[] row) => [.. row.Select((v, f) => v - about[f])];
         double[] off = [.. rows.Select(Centred).Select(r => Product(weight, r) - Product(Edited(weight, change), r))];
@@ -91,7 +91,7 @@ public sealed class FitTests
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
             var all = Moments([.. seen, .. heldOut], heldOut);
-            double[]? Unjudged(double[][] rows) => new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _);
+            double[]? Unjudged(double[][] rows) => new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _);
             if (Unjudged(seen) is not { } ofSeen || Unjudged([.. seen, .. heldOut]) is not { } ofAll) continue;
             double Loss(double[]? change)
             {
@@ -101,8 +101,8 @@ public sealed class FitTests
             }
             bool better = Loss(ofSeen) <= Loss(null);
             (stays, goes) = better ? (stays + 1, goes) : (stays, goes + 1);
-            double[]? change = new ReaderFit(method, 1, Kept, [0, 1], centred).Change(weight, all, out string? why);
-            double[]? fitted = new ReaderFit(method, 1, Kept, [0, 1], centred, toFitted: true).Change(weight, all, out _);
+            double[]? change = new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, all, out string? why);
+            double[]? fitted = new MatrixFit(method, 1, Kept, [0, 1], centred, toFitted: true).Change(weight, all, out _);
             Assert.Equal(better, change is not null);
             Assert.Equal(better, fitted is not null);
             if (!better) Assert.Equal("on held-out samples a refit has a larger error than the bias", why);
@@ -126,7 +126,7 @@ public sealed class FitTests
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
             var moments = Moments([.. seen, .. heldOut], heldOut);
-            Assert.NotNull(new ReaderFit(Compensation.Affine, 1, Kept, [0, 1], true).Change(weight, moments, out _));
+            Assert.NotNull(new MatrixFit(Compensation.Affine, 1, Kept, [0, 1], true).Change(weight, moments, out _));
             if (AffineFit.Change(weight, 1, moments.Fitted()! with { Dense = Moments(seen).Dense }, Kept) is { } change)
             {
                 double Loss(double[]? change) => heldOut.Average(r => Math.Pow(Product(weight, r) - Product(Edited(weight, change), r), 2));
@@ -143,7 +143,7 @@ public sealed class FitTests
     [Fact]
     public void A_channel_that_hardly_varies_any_more_is_not_scaled()
     {
-        var moments = new ReaderMoments(1L << 40, [0, 0], [0], [1], [1, 0]) { Dense = [1, 0, 0, 1] };
+        var moments = new ConsumerMoments(1L << 40, [0, 0], [0], [1], [1, 0]) { Dense = [1, 0, 0, 1] };
         double[] change = AffineFit.Change([1, 2, 1, 20], 2, moments, [0])!;
         Assert.Equal(Math.Sqrt(5) - 1, change[0], 1e-12);
         Assert.Equal(0, change[1]);
@@ -158,7 +158,7 @@ public sealed class FitTests
     [InlineData(2, 1.005)]
     public void The_ridge_is_less_with_more_rows(int rows, double ridge)
     {
-        var moments = new ReaderMoments(rows, [0, 0], [0], [1], [1, 1]);
+        var moments = new ConsumerMoments(rows, [0, 0], [0], [1], [1, 1]);
         Assert.Equal(1 / ridge, Rescale.Change([1, 1], 1, moments, [0], [0])![0], 1e-12);
         Assert.Equal(1 / ridge, LeastSquares.Change([1, 1], 1, moments, [0])![0], 1e-12);
         Assert.Equal(1 / ridge, LeastSquares.Inverse([1], 1, rows)![0], 1e-12);
@@ -170,11 +170,12 @@ public sealed class FitTests
     {
         var random = new Random(5);
         double[][] a = Rows(random, 7), b = Rows(random, 12, shift: 3), heldA = a[..2], heldB = b[4..9];
-        var (expected, pooled) = (Moments([.. a, .. b], [.. heldA, .. heldB]), ReaderMoments.Pool([Moments(a, heldA), Moments(b, heldB)]));
+        var (expected, pooled) =
+            (Moments([.. a, .. b], [.. heldA, .. heldB]), ConsumerMoments.Pool([Moments(a, heldA), Moments(b, heldB)]));
         foreach (var (whole, found) in new[] { (expected, pooled), (expected.HeldOut!, pooled.HeldOut!) })
         {
             Assert.Equal(whole.Count, found.Count);
-            Func<ReaderMoments, double[]>[] parts = [m => m.DenseMean, m => m.KeptMean, m => m.Covariance, m => m.Cross, m => m.Dense!];
+            Func<ConsumerMoments, double[]>[] parts = [m => m.DenseMean, m => m.KeptMean, m => m.Covariance, m => m.Cross, m => m.Dense!];
             foreach (var of in parts)
                 Assert.All(of(whole).Zip(of(found)), p => Assert.Equal(p.First, p.Second, 1e-9));
         }

@@ -65,7 +65,7 @@ public class SymmetricSolverTests
             long samples = 10 * f;
             double[] cross = [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
             double[] inner = [.. from i in Enumerable.Range(f, k) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
-            var moments = new ReaderMoments(samples, new double[f], new double[k], inner, cross);
+            var moments = new ConsumerMoments(samples, new double[f], new double[k], inner, cross);
             double[] change = LeastSquares.Change(w, outputs, moments, kept)!;
             double lambda = LeastSquares.Damping * Math.Min(1, (double)k / samples) * Enumerable.Range(0, k)
                 .Average(i => inner[(i * k) + i]);
@@ -90,7 +90,7 @@ public class SymmetricSolverTests
         const int f = 6;
         double[] c = Seeded.PositiveDefinite(random, f), w = Seeded.Normals(random, 2 * f);
         double[] change =
-            LeastSquares.Change(w, 2, new ReaderMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
+            LeastSquares.Change(w, 2, new ConsumerMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
         Assert.All(change, v => Assert.Equal(0, v));
     }
 
@@ -101,7 +101,7 @@ public class SymmetricSolverTests
         const int f = 3, k = 2;
         double[][] x = [Seeded.Normals(random, 20 * f), [.. Seeded.Normals(random, 50 * f).Select(v => (v * 2) + 1)]];
         double[][] z = [Seeded.Normals(random, 20 * k), [.. Seeded.Normals(random, 50 * k).Select(v => v - 3)]];
-        var pooled = ReaderMoments.Pool([Moments(x[0], z[0]), Moments(x[1], z[1])]);
+        var pooled = ConsumerMoments.Pool([Moments(x[0], z[0]), Moments(x[1], z[1])]);
         double[] allX = [.. x[0], .. x[1]], allZ = [.. z[0], .. z[1]];
         var joined = Moments(allX, allZ);
         Assert.Equal(joined.Count, pooled.Count);
@@ -117,7 +117,7 @@ public class SymmetricSolverTests
 
         static void Equal(double[] expected, double[] actual) => Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-12);
 
-        static ReaderMoments Moments(double[] x, double[] z)
+        static ConsumerMoments Moments(double[] x, double[] z)
         {
             int n = x.Length / f;
             double[] meanX = Mean(x, f), meanZ = Mean(z, k);

@@ -194,7 +194,7 @@ public class LowRankTests
         var plan = new PruningPlan { LowRank = [new() { Of = ProductKind.KeysAndValues, Keep = 0.5 }] };
         var targets = LowRankTargets.Find(plan, new(analysis), []);
         Assert.Equal(12, targets.Count);
-        Assert.All(targets, t => Assert.Matches("/attn/[kv]/MatMul$", t.Weight.Readers[0].Node.Proto.Name));
+        Assert.All(targets, t => Assert.Matches("/attn/[kv]/MatMul$", t.Weight.Consumers[0].Node.Proto.Name));
         using var vit = OnnxModel.Open(Assets.Path("vit.onnx"));
         var e = Assert.Throws<EspalierException>(() => LowRankTargets.Find(plan, new(AxisAnalysis.Run(vit)), []));
         Assert.Contains("it makes queries too", e.Message, StringComparison.Ordinal);

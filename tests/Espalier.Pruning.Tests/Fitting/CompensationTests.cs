@@ -29,7 +29,7 @@ public sealed class CompensationTests
         var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]) { Covariance = covariance };
         using var dense = Readers(new float[3 * 4], new float[3], new float[3 * 2], 2);
         var consumer = AxisAnalysis.Run(dense).Consumers.Single(c => c.Parameter == "down");
-        var moments = ReaderMoments.Create(statistics, ConsumerMatrix.Create(consumer, [3, 2])!, 0, kept)!;
+        var moments = ConsumerMoments.Create(statistics, ConsumerMatrix.Create(consumer, [3, 2])!, 0, kept)!;
         Assert.Equal([3, 0], Rounded(Rescale.Change([1, 2, 3], 1, moments, kept, [0, 1])!));
         Assert.Equal([1, 0, 1, 0], Rounded(Rescale.Change([1, 2, 3, 1, 0, -1], 2, moments, kept, [0, 1])!));
         // As one unit (a head of two dimensions) both have one scale: of z = x₀ + 2x₁ the target has E[z·y] = 4 + 4 = 8 of E[z²] = 5.
@@ -122,10 +122,10 @@ public sealed class CompensationTests
         var consumer = analysis.Consumers.Single(c => c.Parameter == "conv2.weight");
         var matrix = ConsumerMatrix.Create(consumer, [4, 8 / group, 3, 3])!;
         int[] kept = [.. Enumerable.Range(0, matrix.Features).Where(f => f % 3 != 1)];
-        ReaderMoments Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
+        ConsumerMoments Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
         {
             var statistics = Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut });
-            return ReaderMoments.Create(statistics.Consumers[consumer.Id], matrix, group - 1, kept)!;
+            return ConsumerMoments.Create(statistics.Consumers[consumer.Id], matrix, group - 1, kept)!;
         }
         var both = Of(samples, true);
         foreach (var (expected, found) in new[] { (Of(samples, false), both),

@@ -36,7 +36,7 @@ internal sealed class ActivationScores : UnitScore
         {
             if (!context.Statistics!.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
                 continue;
-            if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Reader(seen, pick) is not { } worth) continue;
+            if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Accessor(seen, pick) is not { } worth) continue;
             int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
             if (unitOf.Length != shape[consumer.ParameterAxis]) continue;
             Accumulate(scores, matrix, power == 0

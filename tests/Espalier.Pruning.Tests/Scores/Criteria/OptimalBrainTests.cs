@@ -71,7 +71,7 @@ public sealed class OptimalBrainTests
         int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         for (int b = 0; b < matrix.Batches; b++)
         {
-            var (covariance, count) = ReaderMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
+            var (covariance, count) = ConsumerMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
             int batch = b;
             int UnitAt(int f) => unitOf[unitOf.Length == matrix.Inputs ? f / matrix.Window : matrix.ContractedIndex(batch, f)];
             yield return new(Matrix<double>.Build.Dense(matrix.Features, matrix.Features, covariance), count,
@@ -177,7 +177,7 @@ public sealed class OptimalBrainTests
         double[] errors = [.. Enumerable.Range(0, 6).Select(u =>
         {
             int[] kept = [.. Enumerable.Range(0, 6).Except([u])];
-            var moments = ReaderMoments.Create(own, ConsumerMatrix.Create(group.Consumers[0], [6, 3])!, 0, kept)!;
+            var moments = ConsumerMoments.Create(own, ConsumerMatrix.Create(group.Consumers[0], [6, 3])!, 0, kept)!;
             double[] change = LeastSquares.Change(w, 3, moments, kept)!, difference = new double[18];
             for (int o = 0; o < 3; o++)
             {

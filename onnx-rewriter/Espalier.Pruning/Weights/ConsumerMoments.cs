@@ -11,7 +11,7 @@ namespace Espalier.Pruning.Weights;
 /// <param name="KeptMean">E[z].</param>
 /// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [x, z].</param>
-internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] KeptMean, double[] Covariance, double[] Cross)
+internal sealed record ConsumerMoments(long Count, double[] DenseMean, double[] KeptMean, double[] Covariance, double[] Cross)
 {
     /// <summary>E[(x−μ)(x−μ)ᵀ]; null where calibration took none.</summary>
     public double[]? Dense { get; init; }
@@ -19,11 +19,11 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     /// <summary>
     /// The same over some of the rows, which were held out to check what is fitted to the rest; null where there are none.
     /// </summary>
-    public ReaderMoments? HeldOut { get; init; }
+    public ConsumerMoments? HeldOut { get; init; }
 
     /// <summary>Of the dense model alone: z are some of the features of x.</summary>
     /// <returns>Null where calibration took no covariance.</returns>
-    public static ReaderMoments? Create(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
+    public static ConsumerMoments? Create(ActivationStatistics statistics, ConsumerMatrix matrix, int batch, int[] kept)
     {
         if (Own(statistics, matrix, batch) is not { Covariance: { } covariance } own) return null;
         int n = matrix.Features;
@@ -52,7 +52,7 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
 
     /// <summary>Of the dense model beside a slim one.</summary>
     /// <returns>Null where the numbers of features are not those of the matrix.</returns>
-    public static ReaderMoments? Create(PairedStatistics paired, ConsumerMatrix matrix, int kept)
+    public static ConsumerMoments? Create(PairedStatistics paired, ConsumerMatrix matrix, int kept)
         => paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == kept
             ? new(paired.Count, paired.DenseMean, paired.SlimMean, paired.Covariance, paired.Cross)
             {
@@ -63,11 +63,11 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
             : null;
 
     /// <summary>Moments over the inputs of several consumers that share one weight, weighed by their counts.</summary>
-    public static ReaderMoments Pool(IReadOnlyList<ReaderMoments> parts)
+    public static ConsumerMoments Pool(IReadOnlyList<ConsumerMoments> parts)
     {
         if (parts.Count == 1) return parts[0];
         double total = parts.Sum(p => (double)p.Count);
-        double[] Mean(Func<ReaderMoments, double[]> of)
+        double[] Mean(Func<ConsumerMoments, double[]> of)
         {
             var mean = new double[of(parts[0]).Length];
             foreach (var part in parts) TensorPrimitives.MultiplyAdd(of(part), part.Count / total, mean, mean);
@@ -103,7 +103,7 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     /// from that of all.
     /// </summary>
     /// <returns>Null where nothing is held out, or everything.</returns>
-    public ReaderMoments? Fitted()
+    public ConsumerMoments? Fitted()
     {
         if (HeldOut is not { } part || part.Count >= Count) return null;
         double left = Count - part.Count, share = part.Count / left;
@@ -118,7 +118,7 @@ internal sealed record ReaderMoments(long Count, double[] DenseMean, double[] Ke
     }
 
     /// <summary>The same moments about zero: E[zzᵀ] and E[xzᵀ].</summary>
-    public ReaderMoments AboutZero()
+    public ConsumerMoments AboutZero()
     {
         var (covariance, cross) = ((double[])Covariance.Clone(), (double[])Cross.Clone());
         AddOuter(covariance, KeptMean, KeptMean, 1);

@@ -10,7 +10,7 @@ namespace Espalier.Pruning.Fitting;
 /// <param name="units">Unit of every kept feature; −1 for none.</param>
 /// <param name="centred">Whether the reader takes a bias, so that means are kept apart.</param>
 /// <param name="toFitted">Whether held-out rows are left out of the fit itself, too.</param>
-internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, int[] units, bool centred, bool toFitted = false)
+internal sealed class MatrixFit(Compensation method, int outputs, int[] kept, int[] units, bool centred, bool toFitted = false)
 {
     private readonly int[] _units = Dense(units);
 
@@ -19,7 +19,7 @@ internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, in
     /// <param name="moments">Centred moments of all rows.</param>
     /// <param name="why">Where the result is null: why.</param>
     /// <returns>Null where the bias alone is to take the change.</returns>
-    public double[]? Change(double[] dense, ReaderMoments moments, out string? why)
+    public double[]? Change(double[] dense, ConsumerMoments moments, out string? why)
     {
         why = method switch
         {
@@ -40,7 +40,7 @@ internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, in
         return null;
     }
 
-    private double[]? Fit(double[] dense, ReaderMoments moments) => method switch
+    private double[]? Fit(double[] dense, ConsumerMoments moments) => method switch
     {
         Compensation.Affine => AffineFit.Change(dense, outputs, moments, kept),
         Compensation.Rescale => Rescale.Change(dense, outputs, centred ? moments : moments.AboutZero(), kept, _units),
@@ -51,7 +51,7 @@ internal sealed class ReaderFit(Compensation method, int outputs, int[] kept, in
     /// Expected squared error on held-out rows of weights and the bias that keeps the mean of the fitted rows, without the part
     /// that is the same for all weights.
     /// </summary>
-    private double Loss(double[] dense, double[] edited, ReaderMoments fitted, ReaderMoments heldOut)
+    private double Loss(double[] dense, double[] edited, ConsumerMoments fitted, ConsumerMoments heldOut)
     {
         if (!centred) return LeastSquares.Loss(dense, edited, outputs, heldOut.AboutZero(), kept);
         double loss = LeastSquares.Loss(dense, edited, outputs, heldOut, kept);
