@@ -74,7 +74,7 @@ internal sealed class Allocator
     private void AllocateRatios()
     {
         foreach (var own in _candidates.Where(c => c.Rule.Keep is not null).GroupBy(c => c.Rule, ReferenceEqualityComparer.Instance))
-            Candidate.Merge(_counts, Spread.Create(_allocation, Population.Gather([.. own]), _evidence, _notes)
+            Candidate.Merge(_counts, SpreadFactory.Create(_allocation, Population.Gather([.. own]), _evidence, _notes)
                 .Ratio(own.First().Rule.Keep!.Value, _cost));
     }
 
@@ -103,7 +103,7 @@ internal sealed class Allocator
             Allocation.Search
                 => SwapSearch.Run(_open, _errors.Value.Descend(Holds, Excess), Holds, wished => Divergence(Cut(wished)), _plan.Seed),
             Allocation.Latency => LatencyProgram.Solve(_errors.Value, table!, Holds),
-            _ => Spread.Create(_allocation, _open, _evidence, _notes).Budget(Holds),
+            _ => SpreadFactory.Create(_allocation, _open, _evidence, _notes).Budget(Holds),
         });
     }
 
@@ -164,7 +164,7 @@ internal sealed class Allocator
             bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(CutTo(least, wished));
             var wished = AllocationRow.Get(_allocation).Needs.HasFlag(Needs.Divergence)
                 ? _errors.Value.Among(own).Descend(Holds, choice => bounds.Excess(CutTo(least, choice)))
-                : Spread.Create(_allocation, own, _evidence, _notes).Budget(Holds);
+                : SpreadFactory.Create(_allocation, own, _evidence, _notes).Budget(Holds);
             Candidate.Merge(least, CutTo(least, wished));
         }
         return least;

@@ -1,6 +1,5 @@
 using Espalier.Axes.Costs;
 
-
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>
@@ -11,19 +10,6 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
 {
     /// <summary>The populations that are spread over.</summary>
     protected IReadOnlyList<Population> Populations { get; } = populations;
-
-    /// <summary>The line of an allocation. Those that run models take their share from ratios as uniform does.</summary>
-    public static Spread Create(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
-        ICollection<string>? notes) => allocation switch
-        {
-            Allocation.Global => new ThresholdSpread(populations, p => p.Standard),
-            Allocation.GlobalMagnitude => ThresholdSpread.OfMagnitudes(populations, evidence),
-            Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax
-                => RatioSpread.OfImportance(allocation, populations, evidence, notes),
-            Allocation.ZerothOrder => RatioSpread.OfSensitivity(populations, evidence),
-            Allocation.PqIndex => PqIndex.Spread(populations, evidence),
-            _ => RatioSpread.Uniform(populations),
-        };
 
     /// <summary>The fewest units that may stay.</summary>
     public static Dictionary<int, int> Least(IReadOnlyList<Population> populations) => Assign(populations, _ => 0);

@@ -1,0 +1,18 @@
+namespace Espalier.Pruning.Spreads;
+
+/// <summary>Which line an allocation chooses along.</summary>
+internal static class SpreadFactory
+{
+    /// <summary>The line of an allocation. Those that run models take their share from ratios as uniform does.</summary>
+    public static Spread Create(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
+        ICollection<string>? notes) => allocation switch
+        {
+            Allocation.Global => new ThresholdSpread(populations, p => p.Standard),
+            Allocation.GlobalMagnitude => ThresholdSpread.OfMagnitudes(populations, evidence),
+            Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax
+                => RatioSpread.OfImportance(allocation, populations, evidence, notes),
+            Allocation.ZerothOrder => RatioSpread.OfSensitivity(populations, evidence),
+            Allocation.PqIndex => PqIndex.Spread(populations, evidence),
+            _ => RatioSpread.Uniform(populations),
+        };
+}
