@@ -25,7 +25,6 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
     }
 
     /// <summary>A·B over what is left.</summary>
-    /// <param name="Values">[inputs, outputs].</param>
     /// <param name="Inputs">Which inputs of the weight are left.</param>
     private sealed record Product(double[] Values, int[] Inputs, int[] Outputs);
 

@@ -7,7 +7,6 @@ namespace Espalier.Pruning;
 /// <summary>What the steps before have left.</summary>
 /// <param name="Selection">Units that are left.</param>
 /// <param name="Statistics">Statistics of the slim model, in the dense layout: nothing varies where units are gone.</param>
-/// <param name="Weights">Its weights.</param>
 internal sealed record PrunedState(Selection Selection, CalibrationStatistics? Statistics, PrunedWeights Weights)
 {
     /// <summary>Units that are gone score less than all others.</summary>

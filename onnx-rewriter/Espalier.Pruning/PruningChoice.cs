@@ -13,14 +13,11 @@ using Espalier.Pruning.Spreads;
 namespace Espalier.Pruning;
 
 /// <summary>What is kept, and how the readers of each pruned group make up for it.</summary>
-/// <param name="Selection">What is kept.</param>
-/// <param name="Methods">By group number.</param>
 internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<int, Compensation> Methods)
 {
     public Compensation Method(int group) => Methods.GetValueOrDefault(group);
 
     /// <summary>Chooses: depth, scores, allocation.</summary>
-    /// <param name="resolved">The plan.</param>
     /// <param name="evidence">What it decides by; statistics are those of the dense model.</param>
     /// <param name="notes">Gets what the user should know.</param>
     /// <param name="before">What the steps before have left; null for the dense model.</param>

@@ -4,7 +4,6 @@ namespace Espalier.Axes.Graph;
 
 /// <summary>Something said of every factor in a term.</summary>
 /// <param name="Term">The factors are its leaves.</param>
-/// <param name="Reason">Operator and reason.</param>
 /// <param name="MinKeep">Fewest units that must stay.</param>
 /// <param name="Node">Ordinal of the operator; −1 where none says it.</param>
 /// <param name="Tensor">The graph's input or output, or the weight, of which it is said; null where an operator says it.</param>

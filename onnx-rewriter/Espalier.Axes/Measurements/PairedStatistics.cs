@@ -4,10 +4,6 @@ namespace Espalier.Axes.Measurements;
 /// Joint moments of what one consumer contracts in the dense model (x) and in a slim one (z), row by row on the same samples.
 /// Features are those of <see cref="ActivationStatistics"/>; z has those that are left.
 /// </summary>
-/// <param name="Count">Rows.</param>
-/// <param name="DenseMean">E[x].</param>
-/// <param name="SlimMean">E[z].</param>
-/// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [features of x, features of z].</param>
 internal sealed record PairedStatistics(long Count, double[] DenseMean, double[] SlimMean, double[] Covariance, double[] Cross)
 {

@@ -45,7 +45,6 @@ internal sealed record SizeTensor(int[] Dims, SizeValue?[] Elements, bool IsReal
     /// <param name="offset">Index of the first.</param>
     /// <param name="dims">Sizes of the result.</param>
     /// <param name="strides">Per axis of the result, the distance of neighbours.</param>
-    /// <param name="limit">Most elements.</param>
     /// <returns>Null where there would be more.</returns>
     public SizeTensor? View(int offset, int[] dims, int[] strides, int limit)
     {

@@ -17,10 +17,7 @@ internal static class Elements
         return values;
     }
 
-    /// <param name="source">The elements.</param>
-    /// <param name="type">Their type.</param>
     /// <param name="first">The first that is wanted.</param>
-    /// <param name="destination">Filled entirely.</param>
     public static void ReadFloats(ByteSource source, DataType type, long first, Span<float> destination)
     {
         if (type == DataType.Float && BitConverter.IsLittleEndian && destination.Length <= int.MaxValue / sizeof(float))

@@ -12,9 +12,7 @@ internal static class AffineFit
 {
     /// <summary>Change of the weights of the kept features.</summary>
     /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="outputs">Rows.</param>
     /// <param name="moments">Of all features and the kept ones, centred.</param>
-    /// <param name="kept">Kept features, ascending.</param>
     /// <returns>Row-major [outputs, kept]; null where the dense covariance was not measured.</returns>
     public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
     {

@@ -39,8 +39,6 @@ internal static class LeastSquares
 
     /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
     /// <param name="difference">D, row-major [outputs, features].</param>
-    /// <param name="outputs">Rows.</param>
-    /// <param name="covariance">C, row-major.</param>
     public static double Error(double[] difference, int outputs, double[] covariance)
     {
         int features = difference.Length / Math.Max(1, outputs);
@@ -74,9 +72,7 @@ internal static class LeastSquares
 
     /// <summary>Change of the weights of the kept features.</summary>
     /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="outputs">Rows.</param>
     /// <param name="moments">Of all features and the kept ones.</param>
-    /// <param name="kept">Kept features, ascending.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
     public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
     {

@@ -16,9 +16,7 @@ internal static class Rescale
 
     /// <summary>Change of the weights of the kept features.</summary>
     /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="outputs">Rows.</param>
     /// <param name="moments">Of all features and the kept ones.</param>
-    /// <param name="kept">Kept features, ascending.</param>
     /// <param name="unitOf">Unit of every kept feature, from 0; −1 for features whose scale stays 1.</param>
     /// <returns>Row-major [outputs, kept]; null where the factorisation fails or a scale exceeds <see cref="Largest"/>.</returns>
     public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept, int[] unitOf)

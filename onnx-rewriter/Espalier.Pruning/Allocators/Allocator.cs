@@ -52,7 +52,6 @@ internal sealed class Allocator
 
     /// <summary>Allocates.</summary>
     /// <param name="plan">Its rules' ratios, its budget and its way to spread it.</param>
-    /// <param name="cost">The model's cost.</param>
     /// <param name="candidates">Groups with their scores.</param>
     /// <param name="removedSublayers">Sublayers that are gone whatever is kept here.</param>
     /// <param name="notes">Gets what the user should know.</param>

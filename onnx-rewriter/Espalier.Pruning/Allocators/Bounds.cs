@@ -5,8 +5,6 @@ using Espalier.Pruning.Plans;
 namespace Espalier.Pruning.Allocators;
 
 /// <summary>The bounds of a budget on what is left to decide.</summary>
-/// <param name="budget">The budget.</param>
-/// <param name="cost">The model's cost.</param>
 /// <param name="decided">Units of groups that the budget does not decide on.</param>
 /// <param name="removedSublayers">Sublayers that are gone.</param>
 internal sealed class Bounds(Budget budget, CostModel cost, IReadOnlyDictionary<int, int> decided, IReadOnlySet<int>? removedSublayers)

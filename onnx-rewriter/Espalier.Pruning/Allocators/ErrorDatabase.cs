@@ -28,7 +28,6 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     public IReadOnlyList<IReadOnlyList<Level>> Levels => levels;
 
     /// <summary>Measures.</summary>
-    /// <param name="populations">What is pruned.</param>
     /// <param name="divergence">Divergence of the outputs under a choice.</param>
     public static ErrorDatabase Measure(IReadOnlyList<Population> populations, Func<IReadOnlyDictionary<int, int>, double> divergence)
         => new(populations, [.. populations.Select(p => Of(p, divergence))]);

@@ -12,7 +12,6 @@ internal static class LatencyProgram
 
     /// <summary>Solves.</summary>
     /// <param name="errors">Divergence of every size of every population.</param>
-    /// <param name="table">Times.</param>
     /// <param name="holds">Whether a choice meets the budget; the smallest sizes do.</param>
     public static Dictionary<int, int> Solve(ErrorDatabase errors, LatencyTable table, Func<IReadOnlyDictionary<int, int>, bool> holds)
     {

@@ -31,7 +31,6 @@ internal sealed class LatencyTable
     private readonly List<List<(double Share, double Factor)>> _factors = [];
 
     /// <summary>A table.</summary>
-    /// <param name="cost">The model's cost.</param>
     /// <param name="populations">What is decided on.</param>
     /// <param name="decided">Units of groups that are not decided on here.</param>
     /// <param name="removedSublayers">Sublayers that are gone.</param>
@@ -69,7 +68,6 @@ internal sealed class LatencyTable
     }
 
     /// <summary>Measures.</summary>
-    /// <param name="cost">The model's cost.</param>
     /// <param name="populations">What is decided on.</param>
     /// <param name="decided">Units of groups that are not decided on here.</param>
     /// <param name="removedSublayers">Sublayers that are gone.</param>

@@ -16,7 +16,6 @@ internal static class FileCost
 
     /// <summary>Of a model made from it, as it will be written.</summary>
     /// <param name="dense">The inference over the dense model, whose dynamic dimensions have the same sizes.</param>
-    /// <param name="model">The model.</param>
     /// <param name="name">Name of its file, which tensors in a file beside it state; null for the dense model's.</param>
     public static ModelCost After(AxisAnalysis dense, OnnxModel model, string? name = null)
     {

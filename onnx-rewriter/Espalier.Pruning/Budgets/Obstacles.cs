@@ -8,8 +8,6 @@ using Espalier.Pruning.Plans;
 namespace Espalier.Pruning.Budgets;
 
 /// <summary>What keeps a model from becoming smaller than its rules allow, in words: for a budget that is refused.</summary>
-/// <param name="analysis">The model.</param>
-/// <param name="plan">The plan.</param>
 /// <param name="ruled">Groups that its rules may prune.</param>
 internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOnlySet<int> ruled)
 {
@@ -19,8 +17,6 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     private const double LeastShare = 0.001;
 
     /// <summary>Which groups hold the cost that stays, and what leave to prune inexactly would change.</summary>
-    /// <param name="unit">What is bounded.</param>
-    /// <param name="cost">The model's cost.</param>
     /// <param name="size">Units of each group in the least choice under the rules.</param>
     /// <param name="bound">The most that it may cost.</param>
     /// <param name="removedSublayers">Sublayers that are gone.</param>

@@ -7,7 +7,6 @@ using Espalier.Pruning.Plans;
 namespace Espalier.Pruning.Budgets;
 
 /// <summary>A bound that the slim file misses.</summary>
-/// <param name="Unit">What is bounded.</param>
 /// <param name="Fraction">The bound, of the dense file's figure.</param>
 /// <param name="Ratio">What came out, of the same.</param>
 /// <param name="Component">The part of the model that is bounded; null for the whole.</param>

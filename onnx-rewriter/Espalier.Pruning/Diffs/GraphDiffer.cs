@@ -12,8 +12,6 @@ internal static class GraphDiffer
     private const int ShownElements = 16;
 
     /// <summary>Compares.</summary>
-    /// <param name="a">The model before.</param>
-    /// <param name="b">The model after.</param>
     /// <returns>Changes in the order of the first model, what is new in the order of the second. Subgraphs are included.</returns>
     public static GraphDiff Diff(OnnxModel a, OnnxModel b)
     {

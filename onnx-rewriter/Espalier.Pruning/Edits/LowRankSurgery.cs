@@ -9,8 +9,6 @@ namespace Espalier.Pruning.Edits;
 internal static class LowRankSurgery
 {
     /// <summary>Replaces the weight.</summary>
-    /// <param name="graph">The graph.</param>
-    /// <param name="factors">The factors.</param>
     /// <param name="inputs">Inputs that are left.</param>
     /// <param name="outputs">Outputs that are left.</param>
     /// <returns>Names of both factors.</returns>

@@ -3,8 +3,6 @@ using Espalier.Onnx;
 namespace Espalier.Pruning.Edits;
 
 /// <summary>A copy of a vector that several nodes of the dense model share, for those that keep the same units of it.</summary>
-/// <param name="Name">The copy.</param>
-/// <param name="Tensor">The vector.</param>
 /// <param name="Readers">First outputs of the nodes that read the copy.</param>
 /// <param name="Removed">Axis → removed indices, ascending.</param>
 internal sealed record SlimCopy(string Name, string Tensor, IReadOnlyList<string> Readers, IReadOnlyDictionary<int, int[]> Removed);
@@ -34,7 +32,6 @@ internal sealed record SlimModel(OnnxModel Model, IReadOnlyDictionary<string, IR
     public IReadOnlyDictionary<string, (string Down, string Up)> Factored { get; init; } = new Dictionary<string, (string, string)>();
 
     /// <summary>The key in <see cref="Removed"/>, and in reports, for a shared vector of which this reader alone lost units.</summary>
-    /// <param name="tensor">The vector.</param>
     /// <param name="output">First output of the node that reads it.</param>
     public static string ReaderKey(string tensor, string output) => $"{tensor} -> {output}";
 }

@@ -27,9 +27,6 @@ internal static class LowRank
     }
 
     /// <summary>The factors.</summary>
-    /// <param name="resolved">The plan.</param>
-    /// <param name="selection">What is pruned.</param>
-    /// <param name="edits">What compensation changed.</param>
     /// <param name="evidence">Statistics, null for the plain decomposition; a probe: where something is pruned, inputs are those
     /// of the slim model.</param>
     /// <param name="notes">Gets what stays and why.</param>

@@ -17,8 +17,6 @@ internal static class LowRankFit
 
     /// <summary>Factorises.</summary>
     /// <param name="m">The weight, row-major [inputs, outputs].</param>
-    /// <param name="inputs">Inputs.</param>
-    /// <param name="outputs">Outputs.</param>
     /// <param name="rank">Rank, at most the number of outputs.</param>
     /// <param name="moment">E[xᵀx], row-major [inputs, inputs]; null to take all inputs as alike and independent, which is the
     /// plain decomposition.</param>

@@ -12,8 +12,6 @@ namespace Espalier.Pruning.Factoring;
 internal static class StoredFactors
 {
     /// <summary>The factors, as changes of the dense model's weights.</summary>
-    /// <param name="analysis">The dense model.</param>
-    /// <param name="report">What slimming did.</param>
     /// <param name="slim">The slim model, which has the factors.</param>
     /// <returns>Nothing where nothing was factored.</returns>
     /// <exception cref="EspalierException">The report does not fit the models.</exception>

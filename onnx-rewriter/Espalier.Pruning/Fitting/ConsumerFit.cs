@@ -21,7 +21,6 @@ internal sealed class ConsumerFit
     private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, float[]> _added = [];
 
-    /// <param name="model">The dense model.</param>
     /// <param name="request">What is asked for; with statistics.</param>
     /// <param name="pruned">The groups that lose units.</param>
     public ConsumerFit(DenseModel model, FitRequest request, IReadOnlyCollection<Group> pruned)

@@ -25,8 +25,6 @@ internal sealed class ExpertMerging(DenseModel model, CalibrationStatistics stat
     private readonly WeightTable _weights = model.Weights;
 
     /// <summary>Changes weights in the dense layout.</summary>
-    /// <param name="group">The experts.</param>
-    /// <param name="kept">Which stay.</param>
     /// <param name="edited">Weights that are changed already, as the file holds them; gets more.</param>
     /// <param name="added">Biases that consumers get; gets the router's.</param>
     public void Merge(Group group, IReadOnlyCollection<int> kept, IDictionary<string, float[]> edited, IDictionary<int, float[]> added)

@@ -4,7 +4,6 @@ using Espalier.Axes.Measurements;
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>What readers are to make up for, and how.</summary>
-/// <param name="Selection">What is kept.</param>
 /// <param name="Method">How the readers of a group make up for it, by group number.</param>
 internal sealed record FitRequest(Selection Selection, Func<int, Compensation> Method)
 {

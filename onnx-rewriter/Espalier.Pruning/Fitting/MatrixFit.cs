@@ -4,9 +4,7 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Fitting;
 
 /// <summary>Fits one matrix of a reader by a method, and checks on held-out rows that it is better than the bias alone.</summary>
-/// <param name="method">How.</param>
 /// <param name="outputs">Rows of the matrix.</param>
-/// <param name="kept">Kept features, ascending.</param>
 /// <param name="units">Unit of every kept feature; −1 for none.</param>
 /// <param name="centred">Whether the reader takes a bias, so that means are kept apart.</param>
 /// <param name="toFitted">Whether held-out rows are left out of the fit itself, too.</param>

@@ -15,9 +15,6 @@ namespace Espalier.Pruning.Fitting;
 internal static class NormStatistics
 {
     /// <summary>Edits with the new statistics.</summary>
-    /// <param name="model">The dense model.</param>
-    /// <param name="selection">What is kept.</param>
-    /// <param name="edits">What compensation changed.</param>
     /// <param name="probe">Runs the slim model.</param>
     /// <param name="notes">Gets a note for every normalisation that keeps its statistics.</param>
     public static WeightEdits Measure(DenseModel model, Selection selection, WeightEdits edits, IModelProbe probe,

@@ -8,8 +8,6 @@ namespace Espalier.Pruning.Plans;
 internal static class LowRankTargets
 {
     /// <summary>In the order of rules, then of the graph.</summary>
-    /// <param name="plan">The plan.</param>
-    /// <param name="model">The dense model.</param>
     /// <param name="notes">Gets a note for every weight that a rule names and that stays.</param>
     /// <exception cref="EspalierException">A number is out of range, or a rule names nothing that can be factored.</exception>
     public static IReadOnlyList<LowRankTarget> Find(PruningPlan plan, DenseModel model, ICollection<string> notes)

@@ -9,8 +9,6 @@ namespace Espalier.Pruning.Plans;
 internal static class RuleResolver
 {
     /// <summary>Resolves the rules in order: a group belongs to the first rule that matches it.</summary>
-    /// <param name="plan">The plan.</param>
-    /// <param name="analysis">The model's axes.</param>
     /// <param name="notes">Gets one note for everything that a rule matched and left alone.</param>
     /// <exception cref="EspalierException">A rule has no group that it may prune.</exception>
     public static IReadOnlyList<ResolvedRule> Resolve(PruningPlan plan, AxisAnalysis analysis, ICollection<string> notes)

@@ -32,7 +32,6 @@ internal sealed class Scorer
     }
 
     /// <summary>Scores the units of groups.</summary>
-    /// <param name="model">The dense model.</param>
     /// <param name="rules">The rule that owns each group, by group number: its criterion, how it is aggregated, its file of scores.</param>
     /// <param name="evidence">What is measured, and who calls methods.</param>
     /// <param name="notes">Gets a note for every group that had to be scored in another way.</param>

@@ -5,7 +5,6 @@ using Espalier.Planning;
 namespace Espalier.Pruning.Spreads;
 
 /// <summary>A group that a rule may prune, with the scores of its units.</summary>
-/// <param name="Group">The group.</param>
 /// <param name="Rule">The rule that owns it.</param>
 /// <param name="Scores">One score per unit; the higher, the more it matters.</param>
 internal sealed record Candidate(Group Group, PruneRule Rule, double[] Scores)

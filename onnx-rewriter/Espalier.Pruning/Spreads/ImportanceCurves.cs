@@ -21,7 +21,6 @@ internal static class ImportanceCurves
     public const double Temperature = 0.1;
 
     /// <summary>The curve of an allocation: fraction kept of block i at t.</summary>
-    /// <param name="allocation">Which.</param>
     /// <param name="change">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>).</param>
     public static Func<double, int, double> Create(Allocation allocation, double[] change) => allocation switch
     {

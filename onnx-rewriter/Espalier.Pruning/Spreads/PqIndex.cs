@@ -17,7 +17,6 @@ internal static class PqIndex
     /// Fraction that stays: 1 − min(γ(1 − m/d), β), m = ⌈d(1 − I)/(1 + η)²⌉. Weights that are all equal are all needed; of
     /// normal ones 0.847 are.
     /// </summary>
-    /// <param name="magnitudes">Of the group.</param>
     public static double Kept(UnitMagnitudes magnitudes)
     {
         double mean = magnitudes.Mean.Average(), root = magnitudes.RootMean.Average(), d = magnitudes.Mean.Length * magnitudes.PerUnit;

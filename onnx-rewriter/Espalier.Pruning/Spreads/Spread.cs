@@ -19,8 +19,6 @@ internal abstract class Spread(IReadOnlyList<Population> populations)
     public abstract Dictionary<int, int> Budget(Func<IReadOnlyDictionary<int, int>, bool> holds);
 
     /// <summary>The units whose share of the cost of all units is nearest to the ratio.</summary>
-    /// <param name="ratio">The ratio.</param>
-    /// <param name="cost">The model's cost.</param>
     public abstract Dictionary<int, int> Ratio(double ratio, CostModel cost);
 
     /// <summary>Counts for wished fractions.</summary>

@@ -21,8 +21,6 @@ internal static class ZerothOrder
     private const int Directions = 2;
 
     /// <summary>By group number: mean divergence of the shaken models.</summary>
-    /// <param name="model">The dense model.</param>
-    /// <param name="groups">Groups to measure.</param>
     /// <param name="divergence">Runs a changed model.</param>
     /// <param name="seed">Seed of the directions.</param>
     /// <param name="slope">Whether the divergence has a slope at the dense model, as the task's loss has.</param>

@@ -33,7 +33,6 @@ internal sealed class ConsumerMatrix
     public int Features => Inputs * Window;
 
     /// <summary>The view of a consumer's weight.</summary>
-    /// <param name="consumer">The consumer.</param>
     /// <param name="shape">Shape of its weight.</param>
     /// <returns>Null where the weight does not have the form that its kind needs.</returns>
     public static ConsumerMatrix? Create(Consumer consumer, IReadOnlyList<int> shape)

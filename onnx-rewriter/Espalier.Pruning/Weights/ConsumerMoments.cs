@@ -7,9 +7,6 @@ namespace Espalier.Pruning.Weights;
 /// Joint moments of what a consumer contracted in the dense model (x) and of what it contracts now (z), for one matrix of it.
 /// </summary>
 /// <param name="Count">Rows they were taken from.</param>
-/// <param name="DenseMean">E[x].</param>
-/// <param name="KeptMean">E[z].</param>
-/// <param name="Covariance">E[(z−μ)(z−μ)ᵀ], row-major.</param>
 /// <param name="Cross">E[(x−μ)(z−μ)ᵀ], row-major [x, z].</param>
 internal sealed record ConsumerMoments(long Count, double[] DenseMean, double[] KeptMean, double[] Covariance, double[] Cross)
 {

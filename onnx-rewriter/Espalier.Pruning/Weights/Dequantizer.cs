@@ -12,7 +12,6 @@ internal sealed class Dequantizer
     private readonly long[] _dims, _strides, _blocks;
     private readonly float[] _scales, _points;
 
-    /// <param name="content">The elements.</param>
     /// <param name="scale">The scales; null for 1.</param>
     /// <param name="point">The zero points; null for 0, or for the middle of the range of packed elements.</param>
     /// <param name="meaning">Where scales and zero points lie.</param>

@@ -7,8 +7,6 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Pruning.Weights;
 
 /// <summary>Which indices of the dense model's activations stay: where to look in them for what the slim model has.</summary>
-/// <param name="analysis">The dense model.</param>
-/// <param name="selection">What is kept.</param>
 /// <param name="inputs">Shapes of the graph's inputs in the run, by name.</param>
 internal sealed class KeptUnits(AxisAnalysis analysis, Selection selection, IReadOnlyDictionary<string, IReadOnlyList<long>> inputs)
 {

@@ -4,10 +4,6 @@ namespace Espalier.Pruning.Weights;
 /// A weight as a product of two, in the dense layout: surgery gathers the rows of the first and the columns of the second like
 /// those of every other weight.
 /// </summary>
-/// <param name="Target">The weight.</param>
-/// <param name="Rank">The rank.</param>
-/// <param name="Down">[inputs, rank].</param>
-/// <param name="Up">[rank, outputs].</param>
 internal sealed record LowRankFactors(FactorableWeight Target, int Rank, float[] Down, float[] Up)
 {
     /// <summary>For the report: sizes that pruning left, and what is saved.</summary>

@@ -23,7 +23,6 @@ internal sealed class SliceSums
     public double[] Values { get; }
 
     /// <summary>Adds a run of elements.</summary>
-    /// <param name="elements">The run, row-major.</param>
     /// <param name="first">Index of its first element in the weight.</param>
     public void Add(ReadOnlySpan<float> elements, long first)
     {

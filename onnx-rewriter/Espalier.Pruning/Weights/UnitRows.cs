@@ -19,9 +19,7 @@ internal sealed class UnitRows
     private readonly float[] _rows, _buffer;
     private readonly int _width;
 
-    /// <param name="group">The group.</param>
     /// <param name="place">The weight axis on which it lies.</param>
-    /// <param name="weights">Reads the weight.</param>
     /// <param name="budget">Most numbers that are held at once.</param>
     public UnitRows(Group group, Occurrence place, WeightTable weights, int budget = Budget)
     {

@@ -137,7 +137,6 @@ internal sealed class WeightTable
     public float[] Numbers(string name, float[] elements) => DequantizerOf(name)?.Dequantize(elements) ?? elements;
 
     /// <summary>Reads a weight in order, block by block, through one buffer: memory does not follow the weight's size.</summary>
-    /// <param name="name">The weight.</param>
     /// <param name="read">Gets each block and the index of its first element.</param>
     public void ReadBlocks(string name, ReadOnlySpanAction<float, long> read)
     {

@@ -11,7 +11,6 @@ internal delegate int[]?[]? KeptIndices(string tensor, IReadOnlyList<long> shape
 
 /// <summary>What is compared inside of two models.</summary>
 /// <param name="Masked">The dense model with what was removed masked.</param>
-/// <param name="Slim">The slim model.</param>
 /// <param name="Unmasked">The dense model with the same inputs, in which what was masked is not; null where nothing was, or no such model
 /// can be run.</param>
 /// <param name="Inputs">What all of them are run on.</param>
@@ -29,7 +28,6 @@ internal sealed record InsideRequest(
 }
 
 /// <summary>A tensor where something begins.</summary>
-/// <param name="Tensor">Its name.</param>
 /// <param name="Node">The node of the slim model that makes it: its name, and its operator in brackets.</param>
 /// <param name="Error">Greatest relative difference of the two models.</param>
 /// <param name="Noise">How far the masked model is from itself there by rounding; 0 where it was not asked.</param>

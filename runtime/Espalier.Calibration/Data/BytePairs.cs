@@ -41,7 +41,6 @@ internal sealed class BytePairs
     /// <summary>Whether a file looks like a tokenizer.json rather than an alphabet.</summary>
     public static bool Is(JsonElement root) => root.ValueKind == JsonValueKind.Object;
 
-    /// <param name="path">For messages.</param>
     /// <exception cref="EspalierException">It is malformed, no BPE, or has a part that is not supported.</exception>
     public static BytePairs Read(string path, JsonElement root)
     {

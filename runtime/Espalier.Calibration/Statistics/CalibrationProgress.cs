@@ -2,5 +2,4 @@ namespace Espalier.Calibration.Statistics;
 
 /// <summary>How far calibration has come.</summary>
 /// <param name="Done">Samples that were run, over all passes.</param>
-/// <param name="Total">Samples times passes.</param>
 internal readonly record struct CalibrationProgress(long Done, long Total);

@@ -28,9 +28,7 @@ internal sealed class GateScores : UnitScore
     public override double[]? Compute(Group group, ScoreContext context) => context.Gated?.GetValueOrDefault(group.Id)?.ToArray();
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
-    /// <param name="model">The dense model.</param>
     /// <param name="criteria">The groups to score.</param>
-    /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of random masks.</param>
     public static IReadOnlyDictionary<int, double[]> Measure(DenseModel model, IReadOnlyDictionary<int, Criterion> criteria,
         IModelProbe probe, int seed = 0)

@@ -37,9 +37,7 @@ internal static class MaskRegression
     private static readonly double[] Ridges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1];
 
     /// <summary>By group number; groups without a gate, or with too many units, are left out.</summary>
-    /// <param name="model">The dense model.</param>
     /// <param name="groups">Numbers of the groups.</param>
-    /// <param name="probe">Runs the twin.</param>
     /// <param name="seed">Seed of the masks.</param>
     public static IReadOnlyDictionary<int, double[]> Compute(DenseModel model, IReadOnlySet<int> groups, IModelProbe probe, int seed)
     {

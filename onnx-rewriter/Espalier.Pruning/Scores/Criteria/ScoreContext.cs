@@ -9,7 +9,6 @@ namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>What a group is scored from.</summary>
 /// <param name="Rule">The rule that owns the group.</param>
-/// <param name="Model">The dense model.</param>
 /// <param name="Weights">Its weights, with what is pruned already.</param>
 internal sealed record ScoreContext(PruneRule Rule, DenseModel Model, WeightTable Weights)
 {

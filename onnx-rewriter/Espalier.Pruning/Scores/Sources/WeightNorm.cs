@@ -5,7 +5,6 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Scores.Sources;
 
 /// <summary>A group whose units are scored by the norms of their weights.</summary>
-/// <param name="Group">The group.</param>
 /// <param name="Criterion">What is made of the norms.</param>
 /// <param name="Aggregate">How the norms in several weights become one.</param>
 /// <param name="Places">Weights that count, measurable ones.</param>
