@@ -255,7 +255,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
             bool alone = sameBase.Count() == 1;
             foreach (var group in sameBase)
             {
-                string kind = char.ToLowerInvariant(group.Kind.ToString()[0]) + group.Kind.ToString()[1..];
+                string kind = Words.Camel(group.Kind);
                 string name = alone ? sameBase.Key : $"{sameBase.Key}.{kind}";
                 for (int n = 2; !taken.Add(name); n++) name = $"{sameBase.Key}.{kind}#{n}";
                 group.Name = name;

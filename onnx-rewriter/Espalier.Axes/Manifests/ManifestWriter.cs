@@ -50,7 +50,7 @@ internal static class ManifestWriter
 
         foreach (var group in analysis.Groups)
         {
-            text.Line(["group", group.Id, group.Name, Camel(group.Kind), group.Size, Camel(group.Exactness), group.MinKeep,
+            text.Line(["group", group.Id, group.Name, Words.Camel(group.Kind), group.Size, Words.Camel(group.Exactness), group.MinKeep,
                 group.Partner?.Id ?? -1, group.Reason ?? "",
                 .. group.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct()
                     .Select(o => (object)$"{o.Tensor}:{o.Axis.ToString(CultureInfo.InvariantCulture)}")]);
@@ -58,7 +58,7 @@ internal static class ManifestWriter
         foreach (var block in analysis.Blocks)
             text.Line("block", block.Id, block.IsSublayer ? "sublayer" : "block", block.Name, Join(block.Sublayers));
         foreach (var m in analysis.Cost.Monomials)
-            text.Line("cost", Camel(m.Unit), m.Coefficient, m.Sublayer, Join(m.Groups), Join(m.Padded));
+            text.Line("cost", Words.Camel(m.Unit), m.Coefficient, m.Sublayer, Join(m.Groups), Join(m.Padded));
         // A file that was cut off at a line's end would otherwise read as a smaller model.
         text.Line("end");
         return text.ToString();
@@ -102,12 +102,6 @@ internal static class ManifestWriter
     };
 
     private static string Join(IEnumerable<int> numbers) => string.Join(',', numbers.Select(n => n.ToString(CultureInfo.InvariantCulture)));
-
-    private static string Camel<T>(T value) where T : struct, Enum
-    {
-        var name = value.ToString();
-        return char.ToLowerInvariant(name[0]) + name[1..];
-    }
 }
 
 /// <summary>Lines of tab-separated fields.</summary>

@@ -44,8 +44,8 @@ internal sealed class Scorer
         ICollection<string>? notes = null, int seed = 0, PrunedWeights? pruned = null)
     {
         var self = new Scorer(model, pruned is null ? model.Weights : model.Weights.After(pruned), notes ?? []);
-        var gated = rules.Where(r => Criterion(r.Value) is var c && CriterionRow.Get(c).Needs.HasFlag(Needs.Runs)).ToDictionary(
-            r => r.Key, r => Criterion(r.Value));
+        var gated = rules.ToDictionary(r => r.Key, r => Criterion(r.Value))
+            .Where(r => CriterionRow.Get(r.Value).Needs.HasFlag(Needs.Runs)).ToDictionary();
         var context = new ScoreContext(new(), model, self._weights)
         {
             Statistics = evidence.Statistics,
