@@ -34,7 +34,7 @@ internal static class Iteration
             var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method) { Statistics = statistics });
             before = Surgery.Use(analysis, selection, edits, slim => new PrunedState(selection, statistics is null
                 ? null
-                : Observe(analysis, selection, statistics, probe.Pair(slim.Model, statistics.Consumers.Keys.ToHashSet())),
+                : Observe(analysis, selection, statistics, probe.Inputs(slim.Model, analysis, statistics.Consumers.Keys.ToHashSet())),
                     new(edits.Weights, slim.Removed)));
         }
         return PruningChoice.Make(resolved, evidence, notes, before, depth);
@@ -67,7 +67,7 @@ internal static class Iteration
     /// dense model's where it was not observed.
     /// </summary>
     private static CalibrationStatistics Observe(AxisAnalysis analysis, Selection selection, CalibrationStatistics dense,
-        IReadOnlyDictionary<int, PairedStatistics> paired)
+        IReadOnlyDictionary<int, ErrorStatistics> paired)
     {
         var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
         var consumers = new Dictionary<int, ActivationStatistics>(dense.Consumers);
@@ -75,20 +75,21 @@ internal static class Iteration
         {
             if (!paired.TryGetValue(consumer.Id, out var seen) || dense.Consumers[consumer.Id] is not { PerBatch: null } own) continue;
             int[] kept = consumer.Contracted.KeptIndices(f => keptOf.TryGetValue(f, out var units) ? units : (ImmutableArray<int>?)null);
-            int n = seen.DenseMean.Length, k = seen.SlimMean.Length;
-            if (kept.Length == 0 || k % kept.Length != 0 || own.Mean.Length != n) continue;
+            int n = own.Mean.Length, k = seen.InputMean.Length;
+            if (kept.Length == 0 || k % kept.Length != 0) continue;
             // A convolution has a feature per position of its window.
             int window = k / kept.Length;
-            int[] at = [.. kept.SelectMany(i => Enumerable.Range(i * window, window))];
+            int[] at = [.. kept.SelectMany(i => Enumerable.Range(i * window, window))], place = new int[n];
             if (at[^1] >= n) continue;
             double[] mean = new double[n], variance = new double[n], square = new double[n], absolute = new double[n];
-            var covariance = own.Covariance is null ? null : new double[n * n];
+            Array.Fill(place, -1);
             for (int i = 0; i < k; i++)
             {
-                (mean[at[i]], variance[at[i]]) = (seen.SlimMean[i], seen.Covariance[(i * k) + i]);
+                (mean[at[i]], variance[at[i]], place[at[i]]) = (seen.InputMean[i], seen.Covariance[i, i], i);
                 (square[at[i]], absolute[at[i]]) = (variance[at[i]] + (mean[at[i]] * mean[at[i]]), own.AbsoluteMean[at[i]]);
-                for (int j = 0; j < k && covariance is not null; j++) covariance[(at[i] * n) + at[j]] = seen.Covariance[(i * k) + j];
             }
+            var covariance = own.Covariance is null ? null : new Covariance(n);
+            covariance?.Change((i, j, _) => place[i] < 0 || place[j] < 0 ? 0 : (float)seen.Covariance[place[i], place[j]]);
             consumers[consumer.Id] = new(consumer.Id, seen.Count, mean, variance, absolute, square) { Covariance = covariance };
         }
         return dense with { Consumers = consumers };

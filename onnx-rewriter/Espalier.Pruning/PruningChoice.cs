@@ -53,17 +53,16 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
     private sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyDictionary<int, Compensation> methods, Evidence evidence)
     {
         public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => Run(kept, evidence.Probe!.HeldOutDivergence, leaveOutHeldOut: true);
+            => Run(kept, evidence.Probe!.HeldOutDivergence);
 
         public ModelTime Time(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time, leaveOutHeldOut: false);
+            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time);
 
-        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run, bool leaveOutHeldOut)
+        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run)
         {
             var request = new FitRequest(new(kept, depth.Blocks), id => methods.GetValueOrDefault(id))
             {
                 Statistics = evidence.Statistics,
-                LeavesOutHeldOut = leaveOutHeldOut,
             };
             return Surgery.Use(model.Analysis, request.Selection, Compensator.Compute(model, request), slim => run(slim.Model));
         }

@@ -118,7 +118,7 @@ internal static class Measurement
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
 
-        public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
+        public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages) => probe.Stages(stages);
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 
