@@ -31,6 +31,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
     private Targets? _labels;
+    private readonly List<string> _reading = [];
     private bool _measured;
 
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
@@ -78,7 +79,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var report = slim.Report with
         {
             After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
-            Notes = [.. slim.Report.Notes, .. notes],
+            Notes = [.. slim.Report.Notes, .. notes, .. _reading],
         };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
@@ -204,6 +205,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (Samples is not null) _read = [.. Samples()];
         else if (Plan.Calibration is { Path: { } path } source)
             _read = CalibrationData.Read(path, dense, source.ToOptions(dimensions));
+        // Labels may be one for each position.
+        if (_read is { Count: > 0 } && Plan.DivergenceMetric != Metric.TaskLoss && Plan.Guard?.Metric != Metric.TaskLoss)
+            _read = Padding.Trim(analysis.Model, _read, _reading, cancellationToken);
         return _read;
     }
 
