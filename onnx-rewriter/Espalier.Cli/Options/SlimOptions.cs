@@ -97,6 +97,7 @@ internal sealed class SlimOptions
             Schedule = result.GetValue(_schedule),
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
+            DivergenceOutputs = _agreement.Outputs(result),
             Guard = _agreement.Guard(result),
             ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],

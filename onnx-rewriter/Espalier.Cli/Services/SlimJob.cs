@@ -1,5 +1,6 @@
 using Espalier.Axes;
 using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Inputs;
@@ -54,6 +55,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         CalibrationStatistics? statistics = null;
         ModelProbe? probe = null;
         var resolved = ResolvedPlan.Resolve(Plan, analysis);
+        RequireOutputs();
         if (Slimmer.Needs(resolved) is { } needs)
         {
             var samples = Inputs(notes);
@@ -61,7 +63,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
             {
-                Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler,
+                Metric = Plan.DivergenceMetric ?? OutputRoles.MetricOf(analysis),
+                Outputs = Plan.DivergenceOutputs,
                 Labels = Labels(Plan.DivergenceMetric),
                 Progress = name => progress.Step(name),
             };
@@ -83,6 +86,14 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
+    }
+
+    private void RequireOutputs()
+    {
+        var names = dense.Proto.Graph.Output.Select(o => o.Name).ToList();
+        if (Plan.DivergenceOutputs.FirstOrDefault(o => !names.Contains(o, StringComparer.Ordinal)) is { } unknown)
+            throw new EspalierException($"Divergences are to be those of the output '{unknown}', but the model has "
+                + $"{string.Join(", ", names.Select(n => $"'{n}'"))}.");
     }
 
     /// <summary>What statistics and choices use.</summary>

@@ -26,6 +26,9 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
 
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
 
+    /// <summary>Names of the outputs that are compared; none for all.</summary>
+    public IReadOnlyList<string> Outputs { get; init; } = [];
+
     /// <summary>Right answers by sample, for <see cref="Metric.TaskLoss"/>; see <see cref="Targets"/>.</summary>
     public Targets? Labels { get; init; }
 
@@ -57,7 +60,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         {
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
-            var tally = new DivergenceTally(Metric);
+            var tally = new DivergenceTally(Metric, Outputs);
             foreach (var (inputs, expected, targets) in batches)
                 tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
             return tally.Mean;
