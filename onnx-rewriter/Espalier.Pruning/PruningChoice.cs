@@ -33,6 +33,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
             .Where(e => !DepthSelector.IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule),
             evidence with { Statistics = before?.Statistics ?? evidence.Statistics }, notes, plan.Seed, before?.Weights);
+        scores = scores.ToDictionary(s => s.Key, s => resolved.BasisScores.GetValueOrDefault(s.Key) ?? s.Value);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e =>
             new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();

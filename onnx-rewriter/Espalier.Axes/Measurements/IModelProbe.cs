@@ -36,6 +36,9 @@ internal interface IModelProbe
     /// </summary>
     (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor);
 
+    /// <summary>The same samples for another form of the dense model that gives the same outputs.</summary>
+    IModelProbe On(AxisAnalysis same);
+
     /// <summary>Runs a slim model that grows stage by stage beside the dense one.</summary>
     /// <param name="stages">What is observed at each stage, in the order of the graph.</param>
     IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages);

@@ -79,6 +79,18 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     }
 
     /// <inheritdoc/>
+    public IModelProbe On(AxisAnalysis same) => new ModelProbe(same, samples, options, cancellationToken)
+    {
+        Metric = Metric,
+        Outputs = Outputs,
+        Labels = Labels,
+        Progress = Progress,
+        _batches = _batches,
+        _heldOut = _heldOut,
+        _joined = _joined,
+    };
+
+    /// <inheritdoc/>
     public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages)
     {
         var own = stages.Select(s => (IReadOnlyList<FitPoint>)[.. s.Where(p => p.Consumer.Node.Scope == 0)]).ToList();
