@@ -19,10 +19,16 @@ public static partial class Presets
         [Preset.GlobalMagnitude] = new("Global MP",
             "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer",
             Criterion.L1, Compensation.None, Allocation.GlobalMagnitude),
-        [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups",
-            Criterion.L1, Compensation.None, Allocation.Global),
+        [Preset.Spa] = new("SPA",
+            "arXiv:2403.18955: L1 norms of coupled weights, summed, divided by their mean in the group and compared over all groups; "
+                + "its other criteria need gradients",
+            Criterion.L1, Compensation.None, Allocation.Normalized),
         [Preset.Obspa] = Obspa("OBSPA", "with calibration data, or without them on random inputs", InputSource.Data),
-        [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, Compensation.Bias, Allocation.Global),
+        [Preset.Flap] = new("FLAP",
+            "arXiv:2312.11983: WIFV, squared for heads, standardised per layer, one threshold at the share of the cost that stays, biases "
+                + "that keep the mean; here population variances over all rows, a budget that is never exceeded, and of grouped "
+                + "attention KV groups and query heads by the product of their scores",
+            Criterion.WeightedFluctuation, Compensation.Bias, Allocation.Standardized),
         [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)",
             Criterion.Wanda, Compensation.None, Allocation.Uniform),
         [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form",
@@ -54,7 +60,7 @@ public static partial class Presets
             Criterion.Spectrum, Compensation.None, Allocation.Uniform),
         [Preset.Kwon] = new("Kwon",
             "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead "
-                + "of its search, without rearrangement. Groups of more than 256 units by L2",
+                + "(on standardised logarithms) of its search, without rearrangement. Groups of more than 256 units by L2",
             Criterion.Fisher, Compensation.Rescale, Allocation.Global),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, Compensation.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood",

@@ -3,6 +3,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Pruning.Budgets;
 using Espalier.Pruning.Depth;
 using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores.Criteria;
 
 namespace Espalier.Pruning.Spreads;
 
@@ -21,6 +22,12 @@ internal sealed record AllocationEvidence
     /// By group number: how much the sublayers that its weights are in change their input; see <see cref="BlockSimilarity"/>.
     /// </summary>
     public IReadOnlyDictionary<int, double>? BlockChange { get; init; }
+
+    /// <summary>
+    /// By group number: deviation of what the features score over the mean score, where units have several
+    /// (<see cref="WeightedFluctuation"/>).
+    /// </summary>
+    public IReadOnlyDictionary<int, double>? Deviations { get; init; }
 
     /// <summary>By group number: how large the weights of its units are.</summary>
     public IReadOnlyDictionary<int, UnitMagnitudes>? Magnitudes { get; init; }
@@ -46,6 +53,11 @@ internal sealed record AllocationEvidence
                 : null,
             BlockChange = evidence.Statistics is not null && reads.HasFlag(Needs.Blocks)
                 ? BlockSimilarity.Change(model.Analysis, groups, evidence.Statistics, reads.HasFlag(Needs.Angles))
+                : null,
+            Deviations = evidence.Statistics is { } seen && plan.Allocate == Allocation.Standardized
+                ? candidates.Where(c => c.Rule.Score == Criterion.WeightedFluctuation)
+                    .Select(c => (c.Group.Id, Deviation: WeightedFluctuation.Deviation(c.Group, seen, model.Weights)))
+                    .Where(e => e.Deviation is > 0).ToDictionary(e => e.Id, e => e.Deviation!.Value)
                 : null,
             Magnitudes = reads.HasFlag(Needs.Magnitudes) ? Spreads.Magnitudes.Measure(model.Weights, groups) : null,
         };

@@ -8,6 +8,8 @@ public sealed partial class CommandLineTests
     [Theory]
     [InlineData("uniform", "uniform", "--macs", "0.7")]
     [InlineData("global", "global", "--macs", "0.7")]
+    [InlineData("standardized", "standardized", "--macs", "0.7")]
+    [InlineData("normalized", "normalized", "--macs", "0.7")]
     [InlineData("divergence", "divergence", "--macs", "0.7")]
     [InlineData("importance-linear", "importanceLinear", "--macs", "0.7")]
     [InlineData("importance-sigmoid", "importanceSigmoid", "--macs", "0.7")]
@@ -36,7 +38,7 @@ public sealed partial class CommandLineTests
     [Theory]
     [InlineData(null, null, "magnitude", "l2", "oneShot")]
     [InlineData(null, "DATA", "best", "optimalBrain", "sequential")]
-    [InlineData("flap", null, "flap", "variance", "oneShot")]
+    [InlineData("flap", null, "flap", "weightedFluctuation", "oneShot")]
     [InlineData("zip-lm", "DATA", "zipLm", "optimalBrain", "oneShot")]
     [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "iterative")]
     public void A_preset_says_what_the_options_leave_open(string? preset, string? data, string name, string score, string schedule)
@@ -179,6 +181,7 @@ public sealed partial class CommandLineTests
     [InlineData("lamp", "lamp")]
     [InlineData("geometric-median", "geometricMedian")]
     [InlineData("fluctuation", "fluctuation")]
+    [InlineData("weighted-fluctuation", "weightedFluctuation")]
     [InlineData("activation-share", "activationShare")]
     [InlineData("router-use", "routerUse")]
     [InlineData("router-similarity", "routerSimilarity")]
@@ -195,8 +198,8 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use"
-            or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "weighted-fluctuation"
+            or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
             slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 
