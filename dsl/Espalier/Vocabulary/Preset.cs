@@ -61,8 +61,6 @@ public enum Preset
     ObspaDataFree,
     /// <summary>OBSPA on inputs from elsewhere.</summary>
     ObspaOutOfDistribution,
-    /// <summary>Magnitude, one threshold within each component of the network.</summary>
-    PerComponent,
     /// <summary>CSKV, its factorisation.</summary>
     Cskv,
 }
@@ -94,9 +92,6 @@ public sealed record PruningMethod(string Title, string Citation, Criterion? Sco
 
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
-
-    /// <summary>Whether every component of the network is bounded as the whole is.</summary>
-    public bool PerComponent { get; init; }
 
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }

@@ -85,10 +85,6 @@ public static partial class Presets
             "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data "
                 + "for Obspa",
             InputSource.OutOfDistribution),
-        [Preset.PerComponent] = new("Per component",
-            "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole",
-            Criterion.L2, Compensation.None, Allocation.Global)
-        { PerComponent = true },
         [Preset.Cskv] = new("CSKV",
             "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data "
                 + "make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
