@@ -85,8 +85,8 @@ public enum Criterion
     /// </summary>
     BlockAngle,
     /// <summary>
-    /// How far the singular values of the unit's weights move when it goes, to first order (the objective of PruneNet,
-    /// arXiv:2501.15296). Needs no data.
+    /// How far the distribution of the singular values of the weights that make the group moves when the unit goes (the objective
+    /// of PruneNet, arXiv:2501.15296, minimised in rounds). Needs no data.
     /// </summary>
     Spectrum,
     /// <summary>

@@ -33,7 +33,12 @@ public static partial class Presets
             Criterion.Wanda, Compensation.None, Allocation.Uniform),
         [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form",
             Criterion.Wanda, Compensation.LeastSquares, Allocation.Uniform),
-        [Preset.Cfsp] = new("CFSP", "arXiv:2409.13199", Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid),
+        [Preset.Cfsp] = new("CFSP",
+            "arXiv:2409.13199: feed-forward layers only; neurons by their share of the activation times the weights that read them "
+                + "(the scores of its public code come out as norms of activations alone), ratios by a sigmoid of the block's angle; "
+                + "without its fine-tuning",
+            Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid)
+        { Units = Axis.Neurons },
         [Preset.AdaptPruner] = new("Adapt-Pruner",
             "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients",
             Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Iterative),
@@ -56,8 +61,11 @@ public static partial class Presets
                 + "the paper clusters by router logits; what is no expert goes by its norm",
             Criterion.RouterUse, Compensation.Merge, Allocation.Uniform),
         [Preset.PruneNet] = new("PruneNet",
-            "arXiv:2501.15296: what keeps the spectrum of the weights, ranked by the objective itself instead of a learned policy",
-            Criterion.Spectrum, Compensation.None, Allocation.Uniform),
+            "arXiv:2501.15296: feed-forward layers only; the neurons without which the singular values of the weights keep their "
+                + "distribution (Kolmogorov-Smirnov), found in rounds in place of a learned policy; over all matrices that make the "
+                + "neurons, there over one",
+            Criterion.Spectrum, Compensation.None, Allocation.Uniform)
+        { Units = Axis.Neurons },
         [Preset.Kwon] = new("Kwon",
             "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead "
                 + "(on standardised logarithms) of its search, without rearrangement. Groups of more than 256 units by L2",

@@ -27,6 +27,9 @@ internal static class PresetRun
     public static int[] Best(double[] scores, int count)
         => [.. Enumerable.Range(0, scores.Length).OrderByDescending(u => scores[u]).ThenBy(u => u).Take(count).Order()];
 
+    /// <summary>The nearest number of units, a tie goes up; at least one.</summary>
+    public static int Rounded(double wished) => Math.Max(1, (int)Math.Floor(wished + 0.5 + 1e-9));
+
     /// <summary>Of every group those above one threshold, at least one: the lowest threshold that meets the budget.</summary>
     /// <param name="values">By reader, one number per unit.</param>
     /// <param name="macs">Fraction of the dense network's multiply-accumulates.</param>
