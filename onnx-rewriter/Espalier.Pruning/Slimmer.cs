@@ -92,7 +92,7 @@ internal static class Slimmer
         var (statistics, probe, _) = evidence;
         var (analysis, schedule) = (resolved.Analysis, resolved.Plan.Schedule);
         var notes = new List<string>(statistics?.Notes ?? []);
-        var choice = schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
+        var choice = ScheduleRow.Get(schedule!.Value).Steps > 1
             ? Iteration.Choose(resolved, evidence, notes)
             : PruningChoice.Make(resolved, evidence, notes);
         var selection = choice.Selection;

@@ -118,6 +118,8 @@ internal static class Measurement
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
 
+        public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request) => probe.Measure(changed, request);
+
         public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);

@@ -20,7 +20,8 @@ public enum Allocation
     /// </summary>
     Divergence,
     /// <summary>
-    /// By how much a group's block changes its input, linearly in 1 − cosine (Adapt-Pruner, arXiv:2502.03460). Needs calibration.
+    /// By how much a group's block changes its input, linearly in 1 − cosine, added up over the steps of the schedule (Adapt-Pruner,
+    /// arXiv:2502.03460). Needs calibration.
     /// </summary>
     ImportanceLinear,
     /// <summary>

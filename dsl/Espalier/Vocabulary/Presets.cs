@@ -40,8 +40,10 @@ public static partial class Presets
             Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid)
         { Units = Axis.Neurons },
         [Preset.AdaptPruner] = new("Adapt-Pruner",
-            "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients",
-            Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Iterative),
+            "arXiv:2502.03460: steps of 0.02, in each of which a layer's share moves by 0.02 times its importance, which is measured anew; "
+                + "without its training between steps; weights and activations (Wanda) in place of gradients; a budget of "
+                + "multiply-accumulates, where there parameters are counted",
+            Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Gradual),
         [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences",
             Criterion.Wanda, Compensation.None, Allocation.ZerothOrder),
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps",
@@ -50,7 +52,9 @@ public static partial class Presets
             "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of "
                 + "multiply-accumulates unless it says latency",
             Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence),
-        [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training",
+        [Preset.BetaRank] = new("Beta-Rank",
+            "arXiv:2304.07461, without its training; deviations over samples and positions at once; of layers that make one group the "
+                + "sum, where the paper has single convolutions: it does not carry over well to coupled groups",
             Criterion.BetaRank, Compensation.None, Allocation.Uniform),
         [Preset.Stun] = new("STUN",
             "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its "
@@ -80,8 +84,9 @@ public static partial class Presets
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270",
             Criterion.Random, Compensation.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK",
-            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all "
-                + "prompts, and the same for heads that share them",
+            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data; there every head of "
+                + "every prompt keeps dimensions of its own, by its last 32 queries, and recent keys whole; here one choice for all "
+                + "prompts and for all heads of a layer, and weights shrink as well as the cache",
             Criterion.QueryKey, Compensation.None, Allocation.Uniform)
         { Units = Axis.HeadDims },
         [Preset.Perp] = new("PERP",

@@ -47,7 +47,7 @@ internal sealed class Allocator
         var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
         needs.Runs |= plan.Budget?.Latency is not null || (plan.Budget is not null && reads.HasFlag(Needs.Runs));
         needs.BlockAngles |= reads.HasFlag(Needs.Angles);
-        if (reads.HasFlag(Needs.Blocks)) needs.Blocks(BlockSimilarity.Sublayers(analysis));
+        if (reads.HasFlag(Needs.Blocks)) needs.Blocks(BlockSimilarity.Read(analysis));
     }
 
     /// <summary>Allocates.</summary>

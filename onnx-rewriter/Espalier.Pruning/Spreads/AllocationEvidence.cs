@@ -23,6 +23,12 @@ internal sealed record AllocationEvidence
     /// </summary>
     public IReadOnlyDictionary<int, double>? BlockChange { get; init; }
 
+    /// <summary>The same in the steps before, on the model as it was by then.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<int, double>> BlockChangesBefore { get; init; } = [];
+
+    /// <summary>Most that one step moves a fraction by importance.</summary>
+    public double Amplitude { get; init; } = ImportanceCurves.Amplitude;
+
     /// <summary>
     /// By group number: deviation of what the features score over the mean score, where units have several
     /// (<see cref="WeightedFluctuation"/>).
@@ -46,8 +52,10 @@ internal sealed record AllocationEvidence
     {
         var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
         var groups = candidates.Select(c => c.Group);
+        var schedule = ScheduleRow.Get(plan.Schedule ?? Schedule.OneShot);
         return new()
         {
+            Amplitude = schedule.Stride > 0 ? schedule.Stride : ImportanceCurves.Amplitude / schedule.Steps,
             Sensitivity = evidence.Probe is not null && reads.HasFlag(Needs.Sensitivity)
                 ? ZerothOrder.Measure(model, groups, evidence.Probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss)
                 : null,

@@ -40,7 +40,7 @@ public sealed partial class CommandLineTests
     [InlineData(null, "DATA", "best", "optimalBrain", "sequential")]
     [InlineData("flap", null, "flap", "weightedFluctuation", "oneShot")]
     [InlineData("zip-lm", "DATA", "zipLm", "optimalBrain", "oneShot")]
-    [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "iterative")]
+    [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "gradual")]
     public void A_preset_says_what_the_options_leave_open(string? preset, string? data, string name, string score, string schedule)
     {
         var g = new GraphBuilder();

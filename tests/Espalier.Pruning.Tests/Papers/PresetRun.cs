@@ -44,6 +44,29 @@ internal static class PresetRun
         throw new InvalidOperationException("no threshold meets the budget");
     }
 
+    /// <summary>
+    /// Of neurons of all layers, which cost the same, the counts whose share is nearest to a wish, along a line of fractions.
+    /// </summary>
+    public static int[] Nearest(double wish, Func<double, double[]> line)
+    {
+        int[] below = [.. Enumerable.Repeat(1, TwiceWritten.Blocks)];
+        for (double t = 0; ; t += 1e-4)
+        {
+            int[] counts = [.. line(t).Select(r => Rounded(r * TwiceWritten.Hidden))];
+            double share = counts.Sum() / (double)(TwiceWritten.Blocks * TwiceWritten.Hidden);
+            if (share > wish + 1e-12)
+                return share - wish < wish - (below.Sum() / (double)(TwiceWritten.Blocks * TwiceWritten.Hidden)) ? counts : below;
+            below = counts;
+        }
+    }
+
+    /// <summary>Cosines of a token before the one sublayer and after the other.</summary>
+    public static double[] Cosines(Trace trace, string first, string last)
+    {
+        var (x, y) = (trace.Rows($"{first} before"), trace.Rows($"{last} after"));
+        return [.. Enumerable.Range(0, x.RowCount).Select(i => x.Row(i).DotProduct(y.Row(i)) / (x.Row(i).L2Norm() * y.Row(i).L2Norm()))];
+    }
+
     /// <summary>By reader: the units that the preset kept.</summary>
     public static Dictionary<string, int[]> Kept(PruningReport report) => TwiceWritten.Groups.ToDictionary(reader => reader, reader =>
     {
@@ -56,6 +79,8 @@ internal static class PresetRun
     /// <summary>The same units stay, and the slim model gives what the changed network gives.</summary>
     public static void Equal(TwiceWritten network, SlimResult result, Changes expected)
     {
+        // Fits to noise are refused: then there is nothing to compare.
+        Assert.DoesNotContain(result.Report.Notes, note => note.Contains("bias alone", StringComparison.Ordinal));
         var kept = Kept(result.Report);
         foreach (string reader in TwiceWritten.Groups.Where(r => !expected.Dropped.Contains(r)))
         {

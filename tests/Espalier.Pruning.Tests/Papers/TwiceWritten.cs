@@ -21,15 +21,18 @@ internal sealed class TwiceWritten
         var random = new Random(seed);
         for (int b = 0; b < Blocks; b++)
         {
-            foreach (string name in (string[])["q", "k", "v"]) _weights[$"b{b}.{name}"] = Normal(random, Width, All, 0.5);
-            _weights[$"b{b}.o"] = Normal(random, All, Width, 0.3 * (b + 1));
+            foreach (string name in (string[])["q", "k", "v"]) _weights[$"b{b}.{name}"] = Normal(random, Width, All, 0.35);
+            _weights[$"b{b}.o"] = Normal(random, All, Width, 0.15 * (b + 1));
             _weights[$"b{b}.up"] = Normal(random, Width, Hidden, 0.4);
-            _weights[$"b{b}.down"] = Normal(random, Hidden, Width, 0.4 / (b + 1));
+            _weights[$"b{b}.down"] = Normal(random, Hidden, Width, 0.3 / (b + 1));
             foreach (var (name, size) in new[] { ("v", All), ("o", Width), ("up", Hidden), ("down", Width) })
                 _biases[$"b{b}.{name}"] = [.. Normal(random, 1, size, 0.3).Enumerate()];
         }
         _weights["head"] = Normal(random, Width, Classes, 1);
-        Inputs = [.. Enumerable.Range(0, 12).Select(_ => Normal(random, Tokens, Width, 1))];
+        // Three numbers and a little noise make each row, so that features hang together and a refit has something to find.
+        var mixed = Normal(random, 3, Width, 0.7);
+        Inputs = [.. Enumerable.Range(0, 40).Select(_ => (Normal(random, Tokens, 3, 1) * mixed) + Normal(random, Tokens, Width, 0.2))
+            .Select(x => x.Map(v => (double)(float)v))];
         Dense = Build();
         Analysis = AxisAnalysis.Run(Dense);
     }
@@ -122,8 +125,12 @@ internal sealed class TwiceWritten
         var result = Matrix<double>.Build.Dense(Tokens, All);
         for (int h = 0; h < Heads; h++)
         {
-            var weights = (Head(q, h) * Head(k, h).Transpose() * 0.5).PointwiseExp();
-            for (int t = 0; t < Tokens; t++) weights.SetRow(t, weights.Row(t) / weights.Row(t).Sum());
+            var weights = Head(q, h) * Head(k, h).Transpose() * 0.5;
+            for (int t = 0; t < Tokens; t++)
+            {
+                var row = (weights.Row(t) - weights.Row(t).Maximum()).PointwiseExp();
+                weights.SetRow(t, row / row.Sum());
+            }
             result.SetSubMatrix(0, h * Dim, weights * Head(v, h));
         }
         return result;

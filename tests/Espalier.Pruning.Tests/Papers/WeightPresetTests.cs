@@ -38,8 +38,9 @@ public sealed class WeightPresetTests
     public void Global_MP(double macs)
     {
         var network = new TwiceWritten(5);
-        var means = TwiceWritten.Groups.ToDictionary(reader => reader, reader => (double[])[.. Enumerable.Range(0, TwiceWritten.Units(reader))
-            .Select(u => network.Slices(reader).SelectMany(slices => slices[u]).Average(Math.Abs))]);
+        var means = TwiceWritten.Groups.ToDictionary(reader => reader, reader => (double[])
+            [.. Enumerable.Range(0, TwiceWritten.Units(reader))
+                .Select(u => network.Slices(reader).SelectMany(slices => slices[u]).Average(Math.Abs))]);
         // Which units stay is decided by the norms, each weight's scaled to mean 1.
         var counts = PresetRun.AboveThreshold(means, macs);
         var kept = TwiceWritten.Groups.ToDictionary(reader => reader, reader =>
@@ -134,8 +135,11 @@ public sealed class WeightPresetTests
     public void Random_units_follow_the_seed_alone()
     {
         var network = new TwiceWritten(8);
-        string Removed(int seed) => string.Join(',', PresetRun.Of(network, Preset.Random, keep: 0.5, plan: new() { Seed = seed }).Report.Groups
-            .Where(g => g.Kept < g.Size).SelectMany(g => g.RemovedUnits.Prepend(g.Kept)));
+        string Removed(int seed)
+        {
+            var report = PresetRun.Of(network, Preset.Random, keep: 0.5, plan: new() { Seed = seed }).Report;
+            return string.Join(',', report.Groups.Where(g => g.Kept < g.Size).SelectMany(g => g.RemovedUnits.Prepend(g.Kept)));
+        }
         Assert.Equal(Removed(1), Removed(1));
         Assert.NotEqual(Removed(1), Removed(2));
     }
