@@ -93,6 +93,9 @@ public sealed record PruningMethod(string Title, string Citation, Criterion? Sco
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
 
+    /// <summary>Whether running statistics of batch normalisations that are left are measured anew, whatever the compensation.</summary>
+    public bool MeasuresNorms { get; init; }
+
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }
 

@@ -93,10 +93,13 @@ public static partial class Presets
             "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and "
                 + "channels, layer by layer, instead of training them",
             Criterion.L2, Compensation.Affine, Allocation.Uniform, Schedule.Sequential),
-        [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
+        [Preset.ObspaDataFree] = Obspa("OBSPA, data-free",
+            "on noise, whatever data there are; where batch normalisation is folded into convolutions its statistics, which the paper "
+                + "has, are lost, and the method is often worse than random units",
+            InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution",
-            "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data "
-                + "for Obspa",
+            "on made-up inputs with natural statistics in place of another task's data, which are calibration data for Obspa; images "
+                + "take their mean, deviation and range from calibration data where there are some",
             InputSource.OutOfDistribution),
         [Preset.Cskv] = new("CSKV",
             "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data "
@@ -106,9 +109,10 @@ public static partial class Presets
     };
 
     private static PruningMethod Obspa(string title, string citation, InputSource inputs)
-        => new(title, $"arXiv:2403.18955: optimal brain scores, weights updated by least squares; {citation}", Criterion.OptimalBrain,
-            Compensation.LeastSquares, Allocation.Global)
-        { Inputs = inputs };
+        => new(title, "arXiv:2403.18955: optimal brain scores, compared over all groups; weights updated by least squares (there by "
+                + $"the recursion), batch normalisations that are left measured anew; {citation}", Criterion.OptimalBrain,
+            Compensation.LeastSquares, Allocation.Normalized)
+        { Inputs = inputs, MeasuresNorms = true };
 
     /// <summary>The method of a preset.</summary>
     public static PruningMethod Get(Preset preset) => Methods[preset];

@@ -135,6 +135,32 @@ public sealed partial class CommandLineTests
         Assert.Contains(notes, n => n.Contains(note is null ? "on 5 held-out samples" : "on 20 samples", StringComparison.Ordinal));
     }
 
+    /// <summary>
+    /// Images take something of the calibration data, and the note says what. Noise in convolutions without batch norms is noise
+    /// all the way, and the note says that.
+    /// </summary>
+    [Theory]
+    [InlineData("out-of-distribution", "images have the mean, deviation and range of the calibration data", null)]
+    [InlineData("noise", null, "Statistics of noise are then those of noise")]
+    public void What_made_up_images_have_of_the_data_is_said(string inputs, string? like, string? folded)
+    {
+        foreach (bool norms in (bool[])[false, true])
+        {
+            var g = new GraphBuilder();
+            string x = g.Conv(g.Input("x", "n", 3, 8, 8), "a", 3, 32);
+            if (norms) x = g.BatchNorm(x, "norm", 32);
+            g.Output(g.Linear(g.Flatten(g.GlobalPool(g.Relu(g.Conv(g.Relu(x), "b", 32, 32)))), "c", 32, 5));
+            g.Build().Save(At("images.onnx"));
+            File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 16, 3, 8, 8));
+            var slim = Run("slim", At("images.onnx"), "-o", Out, "--keep", "0.5", "--preset", "fasp", "--calibrate", At("x.npy"),
+                "--inputs", inputs);
+            Assert.True(slim.Code == 0, slim.Error);
+            string text = string.Join(' ', slim.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            Assert.Equal(like is not null, text.Contains(like ?? "images have", StringComparison.Ordinal));
+            Assert.Equal(folded is not null && !norms, text.Contains(folded ?? "those of noise", StringComparison.Ordinal));
+        }
+    }
+
     [Theory]
     [InlineData(null, "kullbackLeibler")]
     [InlineData("top1", "top1")]
