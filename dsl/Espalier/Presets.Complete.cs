@@ -52,7 +52,6 @@ public static partial class Presets
             Schedule = plan.Schedule ?? method.Schedule,
             DivergenceMetric = plan.DivergenceMetric ?? method.Metric,
             Inputs = plan.Inputs ?? method.Inputs,
-            PerComponent = plan.PerComponent ?? method.PerComponent,
         };
     }
 }

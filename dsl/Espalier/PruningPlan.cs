@@ -27,13 +27,6 @@ public sealed record PruningPlan
     public Budget? Budget { get; init; }
 
     /// <summary>
-    /// Whether every part of the network is bounded as the whole is, where <see cref="Budget.Components"/> names none: parts
-    /// are the outermost scopes of the names of nodes (<c>/layer1/conv/Conv</c> is in layer1) that divide the network. Null as
-    /// the preset says.
-    /// </summary>
-    public bool? PerComponent { get; init; }
-
-    /// <summary>
     /// The method that says what the plan leaves open; null for <see cref="Espalier.Preset.Best"/> with calibration data and
     /// <see cref="Espalier.Preset.Magnitude"/> without.
     /// </summary>

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Pruning.Spreads;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning;
@@ -9,6 +11,18 @@ namespace Espalier.Pruning;
 /// <param name="Statistics">Statistics of the slim model, in the dense layout: nothing varies where units are gone.</param>
 internal sealed record PrunedState(Selection Selection, CalibrationStatistics? Statistics, PrunedWeights Weights)
 {
+    /// <summary>What <see cref="AllocationEvidence.BlockChange"/> was in each of the steps.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<int, double>> BlockChanges { get; init; } = [];
+
+    /// <summary>What is gone does not come back, however many units a step would leave.</summary>
+    public IReadOnlyDictionary<int, ImmutableArray<int>> Within(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
+    {
+        var left = new Dictionary<int, ImmutableArray<int>>(kept);
+        foreach (var (group, own) in Selection.Kept)
+            left[group] = kept.TryGetValue(group, out var wished) ? [.. wished.Where(own.Contains)] : own;
+        return left;
+    }
+
     /// <summary>Units that are gone score less than all others.</summary>
     public void Forget(int group, double[] scores)
     {

@@ -15,6 +15,9 @@ namespace Espalier.Pruning;
 /// <summary>What is kept, and how the readers of each pruned group make up for it.</summary>
 internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<int, Compensation> Methods)
 {
+    /// <summary>What <see cref="AllocationEvidence.BlockChange"/> was, in this step and in those before.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<int, double>> BlockChanges { get; private init; } = [];
+
     public Compensation Method(int group) => Methods.GetValueOrDefault(group);
 
     /// <summary>Chooses: depth, scores, allocation.</summary>
@@ -31,23 +34,28 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         var gone = DepthSelector.SublayersOf(analysis, depth.Blocks);
         var owned = resolved.Rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g)))
             .Where(e => !DepthSelector.IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
-        var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule),
-            evidence with { Statistics = before?.Statistics ?? evidence.Statistics }, notes, plan.Seed, before?.Weights);
+        var now = evidence with { Statistics = before?.Statistics ?? evidence.Statistics };
+        var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), now, notes,
+            plan.Seed, before?.Weights);
         scores = scores.ToDictionary(s => s.Key, s => resolved.BasisScores.GetValueOrDefault(s.Key) ?? s.Value);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e =>
             new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
         var trial = new Trial(model, depth, methods, evidence);
-        var shares = AllocationEvidence.Gather(plan, model, candidates, evidence) with
+        var shares = AllocationEvidence.Gather(plan, model, candidates, now) with
         {
+            BlockChangesBefore = before?.BlockChanges ?? [],
             Divergence = evidence.Probe is null ? null : trial.Divergence,
             Time = evidence.Probe is null ? null : trial.Time,
             Components = resolved.Components,
             Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
         };
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);
-        return new(new Selection(kept, depth.Blocks), methods);
+        return new(new Selection(before?.Within(kept) ?? kept, depth.Blocks), methods)
+        {
+            BlockChanges = shares.BlockChange is { } change ? [.. shares.BlockChangesBefore, change] : [],
+        };
     }
 
     /// <summary>Makes, compensates and runs a choice of units.</summary>

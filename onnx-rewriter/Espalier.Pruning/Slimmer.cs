@@ -96,7 +96,7 @@ internal static class Slimmer
         var (statistics, probe, _) = evidence;
         var (analysis, schedule) = (resolved.Analysis, resolved.Plan.Schedule);
         var notes = new List<string>(statistics?.Notes ?? []);
-        var choice = schedule is Schedule.Iterative or Schedule.Cubic or Schedule.Greedy
+        var choice = ScheduleRow.Get(schedule!.Value).Steps > 1
             ? Iteration.Choose(resolved, evidence, notes)
             : PruningChoice.Make(resolved, evidence, notes);
         var selection = choice.Selection;
@@ -106,8 +106,10 @@ internal static class Slimmer
             Notes = notes,
             Sequential = schedule == Schedule.Sequential ? probe : null,
         });
-        if (probe is not null && selection.Kept.Keys.Any(g => choice.Method(g) == Compensation.Affine))
-            edits = NormStatistics.Measure(resolved.Model, selection, edits, probe, notes);
+        if (probe is not null && (Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms
+            || selection.Kept.Keys.Any(g => choice.Method(g) == Compensation.Affine)))
+            edits = NormStatistics.Measure(resolved.Model, selection, edits, probe, notes,
+                evidence.IsWithoutData || resolved.Plan.Inputs is InputSource.Noise or InputSource.OutOfDistribution);
         edits = edits with { Factors = LowRank.Factor(resolved, selection, edits, evidence, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(analysis.File, new Dictionary<string, IReadOnlyDictionary<int, int[]>>())

@@ -121,6 +121,10 @@ internal static class Measurement
 
         public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages) => probe.Stages(stages);
 
+        public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request) => probe.Measure(changed, request);
+
+        public IModelProbe On(AxisAnalysis same) => new Remembering(probe.On(same));
+
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 
         public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)

@@ -16,11 +16,28 @@ public sealed class IterationTests
     public void Steps_lead_to_the_plan(Schedule schedule, double[] fractions)
     {
         var plan = new PruningPlan { Schedule = schedule, Budget = new Budget(Macs: 0.4), Prune = [Neurons() with { Keep = 0.4 }] };
-        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(plan) - 1)
             .Select(t => Iteration.Part(plan, t).Budget!.Macs!.Value),
             (a, b) => Math.Abs(a - b) < 1e-9);
-        Assert.Equal(fractions, Enumerable.Range(1, ScheduleRow.Get(schedule).Steps - 1)
+        Assert.Equal(fractions, Enumerable.Range(1, Iteration.Steps(plan) - 1)
             .Select(t => Iteration.Part(plan, t).Prune[0].Keep!.Value), (a, b) => Math.Abs(a - b) < 1e-9);
+    }
+
+    /// <summary>Two hundredths in each step: the tightest of what is bounded says how many.</summary>
+    [Theory]
+    [InlineData(0.9, null, 5)]
+    [InlineData(0.9, 0.5, 25)]
+    [InlineData(null, 0.975, 2)]
+    [InlineData(0.001, null, 50)]
+    [InlineData(1.0, 1.0, 1)]
+    public void Gradual_steps_are_as_many_as_the_size_needs(double? macs, double? keep, int steps)
+    {
+        var plan = new PruningPlan
+        { Schedule = Schedule.Gradual, Budget = macs is null ? null : new Budget(Macs: macs), Prune = [Neurons() with { Keep = keep }] };
+        Assert.Equal(steps, Iteration.Steps(plan));
+        for (int t = 1; t < steps; t++)
+            Assert.Equal(macs is null ? keep!.Value : macs.Value, 1 - ((1 - (Iteration.Part(plan, t).Budget?.Macs
+                ?? Iteration.Part(plan, t).Prune[0].Keep)!.Value) * steps / t), 1e-9);
     }
 
     /// <summary>
@@ -32,6 +49,7 @@ public sealed class IterationTests
     [InlineData(Schedule.Iterative, false)]
     [InlineData(Schedule.Cubic, false)]
     [InlineData(Schedule.Greedy, false)]
+    [InlineData(Schedule.Gradual, false)]
     public void Scoring_anew_sees_that_the_readers_of_a_unit_are_gone(Schedule schedule, bool stays)
     {
         const int width = 16;

@@ -23,9 +23,9 @@ public class PresetTests
                 hasData: true).DivergenceMetric));
         Assert.Equal((Criterion.L1, Aggregate.Max, Compensation.Bias),
             (complete.Prune[0].Score, complete.Prune[0].Aggregate, complete.Prune[0].Compensate));
-        Assert.Equal((Criterion.Variance, Aggregate.Sum, Compensation.None),
+        Assert.Equal((Criterion.WeightedFluctuation, Aggregate.Sum, Compensation.None),
             (complete.Prune[1].Score, complete.Prune[1].Aggregate, complete.Prune[1].Compensate));
-        Assert.Equal((Criterion.BlockSimilarity, Allocation.Global, Schedule.Sequential),
+        Assert.Equal((Criterion.BlockSimilarity, Allocation.Standardized, Schedule.Sequential),
             (complete.Drop[0].Score, complete.Allocate, complete.Schedule));
         Assert.Equal(PlanJson.Serialize(complete), PlanJson.Serialize(Presets.Complete(complete, hasData: false)));
     }

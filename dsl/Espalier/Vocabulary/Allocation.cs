@@ -9,7 +9,10 @@ public enum Allocation
 {
     /// <summary>Every group keeps the same fraction.</summary>
     Uniform,
-    /// <summary>One threshold over all groups of a rule set, scores standardised per group and weighed by cost.</summary>
+    /// <summary>
+    /// One threshold over all groups of a rule set; of every group the logarithms of the scores are standardised. Ours, after FLAP
+    /// (arXiv:2312.11983): see <see cref="Standardized"/>.
+    /// </summary>
     Global,
     /// <summary>
     /// By the divergence of the outputs, measured for each group alone at a few sizes (error database of SPDY and ZipLM,
@@ -17,7 +20,8 @@ public enum Allocation
     /// </summary>
     Divergence,
     /// <summary>
-    /// By how much a group's block changes its input, linearly in 1 − cosine (Adapt-Pruner, arXiv:2502.03460). Needs calibration.
+    /// By how much a group's block changes its input, linearly in 1 − cosine, added up over the steps of the schedule (Adapt-Pruner,
+    /// arXiv:2502.03460). Needs calibration.
     /// </summary>
     ImportanceLinear,
     /// <summary>
@@ -51,6 +55,13 @@ public enum Allocation
     /// Needs calibration and <see cref="BudgetAttribute.Latency"/>; the result depends on measurements.
     /// </summary>
     Latency,
+    /// <summary>
+    /// One threshold over all groups of a rule set, scores standardised per group (FLAP, arXiv:2312.11983): with
+    /// <see cref="Criterion.WeightedFluctuation"/> those of the features, of which a head has the mean.
+    /// </summary>
+    Standardized,
+    /// <summary>One threshold over all groups of a rule set, scores divided by their mean per group (SPA, arXiv:2403.18955).</summary>
+    Normalized,
 }
 
 /// <summary>What is known of one <see cref="Allocation"/>; how it is computed is in Espalier.Pruning.</summary>
@@ -73,7 +84,9 @@ internal sealed record AllocationRow(Allocation Allocation, string Word, Needs N
     public static IReadOnlyList<AllocationRow> All { get; } =
     [
         new(Allocation.Uniform, "uniform", Needs.None, "") { KeepsRatios = true },
-        new(Allocation.Global, "global", Needs.None, "FLAP, arXiv:2312.11983"),
+        new(Allocation.Global, "global", Needs.None, ""),
+        new(Allocation.Standardized, "standardized", Needs.None, "FLAP, arXiv:2312.11983"),
+        new(Allocation.Normalized, "normalized", Needs.None, "SPA, arXiv:2403.18955"),
         new(Allocation.Divergence, "divergence", Divergence, "SPDY and ZipLM, arXiv:2302.04089") { KeepsRatios = true },
         new(Allocation.ImportanceLinear, "importance-linear", Blocks, "Adapt-Pruner, arXiv:2502.03460"),
         new(Allocation.ImportanceSigmoid, "importance-sigmoid", Blocks | Needs.Angles, "CFSP, arXiv:2409.13199"),

@@ -14,7 +14,7 @@ public enum Criterion
     /// <summary>Seeded random scores: the floor that every method must beat.</summary>
     Random,
     /// <summary>
-    /// Variance of the unit's activation times the squared weights that read it (FLAP, arXiv:2312.11983). Needs calibration.
+    /// Variance of the unit's activation times the squared weights that read it (WIFV of FLAP, arXiv:2312.11983). Needs calibration.
     /// </summary>
     Variance,
     /// <summary>
@@ -85,8 +85,8 @@ public enum Criterion
     /// </summary>
     BlockAngle,
     /// <summary>
-    /// How far the singular values of the unit's weights move when it goes, to first order (the objective of PruneNet,
-    /// arXiv:2501.15296). Needs no data.
+    /// How far the distribution of the singular values of the weights that make the group moves when the unit goes (the objective
+    /// of PruneNet, arXiv:2501.15296, minimised in rounds). Needs no data.
     /// </summary>
     Spectrum,
     /// <summary>
@@ -115,6 +115,11 @@ public enum Criterion
     /// (Bonsai, arXiv:2402.05406). Four runs per unit, at most 1000, for groups of at most 256 units. Needs calibration.
     /// </summary>
     MaskRegression,
+    /// <summary>
+    /// <see cref="Variance"/> as FLAP (arXiv:2312.11983) compares it between layers: of heads and KV groups each feature's is
+    /// squared, and a head has the mean. Needs calibration.
+    /// </summary>
+    WeightedFluctuation,
 }
 
 /// <summary>What a criterion ranks; where a group is of another kind its units are ranked by <see cref="Criterion.L2"/>.</summary>
@@ -176,6 +181,7 @@ internal sealed record CriterionRow(Criterion Criterion, string Word, CriterionU
         new(Criterion.Lamp, "lamp", CriterionUnits.All, Needs.None, "LAMP, arXiv:2010.07611"),
         new(Criterion.GeometricMedian, "geometric-median", CriterionUnits.All, Needs.None, "FPGM, arXiv:1811.00250"),
         new(Criterion.Fluctuation, "fluctuation", CriterionUnits.All, Consumers, "IFV of FLAP, arXiv:2312.11983"),
+        new(Criterion.WeightedFluctuation, "weighted-fluctuation", CriterionUnits.All, Consumers, "FLAP, arXiv:2312.11983"),
         new(Criterion.ActivationShare, "activation-share", CriterionUnits.All, Consumers, "CFSP, arXiv:2409.13199"),
         new(Criterion.Spectrum, "spectrum", CriterionUnits.All, Needs.None, "PruneNet, arXiv:2501.15296"),
         new(Criterion.Fisher, "fisher", CriterionUnits.All, Runs, "Kwon et al., arXiv:2204.09656") { RunsPerUnit = 1 },

@@ -15,10 +15,10 @@ public enum InputSource
     /// </summary>
     Noise,
     /// <summary>
-    /// Seeded inputs with the statistics of nature and nothing of the task (OBSPA's out-of-distribution mode, where data of
-    /// another task are not at hand): images with a spectrum of 1/f (van der Schaaf and van Hateren 1996; Baradad et al.,
-    /// arXiv:2106.05963), ids by Zipf's law (Piantadosi 2014), else noise. Images have the mean, deviation and range of the
-    /// calibration data where there are some.
+    /// Seeded inputs with the statistics of nature (OBSPA's out-of-distribution mode, where data of another task are not at hand):
+    /// images with a spectrum of 1/f (van der Schaaf and van Hateren 1996; Baradad et al.,
+    /// arXiv:2106.05963), ids by Zipf's law (Piantadosi 2014), else noise. Nothing of the task is in them but the mean,
+    /// deviation and range of images, which are those of calibration data where there are some.
     /// </summary>
     OutOfDistribution,
 }

@@ -61,8 +61,6 @@ public enum Preset
     ObspaDataFree,
     /// <summary>OBSPA on inputs from elsewhere.</summary>
     ObspaOutOfDistribution,
-    /// <summary>Magnitude, one threshold within each component of the network.</summary>
-    PerComponent,
     /// <summary>CSKV, its factorisation.</summary>
     Cskv,
 }
@@ -98,8 +96,8 @@ public sealed record PruningMethod(string Title, string Citation, Criterion? Sco
     /// <summary>The one kind of unit that it removes; null for all that the plan has rules on.</summary>
     public Axis? Units { get; init; }
 
-    /// <summary>Whether every component of the network is bounded as the whole is.</summary>
-    public bool PerComponent { get; init; }
+    /// <summary>Whether running statistics of batch normalisations that are left are measured anew, whatever the compensation.</summary>
+    public bool MeasuresNorms { get; init; }
 
     /// <summary>Inputs of which it takes statistics.</summary>
     public InputSource Inputs { get; init; }

@@ -19,18 +19,31 @@ public static partial class Presets
         [Preset.GlobalMagnitude] = new("Global MP",
             "arXiv:2209.14624, on structures: one threshold on magnitudes, with a floor for every layer",
             Criterion.L1, Compensation.None, Allocation.GlobalMagnitude),
-        [Preset.Spa] = new("SPA", "arXiv:2403.18955: L1 norms of coupled weights, compared over all groups",
-            Criterion.L1, Compensation.None, Allocation.Global),
+        [Preset.Spa] = new("SPA",
+            "arXiv:2403.18955: L1 norms of coupled weights, summed, divided by their mean in the group and compared over all groups; "
+                + "its other criteria need gradients",
+            Criterion.L1, Compensation.None, Allocation.Normalized),
         [Preset.Obspa] = Obspa("OBSPA", "with calibration data, or without them on random inputs", InputSource.Data),
-        [Preset.Flap] = new("FLAP", "arXiv:2312.11983", Criterion.Variance, Compensation.Bias, Allocation.Global),
+        [Preset.Flap] = new("FLAP",
+            "arXiv:2312.11983: WIFV, squared for heads, standardised per layer, one threshold at the share of the cost that stays, biases "
+                + "that keep the mean; here population variances over all rows, a budget that is never exceeded, and of grouped "
+                + "attention KV groups and query heads by the product of their scores",
+            Criterion.WeightedFluctuation, Compensation.Bias, Allocation.Standardized),
         [Preset.WandaSp] = new("Wanda-sp", "arXiv:2306.11695 on structures, as in FLAP (arXiv:2312.11983)",
             Criterion.Wanda, Compensation.None, Allocation.Uniform),
         [Preset.Fasp] = new("FASP", "arXiv:2501.09412: Wanda on whole columns, then one refit in closed form",
             Criterion.Wanda, Compensation.LeastSquares, Allocation.Uniform),
-        [Preset.Cfsp] = new("CFSP", "arXiv:2409.13199", Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid),
+        [Preset.Cfsp] = new("CFSP",
+            "arXiv:2409.13199: feed-forward layers only; neurons by their share of the activation times the weights that read them "
+                + "(the scores of its public code come out as norms of activations alone), ratios by a sigmoid of the block's angle; "
+                + "without its fine-tuning",
+            Criterion.ActivationShare, Compensation.None, Allocation.ImportanceSigmoid)
+        { Units = Axis.Neurons },
         [Preset.AdaptPruner] = new("Adapt-Pruner",
-            "arXiv:2502.03460, without its training between steps; weights and activations in place of gradients",
-            Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Iterative),
+            "arXiv:2502.03460: steps of 0.02, in each of which a layer's share moves by 0.02 times its importance, which is measured anew; "
+                + "without its training between steps; weights and activations (Wanda) in place of gradients; a budget of "
+                + "multiply-accumulates, where there parameters are counted",
+            Criterion.Wanda, Compensation.None, Allocation.ImportanceLinear, Schedule.Gradual),
         [Preset.EcoFlap] = new("ECoFLaP", "arXiv:2310.02998, on structures: Wanda scores, ratios by finite differences",
             Criterion.Wanda, Compensation.None, Allocation.ZerothOrder),
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps",
@@ -39,7 +52,9 @@ public static partial class Presets
             "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of "
                 + "multiply-accumulates unless it says latency",
             Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence),
-        [Preset.BetaRank] = new("Beta-Rank", "arXiv:2304.07461, without its training",
+        [Preset.BetaRank] = new("Beta-Rank",
+            "arXiv:2304.07461, without its training; deviations over samples and positions at once; of layers that make one group the "
+                + "sum, where the paper has single convolutions: it does not carry over well to coupled groups",
             Criterion.BetaRank, Compensation.None, Allocation.Uniform),
         [Preset.Stun] = new("STUN",
             "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its "
@@ -50,11 +65,14 @@ public static partial class Presets
                 + "the paper clusters by router logits; what is no expert goes by its norm",
             Criterion.RouterUse, Compensation.Merge, Allocation.Uniform),
         [Preset.PruneNet] = new("PruneNet",
-            "arXiv:2501.15296: what keeps the spectrum of the weights, ranked by the objective itself instead of a learned policy",
-            Criterion.Spectrum, Compensation.None, Allocation.Uniform),
+            "arXiv:2501.15296: feed-forward layers only; the neurons without which the singular values of the weights keep their "
+                + "distribution (Kolmogorov-Smirnov), found in rounds in place of a learned policy; over all matrices that make the "
+                + "neurons, there over one",
+            Criterion.Spectrum, Compensation.None, Allocation.Uniform)
+        { Units = Axis.Neurons },
         [Preset.Kwon] = new("Kwon",
             "arXiv:2204.09656: Fisher information of gates, by finite differences; scales refitted per unit; one threshold instead "
-                + "of its search, without rearrangement. Groups of more than 256 units by L2",
+                + "(on standardised logarithms) of its search, without rearrangement. Groups of more than 256 units by L2",
             Criterion.Fisher, Compensation.Rescale, Allocation.Global),
         [Preset.ShortGpt] = new("ShortGPT", "arXiv:2403.03853", null, Compensation.None, Allocation.Uniform) { Depth = Axis.Blocks },
         [Preset.Sleb] = new("SLEB", "arXiv:2402.09025, with the divergence from the dense model in place of the likelihood",
@@ -66,23 +84,23 @@ public static partial class Presets
         [Preset.Random] = new("Random", "the floor: Liu et al. 2019, arXiv:1810.05270",
             Criterion.Random, Compensation.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK",
-            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data, once for all "
-                + "prompts, and the same for heads that share them",
+            "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data; there every head of "
+                + "every prompt keeps dimensions of its own, by its last 32 queries, and recent keys whole; here one choice for all "
+                + "prompts and for all heads of a layer, and weights shrink as well as the cache",
             Criterion.QueryKey, Compensation.None, Allocation.Uniform)
         { Units = Axis.HeadDims },
         [Preset.Perp] = new("PERP",
             "arXiv:2312.15230, its closed-form part: magnitudes, then biases and the scales and shifts of normalisations and "
                 + "channels, layer by layer, instead of training them",
             Criterion.L2, Compensation.Affine, Allocation.Uniform, Schedule.Sequential),
-        [Preset.ObspaDataFree] = Obspa("OBSPA, data-free", "on noise, whatever data there are", InputSource.Noise),
+        [Preset.ObspaDataFree] = Obspa("OBSPA, data-free",
+            "on noise, whatever data there are; where batch normalisation is folded into convolutions its statistics, which the paper "
+                + "has, are lost, and the method is often worse than random units",
+            InputSource.Noise),
         [Preset.ObspaOutOfDistribution] = Obspa("OBSPA, out of distribution",
-            "on made-up inputs with natural statistics in place of another task's data; data of another task are calibration data "
-                + "for Obspa",
+            "on made-up inputs with natural statistics in place of another task's data, which are calibration data for Obspa; images "
+                + "take their mean, deviation and range from calibration data where there are some",
             InputSource.OutOfDistribution),
-        [Preset.PerComponent] = new("Per component",
-            "arXiv:2411.15113, on structures: magnitudes with a ratio for every component; by default the ratio of the whole",
-            Criterion.L2, Compensation.None, Allocation.Global)
-        { PerComponent = true },
         [Preset.Cskv] = new("CSKV",
             "arXiv:2409.10593, its factorisation of keys and values, in closed form by the singular values of what calibration data "
                 + "make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
@@ -91,9 +109,10 @@ public static partial class Presets
     };
 
     private static PruningMethod Obspa(string title, string citation, InputSource inputs)
-        => new(title, $"arXiv:2403.18955: optimal brain scores, weights updated by least squares; {citation}", Criterion.OptimalBrain,
-            Compensation.LeastSquares, Allocation.Global)
-        { Inputs = inputs };
+        => new(title, "arXiv:2403.18955: optimal brain scores, compared over all groups; weights updated by least squares (there by "
+                + $"the recursion), batch normalisations that are left measured anew; {citation}", Criterion.OptimalBrain,
+            Compensation.LeastSquares, Allocation.Normalized)
+        { Inputs = inputs, MeasuresNorms = true };
 
     /// <summary>The method of a preset.</summary>
     public static PruningMethod Get(Preset preset) => Methods[preset];

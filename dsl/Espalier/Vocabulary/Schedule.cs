@@ -26,16 +26,28 @@ public enum Schedule
     /// (ZipLM, arXiv:2302.04089) on the model as it is by then. Needs calibration.
     /// </summary>
     Greedy,
+    /// <summary>
+    /// In steps of two hundredths of the dense model, as many as the bounds ask for, each scoring and measuring anew (Adapt-Pruner,
+    /// arXiv:2502.03460). Needs calibration.
+    /// </summary>
+    Gradual,
 }
 
 /// <summary>What is known of one <see cref="Schedule"/>.</summary>
 /// <param name="Schedule">The schedule.</param>
 /// <param name="Word">Its word on the command line.</param>
 /// <param name="Needs">What it needs.</param>
-/// <param name="Steps">Steps in which units are removed. Every one costs a run over the calibration data.</param>
+/// <param name="Steps">Most steps in which units are removed. Every one costs a run over the calibration data.</param>
 internal sealed record ScheduleRow(Schedule Schedule, string Word, Needs Needs, int Steps = 1)
 {
     private const Needs Runs = Needs.Data | Needs.Runs;
+
+    /// <summary>Most that one step takes, of the dense model; 0 where the number of steps is always the same.</summary>
+    public double Stride { get; init; }
+
+    /// <summary>Steps that lead to a fraction of the dense model.</summary>
+    public int StepsTo(double fraction)
+        => Stride > 0 ? Math.Max(1, Math.Min(Steps, (int)Math.Ceiling(((1 - fraction) / Stride) - 1e-9))) : Steps;
 
     /// <summary>In the order of the help.</summary>
     public static IReadOnlyList<ScheduleRow> All { get; } =
@@ -46,6 +58,8 @@ internal sealed record ScheduleRow(Schedule Schedule, string Word, Needs Needs, 
         new(Schedule.Cubic, "cubic", Runs, Steps: 4),
         // Sixteen take a sixteenth of a group at most, as the rounds of optimal brain scores do.
         new(Schedule.Greedy, "greedy", Runs, Steps: 16),
+        // Fifty increments of a fiftieth, of which as many are taken as the size that is wished for needs: Adapt-Pruner's code.
+        new(Schedule.Gradual, "gradual", Runs, Steps: 50) { Stride = 0.02 },
     ];
 
     /// <summary>The row of a schedule.</summary>

@@ -23,7 +23,6 @@ internal static class PlanJsonWriter
             json.Array("drop", resolved.Rules.Where(r => r.Rule.IsDrop), rule => Drop(json, rule.Rule));
             json.Array("lowRank", policy.LowRank, rule => LowRank(json, rule));
             json.Object("budget", policy.Budget?.IsSet == true ? policy.Budget : null, budget => Budget(json, budget));
-            json.Null("perComponent");
             json.Enum("preset", policy.Preset);
             json.Enum("allocate", policy.Allocation);
             json.Enum("schedule", policy.Schedule);

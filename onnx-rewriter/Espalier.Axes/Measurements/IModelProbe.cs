@@ -12,6 +12,12 @@ internal interface IModelProbe
     CalibrationStatistics Measure(CalibrationRequest request);
 
     /// <summary>
+    /// Statistics of a model that was made from the dense one: what the dense model's consumers and blocks see in it, by their
+    /// numbers there. What is not in it, or cannot be observed, is left out.
+    /// </summary>
+    CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request);
+
+    /// <summary>
     /// How far the outputs of a changed model are from the dense model's, on a part of the samples; 0 where they are equal.
     /// </summary>
     double Divergence(OnnxModel changed);

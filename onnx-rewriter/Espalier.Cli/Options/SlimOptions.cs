@@ -61,7 +61,7 @@ internal sealed class SlimOptions
     };
     private readonly Option<InputSource?> _inputs = CommonOptions.Choice<InputSource>("--inputs",
         "Inputs of which statistics are taken: what --calibrate gives; seeded noise, whatever data there are; or seeded inputs with "
-            + "natural statistics and nothing of the task. [default: as the preset]");
+            + "natural statistics, images with the mean, deviation and range of what --calibrate gives. [default: as the preset]");
     private readonly DataArguments _data = new();
     private readonly Option<int> _seed = CommonOptions.Seed();
 

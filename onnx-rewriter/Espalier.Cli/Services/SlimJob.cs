@@ -71,7 +71,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(resolved, new(statistics, probe, Method));
+        var slim = Slimmer.Run(resolved, new(statistics, probe, Method) { IsWithoutData = !_measured });
         if (Plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (Plan.HoistInitializers)
         {
@@ -104,8 +104,10 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (Plan.Inputs == InputSource.OutOfDistribution)
         {
             samples = NaturalInputs.Many(dense, most, Plan.Seed, Sizes(), Fill, like: Real());
-            notes.Add(FormattableString.Invariant(
-                $"The statistics come from {samples.Count} seeded inputs with natural statistics and nothing of the task."));
+            notes.Add(FormattableString.Invariant($"The statistics come from {samples.Count} seeded inputs with natural statistics")
+                + (NaturalInputs.ScalesImages(samples[0]) && Real() is not null
+                    ? "; images have the mean, deviation and range of the calibration data."
+                    : " and nothing of the task."));
         }
         else if (Plan.Inputs == InputSource.Noise)
         {
@@ -121,9 +123,19 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         else
         {
             _measured = true;
-            samples = Divided().Own;
+            return Divided().Own;
         }
+        if (Plan.Inputs != InputSource.OutOfDistribution && HasFoldedNorms())
+            notes.Add("The convolutions have no batch normalisation that would say how data are spread in them, because it is folded into "
+                + "their weights, or there was none. Statistics of noise are then those of noise: scores and what is made up for by "
+                + "them may do more harm than good. Give calibration data.");
         return samples;
+
+        bool HasFoldedNorms()
+        {
+            var nodes = dense.Proto.Graph.Node.Where(n => n.Domain is "" or "ai.onnx");
+            return nodes.Any(n => n.OpType == "Conv") && nodes.All(n => n.OpType != "BatchNormalization");
+        }
     }
 
     private IEnumerable<string> Check(Guard guard, SlimResult slim)

@@ -47,7 +47,7 @@ internal sealed class Allocator
         var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
         needs.Runs |= plan.Budget?.Latency is not null || (plan.Budget is not null && reads.HasFlag(Needs.Runs));
         needs.BlockAngles |= reads.HasFlag(Needs.Angles);
-        if (reads.HasFlag(Needs.Blocks)) needs.Blocks(BlockSimilarity.Sublayers(analysis));
+        if (reads.HasFlag(Needs.Blocks)) needs.Blocks(BlockSimilarity.Read(analysis));
     }
 
     /// <summary>Allocates.</summary>
@@ -154,12 +154,7 @@ internal sealed class Allocator
         {
             var own = _open.Where(p => p.Groups.Any(c => component.Has(c.Group.Id))).ToList();
             var bounds = new Bounds(component.Bound, component.Cost, _counts, _removedSublayers) { Component = component.Pattern };
-            if (!bounds.Hold(Spread.Least(own)))
-            {
-                if (!component.MayYield) throw bounds.OutOfReach(Spread.Least(own), own.Count, null);
-                _notes.Add($"Component '{component.Pattern}' cannot meet the budget by itself: that of the whole decides on it.");
-                continue;
-            }
+            if (!bounds.Hold(Spread.Least(own))) throw bounds.OutOfReach(Spread.Least(own), own.Count, null);
             bool Holds(IReadOnlyDictionary<int, int> wished) => bounds.Hold(CutTo(least, wished));
             var wished = AllocationRow.Get(_allocation).Needs.HasFlag(Needs.Divergence)
                 ? _errors.Value.Among(own).Descend(Holds, choice => bounds.Excess(CutTo(least, choice)))

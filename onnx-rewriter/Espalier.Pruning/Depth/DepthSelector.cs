@@ -67,7 +67,7 @@ internal static class DepthSelector
 
         // What costs arithmetic alone is looked at first: a measurement takes half a second.
         bool Holds()
-            => Hold(plan.Budget, analysis.Cost) && resolved.Components.All(c => c.MayYield || Hold(c.Bound, c.Cost))
+            => Hold(plan.Budget, analysis.Cost) && resolved.Components.All(c => Hold(c.Bound, c.Cost))
                 && (plan.Budget?.Latency is not { } latency || Time() <= latency);
 
         // Of what arithmetic prices: what is left, and what was asked for.

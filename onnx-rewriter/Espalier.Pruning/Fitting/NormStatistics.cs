@@ -10,15 +10,17 @@ namespace Espalier.Pruning.Fitting;
 /// <summary>
 /// Running means and variances of the batch normalisations that a model still has, measured anew on the slim model, one after
 /// the other in graph order, since each changes what the next one sees (as recalibration after pruning does, e.g. in OBSPA,
-/// arXiv:2403.18955; no batch is normalised by itself).
+/// arXiv:2403.18955; no batch is normalised by itself). Made-up inputs say what pruning changes, not what data give: of them a
+/// mean moves by as much, and a variance by the same factor, as they do between both models.
 /// </summary>
 internal static class NormStatistics
 {
     /// <summary>Edits with the new statistics.</summary>
     /// <param name="probe">Runs the slim model.</param>
     /// <param name="notes">Gets a note for every normalisation that keeps its statistics.</param>
+    /// <param name="madeUp">Whether the probe's inputs are made up.</param>
     public static WeightEdits Measure(DenseModel model, Selection selection, WeightEdits edits, IModelProbe probe,
-        ICollection<string> notes)
+        ICollection<string> notes, bool madeUp = false)
     {
         var (analysis, weights) = (model.Analysis, model.Weights);
         var kept = selection.Kept.Where(k => k.Value.Length < analysis.Groups[k.Key].Size)
@@ -47,8 +49,17 @@ internal static class NormStatistics
                 notes.Add($"{record.Info} keeps its running statistics: '{input.Name}' could not be measured in the slim model.");
                 continue;
             }
-            changed[mean.Name] = Place(weights.Floats(mean.Name), found.Mean);
-            changed[variance.Name] = Place(weights.Floats(variance.Name), found.Variance);
+            var (means, variances) = found;
+            if (madeUp)
+            {
+                if (probe.Channels(analysis.Model, input.Name) is not { } before) continue;
+                float[] ownMean = weights.Floats(mean.Name), ownVariance = weights.Floats(variance.Name);
+                means = [.. channels.Select((c, k) => ownMean[c] + means[k] - before.Mean[c])];
+                variances = [.. channels.Select((c, k) => before.Variance[c] > 0 ? ownVariance[c] * variances[k] / before.Variance[c]
+                    : ownVariance[c])];
+            }
+            changed[mean.Name] = Place(weights.Floats(mean.Name), means);
+            changed[variance.Name] = Place(weights.Floats(variance.Name), variances);
 
             float[] Place(float[] values, double[] measured)
             {

@@ -6,4 +6,8 @@ namespace Espalier.Pruning.Plans;
 /// <param name="Statistics">What calibration measured; null without calibration.</param>
 /// <param name="Probe">Runs models; null without data.</param>
 /// <param name="Method">Calls the policy's own scoring methods; null where there is no policy to call.</param>
-internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? Probe, ScoreMethod? Method);
+internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? Probe, ScoreMethod? Method)
+{
+    /// <summary>Whether the inputs are made up though the plan asks for data, of which there are none.</summary>
+    public bool IsWithoutData { get; init; }
+}

@@ -56,7 +56,7 @@ internal sealed record ResolvedPlan
             Targets = targets,
             Rules = RuleResolver.Resolve(units, analysis, notes),
             Depth = DropCandidates.Resolve(units, analysis),
-            Components = Component.Resolve(units, analysis, notes),
+            Components = Component.Resolve(units, analysis),
             Notes = notes,
             RankNotes = rankNotes,
         };
@@ -66,9 +66,7 @@ internal sealed record ResolvedPlan
     /// <param name="plan">The completed plan with numbers changed: fractions that stay, the budget and its components' bounds.</param>
     public ResolvedPlan With(PruningPlan plan)
     {
-        var bounds = plan.Budget?.Components is { Count: > 0 } stated
-            ? stated.Select(c => new Budget(c.Macs, c.Parameters))
-            : Components.Select(_ => new Budget(plan.Budget!.Macs, plan.Budget.Parameters));
+        var bounds = (plan.Budget?.Components ?? []).Select(c => new Budget(c.Macs, c.Parameters));
         return this with
         {
             Plan = plan,

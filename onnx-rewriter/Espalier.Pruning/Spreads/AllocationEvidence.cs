@@ -3,6 +3,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Pruning.Budgets;
 using Espalier.Pruning.Depth;
 using Espalier.Pruning.Plans;
+using Espalier.Pruning.Scores.Criteria;
 
 namespace Espalier.Pruning.Spreads;
 
@@ -22,6 +23,18 @@ internal sealed record AllocationEvidence
     /// </summary>
     public IReadOnlyDictionary<int, double>? BlockChange { get; init; }
 
+    /// <summary>The same in the steps before, on the model as it was by then.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<int, double>> BlockChangesBefore { get; init; } = [];
+
+    /// <summary>Most that one step moves a fraction by importance.</summary>
+    public double Amplitude { get; init; } = ImportanceCurves.Amplitude;
+
+    /// <summary>
+    /// By group number: deviation of what the features score over the mean score, where units have several
+    /// (<see cref="WeightedFluctuation"/>).
+    /// </summary>
+    public IReadOnlyDictionary<int, double>? Deviations { get; init; }
+
     /// <summary>By group number: how large the weights of its units are.</summary>
     public IReadOnlyDictionary<int, UnitMagnitudes>? Magnitudes { get; init; }
 
@@ -39,13 +52,20 @@ internal sealed record AllocationEvidence
     {
         var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
         var groups = candidates.Select(c => c.Group);
+        var schedule = ScheduleRow.Get(plan.Schedule ?? Schedule.OneShot);
         return new()
         {
+            Amplitude = schedule.Stride > 0 ? schedule.Stride : ImportanceCurves.Amplitude / schedule.Steps,
             Sensitivity = evidence.Probe is not null && reads.HasFlag(Needs.Sensitivity)
                 ? ZerothOrder.Measure(model, groups, evidence.Probe.Divergence, plan.Seed, plan.DivergenceMetric == Metric.TaskLoss)
                 : null,
             BlockChange = evidence.Statistics is not null && reads.HasFlag(Needs.Blocks)
                 ? BlockSimilarity.Change(model.Analysis, groups, evidence.Statistics, reads.HasFlag(Needs.Angles))
+                : null,
+            Deviations = evidence.Statistics is { } seen && plan.Allocate == Allocation.Standardized
+                ? candidates.Where(c => c.Rule.Score == Criterion.WeightedFluctuation)
+                    .Select(c => (c.Group.Id, Deviation: WeightedFluctuation.Deviation(c.Group, seen, model.Weights)))
+                    .Where(e => e.Deviation is > 0).ToDictionary(e => e.Id, e => e.Deviation!.Value)
                 : null,
             Magnitudes = reads.HasFlag(Needs.Magnitudes) ? Spreads.Magnitudes.Measure(model.Weights, groups) : null,
         };

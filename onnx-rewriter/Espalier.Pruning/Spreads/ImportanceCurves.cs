@@ -9,8 +9,8 @@ namespace Espalier.Pruning.Spreads;
 internal static class ImportanceCurves
 {
     /// <summary>
-    /// Most that importance moves a linear fraction. Adapt-Pruner moves it by 0.02 or 0.03 in each of its steps (50 in its
-    /// experiments) and measures anew after each; here there is one step, and a block that counts for nothing is to lose markedly more.
+    /// Most that importance moves a linear fraction, over all steps of a schedule that has few. Adapt-Pruner moves it by 0.02 in
+    /// each of its many steps and measures anew after each; in one step a block that counts for nothing is to lose markedly more.
     /// </summary>
     public const double Amplitude = 0.2;
 
@@ -21,22 +21,31 @@ internal static class ImportanceCurves
     public const double Temperature = 0.1;
 
     /// <summary>The curve of an allocation: fraction kept of block i at t.</summary>
-    /// <param name="change">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>).</param>
-    public static Func<double, int, double> Create(Allocation allocation, double[] change) => allocation switch
-    {
-        Allocation.ImportanceLinear => Linear(change),
-        Allocation.ImportanceSigmoid => Sigmoid(change),
-        _ => Softmax(change),
-    };
+    /// <param name="changes">How much each block changes its input, as the allocation measures it (<see cref="BlockSimilarity"/>),
+    /// in every step so far; the last is now.</param>
+    /// <param name="amplitude">Most that one step moves a fraction, where it is linear.</param>
+    public static Func<double, int, double> Create(Allocation allocation, IReadOnlyList<double[]> changes, double amplitude = Amplitude)
+        => allocation switch
+        {
+            Allocation.ImportanceLinear => Linear(changes, amplitude),
+            Allocation.ImportanceSigmoid => Sigmoid(changes[^1]),
+            _ => Softmax(changes[^1]),
+        };
 
     /// <summary>
-    /// Adapt-Pruner (arXiv:2502.03460): k + A·v, v = (importance − mean) / largest |importance − mean|; k from −A to 1 + A.
+    /// Adapt-Pruner (arXiv:2502.03460): k + A·Σ v over the steps, v = (importance − mean) / largest |importance − mean|. What is
+    /// taken of all alike in every step is k, from where no block has anything left to where none has lost any.
     /// </summary>
-    private static Func<double, int, double> Linear(double[] importance)
+    private static Func<double, int, double> Linear(IReadOnlyList<double[]> steps, double amplitude)
     {
-        double mean = importance.Average(), largest = importance.Max(s => Math.Abs(s - mean));
-        double[] v = [.. importance.Select(s => largest > 1e-12 ? (s - mean) / largest : 0)];
-        return (t, i) => (t * (1 + (2 * Amplitude))) - Amplitude + (Amplitude * v[i]);
+        var moved = new double[steps[^1].Length];
+        foreach (double[] importance in steps)
+        {
+            double mean = importance.Average(), largest = importance.Max(s => Math.Abs(s - mean));
+            for (int i = 0; i < moved.Length && largest > 1e-12; i++) moved[i] += amplitude * (importance[i] - mean) / largest;
+        }
+        double most = Math.Max(amplitude, moved.Max(Math.Abs));
+        return (t, i) => (t * (1 + (2 * most))) - most + moved[i];
     }
 
     /// <summary>

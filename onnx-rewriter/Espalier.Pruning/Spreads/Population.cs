@@ -15,30 +15,15 @@ internal sealed class Population
     {
         Groups = groups;
         // The score of query head q of KV group g is the product of both factors' scores, which have mean 1.
-        double[] scores = groups.Count == 1 ? groups[0].Scores : [.. groups[0].Scores.SelectMany(g => groups[1].Scores.Select(q => g * q))];
-        Standard = Standardize(scores);
-    }
-
-    /// <summary>
-    /// z = (log s − mean) / standard deviation. The logarithm, because scores from variances have long tails: without it a few
-    /// large ones pull the rest together, and groups of few units, which have no tail, would lose theirs first.
-    /// </summary>
-    private static double[] Standardize(double[] scores)
-    {
-        double floor = scores.Max() * Floor;
-        if (floor <= 0) return new double[scores.Length];
-        double[] logs = [.. scores.Select(s => Math.Log(Math.Max(s, floor)))];
-        double mean = logs.Average();
-        double deviation = Math.Sqrt(logs.Select(s => (s - mean) * (s - mean)).Average());
-        return [.. logs.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
+        Scores = groups.Count == 1 ? groups[0].Scores : [.. groups[0].Scores.SelectMany(g => groups[1].Scores.Select(q => g * q))];
     }
 
     /// <summary>One group, or KV groups and query heads per KV group.</summary>
     public IReadOnlyList<Candidate> Groups { get; }
-    /// <summary>Standardised score of every unit, comparable between populations.</summary>
-    public double[] Standard { get; }
+    /// <summary>Score of every unit.</summary>
+    public double[] Scores { get; }
     /// <summary>Number of units.</summary>
-    public int Size => Standard.Length;
+    public int Size => Scores.Length;
 
     /// <summary>The populations of some groups: partners under one rule are joined.</summary>
     public static IReadOnlyList<Population> Gather(IReadOnlyList<Candidate> candidates)
@@ -52,6 +37,40 @@ internal sealed class Population
             else if (candidate.Group.Kind == Axis.KeyValueGroups) populations.Add(new([candidate, other]));
         }
         return populations;
+    }
+
+    /// <summary>
+    /// z = (log s − mean) / standard deviation of every unit. The logarithm, because scores from variances have long tails: without
+    /// it a few large ones pull the rest together, and groups of few units, which have no tail, would lose theirs first.
+    /// </summary>
+    public double[] StandardizedLogarithms()
+    {
+        double floor = Scores.Max() * Floor;
+        if (floor <= 0) return new double[Size];
+        double[] logs = [.. Scores.Select(s => Math.Log(Math.Max(s, floor)))];
+        double mean = logs.Average();
+        double deviation = Math.Sqrt(logs.Select(s => (s - mean) * (s - mean)).Average());
+        return [.. logs.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
+    }
+
+    /// <summary>
+    /// z = (s − mean) / sample deviation of every unit (FLAP, arXiv:2312.11983), the deviation that of the features where units
+    /// have several: a head's z is then the mean of its features'.
+    /// </summary>
+    public double[] Standardized(AllocationEvidence evidence)
+    {
+        double mean = Scores.Average();
+        double deviation = Groups.Count == 1 && evidence.Deviations?.TryGetValue(Groups[0].Group.Id, out double ofFeatures) == true
+            ? ofFeatures * mean
+            : Math.Sqrt(Scores.Sum(s => (s - mean) * (s - mean)) / Math.Max(1, Size - 1));
+        return [.. Scores.Select(s => deviation > 0 ? (s - mean) / deviation : 0)];
+    }
+
+    /// <summary>s / mean of every unit (SPA, arXiv:2403.18955).</summary>
+    public double[] Normalized()
+    {
+        double mean = Scores.Average();
+        return [.. Scores.Select(s => mean > 0 ? s / mean : 0)];
     }
 
     /// <summary>Counts when a fraction of the units is wished for.</summary>

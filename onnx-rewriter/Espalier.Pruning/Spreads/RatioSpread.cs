@@ -30,10 +30,11 @@ internal sealed class RatioSpread : Spread
             notes?.Add("No residual block of the model was measured, so all count alike: every group keeps the same fraction.");
             return Uniform(populations);
         }
-        double mean = change.Values.Average();
-        return new(populations,
-            ImportanceCurves.Create(allocation,
-                [.. populations.Select(p => p.Groups.Average(c => change.GetValueOrDefault(c.Group.Id, mean)))]));
+        return new(populations, ImportanceCurves.Create(allocation, [.. evidence.BlockChangesBefore.Append(change).Select(step =>
+        {
+            double mean = step.Values.Average();
+            return (double[])[.. populations.Select(p => p.Groups.Average(c => step.GetValueOrDefault(c.Group.Id, mean)))];
+        })], evidence.Amplitude));
     }
 
     /// <summary>

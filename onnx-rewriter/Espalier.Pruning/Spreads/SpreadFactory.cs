@@ -7,7 +7,9 @@ internal static class SpreadFactory
     public static Spread Create(Allocation allocation, IReadOnlyList<Population> populations, AllocationEvidence evidence,
         ICollection<string>? notes) => allocation switch
         {
-            Allocation.Global => new ThresholdSpread(populations, p => p.Standard),
+            Allocation.Global => new ThresholdSpread(populations, p => p.StandardizedLogarithms()),
+            Allocation.Standardized => new ThresholdSpread(populations, p => p.Standardized(evidence)),
+            Allocation.Normalized => new ThresholdSpread(populations, p => p.Normalized()),
             Allocation.GlobalMagnitude => ThresholdSpread.OfMagnitudes(populations, evidence),
             Allocation.ImportanceLinear or Allocation.ImportanceSigmoid or Allocation.ImportanceSoftmax
                 => RatioSpread.OfImportance(allocation, populations, evidence, notes),

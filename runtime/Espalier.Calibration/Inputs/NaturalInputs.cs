@@ -4,11 +4,11 @@ using Espalier.Onnx;
 namespace Espalier.Calibration.Inputs;
 
 /// <summary>
-/// Seeded inputs that have the statistics of nature and nothing of a task. Images are Gaussian fields whose amplitude falls
-/// with 1/f, as that of natural images does (van der Schaaf and van Hateren 1996, Vision Research 36; what networks learn from
-/// such noise: Baradad et al. 2021, arXiv:2106.05963); ids follow Zipf's law with Mandelbrot's shift, P(rank r) ∝ 1/(r + 2.7)
-/// (Piantadosi 2014, Psychonomic Bulletin &amp; Review 21), with a seeded rank for every id; everything else is as in
-/// <see cref="RandomInputs"/>. The same seed gives the same inputs on every machine.
+/// Seeded inputs that have the statistics of nature, and of a task at most mean, deviation and range of its images. Images are
+/// Gaussian fields whose amplitude falls with 1/f, as that of natural images does (van der Schaaf and van Hateren 1996, Vision
+/// Research 36; what networks learn from such noise: Baradad et al. 2021, arXiv:2106.05963); ids follow Zipf's law with
+/// Mandelbrot's shift, P(rank r) ∝ 1/(r + 2.7) (Piantadosi 2014, Psychonomic Bulletin &amp; Review 21), with a
+/// seeded rank for every id; everything else is as in <see cref="RandomInputs"/>. The same seed gives the same inputs on every machine.
 /// </summary>
 internal static class NaturalInputs
 {
@@ -47,6 +47,10 @@ internal static class NaturalInputs
             return (() => scale.Of((field ??= Image(shape, axis, random))[at++]), () => law.Next(random));
         }
     }
+
+    /// <summary>Whether a sample has images, which take what they can of samples that they are to be like.</summary>
+    public static bool ScalesImages(IReadOnlyDictionary<string, NamedTensor> sample)
+        => sample.Values.Any(t => t.Values is not (long[] or int[]) && ChannelAxis([.. t.Shape]) is not null);
 
     /// <summary>The axis of colours of a batch of images, 1 or 3; null for what is none.</summary>
     private static int? ChannelAxis(long[] shape) => shape.Length != 4 ? null

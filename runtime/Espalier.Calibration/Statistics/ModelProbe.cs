@@ -40,6 +40,16 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
 
     /// <inheritdoc/>
+    public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request)
+    {
+        Progress?.Invoke("measuring what is left");
+        var present = GraphFacts.Names(changed);
+        return Calibrator.Run(new CalibratedModel(changed, [.. analysis.Consumers.Where(c => present.Contains(c.Activation))],
+            [.. analysis.Blocks.Where(b => present.Contains(b.Input) && present.Contains(b.Output))]), samples, request, null,
+            cancellationToken, _options);
+    }
+
+    /// <inheritdoc/>
     public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
 
     /// <inheritdoc/>

@@ -8,6 +8,8 @@ public sealed partial class CommandLineTests
     [Theory]
     [InlineData("uniform", "uniform", "--macs", "0.7")]
     [InlineData("global", "global", "--macs", "0.7")]
+    [InlineData("standardized", "standardized", "--macs", "0.7")]
+    [InlineData("normalized", "normalized", "--macs", "0.7")]
     [InlineData("divergence", "divergence", "--macs", "0.7")]
     [InlineData("importance-linear", "importanceLinear", "--macs", "0.7")]
     [InlineData("importance-sigmoid", "importanceSigmoid", "--macs", "0.7")]
@@ -36,9 +38,9 @@ public sealed partial class CommandLineTests
     [Theory]
     [InlineData(null, null, "magnitude", "l2", "oneShot")]
     [InlineData(null, "DATA", "best", "optimalBrain", "sequential")]
-    [InlineData("flap", null, "flap", "variance", "oneShot")]
+    [InlineData("flap", null, "flap", "weightedFluctuation", "oneShot")]
     [InlineData("zip-lm", "DATA", "zipLm", "optimalBrain", "oneShot")]
-    [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "iterative")]
+    [InlineData("adapt-pruner", "DATA", "adaptPruner", "wanda", "gradual")]
     public void A_preset_says_what_the_options_leave_open(string? preset, string? data, string name, string score, string schedule)
     {
         var g = new GraphBuilder();
@@ -133,6 +135,32 @@ public sealed partial class CommandLineTests
         Assert.Contains(notes, n => n.Contains(note is null ? "on 5 held-out samples" : "on 20 samples", StringComparison.Ordinal));
     }
 
+    /// <summary>
+    /// Images take something of the calibration data, and the note says what. Noise in convolutions without batch norms is noise
+    /// all the way, and the note says that.
+    /// </summary>
+    [Theory]
+    [InlineData("out-of-distribution", "images have the mean, deviation and range of the calibration data", null)]
+    [InlineData("noise", null, "Statistics of noise are then those of noise")]
+    public void What_made_up_images_have_of_the_data_is_said(string inputs, string? like, string? folded)
+    {
+        foreach (bool norms in (bool[])[false, true])
+        {
+            var g = new GraphBuilder();
+            string x = g.Conv(g.Input("x", "n", 3, 8, 8), "a", 3, 32);
+            if (norms) x = g.BatchNorm(x, "norm", 32);
+            g.Output(g.Linear(g.Flatten(g.GlobalPool(g.Relu(g.Conv(g.Relu(x), "b", 32, 32)))), "c", 32, 5));
+            g.Build().Save(At("images.onnx"));
+            File.WriteAllBytes(At("x.npy"), Npy(new Random(1), 16, 3, 8, 8));
+            var slim = Run("slim", At("images.onnx"), "-o", Out, "--keep", "0.5", "--preset", "fasp", "--calibrate", At("x.npy"),
+                "--inputs", inputs);
+            Assert.True(slim.Code == 0, slim.Error);
+            string text = string.Join(' ', slim.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            Assert.Equal(like is not null, text.Contains(like ?? "images have", StringComparison.Ordinal));
+            Assert.Equal(folded is not null && !norms, text.Contains(folded ?? "those of noise", StringComparison.Ordinal));
+        }
+    }
+
     [Theory]
     [InlineData(null, "kullbackLeibler")]
     [InlineData("top1", "top1")]
@@ -179,6 +207,7 @@ public sealed partial class CommandLineTests
     [InlineData("lamp", "lamp")]
     [InlineData("geometric-median", "geometricMedian")]
     [InlineData("fluctuation", "fluctuation")]
+    [InlineData("weighted-fluctuation", "weightedFluctuation")]
     [InlineData("activation-share", "activationShare")]
     [InlineData("router-use", "routerUse")]
     [InlineData("router-similarity", "routerSimilarity")]
@@ -195,8 +224,8 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "activation-share" or "router-use"
-            or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "weighted-fluctuation"
+            or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
             slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }
 

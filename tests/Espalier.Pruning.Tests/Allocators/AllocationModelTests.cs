@@ -82,13 +82,13 @@ public sealed class AllocationModelTests
     }
 
     [Fact]
-    public void Importance_asks_for_the_similarity_of_all_sublayers_and_nothing_more()
+    public void Importance_asks_for_the_similarity_of_all_blocks_and_nothing_more()
     {
         using var dense = Planted.Residual(3, 6, 8, _ => 1);
         var analysis = AxisAnalysis.Run(dense);
         var plan = new PruningPlan { Prune = [Neurons()], Budget = new Budget(Macs: 0.6), Allocate = Allocation.ImportanceLinear };
         var needs = Slimmer.Needs(plan, analysis)!;
-        Assert.Equal(analysis.Blocks.Where(b => b.IsSublayer).Select(b => b.Id), needs.Blocks!.Order());
+        Assert.Equal(analysis.Blocks.Select(b => b.Id), needs.Blocks!.Order());
         Assert.Empty(needs.Consumers!);
         foreach (var weights in (Allocation[])[Allocation.Uniform, Allocation.PqIndex, Allocation.GlobalMagnitude])
             Assert.Null(Slimmer.Needs(plan with { Allocate = weights }, analysis));

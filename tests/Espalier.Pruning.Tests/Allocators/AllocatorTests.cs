@@ -121,6 +121,34 @@ public class AllocatorTests
         Assert.True(kept[1].Length > 4);
     }
 
+    /// <summary>
+    /// z of the scores, of their logarithms, or scores over their mean: one group doubles from unit to unit, the other grows evenly.
+    /// The lowest threshold under which ab + a + b holds the budget.
+    /// </summary>
+    [Theory]
+    [InlineData(Allocation.Global, 7, 9)]
+    [InlineData(Allocation.Standardized, 8, 8)]
+    [InlineData(Allocation.Normalized, 6, 11)]
+    public void One_threshold_compares_what_it_says(Allocation allocation, int first, int second)
+    {
+        var n = new Chain([12, 12]);
+        n.Scores[0] = [.. Enumerable.Range(0, 12).Select(u => Math.Pow(2, u))];
+        n.Scores[1] = [.. Enumerable.Range(1, 12).Select(u => (double)u)];
+        double[][] values = [.. n.Scores.Select(scores =>
+        {
+            double[] s = allocation == Allocation.Global ? [.. scores.Select(v => Math.Log(v))] : scores;
+            double mean = s.Average(), squares = s.Sum(v => (v - mean) * (v - mean));
+            double deviation = Math.Sqrt(squares / (allocation == Allocation.Global ? 12 : 11));
+            return (double[])[.. s.Select(v => allocation == Allocation.Normalized ? v / mean : (v - mean) / deviation)];
+        })];
+        var (a, b) = values[0].Concat(values[1]).Order()
+            .Select(t => (A: Math.Max(1, values[0].Count(v => v > t)), B: Math.Max(1, values[1].Count(v => v > t))))
+            .First(c => (c.A * c.B) + c.A + c.B <= 0.5 * 168);
+        var kept = Allocator.Allocate(new PruningPlan { Allocate = allocation, Budget = new Budget(Macs: 0.5) }, n.Cost, n.Candidates());
+        Assert.Equal((first, second), (a, b));
+        Assert.Equal((first, second), (kept[0].Length, kept[1].Length));
+    }
+
     [Theory]
     [InlineData(Allocation.Global)]
     [InlineData(Allocation.GlobalMagnitude)]

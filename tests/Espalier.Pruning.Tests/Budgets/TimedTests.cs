@@ -22,6 +22,7 @@ public sealed class TimedTests
         }
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
+        public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request) => probe.Measure(changed, request);
         public double Divergence(OnnxModel changed) => probe.Divergence(changed);
 
         public double HeldOutDivergence(OnnxModel changed) => probe.HeldOutDivergence(changed);

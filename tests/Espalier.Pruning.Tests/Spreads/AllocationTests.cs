@@ -14,18 +14,31 @@ public sealed class AllocationTests
     [Fact]
     public void Linear_importance_moves_the_ratio_by_the_amplitude()
     {
-        var curve = ImportanceCurves.Create(Allocation.ImportanceLinear, [0, 0.1, 0.5]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceLinear, [[0, 0.1, 0.5]]);
         // t = ½ is k = ½.
         Assert.Equal(0.5 - (0.2 * 2 / 3), curve(0.5, 0), 12);
         Assert.Equal(0.5 - (0.2 / 3), curve(0.5, 1), 12);
         Assert.Equal(0.7, curve(0.5, 2), 12);
     }
 
+    /// <summary>
+    /// Steps add up: v = −2/3, −1/3, 1 and then, measured anew, −1, 1, 0. After two steps of 0.02 the first block has 0.02·5/3 less
+    /// than k, the second 0.02·2/3 more, the third 0.02.
+    /// </summary>
+    [Fact]
+    public void Linear_importance_adds_up_over_steps()
+    {
+        var curve = ImportanceCurves.Create(Allocation.ImportanceLinear, [[0, 0.1, 0.5], [0.1, 0.5, 0.3]], 0.02);
+        Assert.Equal(0.5 - (0.02 * 5 / 3), curve(0.5, 0), 12);
+        Assert.Equal(0.5 + (0.02 * 2 / 3), curve(0.5, 1), 12);
+        Assert.Equal(0.52, curve(0.5, 2), 12);
+    }
+
     /// <summary>CFSP: proportional to σ(26.2144·(angle − mean)). Angles in half turns.</summary>
     [Fact]
     public void Sigmoid_importance_is_proportional_to_the_sigmoid_of_the_angle()
     {
-        var curve = ImportanceCurves.Create(Allocation.ImportanceSigmoid, [0.05, 0.5, 0.95]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceSigmoid, [[0.05, 0.5, 0.95]]);
         double lowest = 1 / (1 + Math.Exp(26.2144 * 0.45)), middle = 0.5, highest = 1 / (1 + Math.Exp(-26.2144 * 0.45));
         foreach (double t in (double[])[0.2, 0.4])
         {
@@ -38,7 +51,7 @@ public sealed class AllocationTests
     [Fact]
     public void Softmax_importance_removes_in_proportion()
     {
-        var curve = ImportanceCurves.Create(Allocation.ImportanceSoftmax, [0.1, 0.2, 0.5]);
+        var curve = ImportanceCurves.Create(Allocation.ImportanceSoftmax, [[0.1, 0.2, 0.5]]);
         Assert.Equal(Math.E, (1 - curve(0.8, 0)) / (1 - curve(0.8, 1)), 9);
         Assert.Equal(Math.Exp(3), (1 - curve(0.8, 1)) / (1 - curve(0.8, 2)), 9);
     }
@@ -51,7 +64,7 @@ public sealed class AllocationTests
     {
         foreach (double[] change in (double[][])[[0, 0.1, 0.5], [0.3, 0.3], [1, 0], [0.7]])
         {
-            var curve = ImportanceCurves.Create(allocation, change);
+            var curve = ImportanceCurves.Create(allocation, [change]);
             for (int i = 0; i < change.Length; i++)
             {
                 Assert.True(curve(0, i) <= 1e-9 && curve(1, i) >= 1 - 1e-9);

@@ -28,23 +28,32 @@ internal sealed class ActivationScores : UnitScore
 
     public override double[]? Compute(Group group, ScoreContext context)
     {
-        var (criterion, weights) = (context.Criterion, context.Weights);
+        if (Features(group, context.Criterion, context.Statistics!, context.Weights) is not { } features) return null;
         var scores = new double[group.Size];
+        foreach (var (unit, score) in features) scores[unit] += score;
+        return scores;
+    }
+
+    /// <summary>What every feature of the group is worth, over all that reads it; null where nothing of it was measured.</summary>
+    public static List<(int Unit, double Score)>? Features(Group group, Criterion criterion, CalibrationStatistics statistics,
+        WeightTable weights)
+    {
+        var features = new List<(int, double)>();
         bool measured = false;
         var (pick, power) = Measure(criterion);
         foreach (var consumer in group.Consumers)
         {
-            if (!context.Statistics!.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
+            if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape)
                 continue;
             if (ConsumerMatrix.Create(consumer, shape) is not { } matrix || matrix.Accessor(seen, pick) is not { } worth) continue;
             int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
             if (unitOf.Length != shape[consumer.ParameterAxis]) continue;
-            Accumulate(scores, matrix, power == 0
+            features.AddRange(Worth(matrix, power == 0
                 ? []
-                : weights.Floats(consumer.Parameter), unitOf, Scaled(criterion, matrix, worth), power);
+                : weights.Floats(consumer.Parameter), unitOf, Scaled(criterion, matrix, worth), power));
             measured = true;
         }
-        return measured ? scores : null;
+        return measured ? features : null;
     }
 
     private static Func<int, int, double> Scaled(Criterion criterion, ConsumerMatrix matrix, Func<int, int, double> worth)
@@ -63,7 +72,7 @@ internal sealed class ActivationScores : UnitScore
         }
     }
 
-    private static void Accumulate(double[] scores, ConsumerMatrix matrix, float[] weight, int[] unitOf,
+    private static IEnumerable<(int Unit, double Score)> Worth(ConsumerMatrix matrix, float[] weight, int[] unitOf,
         Func<int, int, double> worth, int power)
     {
         for (int b = 0; b < matrix.Batches; b++)
@@ -82,10 +91,7 @@ internal sealed class ActivationScores : UnitScore
                 }
             }
             for (int f = 0; f < reads.Length; f++)
-            {
-                int unit = unitOf[matrix.ContractedIndex(b, f)];
-                if (unit >= 0) scores[unit] += worth(b, f) * reads[f];
-            }
+                if (unitOf[matrix.ContractedIndex(b, f)] is >= 0 and var unit) yield return (unit, worth(b, f) * reads[f]);
         }
     }
 }

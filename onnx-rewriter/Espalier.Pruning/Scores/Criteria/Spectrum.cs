@@ -1,63 +1,67 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Groups;
-using Espalier.Pruning.Scores.Sources;
+using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Weights;
-using MathNet.Numerics.LinearAlgebra;
 
 namespace Espalier.Pruning.Scores.Criteria;
 
 /// <summary>
-/// How far the singular values of a group's weights move when a unit's row X_u goes: to first order Σ_i −δσ_i = ½ Σ_i σ_i U_ui²
-/// = ½ (√(X Xᵀ))_uu. PruneNet (arXiv:2501.15296) keeps the spectrum by a learned policy that is rewarded for it; here the
-/// objective itself ranks units. Data-free.
+/// How far the distribution of the singular values of the weights that make a group moves when a unit goes: the distance of
+/// Kolmogorov and Smirnov that PruneNet (arXiv:2501.15296) rewards a learned policy for keeping small; here the units whose
+/// removal keeps it smallest go, in rounds. It takes few values, so what the sum of the singular values loses decides between
+/// equal ones. Data-free.
 /// </summary>
 internal sealed class Spectrum : UnitScore
 {
+    private const int Rounds = 16;
+
+    /// <summary>Weight of the second criterion: below the steps of the first, which are 1/units.</summary>
+    private const double Second = 1e-6;
+
+    /// <summary>Most units, and singular values: an eigendecomposition takes their cube.</summary>
+    public const int MostUnits = 2048;
+
     public override IReadOnlyList<Criterion> Criteria => [Criterion.Spectrum];
 
     public override string Obstacle(Criterion criterion)
         => $"no matrix that a score can read produces its units, or more than {MostUnits} units";
 
-    /// <summary>Most units: an eigendecomposition takes their cube.</summary>
-    public const int MostUnits = 2048;
-
-    /// <summary>Scores over the matrices that produce the units, each scaled to mean 1.</summary>
+    /// <summary>Scores of a group's units: what the round of each reached, more than what went before it.</summary>
     public override double[]? Compute(Group group, ScoreContext context)
     {
         var weights = context.Weights;
-        var matrices = context.Producers(group).Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
-        if (matrices.Count == 0 || group.Size > MostUnits) return null;
-        var total = new Aggregation(context.Rule.Aggregate, group.Size);
-        foreach (var place in matrices) total.Add(RootDiagonal(Gram(group, place, weights)));
-        return total.Result();
-    }
-
-    /// <summary>X Xᵀ, in double.</summary>
-    private static Matrix<double> Gram(Group group, Occurrence place, WeightTable weights)
-    {
-        var gram = Matrix<double>.Build.Dense(group.Size, group.Size);
-        var rows = new UnitRows(group, place, weights);
-        foreach (int features in rows.Read())
+        var places = context.Producers(group).Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
+        if (places.Count == 0 || group.Size > MostUnits) return null;
+        var matrices = places.Select(p => new SingularValues(Rows(group, p, weights))).ToList();
+        var scores = new double[group.Size];
+        var left = Enumerable.Range(0, group.Size).ToList();
+        double reached = 0;
+        int perRound = (group.Size + Rounds - 1) / Rounds;
+        while (left.Count > 0)
         {
-            var tile = Enumerable.Range(0, group.Size).Select(_ => new double[features]).ToArray();
-            Parallel.For(0, group.Size, u => TensorPrimitives.ConvertTruncating(rows.Row(u, features), tile[u]));
-            Parallel.For(0, group.Size, i =>
-            {
-                for (int j = 0; j <= i; j++) gram[i, j] += TensorPrimitives.Dot<double>(tile[i], tile[j]);
-            });
+            var cost = new double[group.Size];
+            Parallel.ForEach(left, unit => cost[unit] = matrices.Average(m => m.Distance(unit) + (Second * m.Loss(unit))));
+            int[] going = [.. left.OrderBy(u => cost[u]).ThenBy(u => u).Take(perRound)];
+            foreach (int unit in going) scores[unit] = reached = Math.Max(Math.BitIncrement(reached), cost[unit]);
+            left.RemoveAll(going.Contains);
+            foreach (var matrix in matrices) matrix.Remove(going);
         }
-        for (int i = 0; i < group.Size; i++)
-            for (int j = 0; j < i; j++) gram[j, i] = gram[i, j];
-        return gram;
+        return scores;
     }
 
-    /// <summary>Diagonal of the root of a symmetric matrix.</summary>
-    private static double[] RootDiagonal(Matrix<double> gram)
+    private static double[][] Rows(Group group, Occurrence place, WeightTable weights)
     {
-        int units = gram.RowCount;
-        var eigen = gram.Evd(Symmetricity.Symmetric);
-        return [.. Enumerable.Range(0, units)
-            .Select(u => Enumerable.Range(0, units)
-                .Sum(i => Math.Sqrt(Math.Max(0, eigen.EigenValues[i].Real)) * eigen.EigenVectors[u, i] * eigen.EigenVectors[u, i]))];
+        var rows = Enumerable.Range(0, group.Size).Select(_ => new List<double>()).ToArray();
+        var read = new UnitRows(group, place, weights);
+        foreach (int features in read.Read())
+        {
+            var tile = new double[features];
+            foreach (int unit in Enumerable.Range(0, group.Size))
+            {
+                TensorPrimitives.ConvertTruncating(read.Row(unit, features), tile);
+                rows[unit].AddRange(tile);
+            }
+        }
+        return [.. rows.Select(r => r.ToArray())];
     }
 }

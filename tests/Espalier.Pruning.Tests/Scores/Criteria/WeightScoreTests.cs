@@ -267,12 +267,17 @@ public class WeightScoreTests
         for (int u = 0; u < expected.Length; u++) Assert.Equal(expected[u] / expected.Average(), actual[u], 1e-6);
     }
 
-    /// <summary>Two orthogonal rows have their own norms; of two equal rows each carries half of one singular value √2·‖x‖.</summary>
+    /// <summary>
+    /// Rows (3,0,0,0), (0,4,0,0) and twice (0,0,1,2): singular values 0, 3, √10, 4. Without the first the functions are farthest
+    /// apart between 3 and √10: |2/4 − 1/3|. Then the second and one of the pair, whose √5 is left, are both at ¼, and the pair
+    /// loses less. Of what is left either alone is at ¾, and the last takes all.
+    /// </summary>
     [Fact]
-    public void The_spectrum_score_is_the_diagonal_of_the_root_of_the_gram_matrix()
+    public void The_spectrum_score_is_the_distance_of_singular_values_before_and_after()
     {
         float[] columns = [3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 1, 1, 0, 0, 2, 2];
         using var model = Layer(columns, 4, 4);
-        AssertScores([3, 4, Math.Sqrt(10) / 2, Math.Sqrt(10) / 2], Of(model, new() { Score = Criterion.Spectrum }));
+        double[] scores = Of(model, new() { Score = Criterion.Spectrum }), expected = [1 / 6.0, 1, 0.25, 0.75];
+        for (int u = 0; u < 4; u++) Assert.Equal(expected[u] / expected.Average(), scores[u], 1e-5);
     }
 }

@@ -1,0 +1,72 @@
+using MathNet.Numerics.LinearAlgebra;
+
+namespace Espalier.Pruning.Tests.Papers;
+
+/// <summary>Presets that stand on the optimal brain surgeon, by refits of every choice in place of its recursion.</summary>
+public sealed class SurgeonPresetTests
+{
+    /// <summary>
+    /// Optimal brain surgeon on whole units (Hassibi and Stork 1993): units go one by one, the one first without which, and without
+    /// those before it, the best refit loses least. The score of a unit is what it adds, as a share of what the reader gives, and
+    /// never less than that of one before it.
+    /// </summary>
+    internal static double[] Scores(TwiceWritten network, Trace dense, string reader)
+    {
+        var gone = new List<int>();
+        double[] scores = new double[TwiceWritten.Units(reader)];
+        double reached = 0;
+        while (gone.Count < scores.Length)
+        {
+            double before = Lost(network, dense, reader, gone);
+            var next = Enumerable.Range(0, scores.Length).Except(gone)
+                .Select(u => (Unit: u, Cost: Lost(network, dense, reader, [.. gone, u]) - before)).MinBy(u => u.Cost);
+            scores[next.Unit] = reached = Math.Max(reached, next.Cost);
+            gone.Add(next.Unit);
+        }
+        return scores;
+    }
+
+    /// <summary>
+    /// What the best weights on what is left lose, tr(W H Wᵀ) − tr(W H_:K H_KK⁻¹ H_K: Wᵀ) with H = C + λI, over tr(W C Wᵀ);
+    /// λ = 10⁻² · mean diag(C) · min(1, n / N).
+    /// </summary>
+    internal static double Lost(TwiceWritten network, Trace dense, string reader, IReadOnlyCollection<int> gone)
+    {
+        var x = dense.Rows($"{reader} in");
+        int n = x.ColumnCount;
+        var mean = x.ColumnSums() / x.RowCount;
+        var centred = Matrix<double>.Build.Dense(x.RowCount, n, (i, j) => x[i, j] - mean[j]);
+        var c = centred.TransposeThisAndMultiply(centred) / x.RowCount;
+        var h = c + (1e-2 * Math.Min(1, (double)n / x.RowCount) * c.Trace() / n * Matrix<double>.Build.DenseIdentity(n));
+        var w = network.Weight(reader).Transpose();
+        int[] all = [.. Enumerable.Range(0, n)];
+        int[] kept = TwiceWritten.Features(reader, Enumerable.Range(0, TwiceWritten.Units(reader)).Except(gone));
+        double whole = (w * h * w.Transpose()).Trace(), total = (w * c * w.Transpose()).Trace();
+        if (kept.Length == 0) return whole / total;
+        var cross = w * Refits.Take(h, all, kept);
+        return (whole - (cross * Refits.Take(h, kept, kept).Inverse() * cross.Transpose()).Trace()) / total;
+    }
+
+    /// <summary>
+    /// OBSPA (arXiv:2403.18955): scores of the surgeon, divided by their mean in the group and compared over all groups; the
+    /// weights that read what is removed take what the others can make up for. Its three presets differ in the inputs alone.
+    /// </summary>
+    [Theory]
+    [InlineData(Preset.Obspa, 21, 0.8)]
+    [InlineData(Preset.ObspaDataFree, 22, 0.6)]
+    [InlineData(Preset.ObspaOutOfDistribution, 23, 0.6)]
+    public void OBSPA(Preset preset, int seed, double macs)
+    {
+        var network = new TwiceWritten(seed);
+        var dense = network.Run();
+        var scores = TwiceWritten.Groups.ToDictionary(reader => reader, reader =>
+        {
+            double[] own = Scores(network, dense, reader);
+            return (double[])[.. own.Select(s => s / own.Average())];
+        });
+        var expected = new Changes { Kept = PresetRun.AboveThreshold(scores, macs) };
+        foreach (string reader in TwiceWritten.Groups.Where(r => expected.Kept[r].Length < TwiceWritten.Units(r)))
+            Refits.LeastSquares(network, dense, expected, reader);
+        PresetRun.Equal(network, PresetRun.Of(network, preset, macs), expected);
+    }
+}
