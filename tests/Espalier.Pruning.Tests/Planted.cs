@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
@@ -55,6 +56,17 @@ internal static class Planted
         if (outputBias) second = [.. second, g.Floats("conv2.bias", Floats(random, 4), 4)];
         g.Output(g.Rename(g.Node("Conv", second, ("group", (long)group)), "y"), "batch", 4, 4, 4);
         return g.Build();
+    }
+
+    /// <summary>A tensor of the main graph in one run.</summary>
+    public static NamedTensor Fetch(OnnxModel model, string tensor, IReadOnlyDictionary<string, NamedTensor> sample)
+    {
+        var copy = model.Proto.Clone();
+        copy.Graph.Output.Clear();
+        copy.Graph.Output.Add(new ValueInfoProto { Name = tensor });
+        using var derived = model.Derive(copy);
+        using var session = Sessions.Open(derived);
+        return session.Run(sample.Values)[tensor];
     }
 
     /// <summary>Normal rows for the model's one input.</summary>

@@ -197,7 +197,9 @@ public sealed class PlantedMatrixTests
             // Who removes nothing has found nothing: equal scores can be all above a threshold.
             if (error > Lossless || report.Groups.All(g => g.Kept == g.Size)) continue;
             found.Add(preset);
-            if (redundancy.Planted.Length > 0) Assert.Equal(redundancy.Planted, report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+            // In a basis of its own a head loses the last dimension, whichever was dead.
+            bool turns = redundancy.Axis is Axis.HeadDims or Axis.ValueDims && plan.Prune[0].Compensate == Compensation.LeastSquares;
+            if (redundancy.Planted.Length > 0 && !turns) Assert.Equal(redundancy.Planted, report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
         }
         Assert.Equal(redundancy.LosslessFor.Order(), found.Order());
     }

@@ -28,6 +28,8 @@ public abstract class TableTests(string network, ITestOutputHelper output)
         foreach (var row in rows) output.WriteLine(row.ToText());
         double best = rows.Single(r => r.Preset == Preset.Best).Score;
         Assert.True(best >= Espalier.Evaluation.Task.Goal(network) * dense, $"{best} of {dense}");
+        // Methods of feed-forward layers have nothing to remove in a network without.
+        rows.RemoveAll(r => double.IsNaN(r.Score) && r.Preset is Preset.Cfsp);
         Assert.All(rows, r => Assert.True(best >= r.Score - Noise, $"{r.Preset} {r.Score}, Best {best}"));
         Assert.All(rows, r => Assert.InRange(r.Macs, 0.1, 0.5));
     }

@@ -24,22 +24,23 @@ public sealed class FitTests
 
     private static double[] Mean(double[][] rows) => [.. Enumerable.Range(0, Features).Select(f => rows.Average(r => r[f]))];
 
-    private static double[] Covariance(double[][] rows, int[] left, int[] right)
+    /// <summary>Of one output: what the inputs that are gone added to it is the error.</summary>
+    private static FitMoments Moments(double[] weight, double[][] rows, double[][]? heldOut = null)
     {
+        double Error(double[] row) => Product(weight, row) - Product(Edited(weight, null), row);
         double[] mean = Mean(rows);
-        return [.. from i in left from j in right select rows.Average(r => (r[i] - mean[i]) * (r[j] - mean[j]))];
-    }
-
-    private static ConsumerMoments Moments(double[][] rows, double[][]? heldOut = null)
-    {
-        int[] all = [.. Enumerable.Range(0, Features)];
-        double[] mean = Mean(rows);
-        return new(rows.Length, mean, [.. Kept.Select(k => mean[k])], Covariance(rows, Kept, Kept), Covariance(rows, all, Kept))
+        double error = rows.Average(Error);
+        return new(rows.Length, [.. Kept.Select(k => mean[k])], [error],
+            [.. Kept.Select(k => rows.Average(r => (Error(r) - error) * (r[k] - mean[k])))])
         {
-            Dense = Covariance(rows, all, all),
-            HeldOut = heldOut is null ? null : Moments(heldOut),
+            Covariance = () => [.. from i in Kept from j in Kept select rows.Average(r => (r[i] - mean[i]) * (r[j] - mean[j]))],
+            ErrorVariance = () => [rows.Average(r => (Error(r) - error) * (Error(r) - error))],
+            HeldOut = heldOut is null ? null : () => new(heldOut.Length,
+                [.. heldOut.SelectMany(r => Kept.Select(k => (float)r[k]))], [.. heldOut.Select(r => (float)Error(r))]),
         };
     }
+
+    private static double[] Left(double[] weight) => [.. Kept.Select(k => weight[k])];
 
     private static double Product(double[] weight, double[] row) => weight.Zip(row, (w, v) => w * v).Sum();
 
@@ -60,7 +61,7 @@ public sealed class FitTests
         var random = new Random(8);
         double[][] rows = Rows(random, 40);
         double[] weight = Seeded.Normals(random, Features);
-        double[] change = new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _)!;
+        double[] change = new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, rows), out _)!;
         double[] about = centred ? Mean(rows) : new double[Features];
         double[] Centred(double[] row) => [.. row.Select((v, f) => v - about[f])];
         double[] off = [.. rows.Select(Centred).Select(r => Product(weight, r) - Product(Edited(weight, change), r))];
@@ -90,9 +91,7 @@ public sealed class FitTests
             var random = new Random(seed);
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
-            var all = Moments([.. seen, .. heldOut], heldOut);
-            double[]? Unjudged(double[][] rows) => new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, Moments(rows), out _);
-            if (Unjudged(seen) is not { } ofSeen || Unjudged([.. seen, .. heldOut]) is not { } ofAll) continue;
+            if (new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, seen), out _) is not { } ofSeen) continue;
             double Loss(double[]? change)
             {
                 double Off(double[] row) => Product(weight, row) - Product(Edited(weight, change), row);
@@ -101,16 +100,10 @@ public sealed class FitTests
             }
             bool better = Loss(ofSeen) <= Loss(null);
             (stays, goes) = better ? (stays + 1, goes) : (stays, goes + 1);
-            double[]? change = new MatrixFit(method, 1, Kept, [0, 1], centred).Change(weight, all, out string? why);
-            double[]? fitted = new MatrixFit(method, 1, Kept, [0, 1], centred, toFitted: true).Change(weight, all, out _);
+            double[]? change = new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, seen, heldOut), out string? why);
             Assert.Equal(better, change is not null);
-            Assert.Equal(better, fitted is not null);
             if (!better) Assert.Equal("on held-out samples a refit has a larger error than the bias", why);
-            for (int i = 0; i < Kept.Length && better; i++)
-            {
-                Assert.Equal(ofAll[i], change![i], 1e-9);
-                Assert.Equal(ofSeen[i], fitted![i], 1e-9);
-            }
+            for (int i = 0; i < Kept.Length && better; i++) Assert.Equal(ofSeen[i], change![i], 1e-9);
         }
         Assert.True(stays > 20 && goes > 20, $"{stays} {goes}");
     }
@@ -125,10 +118,10 @@ public sealed class FitTests
             var random = new Random(seed);
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
-            var moments = Moments([.. seen, .. heldOut], heldOut);
-            Assert.NotNull(new MatrixFit(Compensation.Affine, 1, Kept, [0, 1], true).Change(weight, moments, out _));
-            if (AffineFit.Change(weight, 1, moments.Fitted()! with { Dense = Moments(seen).Dense }, Kept) is { } change)
+            var moments = Moments(weight, seen, heldOut);
+            if (new MatrixFit(Compensation.Affine, [0, 1], true).Change(Left(weight), moments, out _) is var change)
             {
+                Assert.NotNull(change);
                 double Loss(double[]? change) => heldOut.Average(r => Math.Pow(Product(weight, r) - Product(Edited(weight, change), r), 2));
                 if (Loss(change) > Loss(null)) worse++;
             }
@@ -143,8 +136,8 @@ public sealed class FitTests
     [Fact]
     public void A_channel_that_hardly_varies_any_more_is_not_scaled()
     {
-        var moments = new ConsumerMoments(1L << 40, [0, 0], [0], [1], [1, 0]) { Dense = [1, 0, 0, 1] };
-        double[] change = AffineFit.Change([1, 2, 1, 20], 2, moments, [0])!;
+        var moments = new FitMoments(1L << 40, [0], [0, 0], [0, 0]) { Covariance = () => [1], ErrorVariance = () => [4, 400] };
+        double[] change = AffineFit.Change([1, 1], moments)!;
         Assert.Equal(Math.Sqrt(5) - 1, change[0], 1e-12);
         Assert.Equal(0, change[1]);
     }
@@ -158,9 +151,9 @@ public sealed class FitTests
     [InlineData(2, 1.005)]
     public void The_ridge_is_less_with_more_rows(int rows, double ridge)
     {
-        var moments = new ConsumerMoments(rows, [0, 0], [0], [1], [1, 1]);
-        Assert.Equal(1 / ridge, Rescale.Change([1, 1], 1, moments, [0], [0])![0], 1e-12);
-        Assert.Equal(1 / ridge, LeastSquares.Change([1, 1], 1, moments, [0])![0], 1e-12);
+        var moments = new FitMoments(rows, [0], [0], [1]) { Covariance = () => [1], ErrorVariance = () => [1] };
+        Assert.Equal(1 / ridge, Rescale.Change([1], moments, [0])![0], 1e-12);
+        Assert.Equal(1 / ridge, LeastSquares.Change(moments)![0], 1e-12);
         Assert.Equal(1 / ridge, LeastSquares.Inverse([1], 1, rows)![0], 1e-12);
     }
 
@@ -169,16 +162,17 @@ public sealed class FitTests
     public void Pooled_moments_are_those_of_all_rows()
     {
         var random = new Random(5);
-        double[][] a = Rows(random, 7), b = Rows(random, 12, shift: 3), heldA = a[..2], heldB = b[4..9];
-        var (expected, pooled) =
-            (Moments([.. a, .. b], [.. heldA, .. heldB]), ConsumerMoments.Pool([Moments(a, heldA), Moments(b, heldB)]));
-        foreach (var (whole, found) in new[] { (expected, pooled), (expected.HeldOut!, pooled.HeldOut!) })
-        {
-            Assert.Equal(whole.Count, found.Count);
-            Func<ConsumerMoments, double[]>[] parts = [m => m.DenseMean, m => m.KeptMean, m => m.Covariance, m => m.Cross, m => m.Dense!];
-            foreach (var of in parts)
-                Assert.All(of(whole).Zip(of(found)), p => Assert.Equal(p.First, p.Second, 1e-9));
-        }
+        double[][] a = Rows(random, 7), b = Rows(random, 12, shift: 3), heldA = Rows(random, 2), heldB = Rows(random, 5);
+        double[] weight = Seeded.Normals(random, Features);
+        var (whole, found) = (Moments(weight, [.. a, .. b], [.. heldA, .. heldB]),
+            FitMoments.Pool([Moments(weight, a, heldA), Moments(weight, b, heldB)]));
+        Assert.Equal(whole.Count, found.Count);
+        Func<FitMoments, double[]>[] parts = [m => m.InputMean, m => m.ErrorMean, m => m.Cross, m => m.Covariance(), m => m.ErrorVariance(),
+            m => m.AboutZero().Cross, m => m.AboutZero().Covariance(), m => m.AboutZero().ErrorVariance()];
+        foreach (var of in parts)
+            Assert.All(of(whole).Zip(of(found)), p => Assert.Equal(p.First, p.Second, 1e-9));
+        Assert.Equal(whole.HeldOut!().Inputs, found.HeldOut!().Inputs);
+        Assert.Equal(whole.HeldOut!().Errors, found.HeldOut!().Errors);
     }
 
     /// <summary>

@@ -65,8 +65,11 @@ public class SymmetricSolverTests
             long samples = 10 * f;
             double[] cross = [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
             double[] inner = [.. from i in Enumerable.Range(f, k) from j in Enumerable.Range(f, k) select c[(i * all) + j]];
-            var moments = new ConsumerMoments(samples, new double[f], new double[k], inner, cross);
-            double[] change = LeastSquares.Change(w, outputs, moments, kept)!;
+            // E[ezᵀ] = W·C_xz − W_K·C_zz.
+            double[] error = [.. from o in Enumerable.Range(0, outputs) from j in Enumerable.Range(0, k)
+                select Enumerable.Range(0, f).Sum(i => w[(o * f) + i] * cross[(i * k) + j])
+                    - Enumerable.Range(0, k).Sum(i => w[(o * f) + kept[i]] * inner[(i * k) + j])];
+            double[] change = LeastSquares.Change(Of(samples, k, error, inner))!;
             double lambda = LeastSquares.Damping * Math.Min(1, (double)k / samples) * Enumerable.Range(0, k)
                 .Average(i => inner[(i * k) + i]);
             for (int o = 0; o < outputs; o++)
@@ -83,52 +86,18 @@ public class SymmetricSolverTests
             }
         }, iter: 200);
 
-    [Fact]
-    public void Where_nothing_changed_the_refit_changes_nothing()
-    {
-        var random = new Random(3);
-        const int f = 6;
-        double[] c = Seeded.PositiveDefinite(random, f), w = Seeded.Normals(random, 2 * f);
-        double[] change =
-            LeastSquares.Change(w, 2, new ConsumerMoments(100, new double[f], new double[f], c, c), [.. Enumerable.Range(0, f)])!;
-        Assert.All(change, v => Assert.Equal(0, v));
-    }
-
-    [Fact]
-    public void Pooled_moments_are_those_of_the_joined_rows()
-    {
-        var random = new Random(3);
-        const int f = 3, k = 2;
-        double[][] x = [Seeded.Normals(random, 20 * f), [.. Seeded.Normals(random, 50 * f).Select(v => (v * 2) + 1)]];
-        double[][] z = [Seeded.Normals(random, 20 * k), [.. Seeded.Normals(random, 50 * k).Select(v => v - 3)]];
-        var pooled = ConsumerMoments.Pool([Moments(x[0], z[0]), Moments(x[1], z[1])]);
-        double[] allX = [.. x[0], .. x[1]], allZ = [.. z[0], .. z[1]];
-        var joined = Moments(allX, allZ);
-        Assert.Equal(joined.Count, pooled.Count);
-        Equal(joined.DenseMean, pooled.DenseMean);
-        Equal(joined.KeptMean, pooled.KeptMean);
-        Equal(joined.Covariance, pooled.Covariance);
-        Equal(joined.Cross, pooled.Cross);
-        var aboutZero = joined.AboutZero();
-        Equal([.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
-            .Average(n => allZ[(n * k) + i] * allZ[(n * k) + j])], aboutZero.Covariance);
-        Equal([.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, 70)
-            .Average(n => allX[(n * f) + i] * allZ[(n * k) + j])], aboutZero.Cross);
-
-        static void Equal(double[] expected, double[] actual) => Assert.Equal(expected, actual, (a, b) => Math.Abs(a - b) < 1e-12);
-
-        static ConsumerMoments Moments(double[] x, double[] z)
+    private static FitMoments Of(long samples, int inputs, double[] error, double[] covariance)
+        => new(samples, new double[inputs], new double[error.Length / inputs], error)
         {
-            int n = x.Length / f;
-            double[] meanX = Mean(x, f), meanZ = Mean(z, k);
-            return new(n, meanX, meanZ,
-                [.. from i in Enumerable.Range(0, k) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
-                    .Average(r => (z[(r * k) + i] - meanZ[i]) * (z[(r * k) + j] - meanZ[j]))],
-                [.. from i in Enumerable.Range(0, f) from j in Enumerable.Range(0, k) select Enumerable.Range(0, n)
-                    .Average(r => (x[(r * f) + i] - meanX[i]) * (z[(r * k) + j] - meanZ[j]))]);
-        }
+            Covariance = () => (double[])covariance.Clone(),
+            ErrorVariance = () => new double[error.Length / inputs],
+        };
 
-        static double[] Mean(double[] rows, int width)
-            => [.. Enumerable.Range(0, width).Select(i => Enumerable.Range(0, rows.Length / width).Average(r => rows[(r * width) + i]))];
+    [Fact]
+    public void Where_there_is_no_error_the_refit_changes_nothing()
+    {
+        const int f = 6;
+        double[] c = Seeded.PositiveDefinite(new Random(3), f);
+        Assert.All(LeastSquares.Change(Of(100, f, new double[2 * f], c))!, v => Assert.Equal(0, v));
     }
 }

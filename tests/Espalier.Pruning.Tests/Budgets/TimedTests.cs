@@ -33,7 +33,9 @@ public sealed class TimedTests
         }
 
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
-        public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
+        public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages) => probe.Stages(stages);
+
+        public IModelProbe On(AxisAnalysis same) => probe.On(same);
 
         private static double Milliseconds(OnnxModel model)
             => model.Proto.Graph.Initializer.Sum(t => t.Dims.Aggregate(1.0, (a, b) => a * b)) / 1000;

@@ -26,17 +26,21 @@ public sealed class CompensationTests
     {
         double[] covariance = [1, 0, 1, 0, 1, 0, 1, 0, 1];
         int[] kept = [0, 1];
-        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]) { Covariance = covariance };
+        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]) { Covariance = Covariance.Create(covariance, 3) };
         using var dense = Readers(new float[3 * 4], new float[3], new float[3 * 2], 2);
         var consumer = AxisAnalysis.Run(dense).Consumers.Single(c => c.Parameter == "down");
-        var moments = ConsumerMoments.Create(statistics, ConsumerMatrix.Create(consumer, [3, 2])!, 0, kept)!;
-        Assert.Equal([3, 0], Rounded(Rescale.Change([1, 2, 3], 1, moments, kept, [0, 1])!));
-        Assert.Equal([1, 0, 1, 0], Rounded(Rescale.Change([1, 2, 3, 1, 0, -1], 2, moments, kept, [0, 1])!));
+        double[]? Change(double[] weight, int[] units)
+        {
+            var matrix = ConsumerMatrix.Create(consumer, [3, weight.Length / 3])!;
+            return Rescale.Change(FitMoments.Columns(weight, 3, kept), FitMoments.Create(statistics, matrix, 0, weight, kept)!, units);
+        }
+        Assert.Equal([3, 0], Rounded(Change([1, 2, 3], [0, 1])!));
+        Assert.Equal([1, 0, 1, 0], Rounded(Change([1, 2, 3, 1, 0, -1], [0, 1])!));
         // As one unit (a head of two dimensions) both have one scale: of z = x₀ + 2x₁ the target has E[z·y] = 4 + 4 = 8 of E[z²] = 5.
-        Assert.Equal([0.6, 1.2], Rounded(Rescale.Change([1, 2, 3], 1, moments, kept, [0, 0])!));
-        Assert.Equal([3, 0], Rounded(Rescale.Change([1, 2, 3], 1, moments, kept, [0, -1])!));
+        Assert.Equal([0.6, 1.2], Rounded(Change([1, 2, 3], [0, 0])!));
+        Assert.Equal([3, 0], Rounded(Change([1, 2, 3], [0, -1])!));
         // A scale of 31 says that the unit hardly matters by itself.
-        Assert.Null(Rescale.Change([1, 2, 30], 1, moments, kept, [0, 1]));
+        Assert.Null(Change([1, 2, 30], [0, 1]));
     }
 
     private static double[] Rounded(double[] values) => [.. values.Select(v => Math.Round(v, 6) + 0.0)];
@@ -110,57 +114,59 @@ public sealed class CompensationTests
         Assert.True(Squares(followed) > 1.1 * Squares(checkedFit), $"{Squares(followed)} {Squares(checkedFit)}");
     }
 
-    /// <summary>Statistics of the two parts are those that each part gives alone.</summary>
+    /// <summary>Moments are those of the samples that are not held out, and the rows of the others are kept as they are.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Held_out_moments_are_those_of_every_fourth_sample(int group)
+    public void Every_eighth_sample_is_held_out_of_the_moments(int group)
     {
         using var dense = Planted.Cnn(2, 8, group: group);
         var analysis = AxisAnalysis.Run(dense);
-        var samples = Enumerable.Range(0, 9).Select(i => Planted.Rows(i, 3 + i, 2, 8, 8)).ToArray();
+        var samples = Enumerable.Range(0, 17).Select(i => Planted.Rows(i, 1, 2, 8, 8)).ToArray();
         var consumer = analysis.Consumers.Single(c => c.Parameter == "conv2.weight");
-        var matrix = ConsumerMatrix.Create(consumer, [4, 8 / group, 3, 3])!;
-        int[] kept = [.. Enumerable.Range(0, matrix.Features).Where(f => f % 3 != 1)];
-        ConsumerMoments Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
+        ActivationStatistics Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some, bool heldOut)
         {
-            var statistics = Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut });
-            return ConsumerMoments.Create(statistics.Consumers[consumer.Id], matrix, group - 1, kept)!;
+            var all = Calibrator.Run(analysis, some, Request(analysis) with { HeldOut = heldOut }).Consumers[consumer.Id];
+            return all.PerBatch is { } groups ? groups[group - 1] : all;
         }
-        var both = Of(samples, true);
-        foreach (var (expected, found) in new[] { (Of(samples, false), both),
-            (Of(samples.Where((_, i) => i % 4 == 3), false), both.HeldOut!),
-            (Of(samples.Where((_, i) => i % 4 != 3), false), both.Fitted()!) })
-        {
-            Assert.Equal(expected.Count, found.Count);
-            foreach (var (a, b) in new[] { (expected.DenseMean, found.DenseMean), (expected.KeptMean, found.KeptMean),
-                (expected.Covariance, found.Covariance), (expected.Cross, found.Cross) })
-                Assert.All(a.Zip(b), p => Assert.Equal(p.First, p.Second, 1e-4));
-        }
-        Assert.Null(Of(samples.Take(3), true).HeldOut);
-        Assert.Null(Of(samples, false).Fitted());
+        var (both, fitted) = (Of(samples, true), Of(samples.Where((_, i) => i % 8 != 7), false));
+        Assert.Equal(fitted.Count, both.Count);
+        Assert.Equal(fitted.Mean, both.Mean);
+        Assert.Equal(fitted.Covariance!.ToArray(), both.Covariance!.ToArray());
+        var (rows, held) = (both.HeldOut!, Of(samples.Where((_, i) => i % 8 == 7), false));
+        Assert.Equal(held.Count, rows.Count);
+        for (int f = 0; f < held.Mean.Length; f++)
+            Assert.Equal(held.Mean[f], Enumerable.Range(0, rows.Count).Average(r => (double)rows[r][f]), 1e-5);
+        Assert.Null(fitted.HeldOut);
+        Assert.Null(Of(samples.Take(7), true).HeldOut);
     }
 
-    /// <summary>The same beside a slim model.</summary>
+    /// <summary>The same beside a slim model: the error is what the units that are gone added.</summary>
     [Fact]
-    public void Held_out_rows_of_two_models_are_counted_by_themselves()
+    public void Held_out_rows_of_two_models_are_in_no_moment()
     {
         using var dense = Planted.Mlp(2, 8);
         var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 8).Select(i => Planted.Rows(i, 20 + i, Planted.Inputs)).ToArray();
-        int[] consumers = [.. analysis.Consumers.Where(c => c.Parameter == "fc2.weight").Select(c => c.Id)];
+        var consumer = analysis.Consumers.Single(c => c.Parameter == "fc2.weight");
         var group = Assert.Single(analysis.Groups, g => g.Exactness == Exactness.Exact);
+        int[] kept = [0, 2, 3, 5, 7], gone = [1, 4, 6];
         using var slim =
-            Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [0, 2, 3, 5, 7] }, [])).Model;
-        PairedStatistics Of(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> some)
-            => new ModelProbe(analysis, [.. some]).Pair(slim, consumers.ToHashSet()).Single().Value;
-        var both = Of(samples);
-        var held = Of(samples.Where((_, i) => i % 4 == 3));
-        Assert.Equal(held.Count, both.HeldOut!.Count);
-        Assert.Null(held.HeldOut);
-        foreach (var (a, b) in new[] { (held.DenseMean, both.HeldOut.DenseMean), (held.SlimMean, both.HeldOut.SlimMean),
-            (held.Covariance, both.HeldOut.Covariance), (held.Cross, both.HeldOut.Cross) })
-            Assert.All(a.Zip(b), p => Assert.Equal(p.First, p.Second, 1e-5));
+            Surgery.Apply(analysis, new Selection(new Dictionary<int, ImmutableArray<int>> { [group.Id] = [.. kept] }, [])).Model;
+        using var run = new ModelProbe(analysis, samples).Stages([[new FitPoint(consumer, analysis.OutputOf(consumer), [0, 1, 2])]]);
+        var both = run.Next(slim)[consumer.Id];
+        Assert.Equal(samples.Take(7).Sum(s => s.Values.Single().Shape[0]), both.Count);
+        float[] weight = new WeightTable(analysis).Floats("fc2.weight");
+        var hidden = Planted.Fetch(dense, consumer.Activation, samples[7]);
+        Assert.Equal(hidden.Shape[0], both.HeldOut!.Count);
+        for (int r = 0; r < both.HeldOut.Count; r++)
+        {
+            for (int k = 0; k < kept.Length; k++)
+                Assert.Equal(((float[])hidden.Values)[(r * 8) + kept[k]], both.HeldOut[r][k], 1e-5f);
+            for (int o = 0; o < 3; o++)
+                Assert.Equal(gone.Sum(g => ((float[])hidden.Values)[(r * 8) + g] * weight[(g * 3) + o]),
+                    both.HeldOut[r][both.HeldOutErrors + o], 1e-4);
+        }
     }
 
     /// <summary>
@@ -288,7 +294,9 @@ public sealed class CompensationTests
         int[] readers = [.. analysis.Consumers.Where(c => c.Parameter is "up1.weight" or "out.weight").Select(c => c.Id)];
         Assert.Equal(2, readers.Length);
         bool shifts = norm == "LayerNormalization";
-        foreach (var seen in probe.Pair(slim, readers.ToHashSet()).Values)
+        FitPoint Point(Consumer c) => new(c, new(c.Activation, c.ActivationAxis, c.Contracted, []), [.. Enumerable.Range(0, width)]);
+        using var run = probe.Stages([[.. analysis.Consumers.Where(c => readers.Contains(c.Id)).Select(Point)]]);
+        foreach (var seen in run.Next(slim).Values)
             for (int i = 0; i < width; i++) AssertFitted(seen, i);
 
         string Norm(int l)
@@ -298,12 +306,12 @@ public sealed class CompensationTests
                     [g.Add(g.Node("ReduceMean", [g.Mul(x, x)], ("axes", new long[] { -1 })), g.Scalar($"epsilon{l}", 1e-5f))])]),
                     g.Positive($"gamma{l}", width));
 
-        void AssertFitted(PairedStatistics seen, int i)
+        // What is left of the error goes along with the result no more.
+        void AssertFitted(ErrorStatistics seen, int i)
         {
-            double variance = seen.Covariance[(i * width) + i], cross = seen.Cross[(i * width) + i], m = seen.SlimMean[i],
-                off = seen.DenseMean[i] - m;
-            Assert.Equal(0, shifts ? off : (cross + (seen.DenseMean[i] * m) - variance - (m * m)) / variance, 1e-3);
-            if (shifts) Assert.Equal(variance, cross, 1e-3 * variance);
+            double variance = seen.Covariance[i, i], cross = seen.Cross[(i * width) + i], m = seen.InputMean[i], off = seen.ErrorMean[i];
+            Assert.Equal(0, shifts ? off : (cross + (off * m)) / variance, 1e-3);
+            if (shifts) Assert.Equal(0, cross, 1e-3 * variance);
         }
     }
 

@@ -5,6 +5,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests.Fitting;
 
@@ -79,11 +80,11 @@ public sealed class SequentialFitTests
         Assert.True(error[1] < 0.9 * error[0], $"{error[0]}, {error[1]}");
     }
 
-    /// <summary>Joint moments of two models are those of their rows, whatever the window.</summary>
+    /// <summary>Moments beside a slim model are those of its rows, whatever the window: errors are what the units that are gone added.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Joint_moments_equal_plain_loops(bool convolution)
+    public void Moments_beside_a_slim_model_follow_from_those_of_the_dense_one(bool convolution)
     {
         using var dense = convolution ? Planted.Cnn(3, 8) : Planted.Mlp(3, 8);
         var analysis = AxisAnalysis.Run(dense);
@@ -94,23 +95,25 @@ public sealed class SequentialFitTests
         IReadOnlyDictionary<string, NamedTensor>[] samples = [.. Enumerable.Range(0, 5)
             .Select(i => convolution ? Planted.Rows(i, 7, 2, 8, 8) : Planted.Rows(i, 7, Planted.Inputs))];
         var reader = Assert.Single(group.Consumers);
-        var joint = new ModelProbe(analysis, samples).Pair(slim, new HashSet<int> { reader.Id })[reader.Id];
+        var output = analysis.OutputOf(reader)!;
+        int outputs = (int)output.Channels.Size!.Value;
+        using var run = new ModelProbe(analysis, samples).Stages([[new FitPoint(reader, output, [.. Enumerable.Range(0, outputs)])]]);
+        var seen = run.Next(slim)[reader.Id];
         var statistics =
             Calibrator.Run(analysis, samples, new CalibrationRequest { Covariance = new HashSet<int> { reader.Id } }).Consumers[reader.Id];
         // The layer before is not compensated, so what is left of it is what it was: the moments are those of the dense model.
-        int window = convolution ? 9 : 1, n = 8 * window;
-        int[] features = [.. kept.SelectMany(k => Enumerable.Range(k * window, window))];
-        Assert.Equal(statistics.Count, joint.Count);
+        var weights = new WeightTable(analysis);
+        var matrix = ConsumerMatrix.Create(reader, weights.Shape(reader.Parameter)!)!;
+        int[] features = [.. kept.SelectMany(k => Enumerable.Range(k * matrix.Window, matrix.Window))];
+        var expected = FitMoments.Create(statistics, matrix, 0, matrix.Matrix(weights.Floats(reader.Parameter), 0), features)!;
+        var found = FitMoments.Create(seen, null);
+        Assert.Equal(expected.Count, found.Count);
         double scale = statistics.Variance.Max();
-        for (int i = 0; i < n; i++) Assert.Equal(statistics.Mean[i], joint.DenseMean[i], 1e-4);
-        for (int k = 0; k < features.Length; k++)
+        foreach (var (a, b) in new[] { (expected.InputMean, found.InputMean), (expected.ErrorMean, found.ErrorMean),
+            (expected.Cross, found.Cross), (expected.Covariance(), found.Covariance()), (expected.ErrorVariance(), found.ErrorVariance()) })
         {
-            Assert.Equal(statistics.Mean[features[k]], joint.SlimMean[k], 1e-4);
-            for (int i = 0; i < n; i++)
-                Assert.Equal(statistics.Covariance![(i * n) + features[k]], joint.Cross[(i * features.Length) + k], scale * 1e-4);
-            for (int j = 0; j < features.Length; j++)
-                Assert.Equal(statistics.Covariance![(features[j] * n) + features[k]],
-                    joint.Covariance[(j * features.Length) + k], scale * 1e-4);
+            Assert.Equal(a.Length, b.Length);
+            Assert.All(a.Zip(b), p => Assert.Equal(p.First, p.Second, scale * 2e-4));
         }
     }
 

@@ -104,7 +104,7 @@ internal static class Direct
             return;
         }
         Assert.NotNull(actual.Covariance);
-        Close([.. expected.Covariance.Cast<double>()], actual.Covariance, expected.Variance.Max());
+        Close([.. expected.Covariance.Cast<double>()], actual.Covariance.ToArray(), expected.Variance.Max());
 
         void Close(double[] e, double[] a, double size)
         {

@@ -104,10 +104,10 @@ public class FixtureCalibrationTests(ITestOutputHelper output)
                 // vᵀCv is the variance of v·x, which cannot be negative.
                 var v = Enumerable.Range(0, n).Select(_ => random.NextDouble() - 0.5).ToArray();
                 double form = 0;
-                for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) form += v[i] * s.Covariance![i * n + j] * v[j];
+                for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) form += v[i] * s.Covariance![i, j] * v[j];
                 Assert.True(form > -1e-6 * s.Variance.Sum(), $"consumer {s.Consumer}: {form}");
             }
-            for (int i = 0; i < n; i++) Assert.Equal(s.Variance[i], s.Covariance![i * n + i]);
+            for (int i = 0; i < n; i++) Assert.Equal(s.Variance[i], s.Covariance![i, i]);
         }
     }
 }

@@ -71,7 +71,7 @@ public sealed class OptimalBrainTests
         int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         for (int b = 0; b < matrix.Batches; b++)
         {
-            var (covariance, count) = ConsumerMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
+            var (covariance, count) = FitMoments.Covariances(statistics.Consumers[consumer.Id], matrix, b)!.Value;
             int batch = b;
             int UnitAt(int f) => unitOf[unitOf.Length == matrix.Inputs ? f / matrix.Window : matrix.ContractedIndex(batch, f)];
             yield return new(Matrix<double>.Build.Dense(matrix.Features, matrix.Features, covariance), count,
@@ -177,19 +177,19 @@ public sealed class OptimalBrainTests
         double[] errors = [.. Enumerable.Range(0, 6).Select(u =>
         {
             int[] kept = [.. Enumerable.Range(0, 6).Except([u])];
-            var moments = ConsumerMoments.Create(own, ConsumerMatrix.Create(group.Consumers[0], [6, 3])!, 0, kept)!;
-            double[] change = LeastSquares.Change(w, 3, moments, kept)!, difference = new double[18];
+            var moments = FitMoments.Create(own, ConsumerMatrix.Create(group.Consumers[0], [6, 3])!, 0, w, kept)!;
+            double[] change = LeastSquares.Change(moments)!, difference = new double[18];
             for (int o = 0; o < 3; o++)
             {
                 difference[(o * 6) + u] = -w[(o * 6) + u];
                 for (int k = 0; k < 5; k++) difference[(o * 6) + kept[k]] = change[(o * 5) + k];
             }
-            return LeastSquares.Error(difference, 3, own.Covariance!);
+            return LeastSquares.Error(difference, 3, own.Covariance!.ToArray());
         })];
         double[] scores = Planted.Raw(new OptimalBrain(), analysis, group, statistics);
         int least = Array.IndexOf(errors, errors.Min());
         // The lowest goes first, so its score is its own; the others are conditional on those before them.
         Assert.Equal(least, Array.IndexOf(scores, scores.Min()));
-        Assert.Equal(errors[least] / LeastSquares.Error(w, 3, own.Covariance!), scores[least], 1e-3 * scores[least]);
+        Assert.Equal(errors[least] / LeastSquares.Error(w, 3, own.Covariance!.ToArray()), scores[least], 1e-3 * scores[least]);
     }
 }
