@@ -99,6 +99,9 @@ public sealed class DivergenceAttribute(Metric metric) : Attribute
 {
     /// <summary>The metric.</summary>
     public Metric Metric { get; } = metric;
+
+    /// <summary>Names of the outputs that count; all where it is empty.</summary>
+    public string[] Outputs { get; set; } = [];
 }
 
 /// <summary>

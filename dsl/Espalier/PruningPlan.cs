@@ -41,6 +41,9 @@ public sealed record PruningPlan
     /// <summary>How outputs are compared where the plan chooses by them; null as the preset says.</summary>
     public Metric? DivergenceMetric { get; init; }
 
+    /// <summary>Names of the outputs that are compared; none for all.</summary>
+    public IReadOnlyList<string> DivergenceOutputs { get; init; } = [];
+
     /// <summary>Inputs of which statistics are taken; null as the preset says.</summary>
     public InputSource? Inputs { get; init; }
 

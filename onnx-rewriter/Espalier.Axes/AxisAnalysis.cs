@@ -20,6 +20,7 @@ internal sealed class AxisAnalysis
     private readonly Lazy<IReadOnlyList<Consumer>> _products;
     private readonly Lazy<IReadOnlyDictionary<string, Dequantization>> _dequantizations;
     private readonly IReadOnlyDictionary<string, string> _origins;
+    private OutputPointFinder? _outputs;
 
     private AxisAnalysis(OnnxModel model, AxisOptions options)
     {
@@ -82,6 +83,9 @@ internal sealed class AxisAnalysis
     /// Number and index are the same.
     /// </summary>
     public IReadOnlyList<Consumer> Products => _products.Value;
+    /// <summary>Where a product's output ends up; null where that is no tensor of the main graph with an axis of its channels.</summary>
+    public OutputPoint? OutputOf(Consumer consumer) => (_outputs ??= new(_inference)).Find(consumer);
+
     /// <summary>What the integers of weights stand for, by name of the weight.</summary>
     public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations.Value;
     /// <summary>Sublayers, then blocks.</summary>

@@ -101,7 +101,7 @@ internal static class Iteration
             if (kept.Length == 0 || k % kept.Length != 0) continue;
             // A convolution has a feature per position of its window.
             int window = k / kept.Length;
-            int[] at = [.. kept.SelectMany(i => Enumerable.Range(i * window, window))];
+            int[] at = [.. kept.SelectMany(i => Enumerable.Range(i * window, window))], place = new int[n];
             if (at[^1] >= n) continue;
             double[] Spread(double[] values)
             {
@@ -109,12 +109,13 @@ internal static class Iteration
                 for (int i = 0; i < k; i++) all[at[i]] = values[i];
                 return all;
             }
-            double[]? covariance = null;
+            Covariance? covariance = null;
             if (own.Covariance is not null && seen.Covariance is { } left)
             {
-                covariance = new double[n * n];
-                for (int i = 0; i < k; i++)
-                    for (int j = 0; j < k; j++) covariance[(at[i] * n) + at[j]] = left[(i * k) + j];
+                Array.Fill(place, -1);
+                for (int i = 0; i < k; i++) place[at[i]] = i;
+                covariance = new(n);
+                covariance.Change((i, j, _) => place[i] < 0 || place[j] < 0 ? 0 : (float)left[place[i], place[j]]);
             }
             consumers[consumer.Id] = new(consumer.Id, seen.Count, Spread(seen.Mean), Spread(seen.Variance), Spread(seen.AbsoluteMean),
                 Spread(seen.SquareMean)) { Covariance = covariance };

@@ -37,6 +37,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         var now = evidence with { Statistics = before?.Statistics ?? evidence.Statistics };
         var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), now, notes,
             plan.Seed, before?.Weights);
+        scores = scores.ToDictionary(s => s.Key, s => resolved.BasisScores.GetValueOrDefault(s.Key) ?? s.Value);
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e =>
             new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
@@ -61,17 +62,16 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
     private sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyDictionary<int, Compensation> methods, Evidence evidence)
     {
         public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => Run(kept, evidence.Probe!.HeldOutDivergence, leaveOutHeldOut: true);
+            => Run(kept, evidence.Probe!.HeldOutDivergence);
 
         public ModelTime Time(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time, leaveOutHeldOut: false);
+            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time);
 
-        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run, bool leaveOutHeldOut)
+        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run)
         {
             var request = new FitRequest(new(kept, depth.Blocks), id => methods.GetValueOrDefault(id))
             {
                 Statistics = evidence.Statistics,
-                LeavesOutHeldOut = leaveOutHeldOut,
             };
             return Surgery.Use(model.Analysis, request.Selection, Compensator.Compute(model, request), slim => run(slim.Model));
         }

@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx.Limits;
 using Espalier.Pruning.Allocators;
+using Espalier.Pruning.Bases;
 using Espalier.Pruning.Budgets;
 using Espalier.Pruning.Depth;
 using Espalier.Pruning.Edits;
@@ -34,6 +35,7 @@ internal static class Slimmer
             Scorer.Require(rule, resolved.Model, needs);
             Compensator.Require(rule, resolved.Analysis, needs);
         }
+        BasisChange.Require(resolved, needs);
         LowRank.Require(resolved, needs);
         DepthSelector.Require(resolved, needs);
         Allocator.Require(resolved.ForUnits, resolved.Analysis, needs);
@@ -63,6 +65,7 @@ internal static class Slimmer
                 + "they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and "
                 + "score.");
         WrittenBudget.Demand(asked, FileCost.Before(analysis));
+        (resolved, evidence) = BasisChange.Apply(resolved, evidence);
         EspalierException? missed = null;
         for (int round = 1; ; round++)
         {
@@ -78,7 +81,8 @@ internal static class Slimmer
                 throw missed;
             }
             report = report with { Plan = asked };
-            if (WrittenBudget.Misses(asked, analysis, slim, report) is not { Count: > 0 } misses) return new SlimResult(slim.Model, report);
+            if (WrittenBudget.Misses(asked, analysis, slim, report) is not { Count: > 0 } misses)
+                return new SlimResult(slim.Model == resolved.Analysis.File ? dense : slim.Model, report);
             missed = WrittenBudget.Refuse(analysis, slim, misses[0]);
             if (slim.Model != dense) slim.Model.Dispose();
             if (round == BudgetRounds) throw missed;

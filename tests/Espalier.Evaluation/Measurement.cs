@@ -5,6 +5,7 @@ using System.Text.Json;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
@@ -30,7 +31,7 @@ internal static class Measurement
         {
             var samples = Inputs(task, dense, Presets.Get(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
-            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric });
+            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric ?? OutputRoles.MetricOf(analysis) });
             foreach (double ratio in ratios)
             {
                 if (ratio == 1)
@@ -118,9 +119,11 @@ internal static class Measurement
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
 
+        public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages) => probe.Stages(stages);
+
         public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request) => probe.Measure(changed, request);
 
-        public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers) => probe.Pair(slim, consumers);
+        public IModelProbe On(AxisAnalysis same) => new Remembering(probe.On(same));
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 

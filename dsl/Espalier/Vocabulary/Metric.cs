@@ -35,4 +35,9 @@ public enum Metric
     /// others it is in the calibration data. Below zero where the changed model answers better; agreement e^−loss, at most 1.
     /// </summary>
     TaskLoss,
+    /// <summary>
+    /// Mean cosine of embeddings: of outputs [batch, sequence, features] the mean over the sequence, of maps the mean over
+    /// positions, of others their rows. What sentence encoders and image features are compared by; divergence one minus it.
+    /// </summary>
+    Embedding,
 }

@@ -81,8 +81,11 @@ public sealed record PruningMethod(string Title, string Citation, Criterion? Sco
     /// <summary>How sublayers or blocks are ranked.</summary>
     public Criterion DepthScore { get; init; } = Criterion.BlockSimilarity;
 
-    /// <summary>How outputs are compared.</summary>
-    public Metric Metric { get; init; } = Metric.KullbackLeibler;
+    /// <summary>
+    /// How outputs are compared; null by what the model gives: <see cref="Metric.Embedding"/> of features,
+    /// <see cref="Metric.KullbackLeibler"/> of what a last layer makes of them.
+    /// </summary>
+    public Metric? Metric { get; init; }
 
     /// <summary>Whether the first and the last group, sublayer or block stay whole.</summary>
     public bool ProtectEnds { get; init; }

@@ -27,6 +27,7 @@ internal static class PlanJsonWriter
             json.Enum("allocate", policy.Allocation);
             json.Enum("schedule", policy.Schedule);
             json.Enum("divergenceMetric", policy.DivergenceMetric);
+            json.Strings("divergenceOutputs", policy.DivergenceOutputs);
             json.Enum("inputs", policy.Inputs);
             json.Strings("protect", policy.Protect);
             if (policy.ProtectsEnds) json.Property("protectEnds", true);

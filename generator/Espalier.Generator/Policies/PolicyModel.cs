@@ -21,6 +21,7 @@ internal sealed record PolicyModel
     public required Allocation? Allocation { get; init; }
     public required Schedule? Schedule { get; init; }
     public required Metric? DivergenceMetric { get; init; }
+    public required EquatableArray<string> DivergenceOutputs { get; init; }
     public required InputSource? Inputs { get; init; }
     public required GuardModel? Guard { get; init; }
     public required EquatableArray<string> Protect { get; init; }

@@ -46,6 +46,9 @@ internal static class PolicyReader
             Allocation = Stated<Allocation>(type, nameof(AllocateAttribute)),
             Schedule = Stated<Schedule>(type, nameof(ScheduleAttribute)),
             DivergenceMetric = Stated<Metric>(type, nameof(DivergenceAttribute)),
+            DivergenceOutputs = Find(type, nameof(DivergenceAttribute)) is { } divergence
+                ? Texts(divergence, nameof(DivergenceAttribute.Outputs))
+                : default,
             Inputs = Stated<InputSource>(type, nameof(InputsFromAttribute)),
             Guard = Find(type, nameof(GuardAttribute)) is { } guard ? ReadGuard(guard) : null,
             Protect = All(type, nameof(ProtectAttribute)).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
@@ -229,6 +232,11 @@ internal static class PolicyReader
 
     private static T? Named<T>(AttributeData attribute, string name) where T : struct
         => Named(attribute, name) is { Kind: TypedConstantKind.Primitive, Value: T value } ? value : null;
+
+    private static EquatableArray<string> Texts(AttributeData attribute, string name)
+        => Named(attribute, name) is { Kind: TypedConstantKind.Array, IsNull: false } array
+            ? array.Values.Select(v => v.Value as string ?? "").ToEquatable()
+            : default;
 
     private static string? Text(AttributeData attribute, string name) => Named(attribute, name)?.Value as string;
 

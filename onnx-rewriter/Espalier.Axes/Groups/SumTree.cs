@@ -37,9 +37,11 @@ internal sealed record SumTree(NodeRecord Root, List<(TensorState Tensor, NodeRe
     }
 
     // Inside a branch the region's values may be captured; only the main graph is searched.
-    private static bool IsSum(NodeRecord record)
-        => record is { Info: { Scope: 0, Proto: { OpType: "Add" or "Sum", Domain: "" or "ai.onnx" } }, Outputs.Length: 1 }
-            && Computed(record).Take(2).Count() == 2;
+    private static bool IsSum(NodeRecord record) => IsAddition(record) && Computed(record).Take(2).Count() == 2;
+
+    /// <summary>Whether the node of the main graph adds up its operands, constants among them.</summary>
+    public static bool IsAddition(NodeRecord record)
+        => record is { Info: { Scope: 0, Proto: { OpType: "Add" or "Sum", Domain: "" or "ai.onnx" } }, Outputs.Length: 1 };
 
     private static IEnumerable<TensorState> Computed(NodeRecord record) => record.Inputs.OfType<TensorState>().Where(i => !i.IsConstant);
 

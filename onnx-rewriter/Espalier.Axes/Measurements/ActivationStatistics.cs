@@ -13,8 +13,8 @@ namespace Espalier.Axes.Measurements;
 internal sealed record ActivationStatistics(int Consumer, long Count, double[] Mean, double[] Variance, double[] AbsoluteMean,
     double[] SquareMean)
 {
-    /// <summary>Centred second moment E[(x−μ)(x−μ)ᵀ], row-major [features, features]; null where it was not asked for.</summary>
-    public double[]? Covariance { get; init; }
+    /// <summary>Centred second moment E[(x−μ)(x−μ)ᵀ] over the features; null where it was not asked for.</summary>
+    public Covariance? Covariance { get; init; }
 
     /// <summary>
     /// For weights with a batch axis, the same per batch index, with <see cref="Covariance"/> where it was asked for; null otherwise.
@@ -26,8 +26,8 @@ internal sealed record ActivationStatistics(int Consumer, long Count, double[] M
     public IReadOnlyList<ActivationStatistics>? PerBatch { get; init; }
 
     /// <summary>
-    /// The same over the rows of every fourth sample alone, which are in the others too; null where that was not asked for, or
-    /// there are fewer than four samples.
+    /// Rows of samples that are in none of the moments, to check what is fitted to these; null where that was not asked for, or
+    /// there are too few samples.
     /// </summary>
-    public ActivationStatistics? HeldOut { get; init; }
+    public RowSample? HeldOut { get; init; }
 }

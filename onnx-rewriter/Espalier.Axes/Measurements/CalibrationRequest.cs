@@ -10,8 +10,8 @@ internal sealed record CalibrationRequest
     public IReadOnlySet<int> Covariance { get; init; } = new HashSet<int>();
 
     /// <summary>
-    /// Whether statistics of every fourth sample are wanted by themselves as well, to check what is fitted to the others.
-    /// Doubles the memory of covariances.
+    /// Whether every eighth sample is held out of the moments of consumers with a covariance, and rows of these samples are kept
+    /// to check what is fitted to the others.
     /// </summary>
     public bool HeldOut { get; init; }
 

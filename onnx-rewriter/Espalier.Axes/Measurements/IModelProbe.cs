@@ -42,7 +42,30 @@ internal interface IModelProbe
     /// </summary>
     (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor);
 
-    /// <summary>What consumers contract in the dense model and, beside it, in a slim one that was made from it.</summary>
-    /// <returns>By consumer number; consumers that cannot be observed in both are left out.</returns>
-    IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers);
+    /// <summary>The same samples for another form of the dense model that gives the same outputs.</summary>
+    IModelProbe On(AxisAnalysis same);
+
+    /// <summary>Runs a slim model that grows stage by stage beside the dense one.</summary>
+    /// <param name="stages">What is observed at each stage, in the order of the graph.</param>
+    IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages);
+
+    /// <summary>Moments of what consumers contract in a slim model.</summary>
+    /// <returns>By consumer number; consumers that cannot be observed are left out.</returns>
+    IReadOnlyDictionary<int, ErrorStatistics> Inputs(OnnxModel slim, AxisAnalysis analysis, IReadOnlySet<int> consumers)
+    {
+        var wanted = consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products;
+        using var run = Stages([[.. wanted.Where(c => consumers.Contains(c.Id)).Select(c => new FitPoint(c, null, []))]]);
+        return run.Next(slim);
+    }
+}
+
+/// <summary>
+/// Two models side by side, stage by stage. What comes before a stage is not run again: activations at its cut are kept.
+/// </summary>
+internal interface IStagedRun : IDisposable
+{
+    /// <summary>Moments at the points of the next stage.</summary>
+    /// <param name="slim">The slim model as it is now. What lies before the stage must not change any more.</param>
+    /// <returns>By consumer number; consumers that cannot be observed are left out.</returns>
+    IReadOnlyDictionary<int, ErrorStatistics> Next(OnnxModel slim);
 }

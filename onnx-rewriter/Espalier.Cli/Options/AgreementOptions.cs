@@ -7,7 +7,12 @@ namespace Espalier.Cli.Options;
 internal sealed class AgreementOptions
 {
     private readonly Option<Metric?> _divergence = CommonOptions.Choice<Metric>("--divergence",
-        "How outputs are compared where sizes or depth are chosen by them. [default: as the preset]");
+        "How outputs are compared where sizes or depth are chosen by them. [default: as the preset, or by what the model gives]");
+    private readonly Option<string[]> _outputs = new("--divergence-outputs")
+    {
+        Description = "Name of an output that counts there; repeatable. [default: all]",
+        HelpName = "NAME",
+    };
     private readonly Option<double?> _agreement = CommonOptions.Fraction("--agreement",
         "Refuse to write a model that agrees less with the dense one, on the last quarter of the calibration data, which nothing else "
             + "then uses.");
@@ -15,10 +20,13 @@ internal sealed class AgreementOptions
         CommonOptions.Choice<Metric>("--metric", "How --agreement is measured. [default: top1]");
 
     /// <summary>All of them, in the order of the help.</summary>
-    public IEnumerable<Option> All => [_divergence, _agreement, _metric];
+    public IEnumerable<Option> All => [_divergence, _outputs, _agreement, _metric];
 
     /// <summary>How a plan compares outputs to choose; null as the preset says.</summary>
     public Metric? Divergence(ParseResult result) => result.GetValue(_divergence);
+
+    /// <summary>Which outputs it compares; none for all.</summary>
+    public IReadOnlyList<string> Outputs(ParseResult result) => result.GetValue(_outputs) ?? [];
 
     /// <summary>What is checked after slimming; null without.</summary>
     /// <exception cref="UsageException">A metric without an agreement.</exception>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
+using Espalier.Axes.Roles;
 using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Options;
@@ -89,7 +90,7 @@ internal sealed class SlimOptions
         return new PruningPlan
         {
             Model = model,
-            Prune = [.. Rules(result, decides, analysis)],
+            Prune = [.. Rules(result, decides, analysis, TurnsBases(result, preset))],
             Drop = [.. Drops(result)],
             LowRank = ranks,
             Budget = budget,
@@ -97,6 +98,7 @@ internal sealed class SlimOptions
             Schedule = result.GetValue(_schedule),
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
+            DivergenceOutputs = _agreement.Outputs(result),
             Guard = _agreement.Guard(result),
             ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],
@@ -105,6 +107,11 @@ internal sealed class SlimOptions
             Seed = result.GetValue(_seed),
         };
     }
+
+    /// <summary>Dimensions go as the first coordinates of a basis that is made from data, and are refitted.</summary>
+    private bool TurnsBases(ParseResult result, Preset? preset)
+        => _data.ToSource(result).Path is not null
+            && (result.GetValue(_compensate) ?? Presets.Get(preset ?? Preset.Best).Compensate) == Compensation.LeastSquares;
 
     /// <summary>Whether something says how much of the usual kinds stays where no option on units does.</summary>
     private static bool Decides(Budget? budget, IReadOnlyList<LowRankRule> ranks, Allocation? allocate, Preset? preset)
@@ -123,7 +130,8 @@ internal sealed class SlimOptions
         + $"{Named(_drops.Select(d => d.Option))}, {Named(_lowRank.All)} or a budget ({Named(_budget.All)}), or --allocate "
         + $"{Those(row => row.Decides)}, which decides itself.");
 
-    private IEnumerable<PruneRule> Rules(ParseResult result, bool decides, AxisAnalysis analysis)
+    /// <param name="turnsBases">Whether dimensions of heads can go too, where each head has a basis of its own for them.</param>
+    private IEnumerable<PruneRule> Rules(ParseResult result, bool decides, AxisAnalysis analysis, bool turnsBases)
     {
         var scored = _scores.ToRule(result);
         var keep = result.GetValue(_keep);
@@ -131,9 +139,11 @@ internal sealed class SlimOptions
         foreach (var (row, option) in _axes)
         {
             var own = result.GetValue(option);
-            if (own is null && (!row.IsUsual || (keep is null && !decides))) continue;
+            bool turns = own is null && !row.IsUsual && decides && turnsBases;
+            if (own is null && !turns && (!row.IsUsual || (keep is null && !decides))) continue;
             bool allowInexact = own is not null || inexact;
-            var groups = analysis.Groups.Where(g => row.Kinds.Contains(g.Kind)).ToList();
+            var groups = analysis.Groups.Where(g => row.Kinds.Contains(g.Kind)
+                && (!turns || (g.Kind is Axis.HeadDims or Axis.ValueDims && LinearGroup.Find(analysis, g) is not null))).ToList();
             // Asked for by name, a kind that is not there is an error; under --keep it is none.
             var open = groups.Where(g => g.Exactness == Exactness.Exact || (allowInexact && g.Exactness == Exactness.Inexact)).ToList();
             if (own is null && open.Count == 0) continue;

@@ -1,5 +1,6 @@
 using Espalier.Axes;
 using Espalier.Axes.Measurements;
+using Espalier.Axes.Roles;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Inputs;
@@ -31,6 +32,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
     private Targets? _labels;
+    private readonly List<string> _reading = [];
     private bool _measured;
 
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
@@ -53,6 +55,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         CalibrationStatistics? statistics = null;
         ModelProbe? probe = null;
         var resolved = ResolvedPlan.Resolve(Plan, analysis);
+        RequireOutputs();
         if (Slimmer.Needs(resolved) is { } needs)
         {
             var samples = Inputs(notes);
@@ -60,7 +63,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
             {
-                Metric = Plan.DivergenceMetric ?? Metric.KullbackLeibler,
+                Metric = Plan.DivergenceMetric ?? OutputRoles.MetricOf(analysis),
+                Outputs = Plan.DivergenceOutputs,
                 Labels = Labels(Plan.DivergenceMetric),
                 Progress = name => progress.Step(name),
             };
@@ -78,10 +82,18 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var report = slim.Report with
         {
             After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
-            Notes = [.. slim.Report.Notes, .. notes],
+            Notes = [.. slim.Report.Notes, .. notes, .. _reading],
         };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
+    }
+
+    private void RequireOutputs()
+    {
+        var names = dense.Proto.Graph.Output.Select(o => o.Name).ToList();
+        if (Plan.DivergenceOutputs.FirstOrDefault(o => !names.Contains(o, StringComparer.Ordinal)) is { } unknown)
+            throw new EspalierException($"Divergences are to be those of the output '{unknown}', but the model has "
+                + $"{string.Join(", ", names.Select(n => $"'{n}'"))}.");
     }
 
     /// <summary>What statistics and choices use.</summary>
@@ -216,6 +228,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (Samples is not null) _read = [.. Samples()];
         else if (Plan.Calibration is { Path: { } path } source)
             _read = CalibrationData.Read(path, dense, source.ToOptions(dimensions));
+        // Labels may be one for each position.
+        if (_read is { Count: > 0 } && Plan.DivergenceMetric != Metric.TaskLoss && Plan.Guard?.Metric != Metric.TaskLoss)
+            _read = Padding.Trim(analysis.Model, _read, _reading, cancellationToken);
         return _read;
     }
 

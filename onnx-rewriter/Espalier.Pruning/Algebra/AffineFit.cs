@@ -10,33 +10,25 @@ namespace Espalier.Pruning.Algebra;
 /// </summary>
 internal static class AffineFit
 {
-    /// <summary>Change of the weights of the kept features.</summary>
-    /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="moments">Of all features and the kept ones, centred.</param>
-    /// <returns>Row-major [outputs, kept]; null where the dense covariance was not measured.</returns>
-    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
+    /// <summary>Change of the weights of the inputs that are left.</summary>
+    /// <param name="weight">Their weights, row-major [outputs, inputs].</param>
+    /// <returns>Row-major [outputs, inputs]; null where a number is not finite.</returns>
+    public static double[]? Change(double[] weight, FitMoments moments)
     {
-        if (moments.Dense is not { } covariance) return null;
-        int k = kept.Length, features = moments.DenseMean.Length;
-        var change = new double[outputs * k];
-        Parallel.For(0, outputs, o =>
+        int k = moments.Inputs;
+        var (covariance, error) = (moments.Covariance(), moments.ErrorVariance());
+        var change = new double[weight.Length];
+        Parallel.For(0, moments.Outputs, o =>
         {
-            var row = weight.AsSpan(o * features, features);
-            var left = new double[k];
-            for (int i = 0; i < k; i++) left[i] = row[kept[i]];
-            double dense = Quadratic(row, covariance), now = Quadratic(left, moments.Covariance);
+            var row = weight.AsSpan(o * k, k);
+            double now = 0;
+            for (int f = 0; f < k; f++) now += row[f] * TensorPrimitives.Dot<double>(row, covariance.AsSpan(f * k, k));
+            // The dense output is the sum of what is there and the error.
+            double dense = now + (2 * TensorPrimitives.Dot<double>(row, moments.Cross.AsSpan(o * k, k))) + error[o];
             // A channel that hardly varies any more has nothing that a scale could bring back.
             if (!(now * Rescale.Largest * Rescale.Largest >= dense) || now <= 0) return;
-            double scale = Math.Sqrt(Math.Max(0, dense) / now);
-            for (int i = 0; i < k; i++) change[(o * k) + i] = (scale - 1) * left[i];
+            TensorPrimitives.Multiply(row, Math.Sqrt(Math.Max(0, dense) / now) - 1, change.AsSpan(o * k, k));
         });
         return Array.TrueForAll(change, double.IsFinite) ? change : null;
-    }
-
-    private static double Quadratic(ReadOnlySpan<double> w, double[] covariance)
-    {
-        double sum = 0;
-        for (int f = 0; f < w.Length; f++) sum += w[f] * TensorPrimitives.Dot(w, covariance.AsSpan(f * w.Length, w.Length));
-        return sum;
     }
 }

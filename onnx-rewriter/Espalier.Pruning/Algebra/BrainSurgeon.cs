@@ -30,7 +30,7 @@ internal sealed class BrainSurgeon
         float[] weight = weights.Floats(consumer.Parameter);
         for (int b = 0; b < matrix.Batches; b++)
         {
-            if (ConsumerMoments.Covariances(seen, matrix, b) is not var (covariance, count)) continue;
+            if (FitMoments.Covariances(seen, matrix, b) is not var (covariance, count)) continue;
             double[] w = matrix.Matrix(weight, b);
             // Consumers count by the share of their own output that is lost.
             double total = LeastSquares.Error(w, matrix.Outputs, covariance);

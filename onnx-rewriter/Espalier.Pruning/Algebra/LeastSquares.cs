@@ -4,11 +4,11 @@ using Espalier.Pruning.Weights;
 namespace Espalier.Pruning.Algebra;
 
 /// <summary>
-/// Refits a linear map to other inputs. Of all weights on the inputs z the refit has the least expected squared error against
-/// the dense output W·x, with a ridge that pulls towards the dense weights:
-/// <c>W' = W_K + (W·C_xz − W_K·C_zz)·(C_zz + λI)⁻¹</c>. Where z are the kept ones of x this is (WC)_K·C_KK⁻¹ for λ = 0; where z comes from
-/// layers that are pruned already, it makes up for their error too. A ridge towards the dense weights rather than towards zero
-/// leaves a weight alone where the data say nothing.
+/// Refits a linear map to other inputs. Of all weights on the inputs z the refit has the least expected squared error, with a ridge
+/// that pulls towards the weights as they are: <c>ΔW = E[ezᵀ]·(C_zz + λI)⁻¹</c>, e the error that the weights leave. Where z are the
+/// kept ones of x and e is what the others added, W_K + ΔW is (WC)_K·C_KK⁻¹ for λ = 0; where z comes from layers that are pruned
+/// already, it makes up for their error too. A ridge towards the weights rather than towards zero leaves a weight alone where the
+/// data say nothing.
 /// </summary>
 internal static class LeastSquares
 {
@@ -51,70 +51,26 @@ internal static class LeastSquares
         return sum;
     }
 
-    /// <summary>Expected squared error of new weights on z against the dense ones on x, without the part that no weights change.</summary>
-    public static double Loss(double[] dense, double[] edited, int outputs, ConsumerMoments moments, int[] kept)
-    {
-        int features = moments.DenseMean.Length, k = kept.Length;
-        double sum = 0;
-        var now = new double[k];
-        var wanted = new double[k];
-        for (int o = 0; o < outputs; o++)
-        {
-            for (int i = 0; i < k; i++) now[i] = edited[(o * features) + kept[i]];
-            Array.Clear(wanted);
-            for (int f = 0; f < features; f++)
-                TensorPrimitives.MultiplyAdd(moments.Cross.AsSpan(f * k, k), dense[(o * features) + f], wanted, wanted);
-            for (int i = 0; i < k; i++)
-                sum += now[i] * (TensorPrimitives.Dot<double>(now, moments.Covariance.AsSpan(i * k, k)) - (2 * wanted[i]));
-        }
-        return sum;
-    }
+    /// <summary>By how much a change of the weights moves the expected squared error: tr(ΔW·C·ΔWᵀ) − 2 tr(ΔW·E[ezᵀ]ᵀ).</summary>
+    /// <param name="change">ΔW, row-major [outputs, inputs].</param>
+    public static double Gain(double[] change, FitMoments moments)
+        => Error(change, moments.Outputs, moments.Covariance()) - (2 * TensorPrimitives.Dot<double>(change, moments.Cross));
 
-    /// <summary>Change of the weights of the kept features.</summary>
-    /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="moments">Of all features and the kept ones.</param>
-    /// <returns>Row-major [outputs, kept]; null where the factorisation fails.</returns>
-    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
+    /// <summary>Change of the weights of the inputs that are left.</summary>
+    /// <returns>Row-major [outputs, inputs]; null where the factorisation fails.</returns>
+    public static double[]? Change(FitMoments moments)
     {
-        int k = kept.Length;
-        var a = (double[])moments.Covariance.Clone();
+        int k = moments.Inputs;
+        var change = (double[])moments.Cross.Clone();
+        // What is not pruned stays exactly as it is.
+        if (!change.AsSpan().ContainsAnyExcept(0)) return change;
+        var a = moments.Covariance();
         double trace = 0;
         for (int i = 0; i < k; i++) trace += a[(i * k) + i];
         double lambda = Lambda(trace, k, moments.Count);
         for (int i = 0; i < k; i++) a[(i * k) + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, k)) return null;
-        var change = Residual(weight, outputs, moments, kept);
         SymmetricSolver.Solve(a, k, change);
         return Array.TrueForAll(change, double.IsFinite) ? change : null;
-    }
-
-    /// <summary>W·C_xz − W_K·C_zz, row-major [outputs, kept]: how what is lost goes along with each kept feature.</summary>
-    public static double[] Residual(double[] weight, int outputs, ConsumerMoments moments, int[] kept)
-    {
-        int features = moments.DenseMean.Length, k = kept.Length;
-        // Features that are the same on both sides drop out, so that what is not pruned stays exactly as it is.
-        var difference = (double[])moments.Cross.Clone();
-        for (int i = 0; i < k; i++)
-        {
-            var row = difference.AsSpan(kept[i] * k, k);
-            TensorPrimitives.Subtract(row, moments.Covariance.AsSpan(i * k, k), row);
-        }
-        var change = new double[outputs * k];
-        const int rows = 16;
-        Parallel.For(0, (outputs + rows - 1) / rows, chunk =>
-        {
-            int end = Math.Min(outputs, (chunk + 1) * rows);
-            for (int f = 0; f < features; f++)
-            {
-                var line = difference.AsSpan(f * k, k);
-                if (!line.ContainsAnyExcept(0)) continue;
-                for (int o = chunk * rows; o < end; o++)
-                {
-                    var target = change.AsSpan(o * k, k);
-                    TensorPrimitives.MultiplyAdd(line, weight[(o * features) + f], target, target);
-                }
-            }
-        });
-        return change;
     }
 }

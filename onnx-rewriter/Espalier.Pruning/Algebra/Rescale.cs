@@ -6,7 +6,7 @@ namespace Espalier.Pruning.Algebra;
 /// <summary>
 /// One scale per unit that is left, folded into the weights that read it (Kwon et al. 2022, "A Fast Post-Training Pruning
 /// Framework for Transformers", arXiv:2204.09656, mask tuning). With s = 1 + t the expected squared error against the dense
-/// output is least where A·t = g, A_uv = Σ_{f∈u,g∈v} (W_KᵀW_K)_fg · C_fg and g_u = Σ_{f∈u} Σ_o W_of · (W·C_xz − W_K·C_zz)_of. A
+/// output is least where A·t = g, A_uv = Σ_{f∈u,g∈v} (W_KᵀW_K)_fg · C_fg and g_u = Σ_{f∈u} Σ_o W_of · E[ezᵀ]_of. A
 /// ridge pulls towards s = 1.
 /// </summary>
 internal static class Rescale
@@ -15,31 +15,30 @@ internal static class Rescale
     public const double Largest = 10;
 
     /// <summary>Change of the weights of the kept features.</summary>
-    /// <param name="weight">Dense weights, row-major [outputs, features].</param>
-    /// <param name="moments">Of all features and the kept ones.</param>
-    /// <param name="unitOf">Unit of every kept feature, from 0; −1 for features whose scale stays 1.</param>
-    /// <returns>Row-major [outputs, kept]; null where the factorisation fails or a scale exceeds <see cref="Largest"/>.</returns>
-    public static double[]? Change(double[] weight, int outputs, ConsumerMoments moments, int[] kept, int[] unitOf)
+    /// <param name="weight">Weights of the inputs that are left, row-major [outputs, inputs].</param>
+    /// <param name="unitOf">Unit of every input, from 0; −1 for features whose scale stays 1.</param>
+    /// <returns>Row-major [outputs, inputs]; null where the factorisation fails or a scale exceeds <see cref="Largest"/>.</returns>
+    public static double[]? Change(double[] weight, FitMoments moments, int[] unitOf)
     {
-        int k = kept.Length, features = moments.DenseMean.Length, units = unitOf.Length == 0 ? 0 : unitOf.Max() + 1;
+        int k = moments.Inputs, outputs = moments.Outputs, units = unitOf.Length == 0 ? 0 : unitOf.Max() + 1;
         if (units == 0) return new double[outputs * k];
-        // Columns of the kept features one after the other.
+        // Columns one after the other.
         var columns = new double[k * outputs];
         for (int i = 0; i < k; i++)
-            for (int o = 0; o < outputs; o++) columns[(i * outputs) + o] = weight[(o * features) + kept[i]];
+            for (int o = 0; o < outputs; o++) columns[(i * outputs) + o] = weight[(o * k) + i];
+        var covariance = moments.Covariance();
         var members = Enumerable.Range(0, k).Where(i => unitOf[i] >= 0).ToLookup(i => unitOf[i]);
-        var residual = LeastSquares.Residual(weight, outputs, moments, kept);
         var (a, t) = (new double[units * units], new double[units]);
         Parallel.For(0, units, u =>
         {
             foreach (int i in members[u])
             {
                 var column = columns.AsSpan(i * outputs, outputs);
-                for (int o = 0; o < outputs; o++) t[u] += column[o] * residual[(o * k) + i];
+                for (int o = 0; o < outputs; o++) t[u] += column[o] * moments.Cross[(o * k) + i];
                 for (int j = 0; j < k; j++)
                     if (unitOf[j] >= 0)
                         a[(u * units) + unitOf[j]] += TensorPrimitives.Dot<double>(column,
-                            columns.AsSpan(j * outputs, outputs)) * moments.Covariance[(i * k) + j];
+                            columns.AsSpan(j * outputs, outputs)) * covariance[(i * k) + j];
             }
         });
         double trace = 0;

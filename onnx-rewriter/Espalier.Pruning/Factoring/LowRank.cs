@@ -55,7 +55,7 @@ internal static class LowRank
         var ids = targets.Where((_, k) => ranks[k] is not null).SelectMany(t => t.Weight.Consumers).Select(r => r.Id).ToHashSet();
         bool changed = selection.Kept.Count > 0 || !selection.RemovedBlocks.IsEmpty || edits.Weights.Count > 0;
         var paired = changed && probe is not null && statistics is not null && ids.Count > 0
-            ? Surgery.Use(analysis, selection, edits, slim => probe.Pair(slim.Model, ids))
+            ? Surgery.Use(analysis, selection, edits, slim => probe.Inputs(slim.Model, analysis, ids))
             : null;
         var factors = new List<LowRankFactors>();
         for (int k = 0; k < ranks.Length; k++)
@@ -168,27 +168,26 @@ internal static class LowRank
 
     /// <summary>E[xᵀx] of what all readers see, weighed by their rows; null where it was not measured.</summary>
     private static double[]? Moment(FactorableWeight target, int[] inputs, CalibrationStatistics? statistics,
-        IReadOnlyDictionary<int, PairedStatistics>? paired)
+        IReadOnlyDictionary<int, ErrorStatistics>? paired)
     {
         int n = inputs.Length;
         var moment = new double[n * n];
         double rows = 0;
         foreach (var reader in target.Consumers)
         {
-            if (paired?.GetValueOrDefault(reader.Id) is { } now && now.SlimMean.Length == n)
+            if (paired?.GetValueOrDefault(reader.Id) is { } now && now.InputMean.Length == n)
             {
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        moment[(i * n) + j] += now.Count * (now.Covariance[(i * n) + j] + (now.SlimMean[i] * now.SlimMean[j]));
+                        moment[(i * n) + j] += now.Count * (now.Covariance[i, j] + (now.InputMean[i] * now.InputMean[j]));
                 rows += now.Count;
             }
             else if (statistics?.Consumers.GetValueOrDefault(reader.Id) is { Covariance: { } covariance } seen
                 && inputs[^1] < seen.Mean.Length)
             {
-                int width = seen.Mean.Length;
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        moment[(i * n) + j] += seen.Count * (covariance[(inputs[i] * width) + inputs[j]]
+                        moment[(i * n) + j] += seen.Count * (covariance[inputs[i], inputs[j]]
                             + (seen.Mean[inputs[i]] * seen.Mean[inputs[j]]));
                 rows += seen.Count;
             }

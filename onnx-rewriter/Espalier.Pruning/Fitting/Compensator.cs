@@ -1,5 +1,6 @@
 using Espalier.Axes;
 using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Plans;
@@ -54,11 +55,7 @@ internal static class Compensator
             var norms = methods.ContainsValue(Compensation.Affine)
                 ? NormAffine.Find(analysis, model.Weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
                 : [];
-            FitInOrder(fit, sharing, new(norms), methods, Pair);
-
-            void Pair(IEnumerable<Consumer> readers)
-                => fit.Paired = Surgery.Use(analysis, selection, fit.Edits,
-                    slim => probe.Pair(slim.Model, readers.Select(c => c.Id).ToHashSet()));
+            FitInOrder(fit, Stages(fit, sharing, new(norms), methods), probe, slim => Surgery.Use(analysis, selection, fit.Edits, slim));
         }
         else foreach (var consumers in sharing) fit.Fit(consumers, MostDemanding(consumers, methods));
         var merging = new ExpertMerging(model, request.Statistics, request.Notes ?? []);
@@ -75,28 +72,44 @@ internal static class Compensator
             methods.TryAdd(consumer.Id, Compensation.LeastSquares);
     }
 
+    /// <summary>What is fitted at once, and where it is observed.</summary>
+    private sealed record Stage(IReadOnlyList<FitPoint> Points, Action Fit);
+
     /// <summary>
     /// Layer by layer: what reads one activation is fitted to what it gets now. Readers that share a weight come with the last
     /// of them, normalisations before what comes after them.
     /// </summary>
-    private static void FitInOrder(ConsumerFit fit, List<List<Consumer>> sharing, Queue<NormAffine> norms,
-        Dictionary<int, Compensation> methods, Action<IEnumerable<Consumer>> pair)
+    private static List<Stage> Stages(ConsumerFit fit, List<List<Consumer>> sharing, Queue<NormAffine> norms,
+        Dictionary<int, Compensation> methods)
     {
+        var stages = new List<Stage>();
         foreach (var stage in sharing.OrderBy(c => c.Max(r => r.Node.Ordinal)).ChunkBy(c => (c[^1].Activation, c[^1].ActivationAxis)))
         {
-            FitNorms(stage.Min(s => s.Max(c => c.Node.Ordinal)));
-            pair(stage.SelectMany(c => c));
-            foreach (var consumers in stage) fit.Fit(consumers, MostDemanding(consumers, methods));
+            AddNorms(stage.Min(s => s.Max(c => c.Node.Ordinal)));
+            stages.Add(new([.. stage.SelectMany(c => c).Select(fit.PointOf)], () =>
+            {
+                foreach (var consumers in stage) fit.Fit(consumers, MostDemanding(consumers, methods));
+            }));
         }
-        FitNorms(int.MaxValue);
+        AddNorms(int.MaxValue);
+        return stages;
 
-        void FitNorms(int before)
+        void AddNorms(int before)
         {
             for (; norms.TryPeek(out var norm) && norm.Ordinal < before; norms.Dequeue())
-            {
-                pair([norm.Consumer]);
-                fit.Fit(norm);
-            }
+                stages.Add(new([fit.PointOf(norm)], () => fit.Fit(norm)));
+        }
+    }
+
+    private static void FitInOrder(ConsumerFit fit, List<Stage> stages, IModelProbe probe,
+        Func<Func<SlimModel, IReadOnlyDictionary<int, ErrorStatistics>>, IReadOnlyDictionary<int, ErrorStatistics>> use)
+    {
+        if (stages.Count == 0) return;
+        using var run = probe.Stages([.. stages.Select(s => s.Points)]);
+        foreach (var stage in stages)
+        {
+            fit.Seen = use(slim => run.Next(slim.Model));
+            stage.Fit();
         }
     }
 

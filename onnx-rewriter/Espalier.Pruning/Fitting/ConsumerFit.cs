@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Numerics.Tensors;
+using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Axes.Terms;
@@ -14,6 +16,7 @@ internal sealed class ConsumerFit
     private readonly FitRequest _request;
     private readonly CalibrationStatistics _statistics;
     private readonly WeightTable _weights;
+    private readonly AxisAnalysis _analysis;
     private readonly ICollection<string> _notes;
     private readonly Dictionary<Factor, ImmutableArray<int>> _keptOf;
     /// <summary>Numbers of the consumers of pruned groups.</summary>
@@ -25,7 +28,7 @@ internal sealed class ConsumerFit
     /// <param name="pruned">The groups that lose units.</param>
     public ConsumerFit(DenseModel model, FitRequest request, IReadOnlyCollection<Group> pruned)
     {
-        (_request, _statistics, _weights) = (request, request.Statistics!, model.Weights);
+        (_request, _statistics, _weights, _analysis) = (request, request.Statistics!, model.Weights, model.Analysis);
         _notes = request.Notes ?? [];
         _keptOf = pruned.ToDictionary(g => g.Factor, g => request.Selection.Kept[g.Id]);
         _losing = pruned.Where(g => request.Method(g.Id) != Compensation.Merge).SelectMany(g => g.Consumers).Select(c => c.Id).ToHashSet();
@@ -34,13 +37,29 @@ internal sealed class ConsumerFit
     /// <summary>What is changed so far, in the dense layout.</summary>
     public WeightEdits Edits => new(_edited, _added);
 
-    /// <summary>Moments of consumers in the model as it is now, with those of the dense model; empty for the dense model alone.</summary>
-    public IReadOnlyDictionary<int, PairedStatistics> Paired { get; set; } = new Dictionary<int, PairedStatistics>();
+    /// <summary>Moments of consumers in the model as it is now, with their errors; empty for the dense model alone.</summary>
+    public IReadOnlyDictionary<int, ErrorStatistics> Seen { get; set; } = new Dictionary<int, ErrorStatistics>();
+
+    /// <summary>Where a consumer is observed in the slim model.</summary>
+    public FitPoint PointOf(Consumer consumer)
+    {
+        var output = ConsumerMatrix.Create(consumer, _weights.Shape(consumer.Parameter) ?? []) is { Batches: 1 }
+            ? _analysis.OutputOf(consumer)
+            : null;
+        return new(consumer, output, output is null ? [] : output.Channels.KeptIndices(KeptOf));
+    }
+
+    /// <summary>Where what a normalisation gives is observed.</summary>
+    public FitPoint PointOf(NormAffine norm)
+    {
+        var consumer = norm.Consumer;
+        return new(consumer, new(consumer.Activation, consumer.ActivationAxis, consumer.Contracted, []), Kept(consumer));
+    }
 
     /// <summary>Fits the scale and the shift of a normalisation, where what reads it was observed.</summary>
     public void Fit(NormAffine norm)
     {
-        if (Paired.TryGetValue(norm.Consumer.Id, out var seen) && norm.Fit(seen, Kept(norm.Consumer), _weights) is { } fitted)
+        if (Seen.TryGetValue(norm.Consumer.Id, out var seen) && norm.Fit(seen, Kept(norm.Consumer), _weights) is { } fitted)
             foreach (var (name, elements) in fitted) _edited[name] = elements;
         else Note(norm.Consumer, $"reads '{norm.Scale}', which stays as it is: what it scales could not be observed");
     }
@@ -48,8 +67,9 @@ internal sealed class ConsumerFit
     /// <summary>Merges removed experts into kept ones; what was fitted inside of them is averaged as well.</summary>
     public void Merge(ExpertMerging merging, Group group) => merging.Merge(group, _request.Selection.Kept[group.Id], _edited, _added);
 
-    private int[] Kept(Consumer consumer)
-        => consumer.Contracted.KeptIndices(f => _keptOf.TryGetValue(f, out var k) ? k : (ImmutableArray<int>?)null);
+    private int[] Kept(Consumer consumer) => consumer.Contracted.KeptIndices(KeptOf);
+
+    private ImmutableArray<int>? KeptOf(Factor factor) => _keptOf.TryGetValue(factor, out var kept) ? kept : null;
 
     /// <summary>
     /// Unit of every index of a contracted axis, from 0: the indices that are in the same unit of each pruned group; −1 for those in none.
@@ -73,7 +93,7 @@ internal sealed class ConsumerFit
     {
         var first = consumers[0];
         int[] kept = Kept(first), units = Units(first.Contracted, [.. _keptOf.Keys]);
-        if (kept.Length == first.Contracted.Size && !consumers.Any(c => Paired.ContainsKey(c.Id))) return;
+        if (kept.Length == first.Contracted.Size && !consumers.Any(c => Seen.ContainsKey(c.Id))) return;
         if (_weights.Shape(first.Parameter) is not { } shape)
         {
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
@@ -91,135 +111,117 @@ internal sealed class ConsumerFit
                     + "position");
             return;
         }
-        var stays = Flags(kept, matrix.Inputs);
-        int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays[f / matrix.Window])];
-        var observed = consumers.Select(c => new Observed(c, Moments(c, matrix, features), Means(c, matrix, features))).ToList();
-        foreach (var one in observed.Where(r => r.Means is null))
-            Note(one.Consumer, "is not compensated: calibration has no statistics of its input");
+        var stays = kept.ToHashSet();
+        int[] features = [.. Enumerable.Range(0, matrix.Features).Where(f => stays.Contains(f / matrix.Window))];
         float[] weight = _weights.Floats(first.Parameter);
-        if (CompensationRow.Get(method).Needs.HasFlag(Needs.Covariance) && observed.All(r => r.Means is not null)
-            && Refit(observed, matrix, weight, features, method, units)) return;
-        foreach (var one in observed.Where(r => r.Means is not null))
+        var observed = consumers.Select(c => Observe(c, matrix, weight, features)).ToList();
+        foreach (var one in observed.Where(r => r.Errors is null))
+            Note(one.Consumer, "is not compensated: calibration has no statistics of its input");
+        if (CompensationRow.Get(method).Needs.HasFlag(Needs.Covariance) && observed.All(r => r.Errors is not null)
+            && Refit(observed, matrix, weight, features, new(method, [.. features.Select(f => units[f / matrix.Window])],
+                observed.All(r => TakesBias(r.Consumer, matrix))), method)) return;
+        foreach (var one in observed.Where(r => r.Errors is not null))
         {
-            if (TakesBias(one.Consumer, matrix))
-                AddToBias(one.Consumer, matrix, BiasChange(matrix, weight, weight, features, one.Means!));
+            if (TakesBias(one.Consumer, matrix)) AddToBias(one, matrix, one.Errors!);
             else if (features.Length < matrix.Features)
                 Note(one.Consumer, "is not compensated: it has no bias of its own that could take the change");
         }
     }
 
-    /// <summary>A consumer with what it reads, per matrix: joint moments, where there are covariances, and means.</summary>
-    private sealed record Observed(Consumer Consumer, ConsumerMoments[]? Moments, (double[] Dense, double[] Kept)[]? Means);
+    /// <summary>A consumer with what it reads.</summary>
+    /// <param name="Outputs">Output channels of one matrix that are seen.</param>
+    /// <param name="Moments">Per matrix; null where there are no covariances.</param>
+    /// <param name="Errors">Per matrix, what the mean of each output lacks; null where nothing is known.</param>
+    private sealed record Observed(Consumer Consumer, int[] Outputs, FitMoments[]? Moments, double[][]? Errors);
 
-    private ConsumerMoments[]? Moments(Consumer consumer, ConsumerMatrix matrix, int[] features)
+    private Observed Observe(Consumer consumer, ConsumerMatrix matrix, float[] weight, int[] features)
     {
-        if (Paired.TryGetValue(consumer.Id, out var paired))
+        if (Seen.TryGetValue(consumer.Id, out var seen) && PointOf(consumer) is { Output: { } output } point
+            && seen.InputMean.Length == features.Length && seen.ErrorMean.Length == point.Outputs.Length)
         {
-            if (matrix.Batches != 1 || ConsumerMoments.Create(paired, matrix, features.Length) is not { } joint) return null;
-            var alone = _statistics.Consumers.TryGetValue(consumer.Id, out var dense)
-                ? ConsumerMoments.Covariances(dense, matrix, 0)
-                : null;
-            return [joint with { Dense = alone?.Covariance }];
+            var moments = FitMoments.Create(seen, ChannelGain.Of(output, point.Outputs, _weights, _analysis));
+            return new(consumer, point.Outputs, [moments], [moments.ErrorMean]);
         }
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return null;
-        var moments = new ConsumerMoments[matrix.Batches];
-        for (int b = 0; b < moments.Length; b++)
-        {
-            if (ConsumerMoments.Create(statistics, matrix, b, features) is not { } own) return null;
-            moments[b] = own;
-        }
-        return moments;
+        int[] all = [.. Enumerable.Range(0, matrix.Outputs)];
+        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics)) return new(consumer, all, null, null);
+        FitMoments?[] own = [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b => FitMoments.Create(statistics, matrix, b, matrix.Matrix(weight, b), features))];
+        if (Array.TrueForAll(own, m => m is not null)) return new(consumer, all, own!, [.. own.Select(m => m!.ErrorMean)]);
+        if (matrix.Accessor(statistics, m => m.Mean) is not { } mean) return new(consumer, all, null, null);
+        return new(consumer, all, null, [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b => Lost(matrix, matrix.Matrix(weight, b), features, f => mean(b, f)))]);
     }
 
-    private (double[] Dense, double[] Kept)[]? Means(Consumer consumer, ConsumerMatrix matrix, int[] features)
+    /// <summary>Mean of what the features that are gone added to every output.</summary>
+    private static double[] Lost(ConsumerMatrix matrix, double[] weight, int[] features, Func<int, double> mean)
     {
-        if (Paired.TryGetValue(consumer.Id, out var paired))
-            return matrix.Batches == 1 && paired.DenseMean.Length == matrix.Features && paired.SlimMean.Length == features.Length
-                ? [(paired.DenseMean, paired.SlimMean)]
-                : null;
-        if (!_statistics.Consumers.TryGetValue(consumer.Id, out var statistics) || matrix.Accessor(statistics, m => m.Mean) is not { } mean)
-            return null;
-        return [.. Enumerable.Range(0, matrix.Batches)
-            .Select(b =>
-                ((double[])[.. Enumerable.Range(0, matrix.Features).Select(f => mean(b, f))],
-                    (double[])[.. features.Select(f => mean(b, f))]))];
+        var gone = Enumerable.Range(0, matrix.Features).Except(features).Select(f => (Feature: f, Mean: mean(f))).ToList();
+        return [.. Enumerable.Range(0, matrix.Outputs).Select(o => gone.Sum(f => weight[(o * matrix.Features) + f.Feature] * f.Mean))];
     }
 
     /// <summary>Refits the weight on its kept inputs and corrects the biases; false where only the bias can be corrected.</summary>
-    private bool Refit(List<Observed> observed, ConsumerMatrix matrix, float[] weight, int[] features, Compensation method, int[] units)
+    private bool Refit(List<Observed> observed, ConsumerMatrix matrix, float[] weight, int[] features, MatrixFit fit, Compensation method)
     {
         var first = observed[0].Consumer;
+        int[] outputs = observed[0].Outputs;
         string? obstacle =
             _weights.Uses(first.Parameter) != observed.Count ? $"'{first.Parameter}' is read elsewhere too"
             : observed.Any(r => r.Moments is null) ? "calibration has no covariance of its input"
+            : !observed.TrueForAll(r => r.Outputs.AsSpan().SequenceEqual(outputs)) ? "its readers are observed in different ways"
             : null;
         if (obstacle is not null)
         {
             Note(first, $"is compensated by its bias alone: {obstacle}");
             return false;
         }
-        // Without a bias the mean cannot be kept apart: then the best weights follow from the moments about zero.
-        bool centred = observed.All(r => TakesBias(r.Consumer, matrix));
-        ConsumerMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
-            .Select(b => ConsumerMoments.Pool([.. observed.Select(r => r.Moments![b])]))];
-        var fit = new MatrixFit(method, matrix.Outputs, features, [.. features.Select(f => units[f / matrix.Window])], centred,
-            _request.LeavesOutHeldOut);
+        FitMoments[] pooled = [.. Enumerable.Range(0, matrix.Batches)
+            .Select(b => FitMoments.Pool([.. observed.Select(r => r.Moments![b])]))];
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
         {
-            double[] dense = matrix.Matrix(weight, b);
-            if (fit.Change(dense, pooled[b], out string? why) is not { } change)
+            double[] kept = Kept(matrix, weight, b, outputs, features);
+            if (fit.Change(kept, pooled[b], out string? why) is not { } change)
             {
                 Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + $": {why}");
                 continue;
             }
-            for (int o = 0, at = 0; o < matrix.Outputs; o++)
-                foreach (int f in features) edited[matrix.Offset(b, o, f)] = (float)(dense[(o * matrix.Features) + f] + change[at++]);
+            for (int o = 0, at = 0; o < outputs.Length; o++)
+                foreach (int f in features)
+                    edited[matrix.Offset(b, outputs[o], f)] = (float)(kept[at] + change[at++]);
         }
         float[] elements = _weights.Elements(first.Parameter, edited);
         if (_weights.IsQuantized(first.Parameter))
         {
             // Equal variance is no smaller error, so only the others are judged by it.
             edited = _weights.Numbers(first.Parameter, elements);
-            if (method != Compensation.Affine && !(Loss(edited) < Loss(weight)))
+            if (method != Compensation.Affine && !(Enumerable.Range(0, matrix.Batches).Sum(Gain) < 0))
             {
                 Note(first, "is compensated by its bias alone: within the range of the weight's integers a refit has a larger error");
                 return false;
             }
         }
         _edited[first.Parameter] = elements;
-        foreach (var one in centred ? observed : [])
-            AddToBias(one.Consumer, matrix, BiasChange(matrix, weight, edited, features, one.Means!));
+        foreach (var one in fit.IsCentred ? observed : [])
+            AddToBias(one, matrix, [.. one.Moments!.Select((m, b) => MatrixFit.BiasOf(Change(b), m))]);
         return true;
 
-        double Loss(float[] numbers)
-            => Enumerable.Range(0, matrix.Batches)
-                .Sum(b => LeastSquares.Loss(matrix.Matrix(weight, b), matrix.Matrix(numbers, b), matrix.Outputs, centred
-                    ? pooled[b]
-                    : pooled[b].AboutZero(), features));
+        double[] Change(int b)
+        {
+            double[] now = Kept(matrix, edited, b, outputs, features);
+            TensorPrimitives.Subtract<double>(now, Kept(matrix, weight, b, outputs, features), now);
+            return now;
+        }
+
+        double Gain(int b) => LeastSquares.Gain(Change(b), fit.IsCentred ? pooled[b] : pooled[b].AboutZero());
     }
 
-    /// <summary>Mean of what the inputs added to every output channel in the dense model, less what they add now.</summary>
-    private static double[] BiasChange(ConsumerMatrix matrix, float[] dense, float[] edited, int[] features,
-        (double[] Dense, double[] Kept)[] means)
+    /// <summary>The weights of some inputs of some outputs, row-major.</summary>
+    private static double[] Kept(ConsumerMatrix matrix, float[] weight, int b, int[] outputs, int[] features)
     {
-        var added = new double[matrix.Batches * matrix.Outputs];
-        for (int b = 0; b < matrix.Batches; b++)
-        {
-            var (mean, left) = means[b];
-            var now = new double[matrix.Features];
-            var stays = new bool[matrix.Features];
-            for (int k = 0; k < features.Length; k++) (now[features[k]], stays[features[k]]) = (left[k], true);
-            for (int f = 0; f < matrix.Features; f++)
-            {
-                for (int o = 0; o < matrix.Outputs; o++)
-                {
-                    int at = matrix.Offset(b, o, f);
-                    added[matrix.OutputChannel(b, o)] += (dense[at] * mean[f]) - (stays[f] ? edited[at] * now[f] : 0);
-                }
-            }
-        }
-        return added;
+        var kept = new double[outputs.Length * features.Length];
+        for (int o = 0, at = 0; o < outputs.Length; o++)
+            foreach (int f in features) kept[at++] = weight[matrix.Offset(b, outputs[o], f)];
+        return kept;
     }
 
     /// <summary>Whether the consumer has a bias that nothing else reads, or can be given one.</summary>
@@ -235,17 +237,22 @@ internal sealed class ConsumerFit
         return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);
     }
 
-    private void AddToBias(Consumer consumer, ConsumerMatrix matrix, double[] added)
+    /// <param name="added">What each output lacks, per matrix.</param>
+    private void AddToBias(Observed one, ConsumerMatrix matrix, double[][] added)
     {
-        if (Array.TrueForAll(added, v => v == 0)) return;
-        added = Array.ConvertAll(added, v => v * consumer.BiasScale);
+        var consumer = one.Consumer;
+        var whole = new double[matrix.Batches * matrix.Outputs];
+        for (int b = 0; b < matrix.Batches; b++)
+            for (int o = 0; o < one.Outputs.Length; o++)
+                whole[matrix.OutputChannel(b, one.Outputs[o])] = added[b][o] * consumer.BiasScale;
+        if (Array.TrueForAll(whole, v => v == 0)) return;
         if (consumer.Bias is not { } bias)
         {
-            _added[consumer.Id] = Array.ConvertAll(added, v => (float)v);
+            _added[consumer.Id] = Array.ConvertAll(whole, v => (float)v);
             return;
         }
         float[] values = _weights.Floats(bias);
-        for (int i = 0; i < values.Length; i++) values[i] = (float)(values[i] + added[i % added.Length]);
+        for (int i = 0; i < values.Length; i++) values[i] = (float)(values[i] + whole[i % whole.Length]);
         _edited[bias] = _weights.Elements(bias, values);
     }
 
@@ -253,12 +260,5 @@ internal sealed class ConsumerFit
     public void Note(Consumer consumer, string what)
     {
         if (_losing.Contains(consumer.Id)) _notes.Add($"{consumer.Node} (weight '{consumer.Parameter}') {what}.");
-    }
-
-    private static bool[] Flags(int[] kept, int size)
-    {
-        var flags = new bool[size];
-        foreach (int i in kept) flags[i] = true;
-        return flags;
     }
 }

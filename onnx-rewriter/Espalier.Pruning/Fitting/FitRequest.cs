@@ -19,7 +19,4 @@ internal sealed record FitRequest(Selection Selection, Func<int, Compensation> M
     /// model's activations.
     /// </summary>
     public IModelProbe? Sequential { get; init; }
-
-    /// <summary>Leaves out of least squares the samples that are held out, so that the result can be judged on them.</summary>
-    public bool LeavesOutHeldOut { get; init; }
 }

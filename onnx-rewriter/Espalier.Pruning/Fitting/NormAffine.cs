@@ -60,20 +60,21 @@ internal sealed record NormAffine(int Ordinal, Consumer Consumer, string Scale, 
     }
 
     /// <summary>The fitted vectors, in the dense layout.</summary>
-    /// <param name="seen">What the reader reads in the dense model and now.</param>
+    /// <param name="seen">What it gives now, with the error against the dense model.</param>
     /// <param name="kept">Features that are left, ascending.</param>
     /// <param name="weights">The dense model's weights.</param>
     /// <returns>By name of the weight; null where the numbers of features do not agree.</returns>
-    public IReadOnlyDictionary<string, float[]>? Fit(PairedStatistics seen, int[] kept, WeightTable weights)
+    public IReadOnlyDictionary<string, float[]>? Fit(ErrorStatistics seen, int[] kept, WeightTable weights)
     {
         int k = kept.Length;
         float[] gamma = weights.Floats(Scale);
         float[]? beta = Shift is null ? null : weights.Floats(Shift);
-        if (seen.SlimMean.Length != k || seen.DenseMean.Length != gamma.Length) return null;
+        if (seen.InputMean.Length != k || seen.ErrorMean.Length != k) return null;
         for (int i = 0; i < k; i++)
         {
-            double x = seen.DenseMean[kept[i]], z = seen.SlimMean[i], square = beta is null ? z * z : 0, cross = beta is null ? x * z : 0;
-            double variance = seen.Covariance[(i * k) + i] + square, ratio = (seen.Cross[(kept[i] * k) + i] + cross) / variance;
+            double z = seen.InputMean[i], x = z + seen.ErrorMean[i], square = beta is null ? z * z : 0, cross = beta is null ? x * z : 0;
+            double plain = seen.Covariance[i, i], variance = plain + square;
+            double ratio = (seen.Cross[(i * k) + i] + plain + cross) / variance;
             // What hardly varies any more has nothing that a scale could bring back.
             double a = variance > 0 && Math.Abs(ratio) <= Rescale.Largest ? ratio : 1;
             gamma[kept[i]] = (float)(a * gamma[kept[i]]);

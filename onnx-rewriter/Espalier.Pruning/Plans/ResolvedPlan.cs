@@ -33,6 +33,9 @@ internal sealed record ResolvedPlan
     /// <summary>The parts of the model with bounds of their own.</summary>
     public IReadOnlyList<Component> Components { get; private init; } = [];
 
+    /// <summary>By group number, what the coordinates of a basis count that were chosen for them; the first count most.</summary>
+    public IReadOnlyDictionary<int, double[]> BasisScores { get; init; } = new Dictionary<int, double[]>();
+
     /// <summary>What rules matched and left alone.</summary>
     public IReadOnlyList<string> Notes { get; private init; } = [];
 

@@ -4,7 +4,8 @@ namespace Espalier.Calibration.Checks;
 /// Mean divergence of the outputs of numbers; of those of which the metric says nothing, the squared error over the variance.
 /// The task's loss is that of the outputs with labels alone: what else a model gives (caches, states) is no part of the task.
 /// </summary>
-internal sealed class DivergenceTally(Metric metric)
+/// <param name="outputs">Names of the outputs that count; none for all.</param>
+internal sealed class DivergenceTally(Metric metric, IReadOnlyList<string>? outputs = null)
 {
     private readonly Dictionary<string, OutputTally> _outputs = new(StringComparer.Ordinal);
 
@@ -17,6 +18,7 @@ internal sealed class DivergenceTally(Metric metric)
     {
         foreach (var (name, dense) in expected)
         {
+            if (outputs is { Count: > 0 } && !outputs.Contains(name, StringComparer.Ordinal)) continue;
             if (!OutputComparison.IsFloat(dense) || !actual.TryGetValue(name, out var changed) || !dense.Shape.SequenceEqual(changed.Shape))
                 continue;
             if (!_outputs.TryGetValue(name, out var tally)) _outputs[name] = tally = new OutputTally(metric, Metric.RelativeError);

@@ -11,7 +11,8 @@ internal sealed class OutputTally(params IReadOnlyList<Metric> metrics)
     private const double Unbounded = 1e9;
 
     private double _kl, _js, _cosine, _squares, _variance, _loss;
-    private long _same, _labels;
+    private double _embedding;
+    private long _same, _labels, _embeddings;
     private bool _distributions;
 
     /// <summary>Rows of at least two that were compared.</summary>
@@ -25,6 +26,8 @@ internal sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         var (x, y) = (OutputComparison.Doubles(dense), OutputComparison.Doubles(changed));
         if (metrics.Contains(Metric.RelativeError)) Squares(x, y);
         if (dense.Shape.Count < 2 || x.Length == 0 || metrics is [Metric.RelativeError]) return;
+        if (metrics.Contains(Metric.Embedding)) Embeddings(dense.Shape, x, y);
+        if (metrics.All(m => m is Metric.RelativeError or Metric.Embedding)) return;
         int axis = dense.Shape.Count < 4 && dense.Shape[^1] > 1 ? dense.Shape.Count - 1 : 1, n = (int)dense.Shape[axis];
         if (n < 2) return;
         int inner = (int)dense.Shape.Skip(axis + 1).Aggregate(1L, (p, d) => p * d);
@@ -51,6 +54,7 @@ internal sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         {
             Metric.RelativeError => _variance > 0 ? _squares / _variance : _squares == 0 ? 0 : Unbounded,
             Metric.TaskLoss => _labels > 0 ? _loss / _labels : null,
+            Metric.Embedding => _embeddings > 0 ? 1 - (_embedding / _embeddings) : null,
             _ when Rows == 0 => null,
             Metric.Top1 => 1 - ((double)_same / Rows),
             Metric.Cosine => 1 - (_cosine / Rows),
@@ -78,6 +82,27 @@ internal sealed class OutputTally(params IReadOnlyList<Metric> metrics)
         {
             _squares += (x[i] - y[i]) * (x[i] - y[i]);
             _variance += (x[i] - mean) * (x[i] - mean);
+        }
+    }
+
+    /// <summary>The mean over all axes between the first and the features, which are the last, or axis 1 of maps.</summary>
+    private void Embeddings(IReadOnlyList<long> shape, double[] x, double[] y)
+    {
+        bool map = shape.Count >= 4;
+        int n = (int)shape[map ? 1 : shape.Count - 1], rows = (int)shape[0], between = x.Length / Math.Max(1, rows * n);
+        if (n < 2) return;
+        for (int r = 0; r < rows; r++)
+        {
+            var (p, q) = (new double[n], new double[n]);
+            for (int k = 0; k < between; k++)
+            {
+                for (int j = 0; j < n; j++)
+                {
+                    int at = (r * n * between) + (map ? (j * between) + k : (k * n) + j);
+                    (p[j], q[j]) = (p[j] + x[at], q[j] + y[at]);
+                }
+            }
+            (_embedding, _embeddings) = (_embedding + Cosine(p, q), _embeddings + 1);
         }
     }
 

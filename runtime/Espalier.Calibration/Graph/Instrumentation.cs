@@ -13,6 +13,7 @@ internal sealed class Instrumentation
 {
     public const string Prefix = "espalier.calibration/";
     private readonly NodeWriter _write;
+    private int _outputs;
 
     public Instrumentation(ModelProto copy)
     {
@@ -24,37 +25,67 @@ internal sealed class Instrumentation
     public OnnxModel Derive(OnnxModel source) => _write.Derive(source);
 
     /// <summary>The rows themselves as an output.</summary>
-    public string Rows(Site site)
-    {
-        string rows = Features(site);
-        _write.Output(rows);
-        return rows;
-    }
-
-    private string Features(Site site)
+    /// <param name="number">Number of the site in this graph.</param>
+    public RowTap Rows(Site site, int number)
     {
         string x = _write.Float(site.Activation);
-        return site.Window is { } window ? Patches(x, site, window) : Rows(x, site);
+        if (site.Window is not { Sampling: { } sampling } window)
+        {
+            string all = Features(x, site);
+            _write.Output(all);
+            return new(site, all, []);
+        }
+        x = _write.Pad(x, [0, 0, .. sampling.Pads.Take(window.Kernel.Length), 0, 0, .. sampling.Pads.Skip(window.Kernel.Length)]);
+        var positions = new List<string>();
+        for (int a = 0; a < window.Kernel.Length; a++)
+        {
+            positions.Add(_write.Integers($"elements/{number}/{a}"));
+            x = _write.Gather(x, positions[a], a + 2);
+        }
+        // What is left are the windows side by side.
+        var side = new Window(window.Channels, window.Groups, window.Kernel, [NodeWriter.Ints("strides", window.Kernel)]);
+        string rows = Patches(x, site, side);
+        _write.Output(rows);
+        return new(site, rows, positions);
     }
+
+    /// <summary>Rows of an output, at the positions where its site is read.</summary>
+    /// <param name="axis">Axis that a row runs along.</param>
+    /// <param name="outputs">Elements of that axis; null for all.</param>
+    public OutputTap Rows(string tensor, int rank, int axis, int[]? outputs, (Site Site, int Number) seen)
+    {
+        string x = _write.Float(tensor);
+        var positions = new List<string>();
+        var sampling = seen.Site.Window?.Sampling;
+        for (int a = 0; sampling is not null && a < sampling.Sizes.Length; a++)
+        {
+            positions.Add(_write.Integers($"positions/{seen.Number}/{_outputs}/{a}"));
+            x = _write.Gather(x, positions[a], a + 2);
+        }
+        _outputs++;
+        if (outputs is not null) x = _write.Gather(x, _write.Constant(outputs.Select(o => (long)o).ToArray(), outputs.Length), axis);
+        string rows = rank == 1 ? _write.Reshape(x, 1, -1)
+            : _write.Flatten(_write.Transpose(x, [.. Enumerable.Range(0, rank).Where(a => a != axis), axis]), rank - 1);
+        _write.Output(rows);
+        return new(rows, positions, sampling);
+    }
+
+    /// <summary>A tensor of the model as an output.</summary>
+    public void Keep(string tensor) => _write.Output(tensor);
+
+    private string Features(string x, Site site) => site.Window is { } window ? Patches(x, site, window) : Rows(x, site);
 
     public SiteTap Tap(Site site, int number)
     {
-        string x = Features(site);
-        bool stacked = site.BatchAxis >= 0 || site.PerGroup;
-
-        long[] reference = site.PerGroup ? [site.Window!.Groups, 1, site.Features] : [site.Features * (site.Window?.Groups ?? 1)];
-        string r = _write.Input($"reference/{number}", reference);
+        string x = Features(_write.Float(site.Activation), site);
+        string r = _write.Input($"reference/{number}", site.Features * (site.Window?.Groups ?? 1));
         string d = _write.Op("Sub", [x, r]);
-        long rows = stacked ? 1 : 0;
+        long rows = site.BatchAxis >= 0 ? 1 : 0;
         string sum = _write.ReduceSum(d, false, rows);
         string absolute = _write.ReduceSum(_write.Op("Sub", [_write.Op("Abs", [x]), _write.Op("Abs", [r])]), false, rows);
-        string? squares = null, gram = null;
-        if (!site.Covariance) squares = _write.ReduceSum(_write.Op("Mul", [d, d]), false, rows);
-        else gram = stacked ? _write.Op("MatMul", [_write.Transpose(d, [0, 2, 1]), d]) : _write.Gram(d);
-
+        string squares = _write.ReduceSum(_write.Op("Mul", [d, d]), false, rows);
         string shape = _write.Op("Shape", [d]);
-        foreach (var name in new[] { shape, sum, squares, absolute, gram })
-            if (name is not null) _write.Output(name);
+        foreach (string name in new[] { shape, sum, squares, absolute }) _write.Output(name);
         return new SiteTap
         {
             Site = site,
@@ -63,7 +94,6 @@ internal sealed class Instrumentation
             Sum = sum,
             Squares = squares,
             Absolute = absolute,
-            Gram = gram,
         };
     }
 

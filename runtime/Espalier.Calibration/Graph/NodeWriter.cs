@@ -51,9 +51,6 @@ internal sealed class NodeWriter
         ? Op("ReduceSum", [x, Constant(axes, axes.Length)], Int("keepdims", keep ? 1 : 0))
         : Op("ReduceSum", [x], Ints("axes", axes), Int("keepdims", keep ? 1 : 0));
 
-    /// <summary>AᵀA of a matrix.</summary>
-    public string Gram(string x) => Op("Gemm", _opset >= 11 ? [x, x] : [x, x, Constant(new float[1], 1)], Int("transA", 1));
-
     /// <summary>Rounding may leave a little more than a function is defined for.</summary>
     public string Clip(string x, float least, float most) => _opset >= 11
         ? Op("Clip", [x, Constant(new[] { least }), Constant(new[] { most })])
@@ -86,18 +83,29 @@ internal sealed class NodeWriter
     }
 
     /// <summary>A float32 graph input.</summary>
-    public string Input(string name, params long[] dims)
+    public string Input(string name, params long[] dims) => Input(name, TensorProto.Types.DataType.Float, dims);
+
+    /// <summary>A graph input that is a list of integers.</summary>
+    public string Integers(string name) => Input(name, TensorProto.Types.DataType.Int64, [-1]);
+
+    private string Input(string name, TensorProto.Types.DataType type, long[] dims)
     {
         var shape = new TensorShapeProto();
-        shape.Dim.AddRange(dims.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
+        shape.Dim.AddRange(dims.Select(d => d < 0 ? new TensorShapeProto.Types.Dimension() : new() { DimValue = d }));
         _graph.Input.Add(new ValueInfoProto
         {
             Name = _prefix + name,
-            Type = new TypeProto
-            { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = shape } },
         });
         return _prefix + name;
     }
+
+    public string Gather(string x, string indices, int axis) => Op("Gather", [x, indices], Int("axis", axis));
+
+    /// <summary>Zeros around a tensor.</summary>
+    /// <param name="pads">Before the first element of each axis, then behind the last.</param>
+    public string Pad(string x, long[] pads) => pads.All(p => p == 0) ? x
+        : _opset >= 11 ? Op("Pad", [x, Constant(pads, pads.Length)]) : Op("Pad", [x], Ints(_opset >= 2 ? "pads" : "paddings", pads));
 
     /// <summary>Makes a tensor an output of the graph; ONNX Runtime infers its type.</summary>
     public void Output(string name) => _graph.Output.Add(new ValueInfoProto { Name = name });

@@ -86,8 +86,6 @@ internal sealed class SignalTap
             [.. Enumerable.Range(0, rank).Where(a => a != _signal.Axis).Select(a => (long)a)]), null, shape);
     }
 
-    public void Clear() => (_sums, _shares, _rows) = ([], [], 0);
-
     public void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {
         var shape = (long[])outputs[_shape].Values;

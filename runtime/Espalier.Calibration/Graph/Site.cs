@@ -26,10 +26,4 @@ internal sealed class Site
 
     /// <summary>A grouped convolution whose groups are kept apart, for their covariances.</summary>
     public bool PerGroup => Window is { Groups: > 1 } && Covariance;
-
-    /// <summary>Elements of the Gram output, an estimate where the number of experts is not known.</summary>
-    public long GramElements => !Covariance ? 0 : checked(Features * Features * (PerGroup ? Window!.Groups : BatchAxis >= 0 ? Batches : 1));
-
-    /// <summary>Size of the batch axis.</summary>
-    public long Batches { get; init; } = 1;
 }

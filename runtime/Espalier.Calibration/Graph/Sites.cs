@@ -5,7 +5,7 @@ namespace Espalier.Calibration.Graph;
 
 /// <summary>Turns consumers into sites.</summary>
 internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> weights, IReadOnlyDictionary<string, long[]> shapes,
-    long positions, List<string> notes)
+    Positions positions, List<string> notes)
 {
     /// <summary>A size that nothing is checked against.</summary>
     public const long Unknown = -1;
@@ -19,7 +19,7 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
     public void Add(Consumer consumer, bool covariance)
     {
         var site = consumer.Kind == ConsumerKind.Convolution && consumer.Node.Proto.OpType != "ConvTranspose"
-            ? Convolution(consumer)
+            ? Convolution(consumer, covariance)
             : Product(consumer);
         if (site is null) return;
         if (!_sites.TryGetValue(site.Key, out var known))
@@ -63,12 +63,11 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
         if (shape is null || c.ParameterAxis >= shape.Count) return Skip(c, $"'{c.Parameter}' is no weight of the main graph");
 
         int batch = -1;
-        long batches = 1;
         // Stacked weights [batch, in, out] line up with the activation's axes from the right.
         if (c.Batched && c.Node.Proto.OpType == "MatMul" && shape.Count == 3 && rank >= 3 && rank - 3 != c.ActivationAxis)
         {
             int stacked = Enumerable.Range(0, 3).Except([c.ParameterAxis, c.OutputAxis]).First();
-            if (stacked == 0) (batch, batches) = (rank - 3, shape[0]);
+            if (stacked == 0) batch = rank - 3;
         }
         long features = shape[c.ParameterAxis];
         if (c.Node.Proto.OpType == "ConvTranspose") features = shape[0];
@@ -80,11 +79,10 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
             Rank = rank,
             Features = features,
             BatchAxis = batch,
-            Batches = batches,
         };
     }
 
-    private Site? Convolution(Consumer c)
+    private Site? Convolution(Consumer c, bool covariance)
     {
         var node = c.Node.Proto;
         var shape = weights.GetValueOrDefault(c.Parameter);
@@ -99,12 +97,11 @@ internal sealed class Sites(IReadOnlyDictionary<string, IReadOnlyList<long>> wei
             || (activation[1] != channels && activation[1] != Unknown))
             return Skip(c, $"'{c.Activation}' has not the shape that its weight wants");
         var window = new Window(channels, groups, kernel, attributes);
-        long every = window.Spacing(activation, positions);
-        if (every > 1) _spaced[c.Activation] = every;
-        window = window with { Every = every };
+        window = positions.Take(window, activation, covariance, shape[1] * window.Positions);
+        if (window.Every > 1) _spaced[c.Activation] = window.Every;
         return new Site
         {
-            Key = $"window {c.Activation} {groups} {string.Join('x', kernel)} {string.Join(' ', attributes)}",
+            Key = $"window {c.Activation} {groups} {string.Join('x', kernel)} {string.Join(' ', attributes)} {window.Sampling is null}",
             Activation = c.Activation,
             Axis = 1,
             Rank = shape.Count,

@@ -14,6 +14,9 @@ internal sealed record Window(long Channels, long Groups, long[] Kernel, IReadOn
     /// <summary>Every how many-th position of the window is taken along each axis; 1 for all.</summary>
     public long Every { get; init; } = 1;
 
+    /// <summary>Positions that are taken instead, others in every batch; null for a regular distance.</summary>
+    public Sampling? Sampling { get; init; }
+
     /// <summary>The model's strides times <see cref="Every"/>: a subset of the windows that the model's convolution sees.</summary>
     public long[] Strides
         => [.. Kernel.Select((_, i) => Every * (Attributes.FirstOrDefault(a => a.Name == "strides") is { } s ? s.Ints[i] : 1))];

@@ -55,6 +55,11 @@ internal sealed class SampleBatches
         foreach (var list in open.Values) yield return list;
     }
 
+    /// <summary>Whether all samples have inputs of the same shapes.</summary>
+    public static bool OfOneShape(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => samples.All(s => s.Count == samples[0].Count
+            && s.All(p => samples[0].TryGetValue(p.Key, out var first) && first.Shape.SequenceEqual(p.Value.Shape)));
+
     /// <summary>One batch as inputs.</summary>
     public static IReadOnlyList<NamedTensor> Join(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {

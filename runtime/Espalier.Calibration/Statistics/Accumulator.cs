@@ -5,31 +5,28 @@ using Espalier.Calibration.Graph;
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>
-/// Sums of one site in double, over batches. ONNX Runtime adds the rows of one batch in float32 about the reference; only that
-/// part rounds, so the relative error of a variance or covariance is about √(rows of a batch)·6e-8·(1+δ²), with δ the distance of
-/// the reference from the mean in standard deviations.
+/// Sums of one site in double, over batches, where no covariance is wanted. ONNX Runtime adds the rows of one batch in float32 about
+/// the reference; only that part rounds, so the relative error of a variance is about √(rows of a batch)·6e-8·(1+δ²), with δ the
+/// distance of the reference from the mean in standard deviations.
 /// </summary>
 internal sealed class Accumulator(SiteTap tap)
 {
     private long _rows;
     private long _batches;
-    private double[] _sum = [], _squares = [], _absolute = [], _gram = [];
-    private (long Rows, double[] Sum, double[] Squares, double[] Absolute, double[] Gram)? _before;
+    private double[] _sum = [], _squares = [], _absolute = [];
 
     public SiteTap Tap { get; } = tap;
 
     /// <summary>What is subtracted from every row; exact in float32.</summary>
     public float[] Reference { get; private set; } = [];
 
-    private long Width => Tap.Site.Features * (Tap.Site.PerGroup ? 1 : Tap.Site.Window?.Groups ?? 1);
+    private long Width => Tap.Site.Features * (Tap.Site.Window?.Groups ?? 1);
 
     /// <summary>The reference as the graph takes it.</summary>
     public NamedTensor ReferenceInput()
     {
-        var site = Tap.Site;
-        long width = site.Features * (site.Window?.Groups ?? 1);
-        if (Reference.Length == 0) Reference = new float[width];
-        return new NamedTensor(Tap.Reference, "float32", site.PerGroup ? [site.Window!.Groups, 1, site.Features] : [width], Reference);
+        if (Reference.Length == 0) Reference = new float[Width];
+        return new NamedTensor(Tap.Reference, "float32", [Width], Reference);
     }
 
     /// <summary>Takes the means of one run as the reference and forgets that run.</summary>
@@ -45,14 +42,7 @@ internal sealed class Accumulator(SiteTap tap)
             if (float.IsFinite(mean)) Reference[i] = mean;
         }
         (_rows, _batches) = (0, 0);
-        (_sum, _squares, _absolute, _gram) = ([], [], [], []);
-    }
-
-    /// <summary>What comes from here on is held out: it is counted by itself too.</summary>
-    public void HoldOut()
-    {
-        _before = (_rows, _sum, _squares, _absolute, _gram);
-        (_rows, _sum, _squares, _absolute, _gram) = (0, [], [], [], []);
+        (_sum, _squares, _absolute) = ([], [], []);
     }
 
     public void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
@@ -62,8 +52,7 @@ internal sealed class Accumulator(SiteTap tap)
         _rows += shape[^2];
         Add(ref _sum, outputs, Tap.Sum);
         Add(ref _absolute, outputs, Tap.Absolute);
-        if (Tap.Squares is not null) Add(ref _squares, outputs, Tap.Squares);
-        if (Tap.Gram is not null) Add(ref _gram, outputs, Tap.Gram);
+        Add(ref _squares, outputs, Tap.Squares);
     }
 
     private static void Add(ref double[] into, IReadOnlyDictionary<string, NamedTensor> outputs, string name)
@@ -75,15 +64,8 @@ internal sealed class Accumulator(SiteTap tap)
 
     /// <summary>Whether every number is finite; false where the model overflowed on a sample.</summary>
     public bool IsFinite
-        => _rows > 0 && AllFinite(_sum, _absolute, _squares, _gram)
-            && (_before is not { } b || AllFinite(b.Sum, b.Absolute, b.Squares, b.Gram));
-
-    private static bool AllFinite(params ReadOnlySpan<double[]> sums)
-    {
-        double total = 0;
-        foreach (var sum in sums) total += TensorPrimitives.Sum<double>(sum);
-        return double.IsFinite(total);
-    }
+        => _rows > 0 && double.IsFinite(TensorPrimitives.Sum<double>(_sum) + TensorPrimitives.Sum<double>(_absolute)
+            + TensorPrimitives.Sum<double>(_squares));
 
     public IEnumerable<ActivationStatistics> Finish()
     {
@@ -95,28 +77,9 @@ internal sealed class Accumulator(SiteTap tap)
     /// <summary>Statistics over all samples, whoever wants them.</summary>
     public ActivationStatistics Whole()
     {
-        ActivationStatistics? heldOut = null;
-        if (_before is { Rows: > 0 } before)
-        {
-            heldOut = All();
-            _rows += before.Rows;
-            foreach (var (into, part) in new[] { (_sum, before.Sum), (_squares, before.Squares), (_absolute, before.Absolute),
-                (_gram, before.Gram) })
-                TensorPrimitives.Add(into, part, into);
-        }
-        var all = All();
-        if (heldOut is not null)
-            all = all with
-            { HeldOut = heldOut, PerBatch = all.PerBatch?.Zip(heldOut.PerBatch!, (a, h) => a with { HeldOut = h }).ToList() };
-        return all;
-    }
-
-    private ActivationStatistics All()
-    {
         var parts = new List<ActivationStatistics>();
         for (int b = 0; b < _batches; b++) parts.Add(Part(b));
-        ActivationStatistics all = parts.Count == 1 ? parts[0] : Tap.Site.PerGroup ? Concatenate(parts) : Pool(parts);
-        return parts.Count > 1 ? all with { PerBatch = parts } : all;
+        return parts.Count == 1 ? parts[0] : Pool(parts) with { PerBatch = parts };
     }
 
     private ActivationStatistics Part(int b)
@@ -127,41 +90,24 @@ internal sealed class Accumulator(SiteTap tap)
         var variance = new double[width];
         var absolute = new double[width];
         var squareMean = new double[width];
-        var shift = new double[width];
         for (int i = 0; i < width; i++)
         {
-            float r = Reference[Tap.Site.PerGroup ? start + i : i];
-            shift[i] = _sum[start + i] / n;
-            mean[i] = r + shift[i];
-            absolute[i] = Math.Max(0, Math.Abs(r) + _absolute[start + i] / n);
-            double square = Tap.Gram is null ? _squares[start + i] : _gram[(long)start * width + (long)i * width + i];
-            variance[i] = Math.Max(0, square / n - shift[i] * shift[i]);
+            double shift = _sum[start + i] / n;
+            mean[i] = Reference[i] + shift;
+            absolute[i] = Math.Max(0, Math.Abs(Reference[i]) + _absolute[start + i] / n);
+            variance[i] = Math.Max(0, _squares[start + i] / n - shift * shift);
             squareMean[i] = variance[i] + mean[i] * mean[i];
         }
-        double[]? covariance = null;
-        if (Tap.Gram is not null)
-        {
-            covariance = new double[(long)width * width];
-            long offset = (long)b * width * width;
-            for (long i = 0; i < width; i++)
-            {
-                // Both triangles: kernels may round them differently.
-                for (long j = 0; j < i; j++)
-                    covariance[i * width + j] = covariance[j * width + i] =
-                        (_gram[offset + i * width + j] + _gram[offset + j * width + i]) / (2 * n) - shift[i] * shift[j];
-                covariance[i * width + i] = variance[i];
-            }
-        }
-        return new ActivationStatistics(-1, _rows, mean, variance, absolute, squareMean) { Covariance = covariance };
+        return new ActivationStatistics(-1, _rows, mean, variance, absolute, squareMean);
     }
 
     /// <summary>Groups side by side: the features are the elements of the whole patch.</summary>
-    private static ActivationStatistics Concatenate(List<ActivationStatistics> parts) => new(-1, parts[0].Count,
+    public static ActivationStatistics Concatenate(List<ActivationStatistics> parts) => new(-1, parts[0].Count,
         [.. parts.SelectMany(p => p.Mean)], [.. parts.SelectMany(p => p.Variance)], [.. parts.SelectMany(p => p.AbsoluteMean)],
         [.. parts.SelectMany(p => p.SquareMean)]);
 
     /// <summary>Experts together: their rows are rows of one distribution (Chan's merge of equally many rows).</summary>
-    private static ActivationStatistics Pool(List<ActivationStatistics> parts)
+    public static ActivationStatistics Pool(List<ActivationStatistics> parts)
     {
         int width = parts[0].Mean.Length;
         double[] Average(Func<ActivationStatistics, double[]> of)

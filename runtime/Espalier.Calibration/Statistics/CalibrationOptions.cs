@@ -9,9 +9,6 @@ internal sealed record CalibrationOptions
     /// <summary>Most input elements in one run; a single sample may have more.</summary>
     public long BatchElements { get; init; } = 1 << 18;
 
-    /// <summary>Most covariance elements that one pass over the samples collects (12 bytes each); more take more passes.</summary>
-    public long CovarianceElementsPerPass { get; init; } = 1 << 25;
-
     /// <summary>Most features of a covariance; consumers with more get none, and a note.</summary>
     public int CovarianceFeatures { get; init; } = 8192;
 
@@ -20,6 +17,15 @@ internal sealed record CalibrationOptions
     /// Patches take (kernel window) times the memory of the map.
     /// </summary>
     public long PositionsPerSample { get; init; } = 1 << 14;
+
+    /// <summary>
+    /// Rows per feature that the covariance of what a convolution reads is taken from, over all samples; of more positions some are
+    /// taken, others in every batch.
+    /// </summary>
+    public long RowsPerFeature { get; init; } = 8;
+
+    /// <summary>Most bytes of activations of a model at a cut in memory; more go to a temporary file.</summary>
+    public long ActivationBytes { get; init; } = 1 << 26;
 
     /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
     public int DivergenceSamples { get; init; } = 64;

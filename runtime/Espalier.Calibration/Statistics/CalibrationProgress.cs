@@ -1,5 +1,5 @@
 namespace Espalier.Calibration.Statistics;
 
 /// <summary>How far calibration has come.</summary>
-/// <param name="Done">Samples that were run, over all passes.</param>
+/// <param name="Done">Samples that were run.</param>
 internal readonly record struct CalibrationProgress(long Done, long Total);

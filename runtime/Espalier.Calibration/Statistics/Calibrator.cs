@@ -9,7 +9,7 @@ namespace Espalier.Calibration.Statistics;
 /// </summary>
 internal static class Calibrator
 {
-    /// <summary>Runs the samples through one instrumented copy of the model (a few where covariances are large).</summary>
+    /// <summary>Runs the samples through one instrumented copy of the model, once.</summary>
     /// <param name="samples">Inputs by name, each sample with a batch axis of its own where the model has one. Read once and kept.</param>
     /// <param name="progress">Told after every run.</param>
     /// <exception cref="EspalierException">No samples; or a sample that the model does not take.</exception>
@@ -30,16 +30,12 @@ internal static class Calibrator
         options ??= new CalibrationOptions();
         var all = samples.ToList();
         if (all.Count == 0) throw new EspalierException("Calibration was given no samples.");
-        var plan = MeasurementPlan.Create(model, all[0], request, options, cancellationToken);
+        var plan = MeasurementPlan.Create(model, all, request, options, cancellationToken);
         var results = new MeasurementResults(plan.Notes);
-        var batches = new SampleBatches(model.Model, options.BatchSize, options.BatchElements);
-        for (int p = 0; p < plan.Passes.Count; p++)
-        {
-            long before = (long)p * all.Count, total = (long)plan.Passes.Count * all.Count;
-            using var pass = new Pass(plan, plan.Passes[p]);
-            pass.Run(all, batches, done => progress?.Report(new CalibrationProgress(before + done, total)), cancellationToken);
-            pass.Finish(results);
-        }
+        using var pass = new Pass(plan, cancellationToken);
+        pass.Run(all, new SampleBatches(model.Model, options.BatchSize, options.BatchElements),
+            done => progress?.Report(new CalibrationProgress(done, all.Count)));
+        pass.Finish(results);
         return results.ToStatistics(all.Count);
     }
 }

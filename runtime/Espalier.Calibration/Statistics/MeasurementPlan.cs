@@ -2,14 +2,15 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
+using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Statistics;
 
-/// <summary>What one pass over the samples measures.</summary>
+/// <summary>What the pass over the samples measures.</summary>
 internal sealed record PassContent(IReadOnlyList<Site> Sites, IReadOnlyList<Block> Blocks, IReadOnlyList<UnitSignal> Signals);
 
-/// <summary>What can be measured of what was asked for, found once; and how it is divided into passes.</summary>
+/// <summary>What can be measured of what was asked for, found once.</summary>
 internal sealed class MeasurementPlan
 {
     private readonly List<string> _notes = [];
@@ -27,13 +28,13 @@ internal sealed class MeasurementPlan
     /// <summary>Null where no signal needs it, or no output predicts the next token.</summary>
     public NextToken? Next { get; private set; }
 
-    /// <summary>At least one.</summary>
-    public IReadOnlyList<PassContent> Passes { get; private set; } = [];
+    /// <summary>What the pass over the samples measures.</summary>
+    public PassContent Content { get; private set; } = new([], [], []);
 
     /// <summary>What is left out and why.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
-    public static MeasurementPlan Create(CalibratedModel model, IReadOnlyDictionary<string, NamedTensor> sample,
+    public static MeasurementPlan Create(CalibratedModel model, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
         CalibrationRequest request, CalibrationOptions options, CancellationToken cancellation)
     {
         var plan = new MeasurementPlan(model.Model, request, options);
@@ -43,13 +44,13 @@ internal sealed class MeasurementPlan
         var tensors = consumers.Select(c => c.Activation).Concat(blocks.SelectMany(b => new[] { b.Input, b.Output }))
             .Concat(request.Signals.Select(s => s.Tensor)).Concat(request.Tensors.Select(t => t.Tensor))
             .Concat(predicts ? model.Model.Proto.Graph.Output.Select(o => o.Name) : []).ToHashSet(StringComparer.Ordinal);
-        plan.Shapes = Graph.Shapes.Measure(model.Model, tensors, sample, cancellation);
+        plan.Shapes = Graph.Shapes.Measure(model.Model, tensors, samples[0], cancellation);
 
-        var sites = plan.FindSites(consumers);
+        var sites = plan.FindSites(consumers, SampleBatches.OfOneShape(samples) ? samples.Count : 0);
         blocks.RemoveAll(b => !plan.IsComparable(b));
-        if (predicts) plan.Next = plan.FindNext(sample);
+        if (predicts) plan.Next = plan.FindNext(samples[0]);
         var signals = plan.Observable();
-        plan.Passes = [.. plan.Divide(sites).Select((s, p) => p == 0 ? new PassContent(s, blocks, signals) : new PassContent(s, [], []))];
+        plan.Content = new(sites, blocks, signals);
         return plan;
     }
 
@@ -65,9 +66,10 @@ internal sealed class MeasurementPlan
         return [.. asked[true]];
     }
 
-    private IReadOnlyList<Site> FindSites(List<Consumer> consumers)
+    private IReadOnlyList<Site> FindSites(List<Consumer> consumers, int samples)
     {
-        var sites = new Sites(GraphFacts.WeightShapes(Model), Shapes, Options.PositionsPerSample, _notes);
+        var weights = GraphFacts.WeightShapes(Model);
+        var sites = new Sites(weights, Shapes, new(Options.PositionsPerSample, Options.RowsPerFeature, samples), _notes);
         foreach (var consumer in consumers) sites.Add(consumer, Request.Covariance.Contains(consumer.Id));
         foreach (var place in Request.Tensors) sites.Add(place);
         sites.NoteSpacing();
@@ -117,32 +119,4 @@ internal sealed class MeasurementPlan
     /// <summary>Whether a map has a row and a column for each token; heads may be on the first axis where there is no batch.</summary>
     private static bool HasTokenRows(long[] map, long[] logits)
         => map.Length >= 3 && map[^1] == logits[1] && map[^2] == logits[1] && (logits[0] == 1 || (map.Length > 3 && map[0] == logits[0]));
-
-    /// <summary>
-    /// Sites in runs whose Gram matrices fit the bound together; sites without one ride along with the first. Sums that are
-    /// held out take as much again.
-    /// </summary>
-    private List<List<Site>> Divide(IReadOnlyList<Site> sites)
-    {
-        long limit = Request.HeldOut ? Options.CovarianceElementsPerPass / 2 : Options.CovarianceElementsPerPass;
-        var passes = new List<List<Site>>();
-        long room = 0;
-        foreach (var site in sites)
-        {
-            long size = site.GramElements;
-            if (passes.Count == 0 || size > room)
-            {
-                if (passes.Count > 0 && size == 0)
-                {
-                    passes[0].Add(site);
-                    continue;
-                }
-                passes.Add([]);
-                room = limit;
-            }
-            passes[^1].Add(site);
-            room -= size;
-        }
-        return passes.Count > 0 ? passes : [[]];
-    }
 }

@@ -4,6 +4,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Stages;
 using Espalier.Calibration.Timing;
 using Espalier.Onnx;
 
@@ -22,9 +23,11 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
     private bool _isWarm;
-    private Dictionary<string, long[]>? _denseShapes;
 
     public Metric Metric { get; init; } = Metric.KullbackLeibler;
+
+    /// <summary>Names of the outputs that are compared; none for all.</summary>
+    public IReadOnlyList<string> Outputs { get; init; } = [];
 
     /// <summary>Right answers by sample, for <see cref="Metric.TaskLoss"/>; see <see cref="Targets"/>.</summary>
     public Targets? Labels { get; init; }
@@ -67,7 +70,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         {
             Progress?.Invoke("measuring divergence");
             NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
-            var tally = new DivergenceTally(Metric);
+            var tally = new DivergenceTally(Metric, Outputs);
             foreach (var (inputs, expected, targets) in batches)
                 tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
             return tally.Mean;
@@ -86,50 +89,27 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<int, PairedStatistics> Pair(OnnxModel slim, IReadOnlySet<int> consumers)
+    public IModelProbe On(AxisAnalysis same) => new ModelProbe(same, samples, options, cancellationToken)
     {
-        var wanted = (consumers.All(id => id < analysis.Consumers.Count) ? analysis.Consumers : analysis.Products)
-            .Where(c => consumers.Contains(c.Id) && c.Node.Scope == 0).ToList();
-        var tensors = wanted.Select(c => c.Activation).ToHashSet(StringComparer.Ordinal);
-        // Every stage asks for other consumers of the same dense model: its shapes are found once.
-        if (_denseShapes is null || !tensors.All(_denseShapes.ContainsKey))
-            _denseShapes = Shapes.Measure(analysis.Model, analysis.Consumers.Where(c => c.Node.Scope == 0).Select(c => c.Activation)
-                .Concat(tensors).ToHashSet(StringComparer.Ordinal), samples[0], cancellationToken);
-        var (dense, left) = (Find(analysis.Model, _denseShapes), Find(slim, Left()));
-        // Experts and groups of a convolution are fitted to the dense model's statistics.
-        var pairs = dense.Join(left, d => d.Key, l => l.Key, (d, l) => (Dense: d, Slim: l))
-            .Where(p => p.Dense.BatchAxis < 0 && p.Dense.Window is null or { Groups: 1 }
-                && p.Dense.Features <= _options.CovarianceFeatures).ToList();
-        if (pairs.Count == 0) return new Dictionary<int, PairedStatistics>();
-        Progress?.Invoke("fitting layer by layer");
-        using var run = new PairedRun(analysis.Model, slim, pairs, _options.Threads);
+        Metric = Metric,
+        Outputs = Outputs,
+        Labels = Labels,
+        Progress = Progress,
+        _batches = _batches,
+        _heldOut = _heldOut,
+        _joined = _joined,
+    };
+
+    /// <inheritdoc/>
+    public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages)
+    {
+        var own = stages.Select(s => (IReadOnlyList<FitPoint>)[.. s.Where(p => p.Consumer.Node.Scope == 0)]).ToList();
+        var tensors = own.SelectMany(s => s).SelectMany(p => new[] { p.Consumer.Activation, p.Output?.Tensor }).OfType<string>()
+            .ToHashSet(StringComparer.Ordinal);
+        var shapes = Shapes.Measure(analysis.Model, tensors, samples[0], cancellationToken);
         var (fitted, heldOut) = Joined();
-        foreach (var batch in fitted) run.Add(batch, cancellationToken);
-        if (heldOut.Count > 0) run.HoldOut();
-        foreach (var batch in heldOut) run.Add(batch, cancellationToken);
-        return run.Finish().SelectMany(f => f.Site.Consumers.Select(c => (c.Id, f.Statistics))).ToDictionary(p => p.Id, p => p.Statistics);
-
-        // Positions are those of the dense model; how many features are left the slim model's weights say.
-        Dictionary<string, long[]> Left()
-        {
-            var present = GraphFacts.Names(slim);
-            var shapes = new Dictionary<string, long[]>(StringComparer.Ordinal);
-            foreach (var consumer in wanted)
-            {
-                if (!present.Contains(consumer.Activation) || !_denseShapes.TryGetValue(consumer.Activation, out var shape)) continue;
-                shapes[consumer.Activation] = [.. shape];
-                if (consumer.ActivationAxis >= 0 && consumer.ActivationAxis < shape.Length)
-                    shapes[consumer.Activation][consumer.ActivationAxis] = Sites.Unknown;
-            }
-            return shapes;
-        }
-
-        IReadOnlyList<Site> Find(OnnxModel model, Dictionary<string, long[]> shapes)
-        {
-            var sites = new Sites(GraphFacts.WeightShapes(model), shapes, _options.PositionsPerSample, []);
-            foreach (var consumer in wanted) sites.Add(consumer, false);
-            return sites.All;
-        }
+        var data = new StageData([.. fitted, .. heldOut], fitted.Count, shapes, SampleBatches.OfOneShape(samples) ? samples.Count : 0);
+        return new StagedRun(analysis.Model, own, data, _options, cancellationToken) { Progress = Progress };
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
 using Espalier.Onnx;
@@ -8,41 +9,53 @@ namespace Espalier.Calibration.Statistics;
 internal sealed class Pass : IDisposable
 {
     private readonly MeasurementPlan _plan;
+    private readonly CancellationToken _cancellation;
     private readonly OnnxModel _copy;
+    private readonly TileProducts _products;
     private readonly List<Accumulator> _sites = [];
+    private readonly List<RowSums> _rows = [];
     private readonly List<BlockSums> _blocks = [];
     private readonly List<SignalTap> _signals = [];
 
-    public Pass(MeasurementPlan plan, PassContent content)
+    public Pass(MeasurementPlan plan, CancellationToken cancellation)
     {
-        _plan = plan;
+        (_plan, _cancellation, _products) = (plan, cancellation, new(plan.Options.Threads));
         var instrumentation = new Instrumentation(plan.Model.Proto.Clone());
-        foreach (var site in content.Sites) _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
-        foreach (var block in content.Blocks)
+        foreach (var site in plan.Content.Sites)
+        {
+            if (site.Covariance) _rows.Add(new RowSums(instrumentation.Rows(site, _rows.Count), _products, cancellation));
+            else _sites.Add(new Accumulator(instrumentation.Tap(site, _sites.Count)));
+        }
+        foreach (var block in plan.Content.Blocks)
             _blocks.Add(new BlockSums(instrumentation.Tap(block, plan.Shapes[block.Input].Length, plan.Request.BlockAngles)));
-        foreach (var signal in content.Signals)
+        foreach (var signal in plan.Content.Signals)
             _signals.Add(instrumentation.Tap(signal, plan.Shapes[signal.Tensor].Length, plan.Next));
         _copy = instrumentation.Derive(plan.Model);
     }
 
-    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, SampleBatches batches, Action<long> progress,
-        CancellationToken cancellation)
+    public void Run(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, SampleBatches batches, Action<long> progress)
     {
-        if (_sites.Count + _blocks.Count + _signals.Count == 0) return;
+        if (_sites.Count + _rows.Count + _blocks.Count + _signals.Count == 0) return;
         using var session = Sessions.Open(_copy, _plan.Options.Threads);
-        // The first sample alone gives the reference rows; it is run again with the others.
-        Add(Execute([samples[0]]));
-        foreach (var site in _sites) site.Recentre();
-        foreach (var signal in _signals) signal.Clear();
-        foreach (var block in _blocks) block.Clear();
-
         bool batching = true;
         long done = 0;
+        int number = 0;
+        if (_sites.Count > 0) SetReferences();
         var (fitted, heldOut) = _plan.Request.HeldOut ? HeldOut.Divide(samples) : (samples, []);
         Batches(fitted);
-        if (heldOut.Count == 0) return;
-        foreach (var site in _sites) site.HoldOut();
+        foreach (var site in _rows) site.HoldOut();
         Batches(heldOut);
+
+        // The first sample alone gives the reference rows; it is run again with the others.
+        void SetReferences()
+        {
+            var outputs = Execute([samples[0]]);
+            foreach (var site in _sites)
+            {
+                site.Add(outputs);
+                site.Recentre();
+            }
+        }
 
         void Batches(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> part)
         {
@@ -72,16 +85,23 @@ internal sealed class Pass : IDisposable
 
         IReadOnlyDictionary<string, NamedTensor> Execute(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> batch)
         {
-            cancellation.ThrowIfCancellationRequested();
-            return session.Run([.. SampleBatches.Join(batch), .. _sites.Select(s => s.ReferenceInput())], cancellation);
+            _cancellation.ThrowIfCancellationRequested();
+            NamedTensor[] own = [.. _sites.Select(s => s.ReferenceInput()), .. _rows.SelectMany(s => s.Tap.Inputs(number))];
+            number++;
+            return session.Run([.. SampleBatches.Join(batch), .. own], _cancellation);
         }
     }
 
-    public void Dispose() => _copy.Dispose();
+    public void Dispose()
+    {
+        _copy.Dispose();
+        _products.Dispose();
+    }
 
     private void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
     {
         foreach (var site in _sites) site.Add(outputs);
+        foreach (var site in _rows) site.Add(outputs);
         foreach (var signal in _signals) signal.Add(outputs);
         foreach (var block in _blocks) block.Add(outputs);
     }
@@ -93,32 +113,34 @@ internal sealed class Pass : IDisposable
             if (signal.Finish() is { } mean) results.Signals[signal.Signal] = mean;
             else results.Notes.Add($"No statistics of '{signal.Signal.Tensor}': {signal.Obstacle}.");
         }
-        foreach (var site in _sites) Finish(site, results);
+        foreach (var sums in _sites)
+        {
+            if (!sums.IsFinite) Overflowed(sums.Tap.Site, results);
+            else if (sums.Tap.Site.Place is { } place) results.Tensors[place] = ToMoments(sums.Whole());
+            else foreach (var s in sums.Finish()) results.Consumers[s.Consumer] = s;
+        }
+        foreach (var sums in _rows)
+        {
+            if (sums.IsFinite) foreach (var s in sums.Finish()) results.Consumers[s.Consumer] = Asked(s, sums.Tap.Site);
+            else Overflowed(sums.Tap.Site, results);
+        }
         foreach (var block in _blocks) block.Finish(results);
     }
 
-    private void Finish(Accumulator sums, MeasurementResults results)
+    private static AxisMoments ToMoments(ActivationStatistics s) => new(s.Mean, s.Variance);
+
+    /// <summary>A site has a covariance where one of its consumers asked for it.</summary>
+    private ActivationStatistics Asked(ActivationStatistics s, Site site) => _plan.Request.Covariance.Contains(s.Consumer) ? s : s with
     {
-        var site = sums.Tap.Site;
-        if (!sums.IsFinite)
-        {
-            string readers = site.Place is null ? string.Join(", ", site.Consumers.Select(c => c.Node)) : "an axis of activations";
-            results.Notes.Add($"No statistics for {readers}: '{site.Activation}' is not finite on some sample.");
-            return;
-        }
-        if (site.Place is { } place)
-        {
-            var moments = sums.Whole();
-            results.Tensors[place] = new(moments.Mean, moments.Variance);
-            return;
-        }
-        foreach (var s in sums.Finish())
-            results.Consumers[s.Consumer] = _plan.Request.Covariance.Contains(s.Consumer) ? s : s with
-            {
-                Covariance = null,
-                HeldOut = null,
-                PerBatch = site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
-            };
+        Covariance = null,
+        HeldOut = null,
+        PerBatch = site.PerGroup ? null : s.PerBatch?.Select(p => p with { Covariance = null, HeldOut = null }).ToList(),
+    };
+
+    private static void Overflowed(Site site, MeasurementResults results)
+    {
+        string readers = site.Place is null ? string.Join(", ", site.Consumers.Select(c => c.Node)) : "an axis of activations";
+        results.Notes.Add($"No statistics for {readers}: '{site.Activation}' is not finite on some sample.");
     }
 
     /// <summary>Sums of a block's rows, one number per run.</summary>
@@ -126,13 +148,6 @@ internal sealed class Pass : IDisposable
     {
         private readonly List<double> _cosines = [], _angles = [];
         private readonly List<long> _rows = [];
-
-        public void Clear()
-        {
-            _cosines.Clear();
-            _angles.Clear();
-            _rows.Clear();
-        }
 
         public void Add(IReadOnlyDictionary<string, NamedTensor> outputs)
         {

@@ -28,6 +28,7 @@ internal sealed partial class OperatorFacts
         ["bias"] = (f, c) => f.Bias = c.Index(c.Value, f._operands),
         ["draws-if"] = (f, c) => f.DrawsIf = c.Index(c.Value, f._operands),
         ["activation"] = (f, _) => f.HasActivation = true,
+        ["linear"] = (f, _) => f.IsLinear = true,
         ["zero-if"] = (f, c) => f.ZeroIf.Add(f.Condition(c)),
         ["type"] = (f, c) => f.AddType(c),
     };
@@ -60,6 +61,8 @@ internal sealed partial class OperatorFacts
     public int? DrawsIf { get; private set; }
     /// <summary>An attribute names what is applied to the result.</summary>
     public bool HasActivation { get; private set; }
+    /// <summary>Each vector of operand 0 along an axis that no other operand has is mapped by itself, and linearly.</summary>
+    public bool IsLinear { get; private set; }
     /// <summary>What must hold for the zero rule of the operator's line.</summary>
     public List<Predicate<NodeContext>> ZeroIf { get; } = [];
 

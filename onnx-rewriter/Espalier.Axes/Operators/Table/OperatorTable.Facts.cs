@@ -16,6 +16,9 @@ internal static partial class OperatorTable
         Where | moves:1,2
         Concat Max Min | moves:all
 
+        # linear in operand 0, each vector along an axis by itself, where the others have no such axis
+        Identity Transpose Reshape Flatten Squeeze Unsqueeze Slice Split Gather Expand Cast Mul Div | linear
+
         # scale and shift of normalisations, factors of products, operands of attention
         BatchNormalization InstanceNormalization GroupNormalization LayerNormalization | affine:1,2
         RMSNormalization SimplifiedLayerNormalization | affine:1
@@ -119,6 +122,12 @@ internal static partial class OperatorTable
     /// <summary>Operands that a normalisation multiplies its result by, and that it adds (−1 for none); null for other operators.</summary>
     public static (int Scale, int Shift)? AffineOf(NodeProto node)
         => FactsOf(node).FirstOrDefault(f => f.Affine is not null)?.Affine;
+
+    /// <summary>
+    /// Whether the result is linear in operand 0, vector by vector along an axis that no other operand has: another basis of these
+    /// vectors passes through.
+    /// </summary>
+    public static bool IsLinear(NodeProto node) => FactsOf(node).Any(f => f.IsLinear);
 
     /// <summary>The element type of a result, as facts say, else that of the first operand; 0 where it is not known.</summary>
     public static int TypeOf(NodeRecord record, int result)

@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Espalier.Calibration.Stages;
+
+/// <summary>Activations of every batch at a cut. Beyond a bound on memory they are in a temporary file that goes with the store.</summary>
+/// <param name="most">Most bytes in memory.</param>
+internal sealed class ActivationStore(long most) : IDisposable
+{
+    private readonly List<IReadOnlyList<Kept>> _batches = [];
+    private FileStream? _file;
+    private long _held;
+
+    /// <summary>A tensor, or where the file has its elements.</summary>
+    private sealed record Kept(NamedTensor Tensor, long Offset, int Length);
+
+    /// <summary>Adds what the next batch has.</summary>
+    public void Add(IEnumerable<NamedTensor> tensors) => _batches.Add([.. tensors.Select(Keep)]);
+
+    /// <summary>What a batch has.</summary>
+    public IEnumerable<NamedTensor> Get(int batch) => _batches.Count == 0 ? [] : _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
+
+    public void Dispose() => _file?.Dispose();
+
+    private Kept Keep(NamedTensor tensor)
+    {
+        if (tensor.Values is not float[] values) return new(tensor, -1, 0);
+        long bytes = sizeof(float) * values.LongLength;
+        if (_held + bytes <= most)
+        {
+            _held += bytes;
+            return new(tensor, -1, 0);
+        }
+        _file ??= new(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Options = FileOptions.DeleteOnClose,
+            BufferSize = 0,
+        });
+        long offset = _file.Length;
+        _file.Position = offset;
+        _file.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+        return new(tensor with { Values = Array.Empty<float>() }, offset, values.Length);
+    }
+
+    private NamedTensor Read(Kept kept)
+    {
+        var values = new float[kept.Length];
+        _file!.Position = kept.Offset;
+        _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+        return kept.Tensor with { Values = values };
+    }
+}

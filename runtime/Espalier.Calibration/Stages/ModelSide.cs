@@ -1,0 +1,88 @@
+using Espalier.Calibration.Graph;
+using Espalier.Onnx;
+using Espalier.Runtime;
+
+namespace Espalier.Calibration.Stages;
+
+/// <summary>One of two models that are run stage by stage: what is done, and the activations at its cut.</summary>
+/// <param name="threads">Threads within an operator.</param>
+/// <param name="memory">Most bytes of activations in memory.</param>
+internal sealed class ModelSide(int threads, long memory) : IDisposable
+{
+    private readonly HashSet<string> _done = new(StringComparer.Ordinal);
+    private Dictionary<string, int> _known = new(StringComparer.Ordinal);
+    private ActivationStore _store = new(memory);
+
+    /// <summary>Begins a stage.</summary>
+    /// <param name="model">The model as it is now.</param>
+    /// <param name="observed">Tensors that this stage looks at.</param>
+    /// <param name="final">Tensors that are as they will be: what they are computed from is not run again.</param>
+    /// <param name="later">What later stages look at.</param>
+    /// <param name="instrument">Writes what is fetched.</param>
+    public StageRun Open(OnnxModel model, IReadOnlyCollection<string> observed, IReadOnlyCollection<string> final,
+        IReadOnlyCollection<string> later, Action<Instrumentation> instrument)
+    {
+        var parts = new GraphParts(model);
+        _done.UnionWith(final);
+        var done = parts.Closure(_done);
+        string[] kept = [.. parts.Live(done, later).Order(StringComparer.Ordinal)];
+        string[] fresh = [.. kept.Where(k => !_known.ContainsKey(k))];
+        var instrumentation = new Instrumentation(parts.Extract([.. observed, .. fresh], _known));
+        instrument(instrumentation);
+        foreach (string name in fresh) instrumentation.Keep(name);
+        using var copy = instrumentation.Derive(model);
+        return new(this, Sessions.Open(copy, threads), kept, new(memory));
+    }
+
+    /// <summary>Begins anew with the graph's inputs where what makes one of some tensors has run already.</summary>
+    public void RestartBefore(OnnxModel model, IEnumerable<string> tensors)
+    {
+        var parts = new GraphParts(model);
+        var done = parts.Closure(_done);
+        if (!tensors.Any(t => parts.IsMadeBy(t, done))) return;
+        _done.Clear();
+        _known = new(StringComparer.Ordinal);
+        _store.Dispose();
+        _store = new(memory);
+    }
+
+    public void Dispose() => _store.Dispose();
+
+    /// <summary>A stage that is being run.</summary>
+    internal sealed class StageRun(ModelSide side, ModelSession session, string[] kept, ActivationStore store) : IDisposable
+    {
+        private readonly HashSet<string> _inputs = session.Inputs.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
+
+        /// <summary>Runs a batch; batches come in the same order in every stage.</summary>
+        /// <param name="number">Its number.</param>
+        /// <param name="inputs">The graph's inputs, with those of the instrumentation.</param>
+        public IReadOnlyDictionary<string, NamedTensor> Run(int number, IEnumerable<NamedTensor> inputs, CancellationToken cancellation)
+        {
+            var known = side._store.Get(number).ToList();
+            var outputs = session.Run(inputs.Concat(known).Where(t => _inputs.Contains(t.Name)), cancellation);
+            var before = known.ToDictionary(t => t.Name, StringComparer.Ordinal);
+            store.Add(kept.Select(k => before.GetValueOrDefault(k) ?? outputs[k]));
+            if (number == 0) Types = kept.ToDictionary(k => k, k => TypeOf((before.GetValueOrDefault(k) ?? outputs[k]).ElementType),
+                StringComparer.Ordinal);
+            return outputs;
+        }
+
+        private Dictionary<string, int> Types { get; set; } = [];
+
+        /// <summary>The next stage starts from here.</summary>
+        public void Finish()
+        {
+            side._store.Dispose();
+            (side._store, side._known) = (store, Types);
+        }
+
+        public void Dispose() => session.Dispose();
+
+        private static int TypeOf(string element) => (int)(element switch
+        {
+            "float32" => TensorProto.Types.DataType.Float,
+            "float64" => TensorProto.Types.DataType.Double,
+            _ => Enum.Parse<TensorProto.Types.DataType>(element, ignoreCase: true),
+        });
+    }
+}
