@@ -53,8 +53,8 @@ public enum Criterion
     /// </summary>
     RouterUse,
     /// <summary>
-    /// Distance at which an expert's router row falls into one cluster with another's that is nearer to the centre of both, by
-    /// complete linkage (STUN, arXiv:2409.06211). For experts; L2 elsewhere.
+    /// Distance at which an expert's router row falls into one cluster with another's, by complete linkage, where that one's weights
+    /// are nearer to the cluster's mean (STUN, arXiv:2409.06211). For experts; L2 elsewhere.
     /// </summary>
     RouterSimilarity,
     /// <summary>

@@ -57,12 +57,13 @@ public static partial class Presets
                 + "sum, where the paper has single convolutions: it does not carry over well to coupled groups",
             Criterion.BetaRank, Compensation.None, Allocation.Uniform),
         [Preset.Stun] = new("STUN",
-            "arXiv:2409.06211, its first phase: experts by the similarity of router rows, merged; what is no expert goes by its "
-                + "norm",
+            "arXiv:2409.06211, its first phase: of experts with similar router rows the one nearest to the mean of their weights stays, "
+                + "as many in every layer, there by one threshold; others are averaged into it where their weights are alike, there "
+                + "where a layer has few clusters left; what is no expert goes by its norm",
             Criterion.RouterSimilarity, Compensation.Merge, Allocation.Uniform),
         [Preset.Uncurl] = new("UNCURL",
-            "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row, where "
-                + "the paper clusters by router logits; what is no expert goes by its norm",
+            "arXiv:2409.01483: experts by use on calibration data, the others merged by it into the nearest by router row if their "
+                + "weights are alike, where the paper clusters by router logits and merges all; what is no expert goes by its norm",
             Criterion.RouterUse, Compensation.Merge, Allocation.Uniform),
         [Preset.PruneNet] = new("PruneNet",
             "arXiv:2501.15296: feed-forward layers only; the neurons without which the singular values of the weights keep their "

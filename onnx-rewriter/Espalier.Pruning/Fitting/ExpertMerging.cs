@@ -41,7 +41,7 @@ internal sealed class ExpertMerging(DenseModel model, CalibrationStatistics stat
         int gone = group.Size - kept.Count, joined = merged.Values.Sum(m => m.Count - 1);
         if (joined < gone)
             notes.Add($"{gone - joined} of the {gone} removed units of group '{group.Name}' are not merged: their weights are unlike "
-                + "those that stay.");
+                + $"those that stay.{(joined == 0 ? " Nothing is merged, so the method is plain removal here." : "")}");
         if (joined == 0) return;
         if (SignalScores.Signals(_analysis, group, Criterion.RouterUse).FirstOrDefault() is { Chosen: > 0 and var k })
             notes.Add(FormattableString.Invariant($"Group '{group.Name}' is merged, but its router chooses {k} of its units: what were ")

@@ -8,6 +8,9 @@ namespace Espalier.Pruning.Scores.Sources;
 /// <summary>The router's weights of every expert, and how near they are to each other (STUN, arXiv:2409.06211).</summary>
 internal sealed class RouterRows
 {
+    /// <summary>Distances that differ by less, as a part of the squares, are equal.</summary>
+    private const double Rounding = 1e-9;
+
     private readonly double[][] _rows;
 
     private RouterRows(double[][] rows) => _rows = rows;
@@ -42,10 +45,11 @@ internal sealed class RouterRows
 
     /// <summary>
     /// Complete linkage: the two clusters whose farthest members are nearest are joined, until one is left. The height of a
-    /// join is the score of the one of their two representatives that is farther from the centre of both; the other stands for
-    /// the joined cluster. The k best are the representatives of k clusters.
+    /// join is the score of the one of their two representatives whose weights are farther from the mean of all of the joined
+    /// cluster's; the other stands for it. The k best are the representatives of k clusters.
     /// </summary>
-    public double[] Heights()
+    /// <param name="products">Products w_i·w_j of the experts' weights; null to go by the router's rows.</param>
+    public double[] Heights(double[,]? products = null)
     {
         var scores = new double[_rows.Length];
         var clusters = Enumerable.Range(0, _rows.Length).Select(e => (Members: new List<int> { e }, Head: e)).ToList();
@@ -58,10 +62,10 @@ internal sealed class RouterRows
                     if (Farthest(clusters[i].Members, clusters[j].Members) is var far && far < least) (a, b, least) = (i, j, far);
             height = Math.Max(height, least);
             List<int> members = [.. clusters[a].Members, .. clusters[b].Members];
-            double[] centre = [.. Enumerable.Range(0, _rows[0].Length).Select(k => members.Average(m => _rows[m][k]))];
-            var (stays, goes) = Distance(_rows[clusters[a].Head], centre) <= Distance(_rows[clusters[b].Head], centre)
-                ? (clusters[a].Head, clusters[b].Head)
-                : (clusters[b].Head, clusters[a].Head);
+            var (first, second) = (clusters[a].Head, clusters[b].Head);
+            // Of two alone both are as far from their mean, up to rounding: the first stays.
+            double rounding = Rounding * (Product(first, first) + Product(second, second));
+            var (stays, goes) = Far(first, members) <= Far(second, members) + rounding ? (first, second) : (second, first);
             scores[goes] = height;
             clusters[a] = (members, stays);
             clusters.RemoveAt(b);
@@ -69,6 +73,11 @@ internal sealed class RouterRows
         // The last of all: above whatever was joined last.
         scores[clusters[0].Head] = Math.BitIncrement(height);
         return scores;
+
+        // ‖w − mean‖² up to what is the same for all: w·w − 2 w·mean.
+        double Far(int expert, List<int> members) => Product(expert, expert) - (2 * members.Average(m => Product(expert, m)));
+
+        double Product(int i, int j) => products is null ? _rows[i].Zip(_rows[j], (x, y) => x * y).Sum() : products[i, j];
     }
 
     private double Farthest(List<int> a, List<int> b) => a.Max(i => b.Max(j => Distance(_rows[i], _rows[j])));
