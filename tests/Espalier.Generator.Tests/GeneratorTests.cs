@@ -74,6 +74,7 @@ public class GeneratorTests
         Assert.Equal(new Budget(Macs: 0.6), plan.Budget);
         Assert.Equal(new Guard(Agreement: 0.98, Metric: Metric.JensenShannon), plan.Guard);
         Assert.Equal(Metric.Cosine, plan.DivergenceMetric);
+        Assert.Equal(["y"], plan.DivergenceOutputs);
         Assert.Equal(new CalibrationSource { Method = "Verses", Samples = 64 }, plan.Calibration);
         Assert.Equal(["stem*"], plan.Protect);
         Assert.Equal(7, plan.Seed);

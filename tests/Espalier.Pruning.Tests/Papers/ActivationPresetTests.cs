@@ -36,7 +36,7 @@ public sealed class ActivationPresetTests
     public void FASP(double keep)
     {
         var network = new TwiceWritten(12);
-        var dense = network.Run();
+        var dense = network.Run().Fitted();
         var expected = new Changes
         {
             Kept = TwiceWritten.Groups.ToDictionary(r => r, r =>

@@ -198,6 +198,16 @@ internal sealed class Trace
         all.AddRange(rows.ToRowArrays());
     }
 
+    /// <summary>The same without every eighth sample, which fits do not see.</summary>
+    public Trace Fitted()
+    {
+        var fitted = new Trace();
+        foreach (var (name, rows) in _rows)
+            fitted._rows[name] = [.. rows.Where((_, r) => r / (rows.Count / Outputs.Count) % 8 != 7)];
+        fitted.Outputs.AddRange(Outputs);
+        return fitted;
+    }
+
     /// <summary>[rows, features]: what a product read (<c>b0.o in</c>), gave, or a sublayer had before and after.</summary>
     public Matrix<double> Rows(string name) => Matrix<double>.Build.DenseOfRowArrays(_rows[name]);
 }

@@ -1,6 +1,7 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 
@@ -180,11 +181,58 @@ public class CalibratorTests
         var model = g.Output(g.Conv(g.Relu(x), "c", 2, 4, k)).Build();
         var consumer = Convolution(0, model, "c.weight");
         var samples = Samples(3, "x", 1, 2, 20, 30);
-        var stats = Run(model, [consumer], samples, [0], options: new CalibrationOptions { PositionsPerSample = 100 });
+        var stats = Run(model, [consumer], samples, options: new CalibrationOptions { PositionsPerSample = 100 });
         Assert.Contains("one position in 3", Assert.Single(stats.Notes));
         var rows = Direct.Fetch(model, consumer.Activation, samples)
             .SelectMany(t => Direct.Patches(t, ([k, k], [3, 3], [1, 1], [k / 2, k / 2, k / 2, k / 2]))).ToList();
+        Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: false);
+    }
+
+    /// <summary>A covariance is that of the positions that the sampling names: every row of them with every column.</summary>
+    [Theory]
+    [InlineData(3, 1, 1)]
+    [InlineData(3, 2, 1)]
+    [InlineData(3, 1, 2)]
+    [InlineData(1, 1, 1)]
+    public void Large_maps_lend_a_covariance_some_of_their_positions(int k, int stride, int dilation)
+    {
+        var g = new GraphBuilder();
+        int[] both = [stride, stride], apart = [dilation, dilation], pads = [k / 2, 0, k / 2, 1];
+        string w = g.Weight("w", 4, 2, k, k), x = g.Relu(g.Input("x", "batch", 2, "h", "w"));
+        g.Output(g.Node("Conv", [x, w], ("strides", Longs(both)), ("dilations", Longs(apart)), ("pads", Longs(pads))));
+        using var model = g.Build();
+        var consumer = Convolution(0, model, "w");
+        var samples = Samples(3, "x", 1, 2, 20, 30);
+        var stats = Run(model, [consumer], samples, [0], options: new CalibrationOptions { PositionsPerSample = 100 });
+        Assert.Empty(stats.Notes);
+        var attributes = model.Proto.Graph.Node.Single(n => n.OpType == "Conv").Attribute;
+        var sampling = Sampling.Create(new Window(2, 1, [k, k], [.. attributes]), [1, 2, 20, 30], 100)!;
+        Assert.InRange(sampling.Taken[0] * sampling.Taken[1], 100, 120);
+        var rows = Direct.Fetch(model, consumer.Activation, samples).SelectMany(t =>
+        {
+            var all = Direct.Patches(t, ([k, k], both, apart, pads));
+            Assert.Equal(sampling.Sizes[0] * sampling.Sizes[1], all.Count);
+            return sampling.Positions(0, 0)
+                .SelectMany(r => sampling.Positions(1, 0).Select(c => all[(int)((r * sampling.Sizes[1]) + c)]));
+        }).ToList();
         Direct.Agree(Direct.Of(rows), stats.Consumers[0], covariance: true);
+
+        static long[] Longs(int[] values) => Array.ConvertAll(values, v => (long)v);
+    }
+
+    /// <summary>Over many batches every position is taken about as often as any other.</summary>
+    [Fact]
+    public void Positions_are_taken_evenly()
+    {
+        var sampling = Sampling.Create(new Window(1, 1, [1, 1], []), [1, 1, 12, 31], 20)!;
+        for (int axis = 0; axis < 2; axis++)
+        {
+            var counts = Enumerable.Range(0, 1000).SelectMany(b => sampling.Positions(axis, b)).GroupBy(p => p)
+                .ToDictionary(p => p.Key, p => p.Count());
+            double mean = 1000.0 * sampling.Taken[axis] / sampling.Sizes[axis];
+            Assert.Equal(sampling.Sizes[axis], counts.Count);
+            Assert.All(counts.Values, c => Assert.InRange(c, 0.8 * mean, 1.2 * mean));
+        }
     }
 
     [Fact]
