@@ -3,12 +3,14 @@ using System.Globalization;
 using System.Reflection;
 using Espalier;
 using Espalier.Evaluation;
+using Espalier.Evaluation.Real;
 
 // The table of all methods on the trained networks (README of tests):
 // dotnet run -c Release --project tests/Espalier.Evaluation -- [NETWORK…] [--presets A,B] [--ratios 0.9,0.5] [--draws N]
 // [--most N] [--closer] measures what results.tsv does not have yet, one process per network and preset, and writes the page
 // and its plots anew; --closer measures what leads at each budget on all test items.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["real", ..]) return RealCommand.Run(args[1..]);
 string root = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>()
     .Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
 var options = Options.Parse(args);
