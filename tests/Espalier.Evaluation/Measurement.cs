@@ -28,7 +28,7 @@ internal static class Measurement
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
-            var samples = Inputs(task, dense, Presets.Get(preset).Inputs, draw);
+            var samples = Inputs(task.Calibration(dense, draw), dense, Presets.Get(preset).Inputs, draw);
             CalibrationStatistics? statistics = null;
             var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric });
             foreach (double ratio in ratios)
@@ -38,7 +38,7 @@ internal static class Measurement
                     yield return new(task.Name, preset, 1, draw) { Score = items.Average(), Error = 0, Macs = 1 };
                     continue;
                 }
-                var plan = Plan(task, analysis, preset, ratio, draw);
+                var plan = Plan(task.Axes, analysis, preset, ratio, draw);
                 var before = process.TotalProcessorTime;
                 double score = double.NaN, error = double.NaN, macs = double.NaN;
                 OnnxModel? slim = null;
@@ -68,25 +68,22 @@ internal static class Measurement
     }
 
     /// <summary>
-    /// What a method takes statistics of: as many inputs as the task has calibration data in a draw, made up where it wants them so.
+    /// What a method takes statistics of: the samples of a draw, or as many that are made up where it wants them so.
     /// </summary>
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(Task task, OnnxModel dense, InputSource source, int draw)
-    {
-        var samples = task.Calibration(dense, draw);
-        return source switch
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, OnnxModel dense, InputSource source, int draw) => source switch
         {
             InputSource.Noise => RandomInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense)),
             InputSource.OutOfDistribution => NaturalInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense), like: samples),
             _ => samples,
         };
-    }
 
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
-    public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed)
+    public static PruningPlan Plan(IReadOnlyList<Axis> axes, AxisAnalysis analysis, Preset preset, double ratio, int seed)
         => Presets.Complete(new PruningPlan
         {
             Preset = preset,
-            Prune = [.. Axes(task, preset)
+            Prune = [.. Axes(axes, preset)
             .Select(axis =>
                 new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels
                     ? ChannelMultiple
@@ -105,8 +102,8 @@ internal static class Measurement
     }
 
     /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
-    private static IEnumerable<Axis> Axes(Task task, Preset preset)
-        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
+    private static IEnumerable<Axis> Axes(IReadOnlyList<Axis> axes, Preset preset)
+        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : axes;
 
     /// <summary>Draws that can differ: a method without data and without chance has one.</summary>
     public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Get(preset).NeedsCalibration ? 1 : draws;

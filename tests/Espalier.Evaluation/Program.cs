@@ -53,9 +53,9 @@ static void Measure(Results into, int most, IReadOnlyList<Work> all)
         new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, w =>
     {
         Console.Error.WriteLine($"{w.Network} {w.Preset}");
-        var rows = Children.Run([w.Network, "--child", "--presets", $"{w.Preset}", "--ratios", string.Join(',', w.Ratios), "--draws",
+        var lines = Children.Run([w.Network, "--child", "--presets", $"{w.Preset}", "--ratios", string.Join(',', w.Ratios), "--draws",
             $"{w.Draws}", "--most", $"{most}"]);
-        lock (into) into.Add(rows, most);
+        lock (into) into.Add(lines.Select(Row.Parse), most);
     });
 }
 

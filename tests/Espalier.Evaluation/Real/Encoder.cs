@@ -20,6 +20,14 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
 
     public override string Title => "all-MiniLM-L6-v2, a sentence encoder of 22.7 M parameters";
 
+    public override string Explained => "Vectors of sentences (the mean over their tokens, of length 1) against the dense model's. A: 500 "
+        + "sentences of the sources of calibration, fortunes and WordNet's definitions. B: 500 of others: OpenCV's tutorials for "
+        + "validation, descriptions of Debian's packages and Bible verses for the test. cos: mean cosine with the dense vector. rho: "
+        + "Spearman's correlation of the similarities of all pairs. r10: share of the dense model's ten nearest neighbours that stay "
+        + "among the ten nearest. kNN: accuracy of the ten nearest of 780 descriptions of packages in 12 sections. R@1 and MRR: 400 "
+        + "example sentences of nouns, each with its dictionary entry to be found among 400 (standard error about 0.02). Calibration: "
+        + "1,024 sentences of at most 64 tokens in a draw, padded and masked as one array.";
+
     public override string Model => Packaged.Encoder(Places);
 
     public override Axis[] Axes => [Axis.Heads, Axis.Neurons];

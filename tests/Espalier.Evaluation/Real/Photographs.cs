@@ -61,8 +61,8 @@ internal static partial class Photographs
         {
             var random = new Random((Seed * 1000) + (f * 10) + draw);
             if (Decoded(files[f]) is not { } image) continue;
-            for (int turn = 0; turn < each; turn++)
-                if (Part(image, random) is { } pixels) parts.Add((turn, f, pixels));
+            // Where no part of many will do, the picture is a drawing.
+            for (int turn = 0; turn < each && Part(image, random) is { } pixels; turn++) parts.Add((turn, f, pixels));
         }
         return [.. parts.OrderBy(p => p.Turn).ThenBy(p => p.File).Select(p => p.Pixels)];
     }

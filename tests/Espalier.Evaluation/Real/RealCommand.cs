@@ -5,7 +5,8 @@ namespace Espalier.Evaluation.Real;
 
 /// <summary>
 /// The verb <c>real</c>: <c>real data</c> fetches the data; <c>real --network N --export FOLDER</c> writes the model and its
-/// calibration data; <c>real --network N --model SLIM</c> compares a model with the dense one.
+/// calibration data; <c>real --network N --model SLIM</c> compares a model with the dense one; <c>real table</c> measures what
+/// real.tsv does not have yet and writes real.md anew.
 /// </summary>
 internal static class RealCommand
 {
@@ -13,12 +14,18 @@ internal static class RealCommand
     {
         try
         {
+            if (args is ["child", .. var arguments])
+            {
+                SlimmingProcess.Answer(arguments);
+                return 0;
+            }
             var options = RealOptions.Parse(args);
             var places = Places.Default(options.Cache);
             if (options.Data || Debian.Missing(places) is not null) Debian.Fetch(places, what => Console.Error.WriteLine(what));
             var networks = options.Networks.Select(n => RealNetwork.Get(places, n)).ToList();
             if (options.Export is { } folder) networks.ForEach(n => Export(n, folder, options));
             foreach (string model in options.Models) networks.ForEach(n => Compare(n, model, options));
+            if (options.Table) Table(networks.Count > 0 ? networks : RealNetwork.All(places), options, places);
             return 0;
         }
         catch (EspalierException e)
@@ -33,12 +40,20 @@ internal static class RealCommand
         Demand(network);
         Directory.CreateDirectory(folder);
         Copy(network.Model, Path.Combine(folder, "model.onnx"));
-        foreach (int samples in options.Samples ?? [network.Samples, 128])
+        foreach (int samples in options.Samples ?? [network.Samples, RealOptions.FewSamples])
             foreach (int draw in options.Draws)
             {
                 string file = network.Calibration(samples, draw);
                 Copy(file, Path.Combine(folder, FormattableString.Invariant($"calibration-{samples}-{draw}{Path.GetExtension(file)}")));
             }
+    }
+
+    private static void Table(IReadOnlyList<RealNetwork> networks, RealOptions options, Places places)
+    {
+        string folder = Path.Combine(places.Root, "tests", "Espalier.Evaluation");
+        var results = new RealResults(Path.Combine(folder, "real.tsv"));
+        RealTable.Run(networks, options, results, places);
+        RealPage.Write(Path.Combine(folder, "real.md"), RealNetwork.All(places), results, CodeVersion.Of(places.Root));
     }
 
     private static void Copy(string from, string to)

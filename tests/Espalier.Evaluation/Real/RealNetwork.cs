@@ -18,6 +18,9 @@ internal abstract class RealNetwork(Places places)
     /// <summary>What it is, for the page.</summary>
     public abstract string Title { get; }
 
+    /// <summary>What its figures say, for the page.</summary>
+    public abstract string Explained { get; }
+
     /// <summary>File of the dense model.</summary>
     public abstract string Model { get; }
 
