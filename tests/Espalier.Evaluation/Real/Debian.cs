@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Text;
 
 namespace Espalier.Evaluation.Real;
 
@@ -7,13 +8,13 @@ namespace Espalier.Evaluation.Real;
 internal static class Debian
 {
     public const string Fortunes = "fortunes", WordNet = "wordnet-base", OpenCv = "opencv-doc", Stamps = "tuxpaint-stamps-default",
-        Fashion = "dataset-fashion-mnist";
+        Fashion = "dataset-fashion-mnist", Speech = "alsa-utils", BibleText = "bible-kjv-text", BibleReader = "bible-kjv";
 
     /// <summary>Packages with photographs, in the order in which these are listed.</summary>
     public static readonly string[] Pictures = ["lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds",
         "ukui-wallpapers", "plasma-workspace-wallpapers", OpenCv, "python3-skimage"];
 
-    private static readonly string[] All = [Fortunes, WordNet, Stamps, Fashion, .. Pictures];
+    private static readonly string[] All = [Fortunes, WordNet, Stamps, Fashion, Speech, BibleText, BibleReader, .. Pictures];
 
     /// <summary>Folder of an unpacked package.</summary>
     public static string Folder(Places places, string package) => Path.Combine(places.Cache, "debian", package);
@@ -23,9 +24,12 @@ internal static class Debian
     /// </summary>
     public static string Descriptions(Places places) => places.Made("debian", "descriptions.tsv");
 
+    /// <summary>All verses of the King James Bible, each with its place: <c>Ge1:1 In the beginning …</c>.</summary>
+    public static string Bible(Places places) => places.Made("debian", "bible.txt");
+
     /// <summary>Why the data are not there; null where they are.</summary>
     public static string? Missing(Places places)
-        => All.All(p => Directory.Exists(Folder(places, p))) && File.Exists(Descriptions(places))
+        => All.All(p => Directory.Exists(Folder(places, p))) && File.Exists(Descriptions(places)) && File.Exists(Bible(places))
             ? null
             : $"'{places.Cache}' has not the data of the real networks: dotnet run -c Release --project tests/Espalier.Evaluation -- "
                 + "real data fetches them (500 MB, apt-get download).";
@@ -49,7 +53,14 @@ internal static class Debian
         if (!File.Exists(Descriptions(places)))
         {
             say("descriptions of packages");
-            Whole.Write(Descriptions(places), System.Text.Encoding.UTF8.GetBytes(Described(Run("apt-cache", ["dumpavail"], downloads))));
+            Whole.Write(Descriptions(places), Encoding.UTF8.GetBytes(Described(Run("apt-cache", ["dumpavail"], downloads))));
+        }
+        if (!File.Exists(Bible(places)))
+        {
+            // The text is packed in a form of its own, which its reader unpacks.
+            string reader = Path.Combine(Folder(places, BibleReader), "usr", "bin", "bible");
+            string packed = Path.Combine(Folder(places, BibleText), "usr", "lib");
+            Whole.Write(Bible(places), Encoding.UTF8.GetBytes(Run(reader, ["-p", packed, "-f", "gen1:1-rev22:21"], downloads)));
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Espalier.Calibration.Data;
 using Espalier.Onnx;
 
 namespace Espalier.Evaluation.Real;
@@ -12,7 +11,7 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
     /// </summary>
     private const int CalibrationTokens = 64;
 
-    private const int Tokens = 128, Batch = 32;
+    private const int MostTokens = 128, Batch = 32;
 
     private Sentences? _sentences;
 
@@ -40,6 +39,8 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
 
     private Sentences Texts => _sentences ??= Sentences.Read(Places);
 
+    public override bool TakesBatches => true;
+
     public override string? Missing() => Packaged.Missing(Places) ?? Debian.Missing(Places);
 
     public override string Calibration(int samples, int draw)
@@ -47,9 +48,9 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
         string path = Places.Made("calibration", FormattableString.Invariant($"minilm-{samples}-{draw}.npz"));
         if (File.Exists(path)) return path;
         using var model = OnnxModel.Open(Model);
-        var sentences = Tokenised(model, Texts.Calibrating(samples, draw), CalibrationTokens);
+        var sentences = Tokens.Of(Texts.Calibrating(samples, draw), model, Packaged.Vocabulary(Places), CalibrationTokens);
         var joined = Padded(sentences);
-        Arrays.Write(path, [.. joined[0].Shape], joined.ToDictionary(t => t.Name, t => (long[])t.Values));
+        Arrays.WriteArchive(path, joined.Select(t => new Arrays.Parted(t.Name, [.. t.Shape], [t.Values])));
         return path;
     }
 
@@ -82,9 +83,9 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
     public override IReadOnlyDictionary<string, NamedTensor> TimingInputs(int batch)
     {
         // Full of words: what a mask hides might be left out by somebody some day.
-        long[] ones = [.. Enumerable.Repeat(1L, batch * Tokens)], words = [.. ones.Select((_, i) => 2000L + (i * 37 % 20000))];
-        return new[] { ("input_ids", words), ("attention_mask", ones), ("token_type_ids", new long[batch * Tokens]) }
-            .ToDictionary(p => p.Item1, p => new NamedTensor(p.Item1, "int64", [batch, Tokens], p.Item2));
+        long[] ones = [.. Enumerable.Repeat(1L, batch * MostTokens)], words = [.. ones.Select((_, i) => 2000L + (i * 37 % 20000))];
+        return new[] { ("input_ids", words), ("attention_mask", ones), ("token_type_ids", new long[batch * MostTokens]) }
+            .ToDictionary(p => p.Item1, p => new NamedTensor(p.Item1, "int64", [batch, MostTokens], p.Item2));
     }
 
     private sealed record Vectors(float[][] A, float[][] B, float[][] Queries, float[][] Answers, float[][] Labelled);
@@ -101,7 +102,7 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
     /// <summary>Vectors of length 1, in the order of the texts.</summary>
     public float[][] Embed(OnnxModel model, IReadOnlyList<string> texts)
     {
-        var samples = Tokenised(model, texts, Tokens);
+        var samples = Tokens.Of(texts, model, Packaged.Vocabulary(Places), MostTokens);
         using var session = Open(model);
         // The words' vectors; a second output of these models is one vector of a layer that nobody uses.
         string output = session.Outputs[0].Name;
@@ -123,23 +124,6 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
             }
         }
         return Measures.Normalised(vectors);
-    }
-
-    /// <summary>One sample for each text, by the product's own tokenizer.</summary>
-    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Tokenised(OnnxModel model, IReadOnlyList<string> texts, int length)
-    {
-        string file = Places.Made("texts", FormattableString.Invariant($"{Environment.ProcessId}.txt"));
-        File.WriteAllLines(file, texts);
-        try
-        {
-            var samples = CalibrationData.Read(file, model,
-                new DataOptions { Samples = texts.Count, Length = length, Vocabulary = Packaged.Vocabulary(Places) });
-            return samples.Count == texts.Count ? samples : throw new EspalierException("A text has no words.");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 
     /// <summary>Samples as one batch: zeros behind what is shorter than the longest, which the mask hides.</summary>

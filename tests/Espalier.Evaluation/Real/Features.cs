@@ -14,11 +14,12 @@ internal sealed class Features(Places places) : RealNetwork(places)
     public override string Title => "ResNet-18 of ImageNet, its 512 features";
 
     public override string Explained => "Features of 300 parts of photographs against the dense model's: mean cosine, the same after the "
-        + "mean of all features is taken off (centred), and the share of the dense model's ten nearest neighbours that stay among the "
-        + "ten nearest (r10). Agreement and accuracy: a linear head, fitted once by ridge regression to the dense model's features of "
-        + "cut-outs of eight kinds of things on photographs, predicts the kind of other cut-outs on other photographs from the slim "
-        + "model's features; agreement is with its prediction from the dense ones. Calibration: 1,000 parts of photographs in a draw; "
-        + "draws have other parts of the same photographs. The file fixes the batch to 1; for times it is opened.";
+        + "mean of all features is taken off (centred), and the share of the dense model's ten nearest neighbours, of other "
+        + "photographs, that stay among the ten nearest (r10). Agreement and accuracy: a linear head, fitted once by ridge regression "
+        + "to the dense model's features of cut-outs of eight kinds of things on photographs, predicts the kind of other cut-outs on "
+        + "other photographs from the slim model's features; agreement is with its prediction from the dense ones. Calibration: 1,000 "
+        + "parts of photographs in a draw; draws have other parts of the same photographs. The file fixes the batch to 1; for times "
+        + "it is opened.";
 
     public override string Model => Packaged.Features(Places);
 
@@ -29,6 +30,8 @@ internal sealed class Features(Places places) : RealNetwork(places)
     public override int Draws => Pictures.Draws;
 
     public override IReadOnlyList<string> Figures => ["agreement", "cosine", "centred", "r10", "accuracy"];
+
+    public override bool TakesBatches => true;
 
     public override string? Missing() => Packaged.Missing(Places) ?? Debian.Missing(Places);
 
@@ -52,7 +55,8 @@ internal sealed class Features(Places places) : RealNetwork(places)
         var (dense, now) = (Remembered(kind, photographs), Extract(slim, photographs));
         int[] before = head.Predict(Remembered(kind + "-labelled", labelled)), after = head.Predict(Extract(slim, labelled));
         return [new("agreement", Measures.Equal(after, before)), new("cosine", Measures.Cosine(dense, now)),
-            new("centred", Measures.CentredCosine(dense, now)), new("r10", Measures.NeighbourRecall(dense, now)),
+            new("centred", Measures.CentredCosine(dense, now)),
+            new("r10", Measures.NeighbourRecall(dense, now, sources: _pictures.Sources(split))),
             new("accuracy", Measures.Equal(after, labels))];
     }
 

@@ -23,18 +23,24 @@ internal static class Measures
     public static double PairCorrelation(float[][] dense, float[][] slim) => Pearson(Ranks(Pairs(dense)), Ranks(Pairs(slim)));
 
     /// <summary>Share of the dense model's nearest neighbours among the slim one's.</summary>
-    public static double NeighbourRecall(float[][] dense, float[][] slim, int neighbours = 10)
+    /// <param name="sources">What each is a part of; parts of one thing are no neighbours. Null where each is a thing of its own.</param>
+    public static double NeighbourRecall(float[][] dense, float[][] slim, int neighbours = 10, int[]? sources = null)
     {
+        sources ??= [.. Enumerable.Range(0, dense.Length)];
         var (a, b) = (Similarities(dense, dense), Similarities(slim, slim));
-        return Enumerable.Range(0, dense.Length)
-            .Average(i => (double)Nearest(a[i], neighbours, i).Intersect(Nearest(b[i], neighbours, i)).Count() / neighbours);
+        return Enumerable.Range(0, dense.Length).Average(i =>
+        {
+            int[] Near(double[] similarities) => [.. Nearest(similarities, neighbours, j => sources[j] != sources[i])];
+            int[] expected = Near(a[i]);
+            return (double)expected.Intersect(Near(b[i])).Count() / expected.Length;
+        });
     }
 
     /// <summary>Share of vectors whose nearest others, each with the weight of its similarity, have mostly the same label.</summary>
     public static double NeighbourAccuracy(float[][] vectors, IReadOnlyList<string> labels, int neighbours = 10)
     {
         var similarities = Similarities(vectors, vectors);
-        return Enumerable.Range(0, vectors.Length).Average(i => Nearest(similarities[i], neighbours, i).GroupBy(j => labels[j])
+        return Enumerable.Range(0, vectors.Length).Average(i => Nearest(similarities[i], neighbours, j => j != i).GroupBy(j => labels[j])
             .OrderByDescending(g => g.Sum(j => similarities[i][j])).ThenBy(g => g.Key, StringComparer.Ordinal).First().Key == labels[i]
                 ? 1.0
                 : 0);
@@ -69,9 +75,9 @@ internal static class Measures
         return [.. x.Select(v => Array.ConvertAll(y, w => Dot(v, w)))];
     }
 
-    /// <summary>The largest but one's own; of equal ones the first.</summary>
-    private static IEnumerable<int> Nearest(double[] similarities, int count, int own)
-        => Enumerable.Range(0, similarities.Length).Where(j => j != own).OrderByDescending(j => similarities[j]).ThenBy(j => j).Take(count);
+    /// <summary>The largest of those that count; of equal ones the first.</summary>
+    private static IEnumerable<int> Nearest(double[] similarities, int count, Func<int, bool> counts)
+        => Enumerable.Range(0, similarities.Length).Where(counts).OrderByDescending(j => similarities[j]).ThenBy(j => j).Take(count);
 
     private static double[] Pairs(float[][] vectors)
     {

@@ -41,7 +41,8 @@ internal static partial class Photographs
 
     /// <summary>Parts of random places and sizes, taken from the files in turn.</summary>
     /// <param name="draw">Another draw has other parts of the same photographs.</param>
-    public static IReadOnlyList<byte[]> Parts(Places places, Purpose purpose, int count, int draw)
+    /// <returns>Each with the number of its file.</returns>
+    public static IReadOnlyList<(byte[] Pixels, int File)> Parts(Places places, Purpose purpose, int count, int draw)
     {
         var files = Files(places, purpose);
         // Most parts will do: a few more than are wanted, and where these are not enough, many more.
@@ -54,7 +55,7 @@ internal static partial class Photographs
         }
     }
 
-    private static List<byte[]> InTurn(IReadOnlyList<string> files, int each, int draw)
+    private static List<(byte[] Pixels, int File)> InTurn(IReadOnlyList<string> files, int each, int draw)
     {
         var parts = new List<(int Turn, int File, byte[] Pixels)>();
         for (int f = 0; f < files.Count; f++)
@@ -64,7 +65,7 @@ internal static partial class Photographs
             // Where no part of many will do, the picture is a drawing.
             for (int turn = 0; turn < each && Part(image, random) is { } pixels; turn++) parts.Add((turn, f, pixels));
         }
-        return [.. parts.OrderBy(p => p.Turn).ThenBy(p => p.File).Select(p => p.Pixels)];
+        return [.. parts.OrderBy(p => p.Turn).ThenBy(p => p.File).Select(p => (p.Pixels, p.File))];
     }
 
     private sealed record Image(byte[] Pixels, int Width, int Height);

@@ -14,6 +14,13 @@ internal sealed class Pictures(Places places)
     /// <summary>Parts of photographs on which features are compared.</summary>
     public Images Of(Split split) => Set($"{split}", Meant(split), Held, 0);
 
+    /// <summary>The number of the photograph of each of these parts.</summary>
+    public int[] Sources(Split split)
+    {
+        _ = Of(split);
+        return [.. System.IO.File.ReadAllBytes(File($"{split}-files")).Select(b => (int)b)];
+    }
+
     /// <summary>Images with labels on which the head is fitted.</summary>
     public (Images Images, int[] Labels) Training() => Labelled("training", Purpose.Calibration, Calibration(0), Trained);
 
@@ -24,12 +31,20 @@ internal sealed class Pictures(Places places)
 
     private Images Set(string name, Purpose purpose, int count, int draw)
     {
-        string path = File(name);
-        if (!System.IO.File.Exists(path))
+        var (path, sources) = (File(name), File(name + "-files"));
+        if (!System.IO.File.Exists(path) || !System.IO.File.Exists(sources))
+        {
+            var files = new List<byte>();
             Whole.Write(path, s =>
             {
-                foreach (byte[] part in Photographs.Parts(places, purpose, count, draw)) s.Write(part);
+                foreach (var (pixels, file) in Photographs.Parts(places, purpose, count, draw))
+                {
+                    s.Write(pixels);
+                    files.Add((byte)file);
+                }
             });
+            Whole.Write(sources, files.ToArray());
+        }
         return new(path);
     }
 

@@ -50,6 +50,9 @@ internal abstract class RealNetwork(Places places)
     /// <summary>Inputs of a usual size for timing.</summary>
     public abstract IReadOnlyDictionary<string, NamedTensor> TimingInputs(int batch);
 
+    /// <summary>Whether many inputs run at once: some files fix the batch to 1 inside.</summary>
+    public virtual bool TakesBatches => false;
+
     /// <summary>The model with an open batch axis, where its file closes it.</summary>
     public virtual OnnxModel ForBatches(OnnxModel model) => model;
 
@@ -81,7 +84,8 @@ internal abstract class RealNetwork(Places places)
     protected static ModelSession Open(OnnxModel model) => Sessions.Open(model, Environment.ProcessorCount);
 
     /// <summary>The real networks, in the order of the page.</summary>
-    public static IReadOnlyList<RealNetwork> All(Places places) => [new Encoder(places), new Features(places)];
+    public static IReadOnlyList<RealNetwork> All(Places places)
+        => [new Encoder(places), new Features(places), .. Detector.Known(places), new Voice(places)];
 
     /// <summary>The network of that name.</summary>
     public static RealNetwork Get(Places places, string name) => All(places).FirstOrDefault(n => n.Name == name)

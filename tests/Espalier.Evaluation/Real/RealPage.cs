@@ -65,8 +65,8 @@ internal static class RealPage
             double median = Page.Median(rows.Select(of).Where(double.IsFinite));
             return double.IsNaN(median) ? "–" : median.ToString(form, CultureInfo.InvariantCulture);
         }
-        string remarks = string.Concat(slimmed.SelectMany(s => new[] { s.Notes, s.Refusal }).Where(t => t.Length > 0).Distinct()
-            .Select(notes.Mark));
+        string remarks = string.Concat(slimmed.SelectMany(s => new[] { s.Notes, Remarks.ForAnyBudget(s.Refusal) })
+            .Where(t => t.Length > 0).Distinct().Select(notes.Mark));
         yield return Presets.Get(key.Preset).Title + remarks;
         yield return key.Samples == 0 ? "none" : key.Samples.ToString("#,0", CultureInfo.InvariantCulture);
         yield return key.Ratio.ToString("0.00", CultureInfo.InvariantCulture);

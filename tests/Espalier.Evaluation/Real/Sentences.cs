@@ -1,12 +1,5 @@
 namespace Espalier.Evaluation.Real;
 
-/// <summary>Which of the held-out data: decisions are taken on one, the other is reported.</summary>
-internal enum Split
-{
-    Validation,
-    Test,
-}
-
 /// <summary>The texts on which an encoder is judged.</summary>
 /// <param name="A">Of the sources of calibration.</param>
 /// <param name="B">Of others.</param>

@@ -17,7 +17,7 @@ internal static class TimeRatios
     public static IReadOnlyList<Figure> Measure(RealNetwork network, OnnxModel dense, OnnxModel slim)
     {
         var (a, b) = (network.ForBatches(dense), network.ForBatches(slim));
-        return [.. Settings.Select(s =>
+        return [.. Settings.Where(s => s.Batch == 1 || network.TakesBatches).Select(s =>
         {
             using var first = Sessions.Open(a, s.Threads);
             using var second = Sessions.Open(b, s.Threads);

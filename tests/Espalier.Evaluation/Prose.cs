@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Espalier.Evaluation.Real;
+namespace Espalier.Evaluation;
 
 /// <summary>Text of a page in lines of the length that the repository's pages have.</summary>
 internal static class Prose
