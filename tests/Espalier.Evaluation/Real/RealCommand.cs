@@ -28,7 +28,7 @@ internal static class RealCommand
             if (options.Table) Table(networks.Count > 0 ? networks : RealNetwork.All(places), options, places);
             return 0;
         }
-        catch (EspalierException e)
+        catch (Exception e) when (e is EspalierException or IOException)
         {
             Console.Error.WriteLine(e.Message);
             return 1;

@@ -85,7 +85,8 @@ internal abstract class RealNetwork(Places places)
 
     /// <summary>The real networks, in the order of the page.</summary>
     public static IReadOnlyList<RealNetwork> All(Places places)
-        => [new Encoder(places), new Features(places), .. Detector.Known(places), new Voice(places)];
+        => [new Encoder(places), new Features(places), .. Detector.Known(places),
+            new Voice(places, "silero", "silero_vad.onnx"), new Voice(places, "silero18", "silero_vad_op18_ifless.onnx")];
 
     /// <summary>The network of that name.</summary>
     public static RealNetwork Get(Places places, string name) => All(places).FirstOrDefault(n => n.Name == name)

@@ -14,7 +14,8 @@ internal static class RealPage
             + "and `--fresh` measures it anew.");
         page.Paragraph("No training, nothing chosen by the test data: decisions are taken on the validation data, which are the lower "
             + "tables; the upper ones are the test, measured once. Networks come from NuGet and the folder of models, data from packages "
-            + "of Debian (`real data` fetches them); no sentence and no photograph is in two of calibration, validation and test. "
+            + "of Debian (`real data` fetches them); no sentence and no photograph is in two of calibration, validation and test; another "
+            + "day's package lists have other descriptions of packages. "
             + "Figures are medians over draws of the calibration data; draws have no sample in common. In `bound` stands what was asked "
             + "for of the multiply-accumulates (MACs), in `MACs` what the slim model has.");
         page.Paragraph("`time` is processor time over that of the dense model, batch × threads, both in turns in one process. Seconds "

@@ -4,16 +4,16 @@ using Espalier.Onnx;
 namespace Espalier.Evaluation.Real;
 
 /// <summary>Silero's detector of speech, on the words that ALSA says to test loudspeakers.</summary>
-internal sealed class Voice(Places places) : AnswerNetwork(places, "silero_vad.onnx")
+internal sealed class Voice(Places places, string name, string file) : AnswerNetwork(places, file)
 {
     /// <summary>Samples of 16 kHz that a step takes, and those of the step before that stand in front of them.</summary>
     private const int Step = 512, Context = 64, State = 2 * 128;
 
     private const long Rate = 16000;
 
-    public override string Name => "silero";
+    public override string Name => name;
 
-    public override string Title => "Silero VAD, detection of speech";
+    public override string Title => $"Silero VAD, detection of speech (`{Path.GetFileName(Model)}`)";
 
     /// <summary>Three recordings have fewer than two draws of samples.</summary>
     public override int Draws => 1;
@@ -23,7 +23,7 @@ internal sealed class Voice(Places places) : AnswerNetwork(places, "silero_vad.o
 
     public override string Calibration(int samples, int draw)
     {
-        string path = Places.Made("calibration", FormattableString.Invariant($"silero-{samples}-{draw}.npz"));
+        string path = Places.Made("calibration", FormattableString.Invariant($"{Name}-{samples}-{draw}.npz"));
         if (!File.Exists(path)) Arrays.WriteSamples(path, [.. Inputs(Purpose.Calibration, draw).Take(samples)]);
         return path;
     }
@@ -37,9 +37,9 @@ internal sealed class Voice(Places places) : AnswerNetwork(places, "silero_vad.o
         string said = purpose switch { Purpose.Calibration => "Front_*.wav", Purpose.Validation => "Rear_*.wav", _ => "Side_*.wav" };
         using var dense = OnnxModel.Open(Model);
         using var session = Open(dense);
-        foreach (string file in Directory.EnumerateFiles(folder, said).Order(StringComparer.Ordinal))
+        foreach (string recording in Directory.EnumerateFiles(folder, said).Order(StringComparer.Ordinal))
         {
-            float[] sound = Read(file), state = new float[State];
+            float[] sound = Read(recording), state = new float[State];
             for (int at = 0; at + Step <= sound.Length; at += Step)
             {
                 float[] heard = [.. Enumerable.Range(at - Context, Context + Step).Select(i => i < 0 ? 0 : sound[i])];
@@ -55,9 +55,9 @@ internal sealed class Voice(Places places) : AnswerNetwork(places, "silero_vad.o
     }
 
     /// <summary>One channel of 16 bits at 48 kHz behind a header of 44 bytes; three samples become one.</summary>
-    private static float[] Read(string file)
+    private static float[] Read(string recording)
     {
-        byte[] bytes = File.ReadAllBytes(file);
+        byte[] bytes = File.ReadAllBytes(recording);
         return [.. bytes[44..].Chunk(6).Where(three => three.Length == 6)
             .Select(three => (Sample(three, 0) + Sample(three, 2) + Sample(three, 4)) / 3)];
 
