@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier;
 using Espalier.Evaluation;
 using Espalier.Evaluation.Real;
 
@@ -25,7 +26,15 @@ var (results, closer) = (new Results(Path.Combine(folder, "results.tsv")), new R
 var table = new Table(CodeVersion.Of(places.Root), options);
 if (!options.PagesOnly)
 {
-    if (Debian.Missing(places) is not null) Debian.Fetch(places, Console.Error.WriteLine);
+    try
+    {
+        if (Debian.Missing(places) is not null) Debian.Fetch(places, Console.Error.WriteLine);
+    }
+    catch (EspalierException e)
+    {
+        Console.Error.WriteLine(e.Message);
+        return 1;
+    }
     table.Measure(results, [.. tasks.Select(t => t.Name)]);
     if (options.Closer) table.MeasureCloser(results, closer, [.. tasks.Select(t => t.Name)]);
 }

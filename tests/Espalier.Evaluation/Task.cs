@@ -82,14 +82,14 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
         }
     }
 
-    /// <summary>The n-th part of the samples in a random order that is always the same.</summary>
+    /// <summary>The n-th part of the samples in a random order that is always the same, each part in the samples' own order.</summary>
     private static T[] Part<T>(IReadOnlyList<T> all, int count, int draw)
     {
         if ((draw + 1) * count > all.Count)
             throw new EspalierException(FormattableString.Invariant($"{all.Count} samples have no draw {draw} of {count}."));
-        T[] order = [.. all];
+        int[] order = [.. Enumerable.Range(0, all.Count)];
         new Random(0).Shuffle(order);
-        return order[(draw * count)..((draw + 1) * count)];
+        return [.. order[(draw * count)..((draw + 1) * count)].Order().Select(i => all[i])];
     }
 
     /// <summary>Two draws are in the assets; others follow the verses of the validation.</summary>
@@ -114,6 +114,6 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     private static IEnumerable<long[]> WindowsOf(string assets, Lazy<Scripture> scripture, int draw,
         Func<string, IReadOnlyList<long[]>> cut)
         => draw == 0
-            ? cut(File.ReadAllText(Path.Combine(assets, "lm-calibration.txt"))).Take(Windows)
+            ? Part(cut(File.ReadAllText(Path.Combine(assets, "lm-calibration.txt"))), Windows, 0)
             : cut(scripture.Value.Calibration[..(draw * Windows * WindowLength)]).Skip((draw - 1) * Windows);
 }
