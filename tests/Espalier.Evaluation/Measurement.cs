@@ -19,75 +19,92 @@ internal static class Measurement
     /// <summary>Channels stay multiples of 4: the finest that runs fast, so that budgets are met closely.</summary>
     private const int ChannelMultiple = 4;
 
-    /// <summary>Every budget on every draw of calibration data.</summary>
-    public static IEnumerable<Row> Run(Task task, Preset preset, IReadOnlyList<double> ratios, int draws)
+    /// <summary>Every budget on every draw of calibration data, on each of the held-out sets.</summary>
+    /// <param name="splits">The held-out sets; null for the test.</param>
+    public static IEnumerable<Row> Run(Task task, Preset preset, IReadOnlyList<double> ratios, int draws,
+        IReadOnlyList<Split>? splits = null)
     {
+        splits ??= [Split.Test];
         using var dense = OnnxModel.Open(task.Model);
+        var items = splits.ToDictionary(s => s, s => task.Evaluate(dense, s));
         var analysis = AxisAnalysis.Run(dense);
-        double[] items = task.Evaluate(dense);
-        var settings = new CalibrationOptions { Threads = Environment.ProcessorCount };
         using var process = Process.GetCurrentProcess();
         for (int draw = 0; draw < draws; draw++)
         {
-            var samples = Inputs(task, dense, Presets.Get(preset).Inputs, draw);
-            CalibrationStatistics? statistics = null;
-            var probe = new Remembering(new ModelProbe(analysis, samples, settings) { Metric = Presets.Get(preset).Metric ?? OutputRoles.MetricOf(analysis) });
+            var samples = Inputs(task.Calibration(dense, draw), dense, Presets.Get(preset).Inputs, draw);
+            var attempts = new Attempts(analysis, preset, samples);
             foreach (double ratio in ratios)
             {
                 if (ratio == 1)
                 {
-                    yield return new(task.Name, preset, 1, draw) { Score = items.Average(), Error = 0, Macs = 1 };
+                    foreach (var split in splits)
+                        yield return new(task.Name, preset, 1, draw) { Score = items[split].Average(), Error = 0, Macs = 1, Split = split };
                     continue;
                 }
-                var plan = Plan(task, analysis, preset, ratio, draw);
-                var before = process.TotalProcessorTime;
-                double score = double.NaN, error = double.NaN, macs = double.NaN;
-                OnnxModel? slim = null;
-                try
+                var before = Environment.CpuUsage.TotalTime;
+                var nothing = new Row(task.Name, preset, ratio, draw) { Score = double.NaN, Error = double.NaN, Macs = double.NaN };
+                var (slim, row) = attempts.Slim(nothing, Plan(task.Axes, analysis, preset, ratio, draw));
+                row = row with { Seconds = (Environment.CpuUsage.TotalTime - before).TotalSeconds };
+                foreach (var split in splits)
                 {
-                    if (Slimmer.Needs(plan, analysis) is { } needs)
-                        statistics ??= Calibrator.Run(analysis, samples, needs, options: settings);
-                    var result = Slimmer.Run(plan, analysis, statistics, probe);
-                    (slim, macs) = (result.Model, (double)result.Report.After.Macs / result.Report.Before.Macs);
+                    double[]? now = slim is null ? null : task.Evaluate(slim, split);
+                    process.Refresh();
+                    row = row with { Split = split, Megabytes = process.PeakWorkingSet64 / 1e6 };
+                    yield return now is null
+                        ? row
+                        : row with { Score = now.Average(), Error = StandardError([.. now.Zip(items[split], (a, b) => a - b)]) };
                 }
-                catch (EspalierException)
+            }
+        }
+    }
+
+    /// <summary>Slims to several budgets on one draw, of which statistics are taken once.</summary>
+    private sealed class Attempts(AxisAnalysis analysis, Preset preset, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        private readonly CalibrationOptions _settings = new() { Threads = Environment.ProcessorCount };
+        private readonly Remembering _probe = new(new ModelProbe(analysis, samples, new() { Threads = Environment.ProcessorCount })
+        { Metric = Presets.Get(preset).Metric ?? OutputRoles.MetricOf(analysis) });
+        private CalibrationStatistics? _statistics;
+
+        /// <summary>The slim model, if any, and the row with what came of it.</summary>
+        public (OnnxModel? Slim, Row Row) Slim(Row row, PruningPlan plan)
+        {
+            try
+            {
+                if (Slimmer.Needs(plan, analysis) is { } needs)
+                    _statistics ??= Calibrator.Run(analysis, samples, needs, options: _settings);
+                var result = Slimmer.Run(plan, analysis, _statistics, _probe);
+                return (result.Model, row with
                 {
-                    // The method has nothing to remove here, or not enough: the page shows no figure.
-                }
-                process.Refresh();
-                double seconds = (process.TotalProcessorTime - before).TotalSeconds;
-                if (slim is not null)
-                {
-                    double[] now = task.Evaluate(slim);
-                    (score, error) = (now.Average(), StandardError([.. now.Zip(items, (a, b) => a - b)]));
-                }
-                process.Refresh();
-                yield return new(task.Name, preset, ratio, draw)
-                { Score = score, Error = error, Macs = macs, Seconds = seconds, Megabytes = process.PeakWorkingSet64 / 1e6 };
+                    Macs = (double)result.Report.After.Macs / result.Report.Before.Macs,
+                    Notes = Remarks.OfNotes(result.Report.Notes),
+                });
+            }
+            catch (EspalierException e)
+            {
+                // The method has nothing to remove here, or not enough: the page shows why.
+                return (null, row with { Refusal = Remarks.OneLine(e.Message) });
             }
         }
     }
 
     /// <summary>
-    /// What a method takes statistics of: as many inputs as the task has calibration data in a draw, made up where it wants them so.
+    /// What a method takes statistics of: the samples of a draw, or as many that are made up where it wants them so.
     /// </summary>
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(Task task, OnnxModel dense, InputSource source, int draw)
-    {
-        var samples = task.Calibration(dense, draw);
-        return source switch
+    public static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Inputs(
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, OnnxModel dense, InputSource source, int draw) => source switch
         {
             InputSource.Noise => RandomInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense)),
             InputSource.OutOfDistribution => NaturalInputs.Many(dense, samples.Count, draw, RandomInputs.Fit(dense), like: samples),
             _ => samples,
         };
-    }
 
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
-    public static PruningPlan Plan(Task task, AxisAnalysis analysis, Preset preset, double ratio, int seed)
+    public static PruningPlan Plan(IReadOnlyList<Axis> axes, AxisAnalysis analysis, Preset preset, double ratio, int seed)
         => Presets.Complete(new PruningPlan
         {
             Preset = preset,
-            Prune = [.. Axes(task, preset)
+            Prune = [.. Axes(axes, preset)
             .Select(axis =>
                 new PruneRule { Name = axis.ToString(), Axis = axis, RoundTo = axis == Axis.Channels
                     ? ChannelMultiple
@@ -106,8 +123,8 @@ internal static class Measurement
     }
 
     /// <summary>What a method removes: methods on experts remove experts, whose router is normalised anew over those that stay.</summary>
-    private static IEnumerable<Axis> Axes(Task task, Preset preset)
-        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : task.Axes;
+    private static IEnumerable<Axis> Axes(IReadOnlyList<Axis> axes, Preset preset)
+        => Presets.Get(preset).Score is Criterion.RouterSimilarity or Criterion.RouterUse ? [Axis.Experts] : axes;
 
     /// <summary>Draws that can differ: a method without data and without chance has one.</summary>
     public static int Draws(Preset preset, int draws) => preset != Preset.Random && !Presets.Get(preset).NeedsCalibration ? 1 : draws;

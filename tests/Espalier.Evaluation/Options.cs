@@ -16,6 +16,15 @@ internal sealed record Options
     /// <summary>Measures what leads at each budget on all test items.</summary>
     public bool Closer { get; init; }
 
+    /// <summary>The held-out sets: decisions are taken on the validation, the test is measured once.</summary>
+    public IReadOnlyList<Split> Splits { get; init; } = [Split.Validation];
+
+    /// <summary>Measures rows of another version of the product anew.</summary>
+    public bool Fresh { get; init; }
+
+    /// <summary>Writes the pages from what is measured.</summary>
+    public bool PagesOnly { get; init; }
+
     /// <summary>Measures in this process and prints the rows.</summary>
     public bool Child { get; init; }
 
@@ -35,6 +44,11 @@ internal sealed record Options
                     { Ratios = [.. args[++i].Split(',').Select(r => double.Parse(r, CultureInfo.InvariantCulture))] }; break;
                 case "--draws": options = options with { Draws = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
                 case "--most": options = options with { Most = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
+                case "--split":
+                    options = options with { Splits = [.. args[++i].Split(',').Select(s => Enum.Parse<Split>(s, ignoreCase: true))] };
+                    break;
+                case "--fresh": options = options with { Fresh = true }; break;
+                case "--pages": options = options with { PagesOnly = true }; break;
                 case "--closer": options = options with { Closer = true }; break;
                 case "--child": options = options with { Child = true }; break;
                 default: networks.Add(args[i]); break;

@@ -13,45 +13,64 @@ internal static class Page
     /// <summary>Methods with a colour of their own in a plot, besides the default and the floors.</summary>
     private const int Shown = 8;
 
-    public static void Write(string folder, Results results, Results closer)
+    /// <summary>The page of the test, with plots, or that of the validation.</summary>
+    public static void Write(string folder, Split split, RowSet results, RowSet closer, string version)
     {
-        var page = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"""
-            # Methods on trained networks
-
-            Made by `dotnet run -c Release --project tests/Espalier.Evaluation -- --closer` from `results.tsv` and `closer.tsv`, not
-            by hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on held-out data (the
-            first {results.Most:N0} test images or verses, all windows of text), against the bound on the multiply-accumulates; no
-            training. Median over draws of the calibration data, which are also the seeds, with the range; calibration and test data
-            are disjoint. A method that neither looks at data nor draws has one row. `espalier presets` says what each method is.
-            Channels stay multiples of 4. Methods on experts (STUN, UNCURL) remove experts, on depth (ShortGPT, SLEB, FinerCut)
-            blocks or sublayers, ThinK and CSKV dimensions and ranks of attention, the others channels, or heads and neurons.
-            Processor time, on one thread, is that of calibrating and slimming at the first budget; memory is the peak of a process
-            that measures all budgets. A dash: the method has nothing of its kind to remove there, or cannot remove as much. In
-            plots the eight methods with the best means have a colour, the others are grey; what is off the scale is below it.
-
-            """).ReplaceLineEndings("\n"));
-        page.Append('\n');
+        var page = new StringBuilder($"# Methods on trained networks{(split == Split.Test ? "" : ": validation")}\n\n");
+        Preface(page, split, results, version);
         Goals(page, results);
-        Standing.Write(page, results, closer);
+        if (results.Rows.Any(r => r.Ratio < 1)) Standing.Write(page, results, closer);
+        var small = SmallNetwork.Read(Path.Combine(folder, "small.tsv"));
+        if (small.Count == 0) page.Paragraph(SmallNetwork.Missing);
         foreach (string network in Task.Names)
         {
             var rows = results.Rows.Where(r => r.Network == network && r.Ratio < 1).ToList();
             if (rows.Count == 0) continue;
-            Network(page, network, rows, results);
-            Plot(Path.Combine(folder, $"{network}.png"), network, rows, results);
+            string measure = Task.MeasureOf(network, split);
+            page.Append(CultureInfo.InvariantCulture, $"## {network}\n\n{measure}; dense {results.Dense(network):0.0000}.\n\n");
+            if (split == Split.Test) page.Append(CultureInfo.InvariantCulture, $"![{network}]({network}.png)\n\n");
+            MethodTable.Write(page, network, rows, small.FirstOrDefault(s => split == Split.Test && s.Network == network));
+            if (split == Split.Test) Plot(Path.Combine(folder, $"{network}.png"), network, rows, results);
         }
-        File.WriteAllText(Path.Combine(folder, "README.md"), page.ToString());
+        string name = split == Split.Test ? "README.md" : "validation.md";
+        File.WriteAllText(Path.Combine(folder, name), page.ToString().TrimEnd('\n') + "\n");
+    }
+
+    private static void Preface(StringBuilder page, Split split, RowSet results, string version)
+    {
+        page.Paragraph("Made by `dotnet run -c Release --project tests/Espalier.Evaluation` from `results.tsv` and `closer.tsv`, not by "
+            + "hand. Accuracy (higher is better) or nats per character (lower is better) of the slim network on held-out data, against "
+            + "the bound on the multiply-accumulates (MACs); no training. Median over draws of the calibration data, which are also the "
+            + "seeds, with the range; draws have no sample in common, and none with the held-out data. A method that neither looks at "
+            + "data nor draws has one row. `espalier presets` says what each method is.");
+        page.Paragraph(split == Split.Test
+            ? string.Create(CultureInfo.InvariantCulture, $"These are the test data, measured once: the first {results.Most:N0} test "
+                + $"images or verses, all windows of text. Decisions are taken on [the validation](validation.md) (`--split`). Those of "
+                + $"before there was one were taken on parts of this test: six steps of Best, and the ridge. [Real networks](real.md) "
+                + $"have a page of their own.")
+            : string.Create(CultureInfo.InvariantCulture, $"These are the validation data, on which decisions are taken: {results.Most:N0} "
+                + $"training images of Fashion-MNIST and as many verses that are in no other set, on which the networks were trained, and "
+                + $"windows of text that they have not seen. [The test](README.md) is measured once."));
+        page.Paragraph($"The product is at {version}. Rows whose last column says another version are older, those without one from before "
+            + "versions were recorded: their draws overlapped, and their dashes have no reasons. `--fresh` measures them anew.");
+        page.Paragraph("Channels stay multiples of 4. Methods on experts (STUN, UNCURL) remove experts, on depth (ShortGPT, SLEB, "
+            + "FinerCut) blocks or sublayers, ThinK and CSKV dimensions and ranks of attention, the others channels, or heads and "
+            + "neurons. In the column of MACs stands what the slim network has of them at each bound, in %: methods do not spend the "
+            + "same, and plots are over what was spent. Processor time, on one thread, is that of calibrating and slimming at the first "
+            + "budget; memory is the peak of a process that measures all budgets. A dash has its reason below the table. In plots the "
+            + "eight methods with the best means have a colour, the others are grey; what is off the scale is below it.");
     }
 
     /// <summary>Whether the default method reaches what it is meant to reach at half of the cost.</summary>
-    private static void Goals(StringBuilder page, Results results)
+    private static void Goals(StringBuilder page, RowSet results)
     {
+        var measured = Task.Names.Select(n => (Network: n, Rows: results.Rows.Where(r => r.Network == n && r.Preset == Preset.Best
+            && Math.Abs(r.Ratio - 0.5) < 1e-9 && !double.IsNaN(r.Score)).ToList()))
+            .Where(m => m.Rows.Count > 0 && !double.IsNaN(results.Dense(m.Network))).ToList();
+        if (measured.Count == 0) return;
         page.Append("## Best at 50 %\n\n| network | dense | slim | relative | goal | |\n|---|---|---|---|---|---|\n");
-        foreach (string network in Task.Names)
+        foreach (var (network, rows) in measured)
         {
-            var rows = results.Rows.Where(r => r.Network == network && r.Preset == Preset.Best && Math.Abs(r.Ratio - 0.5) < 1e-9
-                && !double.IsNaN(r.Score)).ToList();
-            if (rows.Count == 0 || double.IsNaN(results.Dense(network))) continue;
             double dense = results.Dense(network), slim = Median(rows.Select(r => r.Score)), goal = Task.Goal(network);
             bool nats = Task.IsNats(network), reached = nats ? slim <= goal * dense : slim >= goal * dense;
             string relative = (slim / dense - (nats ? 1 : 0)).ToString(nats ? "+0.0 %;-0.0 %" : "0.0 %", CultureInfo.InvariantCulture);
@@ -64,50 +83,15 @@ internal static class Page
         page.Append('\n');
     }
 
-    private static void Network(StringBuilder page, string network, List<Row> rows, Results results)
-    {
-        double[] ratios = [.. rows.Select(r => r.Ratio).Distinct().OrderDescending()];
-        bool nats = Task.IsNats(network);
-        page.Append(CultureInfo.InvariantCulture,
-            $"## {network}\n\n{Task.MeasureOf(network)}; dense {results.Dense(network):0.0000}.\n\n![{network}]({network}.png)\n\n");
-        var missing = Enum.GetValues<Preset>().Except(rows.Select(r => r.Preset)).ToList();
-        if (missing.Count > 0)
-            page.Append(CultureInfo.InvariantCulture,
-                $"Not measured yet: {string.Join(", ", missing.Select(m => Presets.Get(m).Title))}.\n\n");
-        page.Append("| method | ").AppendJoin(" | ", ratios.Select(r => r.ToString("0 %", CultureInfo.InvariantCulture)))
-            .Append(" | seconds | MB |\n|---|").Append(string.Concat(ratios.Select(_ => "---|"))).Append("---|---|\n");
-        double[] best = [.. ratios.Select(r => rows.GroupBy(x => x.Preset)
-            .Select(g => Median(g.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score))).Where(double.IsFinite)
-            .DefaultIfEmpty(double.NaN) is var all && nats ? all.Min() : all.Max())];
-        foreach (var method in rows.GroupBy(r => r.Preset).OrderBy(g => g.Key))
-        {
-            var cells = ratios.Select((r, i) =>
-            {
-                double[] scores = [.. method.Where(x => x.Ratio == r && !double.IsNaN(x.Score)).Select(x => x.Score)];
-                if (scores.Length == 0) return "–";
-                double median = Median(scores);
-                string figure = median.ToString("0.0000", CultureInfo.InvariantCulture);
-                if (median == best[i]) figure = $"**{figure}**";
-                return scores.Max() > scores.Min()
-                    ? string.Create(CultureInfo.InvariantCulture, $"{figure} ({scores.Min():0.000}…{scores.Max():0.000})")
-                    : figure;
-            });
-            double seconds = Median(method.GroupBy(r => r.Draw).Select(d => d.Max(r => r.Seconds)));
-            page.Append(CultureInfo.InvariantCulture,
-                $"| {Presets.Get(method.Key).Title} | {string.Join(" | ", cells)} | {seconds:0.0} | {method.Max(r => r.Megabytes):0} |\n");
-        }
-        page.Append('\n');
-    }
-
-    private static void Plot(string path, string network, List<Row> rows, Results results)
+    private static void Plot(string path, string network, List<Row> rows, RowSet results)
     {
         // Minimal systems have no fonts at all, and a plot without text would say nothing.
         Fonts.AddFontFile("DejaVu Sans", System.IO.Path.Combine(AppContext.BaseDirectory, "fonts", "DejaVuSans.ttf"));
         Fonts.Default = "DejaVu Sans";
         using var plot = new Plot();
         plot.Font.Set("DejaVu Sans");
-        plot.Title($"{network}: {Task.MeasureOf(network)}");
-        plot.XLabel("multiply-accumulates, % of the dense model");
+        plot.Title($"{network}: {Task.MeasureOf(network, Split.Test)}");
+        plot.XLabel("multiply-accumulates of the slim model, % of the dense model's");
         double dense = results.Dense(network);
         bool nats = Task.IsNats(network);
         var methods = rows.Where(r => !double.IsNaN(r.Score)).GroupBy(r => r.Preset)

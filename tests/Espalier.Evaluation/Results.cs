@@ -1,36 +1,36 @@
-using System.Globalization;
-
 namespace Espalier.Evaluation;
 
 /// <summary>All rows, in a file that a stopped run goes on from: deleting rows makes them be measured again.</summary>
 internal sealed class Results(string path)
 {
-    private readonly List<(Row Row, int Most)> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : [])
-        .Select(l => (Row.Parse(l), int.Parse(l.Split('\t')[9], CultureInfo.InvariantCulture)))];
+    private readonly List<Row> _rows = [.. (File.Exists(path) ? File.ReadLines(path).Skip(1) : []).Select(Row.Parse)];
 
-    public IReadOnlyList<Row> Rows => [.. _rows.Select(r => r.Row)];
+    /// <summary>Those on one of the held-out sets.</summary>
+    public RowSet Of(Split split) => new([.. _rows.Where(r => r.Split == split)]);
 
-    /// <summary>Most test items that the rows were measured on.</summary>
-    public int Most => _rows.Count == 0 ? 0 : _rows.Max(r => r.Most);
+    /// <summary>Whether it was measured on as many items; by another version only where it says so.</summary>
+    public bool Has(Row row, string? version = null)
+        => _rows.Exists(r => r.IsSame(row) && r.Most == row.Most && (version is null || r.Version == version));
 
-    /// <summary>The measure of the dense network.</summary>
-    public double Dense(string network) => _rows.FirstOrDefault(r => r.Row.Network == network && r.Row.Ratio == 1).Row?.Score ?? double.NaN;
-
-    public bool Has(string network, Preset preset, double ratio, int draw, int most)
-        => _rows.Exists(r => r.Most == most && r.Row.Network == network && r.Row.Preset == preset && Math.Abs(r.Row.Ratio - ratio) < 1e-9
-            && r.Row.Draw == draw);
-
-    public void Add(IEnumerable<Row> rows, int most)
+    public void Add(IEnumerable<Row> rows)
     {
         foreach (var row in rows)
         {
-            _rows.RemoveAll(r => r.Row.Network == row.Network && r.Row.Preset == row.Preset && Math.Abs(r.Row.Ratio - row.Ratio) < 1e-9
-                && r.Row.Draw == row.Draw);
-            _rows.Add((row, most));
+            _rows.RemoveAll(r => r.IsSame(row));
+            _rows.Add(row);
         }
-        var ordered = _rows.OrderBy(r => Array.IndexOf(Task.Names, r.Row.Network)).ThenBy(r => r.Row.Preset)
-            .ThenByDescending(r => r.Row.Ratio).ThenBy(r => r.Row.Draw);
-        File.WriteAllLines(path, ordered.Select(r => $"{r.Row.ToText()}\t{r.Most}")
-            .Prepend("network\tpreset\tratio\tdraw\tscore\terror\tmacs\tseconds\tmegabytes\tmost"));
+        var ordered = _rows.OrderBy(r => Array.IndexOf(Task.Names, r.Network)).ThenBy(r => r.Preset).ThenByDescending(r => r.Ratio)
+            .ThenBy(r => r.Draw).ThenByDescending(r => r.Split);
+        File.WriteAllLines(path, ordered.Select(r => r.ToText()).Prepend(Row.Header));
     }
+}
+
+/// <summary>Rows on one of the held-out sets.</summary>
+internal sealed record RowSet(IReadOnlyList<Row> Rows)
+{
+    /// <summary>Most held-out items that the rows were measured on.</summary>
+    public int Most => Rows.Count == 0 ? 0 : Rows.Max(r => r.Most);
+
+    /// <summary>The measure of the dense network.</summary>
+    public double Dense(string network) => Rows.FirstOrDefault(r => r.Network == network && r.Ratio == 1)?.Score ?? double.NaN;
 }

@@ -1,7 +1,6 @@
-using System.Text.Json;
-using Espalier.Calibration.Arrays;
+using System.Globalization;
 using Espalier.Calibration.Data;
-using Espalier.Calibration.Graph;
+using Espalier.Evaluation.Real;
 using Espalier.Onnx;
 
 namespace Espalier.Evaluation;
@@ -10,13 +9,16 @@ namespace Espalier.Evaluation;
 /// <param name="Name">Name of the network.</param>
 /// <param name="Model">File of the dense model.</param>
 /// <param name="Axes">What is pruned.</param>
-/// <param name="Calibration">Inputs for the statistics: the draw of that number out of all calibration data.</param>
+/// <param name="Calibration">Inputs for the statistics: the draw of that number; draws have no input in common.</param>
 /// <param name="Evaluate">The measure of a model on every held-out item: 1 or 0 for right or wrong, or nats per character of a
 /// window.</param>
 internal sealed record Task(string Name, string Model, Axis[] Axes,
-    Func<OnnxModel, int, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, double[]> Evaluate)
+    Func<OnnxModel, int, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Calibration, Func<OnnxModel, Split, double[]> Evaluate)
 {
-    private const int Batch = 100;
+    /// <summary>Images, verses, and windows of text in a draw.</summary>
+    private const int Images = 256, Verses = 256, Windows = 48;
+
+    private const int VerseTokens = 64, WindowLength = 129;
 
     /// <summary>The networks, in the order of the page.</summary>
     public static readonly string[] Names = ["resnet", "seresnet", "vgg", "mobilenet", "densenet", "vit", "bert", "gpt", "moe"];
@@ -28,8 +30,14 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
     public static int Items(string network) => IsNats(network) ? 0 : network == "bert" ? 2000 : 10000;
 
     /// <summary>What is measured.</summary>
-    public static string MeasureOf(string network) => IsNats(network) ? "nats per character over held-out windows of 128 characters"
-        : network == "bert" ? "accuracy on held-out verses" : "top-1 accuracy on Fashion-MNIST test images";
+    public static string MeasureOf(string network, Split split) => (IsNats(network), split) switch
+    {
+        (true, _) => "nats per character over held-out windows of 128 characters",
+        (_, Split.Test) => network == "bert" ? "accuracy on held-out verses" : "top-1 accuracy on Fashion-MNIST test images",
+        _ => network == "bert"
+            ? "accuracy on verses, which the network was trained on"
+            : "top-1 accuracy on Fashion-MNIST training images, which the network was trained on",
+    };
 
     /// <summary>
     /// What the default method is to keep at half of the multiply-accumulates: the share of the accuracy, or how many times the nats.
@@ -44,115 +52,68 @@ internal sealed record Task(string Name, string Model, Axis[] Axes,
 
     /// <summary>All networks of the repository's assets.</summary>
     /// <param name="root">The repository.</param>
-    /// <param name="most">Most test images or verses.</param>
-    public static IEnumerable<Task> All(string root, int most)
+    /// <param name="most">Most held-out images or verses.</param>
+    /// <param name="places">Data that the repository does not hold: all of the validation, and some further draws; null without.</param>
+    public static IEnumerable<Task> All(string root, int most, Places? places = null)
     {
         string assets = Path.Combine(root, "tests", "assets"), examples = Path.Combine(root, "examples", "models");
+        var scripture = new Lazy<Scripture>(() => Scripture.Read(places, assets));
         foreach (string name in (string[])["resnet", "seresnet", "vgg", "mobilenet", "densenet", "vit"])
             yield return new(name, Path.Combine(name == "resnet" ? examples : assets, name + ".onnx"),
                 name == "vit" ? [Axis.Heads, Axis.Neurons] : [Axis.Channels, Axis.Neurons],
-                (model, draw) =>
-                    Draw(CalibrationData.Read(Path.Combine(examples, "calibration-images-idx3-ubyte.gz"), model,
-                        new DataOptions { Samples = 1024 }), 256, draw),
-                model => Images(model, examples, most));
+                (model, draw) => Part(CalibrationData.Read(Path.Combine(examples, "calibration-images-idx3-ubyte.gz"), model,
+                    new DataOptions { Samples = 1024 }), Images, draw),
+                (model, split) => Judge.Images(model, split == Split.Test
+                    ? Fashion.Test(examples, most)
+                    : Fashion.Validation(places, examples, most)));
         yield return new("bert", Path.Combine(assets, "bert.onnx"), [Axis.Heads, Axis.Neurons],
-            (model, draw) =>
-                Draw(CalibrationData.Read(Path.Combine(assets, "bert-calibration.tsv"), model,
-                    new DataOptions { Samples = 512, Vocabulary = Path.Combine(assets, "bert-vocab.txt") }), 256, draw),
-            model => Verses(model, assets, most));
+            (model, draw) => Tokens.Of([.. VersesOf(assets, scripture, draw)], model, Path.Combine(assets, "bert-vocab.txt"), VerseTokens),
+            (model, split) => Judge.Verses(model, assets, VerseTokens, split == Split.Test
+                ? TestVerses(assets, most)
+                : [.. scripture.Value.Others.Take(most)]));
         foreach (string name in (string[])["gpt", "moe"])
+        {
+            IReadOnlyList<long[]> Cut(string text) => Judge.Windows(Path.Combine(assets, name + "-alphabet.json"), text, WindowLength);
             yield return new(name, Path.Combine(assets, name + ".onnx"), [Axis.Heads, Axis.Neurons],
-                (_, draw) =>
-                    Draw([.. Windows(assets, name, "lm-calibration.txt")
-                        .Select(w => (IReadOnlyDictionary<string, NamedTensor>)Sample(w[..^1]))], 48, draw),
-                model => Nats(model, assets, name));
-    }
-
-    /// <summary>Some of the samples, chosen by a seed.</summary>
-    private static IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Draw(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> all,
-        int count, int draw)
-    {
-        var order = Enumerable.Range(0, all.Count).ToArray();
-        new Random(draw).Shuffle(order);
-        return [.. order.Take(count).Order().Select(i => all[i])];
-    }
-
-    private static double[] Images(OnnxModel model, string folder, int most)
-    {
-        var samples = CalibrationData.Read(Path.Combine(folder, "t10k-images-idx3-ubyte.gz"), model, new DataOptions { Samples = most });
-        var labels = Idx.Read(Path.Combine(folder, "t10k-labels-idx1-ubyte.gz")).Values;
-        using var session = Sessions.Open(model, Environment.ProcessorCount);
-        var right = new double[samples.Count];
-        for (int at = 0; at < samples.Count; at += Batch)
-        {
-            var batch = samples.Skip(at).Take(Batch).ToList();
-            var logits = (float[])session.Run(Join(batch)).Values.First().Values;
-            int classes = logits.Length / batch.Count;
-            for (int k = 0; k < batch.Count; k++)
-                if (Largest(logits.AsSpan(k * classes, classes))
-                    == Convert.ToInt32(labels.GetValue(at + k), System.Globalization.CultureInfo.InvariantCulture)) right[at + k] = 1;
+                (_, draw) => [.. WindowsOf(assets, scripture, draw, Cut).Select(w => Judge.Sample(w[..^1]))],
+                (model, split) => Judge.Nats(model, Cut(split == Split.Test
+                    ? File.ReadAllText(Path.Combine(assets, "lm-test.txt"))
+                    : scripture.Value.Validation)));
         }
-        return right;
     }
 
-    /// <summary>Single images as one batch.</summary>
-    private static NamedTensor[] Join(List<IReadOnlyDictionary<string, NamedTensor>> samples)
+    /// <summary>The n-th part of the samples in a random order that is always the same, each part in the samples' own order.</summary>
+    private static T[] Part<T>(IReadOnlyList<T> all, int count, int draw)
     {
-        var first = samples[0].Values.Single();
-        var values = samples.SelectMany(s => (float[])s.Values.Single().Values).ToArray();
-        return [first with { Shape = [samples.Count, .. first.Shape.Skip(1)], Values = values }];
+        if ((draw + 1) * count > all.Count)
+            throw new EspalierException(FormattableString.Invariant($"{all.Count} samples have no draw {draw} of {count}."));
+        int[] order = [.. Enumerable.Range(0, all.Count)];
+        new Random(0).Shuffle(order);
+        return [.. order[(draw * count)..((draw + 1) * count)].Order().Select(i => all[i])];
     }
 
-    private static double[] Verses(OnnxModel model, string assets, int most)
+    /// <summary>Two draws are in the assets; others follow the verses of the validation.</summary>
+    private static string[] VersesOf(string assets, Lazy<Scripture> scripture, int draw)
     {
-        string path = Path.Combine(assets, "bert-test.tsv");
-        var samples =
-            CalibrationData.Read(path, model, new DataOptions { Samples = most, Vocabulary = Path.Combine(assets, "bert-vocab.txt") });
-        // The file's first column is the number of the class.
-        var labels = File.ReadLines(path).Select(l => l.Split('\t')[0]).Take(samples.Count)
-            .Select(l => int.Parse(l, System.Globalization.CultureInfo.InvariantCulture)).ToList();
-        using var session = Sessions.Open(model, Environment.ProcessorCount);
-        return [.. samples.Zip(labels)
-            .Select(p => Largest((float[])session.Run(p.First.Values).Values.First().Values) == p.Second ? 1.0 : 0)];
+        string[] own = [.. Scripture.Texts(assets, "bert-calibration.tsv")];
+        int within = own.Length / Verses;
+        return draw < within
+            ? Part(own, Verses, draw)
+            : [.. scripture.Value.Others.Skip(Items("bert") + ((draw - within) * Verses)).Take(Verses).Select(v => v.Text)];
     }
 
-    private static double[] Nats(OnnxModel model, string assets, string name)
+    /// <summary>The test verses without those that stand word for word in the calibration data: the Bible says some things twice.</summary>
+    private static List<(int Class, string Text)> TestVerses(string assets, int most)
     {
-        using var session = Sessions.Open(model, Environment.ProcessorCount);
-        var nats = new List<double>();
-        foreach (var window in Windows(assets, name, "lm-test.txt"))
-        {
-            var logits = (float[])session.Run(Sample(window[..^1]).Values).Values.First().Values;
-            int classes = logits.Length / (window.Length - 1);
-            double sum = 0;
-            for (int k = 0; k < window.Length - 1; k++)
-            {
-                var row = logits.AsSpan(k * classes, classes);
-                double top = row[Largest(row)], total = 0;
-                foreach (float x in row) total += Math.Exp(x - top);
-                sum += top + Math.Log(total) - row[(int)window[k + 1]];
-            }
-            nats.Add(sum / (window.Length - 1));
-        }
-        return [.. nats];
+        var calibrated = Scripture.Texts(assets, "bert-calibration.tsv").ToHashSet(StringComparer.Ordinal);
+        return [.. File.ReadLines(Path.Combine(assets, "bert-test.tsv")).Take(most).Select(l => l.Split('\t', 2))
+            .Select(c => (Class: int.Parse(c[0], CultureInfo.InvariantCulture), Text: c[1])).Where(v => !calibrated.Contains(v.Text))];
     }
 
-    private static IEnumerable<long[]> Windows(string assets, string name, string file)
-    {
-        string alphabet = JsonSerializer.Deserialize<string>(File.ReadAllText(Path.Combine(assets, name + "-alphabet.json")))!;
-        string text = File.ReadAllText(Path.Combine(assets, file));
-        const int length = 129;
-        for (int at = 0; at + length <= text.Length; at += length)
-            yield return [.. text.AsSpan(at, length).ToArray().Select(c => (long)alphabet.IndexOf(c))];
-    }
-
-    private static Dictionary<string, NamedTensor> Sample(long[] ids)
-        => new() { ["input_ids"] = new NamedTensor("input_ids", "int64", [1, ids.Length], ids) };
-
-    private static int Largest(ReadOnlySpan<float> row)
-    {
-        int best = 0;
-        for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
-        return best;
-    }
+    /// <summary>One draw is in the assets; others follow it in the text.</summary>
+    private static IEnumerable<long[]> WindowsOf(string assets, Lazy<Scripture> scripture, int draw,
+        Func<string, IReadOnlyList<long[]>> cut)
+        => draw == 0
+            ? Part(cut(File.ReadAllText(Path.Combine(assets, "lm-calibration.txt"))), Windows, 0)
+            : cut(scripture.Value.Calibration[..(draw * Windows * WindowLength)]).Skip((draw - 1) * Windows);
 }

@@ -63,7 +63,7 @@ internal static class Samples
         /// <summary>A slim model.</summary>
         [PruningPolicy("models/tiny.onnx", Seed = 7)]
         [Budget(Macs = 0.6)]
-        [Guard(Agreement = 0.98, Metric = Metric.JensenShannon), Divergence(Metric.Cosine, Outputs = ["y"])]
+        [Guard(Agreement = 0.98, Metric = Metric.JensenShannon), Divergence(Metric.Cosine, Outputs = new[] { "y" })]
         [Protect("stem*")]
         public static partial class SlimTiny
         {
