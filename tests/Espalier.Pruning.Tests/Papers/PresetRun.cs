@@ -21,7 +21,8 @@ internal static class PresetRun
         var samples = TwiceWritten.Samples(network.Inputs);
         var needs = Slimmer.Needs(plan, network.Analysis);
         return Slimmer.Run(plan, network.Analysis, needs is null ? null : Calibrator.Run(network.Analysis, samples, needs),
-            needs is null ? null : new ModelProbe(network.Analysis, samples) { Metric = plan.DivergenceMetric ?? OutputRoles.MetricOf(network.Analysis) });
+            needs is null ? null : new ModelProbe(network.Analysis, samples)
+            { Metric = plan.DivergenceMetric ?? OutputRoles.MetricOf(network.Analysis) });
     }
 
     /// <summary>The units with the highest scores, ascending; of equal scores the lower index.</summary>
