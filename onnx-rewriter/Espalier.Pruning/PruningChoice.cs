@@ -47,6 +47,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         {
             BlockChangesBefore = before?.BlockChanges ?? [],
             Divergence = evidence.Probe is null ? null : trial.Divergence,
+            LayerLoss = now.Statistics is { } seen ? new LayerErrors(model, seen).Loss : null,
             Time = evidence.Probe is null ? null : trial.Time,
             Components = resolved.Components,
             Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),

@@ -38,7 +38,7 @@ internal static class Slimmer
         BasisChange.Require(resolved, needs);
         LowRank.Require(resolved, needs);
         DepthSelector.Require(resolved, needs);
-        Allocator.Require(resolved.ForUnits, resolved.Analysis, needs);
+        Allocator.Require(resolved, needs);
         Iteration.Require(resolved.Plan, needs);
         return needs;
     }

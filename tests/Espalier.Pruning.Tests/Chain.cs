@@ -56,6 +56,7 @@ internal sealed class Chain
         Time = kept =>
             new ModelTime(1, Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g]),
                 Time(g => kept.TryGetValue(g, out var k) ? k.Length : Sizes[g])),
+        LayerLoss = kept => kept.Sum(k => Enumerable.Range(0, Sizes[k.Key]).Except(k.Value).Sum(u => Scores[k.Key][u])),
         Sensitivity = Enumerable.Range(0, Sizes.Length).ToDictionary(g => g, g => 1.0 / (1 + g)),
         BlockChange = Enumerable.Range(0, Sizes.Length).Where(g => g != 1).ToDictionary(g => g, g => 1 - ((double)g / Sizes.Length)),
         Magnitudes = Enumerable.Range(0, Sizes.Length)

@@ -23,7 +23,9 @@ public sealed class PlantedMatrixTests
         public bool Inexact { get; init; }
     }
 
-    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>().Where(p => Presets.Get(p) is { Depth: null, LowRank: null })];
+    /// <summary>GRAIL's ridge shrinks what is kept by a thousandth: it is never lossless, whatever it finds.</summary>
+    private static readonly Preset[] OnUnits = [.. Enum.GetValues<Preset>()
+        .Where(p => p != Preset.Grail && Presets.Get(p) is { Depth: null, LowRank: null })];
 
     private static readonly Preset[] SeesDependence = [Preset.Best, Preset.Obspa, Preset.ZipLm, Preset.ObspaDataFree,
         Preset.ObspaOutOfDistribution];

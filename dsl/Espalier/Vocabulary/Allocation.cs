@@ -62,6 +62,12 @@ public enum Allocation
     Standardized,
     /// <summary>One threshold over all groups of a rule set, scores divided by their mean per group (SPA, arXiv:2403.18955).</summary>
     Normalized,
+    /// <summary>
+    /// The least sum of the errors of single layers within the budget, by a dynamic programme under weights of the layers that a
+    /// seeded search finds by the outputs of the compensated model (ZipLM, arXiv:2302.04089, with the search of SPDY,
+    /// arXiv:2201.13096). Needs calibration, with covariances.
+    /// </summary>
+    LayerError,
 }
 
 /// <summary>What is known of one <see cref="Allocation"/>; how it is computed is in Espalier.Pruning.</summary>
@@ -88,6 +94,8 @@ internal sealed record AllocationRow(Allocation Allocation, string Word, Needs N
         new(Allocation.Standardized, "standardized", Needs.None, "FLAP, arXiv:2312.11983"),
         new(Allocation.Normalized, "normalized", Needs.None, "SPA, arXiv:2403.18955"),
         new(Allocation.Divergence, "divergence", Divergence, "SPDY and ZipLM, arXiv:2302.04089") { KeepsRatios = true },
+        new(Allocation.LayerError, "layer-error", Divergence | Needs.Consumers | Needs.Covariance,
+            "ZipLM, arXiv:2302.04089; SPDY, arXiv:2201.13096") { KeepsRatios = true },
         new(Allocation.ImportanceLinear, "importance-linear", Blocks, "Adapt-Pruner, arXiv:2502.03460"),
         new(Allocation.ImportanceSigmoid, "importance-sigmoid", Blocks | Needs.Angles, "CFSP, arXiv:2409.13199"),
         new(Allocation.ImportanceSoftmax, "importance-softmax", Blocks, "MoDeGPT, arXiv:2408.09632"),

@@ -30,6 +30,16 @@ public enum Compensation
     Rescale,
     /// <summary>Least squares on the kept inputs, and the bias that keeps the mean. Needs calibration.</summary>
     LeastSquares,
+    /// <summary>
+    /// The inputs that were removed as a linear map of those that are kept, by a ridge on their second moments about zero, merged
+    /// into the weights; no bias (GRAIL, arXiv:2602.23795). Needs calibration.
+    /// </summary>
+    Reconstruction,
+    /// <summary>
+    /// The inputs that were removed as an affine map of those that are kept, by a ridge as strong as shrinking the covariance asks for,
+    /// merged into weights and bias (CORP, arXiv:2602.05243). Needs calibration.
+    /// </summary>
+    AffineRecovery,
 }
 
 /// <summary>What is known of one <see cref="Compensation"/>; how it is computed is in Espalier.Pruning.</summary>
@@ -50,6 +60,8 @@ internal sealed record CompensationRow(Compensation Compensation, string Word, N
         new(Compensation.Bias, "bias", Means, "FLAP, arXiv:2312.11983"),
         new(Compensation.Affine, "affine", Moments, "PERP, arXiv:2312.15230"),
         new(Compensation.Rescale, "rescale", Moments | Needs.HeldOut, "Kwon et al., arXiv:2204.09656"),
+        new(Compensation.Reconstruction, "reconstruction", Moments, "GRAIL, arXiv:2602.23795"),
+        new(Compensation.AffineRecovery, "affine-recovery", Moments, "CORP, arXiv:2602.05243"),
         new(Compensation.LeastSquares, "least-squares", Moments | Needs.HeldOut, "OBSPA, arXiv:2403.18955; FASP, arXiv:2501.09412"),
     ];
 

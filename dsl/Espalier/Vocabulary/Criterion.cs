@@ -120,6 +120,8 @@ public enum Criterion
     /// squared, and a head has the mean. Needs calibration.
     /// </summary>
     WeightedFluctuation,
+    /// <summary>Mean square of the unit's activation, whatever reads it (CORP, arXiv:2602.05243). Needs calibration.</summary>
+    Energy,
 }
 
 /// <summary>What a criterion ranks; where a group is of another kind its units are ranked by <see cref="Criterion.L2"/>.</summary>
@@ -182,6 +184,7 @@ internal sealed record CriterionRow(Criterion Criterion, string Word, CriterionU
         new(Criterion.GeometricMedian, "geometric-median", CriterionUnits.All, Needs.None, "FPGM, arXiv:1811.00250"),
         new(Criterion.Fluctuation, "fluctuation", CriterionUnits.All, Consumers, "IFV of FLAP, arXiv:2312.11983"),
         new(Criterion.WeightedFluctuation, "weighted-fluctuation", CriterionUnits.All, Consumers, "FLAP, arXiv:2312.11983"),
+        new(Criterion.Energy, "energy", CriterionUnits.All, Consumers, "CORP, arXiv:2602.05243"),
         new(Criterion.ActivationShare, "activation-share", CriterionUnits.All, Consumers, "CFSP, arXiv:2409.13199"),
         new(Criterion.Spectrum, "spectrum", CriterionUnits.All, Needs.None, "PruneNet, arXiv:2501.15296"),
         new(Criterion.Fisher, "fisher", CriterionUnits.All, Runs, "Kwon et al., arXiv:2204.09656") { RunsPerUnit = 1 },

@@ -63,6 +63,10 @@ public enum Preset
     ObspaOutOfDistribution,
     /// <summary>CSKV, its factorisation.</summary>
     Cskv,
+    /// <summary>CORP, without attention logits.</summary>
+    Corp,
+    /// <summary>GRAIL, after Wanda.</summary>
+    Grail,
 }
 
 /// <summary>What a preset stands for.</summary>

@@ -49,9 +49,10 @@ public static partial class Presets
         [Preset.PqIndex] = new("SAP", "arXiv:2302.05601, on structures, without training between steps",
             Criterion.L2, Compensation.None, Allocation.PqIndex),
         [Preset.ZipLm] = new("ZipLM",
-            "arXiv:2302.04089: optimal brain scores and an error database, here of the outputs; the budget is of "
-                + "multiply-accumulates unless it says latency",
-            Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.Divergence),
+            "arXiv:2302.04089: optimal brain scores, errors of single layers, and SPDY's search with its dynamic programme; sizes in "
+                + "sixteenths, 64 models instead of a thousand; the budget is of multiply-accumulates unless it says latency; nothing is "
+                + "trained, and no layer goes as a whole",
+            Criterion.OptimalBrain, Compensation.LeastSquares, Allocation.LayerError),
         [Preset.BetaRank] = new("Beta-Rank",
             "arXiv:2304.07461, without its training; deviations over samples and positions at once; of layers that make one group the "
                 + "sum, where the paper has single convolutions: it does not carry over well to coupled groups",
@@ -107,6 +108,15 @@ public static partial class Presets
                 + "make of them (SVD-LLM, arXiv:2403.07378) in place of ASVD and fine-tuning; without its cache",
             null, Compensation.None, Allocation.Uniform)
         { LowRank = ProductKind.KeysAndValues },
+        [Preset.Corp] = new("CORP",
+            "arXiv:2602.05243: units by their energy, without the share of rows in which they are active, which its code multiplies it "
+                + "with; what is gone as an affine map of what is kept, under the ridge of oracle approximating shrinkage; of attention "
+                + "whole heads, where the paper takes dimensions of queries and keys and recovers the logits",
+            Criterion.Energy, Compensation.AffineRecovery, Allocation.Uniform),
+        [Preset.Grail] = new("GRAIL",
+            "arXiv:2602.23795, after Wanda on structures, one of its selectors: what was there as a linear map of what is kept, by a ridge "
+                + "on the Gram matrix; a convolution is fitted on its patches, where the paper has one map of channels; without folding",
+            Criterion.Wanda, Compensation.Reconstruction, Allocation.Uniform),
     };
 
     private static PruningMethod Obspa(string title, string citation, InputSource inputs)

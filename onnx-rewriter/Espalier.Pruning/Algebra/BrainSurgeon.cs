@@ -23,10 +23,20 @@ internal sealed class BrainSurgeon
 
     /// <summary>One for every matrix of a consumer whose inputs have a covariance.</summary>
     public static IEnumerable<BrainSurgeon> Find(Group group, Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
+        => Find(consumer, consumer.Contracted.UnitMap(group.Factor), group.Size, statistics, weights);
+
+    /// <summary>The same where each index of what the consumer contracts is a unit.</summary>
+    public static IEnumerable<BrainSurgeon> Find(Consumer consumer, CalibrationStatistics statistics, WeightTable weights)
+    {
+        int size = (int)consumer.Contracted.Size!.Value;
+        return Find(consumer, [.. Enumerable.Range(0, size)], size, statistics, weights);
+    }
+
+    private static IEnumerable<BrainSurgeon> Find(Consumer consumer, int[] unitOf, int units, CalibrationStatistics statistics,
+        WeightTable weights)
     {
         if (!statistics.Consumers.TryGetValue(consumer.Id, out var seen) || weights.Shape(consumer.Parameter) is not { } shape
             || ConsumerMatrix.Create(consumer, shape) is not { } matrix) yield break;
-        int[] unitOf = consumer.Contracted.UnitMap(group.Factor);
         if (unitOf.Length != shape[consumer.ParameterAxis] && unitOf.Length != matrix.Inputs * matrix.Batches) yield break;
         float[] weight = weights.Floats(consumer.Parameter);
         for (int b = 0; b < matrix.Batches; b++)
@@ -37,7 +47,7 @@ internal sealed class BrainSurgeon
             double total = LeastSquares.Error(w, matrix.Outputs, covariance);
             if (!(total > 0) || !double.IsFinite(total) || LeastSquares.Inverse(covariance, matrix.Features, count) is not { } inverse)
                 continue;
-            var features = new List<int>[group.Size];
+            var features = new List<int>[units];
             for (int u = 0; u < features.Length; u++) features[u] = [];
             for (int f = 0; f < matrix.Features; f++)
                 if (unitOf[matrix.ContractedIndex(b, f)] is >= 0 and var unit) features[unit].Add(f);
@@ -46,9 +56,12 @@ internal sealed class BrainSurgeon
     }
 
     /// <summary>What the removal of one unit costs, as a share of the output's variance.</summary>
-    public double Cost(int unit)
+    public double Cost(int unit) => Cost([unit]);
+
+    /// <summary>What the removal of several at once costs.</summary>
+    public double Cost(IReadOnlyCollection<int> units)
     {
-        int[] own = _unitFeatures[unit];
+        int[] own = [.. units.SelectMany(u => _unitFeatures[u])];
         if (own.Length == 0) return 0;
         var block = Block(own);
         if (!SymmetricSolver.TryFactorize(block, own.Length)) return 0;

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Depth;
@@ -38,13 +37,19 @@ internal sealed class Allocator
         (_plan, _cost, _candidates, _removedSublayers, _notes, _evidence) = (plan, cost, candidates, removedSublayers, notes, evidence);
         _allocation = plan.Allocate ?? Allocation.Uniform;
         _open = Population.Gather([.. candidates.Where(c => c.Rule.Keep is null)]);
-        _errors = new(() => ErrorDatabase.Measure(_open, Divergence));
+        _errors = new(() => _allocation == Allocation.LayerError
+            ? LayerErrors.Measure(_open, Kept, evidence.LayerLoss ?? throw new EspalierException("Allocation LayerError chooses by what "
+                + "layers lose of their outputs, but calibration took no covariances. Give calibration data, or use another allocation."))
+            : ErrorDatabase.Measure(_open, Divergence));
     }
 
     /// <summary>Asks for what the plan's allocation and a budget of time read.</summary>
-    public static void Require(PruningPlan plan, AxisAnalysis analysis, Requirements needs)
+    public static void Require(ResolvedPlan resolved, Requirements needs)
     {
+        var (plan, analysis) = (resolved.ForUnits, resolved.Analysis);
         var reads = AllocationRow.Get(plan.Allocate!.Value).Needs;
+        if (plan.Budget is not null && reads.HasFlag(Needs.Covariance))
+            needs.Covariance(resolved.Rules.Where(r => r.Rule.Keep is null).SelectMany(r => r.Groups));
         needs.Runs |= plan.Budget?.Latency is not null || (plan.Budget is not null && reads.HasFlag(Needs.Runs));
         needs.BlockAngles |= reads.HasFlag(Needs.Angles);
         if (reads.HasFlag(Needs.Blocks)) needs.Blocks(BlockSimilarity.Read(analysis));
@@ -101,7 +106,9 @@ internal sealed class Allocator
             Allocation.Divergence => _errors.Value.Descend(Holds, Excess),
             Allocation.Search
                 => SwapSearch.Run(_open, _errors.Value.Descend(Holds, Excess), Holds, wished => Divergence(Cut(wished)), _plan.Seed),
-            Allocation.Latency => LatencyProgram.Solve(_errors.Value, table!, Holds),
+            Allocation.Latency => new LatencyProgram(_errors.Value, table!.Evaluate).Solve(_errors.Value, Holds),
+            Allocation.LayerError
+                => SensitivitySearch.Run(_errors.Value, Excess, Holds, wished => Divergence(Cut(wished)), _plan.Seed),
             _ => SpreadFactory.Create(_allocation, _open, _evidence, _notes).Budget(Holds),
         });
     }

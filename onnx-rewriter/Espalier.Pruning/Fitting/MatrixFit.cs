@@ -31,10 +31,13 @@ internal sealed class MatrixFit(Compensation method, int[] units, bool centred)
         {
             Compensation.Affine => AffineFit.Change(weight, moments),
             Compensation.Rescale => Rescale.Change(weight, about, _units),
+            Compensation.Reconstruction => Reconstruction.Change(weight, about),
+            Compensation.AffineRecovery => LeastSquares.Change(about, shrunk: true),
             _ => LeastSquares.Change(about),
         };
-        // Equal variance is no smaller error: there is nothing to check.
-        if (change is null || method == Compensation.Affine || moments.HeldOut is not { } heldOut) return change;
+        // Equal variance is no smaller error, and what a paper does not check is not checked.
+        if (change is null || !CompensationRow.Get(method).Needs.HasFlag(Needs.HeldOut)
+            || moments.HeldOut is not { } heldOut) return change;
         var rows = heldOut();
         double alone = rows.Loss(null, Bias(null, moments)), refitted = rows.Loss(change, Bias(change, moments));
         // Rounding in sums over many rows is no loss.

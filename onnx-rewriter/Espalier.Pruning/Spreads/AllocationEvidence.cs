@@ -15,6 +15,9 @@ internal sealed record AllocationEvidence
     /// <summary>Divergence of the outputs under a choice of kept units, compensated.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, double>? Divergence { get; init; }
 
+    /// <summary>What the layers that read some groups lose of their outputs under a choice of kept units, refitted.</summary>
+    public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, double>? LayerLoss { get; init; }
+
     /// <summary>Measured time of one run under a choice of kept units.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, ModelTime>? Time { get; init; }
 

@@ -10,6 +10,7 @@ public sealed partial class CommandLineTests
     [InlineData("global", "global", "--macs", "0.7")]
     [InlineData("standardized", "standardized", "--macs", "0.7")]
     [InlineData("normalized", "normalized", "--macs", "0.7")]
+    [InlineData("layer-error", "layerError", "--macs", "0.7")]
     [InlineData("divergence", "divergence", "--macs", "0.7")]
     [InlineData("importance-linear", "importanceLinear", "--macs", "0.7")]
     [InlineData("importance-sigmoid", "importanceSigmoid", "--macs", "0.7")]
@@ -183,6 +184,8 @@ public sealed partial class CommandLineTests
     [InlineData("bias", "bias")]
     [InlineData("affine", "affine")]
     [InlineData("rescale", "rescale")]
+    [InlineData("reconstruction", "reconstruction")]
+    [InlineData("affine-recovery", "affineRecovery")]
     [InlineData("least-squares", "leastSquares")]
     public void Every_compensation_stands_in_the_report_and_changes_the_file(string word, string method)
     {
@@ -208,6 +211,7 @@ public sealed partial class CommandLineTests
     [InlineData("geometric-median", "geometricMedian")]
     [InlineData("fluctuation", "fluctuation")]
     [InlineData("weighted-fluctuation", "weightedFluctuation")]
+    [InlineData("energy", "energy")]
     [InlineData("activation-share", "activationShare")]
     [InlineData("router-use", "routerUse")]
     [InlineData("router-similarity", "routerSimilarity")]
@@ -224,7 +228,7 @@ public sealed partial class CommandLineTests
         Assert.Equal(criterion, report.RootElement.GetProperty("plan").GetProperty("prune")[0].GetProperty("score").GetString());
         Assert.Contains("neurons: 16 of 32 units stay", slim.Text, StringComparison.Ordinal);
         // Only the scores of activations ask for data.
-        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "weighted-fluctuation"
+        Assert.Equal(word is "variance" or "wanda" or "optimal-brain" or "fluctuation" or "weighted-fluctuation" or "energy"
             or "activation-share" or "router-use" or "attention-received" or "beta-rank" or "query-key" or "retrieval" or "mask-regression",
             slim.Text.Contains("statistics come from", StringComparison.Ordinal));
     }

@@ -94,7 +94,7 @@ public class AllocatorTests
             }
             var again = Allocator.Allocate(plan, n.Cost, n.Candidates(), evidence: n.Evidence());
             Assert.Equal(kept.Select(k => (k.Key, string.Join(",", k.Value))), again.Select(k => (k.Key, string.Join(",", k.Value))));
-        }, iter: allocate is Allocation.Search ? 60 : 300);
+        }, iter: allocate is Allocation.Search or Allocation.LayerError ? 60 : 300);
 
     public static TheoryData<Allocation> Allocations => [.. Enum.GetValues<Allocation>()];
 

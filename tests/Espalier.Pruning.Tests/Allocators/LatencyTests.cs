@@ -69,7 +69,7 @@ public sealed class LatencyTests
                     for (int c = 0; c < 8; c++)
                         if (table.Evaluate(Sizes(8 - a, 8 - b, 8 - c)) <= limit)
                             best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
-            var choice = LatencyProgram.Solve(errors, table, counts => table.Evaluate(counts) <= limit);
+            var choice = new LatencyProgram(errors, table.Evaluate).Solve(errors, counts => table.Evaluate(counts) <= limit);
             Assert.True(table.Evaluate(choice) <= limit);
             double found = Enumerable.Range(0, 3).Sum(g => error[g][8 - choice[g]]);
             // Times saved do not quite add up where groups meet in one product; the programme takes them to.
@@ -99,7 +99,7 @@ public sealed class LatencyTests
                         if (table.Evaluate(Sizes(4 - a, 4 - b, 4 - c)) <= limit)
                             best = Math.Min(best, error[0][a] + error[1][b] + error[2][c]);
             if (double.IsInfinity(best)) continue;
-            var choice = LatencyProgram.Solve(errors, table, counts => table.Evaluate(counts) <= limit);
+            var choice = new LatencyProgram(errors, table.Evaluate).Solve(errors, counts => table.Evaluate(counts) <= limit);
             Assert.Equal(best, Enumerable.Range(0, 3).Sum(g => error[g][4 - choice[g]]), 9);
         }
     }

@@ -36,14 +36,73 @@ public sealed class ActivationPresetTests
     public void FASP(double keep)
     {
         var network = new TwiceWritten(12);
-        var dense = network.Run().Fitted();
+        var dense = network.Run();
+        var expected = new Changes
+        {
+            Kept = TwiceWritten.Groups.ToDictionary(r => r, r =>
+                PresetRun.Best(Wanda(network, dense.Fitted(), r), PresetRun.Rounded(keep * TwiceWritten.Units(r)))),
+        };
+        foreach (string reader in TwiceWritten.Groups) Refits.LeastSquares(network, dense, expected, reader);
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Fasp, keep: keep), expected);
+    }
+
+    /// <summary>
+    /// CORP (arXiv:2602.05243, code 9da41a2): units by E[x²]; what is gone is x_P ≈ B x_S + c with B = Σ_PS (Σ_SS + λI)⁻¹ and
+    /// c = μ_P − B μ_S, folded into W_S + W_P B and b + W_P c. λ is ρ tr(Σ_SS)/p, at least 10⁻³, with the ρ of oracle approximating
+    /// shrinkage.
+    /// </summary>
+    [Theory]
+    [InlineData(18, 0.5)]
+    [InlineData(19, 0.75)]
+    public void CORP(int seed, double keep)
+    {
+        var network = new TwiceWritten(seed);
+        var dense = network.Run();
+        var expected = new Changes
+        {
+            Kept = TwiceWritten.Groups.ToDictionary(r => r, r => PresetRun.Best([.. Enumerable.Range(0, TwiceWritten.Units(r))
+                .Select(u => TwiceWritten.Features(r, u).Sum(f => dense.Rows($"{r} in").Column(f).Average(v => v * v)))],
+                PresetRun.Rounded(keep * TwiceWritten.Units(r)))),
+        };
+        foreach (string reader in TwiceWritten.Groups)
+            Refits.Affine(network, dense, expected, reader, (c, rows) =>
+            {
+                double p = c.RowCount, n = rows, trace = c.Trace(), squares = (c * c).Trace();
+                double rho = (((1 - (2 / p)) * squares) + (trace * trace)) / ((n + 1 - (2 / p)) * (squares - (trace * trace / p)));
+                return Math.Max(1e-3, Math.Min(1, rho) * trace / p);
+            });
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Corp, keep: keep), expected);
+    }
+
+    /// <summary>
+    /// GRAIL (arXiv:2602.23795, its code for linear layers): W' = W G_:P (G_PP + λI)⁻¹ with G = Σ x xᵀ about zero, λ = 10⁻³ times
+    /// the mean of the diagonal of G_PP, and the bias as it was; after Wanda.
+    /// </summary>
+    [Theory]
+    [InlineData(18, 0.5)]
+    [InlineData(19, 0.75)]
+    public void GRAIL(int seed, double keep)
+    {
+        var network = new TwiceWritten(seed);
+        var dense = network.Run();
         var expected = new Changes
         {
             Kept = TwiceWritten.Groups.ToDictionary(r => r, r =>
                 PresetRun.Best(Wanda(network, dense, r), PresetRun.Rounded(keep * TwiceWritten.Units(r)))),
         };
-        foreach (string reader in TwiceWritten.Groups) Refits.LeastSquares(network, dense, expected, reader);
-        PresetRun.Equal(network, PresetRun.Of(network, Preset.Fasp, keep: keep), expected);
+        foreach (string reader in TwiceWritten.Groups)
+        {
+            var x = dense.Rows($"{reader} in");
+            var gram = x.TransposeThisAndMultiply(x);
+            int[] kept = Refits.Divide(reader, expected).Kept, all = [.. Enumerable.Range(0, TwiceWritten.All)];
+            var inner = Refits.Take(gram, kept, kept);
+            var map = Refits.Take(gram, all, kept)
+                * (inner + (1e-3 * inner.Diagonal().Average() * Matrix<double>.Build.DenseIdentity(kept.Length))).Inverse();
+            var merged = map.Transpose() * network.Weight(reader);
+            expected.Weights[reader] = Matrix<double>.Build.Dense(TwiceWritten.All, TwiceWritten.Width);
+            for (int k = 0; k < kept.Length; k++) expected.Weights[reader].SetRow(kept[k], merged.Row(k));
+        }
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Grail, keep: keep), expected);
     }
 
     /// <summary>

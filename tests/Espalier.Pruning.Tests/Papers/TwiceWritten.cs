@@ -199,13 +199,17 @@ internal sealed class Trace
     }
 
     /// <summary>The same without every eighth sample, which fits do not see.</summary>
-    public Trace Fitted()
+    public Trace Fitted() => Of(sample => sample % 8 != 7);
+
+    /// <summary>Every eighth sample alone.</summary>
+    public Trace HeldOut() => Of(sample => sample % 8 == 7);
+
+    private Trace Of(Func<int, bool> samples)
     {
-        var fitted = new Trace();
-        foreach (var (name, rows) in _rows)
-            fitted._rows[name] = [.. rows.Where((_, r) => r / (rows.Count / Outputs.Count) % 8 != 7)];
-        fitted.Outputs.AddRange(Outputs);
-        return fitted;
+        var some = new Trace();
+        foreach (var (name, rows) in _rows) some._rows[name] = [.. rows.Where((_, r) => samples(r / (rows.Count / Outputs.Count)))];
+        some.Outputs.AddRange(Outputs.Where((_, s) => samples(s)));
+        return some;
     }
 
     /// <summary>[rows, features]: what a product read (<c>b0.o in</c>), gave, or a sublayer had before and after.</summary>

@@ -11,7 +11,7 @@ namespace Espalier.Pruning.Scores.Criteria;
 internal sealed class ActivationScores : UnitScore
 {
     public override IReadOnlyList<Criterion> Criteria
-        => [Criterion.Variance, Criterion.Wanda, Criterion.Fluctuation, Criterion.ActivationShare];
+        => [Criterion.Variance, Criterion.Wanda, Criterion.Fluctuation, Criterion.ActivationShare, Criterion.Energy];
 
     public override string Obstacle(Criterion criterion) => "calibration has no statistics of what reads it";
 
@@ -22,6 +22,7 @@ internal sealed class ActivationScores : UnitScore
     {
         Criterion.Variance => (s => s.Variance, 2),
         Criterion.Fluctuation => (s => s.Variance, 0),
+        Criterion.Energy => (s => s.SquareMean, 0),
         Criterion.ActivationShare => (s => s.AbsoluteMean, 1),
         _ => (s => s.SquareMean, 1),
     };
