@@ -23,7 +23,8 @@ public sealed class BasisChangeTests
         {
             double[] left = Seeded.Normals(random, Width * Heads * rank), right = Seeded.Normals(random, Heads * rank * Dim);
             return [.. from i in Enumerable.Range(0, Width) from h in Enumerable.Range(0, Heads) from d in Enumerable.Range(0, Dim)
-                select (float)Enumerable.Range(0, rank).Sum(r => left[(((i * Heads) + h) * rank) + r] * right[(((h * rank) + r) * Dim) + d])];
+                select (float)Enumerable.Range(0, rank)
+                    .Sum(r => left[(((i * Heads) + h) * rank) + r] * right[(((h * rank) + r) * Dim) + d])];
         }
         string wq = rank < Dim ? g.Floats("q.weight", Deficient(), Width, All) : g.Weight("q.weight", Width, All);
         string Split(string y, string bias) => g.SplitHeads(bias.Length == 0 ? y : g.Add(y, g.Weight(bias, All)), Heads, Dim);
@@ -39,7 +40,8 @@ public sealed class BasisChangeTests
         var analysis = AxisAnalysis.Run(dense);
         var plan = Presets.Complete(new PruningPlan { Preset = Preset.Best, Prune = [new() { Axis = axis, Keep = keep }] }, hasData: true);
         var samples = Enumerable.Range(0, 40).Select(i => Planted.Rows(900 + i, 4, 6, Width)).ToList();
-        return (ResolvedPlan.Resolve(plan, analysis), new(Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples), null));
+        return (ResolvedPlan.Resolve(plan, analysis),
+            new(Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples), null));
     }
 
     /// <summary>Whatever the basis, the whole model computes what it did; and what products read has the moments that it says.</summary>
@@ -71,7 +73,9 @@ public sealed class BasisChangeTests
         for (int f = 0; f < All; f++) Assert.Equal(measured.HeldOut[3][f], said.HeldOut[3][f], 1e-3 * Math.Sqrt(scale));
     }
 
-    /// <summary>Queries of rank 2, in another plane in each head: half of the dimensions lose nothing, and no choice of dimensions does.</summary>
+    /// <summary>
+    /// Queries of rank 2, in another plane in each head: half of the dimensions lose nothing, and no choice of dimensions does.
+    /// </summary>
     [Theory]
     [InlineData(Compensation.LeastSquares, true)]
     [InlineData(Compensation.None, false)]

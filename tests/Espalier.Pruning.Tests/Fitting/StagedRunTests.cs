@@ -25,7 +25,9 @@ public sealed class StagedRunTests
         return g.Build();
     }
 
-    /// <summary>What a stage sees does not depend on whether those before it ran in the same pass, or on where activations are kept.</summary>
+    /// <summary>
+    /// What a stage sees does not depend on whether those before it ran in the same pass, or on where activations are kept.
+    /// </summary>
     [Theory]
     [InlineData(1L << 30)]
     [InlineData(0L)]

@@ -64,7 +64,8 @@ public class PaddingTests
     public void An_embedding_is_a_mean_over_positions(bool map)
     {
         long[] shape = map ? [2, 2, 1, 2] : [2, 2, 2];
-        float[] dense = map ? [2, 0, 0, 2, 1, 1, 1, 1] : [2, 0, 0, 2, 1, 1, 1, 1], changed = map ? [0, 2, -2, 0, 3, 3, 3, 3] : [0, -2, 2, 0, 3, 3, 3, 3];
+        float[] dense = [2, 0, 0, 2, 1, 1, 1, 1];
+        float[] changed = map ? [0, 2, -2, 0, 3, 3, 3, 3] : [0, -2, 2, 0, 3, 3, 3, 3];
         var tally = new OutputTally(Metric.Embedding);
         tally.Add(new("y", "float32", shape, dense), new("y", "float32", shape, changed));
         Assert.Equal(0.5, tally.Divergence(Metric.Embedding)!.Value, 1e-9);
