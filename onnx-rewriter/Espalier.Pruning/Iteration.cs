@@ -35,7 +35,8 @@ internal static class Iteration
             before = Surgery.Use(analysis, selection, edits, slim => new PrunedState(selection, statistics is null
                 ? null
                 : Observe(analysis, selection, statistics, probe.Measure(slim.Model, Asked(statistics))),
-                    new(edits.Weights, slim.Removed)) { BlockChanges = choice.BlockChanges });
+                    new(edits.Weights, slim.Removed))
+            { BlockChanges = choice.BlockChanges });
         }
         return PruningChoice.Make(resolved, evidence, notes, before, depth);
     }
@@ -118,7 +119,8 @@ internal static class Iteration
                 covariance.Change((i, j, _) => place[i] < 0 || place[j] < 0 ? 0 : (float)left[place[i], place[j]]);
             }
             consumers[consumer.Id] = new(consumer.Id, seen.Count, Spread(seen.Mean), Spread(seen.Variance), Spread(seen.AbsoluteMean),
-                Spread(seen.SquareMean)) { Covariance = covariance };
+                Spread(seen.SquareMean))
+            { Covariance = covariance };
         }
         return dense with
         {

@@ -61,7 +61,7 @@ internal static class SensitivitySearch
             inVain++;
             if (!seen.Add(Key(found))) return;
             (evaluations, inVain) = (evaluations + 1, 0);
-        if (divergence(found) is var reached && reached < least) (best, choice, least) = (factors, found, reached);
+            if (divergence(found) is var reached && reached < least) (best, choice, least) = (factors, found, reached);
         }
 
         Dictionary<int, int> Solve(double[] factors)
