@@ -8,6 +8,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Axes.Roles;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
 using Espalier.Onnx;
 using Espalier.Pruning;
 

@@ -201,7 +201,8 @@ public sealed class PlantedMatrixTests
             found.Add(preset);
             // In a basis of its own a head loses the last dimension, whichever was dead.
             bool turns = redundancy.Axis is Axis.HeadDims or Axis.ValueDims && plan.Prune[0].Compensate == Compensation.LeastSquares;
-            if (redundancy.Planted.Length > 0 && !turns) Assert.Equal(redundancy.Planted, report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
+            if (redundancy.Planted.Length > 0 && !turns)
+                Assert.Equal(redundancy.Planted, report.Groups.Single(g => g.Kept < g.Size).RemovedUnits);
         }
         Assert.Equal(redundancy.LosslessFor.Order(), found.Order());
     }

@@ -234,9 +234,8 @@ internal static class PolicyReader
         => Named(attribute, name) is { Kind: TypedConstantKind.Primitive, Value: T value } ? value : null;
 
     private static EquatableArray<string> Texts(AttributeData attribute, string name)
-        => Named(attribute, name) is { Kind: TypedConstantKind.Array, IsNull: false } array
-            ? array.Values.Select(v => v.Value as string ?? "").ToEquatable()
-            : default;
+        => attribute.NamedArguments.Where(a => a.Key == name && a.Value is { Kind: TypedConstantKind.Array, IsNull: false })
+            .SelectMany(a => a.Value.Values).Select(v => v.Value as string ?? "").ToEquatable();
 
     private static string? Text(AttributeData attribute, string name) => Named(attribute, name)?.Value as string;
 

@@ -110,7 +110,8 @@ internal sealed class LinearGroupFinder(AxisAnalysis analysis, Group group)
         {
             if (at.Producer < 0 || !Has(at) || !seen.Add(analysis.State.Records[at.Producer])
                 || _makers.Contains(analysis.State.Records[at.Producer])) continue;
-            foreach (var input in analysis.State.Records[at.Producer].Inputs.OfType<TensorState>().Where(i => !i.IsConstant)) open.Push(input);
+            foreach (var input in analysis.State.Records[at.Producer].Inputs)
+                if (input is { IsConstant: false }) open.Push(input);
         }
         return seen;
     }

@@ -5,6 +5,7 @@ using Espalier.Calibration.Checks;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Trimming;
 using Espalier.Onnx;
 using Espalier.Oracle;
 using Espalier.Pruning;
@@ -63,7 +64,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
             {
-                Metric = Plan.DivergenceMetric ?? OutputRoles.MetricOf(analysis),
+                Metric = Plan.DivergenceMetric!.Value,
                 Outputs = Plan.DivergenceOutputs,
                 Labels = Labels(Plan.DivergenceMetric),
                 Progress = name => progress.Step(name),
@@ -203,7 +204,13 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     };
 
     /// <summary>The plan with what it leaves open written down.</summary>
-    private PruningPlan Plan => _complete ??= Presets.Complete(plan, hasData: Samples is not null || plan.Calibration?.Path is not null);
+    private PruningPlan Plan => _complete ??= Complete();
+
+    private PruningPlan Complete()
+    {
+        var complete = Presets.Complete(plan, hasData: Samples is not null || plan.Calibration?.Path is not null);
+        return complete with { DivergenceMetric = complete.DivergenceMetric ?? OutputRoles.MetricOf(analysis) };
+    }
 
     /// <summary>Sizes with which the model runs: found once.</summary>
     private IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Algebra;

@@ -1,5 +1,5 @@
+using Espalier.Pruning.Moments;
 using System.Numerics.Tensors;
-using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Algebra;
 

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using Espalier.Pruning.Weights;
+using Espalier.Pruning.Moments;
 
 namespace Espalier.Pruning.Algebra;
 

@@ -40,11 +40,13 @@ internal sealed class BasisChange
     /// <returns>What was given where no basis is changed.</returns>
     public static (ResolvedPlan Resolved, Evidence Evidence) Apply(ResolvedPlan resolved, Evidence evidence)
     {
-        if (evidence.Statistics is not { } statistics || Wanted(resolved) is not { Count: > 0 } wanted) return (resolved, evidence);
+        if (evidence.Statistics is not { } statistics || Wanted(resolved) is not { Count: > 0 } wanted)
+            return (resolved, evidence);
         var change = new BasisChange(resolved.Model, statistics);
         foreach (var linear in wanted) change.Add(linear);
         if (change._edited.Count == 0) return (resolved, evidence);
-        var model = Surgery.Apply(resolved.Analysis, Selection.Everything, new WeightEdits(change._edited, new Dictionary<int, float[]>())).Model;
+        var edits = new WeightEdits(change._edited, new Dictionary<int, float[]>());
+        var model = Surgery.Apply(resolved.Analysis, Selection.Everything, edits).Model;
         var analysis = AxisAnalysis.Run(model, resolved.Analysis.Options);
         return (ResolvedPlan.Resolve(resolved.Plan, analysis) with { BasisScores = change._scores },
             evidence with { Statistics = statistics with { Consumers = change._consumers }, Probe = evidence.Probe?.On(analysis) });
@@ -52,7 +54,8 @@ internal sealed class BasisChange
 
     private static List<LinearGroup> Wanted(ResolvedPlan resolved)
         => [.. resolved.Rules.Where(r => r.Rule.Keep != 1 && r.Rule.Compensate == Compensation.LeastSquares).SelectMany(r => r.Groups)
-            .Where(g => g.Kind is Axis.HeadDims or Axis.ValueDims).Select(g => LinearGroup.Find(resolved.Analysis, g)).OfType<LinearGroup>()];
+            .Where(g => g.Kind is Axis.HeadDims or Axis.ValueDims)
+            .Select(g => LinearGroup.Find(resolved.Analysis, g)).OfType<LinearGroup>()];
 
     private void Add(LinearGroup linear)
     {
@@ -203,7 +206,8 @@ internal sealed class BasisChange
                 heldOut.Add(Array.ConvertAll(row, v => (float)v));
             }
         }
-        double[] variance = [.. Enumerable.Range(0, n).Select(f => c[(f * n) + f])], squares = [.. variance.Zip(mean, (v, m) => v + (m * m))];
+        double[] variance = [.. Enumerable.Range(0, n).Select(f => c[(f * n) + f])];
+        double[] squares = [.. variance.Zip(mean, (v, m) => v + (m * m))];
         consumers[weight.Product.Id] = new(seen.Consumer, seen.Count, mean, variance, [.. squares.Select(Math.Sqrt)], squares)
         { Covariance = Covariance.Create(c, n), HeldOut = heldOut };
 

@@ -37,7 +37,8 @@ internal sealed record HeadVector(int Key, int[] Indices)
             vector.Parts.Add((unit[j], j));
         }
         int size = (int)own.Size!.Value;
-        var found = vectors.Values.Select(v => new HeadVector(v.Key, [.. v.Parts.OrderBy(p => p.Coordinate).Select(p => p.Index)])).ToList();
+        var found = vectors.Values
+            .Select(v => new HeadVector(v.Key, [.. v.Parts.OrderBy(p => p.Coordinate).Select(p => p.Index)])).ToList();
         return found.TrueForAll(v => v.Indices.Length == size) ? found : null;
     }
 }
@@ -55,7 +56,8 @@ internal sealed record VectorWeight(Consumer Product, ConsumerMatrix Matrix, boo
         var found = new List<VectorWeight>();
         foreach (var product in side.Products)
         {
-            if (model.Weights.Shape(product.Parameter) is not { } shape || ConsumerMatrix.Create(product, shape) is not { Batches: 1 } matrix
+            if (model.Weights.Shape(product.Parameter) is not { } shape
+                || ConsumerMatrix.Create(product, shape) is not { Batches: 1 } matrix
                 || model.Weights.Uses(product.Parameter) != 1 || model.Weights.IsQuantized(product.Parameter)
                 || model.Analysis.TermsOf(product.Parameter) is not { } terms
                 || HeadVector.Find(terms[isOutput ? product.OutputAxis : product.ParameterAxis], linear.Group.Factor, shared, keys)

@@ -5,6 +5,7 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Axes.Terms;
 using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
 

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 using Espalier.Pruning.Algebra;
-using Espalier.Pruning.Weights;
+using Espalier.Pruning.Moments;
 
 namespace Espalier.Pruning.Fitting;
 

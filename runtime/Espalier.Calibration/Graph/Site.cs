@@ -1,5 +1,6 @@
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Calibration.Windows;
 
 namespace Espalier.Calibration.Graph;
 

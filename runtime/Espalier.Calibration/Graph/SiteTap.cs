@@ -1,3 +1,5 @@
+using Espalier.Calibration.Windows;
+
 namespace Espalier.Calibration.Graph;
 
 /// <summary>A site's names in the instrumented graph; r is a reference row that is subtracted from every row x.</summary>

@@ -17,7 +17,8 @@ internal sealed class ActivationStore(long most) : IDisposable
     public void Add(IEnumerable<NamedTensor> tensors) => _batches.Add([.. tensors.Select(Keep)]);
 
     /// <summary>What a batch has.</summary>
-    public IEnumerable<NamedTensor> Get(int batch) => _batches.Count == 0 ? [] : _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
+    public IEnumerable<NamedTensor> Get(int batch)
+        => _batches.Count == 0 ? [] : _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
 
     public void Dispose() => _file?.Dispose();
 

@@ -26,7 +26,8 @@ internal sealed class GraphParts
 
     public bool Has(string tensor) => _makers.ContainsKey(tensor) || _variable.Contains(tensor);
 
-    public bool IsMadeBy(string tensor, IReadOnlySet<NodeProto> nodes) => _makers.TryGetValue(tensor, out var maker) && nodes.Contains(maker);
+    public bool IsMadeBy(string tensor, IReadOnlySet<NodeProto> nodes)
+        => _makers.TryGetValue(tensor, out var maker) && nodes.Contains(maker);
 
     /// <summary>Nodes that tensors are computed by, back to the graph's inputs or to what is known.</summary>
     public HashSet<NodeProto> Closure(IEnumerable<string> tensors, Predicate<string>? known = null)

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
-using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
 
 namespace Espalier.Calibration.Stages;
 
@@ -30,7 +30,10 @@ internal sealed class ObservedSite(Site site, int number, IReadOnlyList<FitPoint
     {
         _rows = graph.Rows(site, number);
         foreach (var point in points.Where(p => p.Output is not null))
-            _slim.Add((point, graph.Rows(point.Output!.Tensor, shapes[point.Output.Tensor].Length, point.Output.Axis, null, (site, number))));
+        {
+            var (tensor, axis) = (point.Output!.Tensor, point.Output.Axis);
+            _slim.Add((point, graph.Rows(tensor, shapes[tensor].Length, axis, null, (site, number))));
+        }
     }
 
     public void TapDense(Instrumentation graph)

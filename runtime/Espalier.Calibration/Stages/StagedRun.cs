@@ -1,6 +1,6 @@
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
-using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Stages;
@@ -46,7 +46,8 @@ internal sealed class StagedRun : IStagedRun
         if (observed.Count == 0) return new Dictionary<int, ErrorStatistics>();
         bool Later(string tensor) => present.Contains(tensor);
         using var left = _slimSide.Open(slim, [.. observed.SelectMany(o => o.Tensors)],
-            [.. observed.SelectMany(o => o.Points).Where(p => p.Output?.Tensor != p.Consumer.Activation).Select(p => p.Consumer.Activation)],
+            [.. observed.SelectMany(o => o.Points).Where(p => p.Output?.Tensor != p.Consumer.Activation)
+                .Select(p => p.Consumer.Activation)],
             [.. _stages.Skip(_next).SelectMany(s => s).SelectMany(p => new[] { p.Consumer.Activation, p.Output?.Tensor }).OfType<string>()
                 .Where(Later)],
             i => observed.ForEach(o => o.TapSlim(i)));

@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Sums;
 
 namespace Espalier.Calibration.Statistics;
 

@@ -5,6 +5,7 @@ using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Stages;
+using Espalier.Calibration.Sums;
 using Espalier.Calibration.Timing;
 using Espalier.Onnx;
 

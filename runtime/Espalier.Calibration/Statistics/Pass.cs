@@ -1,6 +1,7 @@
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Sums;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Statistics;

@@ -1,5 +1,6 @@
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
+using Espalier.Calibration.Sums;
 
 namespace Espalier.Calibration.Statistics;
 

@@ -19,8 +19,9 @@ internal abstract class AnswerNetwork(Places places, string file) : RealNetwork(
     /// <summary>What a sample's answer is, for the page.</summary>
     protected abstract string Answered { get; }
 
-    public override string Explained => $"Its answer to a sample is {Answered}. Mean cosine with the dense model's answer, and mean "
-        + $"error: the norm of the difference over that of the dense answer. {Held} held-out samples, {Drawn} of calibration in a draw.";
+    public override string Explained => $"Its answer to a sample is {Answered}. Cosine of all answers as one vector with the dense "
+        + $"model's, and error: the norm of the differences over that of the dense answers. {Held} held-out "
+        + $"samples, {Drawn} of calibration in a draw.";
 
     public override string? Missing() => Places.Models is null || !File.Exists(Model)
         ? $"There is no '{file}' in the folder of models, which ESPALIER_MODELS names."
@@ -31,17 +32,13 @@ internal abstract class AnswerNetwork(Places places, string file) : RealNetwork(
         using var dense = OnnxModel.Open(Model);
         using var first = Open(dense);
         using var second = Open(slim);
-        var cosines = new List<double>();
-        var errors = new List<double>();
+        // Of all answers together: those to samples in which there is nothing to be found are all but zero.
+        double ab = 0, aa = 0, bb = 0;
         foreach (var sample in Inputs(split == Split.Test ? Purpose.Test : Purpose.Validation, 0).Take(Held))
-        {
-            float[] a = Answer(first.Run(sample.Values)), b = Answer(second.Run(sample.Values));
-            double difference = Math.Sqrt(a.Zip(b, (x, y) => ((double)x - y) * ((double)x - y)).Sum());
-            double norm = Math.Sqrt(a.Sum(x => (double)x * x));
-            cosines.Add(Measures.Cosine(a, b));
-            errors.Add(norm > 0 ? difference / norm : difference);
-        }
-        return [new("cosine", cosines.Average()), new("error", errors.Average())];
+            foreach (var (x, y) in Answer(first.Run(sample.Values)).Zip(Answer(second.Run(sample.Values))))
+                (ab, aa, bb) = (ab + ((double)x * y), aa + ((double)x * x), bb + ((double)y * y));
+        return [new("cosine", ab / Math.Sqrt(Math.Max(aa * bb, double.Epsilon))),
+            new("error", Math.Sqrt(Math.Max(0, aa - (2 * ab) + bb) / Math.Max(aa, double.Epsilon)))];
     }
 
     public override IReadOnlyDictionary<string, NamedTensor> TimingInputs(int batch) => Inputs(Purpose.Validation, 0).First();

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using Espalier.Axes;
 using Espalier.Axes.Roles;
+using Espalier.Calibration.Checks;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
+using Espalier.Calibration.Trimming;
 using Espalier.Onnx;
 using Espalier.Pruning;
 

@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Fitting;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests.Algebra;

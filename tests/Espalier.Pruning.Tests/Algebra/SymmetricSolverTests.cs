@@ -1,5 +1,6 @@
 using CsCheck;
 using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests.Algebra;

@@ -9,6 +9,7 @@ using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests.Fitting;
@@ -26,7 +27,8 @@ public sealed class CompensationTests
     {
         double[] covariance = [1, 0, 1, 0, 1, 0, 1, 0, 1];
         int[] kept = [0, 1];
-        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]) { Covariance = Covariance.Create(covariance, 3) };
+        var statistics = new ActivationStatistics(0, 1L << 40, [0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1])
+        { Covariance = Covariance.Create(covariance, 3) };
         using var dense = Readers(new float[3 * 4], new float[3], new float[3 * 2], 2);
         var consumer = AxisAnalysis.Run(dense).Consumers.Single(c => c.Parameter == "down");
         double[]? Change(double[] weight, int[] units)

@@ -5,6 +5,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Tests.Fitting;
@@ -80,7 +81,9 @@ public sealed class SequentialFitTests
         Assert.True(error[1] < 0.9 * error[0], $"{error[0]}, {error[1]}");
     }
 
-    /// <summary>Moments beside a slim model are those of its rows, whatever the window: errors are what the units that are gone added.</summary>
+    /// <summary>
+    /// Moments beside a slim model are those of its rows, whatever the window: errors are what the units that are gone added.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

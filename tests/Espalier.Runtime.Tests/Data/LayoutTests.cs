@@ -4,6 +4,7 @@ using Espalier.Axes;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Data;
 using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
 using Espalier.Onnx;
 
 namespace Espalier.Runtime.Tests.Data;

@@ -3,6 +3,8 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Statistics;
+using Espalier.Calibration.Sums;
+using Espalier.Calibration.Windows;
 using Espalier.Onnx;
 
 namespace Espalier.Runtime.Tests.Statistics;

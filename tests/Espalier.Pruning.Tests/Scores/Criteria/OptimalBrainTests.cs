@@ -4,6 +4,7 @@ using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx;
 using Espalier.Pruning.Algebra;
+using Espalier.Pruning.Moments;
 using Espalier.Pruning.Scores.Criteria;
 using Espalier.Pruning.Weights;
 using MathNet.Numerics.LinearAlgebra;

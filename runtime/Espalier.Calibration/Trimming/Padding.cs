@@ -2,7 +2,7 @@ using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 
-namespace Espalier.Calibration.Inputs;
+namespace Espalier.Calibration.Trimming;
 
 /// <summary>
 /// Padding is no data: where an input of zeros and ones says up to where a sample is filled, every sample is cut there. That the
@@ -36,7 +36,8 @@ internal static class Padding
                 notes.Add($"Padding counts as data: what '{input.Name}' leaves out changes the outputs of the model all the same.");
                 continue;
             }
-            notes.Add(FormattableString.Invariant($"Padding is no data: {left} of {all} positions of the samples are left, as '{input.Name}' says."));
+            notes.Add(FormattableString.Invariant($"Padding is no data: {left} of {all} positions of the samples are left, as ")
+                + $"'{input.Name}' says.");
             return cut;
         }
         return samples;
@@ -77,7 +78,8 @@ internal static class Padding
     private static NamedTensor Take(NamedTensor tensor, int axis, long count)
     {
         if (tensor.Shape[axis] <= count) return tensor;
-        long inner = tensor.Shape.Skip(axis + 1).Aggregate(1L, (a, b) => a * b), outer = tensor.Shape.Take(axis).Aggregate(1L, (a, b) => a * b);
+        long inner = tensor.Shape.Skip(axis + 1).Aggregate(1L, (a, b) => a * b);
+        long outer = tensor.Shape.Take(axis).Aggregate(1L, (a, b) => a * b);
         var values = Array.CreateInstance(tensor.Values.GetType().GetElementType()!, outer * count * inner);
         for (long o = 0; o < outer; o++)
             Array.Copy(tensor.Values, o * tensor.Shape[axis] * inner, values, o * count * inner, count * inner);

@@ -1,7 +1,8 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Measurements;
+using Espalier.Pruning.Weights;
 
-namespace Espalier.Pruning.Weights;
+namespace Espalier.Pruning.Moments;
 
 /// <summary>
 /// What a fit of one matrix sees: the inputs z that are left, and the error e = dense output − output of the weights as they are.

@@ -1,4 +1,4 @@
-namespace Espalier.Calibration.Graph;
+namespace Espalier.Calibration.Windows;
 
 /// <summary>How many positions of a convolution's window are taken of one sample.</summary>
 /// <param name="Most">Most of them, at a regular distance, where no covariance is wanted or maps differ in size.</param>

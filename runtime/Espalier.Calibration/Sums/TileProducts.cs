@@ -3,7 +3,7 @@ using Espalier.Onnx;
 using Espalier.Runtime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
-namespace Espalier.Calibration.Statistics;
+namespace Espalier.Calibration.Sums;
 
 /// <summary>Products AᵀB of blocks of rows in float32, by ONNX Runtime's own kernel.</summary>
 internal sealed class TileProducts : IDisposable

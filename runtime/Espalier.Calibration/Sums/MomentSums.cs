@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Measurements;
 
-namespace Espalier.Calibration.Statistics;
+namespace Espalier.Calibration.Sums;
 
 /// <summary>
 /// Joint moments of rows z and of errors e beside them, in blocks of rows: a block is added up in float32 about a reference (the

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using Espalier.Axes.Measurements;
 
-namespace Espalier.Pruning.Weights;
+namespace Espalier.Pruning.Moments;
 
 /// <summary>Rows that no fit has seen.</summary>
 /// <param name="Inputs">Row-major [rows, inputs].</param>

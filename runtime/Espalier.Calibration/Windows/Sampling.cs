@@ -1,4 +1,4 @@
-namespace Espalier.Calibration.Graph;
+namespace Espalier.Calibration.Windows;
 
 /// <summary>
 /// Some of the positions of a convolution's window: as many along each axis as are taken of one sample. Each batch takes others,
@@ -48,12 +48,14 @@ internal sealed record Sampling(long[] Sizes, long[] Taken, long[] Pads, long[] 
         // Additive recurrence with the golden ratio's relatives (Roberts 2018): evenly spread whatever the number of batches.
         double step = axis == 0 ? 0.7548776662466927 : 0.5698402909980532, at = 0.5 + (step * (batch + 1) * (1 + (axis / 2)));
         at -= Math.Floor(at);
-        return [.. Enumerable.Range(0, (int)Taken[axis]).Select(k => Math.Min(Sizes[axis] - 1, (long)((k + at) / Taken[axis] * Sizes[axis])))];
+        return [.. Enumerable.Range(0, (int)Taken[axis])
+            .Select(k => Math.Min(Sizes[axis] - 1, (long)((k + at) / Taken[axis] * Sizes[axis])))];
     }
 
     /// <summary>Elements of the padded map along an axis that the windows at these positions see, window by window.</summary>
     public long[] Elements(int axis, int batch, long kernel)
-        => [.. Positions(axis, batch).SelectMany(p => Enumerable.Range(0, (int)kernel).Select(k => (p * Strides[axis]) + (k * Dilations[axis])))];
+        => [.. Positions(axis, batch)
+            .SelectMany(p => Enumerable.Range(0, (int)kernel).Select(k => (p * Strides[axis]) + (k * Dilations[axis])))];
 
     private static long[] Fill(int count, long value) => [.. Enumerable.Repeat(value, count)];
 }

@@ -1,4 +1,4 @@
-namespace Espalier.Calibration.Statistics;
+namespace Espalier.Calibration.Sums;
 
 /// <summary>Bounds on what calibration uses.</summary>
 internal sealed record CalibrationOptions

@@ -1,6 +1,6 @@
 using Espalier.Onnx;
 
-namespace Espalier.Calibration.Graph;
+namespace Espalier.Calibration.Windows;
 
 /// <summary>What a convolution's kernel sees.</summary>
 /// <param name="Channels">Input channels of all groups.</param>
