@@ -63,12 +63,19 @@ internal static class PresetRun
     }
 
     /// <summary>Mean over tokens of KL(dense ‖ changed) of the softmax of the outputs, in nats.</summary>
-    public static double KullbackLeibler(Trace dense, Trace changed) => dense.Outputs.Zip(changed.Outputs, (p, q) =>
-        Enumerable.Range(0, p.RowCount).Average(i =>
-        {
-            var (logP, logQ) = (LogSoftmax(p.Row(i)), LogSoftmax(q.Row(i)));
-            return logP.Select((l, k) => Math.Exp(l) * (l - logQ[k])).Sum();
-        })).Average();
+    public static double KullbackLeibler(Trace dense, Trace changed) => Mean(dense, changed,
+        (logP, logQ) => logP.Select((l, k) => Math.Exp(l) * (l - logQ[k])).Sum());
+
+    /// <summary>Mean over tokens of ½ KL(p ‖ m) + ½ KL(q ‖ m), m = ½ (p + q).</summary>
+    public static double JensenShannon(Trace dense, Trace changed) => Mean(dense, changed, (logP, logQ) => logP.Select((l, k) =>
+    {
+        double middle = Math.Log((Math.Exp(l) + Math.Exp(logQ[k])) / 2);
+        return ((Math.Exp(l) * (l - middle)) + (Math.Exp(logQ[k]) * (logQ[k] - middle))) / 2;
+    }).Sum());
+
+    private static double Mean(Trace dense, Trace changed, Func<double[], double[], double> divergence)
+        => dense.Outputs.Zip(changed.Outputs, (p, q) => Enumerable.Range(0, p.RowCount)
+            .Average(i => divergence(LogSoftmax(p.Row(i)), LogSoftmax(q.Row(i))))).Average();
 
     private static double[] LogSoftmax(MathNet.Numerics.LinearAlgebra.Vector<double> logits)
     {

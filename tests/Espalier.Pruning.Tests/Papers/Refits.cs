@@ -14,6 +14,36 @@ internal static class Refits
     {
         Affine(network, dense.Fitted(), changes, reader,
             (c, rows) => 1e-2 * c.Diagonal().Average() * Math.Min(1, (double)c.RowCount / rows));
+        Guard(network, dense, changes, reader);
+    }
+
+    /// <summary>
+    /// Scales s = 1 + t of the units that stay, with the least Σ (Σ_R c_u − Σ_K t_u c_u)² / N + λ Σ t_u², c_u what unit u adds to the
+    /// outputs of the reader in a row, less its mean; λ = 10⁻² · mean_u Σ c_u² / N · min(1, |K| / N). The bias keeps the mean.
+    /// </summary>
+    public static void Rescale(TwiceWritten network, Trace dense, Changes changes, string reader)
+    {
+        var (x, w) = (dense.Fitted().Rows($"{reader} in"), network.Weight(reader));
+        var mean = x.ColumnSums() / x.RowCount;
+        Vector<double> Adds(int unit) => Vector<double>.Build.DenseOfEnumerable(Enumerable.Range(0, x.RowCount).SelectMany(i =>
+            Enumerable.Range(0, w.ColumnCount).Select(o => TwiceWritten.Features(reader, unit).Sum(f => (x[i, f] - mean[f]) * w[f, o]))));
+        int[] kept = changes.Kept[reader];
+        var columns = Matrix<double>.Build.DenseOfColumnVectors(kept.Select(Adds));
+        var lost = Enumerable.Range(0, TwiceWritten.Units(reader)).Except(kept).Select(Adds).Aggregate((a, b) => a + b);
+        var a = columns.TransposeThisAndMultiply(columns) / x.RowCount;
+        double ridge = 1e-2 * a.Diagonal().Average() * Math.Min(1, (double)kept.Length / x.RowCount);
+        var t = (a + (ridge * Matrix<double>.Build.DenseIdentity(kept.Length))).Solve(columns.TransposeThisAndMultiply(lost) / x.RowCount);
+        Assert.All(t, scale => Assert.InRange(1 + scale, -10, 10));
+        var changed = w.Clone();
+        for (int k = 0; k < kept.Length; k++)
+            foreach (int f in TwiceWritten.Features(reader, kept[k])) changed.SetRow(f, w.Row(f) * (1 + t[k]));
+        KeepMean(network, mean, changes, reader, changed);
+        Guard(network, dense, changes, reader);
+    }
+
+    /// <summary>On the rows that are held out the fit must be nearer to the dense output than the bias alone, or it is that.</summary>
+    private static void Guard(TwiceWritten network, Trace dense, Changes changes, string reader)
+    {
         var x = dense.HeldOut().Rows($"{reader} in");
         var mean = dense.Fitted().Rows($"{reader} in").ColumnSums() / dense.Fitted().Rows($"{reader} in").RowCount;
         var (kept, gone) = Divide(reader, changes);
@@ -49,9 +79,17 @@ internal static class Refits
         for (int k = 0; k < kept.Length; k++)
             for (int o = 0; o < w.ColumnCount; o++)
                 changed[kept[k], o] += Enumerable.Range(0, gone.Length).Sum(r => map[r, k] * w[gone[r], o]);
+        KeepMean(network, mean, changes, reader, changed);
+    }
+
+    /// <summary>b' = b + W μ − W' μ_K.</summary>
+    private static void KeepMean(TwiceWritten network, Vector<double> mean, Changes changes, string reader, Matrix<double> changed)
+    {
+        var w = network.Weight(reader);
         double[] bias = (double[])network.Bias(reader).Clone();
         for (int o = 0; o < bias.Length; o++)
-            bias[o] += Enumerable.Range(0, w.RowCount).Sum(f => w[f, o] * mean[f]) - kept.Sum(f => changed[f, o] * mean[f]);
+            bias[o] += Enumerable.Range(0, w.RowCount).Sum(f => w[f, o] * mean[f])
+                - Divide(reader, changes).Kept.Sum(f => changed[f, o] * mean[f]);
         (changes.Weights[reader], changes.Biases[reader]) = (changed, bias);
     }
 
