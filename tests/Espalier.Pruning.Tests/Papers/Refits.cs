@@ -41,6 +41,33 @@ internal static class Refits
         Guard(network, dense, changes, reader);
     }
 
+    /// <summary>ΔW = E[e zᵀ] (C + λI)⁻¹ of what a reader gets now, and Δb = E[e] − ΔW E[z]; e is behind the sum after it.</summary>
+    public static void Sequential(TwiceWritten network, Trace dense, Trace now, Changes changes, string reader)
+    {
+        int[] kept = Divide(reader, changes).Kept;
+        var (z, e) = Rows(dense.Fitted(), now.Fitted());
+        var (meanZ, meanE) = (z.ColumnSums() / z.RowCount, e.ColumnSums() / e.RowCount);
+        var c = Less(z, meanZ).TransposeThisAndMultiply(Less(z, meanZ)) / z.RowCount;
+        double ridge = 1e-2 * c.Diagonal().Average() * Math.Min(1, (double)kept.Length / z.RowCount);
+        var change = (c + (ridge * Matrix<double>.Build.DenseIdentity(kept.Length))).Inverse()
+            * Less(z, meanZ).TransposeThisAndMultiply(Less(e, meanE)) / z.RowCount;
+        var added = meanE - (change.Transpose() * meanZ);
+        var (heldOut, missing) = Rows(dense.HeldOut(), now.HeldOut());
+        if (Error(change, added) > Error(change * 0, meanE)) (change, added) = (change * 0, meanE);
+        changes.Weights[reader] = network.Weight(reader).Clone();
+        for (int k = 0; k < kept.Length; k++)
+            changes.Weights[reader].SetRow(kept[k], network.Weight(reader).Row(kept[k]) + change.Row(k));
+        changes.Biases[reader] = [.. network.Bias(reader).Zip(added, (a, b) => a + b)];
+
+        double Error(Matrix<double> weights, Vector<double> bias) => Less(missing - (heldOut * weights), bias).Enumerate().Sum(v => v * v);
+
+        (Matrix<double> Inputs, Matrix<double> Missing) Rows(Trace dense, Trace now)
+            => (Matrix<double>.Build.DenseOfColumnVectors(kept.Select(now.Rows($"{reader} in").Column)),
+                dense.Rows($"{reader} after") - now.Rows($"{reader} after"));
+
+        static Matrix<double> Less(Matrix<double> m, Vector<double> mean) => m.MapIndexed((_, j, v) => v - mean[j]);
+    }
+
     /// <summary>On the rows that are held out the fit must be nearer to the dense output than the bias alone, or it is that.</summary>
     private static void Guard(TwiceWritten network, Trace dense, Changes changes, string reader)
     {

@@ -48,6 +48,27 @@ public sealed class SurgeonPresetTests
     }
 
     /// <summary>
+    /// Best: units by the surgeon, and then, in the order of the graph, every product that lost inputs is fitted to what it gets by
+    /// then: ΔW = E[e zᵀ] (C + λI)⁻¹ and Δb = E[e] − ΔW E[z], e what the dense network has more behind the sum after it. What is no
+    /// nearer on the rows that are held out is Δb = E[e] alone.
+    /// </summary>
+    [Theory]
+    [InlineData(27, 0.5)]
+    [InlineData(28, 0.75)]
+    public void Best(int seed, double keep)
+    {
+        var network = new TwiceWritten(seed);
+        var dense = network.Run();
+        var expected = new Changes
+        {
+            Kept = TwiceWritten.Groups.ToDictionary(r => r, r =>
+                PresetRun.Best(Scores(network, dense.Fitted(), r), PresetRun.Rounded(keep * TwiceWritten.Units(r)))),
+        };
+        foreach (string reader in TwiceWritten.Groups) Refits.Sequential(network, dense, network.Run(expected), expected, reader);
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Best, keep: keep), expected);
+    }
+
+    /// <summary>
     /// ZipLM (arXiv:2302.04089) with the search of SPDY (arXiv:2201.13096), on neurons: for factors c of the layers the sizes with the
     /// least Σ c_l p_l within the budget, p_l = ‖W'X − WX‖² / ‖WX‖² of a layer alone; of what factors reach the choice whose refitted
     /// network is nearest to the dense one. Here all choices are tried under many factors; the preset tries 64.

@@ -15,17 +15,52 @@ public sealed class WeightPresetTests
     public void Magnitude(double keep)
     {
         var network = new TwiceWritten(4);
-        var kept = TwiceWritten.Groups.ToDictionary(reader => reader, reader =>
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Magnitude, keep: keep), new Changes { Kept = ByMagnitude(network, keep) });
+    }
+
+    private static Dictionary<string, int[]> ByMagnitude(TwiceWritten network, double keep) => TwiceWritten.Groups.ToDictionary(r => r, r =>
+    {
+        double[] sum = new double[TwiceWritten.Units(r)];
+        foreach (double[][] slices in network.Slices(r))
         {
-            double[] sum = new double[TwiceWritten.Units(reader)];
-            foreach (double[][] slices in network.Slices(reader))
+            double[] norms = [.. slices.Select(s => s.Sum(w => w * w))];
+            for (int u = 0; u < sum.Length; u++) sum[u] += norms[u] / norms.Average();
+        }
+        return PresetRun.Best(sum, PresetRun.Rounded(keep * sum.Length));
+    });
+
+    /// <summary>
+    /// PERP (arXiv:2312.15230), its closed form: units by magnitude, the same fraction everywhere; then, as the network is by then,
+    /// each output of a product that lost inputs gets the scale and the shift by which its deviation and its mean are those of what
+    /// the dense network has behind the sum after it, less what the sum adds now.
+    /// </summary>
+    [Theory]
+    [InlineData(65, 0.5)]
+    [InlineData(66, 0.75)]
+    public void PERP(int seed, double keep)
+    {
+        var network = new TwiceWritten(seed);
+        var dense = network.Run();
+        var expected = new Changes { Kept = ByMagnitude(network, keep) };
+        foreach (string reader in TwiceWritten.Groups)
+        {
+            var now = network.Run(expected).Fitted();
+            var (y, stream) = (now.Rows($"{reader} product"), dense.Fitted().Rows($"{reader} after") - now.Rows($"{reader} after"));
+            expected.Weights[reader] = network.Weight(reader).Clone();
+            expected.Biases[reader] = (double[])network.Bias(reader).Clone();
+            for (int o = 0; o < TwiceWritten.Width; o++)
             {
-                double[] norms = [.. slices.Select(s => s.Sum(w => w * w))];
-                for (int u = 0; u < sum.Length; u++) sum[u] += norms[u] / norms.Average();
+                var (own, wanted) = (y.Column(o), y.Column(o) + stream.Column(o));
+                double scale = Deviation(wanted) / Deviation(own);
+                if (scale > 10) scale = 1;
+                expected.Weights[reader].SetColumn(o, network.Weight(reader).Column(o) * scale);
+                expected.Biases[reader][o] += wanted.Average() - (scale * own.Average());
             }
-            return PresetRun.Best(sum, PresetRun.Rounded(keep * sum.Length));
-        });
-        PresetRun.Equal(network, PresetRun.Of(network, Preset.Magnitude, keep: keep), new Changes { Kept = kept });
+        }
+        PresetRun.Equal(network, PresetRun.Of(network, Preset.Perp, keep: keep), expected);
+
+        static double Deviation(Vector<double> values)
+            => Math.Sqrt(values.Average(v => (v - values.Average()) * (v - values.Average())));
     }
 
     /// <summary>
