@@ -35,9 +35,10 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         var owned = resolved.Rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g)))
             .Where(e => !DepthSelector.IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var now = evidence with { Statistics = before?.Statistics ?? evidence.Statistics };
-        var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1).ToDictionary(e => e.Group.Id, e => e.Rule), now, notes,
-            plan.Seed, before?.Weights);
-        scores = scores.ToDictionary(s => s.Key, s => resolved.BasisScores.GetValueOrDefault(s.Key) ?? s.Value);
+        var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1 && !resolved.BasisScores.ContainsKey(e.Group.Id))
+            .ToDictionary(e => e.Group.Id, e => e.Rule), now, notes, plan.Seed, before?.Weights).ToDictionary();
+        foreach (var e in owned)
+            if (resolved.BasisScores.TryGetValue(e.Group.Id, out double[]? basis)) scores[e.Group.Id] = basis;
         foreach (var (id, own) in scores) before?.Forget(id, own);
         var candidates = owned.Select(e =>
             new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();

@@ -74,6 +74,20 @@ public sealed class LinearGroupTests
         Assert.Empty(query.Scales);
     }
 
+    /// <summary>Rows that come out in another order than they went in are not set side by side.</summary>
+    [Theory]
+    [InlineData("bsd,dn->bsn", true)]
+    [InlineData("bsd,dn->nbs", true)]
+    [InlineData("bsd,dn->sbn", false)]
+    public void Rows_come_in_the_order_of_the_input(string equation, bool seen)
+    {
+        var g = new GraphBuilder(4);
+        string x = g.Relu(g.Linear(g.Input("x", 2, 3, 6), "first", 6, 8));
+        g.Output(g.Rename(g.Node("Einsum", [x, g.Weight("w", 8, 5)], ("equation", equation)), "y"));
+        var analysis = AxisAnalysis.Run(g.Build());
+        Assert.Equal(seen, analysis.OutputOf(analysis.Products.Single(p => p.Parameter == "w")) is not null);
+    }
+
     /// <summary>A batch norm multiplies the change of a channel; a sum that is read twice is the last place of all.</summary>
     [Fact]
     public void An_output_is_seen_behind_a_batch_norm()

@@ -38,6 +38,10 @@ internal sealed class OutputPointFinder
         var free = product.Axes.Where(a => a.Output >= 0 && (weightRight ? a.Left < 0 && a.Right >= 0 : a.Right < 0 && a.Left >= 0))
             .Select(a => a.Output).Distinct().ToList();
         var at = record.Outputs[0];
+        // Rows of the output must come in the order of those of the input. (Positions of a convolution are axes of neither operand.)
+        var rows = product.Axes.Where(a => a.Output >= 0 && (weightRight ? a.Left >= 0 && a.Right < 0 : a.Right >= 0 && a.Left < 0))
+            .OrderBy(a => weightRight ? a.Left : a.Right).Select(a => a.Output).ToList();
+        if (!rows.SequenceEqual(rows.Order())) return null;
         if (free.Count != 1 || at.Terms is not { } terms || free[0] >= terms.Length) return null;
         var scales = new List<NodeInfo>();
         while (!_results.Contains(at) && _readers[at].ToList() is [{ Info.Scope: 0 } next] && Passes(next, at))

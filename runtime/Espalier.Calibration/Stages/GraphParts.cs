@@ -6,14 +6,13 @@ namespace Espalier.Calibration.Stages;
 /// <summary>Which nodes of a main graph are needed for what, and the part of it that computes some tensors from others.</summary>
 internal sealed class GraphParts
 {
-    private readonly OnnxModel _model;
     private readonly Dictionary<string, NodeProto> _makers = new(StringComparer.Ordinal);
     /// <summary>Tensors that depend on the graph's inputs.</summary>
     private readonly HashSet<string> _variable = new(StringComparer.Ordinal);
 
     public GraphParts(OnnxModel model)
     {
-        _model = model;
+        Model = model;
         var graph = model.Proto.Graph;
         var weights = graph.Initializer.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         _variable.UnionWith(graph.Input.Select(i => i.Name).Where(n => !weights.Contains(n)));
@@ -23,6 +22,8 @@ internal sealed class GraphParts
             if (node.Reads().Any(_variable.Contains)) _variable.UnionWith(node.Output);
         }
     }
+
+    public OnnxModel Model { get; }
 
     public bool Has(string tensor) => _makers.ContainsKey(tensor) || _variable.Contains(tensor);
 
@@ -57,12 +58,12 @@ internal sealed class GraphParts
     /// <returns>A graph of its own without outputs; its nodes and weights are the model's.</returns>
     public ModelProto Extract(IReadOnlyCollection<string> targets, IReadOnlyDictionary<string, int> known)
     {
-        var graph = _model.Proto.Graph;
+        var graph = Model.Proto.Graph;
         var nodes = Closure(targets, known.ContainsKey);
         var read = nodes.SelectMany(n => n.Reads()).Concat(targets).ToHashSet(StringComparer.Ordinal);
-        var part = new ModelProto { IrVersion = _model.Proto.IrVersion, Graph = new GraphProto { Name = "stage" } };
-        part.OpsetImport.AddRange(_model.Proto.OpsetImport);
-        part.Functions.AddRange(_model.Proto.Functions);
+        var part = new ModelProto { IrVersion = Model.Proto.IrVersion, Graph = new GraphProto { Name = "stage" } };
+        part.OpsetImport.AddRange(Model.Proto.OpsetImport);
+        part.Functions.AddRange(Model.Proto.Functions);
         part.Graph.Node.AddRange(graph.Node.Where(nodes.Contains));
         part.Graph.Initializer.AddRange(graph.Initializer.Where(t => read.Contains(t.Name)));
         part.Graph.SparseInitializer.AddRange(graph.SparseInitializer.Where(t => read.Contains(t.Values.Name)));

@@ -11,7 +11,7 @@ namespace Espalier.Calibration.Stages;
 /// </summary>
 internal sealed class StagedRun : IStagedRun
 {
-    private readonly OnnxModel _dense;
+    private readonly GraphParts _dense;
     private readonly IReadOnlyList<IReadOnlyList<FitPoint>> _stages;
     private readonly StageData _data;
     private readonly CalibrationOptions _options;
@@ -25,7 +25,7 @@ internal sealed class StagedRun : IStagedRun
     public StagedRun(OnnxModel dense, IReadOnlyList<IReadOnlyList<FitPoint>> stages, StageData data, CalibrationOptions options,
         CancellationToken cancellation)
     {
-        (_dense, _stages, _data, _options, _cancellation) = (dense, stages, data, options, cancellation);
+        (_dense, _stages, _data, _options, _cancellation) = (new(dense), stages, data, options, cancellation);
         (_denseSide, _slimSide) = (new(options.Threads, options.ActivationBytes), new(options.Threads, options.ActivationBytes));
         _products = new(options.Threads);
     }
@@ -38,18 +38,17 @@ internal sealed class StagedRun : IStagedRun
     {
         Progress?.Invoke("fitting layer by layer");
         var points = _stages[_next];
-        if (_next > 0) _slimSide.RestartBefore(slim, _stages[_next - 1].Select(p => p.Consumer.Node.Proto.Output[0]));
+        var parts = new GraphParts(slim);
+        if (_next > 0) _slimSide.RestartBefore(parts, _stages[_next - 1].Select(p => p.Consumer.Node.Proto.Output[0]));
         _next++;
-        var present = GraphFacts.Names(slim);
-        var observed = Observe(slim, [.. points.Where(p => present.Contains(p.Consumer.Activation)
-            && (p.Output is null || present.Contains(p.Output.Tensor)))]);
+        var observed = Observe(slim, [.. points.Where(p => parts.Has(p.Consumer.Activation)
+            && (p.Output is null || parts.Has(p.Output.Tensor)))]);
         if (observed.Count == 0) return new Dictionary<int, ErrorStatistics>();
-        bool Later(string tensor) => present.Contains(tensor);
-        using var left = _slimSide.Open(slim, [.. observed.SelectMany(o => o.Tensors)],
+        using var left = _slimSide.Open(parts, [.. observed.SelectMany(o => o.Tensors)],
             [.. observed.SelectMany(o => o.Points).Where(p => p.Output?.Tensor != p.Consumer.Activation)
                 .Select(p => p.Consumer.Activation)],
             [.. _stages.Skip(_next).SelectMany(s => s).SelectMany(p => new[] { p.Consumer.Activation, p.Output?.Tensor }).OfType<string>()
-                .Where(Later)],
+                .Where(parts.Has)],
             i => observed.ForEach(o => o.TapSlim(i)));
         var outputs = observed.SelectMany(o => o.Points).Select(p => p.Output?.Tensor).OfType<string>().ToList();
         using var whole = outputs.Count == 0 ? null : _denseSide.Open(_dense, outputs, outputs,

@@ -101,11 +101,6 @@ internal sealed class Accumulator(SiteTap tap)
         return new ActivationStatistics(-1, _rows, mean, variance, absolute, squareMean);
     }
 
-    /// <summary>Groups side by side: the features are the elements of the whole patch.</summary>
-    public static ActivationStatistics Concatenate(List<ActivationStatistics> parts) => new(-1, parts[0].Count,
-        [.. parts.SelectMany(p => p.Mean)], [.. parts.SelectMany(p => p.Variance)], [.. parts.SelectMany(p => p.AbsoluteMean)],
-        [.. parts.SelectMany(p => p.SquareMean)]);
-
     /// <summary>Experts together: their rows are rows of one distribution (Chan's merge of equally many rows).</summary>
     public static ActivationStatistics Pool(List<ActivationStatistics> parts)
     {

@@ -43,7 +43,12 @@ internal sealed class RowSums(RowTap tap, TileProducts products, CancellationTok
     {
         var parts = _parts.Select(p => p.Sums.ToStatistics() with { HeldOut = p.HeldOut.Count > 0 ? p.HeldOut : null }).ToList();
         var all = parts.Count == 1 ? parts[0]
-            : (tap.Site.PerGroup ? Accumulator.Concatenate(parts) : Accumulator.Pool(parts)) with { PerBatch = parts };
+            : (tap.Site.PerGroup ? Concatenate(parts) : Accumulator.Pool(parts)) with { PerBatch = parts };
         return tap.Site.Consumers.Select(c => all with { Consumer = c.Id });
     }
+
+    /// <summary>Groups side by side: the features are the elements of the whole patch.</summary>
+    private static ActivationStatistics Concatenate(List<ActivationStatistics> parts) => new(-1, parts[0].Count,
+        [.. parts.SelectMany(p => p.Mean)], [.. parts.SelectMany(p => p.Variance)], [.. parts.SelectMany(p => p.AbsoluteMean)],
+        [.. parts.SelectMany(p => p.SquareMean)]);
 }

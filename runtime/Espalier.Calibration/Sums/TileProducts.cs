@@ -6,11 +6,13 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Calibration.Sums;
 
 /// <summary>Products AᵀB of blocks of rows in float32, by ONNX Runtime's own kernel.</summary>
-internal sealed class TileProducts : IDisposable
+/// <param name="threads">Threads within a product.</param>
+internal sealed class TileProducts(int threads) : IDisposable
 {
-    private readonly ModelSession _session;
+    // Most methods take no product.
+    private ModelSession? _session;
 
-    public TileProducts(int threads)
+    private ModelSession Open()
     {
         var proto = new ModelProto
         {
@@ -27,15 +29,15 @@ internal sealed class TileProducts : IDisposable
         var write = new NodeWriter(proto, "tile/");
         write.Output(write.Op("Gemm", ["a", "b"], NodeWriter.Int("transA", 1)));
         using var model = OnnxModel.Wrap(proto);
-        _session = Sessions.Open(model, threads);
+        return Sessions.Open(model, threads);
     }
 
     /// <summary>AᵀB.</summary>
     /// <param name="rows">Rows of both.</param>
     /// <returns>Row-major [columns of A, columns of B].</returns>
     public float[] Multiply(float[] a, float[] b, int rows, CancellationToken cancellation)
-        => (float[])_session.Run([new("a", "float32", [rows, a.Length / rows], a), new("b", "float32", [rows, b.Length / rows], b)],
+        => (float[])(_session ??= Open()).Run([new("a", "float32", [rows, a.Length / rows], a), new("b", "float32", [rows, b.Length / rows], b)],
             cancellation).Values.Single().Values;
 
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => _session?.Dispose();
 }

@@ -14,13 +14,19 @@ namespace Espalier.Pruning.Tests.Fitting;
 /// <summary>Stages that start where the ones before have ended.</summary>
 public sealed class StagedRunTests
 {
-    /// <summary>Three residual blocks, and a scale that is computed once and read in all of them.</summary>
-    private static OnnxModel Residual()
+    /// <summary>
+    /// Three residual blocks, and a scale that is computed once and read in all of them, from a sequence where that is asked for.
+    /// </summary>
+    private static OnnxModel Residual(bool sequence)
     {
         var g = new GraphBuilder(6);
         string x = g.Input("x", "batch", 8), scale = g.Node("ReduceMean", [g.Mul(x, x)], ("axes", new long[] { -1 }));
+        string list = sequence ? g.Node("SequenceConstruct", [scale, scale]) : "";
         for (int b = 0; b < 3; b++)
-            x = g.Add(x, g.Mul(g.Linear(g.Relu(g.Linear(x, $"up{b}", 8, 12)), $"down{b}", 12, 8), scale));
+        {
+            string own = sequence ? g.Node("SequenceAt", [list, g.Longs(b % 2)]) : scale;
+            x = g.Add(x, g.Mul(g.Linear(g.Relu(g.Linear(x, $"up{b}", 8, 12)), $"down{b}", 12, 8), own));
+        }
         g.Output(g.Rename(g.Linear(x, "out", 8, 3), "y"), "batch", 3);
         return g.Build();
     }
@@ -29,11 +35,12 @@ public sealed class StagedRunTests
     /// What a stage sees does not depend on whether those before it ran in the same pass, or on where activations are kept.
     /// </summary>
     [Theory]
-    [InlineData(1L << 30)]
-    [InlineData(0L)]
-    public void A_stage_sees_what_a_run_from_the_start_sees(long memory)
+    [InlineData(1L << 30, false)]
+    [InlineData(0L, false)]
+    [InlineData(0L, true)]
+    public void A_stage_sees_what_a_run_from_the_start_sees(long memory, bool sequence)
     {
-        using var dense = Residual();
+        using var dense = Residual(sequence);
         var analysis = AxisAnalysis.Run(dense);
         var samples = Enumerable.Range(0, 9).Select(i => Planted.Rows(i, 10 + (i % 2), 8)).ToList();
         var kept = analysis.Groups.Where(g => g.Exactness == Exactness.Exact)

@@ -10,8 +10,6 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// </summary>
 internal sealed class OptimalBrain : UnitScore
 {
-    private const int Rounds = 16;
-
     public override IReadOnlyList<Criterion> Criteria => [Criterion.OptimalBrain];
 
     public override string Obstacle(Criterion criterion) => "calibration has no statistics of what reads it";
@@ -21,19 +19,6 @@ internal sealed class OptimalBrain : UnitScore
     {
         var readers = group.Consumers.SelectMany(c => BrainSurgeon.Find(group, c, context.Statistics!, context.Weights)).ToList();
         if (readers.Count == 0) return null;
-        var scores = new double[group.Size];
-        var left = Enumerable.Range(0, group.Size).ToList();
-        double reached = 0;
-        int perRound = (group.Size + Rounds - 1) / Rounds;
-        while (left.Count > 0)
-        {
-            var cost = new double[group.Size];
-            Parallel.ForEach(left, unit => cost[unit] = readers.Sum(r => r.Cost(unit)));
-            int[] going = [.. left.OrderBy(u => cost[u]).ThenBy(u => u).Take(perRound)];
-            foreach (int unit in going) scores[unit] = reached = Math.Max(reached, cost[unit]);
-            left.RemoveAll(going.Contains);
-            if (left.Count > 0) Parallel.ForEach(readers, r => r.Remove(going));
-        }
-        return scores;
+        return Elimination.Score(group.Size, unit => readers.Sum(r => r.Cost(unit)), going => Parallel.ForEach(readers, r => r.Remove(going)));
     }
 }

@@ -13,8 +13,6 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// </summary>
 internal sealed class Spectrum : UnitScore
 {
-    private const int Rounds = 16;
-
     /// <summary>Weight of the second criterion: below the steps of the first, which are 1/units.</summary>
     private const double Second = 1e-6;
 
@@ -33,20 +31,10 @@ internal sealed class Spectrum : UnitScore
         var places = context.Producers(group).Where(p => weights.Shape(p.Tensor)!.Length > 1).ToList();
         if (places.Count == 0 || group.Size > MostUnits) return null;
         var matrices = places.Select(p => new SingularValues(Rows(group, p, weights))).ToList();
-        var scores = new double[group.Size];
-        var left = Enumerable.Range(0, group.Size).ToList();
-        double reached = 0;
-        int perRound = (group.Size + Rounds - 1) / Rounds;
-        while (left.Count > 0)
+        return Elimination.Score(group.Size, unit => matrices.Average(m => m.Distance(unit) + (Second * m.Loss(unit))), going =>
         {
-            var cost = new double[group.Size];
-            Parallel.ForEach(left, unit => cost[unit] = matrices.Average(m => m.Distance(unit) + (Second * m.Loss(unit))));
-            int[] going = [.. left.OrderBy(u => cost[u]).ThenBy(u => u).Take(perRound)];
-            foreach (int unit in going) scores[unit] = reached = Math.Max(Math.BitIncrement(reached), cost[unit]);
-            left.RemoveAll(going.Contains);
             foreach (var matrix in matrices) matrix.Remove(going);
-        }
-        return scores;
+        }, Math.BitIncrement);
     }
 
     private static double[][] Rows(Group group, Occurrence place, WeightTable weights)
