@@ -254,7 +254,7 @@ public sealed class CompensateAttribute(Compensation method) : Attribute
 public sealed class CalibrationAttribute : Attribute
 {
     /// <summary>Most samples that are read, at least 1.</summary>
-    public int Samples { get; set; } = 128;
+    public int Samples { get; set; } = 1024;
 
     /// <summary>
     /// A file with the right answer to every sample, in their order, for <see cref="Metric.TaskLoss"/>: <c>.npy</c>, MNIST's

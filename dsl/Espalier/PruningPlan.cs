@@ -217,7 +217,7 @@ public sealed record CalibrationSource
     public string? Path { get; init; }
 
     /// <summary>Most samples that are read.</summary>
-    public int Samples { get; init; } = 128;
+    public int Samples { get; init; } = 1024;
 
     /// <summary>Alphabet, vocabulary or tokenizer for text; null to look beside the text and the model.</summary>
     public string? Tokenizer { get; init; }

@@ -1,11 +1,6 @@
-using System.Collections.Immutable;
 using Espalier.Axes.Groups;
-using Espalier.Axes.Measurements;
-using Espalier.Onnx;
 using Espalier.Pruning.Allocators;
 using Espalier.Pruning.Depth;
-using Espalier.Pruning.Edits;
-using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Plans;
 using Espalier.Pruning.Scores;
 using Espalier.Pruning.Spreads;
@@ -35,6 +30,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         var owned = resolved.Rules.SelectMany(r => r.Groups.Select(g => (r.Rule, Group: g)))
             .Where(e => !DepthSelector.IsGone(analysis.Cost, e.Group.Id, gone)).ToList();
         var now = evidence with { Statistics = before?.Statistics ?? evidence.Statistics };
+        evidence.Progress?.Invoke("scoring");
         var scores = Scorer.Score(model, owned.Where(e => e.Rule.Keep != 1 && !resolved.BasisScores.ContainsKey(e.Group.Id))
             .ToDictionary(e => e.Group.Id, e => e.Rule), now, notes, plan.Seed, before?.Weights).ToDictionary();
         foreach (var e in owned)
@@ -43,7 +39,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
         var candidates = owned.Select(e =>
             new Candidate(e.Group, e.Rule, scores.TryGetValue(e.Group.Id, out var s) ? s : new double[e.Group.Size])).ToList();
         var methods = owned.ToDictionary(e => e.Group.Id, e => e.Rule.Compensate!.Value);
-        var trial = new Trial(model, depth, methods, evidence);
+        using var trial = new Trial(model, depth, [.. candidates.Select(c => c.Group)], methods, evidence);
         var shares = AllocationEvidence.Gather(plan, model, candidates, now) with
         {
             BlockChangesBefore = before?.BlockChanges ?? [],
@@ -53,29 +49,11 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
             Components = resolved.Components,
             Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
         };
+        evidence.Progress?.Invoke("allocating");
         var kept = Allocator.Allocate(plan, analysis.Cost, candidates, gone, notes, shares);
         return new(new Selection(before?.Within(kept) ?? kept, depth.Blocks), methods)
         {
             BlockChanges = shares.BlockChange is { } change ? [.. shares.BlockChangesBefore, change] : [],
         };
-    }
-
-    /// <summary>Makes, compensates and runs a choice of units.</summary>
-    private sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyDictionary<int, Compensation> methods, Evidence evidence)
-    {
-        public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => Run(kept, evidence.Probe!.HeldOutDivergence);
-
-        public ModelTime Time(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
-            => kept.Count == 0 && depth.Time is { } known ? known : Run(kept, evidence.Probe!.Time);
-
-        private T Run<T>(IReadOnlyDictionary<int, ImmutableArray<int>> kept, Func<OnnxModel, T> run)
-        {
-            var request = new FitRequest(new(kept, depth.Blocks), id => methods.GetValueOrDefault(id))
-            {
-                Statistics = evidence.Statistics,
-            };
-            return Surgery.Use(model.Analysis, request.Selection, Compensator.Compute(model, request), slim => run(slim.Model));
-        }
     }
 }

@@ -65,6 +65,7 @@ internal static class Slimmer
                 + "they take, but there is none to run them on. Give calibration data, or use another allocation, budget, schedule and "
                 + "score.");
         WrittenBudget.Demand(asked, FileCost.Before(analysis));
+        evidence.Progress?.Invoke("turning bases");
         (resolved, evidence) = BasisChange.Apply(resolved, evidence);
         EspalierException? missed = null;
         for (int round = 1; ; round++)
@@ -100,6 +101,7 @@ internal static class Slimmer
             ? Iteration.Choose(resolved, evidence, notes)
             : PruningChoice.Make(resolved, evidence, notes);
         var selection = choice.Selection;
+        evidence.Progress?.Invoke("compensating");
         var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method)
         {
             Statistics = statistics,
@@ -110,6 +112,7 @@ internal static class Slimmer
             || selection.Kept.Keys.Any(g => choice.Method(g) == Compensation.Affine)))
             edits = NormStatistics.Measure(resolved.Model, selection, edits, probe, notes,
                 evidence.IsWithoutData || resolved.Plan.Inputs is InputSource.Noise or InputSource.OutOfDistribution);
+        evidence.Progress?.Invoke("removing");
         edits = edits with { Factors = LowRank.Factor(resolved, selection, edits, evidence, notes) };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(analysis.File, new Dictionary<string, IReadOnlyDictionary<int, int[]>>())

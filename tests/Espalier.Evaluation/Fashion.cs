@@ -31,14 +31,14 @@ internal sealed record Fashion(IReadOnlyList<float[]> Images, IReadOnlyList<int>
         int[] order = [.. Enumerable.Range(0, all.Length)];
         new Random(Seed).Shuffle(order);
         int[] chosen = [.. order.Where(i => !calibration.Contains(Convert.ToHexString(all[i]))).Take(most)];
-        var labels = Idx.Read(Path.Combine(package, "train-labels-idx1-ubyte.gz")).Values;
+        var labels = Idx.Read(Path.Combine(package, "train-labels-idx1-ubyte.gz")).All();
         return new([.. chosen.Select(i => Scaled(all[i]))], [.. chosen.Select(i => Label(labels, i))]);
     }
 
     private static Fashion Take(IEnumerable<byte[]> images, string labels)
     {
         float[][] taken = [.. images.Select(Scaled)];
-        var values = Idx.Read(labels).Values;
+        var values = Idx.Read(labels).All();
         return new(taken, [.. taken.Select((_, i) => Label(values, i))]);
     }
 

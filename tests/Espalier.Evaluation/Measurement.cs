@@ -1,7 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
@@ -133,7 +132,7 @@ internal static class Measurement
     /// <summary>Budgets share what was measured: a model is run once, whichever budget asks for it.</summary>
     private sealed class Remembering(IModelProbe probe) : IModelProbe
     {
-        private readonly Dictionary<string, IReadOnlyList<double>> _known = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, double> _known = new(StringComparer.Ordinal);
 
         public CalibrationStatistics Measure(CalibrationRequest request) => probe.Measure(request);
 
@@ -145,21 +144,33 @@ internal static class Measurement
 
         public ModelTime Time(OnnxModel changed) => probe.Time(changed);
 
-        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
-            => Known(gated, JsonSerializer.Serialize(settings), m => probe.Divergences(m, settings));
+        public IGatedRun Gated(OnnxModel gated, bool heldOut)
+            => new RememberingRun(probe.Gated(gated, heldOut), Hash(gated.ToBytes()) + (heldOut ? " held out " : " "), _known);
 
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
 
-        public double Divergence(OnnxModel changed) => Known(changed, "whole", m => [probe.Divergence(m)])[0];
+        public double Divergence(OnnxModel changed) => Known(changed, " whole", probe.Divergence);
 
-        public double HeldOutDivergence(OnnxModel changed) => Known(changed, "held out", m => [probe.HeldOutDivergence(m)])[0];
+        public double HeldOutDivergence(OnnxModel changed) => Known(changed, " held out", probe.HeldOutDivergence);
 
-        private IReadOnlyList<double> Known(OnnxModel changed, string kind, Func<OnnxModel, IReadOnlyList<double>> measure)
+        private double Known(OnnxModel changed, string kind, Func<OnnxModel, double> measure)
         {
-            string key = Hash(changed.ToBytes()) + Hash(Encoding.UTF8.GetBytes(kind));
-            return _known.TryGetValue(key, out var divergences) ? divergences : _known[key] = measure(changed);
+            string key = Hash(changed.ToBytes()) + kind;
+            return _known.TryGetValue(key, out double divergence) ? divergence : _known[key] = measure(changed);
+        }
+    }
+
+    private sealed class RememberingRun(IGatedRun run, string model, Dictionary<string, double> known) : IGatedRun
+    {
+        public double Divergence(IReadOnlyDictionary<string, float[]> settings)
+        {
+            string key = model + string.Join(' ', settings.OrderBy(s => s.Key, StringComparer.Ordinal)
+                .Select(s => s.Key + Hash(MemoryMarshal.AsBytes(s.Value.AsSpan()).ToArray())));
+            return known.TryGetValue(key, out double divergence) ? divergence : known[key] = run.Divergence(settings);
         }
 
-        private static string Hash(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes));
+        public void Dispose() => run.Dispose();
     }
+
+    private static string Hash(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes));
 }

@@ -31,10 +31,17 @@ internal interface IModelProbe
     /// <summary>How long one run of the dense model and of a changed one takes on this machine.</summary>
     ModelTime Time(OnnxModel changed);
 
-    /// <summary>The same for one model with gates, in one session.</summary>
+    /// <summary>Runs one model under many settings.</summary>
     /// <param name="gated">The dense model with further inputs that need not be given.</param>
-    /// <param name="settings">For every result: vectors by input; inputs that are absent keep their defaults.</param>
-    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings);
+    /// <param name="heldOut">Whether on the samples of <see cref="HeldOutDivergence"/>.</param>
+    IGatedRun Gated(OnnxModel gated, bool heldOut);
+
+    /// <summary>Divergences of one model under some settings.</summary>
+    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+    {
+        using var run = Gated(gated, heldOut: false);
+        return [.. settings.Select(run.Divergence)];
+    }
 
     /// <summary>
     /// Mean and population variance of every channel (axis 1) of a tensor of a changed model, over all samples; null where the
@@ -57,6 +64,14 @@ internal interface IModelProbe
         using var run = Stages([[.. wanted.Where(c => consumers.Contains(c.Id)).Select(c => new FitPoint(c, null, []))]]);
         return run.Next(slim);
     }
+}
+
+/// <summary>A model with inputs that need not be given. What comes before those that are given is not run again.</summary>
+internal interface IGatedRun : IDisposable
+{
+    /// <summary>How far the outputs are from the dense model's.</summary>
+    /// <param name="settings">Elements by input; inputs that are absent keep their defaults.</param>
+    double Divergence(IReadOnlyDictionary<string, float[]> settings);
 }
 
 /// <summary>

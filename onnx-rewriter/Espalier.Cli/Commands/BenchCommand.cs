@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Espalier.Calibration.Checks;
+using System.Text.Json;
+using Espalier.Axes;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Timing;
 using Espalier.Cli.Host;
@@ -10,45 +11,83 @@ using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
 
-/// <summary><c>bench</c>: CPU time per run of one model, or of two in turns.</summary>
-internal static class BenchCommand
+/// <summary><c>bench</c>: CPU time per run of one model, or of two in turns; or of slimming one.</summary>
+internal sealed class BenchCommand
 {
     public static readonly string[] Examples = ["espalier bench resnet.onnx",
-        "espalier bench resnet.onnx slim.onnx --dim batch=8 --threads 2"];
+        "espalier bench resnet.onnx slim.onnx --dim batch=8 --threads 2",
+        "espalier bench resnet.onnx --slim --macs 0.5 --calibrate photos"];
+
+    private readonly Argument<FileInfo> _first = CommonOptions.ExistingFile("A", "A model.");
+    private readonly Argument<FileInfo> _second = CommonOptions.ExistingFile("B", "Another with the same inputs, to compare with.");
+    private readonly Option<int?> _rounds = CommonOptions.Count("--rounds", "How often the models take turns. [default: 15]", least: 1);
+    private readonly Option<int?> _threads = CommonOptions.Count("--threads", "Threads within an operator. [default: 1]", least: 1);
+    private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
+    private readonly Option<string[]> _fill = CommonOptions.Fill();
+    private readonly Option<bool> _json = CommonOptions.Json();
+    private readonly Option<bool> _slim = new("--slim")
+    {
+        Description = "Measure what it costs to slim A as the options of 'espalier slim' say, which then go here: processor time by step, "
+            + "in passes of A over the calibration samples too, and memory. Nothing is written.",
+    };
+    private readonly SlimOptions _slimming = new();
 
     public static Command Create(Terminal terminal)
     {
-        var first = CommonOptions.ExistingFile("A", "A model.");
-        var second = CommonOptions.ExistingFile("B", "Another with the same inputs, to compare with.");
-        second.Arity = ArgumentArity.ZeroOrOne;
-        var rounds = CommonOptions.Count("--rounds", "How often the models take turns. [default: 15]", least: 1);
-        var threads = CommonOptions.Count("--threads", "Threads within an operator. [default: 1]", least: 1);
-        var seed = CommonOptions.Seed();
-        var dimensions = CommonOptions.Dimensions();
-        var fill = CommonOptions.Fill();
-        var json = CommonOptions.Json();
+        var bench = new BenchCommand();
+        bench._second.Arity = ArgumentArity.ZeroOrOne;
         var command = new Command("bench",
             "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.")
-            { first, second, rounds, threads, seed, dimensions, fill, json };
+        {
+            bench._first, bench._second, bench._rounds, bench._threads, bench._slimming.Seed, bench._dimensions, bench._fill, bench._json,
+            bench._slim,
+        };
+        foreach (var option in bench._slimming.All.Where(o => o != bench._slimming.Seed))
+        {
+            option.Hidden = true;
+            command.Add(option);
+        }
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new Progress(terminal, "bench");
             progress.Step("opening");
-            using var a = OnnxModel.Open(result.GetRequiredValue(first).FullName);
-            using var b = result.GetValue(second) is { } file ? OnnxModel.Open(file.FullName) : null;
-            var filled = CommonOptions.ToFill(result.GetValue(fill));
-            var sizes = RandomInputs.Fit(a, CommonOptions.ToAxisOptions(result.GetValue(dimensions)).Dimensions, filled, cancellationToken);
-            var options = new BenchOptions { Rounds = result.GetValue(rounds) ?? 15, Threads = result.GetValue(threads) ?? 1 };
-            var measured = Bench.Run(a, b, RandomInputs.For(a, result.GetValue(seed), sizes, filled), options,
-                new Rounds(progress, options.Rounds), cancellationToken);
-            progress.Dispose();
-            if (result.GetValue(json))
-                terminal.Out.WriteLine(System.Text.Json.JsonSerializer.Serialize(measured, System.Text.Json.JsonSerializerOptions.Web));
-            else
-                Write(terminal.Out, measured, options);
+            using var a = OnnxModel.Open(result.GetRequiredValue(bench._first).FullName);
+            if (result.GetValue(bench._slim)) bench.Slim(result, a, terminal, progress, cancellationToken);
+            else bench.Run(result, a, terminal, progress, cancellationToken);
             return ExitCode.Done;
         }, cancellationToken));
         return command;
+    }
+
+    private void Run(ParseResult result, OnnxModel a, Terminal terminal, Progress progress, CancellationToken cancellationToken)
+    {
+        using var b = result.GetValue(_second) is { } file ? OnnxModel.Open(file.FullName) : null;
+        var filled = CommonOptions.ToFill(result.GetValue(_fill));
+        var sizes = RandomInputs.Fit(a, CommonOptions.ToAxisOptions(result.GetValue(_dimensions)).Dimensions, filled, cancellationToken);
+        var options = new BenchOptions { Rounds = result.GetValue(_rounds) ?? 15, Threads = result.GetValue(_threads) ?? 1 };
+        var measured = Bench.Run(a, b, RandomInputs.For(a, result.GetValue(_slimming.Seed), sizes, filled), options,
+            new Rounds(progress, options.Rounds), cancellationToken);
+        progress.Dispose();
+        if (result.GetValue(_json)) terminal.Out.WriteLine(JsonSerializer.Serialize(measured, JsonSerializerOptions.Web));
+        else Write(terminal.Out, measured, options);
+    }
+
+    private void Slim(ParseResult result, OnnxModel model, Terminal terminal, Progress progress, CancellationToken cancellationToken)
+    {
+        if (result.GetValue(_second) is { } second)
+            throw new UsageException($"--slim slims A; take '{second.Name}' away.");
+        var axes = CommonOptions.ToAxisOptions(result.GetValue(_dimensions));
+        var analysis = AxisAnalysis.Run(model, axes);
+        string name = result.GetRequiredValue(_first).Name;
+        var job = new SlimJob(model, analysis, _slimming.ToPlan(result, name, analysis), axes.Dimensions, progress, cancellationToken)
+        {
+            FileName = name,
+            Fill = CommonOptions.ToFill(result.GetValue(_fill)),
+        };
+        var costs = SlimCosts.Measure(job, progress, cancellationToken);
+        progress.Dispose();
+        if (result.GetValue(_json)) terminal.Out.WriteLine(JsonSerializer.Serialize(costs, JsonSerializerOptions.Web));
+        else costs.Write(terminal);
     }
 
     private static void Write(TextWriter output, BenchResult measured, BenchOptions options)

@@ -63,14 +63,15 @@ internal sealed class SlimOptions
         "Inputs of which statistics are taken: what --calibrate gives; seeded noise, whatever data there are; or seeded inputs with "
             + "natural statistics, images with the mean, deviation and range of what --calibrate gives. [default: as the preset]");
     private readonly DataArguments _data = new();
-    private readonly Option<int> _seed = CommonOptions.Seed();
+    /// <summary>Also of what else a command does at random.</summary>
+    public Option<int> Seed { get; } = CommonOptions.Seed();
 
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
         _keep, .. _axes.Select(a => a.Option), .. _drops.Select(d => d.Option), .. _budget.All, _preset, .. _lowRank.All, .. _scores.All,
         _allocate, _compensate, _schedule, .. _agreement.All, _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All,
-        _inputs, _seed,
+        _inputs, Seed,
     ];
 
     private static IEnumerable<AxisRow> Prunable => AxisRow.All.Where(row => row.CanPrune);
@@ -104,7 +105,7 @@ internal sealed class SlimOptions
             Protect = result.GetValue(_protect) ?? [],
             Calibration = _data.ToSource(result),
             Inputs = result.GetValue(_inputs),
-            Seed = result.GetValue(_seed),
+            Seed = result.GetValue(Seed),
         };
     }
 

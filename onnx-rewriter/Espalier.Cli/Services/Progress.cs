@@ -15,15 +15,38 @@ internal sealed class Progress(Terminal terminal, string subject) : IDisposable
 
     private readonly Stopwatch _since = Stopwatch.StartNew();
     private readonly Lock _lock = new();
+    private readonly Dictionary<string, StepCost> _costs = new(StringComparer.Ordinal);
+    private string? _step;
+    private TimeSpan _begun;
     private TimeSpan? _last;
     private int _width;
 
+    /// <summary>What steps cost so far, in the order in which they began first.</summary>
+    public IReadOnlyList<StepCost> Costs
+    {
+        get
+        {
+            lock (_lock)
+            {
+                if (_step is not null) Begin(_step);
+                return [.. _costs.Values];
+            }
+        }
+    }
+
     /// <summary>A step of unknown length.</summary>
-    public void Step(string what) => Show(what);
+    public void Step(string what)
+    {
+        lock (_lock) Begin(what);
+        Show(what);
+    }
 
     /// <summary>A step with a known end.</summary>
     public void Step(string what, long done, long total)
-        => Show(total > 0 ? FormattableString.Invariant($"{what} {done}/{total}") : FormattableString.Invariant($"{what} {done}"));
+    {
+        lock (_lock) Begin(what);
+        Show(total > 0 ? FormattableString.Invariant($"{what} {done}/{total}") : FormattableString.Invariant($"{what} {done}"));
+    }
 
     /// <summary>Removes the line from the screen.</summary>
     public void Dispose()
@@ -33,6 +56,18 @@ internal sealed class Progress(Terminal terminal, string subject) : IDisposable
             if (terminal.Interactive && _width > 0) terminal.Error.Write("\r" + new string(' ', _width) + "\r");
             _width = 0;
         }
+    }
+
+    private void Begin(string step)
+    {
+        var now = Environment.CpuUsage.TotalTime;
+        if (_step is not null)
+        {
+            using var process = Process.GetCurrentProcess();
+            _costs[_step] = new(_step, _costs[_step].Seconds + (now - _begun).TotalSeconds, process.PeakWorkingSet64 / 1e6);
+        }
+        _costs.TryAdd(step, new(step, 0, 0));
+        (_step, _begun) = (step, now);
     }
 
     private void Show(string what)

@@ -48,6 +48,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Numbers that fill inputs when random ones are made.</summary>
     public IReadOnlyDictionary<string, double>? Fill { get; init; }
 
+    public OnnxModel Dense => dense;
+
+    /// <summary>Samples that statistics were taken of; null where the plan needs none.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? Calibrated { get; private set; }
+
     /// <summary>The slim model with its report.</summary>
     /// <exception cref="EspalierException">The plan cannot be carried out, or a guard does not hold.</exception>
     public SlimResult Run()
@@ -59,7 +64,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         RequireOutputs();
         if (Slimmer.Needs(resolved) is { } needs)
         {
-            var samples = Inputs(notes);
+            var samples = Calibrated = Inputs(notes);
             statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
@@ -72,7 +77,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(resolved, new(statistics, probe, Method) { IsWithoutData = !_measured });
+        var slim = Slimmer.Run(resolved, new(statistics, probe, Method)
+        {
+            IsWithoutData = !_measured,
+            Progress = name => progress.Step(name),
+        });
         if (Plan.Guard is { } guard) notes.AddRange(Check(guard, slim));
         if (Plan.HoistInitializers)
         {
@@ -225,16 +234,18 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var all = Real()!;
         if (Plan.Guard?.Agreement is null || !_measured || all.Count < FewestToDivide) return (all, all);
         int own = all.Count - (all.Count / 4);
-        return ([.. all.Take(own)], [.. all.Skip(own)]);
+        return (new Picked<IReadOnlyDictionary<string, NamedTensor>>(own, i => all[i]),
+            new Picked<IReadOnlyDictionary<string, NamedTensor>>(all.Count - own, i => all[own + i]));
     }
 
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? Real()
     {
         if (_read is not null) return _read;
         progress.Step("reading calibration data");
-        if (Samples is not null) _read = [.. Samples()];
+        if (Samples is not null) _read = SampleStore.Create(Samples());
         else if (Plan.Calibration is { Path: { } path } source)
             _read = CalibrationData.Read(path, dense, source.ToOptions(dimensions));
+        if (_read is SampleStore { LeftOut: { } left }) _reading.Add($"{left} --samples, or Samples of [Calibration], takes more.");
         // Labels may be one for each position.
         if (_read is { Count: > 0 } && Plan.DivergenceMetric != Metric.TaskLoss && Plan.Guard?.Metric != Metric.TaskLoss)
             _read = Padding.Trim(analysis.Model, _read, _reading, cancellationToken);

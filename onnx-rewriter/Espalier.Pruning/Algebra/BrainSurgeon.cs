@@ -83,18 +83,9 @@ internal sealed class BrainSurgeon
         double[] rows = [.. gone.SelectMany(g => _inverse.AsSpan(g * _features, _features).ToArray())];
         SymmetricSolver.Solve(block, gone.Length, left);
         SymmetricSolver.Solve(block, gone.Length, inner);
-        Subtract(_weight, left, rows, _outputs, gone.Length);
-        Subtract(_inverse, inner, rows, _features, gone.Length);
-    }
-
-    private void Subtract(double[] from, double[] left, double[] rows, int count, int depth)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            var target = from.AsSpan(i * _features, _features);
-            for (int k = 0; k < depth; k++)
-                TensorPrimitives.MultiplyAdd(rows.AsSpan(k * _features, _features), -left[(i * depth) + k], target, target);
-        }
+        var panel = Panel.Of(new(rows, 0, _features), gone.Length, _features);
+        panel.Add(-1, left, _weight);
+        panel.Add(-1, inner, _inverse);
     }
 
     private double[] Block(int[] features)

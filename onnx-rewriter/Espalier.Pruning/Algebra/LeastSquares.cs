@@ -24,9 +24,7 @@ internal static class LeastSquares
         double lambda = Math.Max(Lambda(trace, features, samples), trace / features * 1e-9);
         for (int i = 0; i < features; i++) a[(i * features) + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, features)) return null;
-        var inverse = new double[features * features];
-        for (int i = 0; i < features; i++) inverse[(i * features) + i] = 1;
-        SymmetricSolver.Solve(a, features, inverse);
+        double[] inverse = SymmetricSolver.Invert(a, features);
         return Array.TrueForAll(inverse, double.IsFinite) ? inverse : null;
     }
 
@@ -42,13 +40,9 @@ internal static class LeastSquares
     public static double Error(double[] difference, int outputs, double[] covariance)
     {
         int features = difference.Length / Math.Max(1, outputs);
-        double sum = 0;
-        for (int o = 0; o < outputs; o++)
-        {
-            var row = difference.AsSpan(o * features, features);
-            for (int f = 0; f < features; f++) sum += row[f] * TensorPrimitives.Dot(row, covariance.AsSpan(f * features, features));
-        }
-        return sum;
+        var product = new double[difference.Length];
+        Panel.Of(new(covariance, 0, features), features, features).Add(1, difference, product);
+        return TensorPrimitives.Dot<double>(difference, product);
     }
 
     /// <summary>By how much a change of the weights moves the expected squared error: tr(ΔW·C·ΔWᵀ) − 2 tr(ΔW·E[ezᵀ]ᵀ).</summary>
@@ -72,8 +66,9 @@ internal static class LeastSquares
 
     /// <summary>Change of the weights of the inputs that are left.</summary>
     /// <param name="shrunk">Whether the ridge is that of <see cref="Shrinkage"/>.</param>
+    /// <param name="times">Multiple of the ridge.</param>
     /// <returns>Row-major [outputs, inputs]; null where the factorisation fails.</returns>
-    public static double[]? Change(FitMoments moments, bool shrunk = false)
+    public static double[]? Change(FitMoments moments, bool shrunk = false, double times = 1)
     {
         int k = moments.Inputs;
         var change = (double[])moments.Cross.Clone();
@@ -82,7 +77,7 @@ internal static class LeastSquares
         var a = moments.Covariance();
         double trace = 0;
         for (int i = 0; i < k; i++) trace += a[(i * k) + i];
-        double lambda = shrunk ? Shrinkage(a, k, moments.Count) : Lambda(trace, k, moments.Count);
+        double lambda = shrunk ? Shrinkage(a, k, moments.Count) : times * Lambda(trace, k, moments.Count);
         for (int i = 0; i < k; i++) a[(i * k) + i] += lambda;
         if (!SymmetricSolver.TryFactorize(a, k)) return null;
         SymmetricSolver.Solve(a, k, change);

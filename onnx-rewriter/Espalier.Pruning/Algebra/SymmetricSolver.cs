@@ -3,16 +3,16 @@ using System.Numerics.Tensors;
 namespace Espalier.Pruning.Algebra;
 
 /// <summary>
-/// Solves X·A = B for symmetric positive definite A by Cholesky factorisation in double precision. Works in tiles that stay in the
-/// processor's cache, on all cores; every tile is computed by one thread in one order, so the result does not depend on their number.
+/// Solves X·A = B for symmetric positive definite A by Cholesky factorisation in double precision, in blocks, on all cores; every tile
+/// is computed by one thread in one order, so the result does not depend on their number.
 /// </summary>
 internal static class SymmetricSolver
 {
+    /// <summary>Rows and columns of a block.</summary>
     private const int Tile = 96;
-    private const int RightSides = 16;
 
     /// <summary>Factorises A = L·Lᵀ in place.</summary>
-    /// <param name="a">Row-major [n, n]; on return the lower triangle holds L, the upper one is as it was.</param>
+    /// <param name="a">Row-major [n, n]; on return the lower triangle holds L, the upper one is of no use.</param>
     /// <param name="n">Order of the matrix.</param>
     /// <returns>False where A is not positive definite; the matrix is then of no use.</returns>
     public static bool TryFactorize(double[] a, int n)
@@ -21,20 +21,20 @@ internal static class SymmetricSolver
         {
             int k1 = Math.Min(n, k0 + Tile), from = k0;
             if (!FactorizeDiagonal(a, n, k0, k1)) return false;
-            int tiles = (n - k1 + Tile - 1) / Tile;
-            Parallel.For(0, tiles, t =>
+            int tiles = Blocks(n - k1);
+            Each(tiles, t =>
             {
-                int i1 = Math.Min(n, k1 + (t + 1) * Tile);
-                for (int i = k1 + t * Tile; i < i1; i++) SolvePanelRow(a, n, i, from, k1);
+                int i1 = Math.Min(n, k1 + ((t + 1) * Tile));
+                for (int i = k1 + (t * Tile); i < i1; i++) SolvePanelRow(a, n, i, from, k1);
             });
             // What remains is reduced by the panel: A[i,j] −= L[i,k0..k1]·L[j,k0..k1] on the lower triangle.
-            Parallel.For(0, tiles * (tiles + 1) / 2, index =>
+            if (tiles == 0) continue;
+            var panel = Panel.OfTransposed(new(a, (k1 * n) + k0, n), k1 - k0, n - k1);
+            // The longest rows first, so that no thread is left with them.
+            Each(tiles, t =>
             {
-                int row = (int)((Math.Sqrt(8.0 * index + 1) - 1) / 2);
-                while ((row + 1) * (row + 2) / 2 <= index) row++;
-                while (row * (row + 1) / 2 > index) row--;
-                int column = index - row * (row + 1) / 2;
-                ReduceTile(a, n, k1 + row * Tile, k1 + column * Tile, from, k1);
+                int i0 = k1 + ((tiles - 1 - t) * Tile), i1 = Math.Min(n, i0 + Tile);
+                panel.Add(-1, new(a, (i0 * n) + from, n), new(a, (i0 * n) + k1, n), i1 - i0, 0, i1 - k1);
             });
         }
         return true;
@@ -44,30 +44,71 @@ internal static class SymmetricSolver
     /// <param name="l">The factor that <see cref="TryFactorize"/> left.</param>
     /// <param name="n">Order of the matrix.</param>
     /// <param name="b">Right-hand sides, row-major [rows, n]; on return the solutions.</param>
-    public static void Solve(double[] l, int n, double[] b)
+    public static void Solve(double[] l, int n, double[] b) => Solve(l, n, b, _ => 0);
+
+    /// <summary>A⁻¹ from the factor, row-major.</summary>
+    public static double[] Invert(double[] l, int n)
     {
-        int rows = n == 0 ? 0 : b.Length / n;
-        Parallel.For(0, (rows + RightSides - 1) / RightSides, chunk =>
+        var inverse = new double[(long)n * n];
+        for (int i = 0; i < n; i++) inverse[((long)i * n) + i] = 1;
+        // Row i of the identity is zero up to i, and what comes out left of the diagonal is what others have right of it.
+        Solve(l, n, inverse, chunk => chunk);
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < i; j++) inverse[(i * n) + j] = inverse[(j * n) + i];
+        return inverse;
+    }
+
+    /// <param name="first">First block of columns that a chunk of <see cref="Tile"/> rows has numbers in, and wants.</param>
+    private static void Solve(double[] l, int n, double[] b, Func<int, int> first)
+    {
+        int rows = n == 0 ? 0 : b.Length / n, chunks = Blocks(rows), blocks = Blocks(n);
+        for (int k = 0; k < blocks; k++)
         {
-            int r0 = chunk * RightSides, r1 = Math.Min(rows, r0 + RightSides);
-            for (int i = 0; i < n; i++)
+            int k0 = k * Tile, k1 = Math.Min(n, k0 + Tile), now = k;
+            var below = k1 == n ? null : Panel.OfTransposed(new(l, (k1 * n) + k0, n), k1 - k0, n - k1);
+            Each(chunks, chunk =>
             {
-                var row = l.AsSpan(i * n, i);
-                for (int r = r0; r < r1; r++)
-                    b[r * n + i] = (b[r * n + i] - TensorPrimitives.Dot(row, b.AsSpan(r * n, i))) / l[i * n + i];
-            }
-            for (int i = n - 1; i >= 0; i--)
-            {
-                var row = l.AsSpan(i * n, i);
+                if (first(chunk) > now) return;
+                int r0 = chunk * Tile, r1 = Math.Min(rows, r0 + Tile);
                 for (int r = r0; r < r1; r++)
                 {
-                    double x = b[r * n + i] /= l[i * n + i];
-                    var before = b.AsSpan(r * n, i);
-                    TensorPrimitives.MultiplyAdd(row, -x, before, before);
+                    var x = b.AsSpan((r * n) + k0, k1 - k0);
+                    for (int i = 0; i < x.Length; i++)
+                        x[i] = (x[i] - TensorPrimitives.Dot<double>(l.AsSpan(((k0 + i) * n) + k0, i), x[..i])) / l[((k0 + i) * n) + k0 + i];
                 }
-            }
-        });
+                below?.Add(-1, new(b, (r0 * n) + k0, n), new(b, (r0 * n) + k1, n), r1 - r0, 0, n - k1);
+            });
+        }
+        for (int k = blocks - 1; k >= 0; k--)
+        {
+            int k0 = k * Tile, k1 = Math.Min(n, k0 + Tile), now = k;
+            var left = k0 == 0 ? null : Panel.Of(new(l, k0 * n, n), k1 - k0, k0);
+            Each(chunks, chunk =>
+            {
+                if (first(chunk) > now) return;
+                int r0 = chunk * Tile, r1 = Math.Min(rows, r0 + Tile);
+                for (int r = r0; r < r1; r++)
+                {
+                    var x = b.AsSpan((r * n) + k0, k1 - k0);
+                    for (int i = x.Length - 1; i >= 0; i--)
+                    {
+                        x[i] /= l[((k0 + i) * n) + k0 + i];
+                        TensorPrimitives.MultiplyAdd(l.AsSpan(((k0 + i) * n) + k0, i), -x[i], x[..i], x[..i]);
+                    }
+                }
+                left?.Add(-1, new(b, (r0 * n) + k0, n), new(b, r0 * n, n), r1 - r0, first(chunk) * Tile, k0);
+            });
+        }
     }
+
+    private static void Each(int count, Action<int> body)
+    {
+        // Most systems of a few unknowns are solved inside of loops that are parallel themselves.
+        if (count == 1) body(0);
+        else if (count > 1) Parallel.For(0, count, body);
+    }
+
+    private static int Blocks(int size) => (size + Tile - 1) / Tile;
 
     private static bool FactorizeDiagonal(double[] a, int n, int k0, int k1)
     {
@@ -88,16 +129,5 @@ internal static class SymmetricSolver
         var row = a.AsSpan(i * n + k0, k1 - k0);
         for (int j = k0; j < k1; j++)
             row[j - k0] = (row[j - k0] - TensorPrimitives.Dot(row[..(j - k0)], a.AsSpan(j * n + k0, j - k0))) / a[j * n + j];
-    }
-
-    private static void ReduceTile(double[] a, int n, int i0, int j0, int k0, int k1)
-    {
-        int i1 = Math.Min(n, i0 + Tile), j1 = Math.Min(n, j0 + Tile), depth = k1 - k0;
-        for (int i = i0; i < i1; i++)
-        {
-            var row = a.AsSpan(i * n + k0, depth);
-            int end = Math.Min(j1, i + 1);
-            for (int j = j0; j < end; j++) a[i * n + j] -= TensorPrimitives.Dot(row, a.AsSpan(j * n + k0, depth));
-        }
     }
 }

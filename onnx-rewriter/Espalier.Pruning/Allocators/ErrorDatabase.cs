@@ -10,33 +10,34 @@ internal sealed record Level(Dictionary<int, int> Counts, double Divergence);
 /// outputs is measured, as in the error database of SPDY and ZipLM (arXiv:2302.04089). Divergences of several populations are
 /// taken to add up.
 /// </summary>
-internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IReadOnlyList<IReadOnlyList<Level>> levels)
+internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IReadOnlyList<ErrorCurve> curves)
 {
-    /// <summary>Kept fractions that are measured; between them the divergence is taken to be linear.</summary>
-    private static readonly double[] Measured = [0.875, 0.75, 0.5, 0.25, 0.125];
-
     /// <summary>Steps that a population is divided into.</summary>
     private const int Steps = 16;
 
     /// <summary>The populations.</summary>
     public IReadOnlyList<Population> Populations => populations;
 
-    /// <summary>
-    /// Levels of each population, from all units down; the divergence never falls, so a loss below the dense model's counts as
-    /// none: a gain is no room for losses elsewhere.
-    /// </summary>
-    public IReadOnlyList<IReadOnlyList<Level>> Levels => levels;
+    /// <summary>A database that is known.</summary>
+    /// <param name="levels">Levels of each population, from all units down.</param>
+    public ErrorDatabase(IReadOnlyList<Population> populations, IReadOnlyList<IReadOnlyList<Level>> levels)
+        : this(populations, [.. levels.Select(own => new ErrorCurve(own))])
+    {
+    }
+
+    /// <summary>Levels of each population, from all units down.</summary>
+    public IReadOnlyList<IReadOnlyList<Level>> Levels => [.. curves.Select(c => c.All)];
 
     /// <summary>Measures.</summary>
     /// <param name="divergence">Divergence of the outputs under a choice.</param>
     public static ErrorDatabase Measure(IReadOnlyList<Population> populations, Func<IReadOnlyDictionary<int, int>, double> divergence)
-        => new(populations, [.. populations.Select(p => Of(p, divergence))]);
+        => new(populations, [.. populations.Select(p => new ErrorCurve(p, divergence))]);
 
     /// <summary>What it says of some of the populations.</summary>
     public ErrorDatabase Among(IReadOnlyCollection<Population> some)
     {
         int[] own = [.. Enumerable.Range(0, populations.Count).Where(p => some.Contains(populations[p]))];
-        return new([.. own.Select(p => populations[p])], [.. own.Select(p => levels[p])]);
+        return new([.. own.Select(p => populations[p])], [.. own.Select(p => curves[p])]);
     }
 
     /// <summary>Sizes of a population in sixteenths, from all units down.</summary>
@@ -67,21 +68,22 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
             (int Population, int Level) step = (-1, 0);
             for (int p = 0; p < populations.Count; p++)
             {
-                for (int level = at[p] + 1; level < levels[p].Count; level++)
+                var levels = curves[p].Beyond(at[p]);
+                for (int level = at[p] + 1; level < levels.Count; level++)
                 {
-                    double saved = now - cost(With(counts, levels[p][level].Counts));
+                    double saved = now - cost(With(counts, levels[level].Counts));
                     if (saved <= 0) continue;
-                    double price = (levels[p][level].Divergence - levels[p][at[p]].Divergence) / saved;
+                    double price = (levels[level].Divergence - levels[at[p]].Divergence) / saved;
                     if (price < best) (best, step) = (price, (p, level));
                 }
             }
             // What saves nothing of the bound that is broken most may save of another: at last everything is at its least.
             if (step.Population < 0)
-                step = Enumerable.Range(0, populations.Count).Where(p => at[p] + 1 < levels[p].Count).Select(p => (p, levels[p].Count - 1))
-                    .FirstOrDefault((-1, 0));
+                step = Enumerable.Range(0, populations.Count).Where(p => at[p] + 1 < curves[p].All.Count)
+                    .Select(p => (p, curves[p].All.Count - 1)).FirstOrDefault((-1, 0));
             if (step.Population < 0) break;
             at[step.Population] = step.Level;
-            Candidate.Merge(counts, levels[step.Population][step.Level].Counts);
+            Candidate.Merge(counts, LevelAt(step.Population, step.Level).Counts);
         }
         return GiveBack(at, holds);
     }
@@ -91,9 +93,9 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     {
         var counts = Choice(at);
         foreach (int p in Enumerable.Range(0, populations.Count)
-            .OrderByDescending(p => levels[p][at[p]].Divergence - (at[p] > 0 ? levels[p][at[p] - 1].Divergence : 0)))
+            .OrderByDescending(p => LevelAt(p, at[p]).Divergence - (at[p] > 0 ? LevelAt(p, at[p] - 1).Divergence : 0)))
         {
-            while (at[p] > 0 && With(counts, levels[p][at[p] - 1].Counts) is var back && holds(back))
+            while (at[p] > 0 && With(counts, LevelAt(p, at[p] - 1).Counts) is var back && holds(back))
             {
                 at[p]--;
                 counts = back;
@@ -106,34 +108,11 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     public Dictionary<int, int> Choice(int[] at)
     {
         var counts = new Dictionary<int, int>();
-        for (int p = 0; p < populations.Count; p++) Candidate.Merge(counts, levels[p][at[p]].Counts);
+        for (int p = 0; p < populations.Count; p++) Candidate.Merge(counts, LevelAt(p, at[p]).Counts);
         return counts;
     }
 
-    private static List<Level> Of(Population population, Func<IReadOnlyDictionary<int, int>, double> divergence)
-    {
-        var known = new List<(double Share, double Divergence)> { (1, 0) };
-        foreach (double fraction in Measured)
-        {
-            var counts = population.Counts(fraction);
-            double kept = population.Share(counts);
-            if (kept < known[^1].Share) known.Add((kept, Math.Max(known[^1].Divergence, divergence(counts))));
-        }
-        return [.. Sizes(population).Select(counts => new Level(counts, Interpolate(known, population.Share(counts))))];
-    }
-
-    private static double Interpolate(List<(double Share, double Divergence)> known, double kept)
-    {
-        for (int k = 1; k < known.Count; k++)
-        {
-            var (a, b) = (known[k - 1], known[k]);
-            if (kept >= b.Share) return b.Divergence + ((a.Divergence - b.Divergence) * (kept - b.Share) / (a.Share - b.Share));
-        }
-        if (known.Count < 2) return 0;
-        // Below what was measured the last slope goes on, twice as steep.
-        var (before, end) = (known[^2], known[^1]);
-        return end.Divergence + (2 * (end.Divergence - before.Divergence) / (before.Share - end.Share) * (end.Share - kept));
-    }
+    private Level LevelAt(int population, int level) => curves[population].Beyond(level)[level];
 
     private static Dictionary<int, int> With(Dictionary<int, int> counts, Dictionary<int, int> changed)
     {

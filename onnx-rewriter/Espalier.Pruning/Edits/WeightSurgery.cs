@@ -155,23 +155,6 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
     private void AddBias(Consumer consumer, float[] bias)
     {
         var weight = graph.Analysis.TermsOf(consumer.Parameter)![consumer.OutputAxis];
-        if (slim.Touches(weight)) bias = [.. slim.KeptIndices(weight).Select(k => bias[k])];
-        var model = graph.Analysis.Model;
-        string name = graph.FreshName($"{consumer.Node.Proto.Output[0]}_bias");
-        var type = (TensorProto.Types.DataType)graph.Analysis.State.Records[consumer.Node.Ordinal].Outputs[0].ElementType;
-        if (!DataTypes.IsFloat(type)) type = TensorProto.Types.DataType.Float;
-        graph.AddInitializer(consumer.Node.Scope, model.NewTensor(name, type, [bias.Length], TensorContent.FromFloats(type, bias)));
-        var node = graph.Node(consumer.Node.Ordinal);
-        if (consumer.Kind == ConsumerKind.Convolution || node.OpType == "Gemm")
-        {
-            while (node.Input.Count < 3) node.Input.Add("");
-            node.Input[2] = name;
-            return;
-        }
-        // The weight is the right operand, so that its output is the last axis of the result.
-        string product = graph.FreshName($"{node.Output[0]}_product");
-        var add = EditableGraph.NewNode("Add", product + "_Add", node.Output[0], product, name);
-        node.Output[0] = product;
-        graph.InsertAfter(consumer.Node.Ordinal, add);
+        NewBias.Write(graph, consumer, slim.Touches(weight) ? [.. slim.KeptIndices(weight).Select(k => bias[k])] : bias);
     }
 }

@@ -46,7 +46,7 @@ internal static class Compensator
         var fit = new ConsumerFit(model, request, pruned);
         if (request.Sequential is not null) AddLaterConsumers(analysis, methods);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var sharing = analysis.Consumers
+        var sharing = analysis.Products
             .Where(c => methods.GetValueOrDefault(c.Id) != Compensation.None && !goneNodes.Contains(c.Node.Ordinal))
             .GroupBy(c => (c.Parameter, c.ParameterAxis, c.OutputAxis)).Select(g => g.ToList()).ToList();
         if (request.Sequential is { } probe)
@@ -68,7 +68,7 @@ internal static class Compensator
     {
         int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
             .Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
-        foreach (var consumer in analysis.Consumers.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
+        foreach (var consumer in analysis.Products.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
             methods.TryAdd(consumer.Id, Compensation.LeastSquares);
     }
 

@@ -120,7 +120,8 @@ internal sealed class ConsumerFit
             Note(one.Consumer, "is not compensated: calibration has no statistics of its input");
         if (CompensationRow.Get(method).Needs.HasFlag(Needs.Covariance) && observed.All(r => r.Errors is not null)
             && Refit(observed, matrix, weight, features, new(method, [.. features.Select(f => units[f / matrix.Window])],
-                method != Compensation.Reconstruction && observed.All(r => TakesBias(r.Consumer, matrix))), method)) return;
+                method != Compensation.Reconstruction && observed.All(r => TakesBias(r.Consumer, matrix)),
+                _request.Sequential is not null), method)) return;
         foreach (var one in observed.Where(r => r.Errors is not null))
         {
             if (TakesBias(one.Consumer, matrix)) AddToBias(one, matrix, one.Errors!);

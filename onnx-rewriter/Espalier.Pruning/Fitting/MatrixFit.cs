@@ -7,8 +7,12 @@ namespace Espalier.Pruning.Fitting;
 /// <summary>Fits one matrix of a consumer by a method, and checks on held-out rows that it is better than the bias alone.</summary>
 /// <param name="units">Unit of every input that is left; −1 for none.</param>
 /// <param name="centred">Whether the consumer takes a bias, so that means are kept apart.</param>
-internal sealed class MatrixFit(Compensation method, int[] units, bool centred)
+/// <param name="choosesRidge">Whether least squares have the ridge that is best on held-out rows, not the usual one.</param>
+internal sealed class MatrixFit(Compensation method, int[] units, bool centred, bool choosesRidge)
 {
+    /// <summary>Multiples of the usual ridge. Rows of one sample are alike, so there are fewer of them than it counts.</summary>
+    private static readonly double[] Ridges = [1, 10, 100, 1000];
+
     private readonly int[] _units = Dense(units);
 
     public bool IsCentred => centred;
@@ -40,6 +44,13 @@ internal sealed class MatrixFit(Compensation method, int[] units, bool centred)
             || moments.HeldOut is not { } heldOut) return change;
         var rows = heldOut();
         double alone = rows.Loss(null, Bias(null, moments)), refitted = rows.Loss(change, Bias(change, moments));
+        for (int k = 1; choosesRidge && method == Compensation.LeastSquares && k < Ridges.Length; k++)
+        {
+            if (LeastSquares.Change(about, times: Ridges[k]) is not { } ridged) break;
+            double left = rows.Loss(ridged, Bias(ridged, moments));
+            if (left >= refitted) break;
+            (change, refitted) = (ridged, left);
+        }
         // Rounding in sums over many rows is no loss.
         if (rows.Count == 0 || refitted <= alone + (1e-6 * Math.Abs(alone))) return change;
         why = "on held-out samples a refit has a larger error than the bias";

@@ -25,6 +25,21 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
         return name;
     }
 
+    /// <summary>Makes a weight of the main graph one that can be given; null where its elements are not float32.</summary>
+    public string? Open(string weight)
+    {
+        if (clone.Graph.Initializer.FirstOrDefault(t => t.Name == weight) is not { DataType: (int)Float } tensor) return null;
+        if (clone.Graph.Input.Any(i => i.Name == weight)) return weight;
+        var type = new TypeProto.Types.Tensor { ElemType = (int)Float, Shape = new TensorShapeProto() };
+        foreach (long size in tensor.Dims) type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
+        clone.Graph.Input.Add(new ValueInfoProto { Name = weight, Type = new TypeProto { TensorType = type } });
+        return weight;
+    }
+
+    /// <summary>A bias of zeros, for a product that has none.</summary>
+    public string Bias(Consumer consumer)
+        => NewBias.Write(graph, consumer, new float[graph.Analysis.TermsOf(consumer.Parameter)![consumer.OutputAxis].Size!.Value]);
+
     /// <summary>Multiplies one operand of a node by the gates of the groups on its axes.</summary>
     public void Multiply(IReadOnlyList<GatePlace> places, IReadOnlyDictionary<int, string> gates)
     {

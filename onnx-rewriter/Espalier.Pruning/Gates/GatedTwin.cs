@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Gates;
 
@@ -32,6 +33,12 @@ internal sealed class GatedTwin : IDisposable
     /// <summary>Per number of a sublayer, the input with one number: 0 makes its output its input.</summary>
     public IReadOnlyDictionary<int, string> Sublayers { get; }
 
+    /// <summary>Weights that can be given in the dense layout: those of the products that were asked for, and their biases.</summary>
+    public IReadOnlySet<string> Weights { get; private init; } = new HashSet<string>();
+
+    /// <summary>By number of a product without a bias, the bias of zeros that it has here and that can be given.</summary>
+    public IReadOnlyDictionary<int, string> Biases { get; private init; } = new Dictionary<int, string>();
+
     /// <summary>Groups that have no gate, with tensor, operator and reason.</summary>
     public IReadOnlyDictionary<int, string> Refused { get; }
 
@@ -39,8 +46,10 @@ internal sealed class GatedTwin : IDisposable
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="which">Groups that get a gate; null for all that can be pruned.</param>
     /// <param name="sublayers">Whether sublayers get gates.</param>
+    /// <param name="fitted">Products whose weights and biases can be given too; null for none.</param>
     /// <exception cref="EspalierException">The model's operator set has no broadcasting.</exception>
-    public static GatedTwin Build(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true)
+    public static GatedTwin Build(AxisAnalysis analysis, Func<Group, bool>? which = null, bool sublayers = true,
+        IReadOnlyCollection<Consumer>? fitted = null)
     {
         ArgumentNullException.ThrowIfNull(analysis);
         if (analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") is { Version: < 7 and var version })
@@ -50,6 +59,10 @@ internal sealed class GatedTwin : IDisposable
         var (places, refused) = GatePlaces.Find(analysis, groups);
         var clone = analysis.Model.Proto.Clone();
         var writer = new GateWriter(new EditableGraph(analysis, clone), clone);
+        var biases = new SortedDictionary<int, string>();
+        foreach (var consumer in (fitted ?? []).Where(c => c is { Bias: null, HasComputedBias: false, BiasScale: not 0, Node.Scope: 0 }
+            && (c.Kind == ConsumerKind.Convolution || !c.Batched)))
+            biases[consumer.Id] = writer.Bias(consumer);
         var gates = new SortedDictionary<int, string>();
         foreach (var group in groups.Where(g => !refused.ContainsKey(g.Id)))
             gates[group.Id] = writer.Input($"gate/{group.Name}", group.Size);
@@ -63,7 +76,26 @@ internal sealed class GatedTwin : IDisposable
             writer.Bypass(block, depth[block.Id]);
         }
         writer.Close();
-        return new(analysis, analysis.Model.Derive(clone), gates, depth, refused);
+        var weights = (fitted ?? []).Where(c => c.Node.Scope == 0).SelectMany(c => new[] { c.Parameter, c.Bias }).OfType<string>()
+            .Concat(biases.Values).Select(writer.Open).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        return new(analysis, analysis.Model.Derive(clone), gates, depth, refused) { Weights = weights, Biases = biases };
+    }
+
+    /// <summary>
+    /// The gates of a selection with changed weights, by input; null where one of these cannot be given, or a group has no gate
+    /// or is not exact.
+    /// </summary>
+    public IReadOnlyDictionary<string, float[]>? Settings(Selection selection, WeightEdits edits)
+    {
+        if (edits.Factors.Count > 0 || !edits.Weights.Keys.All(Weights.Contains) || !edits.AddedBiases.Keys.All(HasBias)
+            || selection.Kept.Any(k => k.Value.Length < _analysis.Groups[k.Key].Size
+                && (!Gates.ContainsKey(k.Key) || _analysis.Groups[k.Key].Exactness != Exactness.Exact))) return null;
+        var settings = new SortedDictionary<string, float[]>(Settings(selection).ToDictionary(), StringComparer.Ordinal);
+        foreach (var (name, elements) in edits.Weights) settings[name] = elements;
+        foreach (var (id, bias) in edits.AddedBiases) settings[Biases[id]] = bias;
+        return settings;
+
+        bool HasBias(int consumer) => Biases.TryGetValue(consumer, out string? name) && Weights.Contains(name);
     }
 
     /// <summary>The gates of a selection, by input; those that are all ones are left out.</summary>

@@ -10,4 +10,7 @@ internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? 
 {
     /// <summary>Whether the inputs are made up though the plan asks for data, of which there are none.</summary>
     public bool IsWithoutData { get; init; }
+
+    /// <summary>Told what is being done.</summary>
+    public Action<string>? Progress { get; init; }
 }

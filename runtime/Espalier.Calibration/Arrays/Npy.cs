@@ -15,6 +15,9 @@ internal static partial class Npy
     private const int MostHeader = 1 << 20;
     private const long MostElements = 1L << 30;
 
+    /// <summary>Larger arrays stay in their files.</summary>
+    private const long MostHeld = 1 << 26;
+
     /// <summary>Reads an <c>.npy</c> file.</summary>
     /// <exception cref="EspalierException">It is malformed or of another type.</exception>
     public static ArrayFile Read(string path)
@@ -69,7 +72,7 @@ internal static partial class Npy
         }
         if (order.Groups[1].Value == "True" && shape.Count(n => n > 1) > 1)
             throw Bad(path, "it is in Fortran order; save it with numpy.ascontiguousarray");
-        Array values = type switch
+        ArraySource source = type switch
         {
             "<f4" => Elements<float>(stream, count, path),
             "<f8" => Elements<double>(stream, count, path),
@@ -80,11 +83,18 @@ internal static partial class Npy
             _ => throw Bad(path, $"its elements are of type '{type}'; float32, float64, int32, int64, uint8 and bool are read"),
         };
         if (stream.ReadByte() >= 0) throw Bad(path, $"it has more than the {count} elements of its shape");
-        return new ArrayFile(path, shape, values);
+        return new ArrayFile(path, shape, source);
     }
 
-    private static T[] Elements<T>(Stream stream, long count, string path) where T : unmanaged
+    private static ArraySource Elements<T>(Stream stream, long count, string path) where T : unmanaged
     {
+        if (stream is FileStream file && count * Marshal.SizeOf<T>() is > MostHeld and var bytes)
+        {
+            long start = file.Position;
+            if (file.Length - start < bytes) throw Bad(path, "it is cut short");
+            file.Position += bytes;
+            return new FileSource<T>(path, start, count);
+        }
         // Grown while reading: a header that claims more than the file has costs no memory.
         const int Step = 1 << 20;
         var values = new T[Math.Min(count, Step)];
@@ -93,7 +103,7 @@ internal static partial class Npy
         {
             Fill(stream, MemoryMarshal.AsBytes(values.AsSpan((int)done)), path);
             done = values.LongLength;
-            if (done == count) return values;
+            if (done == count) return ArraySource.Of(values);
             Array.Resize(ref values, (int)Math.Min(count, done * 2));
         }
     }

@@ -3,7 +3,7 @@ namespace Espalier.Calibration.Data;
 internal sealed record DataOptions
 {
     /// <summary>Most samples that are read; the first ones.</summary>
-    public int Samples { get; init; } = 128;
+    public int Samples { get; init; } = 1024;
 
     /// <summary>Tokens of a sample of text; 0 for 128 characters or byte pairs, or 64 word pieces.</summary>
     public int Length { get; init; }

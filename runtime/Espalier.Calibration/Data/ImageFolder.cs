@@ -30,8 +30,11 @@ internal static class ImageFolder
         if (count == 0)
             throw new EspalierException(
                 $"'{folder}' has {files.Count} image{(files.Count == 1 ? "" : "s")}; the input '{input.Name}' takes {each} at once.");
-        return [.. Enumerable.Range(0, count)
-            .Select(i => form.Sample([.. Enumerable.Range(i * each, each).Select(k => files[Place(k, count * each, files.Count)])]))];
+        return SampleStore.Create(Enumerable.Range(0, count)
+            .Select(i => form.Sample([.. Enumerable.Range(i * each, each).Select(k => files[Place(k, count * each, files.Count)])])),
+            leftOut: files.Count / each > count
+                ? FormattableString.Invariant($"Of {files.Count} images {count * each} are used, at a regular spacing.")
+                : null);
     }
 
     /// <summary>Images in a sample: as many as a model takes whose batch axis is fixed, else one.</summary>

@@ -23,8 +23,9 @@ internal static class SampleArrays
                 .ToList()).ToList();
         var (count, cuts) = Agree(ways) ?? throw Refusal(path, inputs, arrays, batch, ways);
         if (count == 0) throw new EspalierException($"'{path}' has no samples.");
-        return [.. Enumerable.Range(0, (int)Math.Min(count, most))
-            .Select(n => inputs.Select((input, i) => cuts[i].Sample(input, n)).ToDictionary(t => t.Name, StringComparer.Ordinal))];
+        return SampleStore.Create(Enumerable.Range(0, (int)Math.Min(count, most))
+            .Select(n => inputs.Select((input, i) => cuts[i].Sample(input, n)).ToDictionary(t => t.Name, StringComparer.Ordinal)),
+            leftOut: count > most ? FormattableString.Invariant($"Of {count} samples the first {most} are used.") : null);
     }
 
     /// <summary>

@@ -23,7 +23,11 @@ internal static partial class Text
         var tokens = vocabulary.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
             ? Json(path, vocabulary, options)
             : Lines(path, vocabulary, options);
-        var samples = tokens.Where(t => t.Length > 0).Take(options.Samples).Select(t => Sample(t, inputs, path)).ToList();
+        var encoded = tokens.Where(t => t.Length > 0).Take(options.Samples + 1).ToList();
+        var samples = SampleStore.Create(encoded.Take(options.Samples).Select(t => Sample(t, inputs, path)),
+            leftOut: encoded.Count > options.Samples
+                ? FormattableString.Invariant($"There is more text than the {options.Samples} samples that are used.")
+                : null);
         return samples.Count > 0 ? samples : throw new EspalierException($"'{path}' has no text.");
     }
 

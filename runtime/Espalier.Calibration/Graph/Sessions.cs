@@ -12,11 +12,13 @@ internal static class Sessions
     /// <param name="threads">Threads within an operator; 0 for as many as there are cores.</param>
     /// <param name="strict">Mismatches of inferred shapes are errors (<c>session.strict_shape_type_inference</c>).</param>
     /// <param name="plain">No blocked layouts and no fused kernels: sums are taken in another order.</param>
+    /// <param name="spinning">Threads wait for work as they do by default: busily, which is processor time.</param>
     /// <exception cref="EspalierException">The model is too large, or ONNX Runtime refuses it.</exception>
-    public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false, bool plain = false)
+    public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false, bool plain = false,
+        bool spinning = false)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var options = Options(threads, strict);
+        using var options = Options(threads, strict, spinning);
         if (plain) options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC;
         byte[] bytes;
         try
@@ -32,10 +34,11 @@ internal static class Sessions
     }
 
     /// <summary>Settings of the sessions here: quiet, so that warnings about the model do not mix with the tool's own output.</summary>
-    public static SessionOptions Options(int threads = 0, bool strict = false)
+    public static SessionOptions Options(int threads = 0, bool strict = false, bool spinning = false)
     {
         var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         if (threads > 0) options.IntraOpNumThreads = threads;
+        if (!spinning) options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         if (strict) options.AddSessionConfigEntry("session.strict_shape_type_inference", "1");
         return options;
     }

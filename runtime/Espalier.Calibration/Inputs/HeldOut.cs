@@ -9,5 +9,9 @@ internal static class HeldOut
     private const int Every = 8;
 
     public static (IReadOnlyList<T> Fitted, IReadOnlyList<T> HeldOut) Divide<T>(IReadOnlyList<T> samples)
-        => ([.. samples.Where((_, i) => i % Every != Every - 1)], [.. samples.Where((_, i) => i % Every == Every - 1)]);
+    {
+        int held = samples.Count / Every;
+        return (new Picked<T>(samples.Count - held, i => samples[i + (i / (Every - 1))]),
+            new Picked<T>(held, i => samples[(i * Every) + Every - 1]));
+    }
 }

@@ -33,20 +33,32 @@ internal sealed class SampleBatches
 
     /// <summary>Batches, in the order in which they fill up.</summary>
     public IEnumerable<IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>> Of(
-        IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => Places(samples).Select(batch => (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>)[.. batch.Select(i => samples[i])]);
+
+    /// <summary>The same joined, each when it is asked for.</summary>
+    public IReadOnlyList<IReadOnlyList<NamedTensor>> Joined(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
-        var open = new SortedDictionary<string, List<IReadOnlyDictionary<string, NamedTensor>>>(StringComparer.Ordinal);
-        foreach (var sample in samples)
+        var places = Places(samples).ToList();
+        return new Picked<IReadOnlyList<NamedTensor>>(places.Count, b => Join([.. places[b].Select(i => samples[i])]));
+    }
+
+    /// <summary>Places of the samples of each batch.</summary>
+    private IEnumerable<List<int>> Places(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        var open = new SortedDictionary<string, List<int>>(StringComparer.Ordinal);
+        for (int i = 0; i < samples.Count; i++)
         {
             if (_limit == 1)
             {
-                yield return [sample];
+                yield return [i];
                 continue;
             }
+            var sample = samples[i];
             string key = string.Join(';', sample.OrderBy(p => p.Key, StringComparer.Ordinal)
                 .Select(p => $"{p.Key} {string.Join(',', p.Value.Shape)}"));
             if (!open.TryGetValue(key, out var list)) open.Add(key, list = []);
-            list.Add(sample);
+            list.Add(i);
             long size = sample.Values.Sum(t => t.Values.LongLength);
             if (list.Count < Math.Min(_limit, Math.Max(1, _elements / Math.Max(1, size)))) continue;
             open.Remove(key);

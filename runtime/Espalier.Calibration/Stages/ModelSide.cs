@@ -1,3 +1,4 @@
+using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.Runtime;
@@ -11,7 +12,7 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private Dictionary<string, int> _known = new(StringComparer.Ordinal);
-    private ActivationStore _store = new(memory);
+    private TensorStore _store = new(memory);
 
     /// <summary>Begins a stage.</summary>
     /// <param name="parts">The model as it is now.</param>
@@ -53,12 +54,12 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
         private readonly ModelSession _session;
         private readonly HashSet<string> _inputs;
         private readonly string[] _fetched, _kept;
-        private ActivationStore? _store;
+        private TensorStore? _store;
         private Dictionary<string, int> _types = [];
 
         /// <param name="kept">What the next stage is to start from.</param>
         /// <param name="store">Takes it; goes with the run that does not finish.</param>
-        public StageRun(ModelSide side, ModelSession session, IEnumerable<string> kept, ActivationStore store)
+        public StageRun(ModelSide side, ModelSession session, IEnumerable<string> kept, TensorStore store)
         {
             (_side, _session, _store) = (side, session, store);
             _inputs = session.Inputs.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
@@ -72,7 +73,7 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
         /// <param name="inputs">The graph's inputs, with those of the instrumentation.</param>
         public IReadOnlyDictionary<string, NamedTensor> Run(int number, IEnumerable<NamedTensor> inputs, CancellationToken cancellation)
         {
-            var known = _side._store.Get(number).ToList();
+            var known = _side._store.Count == 0 ? [] : _side._store.Get(number).ToList();
             var outputs = _session.Run(inputs.Concat(known).Where(t => _inputs.Contains(t.Name)), _fetched, cancellation);
             var before = known.ToDictionary(t => t.Name, StringComparer.Ordinal);
             NamedTensor[] left = [.. _kept.Select(k => before.GetValueOrDefault(k) ?? outputs[k])];
@@ -94,11 +95,13 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
             _store?.Dispose();
         }
 
-        private static int TypeOf(string element) => (int)(element switch
-        {
-            "float32" => TensorProto.Types.DataType.Float,
-            "float64" => TensorProto.Types.DataType.Double,
-            _ => Enum.Parse<TensorProto.Types.DataType>(element, ignoreCase: true),
-        });
     }
+
+    /// <summary>The number that ONNX has for a type of elements.</summary>
+    public static int TypeOf(string element) => (int)(element switch
+    {
+        "float32" => TensorProto.Types.DataType.Float,
+        "float64" => TensorProto.Types.DataType.Double,
+        _ => Enum.Parse<TensorProto.Types.DataType>(element, ignoreCase: true),
+    });
 }

@@ -29,7 +29,7 @@ internal static class Calibrator
     {
         ArgumentNullException.ThrowIfNull(model);
         options ??= new CalibrationOptions();
-        var all = samples.ToList();
+        var all = samples as IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> ?? [.. samples];
         if (all.Count == 0) throw new EspalierException("Calibration was given no samples.");
         var plan = MeasurementPlan.Create(model, all, request, options, cancellationToken);
         var results = new MeasurementResults(plan.Notes);

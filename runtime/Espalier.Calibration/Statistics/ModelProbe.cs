@@ -18,8 +18,8 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     private const int LeastSamples = 8, LeastHeldOut = 4;
 
     private readonly CalibrationOptions _options = options ?? new();
-    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
-    private List<Batch>? _batches, _heldOut;
+    private (IReadOnlyList<IReadOnlyList<NamedTensor>> Fitted, IReadOnlyList<IReadOnlyList<NamedTensor>> HeldOut)? _joined;
+    private List<ExpectedBatch>? _batches, _heldOut;
 
     /// <summary>Short, because a table has several times per group: half a second each.</summary>
     private static readonly BenchOptions TimeOptions = new() { Rounds = 9, BurstMilliseconds = 30 };
@@ -51,32 +51,40 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     }
 
     /// <inheritdoc/>
-    public double Divergence(OnnxModel changed) => Divergences(changed, [new Dictionary<string, float[]>()])[0];
+    public double Divergence(OnnxModel changed) => Divergence(changed, _batches ??= Expected(samples));
 
     /// <inheritdoc/>
-    public double HeldOutDivergence(OnnxModel changed)
-        => Divergences(changed, [new Dictionary<string, float[]>()], HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part
-            ? _heldOut ??= Expected(part)
-            : _batches ??= Expected(samples))[0];
+    public double HeldOutDivergence(OnnxModel changed) => Divergence(changed, HeldOutBatches());
 
     /// <inheritdoc/>
-    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
-        => Divergences(gated, settings, _batches ??= Expected(samples));
+    public IGatedRun Gated(OnnxModel gated, bool heldOut) => new Reporting(
+        new GatedRun(gated, heldOut ? HeldOutBatches() : _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads,
+            cancellationToken), Progress);
 
-    private double[] Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings,
-        List<Batch> batches)
+    private sealed class Reporting(GatedRun run, Action<string>? progress) : IGatedRun
     {
-        using var session = Sessions.Open(gated, _options.Threads);
-        return [.. settings.Select(setting =>
+        public double Divergence(IReadOnlyDictionary<string, float[]> settings)
         {
-            Progress?.Invoke("measuring divergence");
-            NamedTensor[] gates = [.. setting.Select(g => new NamedTensor(g.Key, "float32", [g.Value.Length], g.Value))];
-            var tally = new DivergenceTally(Metric, Outputs);
-            foreach (var (inputs, expected, targets) in batches)
-                tally.Add(expected, session.Run([.. inputs, .. gates], cancellationToken), targets);
-            return tally.Mean;
-        })];
+            progress?.Invoke("measuring divergence");
+            return run.Divergence(settings);
+        }
+
+        public void Dispose() => run.Dispose();
     }
+
+    private double Divergence(OnnxModel changed, List<ExpectedBatch> batches)
+    {
+        Progress?.Invoke("measuring divergence");
+        using var session = Sessions.Open(changed, _options.Threads);
+        var tally = new DivergenceTally(Metric, Outputs);
+        foreach (var (inputs, expected, targets) in batches) tally.Add(expected, session.Run(inputs, cancellationToken), targets);
+        return tally.Mean;
+    }
+
+    private List<ExpectedBatch> HeldOutBatches()
+        => HeldOut.Divide(samples).HeldOut is { Count: >= LeastHeldOut } part
+            ? _heldOut ??= Expected(part, _options.HeldOutSamples)
+            : _batches ??= Expected(samples);
 
     /// <inheritdoc/>
     public ModelTime Time(OnnxModel changed)
@@ -109,7 +117,9 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
             .ToHashSet(StringComparer.Ordinal);
         var shapes = Shapes.Measure(analysis.Model, tensors, samples[0], cancellationToken);
         var (fitted, heldOut) = Joined();
-        var data = new StageData([.. fitted, .. heldOut], fitted.Count, shapes, SampleBatches.OfOneShape(samples) ? samples.Count : 0);
+        var all = new Picked<IReadOnlyList<NamedTensor>>(fitted.Count + heldOut.Count,
+            b => b < fitted.Count ? fitted[b] : heldOut[b - fitted.Count]);
+        var data = new StageData(all, fitted.Count, shapes, SampleBatches.OfOneShape(samples) ? samples.Count : 0);
         return new StagedRun(analysis.Model, own, data, _options, cancellationToken) { Progress = Progress };
     }
 
@@ -125,31 +135,29 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         return run.Finish();
     }
 
-    private (List<IReadOnlyList<NamedTensor>> Fitted, List<IReadOnlyList<NamedTensor>> HeldOut) Joined()
+    private (IReadOnlyList<IReadOnlyList<NamedTensor>> Fitted, IReadOnlyList<IReadOnlyList<NamedTensor>> HeldOut) Joined()
     {
         if (_joined is { } known) return known;
         var (fitted, heldOut) = HeldOut.Divide(samples);
         var batches = new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements);
-        _joined = ([.. batches.Of(fitted).Select(SampleBatches.Join)], [.. batches.Of(heldOut).Select(SampleBatches.Join)]);
+        _joined = (batches.Joined(fitted), batches.Joined(heldOut));
         return _joined.Value;
     }
 
-    private List<Batch> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    private List<ExpectedBatch> Expected(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, int? bound = null)
     {
+        int allowed = bound ?? _options.DivergenceSamples;
         using var session = Sessions.Open(analysis.Model, _options.Threads);
         int most = (int)Math.Clamp(_options.DivergenceMacs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)),
-            Math.Min(LeastSamples, _options.DivergenceSamples), _options.DivergenceSamples);
-        var some = samples.Where((_, i) => samples.Count <= most || i % (samples.Count / most) == 0).Take(most);
+            Math.Min(LeastSamples, allowed), allowed);
+        int every = samples.Count <= most ? 1 : samples.Count / most;
+        var some = new Picked<IReadOnlyDictionary<string, NamedTensor>>(Math.Min(most, samples.Count), i => samples[i * every]);
         var (labels, none) = (Labels ?? new Targets(analysis.Model), new Dictionary<string, long[]>());
         return [.. new SampleBatches(analysis.Model, _options.BatchSize, _options.BatchElements).Of(some).Select(b =>
         {
             var inputs = SampleBatches.Join(b);
             var outputs = session.Run(inputs, cancellationToken);
-            return new Batch(inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
+            return new ExpectedBatch(inputs, outputs, Metric == Metric.TaskLoss ? labels.Of(outputs, b) : none);
         })];
     }
-
-    /// <summary>Inputs, what the dense model gives for them, and the right classes by output.</summary>
-    private sealed record Batch(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected,
-        IReadOnlyDictionary<string, long[]> Targets);
 }

@@ -30,10 +30,13 @@ internal sealed record CalibrationOptions
     /// <summary>Most samples on which the outputs of changed models are compared with the dense model's.</summary>
     public int DivergenceSamples { get; init; } = 64;
 
+    /// <summary>The same for samples that are held out: each choice of an allocation is run on them.</summary>
+    public int HeldOutSamples { get; init; } = 32;
+
     /// <summary>
     /// Most multiply-accumulates of the dense model on these samples together: for large models there are fewer of them, but at least 8.
     /// </summary>
-    public double DivergenceMacs { get; init; } = 2e10;
+    public double DivergenceMacs { get; init; } = 1e11;
 
     /// <summary>Threads within an operator; 0 for as many as there are cores.</summary>
     public int Threads { get; init; }

@@ -5,14 +5,14 @@ namespace Espalier.Calibration.Sums;
 
 /// <summary>
 /// Joint moments of rows z and of errors e beside them, in blocks of rows: a block is added up in float32 about a reference (the
-/// mean of the first block), blocks in double but for the second moments, which stay in float32. A block's relative error is about
-/// √256·6e-8, and there are as many blocks as rows over 256.
+/// mean of the first block), blocks in double but for the second moments, which stay in float32: with n rows their relative error is
+/// about √n·6e-8.
 /// </summary>
 /// <param name="inputs">Width of z.</param>
 /// <param name="outputs">Width of e; 0 for none.</param>
 internal sealed class MomentSums(int inputs, int outputs, TileProducts products, CancellationToken cancellation)
 {
-    private const int Block = 256;
+    private const int Block = 512;
 
     private readonly Covariance _gram = new(inputs);
     private readonly float[][] _tiles = [.. Tiles(inputs).Select(width => new float[Block * width])];
@@ -53,8 +53,13 @@ internal sealed class MomentSums(int inputs, int outputs, TileProducts products,
             AddUp(_tiles[t], width, _reference.AsSpan(at, width), _sum.AsSpan(at, width), _absolute.AsSpan(at, width));
         }
         AddUp(_errors, outputs, _errorReference, _errorSum, null);
-        for (int o = 0; o < outputs; o++)
-            for (int r = 0; r < _filled; r++) _errorSquares[o] += (double)_errors[(r * outputs) + o] * _errors[(r * outputs) + o];
+        var squares = new float[outputs];
+        for (int r = 0; r < _filled; r++)
+        {
+            var row = _errors.AsSpan(r * outputs, outputs);
+            TensorPrimitives.MultiplyAdd<float>(row, row, squares, squares);
+        }
+        for (int o = 0; o < outputs; o++) _errorSquares[o] += squares[o];
         for (int i = 0; i < _tiles.Length; i++)
         {
             for (int j = 0; j <= i; j++) Accumulate(_gram.TileAt(i, j), _tiles[i], _tiles[j]);
@@ -65,7 +70,7 @@ internal sealed class MomentSums(int inputs, int outputs, TileProducts products,
     }
 
     private void Accumulate(float[] into, float[] a, float[] b)
-        => TensorPrimitives.Add(into, products.Multiply(a, b, Block, cancellation), into);
+        => products.Add(into, a, b, Block, cancellation);
 
     /// <summary>Subtracts the reference from the rows of a block, clears what lies behind them, and adds them up.</summary>
     private void AddUp(float[] rows, int width, ReadOnlySpan<float> reference, Span<double> sum, Span<double> absolute)

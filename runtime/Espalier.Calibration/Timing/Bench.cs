@@ -20,8 +20,8 @@ internal static class Bench
         ArgumentNullException.ThrowIfNull(a);
         options ??= new BenchOptions();
         inputs ??= RandomInputs.For(a, 0, RandomInputs.Fit(a, cancellationToken: cancellationToken));
-        using var first = Sessions.Open(a, options.Threads);
-        using var second = b is null ? null : Sessions.Open(b, options.Threads);
+        using var first = Sessions.Open(a, options.Threads, spinning: true);
+        using var second = b is null ? null : Sessions.Open(b, options.Threads, spinning: true);
         return Run(first, second, inputs, options, progress, cancellationToken);
     }
 

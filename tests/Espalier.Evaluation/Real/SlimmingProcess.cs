@@ -3,8 +3,6 @@ using Espalier.Axes;
 using Espalier.Axes.Roles;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Data;
-using Espalier.Calibration.Graph;
-using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
 using Espalier.Calibration.Sums;
 using Espalier.Calibration.Trimming;
@@ -16,9 +14,6 @@ namespace Espalier.Evaluation.Real;
 /// <summary>Slims in a process of its own, so that its peak memory is of nothing else.</summary>
 internal static class SlimmingProcess
 {
-    /// <summary>Samples on which a pass of the dense model is timed; of more it is their share.</summary>
-    private const int TimedSamples = 128;
-
     /// <summary>The parent's side.</summary>
     /// <param name="path">Where the slim model goes.</param>
     public static Slimmed Run(RealNetwork network, RealKey key, string path, Children.Limits limits)
@@ -50,7 +45,8 @@ internal static class SlimmingProcess
         // What the command line leaves to a budget by default.
         if (key.Preset == Preset.Best) axes = [.. axes, Axis.HeadDims, Axis.ValueDims];
         var slimmed = Slim(key, dense, axes, samples, path);
-        if (samples.Count > 0 && slimmed.Refusal.Length == 0) slimmed = slimmed with { Passes = slimmed.Seconds / Pass(dense, samples) };
+        if (samples.Count > 0 && slimmed.Refusal.Length == 0)
+            slimmed = slimmed with { Passes = slimmed.Seconds / DensePass.Measure(dense, samples).TotalSeconds };
         Console.WriteLine(slimmed);
     }
 
@@ -95,20 +91,5 @@ internal static class SlimmingProcess
     {
         using var process = Process.GetCurrentProcess();
         return process.PeakWorkingSet64 / 1e6;
-    }
-
-    /// <summary>Processor time of the dense model on all samples, in batches as calibration makes them.</summary>
-    private static double Pass(OnnxModel dense, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
-    {
-        var settings = new CalibrationOptions();
-        using var session = Sessions.Open(dense, Environment.ProcessorCount);
-        var batches = new SampleBatches(dense, settings.BatchSize, settings.BatchElements).Of(samples.Take(TimedSamples))
-            .Select(SampleBatches.Join).ToList();
-        // The first run allocates.
-        session.Run(batches[0]);
-        var before = Environment.CpuUsage.TotalTime;
-        foreach (var batch in batches) session.Run(batch);
-        double seconds = (Environment.CpuUsage.TotalTime - before).TotalSeconds;
-        return seconds * samples.Count / Math.Min(samples.Count, TimedSamples);
     }
 }

@@ -19,8 +19,8 @@ internal static class TimeRatios
         var (a, b) = (network.ForBatches(dense), network.ForBatches(slim));
         return [.. Settings.Where(s => s.Batch == 1 || network.TakesBatches).Select(s =>
         {
-            using var first = Sessions.Open(a, s.Threads);
-            using var second = Sessions.Open(b, s.Threads);
+            using var first = Sessions.Open(a, s.Threads, spinning: true);
+            using var second = Sessions.Open(b, s.Threads, spinning: true);
             // A run of 32 takes long enough by itself.
             var options = s.Batch == 1
                 ? new BenchOptions { Threads = s.Threads, Rounds = 9, BurstMilliseconds = 100 }

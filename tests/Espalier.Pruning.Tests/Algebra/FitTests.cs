@@ -62,7 +62,7 @@ public sealed class FitTests
         var random = new Random(8);
         double[][] rows = Rows(random, 40);
         double[] weight = Seeded.Normals(random, Features);
-        double[] change = new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, rows), out _)!;
+        double[] change = new MatrixFit(method, [0, 1], centred, false).Change(Left(weight), Moments(weight, rows), out _)!;
         double[] about = centred ? Mean(rows) : new double[Features];
         double[] Centred(double[] row) => [.. row.Select((v, f) => v - about[f])];
         double[] off = [.. rows.Select(Centred).Select(r => Product(weight, r) - Product(Edited(weight, change), r))];
@@ -92,7 +92,8 @@ public sealed class FitTests
             var random = new Random(seed);
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
-            if (new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, seen), out _) is not { } ofSeen) continue;
+            if (new MatrixFit(method, [0, 1], centred, false).Change(Left(weight), Moments(weight, seen), out _) is not { } ofSeen)
+                continue;
             double Loss(double[]? change)
             {
                 double Off(double[] row) => Product(weight, row) - Product(Edited(weight, change), row);
@@ -101,12 +102,40 @@ public sealed class FitTests
             }
             bool better = Loss(ofSeen) <= Loss(null);
             (stays, goes) = better ? (stays + 1, goes) : (stays, goes + 1);
-            double[]? change = new MatrixFit(method, [0, 1], centred).Change(Left(weight), Moments(weight, seen, heldOut), out string? why);
+            double[]? change = new MatrixFit(method, [0, 1], centred, false)
+                .Change(Left(weight), Moments(weight, seen, heldOut), out string? why);
             Assert.Equal(better, change is not null);
             if (!better) Assert.Equal("on held-out samples a refit has a larger error than the bias", why);
             for (int i = 0; i < Kept.Length && better; i++) Assert.Equal(ofSeen[i], change![i], 1e-9);
         }
         Assert.True(stays > 20 && goes > 20, $"{stays} {goes}");
+    }
+
+    /// <summary>Of ridges that rise tenfold the first is taken whose error on held-out rows the next does not lower.</summary>
+    [Fact]
+    public void A_ridge_is_chosen_on_held_out_rows()
+    {
+        var taken = new int[4];
+        for (int seed = 0; seed < 200; seed++)
+        {
+            var random = new Random(seed);
+            double[][] seen = Rows(random, 4), heldOut = Rows(random, 6);
+            double[] weight = Seeded.Normals(random, Features);
+            var moments = Moments(weight, seen, heldOut);
+            double Loss(double[]? change)
+            {
+                double Off(double[] row) => Product(weight, row) - Product(Edited(weight, change), row);
+                return heldOut.Average(r => Math.Pow(Off(r) - seen.Average(Off), 2));
+            }
+            double[][] ridged = [.. new[] { 1.0, 10, 100, 1000 }.Select(t => LeastSquares.Change(moments, times: t)!)];
+            int best = 0;
+            while (best < 3 && Loss(ridged[best + 1]) < Loss(ridged[best])) best++;
+            if (Loss(ridged[best]) > Loss(null)) continue;
+            taken[best]++;
+            double[] change = new MatrixFit(Compensation.LeastSquares, [0, 1], true, true).Change(Left(weight), moments, out _)!;
+            Assert.All(change.Zip(ridged[best]), p => Assert.Equal(p.Second, p.First, 1e-9));
+        }
+        Assert.True(taken[0] > 10 && taken[1] + taken[2] + taken[3] > 10, string.Join(' ', taken));
     }
 
     /// <summary>Equal variance is not asked to be a smaller error.</summary>
@@ -120,7 +149,7 @@ public sealed class FitTests
             double[][] seen = Rows(random, 5), heldOut = Rows(random, 3, shift: 2);
             double[] weight = Seeded.Normals(random, Features);
             var moments = Moments(weight, seen, heldOut);
-            if (new MatrixFit(Compensation.Affine, [0, 1], true).Change(Left(weight), moments, out _) is var change)
+            if (new MatrixFit(Compensation.Affine, [0, 1], true, false).Change(Left(weight), moments, out _) is var change)
             {
                 Assert.NotNull(change);
                 double Loss(double[]? change) => heldOut.Average(r => Math.Pow(Product(weight, r) - Product(Edited(weight, change), r), 2));

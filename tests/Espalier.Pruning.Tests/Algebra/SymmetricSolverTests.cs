@@ -35,6 +35,55 @@ public class SymmetricSolverTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(97)]
+    [InlineData(203)]
+    public void The_inverse_is_that_of_the_matrix(int n)
+    {
+        double[] a = Seeded.PositiveDefinite(new Random(n), n);
+        double[] l = [.. a];
+        Assert.True(SymmetricSolver.TryFactorize(l, n));
+        double[] inverse = SymmetricSolver.Invert(l, n);
+        for (int i = 0; i < n; i++)
+        {
+            for (int j = 0; j < n; j++)
+            {
+                double sum = 0;
+                for (int k = 0; k < n; k++) sum += inverse[(i * n) + k] * a[(k * n) + j];
+                Assert.Equal(i == j ? 1 : 0, sum, 1e-8);
+                Assert.Equal(inverse[(j * n) + i], inverse[(i * n) + j]);
+            }
+        }
+    }
+
+    /// <summary>Sizes that fill no tile of four rows and eight columns, and parts of matrices.</summary>
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(5, 3, 9)]
+    [InlineData(37, 12, 70)]
+    public void Products_are_added(int rows, int depth, int columns)
+    {
+        var random = new Random(rows);
+        double[] a = Seeded.Normals(random, rows * depth), b = Seeded.Normals(random, depth * columns);
+        double[] c = Seeded.Normals(random, rows * columns);
+        double[] transposed = [.. Enumerable.Range(0, columns * depth).Select(i => b[(i % depth * columns) + (i / depth)])];
+        foreach (var panel in new[]
+        {
+            Panel.Of(new(b, 0, columns), depth, columns), Panel.OfTransposed(new(transposed, 0, depth), depth, columns)
+        })
+        {
+            double[] sum = [.. c];
+            panel.Add(-2, a, sum);
+            for (int r = 0; r < rows; r++)
+                for (int j = 0; j < columns; j++)
+                {
+                    double product = Enumerable.Range(0, depth).Sum(k => a[(r * depth) + k] * b[(k * columns) + j]);
+                    Assert.Equal(c[(r * columns) + j] - (2 * product), sum[(r * columns) + j], 1e-12);
+                }
+        }
+    }
+
+    [Theory]
     [InlineData(3)]
     [InlineData(130)]
     public void A_matrix_that_is_not_positive_definite_is_refused(int n)

@@ -32,6 +32,8 @@ public sealed class TimedTests
             return probe.Divergences(gated, settings);
         }
 
+        public IGatedRun Gated(OnnxModel gated, bool heldOut) => probe.Gated(gated, heldOut);
+
         public (double[] Mean, double[] Variance)? Channels(OnnxModel changed, string tensor) => probe.Channels(changed, tensor);
         public IStagedRun Stages(IReadOnlyList<IReadOnlyList<FitPoint>> stages) => probe.Stages(stages);
 

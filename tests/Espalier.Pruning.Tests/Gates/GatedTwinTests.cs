@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Pruning.Edits;
@@ -115,7 +116,7 @@ public sealed class GatedTwinTests
         using var dense = Planted.Mlp(1, 8, (_, _) => { });
         var analysis = AxisAnalysis.Run(dense);
         using var twin = GatedTwin.Build(analysis);
-        var probe = new ModelProbe(analysis, [Planted.Rows(3, 40, Planted.Inputs)]);
+        IModelProbe probe = new ModelProbe(analysis, [Planted.Rows(3, 40, Planted.Inputs)]);
         int group = Assert.Single(twin.Gates).Key;
         Selection[] selections = [Selection.Everything, .. Enumerable.Range(0, 8)
             .Select(u =>

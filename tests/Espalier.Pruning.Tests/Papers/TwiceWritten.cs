@@ -44,10 +44,19 @@ internal sealed class TwiceWritten
 
     /// <summary>W [inputs, outputs], as float32 has it.</summary>
     public Matrix<double> Weight(string name) => _weights[name];
+    public bool HasBias(string name) => _biases.ContainsKey(name);
     public double[] Bias(string name) => _biases.GetValueOrDefault(name) ?? new double[_weights[name].ColumnCount];
 
     public static readonly string[] Groups =
         [.. Enumerable.Range(0, Blocks).SelectMany(b => new[] { $"b{b}.o", $"b{b}.down" })];
+
+    /// <summary>Products from the first that reads units on, in the order of the graph; those in one place read one activation.</summary>
+    public static readonly string[][] Later =
+    [
+        .. Enumerable.Range(0, Blocks).SelectMany(b => (string[][])[[$"b{b}.q", $"b{b}.k", $"b{b}.v"], [$"b{b}.o"], [$"b{b}.up"],
+            [$"b{b}.down"]]).Skip(1),
+        ["head"],
+    ];
 
     /// <summary>Units of the group that a product reads: heads of o, neurons of down.</summary>
     public static int Units(string reader) => IsHeads(reader) ? Heads : Hidden;
@@ -93,7 +102,7 @@ internal sealed class TwiceWritten
                 if (!changes.Dropped.Contains($"{block}.down"))
                     x = Sublayer(x, $"{block}.down", Product(x, $"{block}.up").Map(v => Math.Max(0, v)));
             }
-            trace.Outputs.Add(x * Weight("head"));
+            trace.Outputs.Add(Product(x, "head"));
         }
         return trace;
 
@@ -103,7 +112,9 @@ internal sealed class TwiceWritten
             trace.Add($"{name} in", x);
             var y = x * w;
             trace.Add($"{name} product", y);
-            return y.MapIndexed((_, j, v) => v + bias[j]);
+            var sum = y.MapIndexed((_, j, v) => v + bias[j]);
+            trace.Add($"{name} out", sum);
+            return sum;
         }
 
         Matrix<double> Sublayer(Matrix<double> x, string reader, Matrix<double> features)

@@ -19,6 +19,7 @@ internal sealed class OptimalBrain : UnitScore
     {
         var readers = group.Consumers.SelectMany(c => BrainSurgeon.Find(group, c, context.Statistics!, context.Weights)).ToList();
         if (readers.Count == 0) return null;
-        return Elimination.Score(group.Size, unit => readers.Sum(r => r.Cost(unit)), going => Parallel.ForEach(readers, r => r.Remove(going)));
+        return Elimination.Score(group.Size, unit => readers.Sum(r => r.Cost(unit)),
+            going => Parallel.ForEach(readers, r => r.Remove(going)));
     }
 }

@@ -1,4 +1,4 @@
-namespace Espalier.Pruning.Scores.Criteria;
+namespace Espalier.Pruning.Algebra;
 
 /// <summary>Scores of units that go in rounds, lowest first: what the round of each cost, never less than what went before it.</summary>
 internal static class Elimination

@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 
-namespace Espalier.Calibration.Stages;
+namespace Espalier.Calibration.Arrays;
 
-/// <summary>Activations of every batch at a cut. Beyond a bound on memory they are in a temporary file that goes with the store.</summary>
+/// <summary>Tensors of one batch, or sample, after the other. Beyond a bound on memory they are in a temporary file that goes with the
+/// store.</summary>
 /// <param name="most">Most bytes in memory.</param>
-internal sealed class ActivationStore(long most) : IDisposable
+internal sealed class TensorStore(long most) : IDisposable
 {
     private readonly List<IReadOnlyList<Kept>> _batches = [];
     private FileStream? _file;
@@ -13,12 +14,14 @@ internal sealed class ActivationStore(long most) : IDisposable
     /// <summary>A tensor, or where the file has its elements.</summary>
     private sealed record Kept(NamedTensor Tensor, long Offset, int Length);
 
+    /// <summary>Batches that were added.</summary>
+    public int Count => _batches.Count;
+
     /// <summary>Adds what the next batch has.</summary>
     public void Add(IEnumerable<NamedTensor> tensors) => _batches.Add([.. tensors.Select(Keep)]);
 
     /// <summary>What a batch has.</summary>
-    public IEnumerable<NamedTensor> Get(int batch)
-        => _batches.Count == 0 ? [] : _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
+    public IEnumerable<NamedTensor> Get(int batch) => _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
 
     public void Dispose() => _file?.Dispose();
 
@@ -39,16 +42,18 @@ internal sealed class ActivationStore(long most) : IDisposable
             BufferSize = 0,
         });
         long offset = _file.Length;
-        _file.Position = offset;
-        _file.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+        RandomAccess.Write(_file.SafeFileHandle, MemoryMarshal.AsBytes(values.AsSpan()), offset);
         return new(tensor with { Values = Array.Empty<float>() }, offset, values.Length);
     }
 
     private NamedTensor Read(Kept kept)
     {
         var values = new float[kept.Length];
-        _file!.Position = kept.Offset;
-        _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+        var into = MemoryMarshal.AsBytes(values.AsSpan());
+        // One call gives at most 2 GiB, and may give less.
+        for (int done = 0, got; done < into.Length; done += got)
+            if ((got = RandomAccess.Read(_file!.SafeFileHandle, into[done..], kept.Offset + done)) == 0)
+                throw new EndOfStreamException($"The temporary file '{_file.Name}' was cut short.");
         return kept.Tensor with { Values = values };
     }
 }
