@@ -79,7 +79,7 @@ public class PlainValuesTests
                 PlanJson.Parse("""{"guard": {"agreement": 0.9}}""").Guard!.Metric));
         Assert.Equal((Preset.ZipLm, Schedule.OneShot),
             (PlanJson.Parse("""{"preset": "zipLm"}""").Preset, PlanJson.Parse("""{"schedule": "oneShot"}""").Schedule));
-        Assert.Equal(128, plan.Calibration!.Samples);
+        Assert.Equal(1024, plan.Calibration!.Samples);
         Assert.Empty(plan.Protect);
         Assert.Equal(1, ReportJson.Parse("{}").PredictedTimeRatio);
         Assert.Null(ReportJson.Parse("""{"plan": {"prune": [{}]}}""").Plan.Prune[0].Score);

@@ -163,6 +163,33 @@ public sealed partial class CommandLineTests : IDisposable
         Assert.Contains("B/A: ", bench.Text, StringComparison.Ordinal);
     }
 
+    /// <summary>What slimming costs, by step, in passes over the samples; nothing is written.</summary>
+    [Fact]
+    public void Bench_says_what_slimming_costs()
+    {
+        string data = At("data.npy");
+        File.WriteAllBytes(data, Npy(new Random(4), 40, 8));
+        string[] bench = ["bench", Model, "--slim", "--neurons", "0.5", "--preset", "best", "--calibrate", data, "--samples", "30"];
+        var table = Run(bench);
+        Assert.True(table.Code == 0, table.Error);
+        foreach (string step in (string[])["calibrating", "scoring", "fitting layer by layer", "all"])
+            Assert.Matches($@"{step} +│ +[0-9.]+ │ +[0-9.]+ │ +[0-9]+ │", table.Text);
+        Assert.Contains("30 samples", table.Text, StringComparison.Ordinal);
+
+        using var json = System.Text.Json.JsonDocument.Parse(Run([.. bench, "--json"]).Text);
+        Assert.True(json.RootElement.GetProperty("pass").GetDouble() > 0);
+        Assert.Equal(30, json.RootElement.GetProperty("samples").GetInt32());
+        Assert.True(json.RootElement.GetProperty("steps").EnumerateArray().Sum(s => s.GetProperty("seconds").GetDouble()) > 0);
+
+        var two = Run("bench", Model, Model, "--slim", "--neurons", "0.5");
+        Assert.Equal(2, two.Code);
+        Assert.Contains("--slim slims A; take", two.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out), "nothing is written");
+
+        var left = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--preset", "fasp", "--calibrate", data, "--samples", "30");
+        Assert.Contains("Of 40 samples the first 30 are used.", left.Text.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_compensated_model_is_verified_before_compensation_and_its_agreement_printed()
     {

@@ -31,6 +31,9 @@ internal sealed class Encoder(Places places) : RealNetwork(places)
 
     public override Axis[] Axes => [Axis.Heads, Axis.Neurons];
 
+    /// <summary>Not the pooled one, which sentences are not compared by.</summary>
+    public override IReadOnlyList<string> Outputs => ["last_hidden_state"];
+
     public override int Samples => Sentences.Draw;
 
     public override int Draws => Sentences.Draws;

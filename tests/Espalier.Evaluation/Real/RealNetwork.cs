@@ -27,6 +27,9 @@ internal abstract class RealNetwork(Places places)
     /// <summary>What is pruned.</summary>
     public abstract Axis[] Axes { get; }
 
+    /// <summary>Outputs that its users look at, by which methods compare; none for all.</summary>
+    public virtual IReadOnlyList<string> Outputs => [];
+
     /// <summary>Samples of a draw when nobody says how many.</summary>
     public abstract int Samples { get; }
 

@@ -23,7 +23,7 @@ internal static class SlimmingProcess
         try
         {
             var lines = Children.Run(["real", "child", .. key.ToString().Split('\t'), network.Model, data,
-                string.Join(',', network.Axes), path], limits);
+                string.Join(',', network.Axes), string.Join(',', network.Outputs), path], limits);
             return Slimmed.Parse(lines[^1].Split('\t'));
         }
         catch (Exception e) when (e is EspalierException or InvalidOperationException)
@@ -36,7 +36,7 @@ internal static class SlimmingProcess
     public static void Answer(string[] arguments)
     {
         var key = RealKey.Parse(arguments);
-        var (model, data, path) = (arguments[5], arguments[6], arguments[8]);
+        var (model, data, outputs, path) = (arguments[5], arguments[6], arguments[8], arguments[9]);
         Axis[] axes = [.. arguments[7].Split(',').Select(Enum.Parse<Axis>)];
         using var dense = OnnxModel.Open(model);
         IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples = key.Samples > 0
@@ -44,14 +44,14 @@ internal static class SlimmingProcess
             : [];
         // What the command line leaves to a budget by default.
         if (key.Preset == Preset.Best) axes = [.. axes, Axis.HeadDims, Axis.ValueDims];
-        var slimmed = Slim(key, dense, axes, samples, path);
+        var slimmed = Slim(key, dense, axes, samples, (path, outputs.Split(',', StringSplitOptions.RemoveEmptyEntries)));
         if (samples.Count > 0 && slimmed.Refusal.Length == 0)
             slimmed = slimmed with { Passes = slimmed.Seconds / DensePass.Measure(dense, samples).TotalSeconds };
         Console.WriteLine(slimmed);
     }
 
     private static Slimmed Slim(RealKey key, OnnxModel dense, Axis[] axes, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples,
-        string path)
+        (string Path, string[] Outputs) target)
     {
         var settings = new CalibrationOptions { Threads = Environment.ProcessorCount };
         var before = Environment.CpuUsage.TotalTime;
@@ -64,9 +64,9 @@ internal static class SlimmingProcess
                 ? Calibrator.Run(analysis, inputs, needs, options: settings)
                 : null;
             var probe = inputs is null ? null : new ModelProbe(analysis, inputs, settings)
-            { Metric = Presets.Get(key.Preset).Metric ?? OutputRoles.MetricOf(analysis) };
+            { Metric = Presets.Get(key.Preset).Metric ?? OutputRoles.MetricOf(analysis), Outputs = target.Outputs };
             var result = Slimmer.Run(plan, analysis, statistics, probe);
-            result.Model.Save(path);
+            result.Model.Save(target.Path);
             return new()
             {
                 Macs = (double)result.Report.After.Macs / result.Report.Before.Macs,

@@ -61,6 +61,10 @@ public sealed class StoreTests : IDisposable
                 Assert.Equal(tensor.Shape, store[n][name].Shape);
                 Assert.Equal(tensor.Values, store[n][name].Values);
             }
+        // Labels are found by the sample itself.
+        Assert.Same(store[4], store[4]);
+        Assert.Equal(["x", "ids"], store[4].Keys);
+        Assert.False(store[4].ContainsKey("y"));
         Assert.Equal(samples.Select(s => ((long[])s["ids"].Values)[0]), store.Select(s => ((long[])s["ids"].Values)[0]));
     }
 
