@@ -23,9 +23,7 @@ internal sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyCollec
     public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
     {
         var (selection, edits) = Fitted(kept);
-        // Before operator set 7 gates do not broadcast.
-        if (model.Analysis.Model.Proto.OpsetImport.Any(o => o.Domain is "" or "ai.onnx" && o.Version < 7))
-            return Slim(selection, edits, evidence.Probe!.HeldOutDivergence);
+        if (GatedTwin.Obstacle(model.Analysis) is not null) return Slim(selection, edits, evidence.Probe!.HeldOutDivergence);
         evidence.Progress?.Invoke("making a trial");
         var (twin, run) = _gated ??= Open();
         return twin.Settings(selection, edits) is { } settings

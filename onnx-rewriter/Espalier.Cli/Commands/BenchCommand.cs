@@ -52,11 +52,22 @@ internal sealed class BenchCommand
             using var progress = new Progress(terminal, "bench");
             progress.Step("opening");
             using var a = OnnxModel.Open(result.GetRequiredValue(bench._first).FullName);
+            bench.Demand(result);
             if (result.GetValue(bench._slim)) bench.Slim(result, a, terminal, progress, cancellationToken);
             else bench.Run(result, a, terminal, progress, cancellationToken);
             return ExitCode.Done;
         }, cancellationToken));
         return command;
+    }
+
+    /// <exception cref="UsageException">An option goes with the other thing that is measured.</exception>
+    private void Demand(ParseResult result)
+    {
+        bool slims = result.GetValue(_slim);
+        var others = slims ? [_rounds, _threads] : _slimming.All.Where(o => o != _slimming.Seed);
+        if (others.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } odd)
+            throw new UsageException($"{odd.Name} goes {(slims ? "without" : "with")} --slim.");
+        if (slims && result.GetValue(_second) is { } second) throw new UsageException($"--slim slims A; take '{second.Name}' away.");
     }
 
     private void Run(ParseResult result, OnnxModel a, Terminal terminal, Progress progress, CancellationToken cancellationToken)
@@ -74,8 +85,6 @@ internal sealed class BenchCommand
 
     private void Slim(ParseResult result, OnnxModel model, Terminal terminal, Progress progress, CancellationToken cancellationToken)
     {
-        if (result.GetValue(_second) is { } second)
-            throw new UsageException($"--slim slims A; take '{second.Name}' away.");
         var axes = CommonOptions.ToAxisOptions(result.GetValue(_dimensions));
         var analysis = AxisAnalysis.Run(model, axes);
         string name = result.GetRequiredValue(_first).Name;

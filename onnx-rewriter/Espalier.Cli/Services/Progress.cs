@@ -28,7 +28,7 @@ internal sealed class Progress(Terminal terminal, string subject) : IDisposable
         {
             lock (_lock)
             {
-                if (_step is not null) Begin(_step);
+                End();
                 return [.. _costs.Values];
             }
         }
@@ -60,14 +60,20 @@ internal sealed class Progress(Terminal terminal, string subject) : IDisposable
 
     private void Begin(string step)
     {
-        var now = Environment.CpuUsage.TotalTime;
-        if (_step is not null)
-        {
-            using var process = Process.GetCurrentProcess();
-            _costs[_step] = new(_step, _costs[_step].Seconds + (now - _begun).TotalSeconds, process.PeakWorkingSet64 / 1e6);
-        }
+        // Said again with every batch.
+        if (step == _step) return;
+        End();
         _costs.TryAdd(step, new(step, 0, 0));
-        (_step, _begun) = (step, now);
+        (_step, _begun) = (step, Environment.CpuUsage.TotalTime);
+    }
+
+    private void End()
+    {
+        if (_step is null) return;
+        var now = Environment.CpuUsage.TotalTime;
+        using var process = Process.GetCurrentProcess();
+        _costs[_step] = new(_step, _costs[_step].Seconds + (now - _begun).TotalSeconds, process.PeakWorkingSet64 / 1e6);
+        _begun = now;
     }
 
     private void Show(string what)

@@ -38,11 +38,17 @@ internal sealed class ErrorCurve
         }
     }
 
+    /// <summary>One of them.</summary>
+    public Level this[int level] => Until(level)[level];
+
     /// <summary>The sizes that can be judged from one of them on.</summary>
-    public IReadOnlyList<Level> Beyond(int level)
+    public IReadOnlyList<Level> Beyond(int level) => Until(level + 1);
+
+    /// <summary>Measures as far as a size, if there is one.</summary>
+    private IReadOnlyList<Level> Until(int level)
     {
         Measure(AtFirst);
-        while (level >= _levels.Count - 1 && _measured < Measured.Length) Measure(_measured + 1);
+        while (level >= _levels.Count && _measured < Measured.Length) Measure(_measured + 1);
         return _levels;
     }
 

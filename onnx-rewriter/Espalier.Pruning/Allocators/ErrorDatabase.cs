@@ -83,7 +83,7 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
                     .Select(p => (p, curves[p].All.Count - 1)).FirstOrDefault((-1, 0));
             if (step.Population < 0) break;
             at[step.Population] = step.Level;
-            Candidate.Merge(counts, LevelAt(step.Population, step.Level).Counts);
+            Candidate.Merge(counts, curves[step.Population][step.Level].Counts);
         }
         return GiveBack(at, holds);
     }
@@ -93,9 +93,9 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     {
         var counts = Choice(at);
         foreach (int p in Enumerable.Range(0, populations.Count)
-            .OrderByDescending(p => LevelAt(p, at[p]).Divergence - (at[p] > 0 ? LevelAt(p, at[p] - 1).Divergence : 0)))
+            .OrderByDescending(p => curves[p][at[p]].Divergence - (at[p] > 0 ? curves[p][at[p] - 1].Divergence : 0)))
         {
-            while (at[p] > 0 && With(counts, LevelAt(p, at[p] - 1).Counts) is var back && holds(back))
+            while (at[p] > 0 && With(counts, curves[p][at[p] - 1].Counts) is var back && holds(back))
             {
                 at[p]--;
                 counts = back;
@@ -108,11 +108,9 @@ internal sealed class ErrorDatabase(IReadOnlyList<Population> populations, IRead
     public Dictionary<int, int> Choice(int[] at)
     {
         var counts = new Dictionary<int, int>();
-        for (int p = 0; p < populations.Count; p++) Candidate.Merge(counts, LevelAt(p, at[p]).Counts);
+        for (int p = 0; p < populations.Count; p++) Candidate.Merge(counts, curves[p][at[p]].Counts);
         return counts;
     }
-
-    private Level LevelAt(int population, int level) => curves[population].Beyond(level)[level];
 
     private static Dictionary<int, int> With(Dictionary<int, int> counts, Dictionary<int, int> changed)
     {

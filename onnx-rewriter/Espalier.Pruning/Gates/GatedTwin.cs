@@ -42,6 +42,13 @@ internal sealed class GatedTwin : IDisposable
     /// <summary>Groups that have no gate, with tensor, operator and reason.</summary>
     public IReadOnlyDictionary<int, string> Refused { get; }
 
+    /// <summary>Why a model has no twin; null where it has.</summary>
+    public static string? Obstacle(AxisAnalysis analysis)
+        => analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") is { Version: < 7 and var version }
+            ? $"The model uses operator set {version}, in which Mul does not broadcast: gates need operator set 7 or later. Convert the "
+                + "model."
+            : null;
+
     /// <summary>Builds the twin.</summary>
     /// <param name="analysis">The dense model's axes.</param>
     /// <param name="which">Groups that get a gate; null for all that can be pruned.</param>
@@ -52,9 +59,7 @@ internal sealed class GatedTwin : IDisposable
         IReadOnlyCollection<Consumer>? fitted = null)
     {
         ArgumentNullException.ThrowIfNull(analysis);
-        if (analysis.Model.Proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx") is { Version: < 7 and var version })
-            throw new EspalierException($"The model uses operator set {version}, in which Mul does not broadcast: gates need operator "
-                + "set 7 or later. Convert the model.");
+        if (Obstacle(analysis) is { } obstacle) throw new EspalierException(obstacle);
         var groups = analysis.Groups.Where(g => g.Exactness != Exactness.Frozen && which?.Invoke(g) != false).ToList();
         var (places, refused) = GatePlaces.Find(analysis, groups);
         var clone = analysis.Model.Proto.Clone();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Espalier.Onnx.Files;
 
 namespace Espalier.Calibration.Arrays;
 
@@ -27,7 +28,7 @@ internal abstract class ArraySource(long count)
 
 /// <summary>Elements that stay in their file. A window of them is held, so that a walk in small steps reads no byte twice.</summary>
 /// <param name="offset">Where they begin in the file.</param>
-internal sealed class FileSource<T>(string path, long offset, long count) : ArraySource(count) where T : unmanaged
+internal sealed class FileElements<T>(string path, long offset, long count) : ArraySource(count) where T : unmanaged
 {
     private const int Window = 1 << 16;
 
@@ -49,11 +50,15 @@ internal sealed class FileSource<T>(string path, long offset, long count) : Arra
     private T[] Load(long start, int length)
     {
         var values = new T[length];
-        var into = MemoryMarshal.AsBytes(values.AsSpan());
-        using var file = File.OpenHandle(path);
-        for (int done = 0, got; done < into.Length; done += got)
-            if ((got = RandomAccess.Read(file, into[done..], offset + (start * Marshal.SizeOf<T>()) + done)) == 0)
-                throw new EspalierException($"'{path}' has become shorter since it was opened.");
-        return values;
+        try
+        {
+            using var file = new SourceFile(SourceFile.OpenStream(path));
+            file.Read(offset + (start * Marshal.SizeOf<T>()), MemoryMarshal.AsBytes(values.AsSpan()));
+            return values;
+        }
+        catch (IOException e)
+        {
+            throw new EspalierException($"'{path}' cannot be read: {e.Message}", e);
+        }
     }
 }

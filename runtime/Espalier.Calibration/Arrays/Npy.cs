@@ -93,7 +93,7 @@ internal static partial class Npy
             long start = file.Position;
             if (file.Length - start < bytes) throw Bad(path, "it is cut short");
             file.Position += bytes;
-            return new FileSource<T>(path, start, count);
+            return new FileElements<T>(path, start, count);
         }
         // Grown while reading: a header that claims more than the file has costs no memory.
         const int Step = 1 << 20;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Espalier.Onnx.Files;
 
 namespace Espalier.Calibration.Arrays;
 
@@ -49,11 +50,7 @@ internal sealed class TensorStore(long most) : IDisposable
     private NamedTensor Read(Kept kept)
     {
         var values = new float[kept.Length];
-        var into = MemoryMarshal.AsBytes(values.AsSpan());
-        // One call gives at most 2 GiB, and may give less.
-        for (int done = 0, got; done < into.Length; done += got)
-            if ((got = RandomAccess.Read(_file!.SafeFileHandle, into[done..], kept.Offset + done)) == 0)
-                throw new EndOfStreamException($"The temporary file '{_file.Name}' was cut short.");
+        new SourceFile(_file!).Read(kept.Offset, MemoryMarshal.AsBytes(values.AsSpan()));
         return kept.Tensor with { Values = values };
     }
 }

@@ -54,12 +54,12 @@ internal sealed class SampleBatches
                 yield return [i];
                 continue;
             }
-            var sample = samples[i];
-            string key = string.Join(';', sample.OrderBy(p => p.Key, StringComparer.Ordinal)
-                .Select(p => $"{p.Key} {string.Join(',', p.Value.Shape)}"));
+            // A sample may lie in a file: it is read once here.
+            var sample = samples[i].OrderBy(p => p.Key, StringComparer.Ordinal).ToList();
+            string key = string.Join(';', sample.Select(p => $"{p.Key} {string.Join(',', p.Value.Shape)}"));
             if (!open.TryGetValue(key, out var list)) open.Add(key, list = []);
             list.Add(i);
-            long size = sample.Values.Sum(t => t.Values.LongLength);
+            long size = sample.Sum(p => p.Value.Values.LongLength);
             if (list.Count < Math.Min(_limit, Math.Max(1, _elements / Math.Max(1, size)))) continue;
             open.Remove(key);
             yield return list;
@@ -69,8 +69,11 @@ internal sealed class SampleBatches
 
     /// <summary>Whether all samples have inputs of the same shapes.</summary>
     public static bool OfOneShape(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
-        => samples.All(s => s.Count == samples[0].Count
-            && s.All(p => samples[0].TryGetValue(p.Key, out var first) && first.Shape.SequenceEqual(p.Value.Shape)));
+    {
+        var first = samples[0].ToDictionary(StringComparer.Ordinal);
+        return samples.All(s => s.Count == first.Count
+            && s.All(p => first.TryGetValue(p.Key, out var own) && own.Shape.SequenceEqual(p.Value.Shape)));
+    }
 
     /// <summary>One batch as inputs.</summary>
     public static IReadOnlyList<NamedTensor> Join(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)

@@ -23,6 +23,8 @@ internal sealed class GatedRun(OnnxModel gated, IReadOnlyList<ExpectedBatch> bat
     private readonly string[] _outputs = [.. gated.Proto.Graph.Output.Select(o => o.Name)];
     private List<IReadOnlyDictionary<string, NamedTensor>> _known = [.. batches.Select(_ => new Dictionary<string, NamedTensor>())];
     private ModelSession? _session;
+    /// <summary>What the session takes: its inputs, and those that need not be given.</summary>
+    private HashSet<string> _wanted = [];
     /// <summary>Nodes whose results are known, in the order of the graph.</summary>
     private int _cut;
     private bool _whole;
@@ -32,14 +34,15 @@ internal sealed class GatedRun(OnnxModel gated, IReadOnlyList<ExpectedBatch> bat
     {
         int first = gated.Proto.Graph.Node.TakeWhile(n => !n.Reads().Any(settings.ContainsKey)).Count();
         Open(_whole || first == gated.Proto.Graph.Node.Count ? 0 : first);
-        NamedTensor[] gates = [.. settings.Select(s => new NamedTensor(s.Key, "float32", _shapes[s.Key], s.Value))];
-        var wanted = _session!.Inputs.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
+        // What no output depends on is not in the graph that is run.
+        NamedTensor[] gates = [.. settings.Where(s => _wanted.Contains(s.Key))
+            .Select(s => new NamedTensor(s.Key, "float32", _shapes[s.Key], s.Value))];
         var found = tally();
         for (int b = 0; b < batches.Count; b++)
         {
             var known = _known[b];
-            var given = batches[b].Inputs.Concat(known.Values).Where(t => wanted.Contains(t.Name));
-            var made = new Dictionary<string, NamedTensor>(_session.Run([.. given, .. gates], cancellation), StringComparer.Ordinal);
+            var given = batches[b].Inputs.Concat(known.Values).Where(t => _wanted.Contains(t.Name));
+            var made = new Dictionary<string, NamedTensor>(_session!.Run([.. given, .. gates], cancellation), StringComparer.Ordinal);
             foreach (string output in _outputs.Where(known.ContainsKey)) made[output] = known[output];
             found.Add(batches[b].Expected, made, batches[b].Targets);
         }
@@ -64,6 +67,7 @@ internal sealed class GatedRun(OnnxModel gated, IReadOnlyList<ExpectedBatch> bat
             return;
         }
         _session = Session([.. _outputs.Where(o => !_known[0].ContainsKey(o))]);
+        _wanted = [.. _session.Inner.InputNames, .. _session.Inner.OverridableInitializerMetadata.Keys];
     }
 
     /// <summary>Runs up to the cut; false where what crosses it cannot be kept.</summary>

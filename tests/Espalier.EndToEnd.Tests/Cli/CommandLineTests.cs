@@ -184,6 +184,8 @@ public sealed partial class CommandLineTests : IDisposable
         var two = Run("bench", Model, Model, "--slim", "--neurons", "0.5");
         Assert.Equal(2, two.Code);
         Assert.Contains("--slim slims A; take", two.Error, StringComparison.Ordinal);
+        Assert.Contains("--neurons goes with --slim", Run("bench", Model, "--neurons", "0.5").Error, StringComparison.Ordinal);
+        Assert.Contains("--rounds goes without --slim", Run([.. bench, "--rounds", "3"]).Error, StringComparison.Ordinal);
         Assert.False(File.Exists(Out), "nothing is written");
 
         var left = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--preset", "fasp", "--calibrate", data, "--samples", "30");

@@ -109,6 +109,28 @@ public sealed class GatedTwinTests
             Ort.Run(twin.Model, With(inputs, twin.Settings(selection)))).Error < SlimOracle.Tolerance);
     }
 
+    /// <summary>What no output reads changes none, alone or beside what one reads.</summary>
+    [Fact]
+    public void A_gate_that_no_output_sees_moves_nothing()
+    {
+        var g = new GraphBuilder(2);
+        string x = g.Input("x", "batch", Planted.Inputs);
+        g.Linear(g.Relu(g.Linear(x, "dead.up", Planted.Inputs, 6)), "dead.down", 6, 4);
+        g.Output(g.Rename(g.Linear(g.Relu(g.Linear(x, "up", Planted.Inputs, 6)), "down", 6, 4), "y"), "batch", 4);
+        using var dense = g.Build();
+        var analysis = AxisAnalysis.Run(dense);
+        using var twin = GatedTwin.Build(analysis);
+        IModelProbe probe = new ModelProbe(analysis, [Planted.Rows(3, 40, Planted.Inputs)]);
+        int Read(string weight) => twin.Gates.Keys.Single(id => analysis.Groups[id].Consumers.Any(c => c.Parameter.StartsWith(weight,
+            StringComparison.Ordinal)));
+        int dead = Read("dead.down"), seen = Read("down");
+        Selection Half(params int[] groups) => new(groups.ToDictionary(id => id, _ => ImmutableArray.Create(0, 2, 4)), []);
+        var found = probe.Divergences(twin.Model, [.. new[] { Half(dead), Half(seen), Half(seen, dead) }.Select(twin.Settings)]);
+        Assert.Equal(0, found[0], 1e-9);
+        Assert.True(found[1] > 1e-3);
+        Assert.Equal(found[1], found[2], 1e-6);
+    }
+
     /// <summary>One session gives for many choices what as many rewritten graphs give.</summary>
     [Fact]
     public void A_probe_measures_many_choices_in_one_session()

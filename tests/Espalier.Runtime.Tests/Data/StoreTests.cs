@@ -21,7 +21,7 @@ public sealed class StoreTests : IDisposable
             writer.Write(new byte[20]);
             foreach (float value in values) writer.Write(value);
         }
-        var source = new FileSource<float>(_file, 20, values.Length);
+        var source = new FileElements<float>(_file, 20, values.Length);
         Assert.Equal(values.Length, source.Count);
         foreach (var (start, length) in new[] { (0, 3), (2, 70_000), (65_530, 20), (199_990, 10), (7, 1), (0, 200_000) })
             Assert.Equal(values[start..(start + length)], (float[])source.Read(start, length));
