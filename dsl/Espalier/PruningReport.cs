@@ -168,6 +168,9 @@ public sealed record FactoredWeight
     /// <summary>Inputs.</summary>
     public int Inputs { get; init; }
 
+    /// <summary>Positions of a convolution's window, at which every input has a weight; 1 of a matrix.</summary>
+    public int Window { get; init; } = 1;
+
     /// <summary>Outputs.</summary>
     public int Outputs { get; init; }
 

@@ -93,7 +93,7 @@ internal sealed class AxisAnalysis
     /// <summary>Nodes in walk order.</summary>
     public IReadOnlyList<NodeInfo> Nodes => _inference.Nodes;
     /// <summary>Cost as a polynomial in the sizes of the groups.</summary>
-    public CostModel Cost => _cost.Value;
+    public CostModel Cost { get => field ?? _cost.Value; internal set; }
     /// <summary>Every weight axis of size 2 or more of which no unit can be removed, with operator and reason.</summary>
     public IReadOnlyList<(string Tensor, int Axis, string Reason)> Frozen { get; }
 

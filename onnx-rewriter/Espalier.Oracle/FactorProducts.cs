@@ -8,7 +8,7 @@ namespace Espalier.Oracle;
 /// <summary>
 /// Puts A·B in the place of weights that became products of two. Which way round a factor lies follows from the product that reads the
 /// weight in the dense file, not from what surgery took it for: MatMul and Gemm are looked at, and Transpose, Cast and Identity on the
-/// way to them.
+/// way to them. Of a convolution the inputs are those of every position of its window.
 /// </summary>
 /// <param name="slim">The slim model, which has the factors.</param>
 /// <param name="slices">Removed slices: the factors are those of what is left.</param>
@@ -44,12 +44,13 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
                 // A product for each reader: they may take the weight in different ways.
                 string name = $"{weight} in {reader.Node.Output[0]}";
                 long[] dims = reader.Turned ? [shape[1], shape[0]] : shape;
-                var operand = new float[dims[0] * dims[1]];
+                var operand = new float[dims.Aggregate(1L, (a, d) => a * d)];
+                long row = operand.Length / dims[0];
                 for (int i = 0; i < product.Inputs.Length; i++)
                     for (int o = 0; o < product.Outputs.Length; o++)
                     {
                         var (input, output) = (product.Inputs[i], product.Outputs[o]);
-                        long at = reader.OutputsFirst ? (output * dims[1]) + input : (input * dims[1]) + output;
+                        long at = reader.OutputsFirst ? (output * row) + input : (input * row) + output;
                         operand[at] = (float)product.Values[(i * product.Outputs.Length) + o];
                     }
                 var type = (DataType)_factors[down].DataType;
@@ -68,6 +69,7 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
         var product = Multiply(factored.Weight, factored.Down, factored.Up, reader);
         var tensor = Tensor(factored.Weight);
         float[] weight = dense.Content(tensor).ToFloats();
+        long length = weight.Length / tensor.Dims[0];
         double far = 0, all = 0;
         for (int i = 0; i < product.Inputs.Length; i++)
         {
@@ -75,7 +77,7 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
             {
                 var (row, column) = reader.FileHasOutputsFirst ? (product.Outputs[o], product.Inputs[i])
                     : (product.Inputs[i], product.Outputs[o]);
-                double w = weight[(row * tensor.Dims[1]) + column], difference = w - product.Values[(i * product.Outputs.Length) + o];
+                double w = weight[(row * length) + column], difference = w - product.Values[(i * product.Outputs.Length) + o];
                 (far, all) = (far + (difference * difference), all + (w * w));
             }
         }
@@ -98,6 +100,7 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
                     if (standard && node.OpType is "Identity" or "Cast") open.Push((node.Output[0], at.Turned));
                     else if (standard && node.OpType == "Transpose") open.Push((node.Output[0], at.Turned != Turns(node)));
                     else if (standard && node.OpType == "MatMul" && k < 2) found.Add(new(node, k, at.Turned, OutputsFirst: k == 0));
+                    else if (standard && node.OpType == "Conv" && k == 1 && !at.Turned) found.Add(new(node, k, false, OutputsFirst: true));
                     else if (standard && node.OpType == "Gemm" && k == 1) found.Add(new(node, k, at.Turned, IsSet(node, "transB")));
                     else throw Odd(weight, $"but {node.OpType} '{node.Name}' reads it, in which no product takes its place.");
                 }
@@ -115,8 +118,10 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
     {
         int outputAxis = reader.FileHasOutputsFirst ? 0 : 1;
         int[] inputs = Left(weight, 1 - outputAxis), outputs = Left(weight, outputAxis);
-        // A weight on the left of its activation leaves the first factor on the left of it too.
-        var (a, rank) = Factor(weight, down, inputs.Length, ranksFirst: reader.Operand == 0);
+        int window = (int)Tensor(weight).Dims.Skip(2).Aggregate(1L, (a, d) => a * d);
+        inputs = [.. inputs.SelectMany(i => Enumerable.Range(i * window, window))];
+        // A weight on the left of its activation leaves the first factor on the left of it too; a convolution's is like itself.
+        var (a, rank) = Factor(weight, down, inputs.Length, ranksFirst: reader.Operand == 0 || reader.Node.OpType == "Conv");
         var (b, other) = Factor(weight, up, outputs.Length, ranksFirst: !reader.OutputsFirst);
         if (rank != other)
             throw Odd(weight, $"but '{down}' has rank {rank}, and '{up}' has rank {other}.");
@@ -138,7 +143,8 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
     {
         if (!_factors.TryGetValue(name, out var tensor))
             throw Odd(weight, $"but the slim model does not have the factor '{name}'. Was it written for this model?");
-        if (tensor.Dims.Count != 2 || tensor.Dims[ranksFirst ? 1 : 0] != units)
+        if (tensor.Dims.Count < 2 || (!ranksFirst && tensor.Dims.Skip(2).Any(d => d != 1))
+            || (ranksFirst ? tensor.Dims[0] * units : units * tensor.Dims[1]) != tensor.Dims.Aggregate(1L, (x, d) => x * d))
             throw Odd(weight, $"but of its {units} units the factor '{name}' has [{string.Join(", ", tensor.Dims)}]. "
                 + "Was it written for this model?");
         int rank = (int)tensor.Dims[ranksFirst ? 0 : 1];
@@ -156,7 +162,7 @@ internal sealed class FactorProducts(OnnxModel dense, OnnxModel slim, Slices sli
         {
             if ((graph.Initializer.FirstOrDefault(t => t.Name == weight)
                 ?? graph.Node.FirstOrDefault(n => n.Output.Contains(weight))?.ConstantTensor()) is not { } tensor) continue;
-            return tensor.Dims.Count == 2 ? tensor : throw Odd(weight, "but it is no matrix.");
+            return tensor.Dims.Count >= 2 ? tensor : throw Odd(weight, "but it is no matrix.");
         }
         throw Odd(weight, "but the model does not have it. Was it written for this model?");
     }

@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx.Limits;
 using Espalier.Pruning.Allocators;
@@ -10,6 +11,7 @@ using Espalier.Pruning.Factoring;
 using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Plans;
 using Espalier.Pruning.Scores;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning;
 
@@ -37,6 +39,7 @@ internal static class Slimmer
         }
         BasisChange.Require(resolved, needs);
         LowRank.Require(resolved, needs);
+        RankSplit.Require(resolved, needs);
         DepthSelector.Require(resolved, needs);
         Allocator.Require(resolved, needs);
         Iteration.Require(resolved.Plan, needs);
@@ -67,6 +70,8 @@ internal static class Slimmer
         WrittenBudget.Demand(asked, FileCost.Before(analysis));
         evidence.Progress?.Invoke("turning bases");
         (resolved, evidence) = BasisChange.Apply(resolved, evidence);
+        var notes = new List<string>(evidence.Statistics?.Notes ?? []);
+        var split = RankSplit.Create(resolved, evidence, notes);
         EspalierException? missed = null;
         for (int round = 1; ; round++)
         {
@@ -74,7 +79,7 @@ internal static class Slimmer
             PruningReport report;
             try
             {
-                (slim, report) = Carry(resolved, evidence);
+                (slim, report) = Carry(resolved, evidence, split, [.. notes]);
             }
             // No choice meets the lowered bound: what is said is that the stated one is missed.
             catch (EspalierException) when (missed is not null)
@@ -87,37 +92,49 @@ internal static class Slimmer
             missed = WrittenBudget.Refuse(analysis, slim, misses[0]);
             if (slim.Model != dense) slim.Model.Dispose();
             if (round == BudgetRounds) throw missed;
-            resolved = resolved.With(WrittenBudget.Tightened(resolved.Plan, misses, round));
+            var tightened = WrittenBudget.Tightened(resolved.Plan, misses, round);
+            (resolved, split) = (resolved.With(tightened), split.With(tightened));
         }
     }
 
     /// <summary>Carries a plan out; whether its budget holds is not looked at.</summary>
-    private static (SlimModel Slim, PruningReport Report) Carry(ResolvedPlan resolved, Evidence evidence)
+    /// <param name="split">The form of the model that units and ranks are chosen and fitted in.</param>
+    private static (SlimModel Slim, PruningReport Report) Carry(ResolvedPlan resolved, Evidence evidence, RankSplit split,
+        List<string> notes)
     {
-        var (statistics, probe, _) = evidence;
-        var (analysis, schedule) = (resolved.Analysis, resolved.Plan.Schedule);
-        var notes = new List<string>(statistics?.Notes ?? []);
-        var choice = ScheduleRow.Get(schedule!.Value).Steps > 1
-            ? Iteration.Choose(resolved, evidence, notes)
-            : PruningChoice.Make(resolved, evidence, notes);
-        var selection = choice.Selection;
+        var choice = ScheduleRow.Get(resolved.Plan.Schedule!.Value).Steps > 1
+            ? Iteration.Choose(split.Resolved, split.Evidence, notes)
+            : PruningChoice.Make(split.Resolved, split.Evidence, notes);
+        (split, var chosen, var methods) = split.Settle(choice);
         evidence.Progress?.Invoke("compensating");
-        var edits = Compensator.Compute(resolved.Model, new(selection, choice.Method)
-        {
-            Statistics = statistics,
-            Notes = notes,
-            Sequential = schedule == Schedule.Sequential ? probe : null,
-        });
-        if (probe is not null && (Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms
-            || selection.Kept.Keys.Any(g => choice.Method(g) == Compensation.Affine)))
-            edits = NormStatistics.Measure(resolved.Model, selection, edits, probe, notes,
-                evidence.IsWithoutData || resolved.Plan.Inputs is InputSource.Noise or InputSource.OutOfDistribution);
+        var (selection, edits) = split.Merge(chosen, Fit(split.Resolved, split.Evidence, chosen, methods, notes));
         evidence.Progress?.Invoke("removing");
-        edits = edits with { Factors = LowRank.Factor(resolved, selection, edits, evidence, notes) };
+        var analysis = resolved.Analysis;
+        edits = edits with
+        {
+            Factors = [.. edits.Factors.Concat(LowRank.Factor(resolved, selection, edits, evidence, notes))
+                .Select(f => LowRank.Sized(f, resolved.Model, selection))],
+        };
         var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
             ? new SlimModel(analysis.File, new Dictionary<string, IReadOnlyDictionary<int, int[]>>())
             : Checked(Surgery.Apply(analysis, selection, edits));
         return (slim, ReportBuilder.Build(resolved.Plan, analysis, selection, slim, edits, notes));
+    }
+
+    private static WeightEdits Fit(ResolvedPlan resolved, Evidence evidence, Selection selection,
+        IReadOnlyDictionary<int, Compensation> methods, List<string> notes)
+    {
+        var (statistics, probe, _) = evidence;
+        var edits = Compensator.Compute(resolved.Model, new(selection, id => methods.GetValueOrDefault(id))
+        {
+            Statistics = statistics,
+            Notes = notes,
+            Sequential = resolved.Plan.Schedule == Schedule.Sequential ? probe : null,
+        });
+        if (probe is null || (!Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms
+            && !selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == Compensation.Affine))) return edits;
+        return NormStatistics.Measure(resolved.Model, selection, edits, probe, notes,
+            evidence.IsWithoutData || resolved.Plan.Inputs is InputSource.Noise or InputSource.OutOfDistribution);
     }
 
     /// <summary>What nobody could open is not written. The dense model of such a one cannot run: what it computes was believed.</summary>

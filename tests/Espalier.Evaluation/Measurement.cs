@@ -10,6 +10,7 @@ using Espalier.Calibration.Statistics;
 using Espalier.Calibration.Sums;
 using Espalier.Onnx;
 using Espalier.Pruning;
+using Espalier.Pruning.Factoring;
 
 namespace Espalier.Evaluation;
 
@@ -101,7 +102,8 @@ internal static class Measurement
 
     /// <summary>A preset under a budget of multiply-accumulates, over all exact groups of the network's kinds.</summary>
     public static PruningPlan Plan(IReadOnlyList<Axis> axes, AxisAnalysis analysis, Preset preset, double ratio, int seed)
-        => Presets.Complete(new PruningPlan
+    {
+        var plan = Presets.Complete(new PruningPlan
         {
             Preset = preset,
             Prune = [.. Axes(axes, preset)
@@ -115,6 +117,8 @@ internal static class Measurement
             Budget = new Budget(Macs: ratio),
             Seed = seed,
         }, hasData: true);
+        return plan with { LowRank = RankSplit.Usual(plan, analysis) };
+    }
 
     private static double StandardError(double[] differences)
     {

@@ -3,6 +3,7 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Roles;
 using Espalier.Cli.Host;
+using Espalier.Pruning.Factoring;
 
 namespace Espalier.Cli.Options;
 
@@ -88,7 +89,7 @@ internal sealed class SlimOptions
         bool decides = Decides(budget, ranks, allocate, preset);
         bool factors = ranks.Count > 0 || (preset is { } named && Presets.Get(named).LowRank is not null);
         if (!decides && !factors && !AsksForUnits(result)) throw NothingAsked();
-        return new PruningPlan
+        var plan = new PruningPlan
         {
             Model = model,
             Prune = [.. Rules(result, decides, analysis, TurnsBases(result, preset))],
@@ -107,6 +108,10 @@ internal sealed class SlimOptions
             Inputs = result.GetValue(_inputs),
             Seed = result.GetValue(Seed),
         };
+        // What is asked for by name is all that is taken.
+        return decides && !AsksForUnits(result) && plan.Calibration?.Path is not null
+            ? plan with { LowRank = RankSplit.Usual(Presets.Complete(plan, hasData: true), analysis) }
+            : plan;
     }
 
     /// <summary>Dimensions go as the first coordinates of a basis that is made from data, and are refitted.</summary>

@@ -19,12 +19,16 @@ internal static class LowRank
     /// <summary>Asks for what the factors are fitted to. Without data a weight is factored by its own numbers.</summary>
     public static void Require(ResolvedPlan resolved, Requirements needs)
     {
-        var readers = resolved.Targets.SelectMany(t => t.Weight.Consumers).ToList();
+        var readers = Own(resolved).SelectMany(t => t.Weight.Consumers).ToList();
         needs.Consumers(readers);
         needs.Covariance(readers);
         needs.Data |= readers.Count > 0 && (Presets.Get(resolved.Plan.Preset!.Value).NeedsCalibration
             || resolved.Plan.Calibration is { Path: not null } or { Method: not null });
     }
+
+    /// <summary>What no other step factors.</summary>
+    private static IEnumerable<LowRankTarget> Own(ResolvedPlan resolved)
+        => resolved.Targets.Where(t => !LowRankTargets.ShareBudget(resolved.Plan) || !LowRankTargets.IsOpen(t.Rule));
 
     /// <summary>The factors.</summary>
     /// <param name="evidence">Statistics, null for the plain decomposition; a probe: where something is pruned, inputs are those
@@ -38,9 +42,9 @@ internal static class LowRank
         var (statistics, probe, _) = evidence;
         notes.AddRange(resolved.RankNotes);
         var goneNodes = analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).SelectMany(b => b.Nodes).ToHashSet();
-        var targets = resolved.Targets.Where(t => !t.Weight.Consumers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
+        var targets = Own(resolved).Where(t => !t.Weight.Consumers.Any(r => goneNodes.Contains(r.Node.Ordinal))).ToList();
         if (targets.Count == 0) return [];
-        var keptOf = analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
+        var keptOf = KeptOf(analysis, selection);
         var sizes = targets.Select(t => SizeOf(analysis, t.Weight, keptOf)).ToList();
         int?[] ranks = Ranks(plan, analysis, selection, targets, sizes);
         for (int k = 0; k < ranks.Length; k++)
@@ -62,32 +66,47 @@ internal static class LowRank
         {
             if (ranks[k] is not { } rank) continue;
             var target = targets[k].Weight;
-            var kept = Kept(analysis, target, keptOf);
-            var (inputs, outputs) = kept;
-            double[]? moment = Moment(target, inputs, statistics, paired);
+            var (inputs, outputs) = Kept(analysis, target, keptOf);
+            int[] features = target.Features(inputs);
+            double[]? moment = Moment(target, features, statistics, paired);
             if (moment is null && statistics is not null)
                 notes.Add($"Weight '{target.Weight}' is factored without looking at its inputs: calibration has no covariance of them.");
-            var (down, up, error) = LowRankFit.Compute(Part(weights, edits, target, inputs, outputs), inputs.Length,
+            var (down, up, error) = LowRankFit.Compute(Part(weights, edits, target, features, outputs), features.Length,
                 outputs.Length, rank, moment);
-            float[] own = Part(weights, WeightEdits.Nothing, target, inputs, outputs);
-            factors.Add(Dense(analysis, target, rank, down, up, kept) with
-            {
-                Size = sizes[k],
-                Error = moment is null ? null : error,
-                Distance = LowRankFit.Distance(own, down, up, inputs.Length, outputs.Length),
-            });
+            factors.Add(Dense(analysis, target, rank, down, up, (features, outputs)) with { Error = moment is null ? null : error });
         }
         return factors;
     }
 
+    /// <summary>Factors with their sizes in the slim model, and with how far they are from the dense weight.</summary>
+    public static LowRankFactors Sized(LowRankFactors factors, DenseModel model, Selection selection)
+    {
+        var (analysis, target, rank) = (model.Analysis, factors.Target, factors.Rank);
+        var keptOf = KeptOf(analysis, selection);
+        var (inputs, outputs) = Kept(analysis, target, keptOf);
+        int[] features = target.Features(inputs);
+        float[] down = [.. features.SelectMany(f => factors.Down[(f * rank)..((f + 1) * rank)])];
+        int all = factors.Up.Length / rank;
+        float[] up = [.. Enumerable.Range(0, rank).SelectMany(r => outputs.Select(o => factors.Up[(r * all) + o]))];
+        return factors with
+        {
+            Size = SizeOf(analysis, target, keptOf),
+            Distance = LowRankFit.Distance(Part(model.Weights, WeightEdits.Nothing, target, features, outputs), down, up,
+                features.Length, outputs.Length),
+        };
+    }
+
+    private static Dictionary<Factor, ImmutableArray<int>> KeptOf(AxisAnalysis analysis, Selection selection)
+        => analysis.Groups.Where(g => selection.Kept.ContainsKey(g.Id)).ToDictionary(g => g.Factor, g => selection.Kept[g.Id]);
+
     /// <summary>Factors of the slim model's sizes in the dense layout, with zeros where units are gone.</summary>
     public static LowRankFactors Dense(AxisAnalysis analysis, FactorableWeight target, int rank, float[] down, float[] up,
-        (int[] Inputs, int[] Outputs) kept)
+        (int[] Features, int[] Outputs) kept)
     {
-        var (inputs, outputs) = kept;
+        var (features, outputs) = kept;
         var (n, m) = Sizes(analysis, target);
-        var (a, b) = (new float[n * rank], new float[rank * m]);
-        for (int i = 0; i < inputs.Length; i++) down.AsSpan(i * rank, rank).CopyTo(a.AsSpan(inputs[i] * rank));
+        var (a, b) = (new float[n * target.Positions * rank], new float[rank * m]);
+        for (int f = 0; f < features.Length; f++) down.AsSpan(f * rank, rank).CopyTo(a.AsSpan(features[f] * rank));
         for (int r = 0; r < rank; r++)
             for (int o = 0; o < outputs.Length; o++) b[(r * m) + outputs[o]] = up[(r * outputs.Length) + o];
         return new(target, rank, a, b);
@@ -114,7 +133,7 @@ internal static class LowRank
         var (n, m) = Sizes(analysis, target);
         double macs = target.Consumers.Sum(r =>
             analysis.State.Records[r.Node.Ordinal].Macs.Sum(p => p.Aggregate(1.0, (a, t) => a * (t.Nominal ?? 1))));
-        return new(inputs.Length, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)),
+        return new(inputs.Length * target.Positions, outputs.Length, macs * ((double)inputs.Length * outputs.Length / ((double)n * m)),
             DataTypes.Bits(target.Type) / 8.0);
     }
 
@@ -151,18 +170,14 @@ internal static class LowRank
         return At(Bisection.Find(t => Holds(At(t))).Holds);
     }
 
-    /// <summary>The numbers of what is left of a weight, [inputs, outputs].</summary>
-    private static float[] Part(WeightTable weights, WeightEdits edits, FactorableWeight target, int[] inputs, int[] outputs)
+    /// <summary>The numbers of what is left of a weight, [features, outputs].</summary>
+    private static float[] Part(WeightTable weights, WeightEdits edits, FactorableWeight target, int[] features, int[] outputs)
     {
         float[] whole = edits.Weights.GetValueOrDefault(target.Weight) ?? weights.Floats(target.Weight);
-        int[] shape = weights.Shape(target.Weight)!;
-        bool inputsFirst = target.Consumers[0].ParameterAxis == 0;
-        var part = new float[inputs.Length * outputs.Length];
-        for (int i = 0; i < inputs.Length; i++)
-            for (int o = 0; o < outputs.Length; o++)
-                part[(i * outputs.Length) + o] = whole[inputsFirst
-                    ? (inputs[i] * shape[1]) + outputs[o]
-                    : (outputs[o] * shape[1]) + inputs[i]];
+        var matrix = ConsumerMatrix.Create(target.Consumers[0], weights.Shape(target.Weight)!)!;
+        var part = new float[features.Length * outputs.Length];
+        for (int f = 0, at = 0; f < features.Length; f++)
+            foreach (int o in outputs) part[at++] = whole[matrix.Offset(0, o, features[f])];
         return part;
     }
 

@@ -31,10 +31,11 @@ internal static class StoredFactors
                     + "but the models do not have them. Was it written for these models?");
             int[] inputs = Left(target.Consumers[0].ParameterAxis), outputs = Left(target.Consumers[0].OutputAxis);
             float[] down = slim.Content(first).ToFloats(), up = slim.Content(second).ToFloats();
+            inputs = target.Features(inputs);
             if (down.Length != inputs.Length * factored.Rank || up.Length != factored.Rank * outputs.Length)
                 throw new EspalierException($"'{factored.Down}' and '{factored.Up}' have not the shapes that the report gives. "
                     + "Was it written for these models?");
-            if (target.IsLeft) down = Transposed(down, factored.Rank, inputs.Length);
+            if (target.RanksFirst) down = Transposed(down, factored.Rank, inputs.Length);
             if (target.Transposed) up = Transposed(up, outputs.Length, factored.Rank);
             all.Add(LowRank.Dense(analysis, target, factored.Rank, down, up, (inputs, outputs)));
 

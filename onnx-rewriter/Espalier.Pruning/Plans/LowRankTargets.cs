@@ -59,8 +59,11 @@ internal static class LowRankTargets
         return targets;
     }
 
-    /// <summary>Whether the budget is for ranks: some rule leaves its own to it.</summary>
-    public static bool TakeBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen);
+    /// <summary>Whether the budget is for ranks alone: some rule leaves its own to it, and no rule on units does.</summary>
+    public static bool TakeBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen) && !ShareBudget(plan);
+
+    /// <summary>Whether the budget is for ranks and units together.</summary>
+    public static bool ShareBudget(PruningPlan plan) => plan.LowRank.Any(IsOpen) && plan.Prune.Any(r => r.Keep is null);
 
     /// <summary>Whether a rule leaves its rank to the budget.</summary>
     public static bool IsOpen(LowRankRule rule) => rule is { Rank: null, Keep: null };
@@ -78,8 +81,7 @@ internal static class LowRankTargets
             if (rule is { Rank: not null, Keep: not null })
                 throw new EspalierException($"{rule.Describe()}: it has both a Rank and a Keep. Remove one.");
         }
-        if (!TakeBudget(plan)) return;
-        var open = plan.LowRank.First(IsOpen);
+        if (plan.LowRank.FirstOrDefault(IsOpen) is not { } open) return;
         if (plan.Budget is null)
             throw new EspalierException($"{open.Describe()}: neither Rank nor Keep nor a budget says how much is to stay.");
         if (plan.Budget.Latency is not null)
@@ -88,8 +90,11 @@ internal static class LowRankTargets
         if (plan.Budget.Components is { Count: > 0 })
             throw new EspalierException($"{open.Describe()}: ranks are not chosen by bounds on parts of the model. Give a Rank or a Keep, "
                 + "or bound the whole model.");
-        if (plan.Prune.Any(r => r.Keep is null) || plan.Drop.Any(r => r.AtMost is null))
-            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on units or depth that leave their "
-                + "own part to it. Give one side its numbers.");
+        if (plan.Drop.Any(r => r.AtMost is null))
+            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on depth that leave their own part to "
+                + "it. Give one side its numbers.");
+        if (ShareBudget(plan) && plan.Prune.Any(r => r.Compensate != Compensation.LeastSquares))
+            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on units that compensate otherwise than "
+                + "by least squares, as ranks do. Give one side its numbers, or let all rules compensate so.");
     }
 }

@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Plans;
@@ -61,6 +62,19 @@ internal sealed record ResolvedPlan
             RankNotes = rankNotes,
         };
     }
+
+    /// <summary>The same rules on another form of the model, and one more.</summary>
+    /// <param name="group">The group of the other form that one of this form is.</param>
+    /// <param name="ranks">The rule on groups that only the other form has.</param>
+    public ResolvedPlan On(AxisAnalysis other, Func<Group, Group> group, ResolvedRule ranks) => new(Plan with
+    {
+        Prune = [.. Plan.Prune, ranks.Rule],
+    }, new DenseModel(other))
+    {
+        Rules = [.. Rules.Select(r => r with { Groups = [.. r.Groups.Select(group)] }), ranks],
+        Notes = Notes,
+        RankNotes = RankNotes,
+    };
 
     /// <summary>The same rules, groups and parts under other ratios and bounds.</summary>
     /// <param name="plan">The completed plan with numbers changed: fractions that stay, the budget and its components' bounds.</param>

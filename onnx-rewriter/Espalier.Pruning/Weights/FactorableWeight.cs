@@ -14,6 +14,20 @@ namespace Espalier.Pruning.Weights;
 /// <param name="Type">Element type of the operand.</param>
 internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> Consumers, int Operand, bool Transposed, DataType Type)
 {
+    /// <summary>Sizes of a convolution's window; of a matrix none.</summary>
+    public IReadOnlyList<long> Window { get; private init; } = [];
+
+    /// <summary>Positions of the window; 1 of a matrix. A feature is an input at one of them.</summary>
+    public int Positions => (int)Window.Aggregate(1L, (a, b) => a * b);
+
+    /// <summary>The features of some inputs.</summary>
+    public int[] Features(int[] inputs) => [.. inputs.SelectMany(i => Enumerable.Range(i * Positions, Positions))];
+
+    public bool IsConvolution => Consumers[0].Kind == ConsumerKind.Convolution;
+
+    /// <summary>Whether the first factor is [ranks, inputs …].</summary>
+    public bool RanksFirst => IsLeft || IsConvolution;
+
     /// <summary>Whether the weight is what the activation is multiplied with from the left.</summary>
     public bool IsLeft => Operand == 0;
 
@@ -29,22 +43,26 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> C
             return (null,
                 "it holds integers with a scale, and two factors of floating-point numbers would be larger: factor the model before it "
                     + "is quantised");
-        if (readers.FirstOrDefault(r => r.Node.Proto.OpType is not ("MatMul" or "Gemm")
+        if (readers.FirstOrDefault(r => r.Node.Proto.OpType is not ("MatMul" or "Gemm" or "Conv")
             || r.Node.Proto.Domain is not ("" or "ai.onnx")) is { } other)
-            return (null, $"{other.Node} reads it, and only the weights of MatMul and Gemm are factored");
-        if (shape.Length != 2 || readers.Any(r => r.Batched)) return (null, "it is a stack of matrices");
+            return (null, $"{other.Node} reads it, and only the weights of MatMul, Gemm and Conv are factored");
+        bool convolution = readers.Count > 0 && readers[0].Kind == ConsumerKind.Convolution;
+        if ((!convolution && shape.Length != 2) || readers.Any(r => r.Batched)) return (null, "it is a stack of matrices");
+        long[] window = [.. shape.Skip(2)];
         FactorableWeight? whole = null;
         foreach (var reader in readers)
         {
             var record = analysis.State.Records[reader.Node.Ordinal];
             int operand = record.Inputs[0]!.IsConstant ? 0 : 1;
+            if (convolution && (operand == 0 || Flag("group") > 1)) return (null, $"{reader.Node} convolves groups of channels apart");
             long Flag(string attribute) => reader.Node.Proto.Attribute.FirstOrDefault(a => a.Name == attribute)?.I ?? 0;
             if (reader.Node.Proto.OpType == "Gemm" && (operand == 0 || Flag("transA") != 0))
                 return (null, $"{reader.Node} transposes its activation or has the weight on its left");
             if (weights.Uses(record.Inputs[operand]!.Name) != readers.Count || weights.Uses(name) > readers.Count)
                 return (null, "something else reads it too, so it would stay in the file beside its factors");
-            var own = new FactorableWeight(name, readers, operand, operand == 0
-                || Flag("transB") != 0, (DataType)record.Inputs[operand]!.ElementType);
+            var own = new FactorableWeight(name, readers, operand, operand == 0 || convolution || Flag("transB") != 0,
+                (DataType)record.Inputs[operand]!.ElementType)
+            { Window = window };
             if (!DataTypes.IsFloat(own.Type)) return (null, "it is not read as floating-point numbers");
             if (whole is not null
                 && (own != whole || readers[0].Node.Proto.OpType != reader.Node.Proto.OpType || readers[0].Node.Scope != reader.Node.Scope

@@ -3,7 +3,7 @@ using Espalier.Axes.Costs;
 namespace Espalier.Pruning.Weights;
 
 /// <summary>Sizes of one weight in the slim model.</summary>
-/// <param name="Inputs">Inputs that are left.</param>
+/// <param name="Inputs">Inputs that are left, at every position of a convolution's window.</param>
 /// <param name="Outputs">Outputs that are left.</param>
 /// <param name="Macs">Multiply-accumulates with the weight as it is.</param>
 /// <param name="ElementBytes">Bytes of an element.</param>

@@ -120,7 +120,7 @@ public class LowRankTests
     public static TheoryData<string, string?, bool> Fixtures => new()
     {
         { "gpt.onnx", null, false }, { "gpt.onnx", null, true }, { "bert.onnx", null, false }, { "bert.onnx", null, true },
-        { "moe.onnx", null, false },
+        { "moe.onnx", null, false }, { "resnet.onnx", "*conv*", false }, { "seresnet.onnx", "*", true },
         { "vit.onnx", "*qkv*", false }, { "vit.onnx", "*qkv*", true }, { "bert.onnx", "*up/*", true }, { "vit.onnx", "*down/*", true },
     };
 
@@ -135,7 +135,9 @@ public class LowRankTests
             Preset = pattern is null ? Preset.Cskv : Preset.Magnitude,
             LowRank = pattern is null ? [] : [new() { Pattern = pattern, Keep = 0.6 }],
             Calibration = new CalibrationSource { Method = "Samples" },
-            Prune = prune
+            Prune = prune && analysis.Groups.All(g => g.Kind != Axis.Heads)
+                ? [new() { Axis = Axis.Channels, Keep = 0.5 }]
+                : prune
                 ? [new() { Axis = Axis.Heads, Keep = 0.5 }, new() { Axis = Axis.Neurons, Keep = 0.5 },
                     new() { Axis = Axis.HeadDims, Keep = 0.75 }]
                 : [],
@@ -143,7 +145,9 @@ public class LowRankTests
         var (samples, slim) = Slim(dense, analysis, plan);
         Assert.NotEmpty(slim.Report.Factored);
         Assert.All(slim.Report.Factored,
-            f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
+            f => Assert.True(f.ParametersAfter < f.ParametersBefore && f.MacsAfter < f.MacsBefore && f.Error is >= 0 and < 1));
+        // Of a last layer four samples have too few rows to lose any.
+        Assert.True(slim.Report.Factored.Count(f => f.Error > 0) * 2 > slim.Report.Factored.Count);
         OracleAgrees(analysis, slim, samples);
         // The costs in the report are those of the model that was written.
         var cost = AxisAnalysis.Run(slim.Model).Cost;
@@ -214,9 +218,8 @@ public class LowRankTests
         Assert.Matches("with rank 1 in all 12 weights it is 0\\.[0-9]{3}", e.Message);
     }
 
-    /// <summary>Who would give way to whom is not said anywhere.</summary>
     [Fact]
-    public void A_budget_for_ranks_is_for_ranks_alone()
+    public void A_budget_for_ranks_is_shared_only_with_units_that_are_refitted()
     {
         using var dense = Planted.Mlp(1, 8);
         var plan = new PruningPlan { LowRank = [new()], Budget = new Budget(Macs: 0.9) };
@@ -250,7 +253,8 @@ public class LowRankTests
     [InlineData("twice", null)]
     [InlineData("tied", "something else reads it too")]
     [InlineData("twoWays", "read it in different ways")]
-    [InlineData("convolution", "only the weights of MatMul and Gemm are factored")]
+    [InlineData("convolution", null)]
+    [InlineData("transposedConvolution", "only the weights of MatMul, Gemm and Conv are factored")]
     [InlineData("stacked", "it is a stack of matrices")]
     [InlineData("activationTransposed", "transposes its activation")]
     public void Every_form_of_a_product_is_factored_or_refused(string form, string? refused)
@@ -270,6 +274,7 @@ public class LowRankTests
             "twoWays" => Twice(g.Weight("w", n, m), (w, t) => g.MatMul(t, w), (w, t) => g.Node("Gemm", [t, w])),
             "tied" => Twice(g.Weight("w", n, m), (w, t) => g.MatMul(t, w), (w, _) => g.Node("ReduceSum", [w], ("keepdims", 1L))),
             "convolution" => g.Reshape(g.Node("Conv", [g.Reshape(x, 0, n, 1), g.Weight("w", m, n, 1)]), 0, m),
+            "transposedConvolution" => g.Reshape(g.Node("ConvTranspose", [g.Reshape(x, 0, n, 1), g.Weight("w", n, m, 1)]), 0, m),
             _ => g.Reshape(g.MatMul(g.Reshape(x, 0, 3, 1, 4), g.Weight("w", 3, 4, m)), 0, 3 * m),
         };
         g.Output(g.Rename(y, "y"), "batch", form == "stacked" ? 3 * m : m);

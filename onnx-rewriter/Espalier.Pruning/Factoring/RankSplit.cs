@@ -1,0 +1,236 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
+using Espalier.Pruning.Edits;
+using Espalier.Pruning.Plans;
+using Espalier.Pruning.Weights;
+
+namespace Espalier.Pruning.Factoring;
+
+/// <summary>
+/// A form of the model in which products with a weight are two, at full rank: so ranks are units like the channels of any other layer,
+/// and one choice, one fit and one surgery do for width and rank. What is chosen is then carried over to the model itself.
+/// </summary>
+internal sealed class RankSplit
+{
+    private readonly ResolvedPlan _model;
+    private readonly Evidence _evidence;
+    private readonly IReadOnlyList<SplitWeight> _weights = [];
+    /// <summary>By group of the model its number in this form.</summary>
+    private readonly IReadOnlyDictionary<Group, Group> _groups;
+
+    private RankSplit(ResolvedPlan model, Evidence evidence)
+        => (_model, _evidence, Resolved, Evidence, _groups)
+            = (model, evidence, model, evidence, model.Analysis.Groups.ToDictionary(g => g));
+
+    private RankSplit(ResolvedPlan model, Evidence evidence, IReadOnlyList<RankBasis> bases)
+    {
+        (_model, _evidence) = (model, evidence);
+        var slim = Surgery.Apply(model.Analysis, Selection.Everything,
+            WeightEdits.Nothing with { Factors = [.. bases.Select(b => b.Factors())] });
+        var analysis = AxisAnalysis.Run(slim.Model, model.Analysis.Options);
+        _weights = [.. bases.Select(b => new SplitWeight(b, slim.Factored[b.Target.Weight], analysis))];
+        analysis.Cost = analysis.Cost with { Factored = [.. _weights.SelectMany(w => w.Costs(model.Analysis, analysis))] };
+        _groups = SameGroups(analysis);
+        var scores = model.BasisScores.ToDictionary(s => _groups[model.Analysis.Groups[s.Key]].Id, s => s.Value);
+        foreach (var weight in _weights) scores[weight.Ranks.Id] = weight.Basis.Values;
+        var rule = new PruneRule
+        {
+            Name = "ranks",
+            Axis = Axis.Channels,
+            Groups = [.. _weights.Select(w => w.Ranks.Name)],
+            Score = Criterion.L2,
+            Compensate = Compensation.LeastSquares,
+        };
+        Resolved = model.On(analysis, g => _groups[g], new(rule, [.. _weights.Select(w => w.Ranks)])) with { BasisScores = scores };
+        Evidence = evidence with { Statistics = Statistics(analysis), Probe = evidence.Probe?.On(analysis) };
+    }
+
+    /// <summary>The plan on this form, with a rule on ranks.</summary>
+    public ResolvedPlan Resolved { get; private init; }
+
+    /// <summary>The same evidence about this form.</summary>
+    public Evidence Evidence { get; }
+
+    /// <summary>Asks for the moments that bases are made from.</summary>
+    public static void Require(ResolvedPlan resolved, Requirements needs)
+    {
+        var products = Shared(resolved).SelectMany(t => t.Consumers).ToList();
+        needs.Consumers(products);
+        needs.Covariance(products);
+    }
+
+    /// <summary>The form in which all weights are split whose ranks share the budget; the model itself where there are none.</summary>
+    /// <param name="notes">Gets what stays whole and why.</param>
+    public static RankSplit Create(ResolvedPlan resolved, Evidence evidence, ICollection<string> notes)
+    {
+        var bases = new List<RankBasis>();
+        var whole = new List<(string Weight, string Why)>();
+        foreach (var target in Shared(resolved))
+        {
+            var matrix = ConsumerMatrix.Create(target.Consumers[0], resolved.Model.Weights.Shape(target.Weight)!);
+            string? obstacle = SplitWeight.Obstacle(target, matrix, resolved.Model);
+            RankBasis? basis = null;
+            if (obstacle is null && evidence.Statistics is { } statistics)
+                basis = RankBasis.Create(target, matrix!, resolved.Model.Weights, statistics);
+            if (basis is not null) bases.Add(basis);
+            else whole.Add((target.Weight, obstacle ?? "calibration has no covariance of its inputs"));
+        }
+        foreach (var same in whole.GroupBy(w => w.Why, w => w.Weight, StringComparer.Ordinal))
+            notes.Add($"Not factored: {RuleNames.Listed([.. same])}: {same.Key}.");
+        return bases.Count == 0 ? new(resolved, evidence) : new(resolved, evidence, bases);
+    }
+
+    /// <summary>
+    /// The rule on ranks of a plan that says nothing of them, where a budget decides, by what the outputs say, on units whose readers
+    /// are refitted: what is left of a layer may be fewer channels or fewer directions.
+    /// </summary>
+    /// <param name="plan">A completed plan.</param>
+    public static IReadOnlyList<LowRankRule> Usual(PruningPlan plan, AxisAnalysis analysis)
+    {
+        if (plan.LowRank.Count > 0 || plan.Drop.Count > 0 || plan.Budget is not { Latency: null, Components: null or { Count: 0 } }
+            || plan.Prune.Count == 0 || plan.Prune.Any(r => r.Keep is not null || r.Compensate != Compensation.LeastSquares)
+            || !AllocationRow.Get(plan.Allocate!.Value).Needs.HasFlag(Needs.Divergence)) return plan.LowRank;
+        var model = new DenseModel(analysis);
+        return analysis.Products.Select(p => p.Parameter).Distinct(StringComparer.Ordinal)
+            .Select(name => FactorableWeight.Find(analysis, model.Weights, name).Weight).OfType<FactorableWeight>()
+            .Any(t => SplitWeight.Obstacle(t, ConsumerMatrix.Create(t.Consumers[0], model.Weights.Shape(t.Weight)!), model) is null)
+            ? [new LowRankRule()]
+            : [];
+    }
+
+    /// <summary>The same form under other ratios and bounds.</summary>
+    /// <param name="plan">The completed plan of the model.</param>
+    public RankSplit With(PruningPlan plan)
+    {
+        var model = _model.With(plan);
+        return _weights.Count == 0 ? new(model, _evidence)
+            : new(this, model) { Resolved = Resolved.With(plan with { Prune = [.. plan.Prune, Resolved.Plan.Prune[^1]] }) };
+    }
+
+    private RankSplit(RankSplit other, ResolvedPlan model)
+        => (_model, _evidence, _weights, _groups, Resolved, Evidence)
+            = (model, other._evidence, other._weights, other._groups, other.Resolved, other.Evidence);
+
+    /// <summary>The form in which those weights alone are split of which a choice takes fewer ranks than save something.</summary>
+    /// <returns>It, and the choice in it.</returns>
+    public (RankSplit Split, Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Settle(PruningChoice choice)
+    {
+        var (kept, removed) = (choice.Selection.Kept, choice.Selection.RemovedBlocks);
+        var cost = Resolved.Analysis.Cost;
+        double Size(int group) => kept.TryGetValue(group, out var units) ? units.Length : cost.GroupSizes[group];
+        var cut = _weights.Where(w => kept.ContainsKey(w.Ranks.Id)
+            && cost.Factored.Where(f => f.Rank == w.Ranks.Id && f.Unit != CostUnit.Bytes).All(f => f.Refund(Size, null) <= 0)).ToList();
+        if (cut.Count == _weights.Count) return (this, choice.Selection, choice.Methods);
+        var settled = cut.Count == 0 ? new RankSplit(_model, _evidence) : new(_model, _evidence, [.. cut.Select(w => w.Basis)]);
+        var number = _groups.ToDictionary(g => g.Value.Id, g => settled._groups[g.Key].Id);
+        for (int k = 0; k < cut.Count; k++) number[cut[k].Ranks.Id] = settled._weights[k].Ranks.Id;
+        return (settled, new(Renumbered(kept, number), removed), Renumbered(choice.Methods, number));
+    }
+
+    /// <summary>What was chosen and fitted in this form, for the model itself.</summary>
+    public (Selection Selection, WeightEdits Edits) Merge(Selection selection, WeightEdits edits)
+    {
+        if (_weights.Count == 0) return (selection, edits);
+        var weights = edits.Weights.ToDictionary(StringComparer.Ordinal);
+        var (here, there) = (Resolved.Analysis, ByPlace(_model.Analysis));
+        var biases = new Dictionary<int, float[]>();
+        foreach (var (id, bias) in edits.AddedBiases)
+        {
+            var consumer = here.Products.First(p => p.Id == id);
+            if (there.TryGetValue(PlaceOf(consumer), out var same)) biases[same.Id] = bias;
+        }
+        var factors = new List<LowRankFactors>();
+        foreach (var weight in _weights)
+        {
+            var kept = selection.Kept.GetValueOrDefault(weight.Ranks.Id, [.. Enumerable.Range(0, weight.Ranks.Size)]);
+            factors.Add(weight.Factors(kept, edits, Resolved.Model.Weights));
+            foreach (var (first, second) in weight.Pairs)
+            {
+                if (!edits.AddedBiases.TryGetValue(first.Id, out float[]? hidden)) continue;
+                var own = there[PlaceOf(second)];
+                float[] added = weight.Through(second, kept, hidden, edits, Resolved.Model.Weights);
+                if (own.Bias is not { } bias) biases[own.Id] = Sum(biases.GetValueOrDefault(own.Id), added);
+                else weights[bias] = Sum(weights.GetValueOrDefault(bias) ?? _model.Model.Weights.Floats(bias), added);
+            }
+            weights.Remove(weight.Down);
+            weights.Remove(weight.Up);
+        }
+        var number = _groups.ToDictionary(g => g.Value.Id, g => g.Key.Id);
+        return (new(Renumbered(selection.Kept, number), selection.RemovedBlocks), new WeightEdits(weights, biases) { Factors = factors });
+    }
+
+    private static float[] Sum(float[]? a, float[] b) => a is null ? b : [.. a.Zip(b, (x, y) => x + y)];
+
+    private static Dictionary<int, T> Renumbered<T>(IReadOnlyDictionary<int, T> byGroup, Dictionary<int, int> number)
+        => byGroup.Where(g => number.ContainsKey(g.Key)).ToDictionary(g => number[g.Key], g => g.Value);
+
+    private static IEnumerable<FactorableWeight> Shared(ResolvedPlan resolved)
+        => LowRankTargets.ShareBudget(resolved.Plan)
+            ? resolved.Targets.Where(t => LowRankTargets.IsOpen(t.Rule)).Select(t => t.Weight)
+            : [];
+
+    /// <summary>
+    /// The groups of the model in this form: by where they occur in the weights that both have, and of those with the same places in
+    /// their order.
+    /// </summary>
+    private Dictionary<Group, Group> SameGroups(AxisAnalysis analysis)
+    {
+        var whole = new Dictionary<(string, int), (string, int)>();
+        foreach (var weight in _weights)
+        {
+            var (first, second, dense) = (weight.Pairs[0].First, weight.Pairs[0].Second, weight.Basis.Target.Consumers[0]);
+            whole[(weight.Down, first.ParameterAxis)] = (dense.Parameter, dense.ParameterAxis);
+            whole[(weight.Up, second.OutputAxis)] = (dense.Parameter, dense.OutputAxis);
+        }
+        string Places(Group group) => $"{group.Kind} {group.Size} " + string.Join(' ', group.Occurrences
+            .Select(o => whole.GetValueOrDefault((o.Tensor, o.Axis), (o.Tensor, o.Axis)))
+            .Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Item1}:{o.Item2}")).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal));
+        var ranks = _weights.Select(w => w.Ranks).ToHashSet();
+        var here = analysis.Groups.Where(g => !ranks.Contains(g)).ToLookup(Places, StringComparer.Ordinal);
+        var same = new Dictionary<Group, Group>();
+        foreach (var places in _model.Analysis.Groups.GroupBy(Places, StringComparer.Ordinal))
+        {
+            var (own, others) = (places.ToList(), here[places.Key].ToList());
+            if (own.Count != others.Count)
+                throw new EspalierException($"Group '{own[0].Name}' is another one where weights are products of two, so their ranks "
+                    + "cannot share the budget. Give the rules on ranks a Rank or a Keep. This is a fault of the tool.");
+            for (int k = 0; k < own.Count; k++) same[own[k]] = others[k];
+        }
+        return same;
+    }
+
+    private static (string, string, int) PlaceOf(Consumer consumer)
+        => (consumer.Node.Proto.Output[0], consumer.Activation, consumer.ActivationAxis);
+
+    private Dictionary<(string, string, int), Consumer> ByPlace(AxisAnalysis analysis)
+    {
+        var places = analysis.Products.Concat(analysis.Consumers).DistinctBy(c => c.Id)
+            .GroupBy(PlaceOf).ToDictionary(g => g.Key, g => g.First());
+        foreach (var (_, second) in _weights.SelectMany(w => w.Pairs))
+            places[PlaceOf(second)] = places.Values.First(c => c.Node.Proto.Output[0] == second.Node.Proto.Output[0]);
+        return places;
+    }
+
+    private CalibrationStatistics Statistics(AxisAnalysis analysis)
+    {
+        var (statistics, there) = (_evidence.Statistics!, ByPlace(_model.Analysis));
+        var parts = _weights.SelectMany(w => w.Pairs.Select(p => (w.Basis, p.First, p.Second))).ToList();
+        var firsts = parts.ToDictionary(p => p.First.Id);
+        var seconds = parts.ToDictionary(p => p.Second.Id);
+        var seen = new Dictionary<int, ActivationStatistics>();
+        foreach (var product in analysis.Products.Concat(analysis.Consumers).DistinctBy(p => p.Id))
+        {
+            var place = PlaceOf(firsts.TryGetValue(product.Id, out var part) ? part.Second : product);
+            if (!there.TryGetValue(place, out var dense) || !statistics.Consumers.TryGetValue(dense.Id, out var own)) continue;
+            seen[product.Id] = seconds.TryGetValue(product.Id, out part)
+                ? part.Basis.Moments(product.Id, own)
+                : own with { Consumer = product.Id };
+        }
+        return statistics with { Consumers = seen };
+    }
+}
