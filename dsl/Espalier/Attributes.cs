@@ -143,9 +143,10 @@ public sealed class ProtectAttribute(string pattern) : Attribute
 }
 
 /// <summary>
-/// Weights of matrix products that become products of two smaller ones, after everything else: see <see cref="LowRankRule"/>.
-/// With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's <see cref="BudgetAttribute"/> decides, which rules on
-/// units without a <see cref="PruneAttribute.Keep"/> may then not share.
+/// Weights of matrix products and convolutions that become products of two smaller ones, after everything else: see
+/// <see cref="LowRankRule"/>. With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's <see cref="BudgetAttribute"/>
+/// decides, which rules on units without a <see cref="PruneAttribute.Keep"/> share where they compensate with
+/// <see cref="Compensation.LeastSquares"/>.
 /// </summary>
 /// <param name="pattern">Glob over names of weights and of the nodes that read them: <c>*</c> any run of characters, <c>?</c> one.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]

@@ -158,7 +158,7 @@ public sealed record DropRule
 /// <summary>
 /// One rule on ranks: the weight W [inputs, outputs] of a MatMul or Gemm becomes A·B with A [inputs, rank] and B [rank,
 /// outputs], of all of that rank those whose outputs on the calibration data are nearest to W's; without data, those nearest to
-/// W. A rank that would save nothing leaves the weight as it is.
+/// W. Of a Conv, A has the window and B is 1×1. A rank that would save nothing leaves the weight as it is.
 /// </summary>
 public sealed record LowRankRule
 {

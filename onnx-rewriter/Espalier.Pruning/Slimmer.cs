@@ -105,7 +105,7 @@ internal static class Slimmer
         var choice = ScheduleRow.Get(resolved.Plan.Schedule!.Value).Steps > 1
             ? Iteration.Choose(split.Resolved, split.Evidence, notes)
             : PruningChoice.Make(split.Resolved, split.Evidence, notes);
-        (split, var chosen, var methods) = split.Settle(choice);
+        (split, var chosen, var methods) = split.Settle(choice.Selection, choice.Methods);
         evidence.Progress?.Invoke("compensating");
         var (selection, edits) = split.Merge(chosen, Fit(split.Resolved, split.Evidence, chosen, methods, notes));
         evidence.Progress?.Invoke("removing");

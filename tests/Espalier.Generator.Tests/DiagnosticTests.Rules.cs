@@ -112,9 +112,10 @@ public partial class DiagnosticTests
         => await Expect(id, message, Samples.PolicyOf("", $"[{{|{id}:{attribute}|}}]"));
 
     [Fact]
-    public async Task Ranks_do_not_share_a_budget_with_units() => await Expect(
+    public async Task Ranks_do_not_share_a_budget_with_units_that_are_not_refitted() => await Expect(
         Ids.DoesNotFit,
-        "[LowRank] without Rank and Keep does not go with a rule without Keep. They cannot share a budget; give one side its numbers.",
+        "[LowRank] without Rank and Keep does not go with a rule without Keep that compensates otherwise than by LeastSquares. They cannot "
+            + "share a budget; give one side its numbers.",
         Samples.PolicyOf("[Prune(Axis.Neurons)] public static partial Rule R { get; }", "[Budget(Macs = 0.9)][{|ESP0015:LowRank|}]"));
 
     [Fact]

@@ -187,10 +187,13 @@ internal sealed class PolicyChecks
                 "Each says how much stays; give one of them");
         if (!rule.IsOpen) return;
         if (_policy.Budget?.IsSet != true) _findings.Add(Ids.NothingDecides, site, $"[LowRank(\"{rule.Pattern}\")]");
-        else if (_policy.Rules.Any(r => r.Prune is { Keep: null }))
-            _findings.DoesNotFit(site, "[LowRank] without Rank and Keep", "a rule without Keep",
-                "They cannot share a budget; give one side its numbers");
+        else if (_policy.Rules.Any(r => r.Prune is { Keep: null } && Compensates(r) != Compensation.LeastSquares))
+            _findings.DoesNotFit(site, "[LowRank] without Rank and Keep",
+                "a rule without Keep that compensates otherwise than by LeastSquares", "They cannot share a budget; give one side its numbers");
     }
+
+    private Compensation Compensates(RuleModel rule)
+        => rule.Compensate ?? (_policy.Method ?? Presets.Get(_hasData ? Preset.Best : Preset.Magnitude)).Compensate;
 
     private void CheckData(AttributeSite site, string name, Needs? needs)
     {

@@ -42,7 +42,7 @@ internal sealed class WeightSurgery(EditableGraph graph, SlimSizes slim, WeightE
         }
         foreach (var views in graph.Analysis.Parameters.Where(t => t.Source is not null).GroupBy(t => t.Source!))
             Share(views.Key, [.. views], removed);
-        foreach (var (id, bias) in edits.AddedBiases.OrderBy(b => b.Key)) AddBias(graph.Analysis.Consumers[id], bias);
+        foreach (var (id, bias) in edits.AddedBiases.OrderBy(b => b.Key)) AddBias(graph.Analysis.Products[id], bias);
         Take();
         return removed;
     }

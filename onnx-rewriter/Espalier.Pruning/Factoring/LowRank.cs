@@ -85,9 +85,12 @@ internal static class LowRank
         var keptOf = KeptOf(analysis, selection);
         var (inputs, outputs) = Kept(analysis, target, keptOf);
         int[] features = target.Features(inputs);
-        float[] down = [.. features.SelectMany(f => factors.Down[(f * rank)..((f + 1) * rank)])];
         int all = factors.Up.Length / rank;
-        float[] up = [.. Enumerable.Range(0, rank).SelectMany(r => outputs.Select(o => factors.Up[(r * all) + o]))];
+        float[] down = new float[features.Length * rank], up = new float[rank * outputs.Length];
+        for (int f = 0; f < features.Length; f++)
+            factors.Down.AsSpan(features[f] * rank, rank).CopyTo(down.AsSpan(f * rank));
+        for (int r = 0, at = 0; r < rank; r++)
+            foreach (int o in outputs) up[at++] = factors.Up[(r * all) + o];
         return factors with
         {
             Size = SizeOf(analysis, target, keptOf),

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Espalier.Pruning.Algebra;
 using MathNet.Numerics.LinearAlgebra;
 
 namespace Espalier.Pruning.Factoring;
@@ -60,11 +61,10 @@ internal static class LowRankFit
     public static double Distance(float[] m, float[] down, float[] up, int inputs, int outputs)
     {
         int rank = down.Length / inputs;
-        var weight = Matrix<double>.Build.Dense(inputs, outputs, (i, o) => m[(i * outputs) + o]);
-        var (a, b) = (Matrix<double>.Build.Dense(inputs, rank, (i, r) => down[(i * rank) + r]),
-            Matrix<double>.Build.Dense(rank, outputs, (r, o) => up[(r * outputs) + o]));
-        double whole = weight.FrobeniusNorm();
-        return whole == 0 ? 0 : (weight - (a * b)).FrobeniusNorm() / whole;
+        double[] left = Array.ConvertAll(m, v => (double)v), a = Array.ConvertAll(down, v => (double)v);
+        double whole = TensorPrimitives.Norm<double>(left);
+        Panel.Of(new(Array.ConvertAll(up, v => (double)v), 0, outputs), rank, outputs).Add(-1, a, left);
+        return whole == 0 ? 0 : TensorPrimitives.Norm<double>(left) / whole;
     }
 
     /// <summary>tr(Dᵀ·G·D).</summary>

@@ -117,18 +117,19 @@ internal sealed class RankSplit
 
     /// <summary>The form in which those weights alone are split of which a choice takes fewer ranks than save something.</summary>
     /// <returns>It, and the choice in it.</returns>
-    public (RankSplit Split, Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Settle(PruningChoice choice)
+    public (RankSplit Split, Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Settle(Selection selection,
+        IReadOnlyDictionary<int, Compensation> methods)
     {
-        var (kept, removed) = (choice.Selection.Kept, choice.Selection.RemovedBlocks);
+        var kept = selection.Kept;
         var cost = Resolved.Analysis.Cost;
         double Size(int group) => kept.TryGetValue(group, out var units) ? units.Length : cost.GroupSizes[group];
         var cut = _weights.Where(w => kept.ContainsKey(w.Ranks.Id)
             && cost.Factored.Where(f => f.Rank == w.Ranks.Id && f.Unit != CostUnit.Bytes).All(f => f.Refund(Size, null) <= 0)).ToList();
-        if (cut.Count == _weights.Count) return (this, choice.Selection, choice.Methods);
+        if (cut.Count == _weights.Count) return (this, selection, methods);
         var settled = cut.Count == 0 ? new RankSplit(_model, _evidence) : new(_model, _evidence, [.. cut.Select(w => w.Basis)]);
         var number = _groups.ToDictionary(g => g.Value.Id, g => settled._groups[g.Key].Id);
         for (int k = 0; k < cut.Count; k++) number[cut[k].Ranks.Id] = settled._weights[k].Ranks.Id;
-        return (settled, new(Renumbered(kept, number), removed), Renumbered(choice.Methods, number));
+        return (settled, new(Renumbered(kept, number), selection.RemovedBlocks), Renumbered(methods, number));
     }
 
     /// <summary>What was chosen and fitted in this form, for the model itself.</summary>
@@ -140,8 +141,7 @@ internal sealed class RankSplit
         var biases = new Dictionary<int, float[]>();
         foreach (var (id, bias) in edits.AddedBiases)
         {
-            var consumer = here.Products.First(p => p.Id == id);
-            if (there.TryGetValue(PlaceOf(consumer), out var same)) biases[same.Id] = bias;
+            if (there.TryGetValue(PlaceOf(here.Products[id]), out var same)) biases[same.Id] = bias;
         }
         var factors = new List<LowRankFactors>();
         foreach (var weight in _weights)
@@ -209,8 +209,7 @@ internal sealed class RankSplit
 
     private Dictionary<(string, string, int), Consumer> ByPlace(AxisAnalysis analysis)
     {
-        var places = analysis.Products.Concat(analysis.Consumers).DistinctBy(c => c.Id)
-            .GroupBy(PlaceOf).ToDictionary(g => g.Key, g => g.First());
+        var places = analysis.Products.GroupBy(PlaceOf).ToDictionary(g => g.Key, g => g.First());
         foreach (var (_, second) in _weights.SelectMany(w => w.Pairs))
             places[PlaceOf(second)] = places.Values.First(c => c.Node.Proto.Output[0] == second.Node.Proto.Output[0]);
         return places;
@@ -223,7 +222,7 @@ internal sealed class RankSplit
         var firsts = parts.ToDictionary(p => p.First.Id);
         var seconds = parts.ToDictionary(p => p.Second.Id);
         var seen = new Dictionary<int, ActivationStatistics>();
-        foreach (var product in analysis.Products.Concat(analysis.Consumers).DistinctBy(p => p.Id))
+        foreach (var product in analysis.Products)
         {
             var place = PlaceOf(firsts.TryGetValue(product.Id, out var part) ? part.Second : product);
             if (!there.TryGetValue(place, out var dense) || !statistics.Consumers.TryGetValue(dense.Id, out var own)) continue;

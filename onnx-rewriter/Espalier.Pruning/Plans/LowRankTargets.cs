@@ -94,7 +94,7 @@ internal static class LowRankTargets
             throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on depth that leave their own part to "
                 + "it. Give one side its numbers.");
         if (ShareBudget(plan) && plan.Prune.Any(r => r.Compensate != Compensation.LeastSquares))
-            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on units that compensate otherwise than "
-                + "by least squares, as ranks do. Give one side its numbers, or let all rules compensate so.");
+            throw new EspalierException($"{open.Describe()}: the budget cannot be shared with rules on units that "
+                + "compensate otherwise than by least squares, as ranks do. Give one side its numbers, or let all rules compensate so.");
     }
 }

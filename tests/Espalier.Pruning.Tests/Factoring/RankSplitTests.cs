@@ -102,7 +102,7 @@ public sealed class RankSplitTests
             kept[group.Id] = [.. Enumerable.Range(0, Math.Max(group.MinKeep, group.Size / 2)).Select(u => u + (group.Size / 4))];
         for (int k = 0; k < ranks.Count; k += 2) kept[ranks[k].Id] = [.. Enumerable.Range(0, ranks[k].Size / 3)];
         var methods = kept.Keys.ToDictionary(g => g, _ => Compensation.LeastSquares);
-        var (settled, selection, fitting) = split.Settle(new(new(kept, []), methods));
+        var (settled, selection, fitting) = split.Settle(new(kept, []), methods);
         var form = settled.Resolved;
         Assert.True(form.Targets.Count == 0 && form.Rules.Count > 0);
         var edits = Compensator.Compute(form.Model, new(selection, g => fitting[g]) { Statistics = settled.Evidence.Statistics });
@@ -145,6 +145,28 @@ public sealed class RankSplitTests
         Assert.Contains(slim.Report.Groups, g => g.Kept < g.Size);
         Assert.All(slim.Report.Factored, f => Assert.True(f.MacsAfter < f.MacsBefore && f.Error is > 0 and < 1));
         Assert.NotEmpty(slim.Report.Factored);
+        var distances = MaskedModel.Distances(analysis.Model, Removal.From(slim.Report, analysis.File), model);
+        Assert.All(slim.Report.Factored, f => Assert.Equal(f.Distance!.Value, distances[f.Weight], 1e-5));
+    }
+
+    /// <summary>A layer that reads the input itself contracts nothing that may go, and yet its ranks may, and it gets a bias.</summary>
+    [Fact]
+    public void The_ranks_of_the_first_layer_share_the_budget()
+    {
+        var g = new GraphBuilder(7);
+        string h = g.Relu(g.MatMul(g.Input("x", "batch", 48), g.Weight("first", 48, 12)));
+        using var dense = g.Output(g.Rename(g.Linear(g.Relu(g.Linear(h, "up", 12, 40)), "down", 40, 5), "y"), "batch", 5).Build();
+        var analysis = AxisAnalysis.Run(dense);
+        var plan = Presets.Complete(new PruningPlan
+        {
+            Prune = [new() { Axis = Axis.Neurons, Groups = [analysis.Groups.Single(u => u.Size == 40).Name] }],
+            LowRank = [new()],
+            Budget = new Budget(Macs: 0.4),
+        }, hasData: true);
+        var samples = Enumerable.Range(1, 30).Select(k => Planted.Rows(k, 20, 48)).ToList();
+        var slim = Slimmer.Run(plan, analysis, Planted.Statistics(analysis, plan, samples), new ModelProbe(analysis, samples));
+        using var model = slim.Model;
+        Assert.Contains(slim.Report.Factored, f => f.Weight == "first");
         var distances = MaskedModel.Distances(analysis.Model, Removal.From(slim.Report, analysis.File), model);
         Assert.All(slim.Report.Factored, f => Assert.Equal(f.Distance!.Value, distances[f.Weight], 1e-5));
     }
