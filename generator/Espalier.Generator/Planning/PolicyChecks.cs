@@ -189,7 +189,8 @@ internal sealed class PolicyChecks
         if (_policy.Budget?.IsSet != true) _findings.Add(Ids.NothingDecides, site, $"[LowRank(\"{rule.Pattern}\")]");
         else if (_policy.Rules.Any(r => r.Prune is { Keep: null } && Compensates(r) != Compensation.LeastSquares))
             _findings.DoesNotFit(site, "[LowRank] without Rank and Keep",
-                "a rule without Keep that compensates otherwise than by LeastSquares", "They cannot share a budget; give one side its numbers");
+                "a rule without Keep that compensates otherwise than by LeastSquares",
+                "They cannot share a budget; give one side its numbers");
     }
 
     private Compensation Compensates(RuleModel rule)
