@@ -79,7 +79,8 @@ internal sealed class RankSplit
             string? obstacle = SplitWeight.Obstacle(target, matrix, resolved.Model);
             RankBasis? basis = null;
             if (obstacle is null && evidence.Statistics is { } statistics)
-                basis = RankBasis.Create(target, matrix!, resolved.Model.Weights, statistics, Gains(target, matrix!.Outputs, resolved.Model));
+                basis = RankBasis.Create(target, matrix!, resolved.Model.Weights, statistics,
+                    Gains(target, matrix!.Outputs, resolved.Model));
             if (basis is not null) bases.Add(basis);
             else whole.Add((target.Weight, obstacle ?? "calibration has no covariance of its inputs"));
         }
