@@ -7,14 +7,13 @@ using MathNet.Numerics.LinearAlgebra;
 namespace Espalier.Pruning.Factoring;
 
 /// <summary>
-/// A weight W [outputs, features] as D⁻¹V·(VᵀDW), where D is what the batch normalisation behind it multiplies each output by, and V are
-/// the eigenvectors of the covariance DW·C·WᵀD of what comes out there: of all subspaces of r directions the first r lose least of its
-/// squares about their mean, which the bias keeps (the whitened decomposition of SVD-LLM, arXiv:2403.07378; of convolutions Zhang et al.,
-/// arXiv:1505.06798).
+/// A weight W [outputs, features] as V·(VᵀW), where V are the eigenvectors of the covariance W·C·Wᵀ of what it makes: of all subspaces of
+/// r directions the first r lose least of its outputs' squares about their mean, which the bias keeps (the whitened decomposition of
+/// SVD-LLM, arXiv:2403.07378; of convolutions Zhang et al., arXiv:1505.06798).
 /// </summary>
 /// <param name="Target">The weight.</param>
-/// <param name="Down">VᵀDW, row-major [ranks, features].</param>
-/// <param name="Vectors">VᵀD⁻¹, row-major [ranks, outputs].</param>
+/// <param name="Down">VᵀW, row-major [ranks, features].</param>
+/// <param name="Vectors">Vᵀ, row-major [ranks, outputs].</param>
 /// <param name="Values">Variances of the coordinates, falling.</param>
 internal sealed record RankBasis(FactorableWeight Target, double[] Down, double[] Vectors, double[] Values)
 {
@@ -26,22 +25,18 @@ internal sealed record RankBasis(FactorableWeight Target, double[] Down, double[
     private int Features => Down.Length / Ranks;
 
     /// <summary>The basis; null where calibration has no covariance of what the weight reads, or it has no factorisation.</summary>
-    /// <param name="gains">What every output counts; none of them 0.</param>
-    public static RankBasis? Create(FactorableWeight target, ConsumerMatrix matrix, WeightTable weights, CalibrationStatistics statistics,
-        double[] gains)
+    public static RankBasis? Create(FactorableWeight target, ConsumerMatrix matrix, WeightTable weights, CalibrationStatistics statistics)
     {
         int m = matrix.Outputs, n = matrix.Features;
         var seen = target.Consumers.Select(c => statistics.Consumers.GetValueOrDefault(c.Id)).ToList();
         if (seen.Exists(s => s?.Covariance is not { } covariance || covariance.Size != n)) return null;
         double[] w = matrix.Matrix(weights.Floats(target.Weight), 0);
-        for (int o = 0; o < m; o++) TensorPrimitives.Multiply(w.AsSpan(o * n, n), gains[o], w.AsSpan(o * n, n));
         double rows = seen.Sum(s => s!.Count);
         var parts = seen.Select(s => (s!.Covariance!, s.Count / rows)).ToList();
         var (vectors, values) = n < m ? OfInputs(w, parts, m, n) : OfOutputs(w, parts, m, n);
         if (vectors is null) return null;
         var down = new double[values.Length * n];
         Panel.Of(new(w, 0, n), m, n).Add(1, vectors, down);
-        for (int k = 0; k < vectors.Length; k++) vectors[k] /= gains[k % m];
         return new(target, down, vectors, values);
     }
 

@@ -5,7 +5,6 @@ using Espalier.Axes.Costs;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Pruning.Edits;
-using Espalier.Pruning.Fitting;
 using Espalier.Pruning.Plans;
 using Espalier.Pruning.Weights;
 
@@ -17,9 +16,6 @@ namespace Espalier.Pruning.Factoring;
 /// </summary>
 internal sealed class RankSplit
 {
-    /// <summary>An output that counts less counts so much of the one that counts most.</summary>
-    private const double LeastGain = 1e-3;
-
     private readonly ResolvedPlan _model;
     private readonly Evidence _evidence;
     private readonly IReadOnlyList<SplitWeight> _weights = [];
@@ -79,8 +75,7 @@ internal sealed class RankSplit
             string? obstacle = SplitWeight.Obstacle(target, matrix, resolved.Model);
             RankBasis? basis = null;
             if (obstacle is null && evidence.Statistics is { } statistics)
-                basis = RankBasis.Create(target, matrix!, resolved.Model.Weights, statistics,
-                    Gains(target, matrix!.Outputs, resolved.Model));
+                basis = RankBasis.Create(target, matrix!, resolved.Model.Weights, statistics);
             if (basis is not null) bases.Add(basis);
             else whole.Add((target.Weight, obstacle ?? "calibration has no covariance of its inputs"));
         }
@@ -166,16 +161,6 @@ internal sealed class RankSplit
         }
         var number = _groups.ToDictionary(g => g.Value.Id, g => g.Key.Id);
         return (new(Renumbered(selection.Kept, number), selection.RemovedBlocks), new WeightEdits(weights, biases) { Factors = factors });
-    }
-
-    /// <summary>What the outputs of a weight are multiplied by before they are added up; where that is next to nothing, a little.</summary>
-    private static double[] Gains(FactorableWeight target, int outputs, DenseModel model)
-    {
-        var gains = model.Analysis.OutputOf(target.Consumers[0]) is { } output
-            ? ChannelGain.Of(output, [.. Enumerable.Range(0, outputs)], model.Weights, model.Analysis) : null;
-        if (gains is null) return [.. Enumerable.Repeat(1.0, outputs)];
-        double least = LeastGain * gains.Max(Math.Abs);
-        return least > 0 ? [.. gains.Select(g => Math.Max(least, Math.Abs(g)))] : [.. Enumerable.Repeat(1.0, outputs)];
     }
 
     private static float[] Sum(float[]? a, float[] b) => a is null ? b : [.. a.Zip(b, (x, y) => x + y)];
