@@ -1,5 +1,4 @@
 using Espalier.Axes;
-using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx.Limits;
 using Espalier.Pruning.Allocators;
@@ -105,9 +104,9 @@ internal static class Slimmer
         var choice = ScheduleRow.Get(resolved.Plan.Schedule!.Value).Steps > 1
             ? Iteration.Choose(split.Resolved, split.Evidence, notes)
             : PruningChoice.Make(split.Resolved, split.Evidence, notes);
-        (split, var chosen, var methods) = split.Settle(choice.Selection, choice.Methods);
+        var (selection, methods, ranks) = split.Settle(choice.Selection, choice.Methods);
         evidence.Progress?.Invoke("compensating");
-        var (selection, edits) = split.Merge(chosen, Fit(split.Resolved, split.Evidence, chosen, methods, notes));
+        var edits = Fit(resolved, evidence, new(selection, id => methods.GetValueOrDefault(id)) { Ranks = ranks, Notes = notes });
         evidence.Progress?.Invoke("removing");
         var analysis = resolved.Analysis;
         edits = edits with
@@ -121,19 +120,17 @@ internal static class Slimmer
         return (slim, ReportBuilder.Build(resolved.Plan, analysis, selection, slim, edits, notes));
     }
 
-    private static WeightEdits Fit(ResolvedPlan resolved, Evidence evidence, Selection selection,
-        IReadOnlyDictionary<int, Compensation> methods, List<string> notes)
+    private static WeightEdits Fit(ResolvedPlan resolved, Evidence evidence, FitRequest request)
     {
         var (statistics, probe, _) = evidence;
-        var edits = Compensator.Compute(resolved.Model, new(selection, id => methods.GetValueOrDefault(id))
+        var edits = Compensator.Compute(resolved.Model, request with
         {
             Statistics = statistics,
-            Notes = notes,
             Sequential = resolved.Plan.Schedule == Schedule.Sequential ? probe : null,
         });
         if (probe is null || (!Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms
-            && !selection.Kept.Keys.Any(g => methods.GetValueOrDefault(g) == Compensation.Affine))) return edits;
-        return NormStatistics.Measure(resolved.Model, selection, edits, probe, notes,
+            && !request.Selection.Kept.Keys.Any(g => request.Method(g) == Compensation.Affine))) return edits;
+        return NormStatistics.Measure(resolved.Model, request.Selection, edits, probe, request.Notes!,
             evidence.IsWithoutData || resolved.Plan.Inputs is InputSource.Noise or InputSource.OutOfDistribution);
     }
 

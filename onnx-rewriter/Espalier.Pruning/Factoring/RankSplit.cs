@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Espalier.Axes;
 using Espalier.Axes.Costs;
@@ -12,7 +11,8 @@ namespace Espalier.Pruning.Factoring;
 
 /// <summary>
 /// A form of the model in which products with a weight are two, at full rank: so ranks are units like the channels of any other layer,
-/// and one choice, one fit and one surgery do for width and rank. What is chosen is then carried over to the model itself.
+/// and one choice, one fit and one surgery do for width and rank. What is chosen is then carried
+/// over to the model itself, which is fitted and cut.
 /// </summary>
 internal sealed class RankSplit
 {
@@ -36,7 +36,7 @@ internal sealed class RankSplit
         analysis.Cost = analysis.Cost with { Factored = [.. _weights.SelectMany(w => w.Costs(model.Analysis, analysis))] };
         _groups = SameGroups(analysis);
         var scores = model.BasisScores.ToDictionary(s => _groups[model.Analysis.Groups[s.Key]].Id, s => s.Value);
-        foreach (var weight in _weights) scores[weight.Ranks.Id] = weight.Basis.Values;
+        foreach (var weight in _weights) scores[weight.Ranks.Id] = weight.Basis.Directions.Values;
         var rule = new PruneRule
         {
             Name = "ranks",
@@ -115,55 +115,19 @@ internal sealed class RankSplit
         => (_model, _evidence, _weights, _groups, Resolved, Evidence)
             = (model, other._evidence, other._weights, other._groups, other.Resolved, other.Evidence);
 
-    /// <summary>The form in which those weights alone are split of which a choice takes fewer ranks than save something.</summary>
-    /// <returns>It, and the choice in it.</returns>
-    public (RankSplit Split, Selection Selection, IReadOnlyDictionary<int, Compensation> Methods) Settle(Selection selection,
-        IReadOnlyDictionary<int, Compensation> methods)
+    /// <summary>What is chosen in this form, for the model itself: a weight is cut where fewer ranks are kept than cost as much.</summary>
+    public (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods, IReadOnlyDictionary<string, RankCut> Ranks) Settle(
+        Selection selection, IReadOnlyDictionary<int, Compensation> methods)
     {
         var kept = selection.Kept;
         var cost = Resolved.Analysis.Cost;
         double Size(int group) => kept.TryGetValue(group, out var units) ? units.Length : cost.GroupSizes[group];
         var cut = _weights.Where(w => kept.ContainsKey(w.Ranks.Id)
-            && cost.Factored.Where(f => f.Rank == w.Ranks.Id && f.Unit != CostUnit.Bytes).All(f => f.Refund(Size, null) <= 0)).ToList();
-        if (cut.Count == _weights.Count) return (this, selection, methods);
-        var settled = cut.Count == 0 ? new RankSplit(_model, _evidence) : new(_model, _evidence, [.. cut.Select(w => w.Basis)]);
-        var number = _groups.ToDictionary(g => g.Value.Id, g => settled._groups[g.Key].Id);
-        for (int k = 0; k < cut.Count; k++) number[cut[k].Ranks.Id] = settled._weights[k].Ranks.Id;
-        return (settled, new(Renumbered(kept, number), selection.RemovedBlocks), Renumbered(methods, number));
-    }
-
-    /// <summary>What was chosen and fitted in this form, for the model itself.</summary>
-    public (Selection Selection, WeightEdits Edits) Merge(Selection selection, WeightEdits edits)
-    {
-        if (_weights.Count == 0) return (selection, edits);
-        var weights = edits.Weights.ToDictionary(StringComparer.Ordinal);
-        var (here, there) = (Resolved.Analysis, ByPlace(_model.Analysis));
-        var biases = new Dictionary<int, float[]>();
-        foreach (var (id, bias) in edits.AddedBiases)
-        {
-            if (there.TryGetValue(PlaceOf(here.Products[id]), out var same)) biases[same.Id] = bias;
-        }
-        var factors = new List<LowRankFactors>();
-        foreach (var weight in _weights)
-        {
-            var kept = selection.Kept.GetValueOrDefault(weight.Ranks.Id, [.. Enumerable.Range(0, weight.Ranks.Size)]);
-            factors.Add(weight.Factors(kept, edits, Resolved.Model.Weights));
-            foreach (var (first, second) in weight.Pairs)
-            {
-                if (!edits.AddedBiases.TryGetValue(first.Id, out float[]? hidden)) continue;
-                var own = there[PlaceOf(second)];
-                float[] added = weight.Through(second, kept, hidden, edits, Resolved.Model.Weights);
-                if (own.Bias is not { } bias) biases[own.Id] = Sum(biases.GetValueOrDefault(own.Id), added);
-                else weights[bias] = Sum(weights.GetValueOrDefault(bias) ?? _model.Model.Weights.Floats(bias), added);
-            }
-            weights.Remove(weight.Down);
-            weights.Remove(weight.Up);
-        }
+            && cost.Factored.Where(f => f.Rank == w.Ranks.Id && f.Unit != CostUnit.Bytes).All(f => f.Refund(Size, null) <= 0));
         var number = _groups.ToDictionary(g => g.Value.Id, g => g.Key.Id);
-        return (new(Renumbered(selection.Kept, number), selection.RemovedBlocks), new WeightEdits(weights, biases) { Factors = factors });
+        return (new(Renumbered(kept, number), selection.RemovedBlocks), Renumbered(methods, number), cut.ToDictionary(
+            w => w.Basis.Target.Weight, w => new RankCut(w.Basis.Target, kept[w.Ranks.Id].Length), StringComparer.Ordinal));
     }
-
-    private static float[] Sum(float[]? a, float[] b) => a is null ? b : [.. a.Zip(b, (x, y) => x + y)];
 
     private static Dictionary<int, T> Renumbered<T>(IReadOnlyDictionary<int, T> byGroup, Dictionary<int, int> number)
         => byGroup.Where(g => number.ContainsKey(g.Key)).ToDictionary(g => number[g.Key], g => g.Value);

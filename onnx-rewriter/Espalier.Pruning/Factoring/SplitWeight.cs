@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Graph;
@@ -76,32 +75,4 @@ internal sealed class SplitWeight
             return node => nodes.Contains(node.Ordinal);
         }
     }
-
-    /// <summary>Some ranks of both factors as they are fitted.</summary>
-    /// <param name="weights">The weights of the form.</param>
-    public LowRankFactors Factors(ImmutableArray<int> ranks, WeightEdits edits, WeightTable weights)
-    {
-        var (down, up) = (Matrix(Pairs[0].First, edits, weights), Matrix(Pairs[0].Second, edits, weights));
-        int features = down.View.Features, outputs = up.View.Outputs, count = ranks.Length;
-        var (a, b) = (new float[features * count], new float[count * outputs]);
-        for (int r = 0; r < count; r++)
-        {
-            for (int f = 0; f < features; f++) a[(f * count) + r] = down.Elements[down.View.Offset(0, ranks[r], f)];
-            for (int o = 0; o < outputs; o++) b[(r * outputs) + o] = up.Elements[up.View.Offset(0, o, ranks[r])];
-        }
-        double all = Basis.Values.Sum(), kept = ranks.Sum(r => Basis.Values[r]);
-        return new(Basis.Target, count, a, b) { Error = all > 0 ? Math.Sqrt(Math.Max(0, 1 - (kept / all))) : 0 };
-    }
-
-    /// <summary>What a bias of the ranks comes to behind the second factor.</summary>
-    public float[] Through(Consumer second, ImmutableArray<int> ranks, float[] bias, WeightEdits edits, WeightTable weights)
-    {
-        var up = Matrix(second, edits, weights);
-        return [.. Enumerable.Range(0, up.View.Outputs).Select(o
-            => (float)(second.BiasScale * ranks.Sum(r => (double)up.Elements[up.View.Offset(0, o, r)] * bias[r])))];
-    }
-
-    private static (ConsumerMatrix View, float[] Elements) Matrix(Consumer consumer, WeightEdits edits, WeightTable weights)
-        => (ConsumerMatrix.Create(consumer, weights.Shape(consumer.Parameter)!)!,
-            edits.Weights.GetValueOrDefault(consumer.Parameter) ?? weights.Floats(consumer.Parameter));
 }

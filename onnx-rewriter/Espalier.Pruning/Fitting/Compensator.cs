@@ -38,6 +38,7 @@ internal static class Compensator
         foreach (var group in pruned.Where(g => request.Method(g.Id) != Compensation.Merge))
             foreach (var consumer in group.Consumers)
                 methods[consumer.Id] = CompensationRow.MoreDemanding(methods.GetValueOrDefault(consumer.Id), request.Method(group.Id));
+        foreach (var consumer in request.Ranks.Values.SelectMany(r => r.Target.Consumers)) methods[consumer.Id] = Compensation.LeastSquares;
         var merged = pruned.Where(g => request.Method(g.Id) == Compensation.Merge && g.Kind == Axis.Experts).ToList();
         if (merged.Count == 0 && methods.Values.All(m => m == Compensation.None)) return WeightEdits.Nothing;
         if (request.Statistics is null)
@@ -66,7 +67,7 @@ internal static class Compensator
     /// <summary>What comes after a pruned layer gets other inputs than in the dense model even where it loses none of them.</summary>
     private static void AddLaterConsumers(AxisAnalysis analysis, Dictionary<int, Compensation> methods)
     {
-        int first = analysis.Consumers.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
+        int first = analysis.Products.Where(c => methods.GetValueOrDefault(c.Id) == Compensation.LeastSquares)
             .Select(c => c.Node.Ordinal).DefaultIfEmpty(int.MaxValue).Min();
         foreach (var consumer in analysis.Products.Where(c => c.Node.Scope == 0 && c.Node.Ordinal > first))
             methods.TryAdd(consumer.Id, Compensation.LeastSquares);

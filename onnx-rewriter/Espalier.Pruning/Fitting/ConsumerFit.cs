@@ -22,6 +22,7 @@ internal sealed class ConsumerFit
     private readonly Dictionary<Factor, ImmutableArray<int>> _keptOf;
     /// <summary>Numbers of the consumers of pruned groups.</summary>
     private readonly IReadOnlySet<int> _losing;
+    private readonly RankReduction _ranks;
     private readonly SortedDictionary<string, float[]> _edited = new(StringComparer.Ordinal);
     private readonly SortedDictionary<int, float[]> _added = [];
 
@@ -32,11 +33,12 @@ internal sealed class ConsumerFit
         (_request, _statistics, _weights, _analysis) = (request, request.Statistics!, model.Weights, model.Analysis);
         _notes = request.Notes ?? [];
         _keptOf = pruned.ToDictionary(g => g.Factor, g => request.Selection.Kept[g.Id]);
+        _ranks = new(request.Ranks);
         _losing = pruned.Where(g => request.Method(g.Id) != Compensation.Merge).SelectMany(g => g.Consumers).Select(c => c.Id).ToHashSet();
     }
 
     /// <summary>What is changed so far, in the dense layout.</summary>
-    public WeightEdits Edits => new(_edited, _added);
+    public WeightEdits Edits => new(_edited, _added) { Factors = _ranks.Factors };
 
     /// <summary>Moments of consumers in the model as it is now, with their errors; empty for the dense model alone.</summary>
     public IReadOnlyDictionary<int, ErrorStatistics> Seen { get; set; } = new Dictionary<int, ErrorStatistics>();
@@ -94,7 +96,7 @@ internal sealed class ConsumerFit
     {
         var first = consumers[0];
         int[] kept = Kept(first), units = Units(first.Contracted, [.. _keptOf.Keys]);
-        if (kept.Length == first.Contracted.Size && !consumers.Any(c => Seen.ContainsKey(c.Id))) return;
+        if (kept.Length == first.Contracted.Size && !consumers.Any(c => Seen.ContainsKey(c.Id)) && !_ranks.Has(first.Parameter)) return;
         if (_weights.Shape(first.Parameter) is not { } shape)
         {
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
@@ -181,15 +183,13 @@ internal sealed class ConsumerFit
         var edited = (float[])weight.Clone();
         for (int b = 0; b < matrix.Batches; b++)
         {
-            double[] kept = Kept(matrix, weight, b, outputs, features);
-            if (fit.Change(kept, pooled[b], out string? why) is not { } change)
-            {
-                Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + $": {why}");
-                continue;
-            }
+            double[] fitted = Kept(matrix, weight, b, outputs, features);
+            if (fit.Change(fitted, pooled[b], out string? why) is { } change) TensorPrimitives.Add(fitted, change, fitted);
+            else Note(first, "is compensated by its bias alone" + (matrix.Batches > 1 ? $" at index {b} of its batch" : "") + $": {why}");
+            if (_ranks.Has(first.Parameter)) fitted = _ranks.Reduce(first.Parameter, fitted, matrix, outputs, features, pooled[b]);
             for (int o = 0, at = 0; o < outputs.Length; o++)
                 foreach (int f in features)
-                    edited[matrix.Offset(b, outputs[o], f)] = (float)(kept[at] + change[at++]);
+                    edited[matrix.Offset(b, outputs[o], f)] = (float)fitted[at++];
         }
         float[] elements = _weights.Elements(first.Parameter, edited);
         if (_weights.IsQuantized(first.Parameter))
@@ -233,7 +233,7 @@ internal sealed class ConsumerFit
         if (consumer.HasComputedBias || consumer.BiasScale == 0) return false;
         // A layer that loses nothing keeps its nodes.
         if (consumer.Bias is not { } bias)
-            return _losing.Contains(consumer.Id) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
+            return (_losing.Contains(consumer.Id) || _ranks.Has(consumer.Parameter)) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);
         return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);

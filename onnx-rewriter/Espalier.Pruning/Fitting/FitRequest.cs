@@ -1,5 +1,6 @@
 using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
+using Espalier.Pruning.Weights;
 
 namespace Espalier.Pruning.Fitting;
 
@@ -9,6 +10,9 @@ internal sealed record FitRequest(Selection Selection, Func<int, Compensation> M
 {
     /// <summary>What calibration measured on the dense model; null without calibration.</summary>
     public CalibrationStatistics? Statistics { get; init; }
+
+    /// <summary>By weight the rank that it is reduced to once it is fitted.</summary>
+    public IReadOnlyDictionary<string, RankCut> Ranks { get; init; } = new Dictionary<string, RankCut>();
 
     /// <summary>Gets a note for every consumer that was compensated in a weaker way, or not at all.</summary>
     public ICollection<string>? Notes { get; init; }

@@ -2,11 +2,13 @@ using System.Collections.Immutable;
 using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Groups;
+using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Inputs;
 using Espalier.Calibration.Statistics;
 using Espalier.Onnx;
 using Espalier.Oracle;
+using Espalier.Pruning.Algebra;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Factoring;
 using Espalier.Pruning.Fitting;
@@ -86,46 +88,122 @@ public sealed class RankSplitTests
     }
 
     /// <summary>
-    /// Half of the units of every group and a third of the ranks of every second weight, refitted with hidden biases: what the form
-    /// gives then is what the model gives that the choice is carried over to, and that one is the masked dense model with products.
+    /// A third of the ranks of every second weight: what the form gives then, refitted by what calibration found, is what the model gives
+    /// whose weights are reduced to these ranks.
     /// </summary>
     [Theory]
     [MemberData(nameof(Networks))]
-    public void What_is_chosen_in_the_form_is_carried_over(string name)
+    public void Ranks_that_are_chosen_in_the_form_are_those_of_the_model(string name)
     {
         using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
         var analysis = AxisAnalysis.Run(dense);
-        if (Form(dense, analysis) is not var (_, split, samples)) return;
-        var ranks = split.Resolved.Rules[^1].Groups;
-        var kept = new Dictionary<int, ImmutableArray<int>>();
-        foreach (var group in split.Resolved.Rules.SkipLast(1).SelectMany(r => r.Groups))
-            kept[group.Id] = [.. Enumerable.Range(0, Math.Max(group.MinKeep, group.Size / 2)).Select(u => u + (group.Size / 4))];
-        for (int k = 0; k < ranks.Count; k += 2) kept[ranks[k].Id] = [.. Enumerable.Range(0, ranks[k].Size / 3)];
-        var methods = kept.Keys.ToDictionary(g => g, _ => Compensation.LeastSquares);
-        var (settled, selection, fitting) = split.Settle(new(kept, []), methods);
-        var form = settled.Resolved;
-        Assert.True(form.Targets.Count == 0 && form.Rules.Count > 0);
-        var edits = Compensator.Compute(form.Model, new(selection, g => fitting[g]) { Statistics = settled.Evidence.Statistics });
-        var (own, merged) = settled.Merge(selection, edits);
-        Assert.InRange(merged.Factors.Count, 1, (ranks.Count + 1) / 2);
-        using var split1 = Surgery.Apply(form.Analysis, selection, edits).Model;
-        using var slim = Surgery.Apply(analysis, own, merged).Model;
-        var found = OracleComparer.Compare(split1, slim, inputs: samples);
+        if (Form(dense, analysis) is not var (resolved, split, samples)) return;
+        var (kept, methods) = Choice(split, width: false);
+        var form = split.Resolved;
+        var edits = Compensator.Compute(form.Model, new(new(kept, []), g => methods[g]) { Statistics = split.Evidence.Statistics });
+        using var there = Surgery.Apply(form.Analysis, new(kept, []), edits).Model;
+        var (selection, _, ranks) = split.Settle(new(kept, []), methods);
+        Assert.Empty(selection.Kept);
+        // A weight of which more is kept than saves something stays whole; here that is none.
+        Assert.Equal(kept.Count, ranks.Count);
+        var own = Compensator.Compute(resolved.Model,
+            new(selection, _ => Compensation.None) { Ranks = ranks, Statistics = Statistics(resolved, samples) });
+        using var slim = Surgery.Apply(analysis, selection, own).Model;
+        var found = OracleComparer.Compare(there, slim, inputs: samples);
         Assert.True(found.IsExact, $"{found.Error}");
         Assert.False(OracleComparer.Compare(dense, slim, inputs: samples).IsExact);
-        var plain = Surgery.Apply(analysis, own, WeightEdits.Nothing with { Factors = merged.Factors });
-        using var plainModel = plain.Model;
+    }
+
+    /// <summary>With half of the units of every group gone too, it is the masked dense model with the products.</summary>
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void The_model_with_fewer_units_and_ranks_is_the_masked_one_with_products(string name)
+    {
+        using var dense = OnnxModel.Open(Assets.Path(name + ".onnx"));
+        var analysis = AxisAnalysis.Run(dense);
+        if (Form(dense, analysis) is not var (resolved, split, samples)) return;
+        var (kept, methods) = Choice(split, width: true);
+        var (selection, fitting, ranks) = split.Settle(new(kept, []), methods);
+        var edits = Compensator.Compute(resolved.Model,
+            new(selection, g => fitting[g]) { Ranks = ranks, Statistics = Statistics(resolved, samples) });
+        Assert.Equal(ranks.Keys.Order(StringComparer.Ordinal), edits.Factors.Select(f => f.Target.Weight));
+        var plain = Surgery.Apply(analysis, selection, WeightEdits.Nothing with { Factors = edits.Factors });
+        using var slim = plain.Model;
         using var masked = MaskedModel.Build(analysis.Model, new Removal
         {
             Slices = plain.Removed,
             Factored = [.. plain.Factored.Select(f => (f.Key, f.Value.Down, f.Value.Up))],
-        }, plainModel);
-        var oracle = OracleComparer.Compare(masked, plainModel, inputs: samples);
+        }, slim);
+        var oracle = OracleComparer.Compare(masked, slim, inputs: samples);
         Assert.True(oracle.IsExact, $"{oracle.Error}");
         // And its cost is what the choice was made by.
-        double Size(int g) => selection.Kept.TryGetValue(g, out var units) ? units.Length : form.Analysis.Cost.GroupSizes[g];
-        Assert.Equal(AxisAnalysis.Run(plainModel, analysis.Options).Macs, form.Analysis.Cost.Evaluate(CostUnit.Macs, Size),
-            1e-6 * analysis.Macs);
+        var cost = split.Resolved.Analysis.Cost;
+        double Size(int g) => kept.TryGetValue(g, out var units) ? units.Length : cost.GroupSizes[g];
+        Assert.Equal(AxisAnalysis.Run(slim, analysis.Options).Macs, cost.Evaluate(CostUnit.Macs, Size), 1e-6 * analysis.Macs);
+    }
+
+    private static (Dictionary<int, ImmutableArray<int>> Kept, Dictionary<int, Compensation> Methods) Choice(RankSplit split, bool width)
+    {
+        var ranks = split.Resolved.Rules[^1].Groups;
+        var kept = new Dictionary<int, ImmutableArray<int>>();
+        foreach (var group in split.Resolved.Rules.SkipLast(1).SelectMany(r => r.Groups).Where(_ => width))
+            kept[group.Id] = [.. Enumerable.Range(0, Math.Max(group.MinKeep, group.Size / 2)).Select(u => u + (group.Size / 4))];
+        for (int k = 0; k < ranks.Count; k += 2) kept[ranks[k].Id] = [.. Enumerable.Range(0, ranks[k].Size / 3)];
+        return (kept, kept.Keys.ToDictionary(g => g, _ => Compensation.LeastSquares));
+    }
+
+    private static CalibrationStatistics Statistics(ResolvedPlan resolved, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+        => Calibrator.Run(resolved.Analysis, samples, Slimmer.Needs(resolved)!);
+
+    /// <summary>No other matrix of its rank is nearer to what was to be fitted: a reduction of the least-squares fit is the best there is.</summary>
+    [Fact]
+    public void A_reduced_fit_is_the_best_of_its_rank()
+    {
+        const int inputs = 9, outputs = 6, rank = 2;
+        var random = new Random(5);
+        double[] Numbers(int count) => [.. Planted.Floats(random, count).Select(v => (double)v)];
+        // y = M·x + noise, over 200 rows.
+        double[] x = Numbers(200 * inputs), m = Numbers(outputs * inputs), noise = Numbers(200 * outputs);
+        double[] y = new double[200 * outputs], c = new double[inputs * inputs], cross = new double[outputs * inputs];
+        for (int t = 0; t < 200; t++)
+        {
+            for (int o = 0; o < outputs; o++)
+            {
+                y[(t * outputs) + o] = noise[(t * outputs) + o] / 2;
+                for (int i = 0; i < inputs; i++) y[(t * outputs) + o] += m[(o * inputs) + i] * x[(t * inputs) + i] * (i + 1);
+                for (int i = 0; i < inputs; i++) cross[(o * inputs) + i] += y[(t * outputs) + o] * x[(t * inputs) + i] / 200;
+            }
+            for (int i = 0; i < inputs; i++)
+                for (int j = 0; j < inputs; j++) c[(i * inputs) + j] += x[(t * inputs) + i] * x[(t * inputs) + j] / 200;
+        }
+        var fitted = MathNet.Numerics.LinearAlgebra.Matrix<double>.Build.DenseOfRowMajor(outputs, inputs, cross)
+            * MathNet.Numerics.LinearAlgebra.Matrix<double>.Build.DenseOfRowMajor(inputs, inputs, c).Inverse();
+        double[] w = fitted.ToRowMajorArray();
+        var basis = OutputBasis.Find(w, c, outputs, inputs);
+        double[] down = basis.Project(w, rank), up = basis.Vectors[..(rank * outputs)];
+        double least = Loss(down, up);
+        for (int trial = 0; trial < 300; trial++)
+        {
+            double step = Math.Pow(10, -(trial % 4) - 1);
+            Assert.True(Loss([.. down.Zip(Numbers(down.Length), (v, d) => v + (step * d))],
+                [.. up.Zip(Numbers(up.Length), (v, d) => v + (step * d))]) >= least * (1 - 1e-9));
+        }
+        Assert.True(least < Loss([.. basis.Project(w, rank + 1).Skip(inputs)], [.. basis.Vectors.Skip(outputs).Take(rank * outputs)]));
+
+        double Loss(double[] down, double[] up)
+        {
+            double sum = 0;
+            for (int t = 0; t < 200; t++)
+                for (int o = 0; o < outputs; o++)
+                {
+                    double left = y[(t * outputs) + o];
+                    for (int r = 0; r < rank; r++)
+                        for (int i = 0; i < inputs; i++)
+                            left -= up[(r * outputs) + o] * down[(r * inputs) + i] * x[(t * inputs) + i];
+                    sum += left * left;
+                }
+            return sum;
+        }
     }
 
     /// <summary>The whole of it: a budget on units and ranks, met by the file, with both in the report.</summary>
