@@ -96,7 +96,8 @@ internal sealed class ConsumerFit
     {
         var first = consumers[0];
         int[] kept = Kept(first), units = Units(first.Contracted, [.. _keptOf.Keys]);
-        if (kept.Length == first.Contracted.Size && !consumers.Any(c => Seen.ContainsKey(c.Id)) && !_ranks.Has(first.Parameter)) return;
+        bool changes = kept.Length < first.Contracted.Size || _ranks.Has(first.Parameter);
+        if (!changes && !consumers.Any(c => Seen.ContainsKey(c.Id))) return;
         if (_weights.Shape(first.Parameter) is not { } shape)
         {
             Note(first, "is not compensated: its weight is made by a node, not held in the file");
@@ -202,7 +203,7 @@ internal sealed class ConsumerFit
                 return false;
             }
         }
-        _edited[first.Parameter] = elements;
+        if (!_ranks.Has(first.Parameter)) _edited[first.Parameter] = elements;
         foreach (var one in fit.IsCentred ? observed : [])
             AddToBias(one, matrix, [.. one.Moments!.Select((m, b) => MatrixFit.BiasOf(Change(b), m))]);
         return true;
@@ -233,7 +234,8 @@ internal sealed class ConsumerFit
         if (consumer.HasComputedBias || consumer.BiasScale == 0) return false;
         // A layer that loses nothing keeps its nodes.
         if (consumer.Bias is not { } bias)
-            return (_losing.Contains(consumer.Id) || _ranks.Has(consumer.Parameter)) && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
+            return (_losing.Contains(consumer.Id) || _ranks.Has(consumer.Parameter))
+                && (consumer.Kind == ConsumerKind.Convolution || matrix.Batches == 1);
         if (_weights.Shape(bias) is not { } shape || _weights.Uses(bias) != 1) return false;
         long count = shape.Aggregate(1L, (a, b) => a * b);
         return count == channels || (matrix.Batches == 1 && shape.Length > 0 && shape[^1] == channels);

@@ -155,7 +155,7 @@ public sealed class RankSplitTests
     private static CalibrationStatistics Statistics(ResolvedPlan resolved, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
         => Calibrator.Run(resolved.Analysis, samples, Slimmer.Needs(resolved)!);
 
-    /// <summary>No other matrix of its rank is nearer to what was to be fitted: a reduction of the least-squares fit is the best there is.</summary>
+    /// <summary>No other matrix of its rank is nearer to what was to be fitted than the reduction of the least-squares fit.</summary>
     [Fact]
     public void A_reduced_fit_is_the_best_of_its_rank()
     {
@@ -188,7 +188,8 @@ public sealed class RankSplitTests
             Assert.True(Loss([.. down.Zip(Numbers(down.Length), (v, d) => v + (step * d))],
                 [.. up.Zip(Numbers(up.Length), (v, d) => v + (step * d))]) >= least * (1 - 1e-9));
         }
-        Assert.True(least < Loss([.. basis.Project(w, rank + 1).Skip(inputs)], [.. basis.Vectors.Skip(outputs).Take(rank * outputs)]));
+        Assert.True(least < Loss([.. basis.Project(w, rank + 1).Skip(inputs)],
+            [.. basis.Vectors.Skip(outputs).Take(rank * outputs)]));
 
         double Loss(double[] down, double[] up)
         {
