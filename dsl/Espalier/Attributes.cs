@@ -143,7 +143,7 @@ public sealed class ProtectAttribute(string pattern) : Attribute
 }
 
 /// <summary>
-/// Weights of matrix products and convolutions that become products of two smaller ones, after everything else: see
+/// Weights of matrix products and convolutions that become products of two smaller ones: see
 /// <see cref="LowRankRule"/>. With neither <see cref="Rank"/> nor <see cref="Keep"/> the policy's <see cref="BudgetAttribute"/>
 /// decides, which rules on units without a <see cref="PruneAttribute.Keep"/> share where they compensate with
 /// <see cref="Compensation.LeastSquares"/>.

@@ -97,7 +97,7 @@ internal static class Slimmer
     }
 
     /// <summary>Carries a plan out; whether its budget holds is not looked at.</summary>
-    /// <param name="split">The form of the model that units and ranks are chosen and fitted in.</param>
+    /// <param name="split">The form of the model that units and ranks are chosen in.</param>
     private static (SlimModel Slim, PruningReport Report) Carry(ResolvedPlan resolved, Evidence evidence, RankSplit split,
         List<string> notes)
     {

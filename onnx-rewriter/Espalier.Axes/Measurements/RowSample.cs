@@ -17,6 +17,15 @@ internal sealed class RowSample(int width, int most)
 
     public ReadOnlySpan<float> this[int row] => _rows[row];
 
+    /// <summary>What a map makes of every row.</summary>
+    /// <param name="mappedWidth">Numbers of a row that it makes.</param>
+    public RowSample Map(int mappedWidth, Func<double[], double[]> map)
+    {
+        var mapped = new RowSample(mappedWidth, Math.Max(2, Count + (Count % 2)));
+        foreach (float[] row in _rows) mapped.Add(Array.ConvertAll(map(Array.ConvertAll(row, v => (double)v)), v => (float)v));
+        return mapped;
+    }
+
     public void Add(ReadOnlySpan<float> row)
     {
         if (_passed++ % _distance != 0) return;

@@ -194,18 +194,11 @@ internal sealed class BasisChange
         Transpose(c, n);
         for (int r = 0; r < n; r++) Map(c.AsSpan(r * n, n));
         Map(mean);
-        RowSample? heldOut = null;
-        if (seen.HeldOut is { } rows)
+        var heldOut = seen.HeldOut?.Map(n, row =>
         {
-            heldOut = new RowSample(n, Math.Max(2, rows.Count + (rows.Count % 2)));
-            var row = new double[n];
-            for (int r = 0; r < rows.Count; r++)
-            {
-                for (int f = 0; f < n; f++) row[f] = rows[r][f];
-                Map(row);
-                heldOut.Add(Array.ConvertAll(row, v => (float)v));
-            }
-        }
+            Map(row);
+            return row;
+        });
         double[] variance = [.. Enumerable.Range(0, n).Select(f => c[(f * n) + f])];
         double[] squares = [.. variance.Zip(mean, (v, m) => v + (m * m))];
         consumers[weight.Product.Id] = new(seen.Consumer, seen.Count, mean, variance, [.. squares.Select(Math.Sqrt)], squares)

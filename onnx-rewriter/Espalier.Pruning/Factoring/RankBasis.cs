@@ -49,21 +49,10 @@ internal sealed record RankBasis(FactorableWeight Target, OutputBasis Directions
     public ActivationStatistics Moments(int consumer, ActivationStatistics seen)
     {
         double[] values = Directions.Values, mean = Map(seen.Mean), squares = [.. values.Zip(mean, (v, u) => v + (u * u))];
-        RowSample? heldOut = null;
-        if (seen.HeldOut is { } rows)
-        {
-            heldOut = new RowSample(Ranks, Math.Max(2, rows.Count + (rows.Count % 2)));
-            var row = new double[Features];
-            for (int k = 0; k < rows.Count; k++)
-            {
-                for (int f = 0; f < Features; f++) row[f] = rows[k][f];
-                heldOut.Add(Array.ConvertAll(Map(row), v => (float)v));
-            }
-        }
         var covariance = new Covariance(Ranks);
         covariance.Change((i, j, _) => i == j ? (float)values[i] : 0);
         return new(consumer, seen.Count, mean, values, [.. squares.Select(Math.Sqrt)], squares)
-        { Covariance = covariance, HeldOut = heldOut };
+        { Covariance = covariance, HeldOut = seen.HeldOut?.Map(Ranks, Map) };
     }
 
     private double[] Map(double[] x)

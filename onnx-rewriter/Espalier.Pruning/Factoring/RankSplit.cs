@@ -11,24 +11,22 @@ namespace Espalier.Pruning.Factoring;
 
 /// <summary>
 /// A form of the model in which products with a weight are two, at full rank: so ranks are units like the channels of any other layer,
-/// and one choice, one fit and one surgery do for width and rank. What is chosen is then carried
-/// over to the model itself, which is fitted and cut.
+/// and one choice does for width and rank. What is chosen is then carried over to the model itself, which is fitted and cut.
 /// </summary>
 internal sealed class RankSplit
 {
     private readonly ResolvedPlan _model;
-    private readonly Evidence _evidence;
     private readonly IReadOnlyList<SplitWeight> _weights = [];
-    /// <summary>By group of the model its number in this form.</summary>
+    /// <summary>By group of the model the same in this form.</summary>
     private readonly IReadOnlyDictionary<Group, Group> _groups;
 
     private RankSplit(ResolvedPlan model, Evidence evidence)
-        => (_model, _evidence, Resolved, Evidence, _groups)
-            = (model, evidence, model, evidence, model.Analysis.Groups.ToDictionary(g => g));
+        => (_model, Resolved, Evidence, _groups)
+            = (model, model, evidence, model.Analysis.Groups.ToDictionary(g => g));
 
     private RankSplit(ResolvedPlan model, Evidence evidence, IReadOnlyList<RankBasis> bases)
     {
-        (_model, _evidence) = (model, evidence);
+        _model = model;
         var slim = Surgery.Apply(model.Analysis, Selection.Everything,
             WeightEdits.Nothing with { Factors = [.. bases.Select(b => b.Factors())] });
         var analysis = AxisAnalysis.Run(slim.Model, model.Analysis.Options);
@@ -46,7 +44,7 @@ internal sealed class RankSplit
             Compensate = Compensation.LeastSquares,
         };
         Resolved = model.On(analysis, g => _groups[g], new(rule, [.. _weights.Select(w => w.Ranks)])) with { BasisScores = scores };
-        Evidence = evidence with { Statistics = Statistics(analysis), Probe = evidence.Probe?.On(analysis) };
+        Evidence = evidence with { Statistics = Translated(evidence.Statistics!, analysis), Probe = evidence.Probe?.On(analysis) };
     }
 
     /// <summary>The plan on this form, with a rule on ranks.</summary>
@@ -107,13 +105,12 @@ internal sealed class RankSplit
     public RankSplit With(PruningPlan plan)
     {
         var model = _model.With(plan);
-        return _weights.Count == 0 ? new(model, _evidence)
+        return _weights.Count == 0 ? new(model, Evidence)
             : new(this, model) { Resolved = Resolved.With(plan with { Prune = [.. plan.Prune, Resolved.Plan.Prune[^1]] }) };
     }
 
     private RankSplit(RankSplit other, ResolvedPlan model)
-        => (_model, _evidence, _weights, _groups, Resolved, Evidence)
-            = (model, other._evidence, other._weights, other._groups, other.Resolved, other.Evidence);
+        => (_model, _weights, _groups, Resolved, Evidence) = (model, other._weights, other._groups, other.Resolved, other.Evidence);
 
     /// <summary>What is chosen in this form, for the model itself: a weight is cut where fewer ranks are kept than cost as much.</summary>
     public (Selection Selection, IReadOnlyDictionary<int, Compensation> Methods, IReadOnlyDictionary<string, RankCut> Ranks) Settle(
@@ -179,9 +176,9 @@ internal sealed class RankSplit
         return places;
     }
 
-    private CalibrationStatistics Statistics(AxisAnalysis analysis)
+    private CalibrationStatistics Translated(CalibrationStatistics statistics, AxisAnalysis analysis)
     {
-        var (statistics, there) = (_evidence.Statistics!, ByPlace(_model.Analysis));
+        var there = ByPlace(_model.Analysis);
         var parts = _weights.SelectMany(w => w.Pairs.Select(p => (w.Basis, p.First, p.Second))).ToList();
         var firsts = parts.ToDictionary(p => p.First.Id);
         var seconds = parts.ToDictionary(p => p.Second.Id);
