@@ -68,8 +68,8 @@ internal static class Slimmer
                 + "score.");
         WrittenBudget.Demand(asked, FileCost.Before(analysis));
         evidence.Progress?.Invoke("turning bases");
-        (resolved, evidence) = BasisChange.Apply(resolved, evidence);
         var notes = new List<string>(evidence.Statistics?.Notes ?? []);
+        (resolved, evidence) = BasisChange.Apply(resolved, evidence, notes);
         var split = RankSplit.Create(resolved, evidence, notes);
         EspalierException? missed = null;
         for (int round = 1; ; round++)

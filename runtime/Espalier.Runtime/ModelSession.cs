@@ -89,6 +89,15 @@ public sealed class ModelSession : IDisposable
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        var named = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
+        Run(inputs, outputs, (name, value) => named[name] = OrtTensors.FromOrt(name, value), cancellationToken);
+        return named;
+    }
+
+    /// <summary>The same, where outputs are looked at in ONNX Runtime's own memory.</summary>
+    internal void Run(IEnumerable<NamedTensor> inputs, IReadOnlyCollection<string> outputs, Action<string, OrtValue> take,
+        CancellationToken cancellationToken)
+    {
         var given = Check(inputs);
         foreach (var name in outputs)
             if (!_outputNames.Contains(name, StringComparer.Ordinal))
@@ -104,10 +113,8 @@ public sealed class ModelSession : IDisposable
             // Disposed before the options: no callback can reach options that are gone.
             using var registration = cancellationToken.UnsafeRegister(static o => ((RunOptions)o!).Terminate = true, runOptions);
             using var results = _session.Run(runOptions, [.. given.Select(t => t.Name)], values, outputs);
-            var named = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
             int i = 0;
-            foreach (var name in outputs) named[name] = OrtTensors.FromOrt(name, results[i++]);
-            return named;
+            foreach (var name in outputs) take(name, results[i++]);
         }
         catch (OnnxRuntimeException e) when (cancellationToken.IsCancellationRequested)
         {

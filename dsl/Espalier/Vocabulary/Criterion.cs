@@ -100,7 +100,8 @@ public enum Criterion
     /// </summary>
     OutputDivergence,
     /// <summary>
-    /// Mean square of a dimension of the queries times that of the keys, summed over heads (ThinK, arXiv:2407.21018, static).
+    /// Mean square of a dimension of the queries times that of the keys (ThinK, arXiv:2407.21018, static): each head keeps its own
+    /// where its dimensions can be sorted, else one choice for the sum over heads.
     /// For what a product of two activations contracts; L2 elsewhere. Needs calibration.
     /// </summary>
     QueryKey,

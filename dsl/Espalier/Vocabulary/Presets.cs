@@ -87,8 +87,9 @@ public static partial class Presets
             Criterion.Random, Compensation.None, Allocation.Uniform),
         [Preset.ThinKStatic] = new("ThinK",
             "arXiv:2407.21018, static: dimensions of queries and keys by their mean squares over calibration data; there every head of "
-                + "every prompt keeps dimensions of its own, by its last 32 queries, and recent keys whole; here one choice for all "
-                + "prompts and for all heads of a layer, and weights shrink as well as the cache",
+                + "every prompt keeps dimensions of its own, by its last 32 queries, and recent keys whole; here every head does, for all "
+                + "prompts (all heads of a layer the same where a rotation, a norm or a cache lies between weights and product), and "
+                + "weights shrink as well as the cache",
             Criterion.QueryKey, Compensation.None, Allocation.Uniform)
         { Units = Axis.HeadDims },
         [Preset.Perp] = new("PERP",

@@ -9,6 +9,8 @@ internal sealed class Covariance
     /// <summary>Rows and columns of a tile; the last ones have fewer.</summary>
     public const int Tile = 512;
 
+    private const int Square = 16;
+
     private readonly float[][] _tiles;
 
     public Covariance(int size)
@@ -68,9 +70,11 @@ internal sealed class Covariance
     public double[] Part(int[] rows, int[] columns)
     {
         var part = new double[(long)rows.Length * columns.Length];
-        long at = 0;
-        foreach (int r in rows)
-            foreach (int c in columns) part[at++] = this[r, c];
+        Parallel.For(0, rows.Length, r =>
+        {
+            var row = part.AsSpan(r * columns.Length, columns.Length);
+            for (int c = 0; c < row.Length; c++) row[c] = this[rows[r], columns[c]];
+        });
         return part;
     }
 
@@ -78,23 +82,28 @@ internal sealed class Covariance
     public double[] ToArray()
     {
         var whole = new double[(long)Size * Size];
-        for (int i = 0; i < TilesPerSide; i++)
+        Parallel.For(0, TilesPerSide, i =>
         {
-            for (int j = 0; j <= i; j++)
-            {
-                var tile = TileAt(i, j);
-                for (int r = 0, at = 0; r < Width(i); r++)
-                {
-                    for (int c = 0; c < Width(j); c++, at++)
-                    {
-                        long row = (i * Tile) + r, column = (j * Tile) + c;
-                        whole[(row * Size) + column] = tile[at];
-                        whole[(column * Size) + row] = tile[at];
-                    }
-                }
-            }
-        }
+            for (int j = 0; j <= i; j++) Copy(TileAt(i, j), i, j, whole);
+        });
         return whole;
+    }
+
+    /// <summary>Copies what a tile has on and below the diagonal to its place and, mirrored, to the other side.</summary>
+    private void Copy(float[] tile, int i, int j, double[] whole)
+    {
+        int height = Width(i), width = Width(j), row = i * Tile, column = j * Tile;
+        for (int r = 0; r < height; r++)
+        {
+            var to = whole.AsSpan(((row + r) * Size) + column, width);
+            for (int c = 0; c < to.Length; c++) to[c] = tile[(r * width) + c];
+        }
+        // In squares that stay in the cache.
+        for (int c0 = 0; c0 < width; c0 += Square)
+            for (int r0 = i == j ? c0 : 0; r0 < height; r0 += Square)
+                for (int c = c0; c < Math.Min(width, c0 + Square); c++)
+                    for (int r = i == j ? Math.Max(c, r0) : r0; r < Math.Min(height, r0 + Square); r++)
+                        whole[((column + c) * Size) + row + r] = tile[(r * width) + c];
     }
 
     private static int Index(int i, int j) => (i * (i + 1) / 2) + j;

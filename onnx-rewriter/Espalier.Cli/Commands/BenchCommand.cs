@@ -16,6 +16,7 @@ internal sealed class BenchCommand
 {
     public static readonly string[] Examples = ["espalier bench resnet.onnx",
         "espalier bench resnet.onnx slim.onnx --dim batch=8 --threads 2",
+        "espalier bench resnet.onnx slim.onnx --operators",
         "espalier bench resnet.onnx --slim --macs 0.5 --calibrate photos"];
 
     private readonly Argument<FileInfo> _first = CommonOptions.ExistingFile("A", "A model.");
@@ -25,6 +26,10 @@ internal sealed class BenchCommand
     private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
     private readonly Option<string[]> _fill = CommonOptions.Fill();
     private readonly Option<bool> _json = CommonOptions.Json();
+    private readonly Option<bool> _operators = new("--operators")
+    {
+        Description = "With two models: the time of each kind of operator too, on one thread, as ONNX Runtime's profile has it.",
+    };
     private readonly Option<bool> _slim = new("--slim")
     {
         Description = "Measure what it costs to slim A as the options of 'espalier slim' say, which then go here: processor time by step, "
@@ -40,7 +45,7 @@ internal sealed class BenchCommand
             "Measure CPU time per run on random inputs. Two models take turns, so that a busy machine is unfair to neither.")
         {
             bench._first, bench._second, bench._rounds, bench._threads, bench._slimming.Seed, bench._dimensions, bench._fill, bench._json,
-            bench._slim,
+            bench._operators, bench._slim,
         };
         foreach (var option in bench._slimming.All.Where(o => o != bench._slimming.Seed))
         {
@@ -64,9 +69,11 @@ internal sealed class BenchCommand
     private void Demand(ParseResult result)
     {
         bool slims = result.GetValue(_slim);
-        var others = slims ? [_rounds, _threads] : _slimming.All.Where(o => o != _slimming.Seed);
+        var others = slims ? [_rounds, _threads, _operators] : _slimming.All.Where(o => o != _slimming.Seed);
         if (others.FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } odd)
             throw new UsageException($"{odd.Name} goes {(slims ? "without" : "with")} --slim.");
+        if (result.GetValue(_operators) && result.GetValue(_second) is null)
+            throw new UsageException("--operators compares two models; give B.");
         if (slims && result.GetValue(_second) is { } second) throw new UsageException($"--slim slims A; take '{second.Name}' away.");
     }
 
@@ -76,8 +83,10 @@ internal sealed class BenchCommand
         var filled = CommonOptions.ToFill(result.GetValue(_fill));
         var sizes = RandomInputs.Fit(a, CommonOptions.ToAxisOptions(result.GetValue(_dimensions)).Dimensions, filled, cancellationToken);
         var options = new BenchOptions { Rounds = result.GetValue(_rounds) ?? 15, Threads = result.GetValue(_threads) ?? 1 };
-        var measured = Bench.Run(a, b, RandomInputs.For(a, result.GetValue(_slimming.Seed), sizes, filled), options,
-            new Rounds(progress, options.Rounds), cancellationToken);
+        var inputs = RandomInputs.For(a, result.GetValue(_slimming.Seed), sizes, filled);
+        var measured = Bench.Run(a, b, inputs, options, new Rounds(progress, options.Rounds), cancellationToken);
+        if (b is not null && result.GetValue(_operators))
+            measured = measured with { Operators = OperatorTimes.Compare(a, b, [.. inputs.Values], cancellationToken) };
         progress.Dispose();
         if (result.GetValue(_json)) terminal.Out.WriteLine(JsonSerializer.Serialize(measured, JsonSerializerOptions.Web));
         else Write(terminal.Out, measured, options);
@@ -106,6 +115,8 @@ internal sealed class BenchCommand
         if (measured.Ratio is { } ratio) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"B/A: {ratio:0.000}"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"median of {options.Rounds} rounds, {measured.Runs} runs each, {options.Threads} thread{(options.Threads == 1 ? "" : "s")}"));
+        foreach (var one in measured.Operators ?? [])
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Operator,-28} A {one.A,9:0.000} ms  B {one.B,9:0.000} ms"));
     }
 
     private sealed class Rounds(Progress progress, int total) : IProgress<int>

@@ -3,14 +3,15 @@ using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Onnx;
 using Espalier.Oracle;
+using Espalier.Pruning.Bases;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Factoring;
 
 namespace Espalier.Cli.Services;
 
 /// <summary>
-/// A model that is to equal the masked dense one: the slim model itself where nothing was compensated and all that went is exact; else
-/// the model that the same exact removals give without compensation, with the slim model's factors.
+/// A model that is to equal the masked dense one: the slim model itself where nothing was compensated, no head's dimensions were sorted
+/// and all that went is exact; else the model that the same exact removals give without that, with the slim model's factors.
 /// </summary>
 /// <param name="Model">That model.</param>
 /// <param name="Removal">What went from the dense one.</param>
@@ -34,7 +35,7 @@ internal sealed record Equivalence(OnnxModel Model, Removal Removal, Selection S
         var exactness = analysis.Groups.ToDictionary(g => g.Name, g => g.Exactness, StringComparer.Ordinal);
         var pruned = report.Groups.Where(g => g.Kept < g.Size).Select(g => g.Name);
         var inexact = pruned.Where(g => exactness.GetValueOrDefault(g) == Exactness.Inexact).ToList();
-        bool compensated = report.Plan.Prune.Any(r => r.Compensate != Compensation.None);
+        bool compensated = report.Plan.Prune.Any(r => r.Compensate != Compensation.None || BasisChange.IsSorted(r));
         if (inexact.Count == 0 && !compensated)
             return new(slim, Removal.From(report, analysis.File), Select(analysis, report, exactOnly: false)) { IsSlim = true };
         var selection = Select(analysis, report, exactOnly: true);

@@ -12,9 +12,12 @@ namespace Espalier.Pruning.Algebra;
 /// </summary>
 internal sealed class BrainSurgeon
 {
-    private readonly double[] _inverse, _weight;
-    private readonly int _features, _outputs;
+    /// <summary>Row-major [features, features] of those that are left, of which the lower triangle counts.</summary>
+    private readonly double[] _inverse;
+    private readonly int _outputs;
     private readonly int[][] _unitFeatures;
+    private double[] _weight;
+    private int _features;
     private readonly double _scale;
 
     private BrainSurgeon(double[] inverse, double[] weight, int outputs, int[][] unitFeatures, double scale)
@@ -70,29 +73,46 @@ internal sealed class BrainSurgeon
         return TensorPrimitives.Dot<double>(columns, solved) * _scale;
     }
 
-    /// <summary>H⁻¹ ← H⁻¹ − H⁻¹[:,g]·([H⁻¹]gg)⁻¹·H⁻¹[g,:], W ← W − W_g·([H⁻¹]gg)⁻¹·H⁻¹[g,:].</summary>
+    /// <summary>
+    /// H⁻¹ ← H⁻¹ − H⁻¹[:,g]·([H⁻¹]gg)⁻¹·H⁻¹[g,:], W ← W − W_g·([H⁻¹]gg)⁻¹·H⁻¹[g,:], of the features that are left.
+    /// </summary>
     public void Remove(int[] units)
     {
-        int[] gone = [.. units.SelectMany(u => _unitFeatures[u])];
+        int[] gone = [.. units.SelectMany(u => _unitFeatures[u])], left = [.. Enumerable.Range(0, _features).Except(gone)];
         if (gone.Length == 0) return;
         var block = Block(gone);
         if (!SymmetricSolver.TryFactorize(block, gone.Length)) return;
-        double[] left = Columns(gone), inner = new double[_features * gone.Length];
-        for (int f = 0; f < _features; f++)
-            for (int k = 0; k < gone.Length; k++) inner[(f * gone.Length) + k] = _inverse[(f * _features) + gone[k]];
-        double[] rows = [.. gone.SelectMany(g => _inverse.AsSpan(g * _features, _features).ToArray())];
-        SymmetricSolver.Solve(block, gone.Length, left);
+        double[] weights = Columns(gone), inner = new double[left.Length * gone.Length], rows = new double[inner.Length];
+        for (int f = 0; f < left.Length; f++)
+            for (int k = 0; k < gone.Length; k++)
+                rows[(k * left.Length) + f] = inner[(f * gone.Length) + k] = Inverse(left[f], gone[k]);
+        SymmetricSolver.Solve(block, gone.Length, weights);
         SymmetricSolver.Solve(block, gone.Length, inner);
+        _weight = FitMoments.Columns(_weight, _features, left);
+        // In place: no element moves behind one that is still to be read.
+        for (int i = 0, at = 0; i < left.Length; i++, at = i * left.Length)
+            for (int j = 0; j <= i; j++) _inverse[at++] = _inverse[(left[i] * _features) + left[j]];
+        _features = left.Length;
         var panel = Panel.Of(new(rows, 0, _features), gone.Length, _features);
-        panel.Add(-1, left, _weight);
-        panel.Add(-1, inner, _inverse);
+        panel.Add(-1, weights, _weight);
+        panel.AddBelow(-1, inner, _inverse);
+        Renumber(left);
     }
+
+    private void Renumber(int[] left)
+    {
+        var number = left.Select((f, at) => (f, at)).ToDictionary(p => p.f, p => p.at);
+        for (int u = 0; u < _unitFeatures.Length; u++)
+            _unitFeatures[u] = [.. _unitFeatures[u].Where(number.ContainsKey).Select(f => number[f])];
+    }
+
+    private double Inverse(int row, int column) => _inverse[(Math.Max(row, column) * _features) + Math.Min(row, column)];
 
     private double[] Block(int[] features)
     {
         var block = new double[features.Length * features.Length];
         for (int i = 0, at = 0; i < features.Length; i++)
-            foreach (int f in features) block[at++] = _inverse[(features[i] * _features) + f];
+            foreach (int f in features) block[at++] = Inverse(features[i], f);
         return block;
     }
 

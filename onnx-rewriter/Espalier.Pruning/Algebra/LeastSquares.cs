@@ -15,16 +15,16 @@ internal static class LeastSquares
     /// <summary>λ over the mean of the diagonal of C_KK when there are no more samples than features.</summary>
     public const double Damping = 1e-2;
 
-    /// <summary>(C + λI)⁻¹ with the damping of <see cref="Change"/>; null where the factorisation fails.</summary>
+    /// <summary>(C + λI)⁻¹ with the damping of <see cref="Change(FitMoments, bool)"/>; null where the factorisation fails.</summary>
+    /// <param name="covariance">C, which is used up.</param>
     public static double[]? Inverse(double[] covariance, int features, long samples)
     {
-        var a = (double[])covariance.Clone();
         double trace = 0;
-        for (int i = 0; i < features; i++) trace += a[(i * features) + i];
+        for (int i = 0; i < features; i++) trace += covariance[(i * features) + i];
         double lambda = Math.Max(Lambda(trace, features, samples), trace / features * 1e-9);
-        for (int i = 0; i < features; i++) a[(i * features) + i] += lambda;
-        if (!SymmetricSolver.TryFactorize(a, features)) return null;
-        double[] inverse = SymmetricSolver.Invert(a, features);
+        for (int i = 0; i < features; i++) covariance[(i * features) + i] += lambda;
+        if (!SymmetricSolver.TryFactorize(covariance, features)) return null;
+        double[] inverse = SymmetricSolver.Invert(covariance, features);
         return Array.TrueForAll(inverse, double.IsFinite) ? inverse : null;
     }
 
@@ -37,12 +37,17 @@ internal static class LeastSquares
 
     /// <summary>Expected squared error of a product whose weights differ by D: tr(D·C·Dᵀ).</summary>
     /// <param name="difference">D, row-major [outputs, features].</param>
+    /// <param name="covariance">C, symmetric.</param>
     public static double Error(double[] difference, int outputs, double[] covariance)
     {
         int features = difference.Length / Math.Max(1, outputs);
+        // C·Dᵀ: of the two D is the small one to be packed.
         var product = new double[difference.Length];
-        Panel.Of(new(covariance, 0, features), features, features).Add(1, difference, product);
-        return TensorPrimitives.Dot<double>(difference, product);
+        Panel.OfTransposed(new(difference, 0, features), features, outputs).Add(1, covariance, product);
+        double sum = 0;
+        for (int o = 0, at = 0; o < outputs; o++)
+            for (int f = 0; f < features; f++) sum += difference[at++] * product[(f * outputs) + o];
+        return sum;
     }
 
     /// <summary>By how much a change of the weights moves the expected squared error: tr(ΔW·C·ΔWᵀ) − 2 tr(ΔW·E[ezᵀ]ᵀ).</summary>
@@ -66,15 +71,19 @@ internal static class LeastSquares
 
     /// <summary>Change of the weights of the inputs that are left.</summary>
     /// <param name="shrunk">Whether the ridge is that of <see cref="Shrinkage"/>.</param>
-    /// <param name="times">Multiple of the ridge.</param>
     /// <returns>Row-major [outputs, inputs]; null where the factorisation fails.</returns>
-    public static double[]? Change(FitMoments moments, bool shrunk = false, double times = 1)
+    public static double[]? Change(FitMoments moments, bool shrunk = false) => Change(moments, moments.Covariance(), shrunk, 1);
+
+    /// <summary>The same with a multiple of the ridge.</summary>
+    /// <param name="a">The covariance of the inputs, which is used up.</param>
+    public static double[]? Change(FitMoments moments, double[] a, double times) => Change(moments, a, false, times);
+
+    private static double[]? Change(FitMoments moments, double[] a, bool shrunk, double times)
     {
         int k = moments.Inputs;
         var change = (double[])moments.Cross.Clone();
         // What is not pruned stays exactly as it is.
         if (!change.AsSpan().ContainsAnyExcept(0)) return change;
-        var a = moments.Covariance();
         double trace = 0;
         for (int i = 0; i < k; i++) trace += a[(i * k) + i];
         double lambda = shrunk ? Shrinkage(a, k, moments.Count) : times * Lambda(trace, k, moments.Count);

@@ -4,13 +4,16 @@ using System.Runtime.Intrinsics;
 namespace Espalier.Pruning.Algebra;
 
 /// <summary>
-/// A matrix B in the order in which products read it: strips of eight columns, row after row. C += s·A·B then keeps four rows of a strip
+/// A matrix B in the order in which products read it: strips of columns, row after row. C += s·A·B then keeps four rows of a strip
 /// of C in registers (Goto and van de Geijn, ACM Transactions on Mathematical Software 34, 2008). Every element of C is computed in
-/// one order, so the result does not depend on the number of threads.
+/// one order, so the result depends neither on the number of threads nor on the width of registers.
 /// </summary>
 internal sealed class Panel
 {
-    private const int Strip = 8, Rows = 4;
+    private const int Rows = 4;
+
+    /// <summary>Columns of a strip: two registers.</summary>
+    private static readonly int Strip = Vector512.IsHardwareAccelerated ? 16 : 8;
 
     private readonly double[] _packed;
     private readonly int _depth, _columns;
@@ -53,16 +56,22 @@ internal sealed class Panel
     /// <summary>C += s·A·B for all rows of C, on all cores.</summary>
     /// <param name="a">Row-major [rows, depth].</param>
     /// <param name="c">Row-major [rows, columns].</param>
-    public void Add(double scale, double[] a, double[] c)
+    public void Add(double scale, double[] a, double[] c) => Add(scale, a, c, _ => _columns);
+
+    /// <summary>The same on and below the diagonal; a few elements beside it may change.</summary>
+    public void AddBelow(double scale, double[] a, double[] c) => Add(scale, a, c, below => Math.Min(below, _columns));
+
+    /// <param name="to">Behind the last column, for rows up to a number.</param>
+    private void Add(double scale, double[] a, double[] c, Func<int, int> to)
     {
         const int Chunk = 32;
         int rows = a.Length / Math.Max(1, _depth);
         Parallel.For(0, (rows + Chunk - 1) / Chunk, chunk => Add(scale, new(a, chunk * Chunk * _depth, _depth),
-            new(c, chunk * Chunk * _columns, _columns), Math.Min(Chunk, rows - (chunk * Chunk)), 0, _columns));
+            new(c, chunk * Chunk * _columns, _columns), Math.Min(Chunk, rows - (chunk * Chunk)), 0, to((chunk + 1) * Chunk)));
     }
 
     /// <summary>The same for some rows and columns, on one thread.</summary>
-    /// <param name="from">First column of C; a multiple of eight.</param>
+    /// <param name="from">First column of C; a multiple of sixteen.</param>
     /// <param name="to">Behind the last; a few more behind it, up to B's, may change.</param>
     public void Add(double scale, Part a, Part c, int rows, int from, int to)
     {
@@ -75,24 +84,35 @@ internal sealed class Panel
                 int height = Math.Min(Rows, rows - r), at = c.Offset + (r * c.Stride) + (s * Strip);
                 if (height == Rows && width == Strip)
                 {
-                    Tile(scale, ref a.Elements[a.Offset + (r * a.Stride)], a.Stride, ref _packed[s * _depth * Strip], ref c.Elements[at],
-                        c.Stride);
+                    Tile(scale, a, r, s, ref c.Elements[at], c.Stride);
                     continue;
                 }
                 edge.Clear();
+                if (height == Rows) Tile(scale, a, r, s, ref edge[0], Strip);
+                else
+                {
+                    for (int i = 0; i < height; i++)
+                        Row(scale, a.Elements.AsSpan(a.Offset + ((r + i) * a.Stride), _depth), s, edge.Slice(i * Strip, Strip));
+                }
                 for (int i = 0; i < height; i++)
-                    Row(a.Elements.AsSpan(a.Offset + ((r + i) * a.Stride), _depth), s, edge.Slice(i * Strip, Strip));
-                for (int i = 0; i < height; i++)
-                    for (int j = 0; j < width; j++) c.Elements[at + (i * c.Stride) + j] += scale * edge[(i * Strip) + j];
+                    for (int j = 0; j < width; j++) c.Elements[at + (i * c.Stride) + j] += edge[(i * Strip) + j];
             }
         }
     }
 
-    private void Row(ReadOnlySpan<double> a, int strip, Span<double> into)
+    private void Row(double scale, ReadOnlySpan<double> a, int strip, Span<double> into)
     {
         var b = _packed.AsSpan(strip * _depth * Strip);
         for (int p = 0; p < a.Length; p++)
             for (int j = 0; j < Strip; j++) into[j] = Math.FusedMultiplyAdd(a[p], b[(p * Strip) + j], into[j]);
+        for (int j = 0; j < Strip; j++) into[j] *= scale;
+    }
+
+    private void Tile(double scale, Part a, int row, int strip, ref double c, int stride)
+    {
+        ref double left = ref a.Elements[a.Offset + (row * a.Stride)], right = ref _packed[strip * _depth * Strip];
+        if (Vector512.IsHardwareAccelerated) WideTile(scale, ref left, a.Stride, ref right, ref c, stride);
+        else Tile(scale, ref left, a.Stride, ref right, ref c, stride);
     }
 
     private void Tile(double scale, ref double a, int stride, ref double b, ref double c, int cStride)
@@ -102,8 +122,8 @@ internal sealed class Panel
         nuint one = (nuint)stride, two = 2 * one, three = 3 * one;
         for (nuint p = 0; p < (nuint)_depth; p++)
         {
-            var b0 = Vector256.LoadUnsafe(ref b, p * Strip);
-            var b1 = Vector256.LoadUnsafe(ref b, (p * Strip) + 4);
+            var b0 = Vector256.LoadUnsafe(ref b, p * 8);
+            var b1 = Vector256.LoadUnsafe(ref b, (p * 8) + 4);
             var x = Vector256.Create(Unsafe.Add(ref a, p));
             c00 = Vector256.FusedMultiplyAdd(x, b0, c00);
             c01 = Vector256.FusedMultiplyAdd(x, b1, c01);
@@ -123,10 +143,44 @@ internal sealed class Panel
         Store(scale, ref c, 3 * (nuint)cStride, c30, c31);
     }
 
+    private void WideTile(double scale, ref double a, int stride, ref double b, ref double c, int cStride)
+    {
+        Vector512<double> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default,
+            c31 = default;
+        nuint one = (nuint)stride, two = 2 * one, three = 3 * one;
+        for (nuint p = 0; p < (nuint)_depth; p++)
+        {
+            var b0 = Vector512.LoadUnsafe(ref b, p * 16);
+            var b1 = Vector512.LoadUnsafe(ref b, (p * 16) + 8);
+            var x = Vector512.Create(Unsafe.Add(ref a, p));
+            c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
+            c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
+            x = Vector512.Create(Unsafe.Add(ref a, p + one));
+            c10 = Vector512.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector512.FusedMultiplyAdd(x, b1, c11);
+            x = Vector512.Create(Unsafe.Add(ref a, p + two));
+            c20 = Vector512.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector512.FusedMultiplyAdd(x, b1, c21);
+            x = Vector512.Create(Unsafe.Add(ref a, p + three));
+            c30 = Vector512.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector512.FusedMultiplyAdd(x, b1, c31);
+        }
+        Store(scale, ref c, 0, c00, c01);
+        Store(scale, ref c, (nuint)cStride, c10, c11);
+        Store(scale, ref c, 2 * (nuint)cStride, c20, c21);
+        Store(scale, ref c, 3 * (nuint)cStride, c30, c31);
+    }
+
     private static void Store(double scale, ref double c, nuint at, Vector256<double> left, Vector256<double> right)
     {
         (Vector256.LoadUnsafe(ref c, at) + (scale * left)).StoreUnsafe(ref c, at);
         (Vector256.LoadUnsafe(ref c, at + 4) + (scale * right)).StoreUnsafe(ref c, at + 4);
+    }
+
+    private static void Store(double scale, ref double c, nuint at, Vector512<double> left, Vector512<double> right)
+    {
+        (Vector512.LoadUnsafe(ref c, at) + (scale * left)).StoreUnsafe(ref c, at);
+        (Vector512.LoadUnsafe(ref c, at + 8) + (scale * right)).StoreUnsafe(ref c, at + 8);
     }
 }
 

@@ -22,13 +22,10 @@ internal static class SymmetricSolver
             int k1 = Math.Min(n, k0 + Tile), from = k0;
             if (!FactorizeDiagonal(a, n, k0, k1)) return false;
             int tiles = Blocks(n - k1);
-            Each(tiles, t =>
-            {
-                int i1 = Math.Min(n, k1 + ((t + 1) * Tile));
-                for (int i = k1 + (t * Tile); i < i1; i++) SolvePanelRow(a, n, i, from, k1);
-            });
-            // What remains is reduced by the panel: A[i,j] −= L[i,k0..k1]·L[j,k0..k1] on the lower triangle.
             if (tiles == 0) continue;
+            var inverse = Panel.OfTransposed(new(InvertDiagonal(a, n, from, k1), 0, k1 - from), k1 - from, k1 - from);
+            Each(tiles, t => Multiply(new(a, ((k1 + (t * Tile)) * n) + from, n), Math.Min(Tile, n - k1 - (t * Tile)), k1 - from, inverse));
+            // What remains is reduced by the panel: A[i,j] −= L[i,k0..k1]·L[j,k0..k1] on the lower triangle.
             var panel = Panel.OfTransposed(new(a, (k1 * n) + k0, n), k1 - k0, n - k1);
             // The longest rows first, so that no thread is left with them.
             Each(tiles, t =>
@@ -65,37 +62,26 @@ internal static class SymmetricSolver
         for (int k = 0; k < blocks; k++)
         {
             int k0 = k * Tile, k1 = Math.Min(n, k0 + Tile), now = k;
+            var inverse = Panel.OfTransposed(new(InvertDiagonal(l, n, k0, k1), 0, k1 - k0), k1 - k0, k1 - k0);
             var below = k1 == n ? null : Panel.OfTransposed(new(l, (k1 * n) + k0, n), k1 - k0, n - k1);
             Each(chunks, chunk =>
             {
                 if (first(chunk) > now) return;
                 int r0 = chunk * Tile, r1 = Math.Min(rows, r0 + Tile);
-                for (int r = r0; r < r1; r++)
-                {
-                    var x = b.AsSpan((r * n) + k0, k1 - k0);
-                    for (int i = 0; i < x.Length; i++)
-                        x[i] = (x[i] - TensorPrimitives.Dot<double>(l.AsSpan(((k0 + i) * n) + k0, i), x[..i])) / l[((k0 + i) * n) + k0 + i];
-                }
+                Multiply(new(b, (r0 * n) + k0, n), r1 - r0, k1 - k0, inverse);
                 below?.Add(-1, new(b, (r0 * n) + k0, n), new(b, (r0 * n) + k1, n), r1 - r0, 0, n - k1);
             });
         }
         for (int k = blocks - 1; k >= 0; k--)
         {
             int k0 = k * Tile, k1 = Math.Min(n, k0 + Tile), now = k;
+            var inverse = Panel.Of(new(InvertDiagonal(l, n, k0, k1), 0, k1 - k0), k1 - k0, k1 - k0);
             var left = k0 == 0 ? null : Panel.Of(new(l, k0 * n, n), k1 - k0, k0);
             Each(chunks, chunk =>
             {
                 if (first(chunk) > now) return;
                 int r0 = chunk * Tile, r1 = Math.Min(rows, r0 + Tile);
-                for (int r = r0; r < r1; r++)
-                {
-                    var x = b.AsSpan((r * n) + k0, k1 - k0);
-                    for (int i = x.Length - 1; i >= 0; i--)
-                    {
-                        x[i] /= l[((k0 + i) * n) + k0 + i];
-                        TensorPrimitives.MultiplyAdd(l.AsSpan(((k0 + i) * n) + k0, i), -x[i], x[..i], x[..i]);
-                    }
-                }
+                Multiply(new(b, (r0 * n) + k0, n), r1 - r0, k1 - k0, inverse);
                 left?.Add(-1, new(b, (r0 * n) + k0, n), new(b, r0 * n, n), r1 - r0, first(chunk) * Tile, k0);
             });
         }
@@ -124,10 +110,32 @@ internal static class SymmetricSolver
         return true;
     }
 
-    private static void SolvePanelRow(double[] a, int n, int i, int k0, int k1)
+    /// <summary>The inverse of a triangle on the diagonal, row-major: then what is solved with it is a product.</summary>
+    private static double[] InvertDiagonal(double[] l, int n, int k0, int k1)
     {
-        var row = a.AsSpan(i * n + k0, k1 - k0);
-        for (int j = k0; j < k1; j++)
-            row[j - k0] = (row[j - k0] - TensorPrimitives.Dot(row[..(j - k0)], a.AsSpan(j * n + k0, j - k0))) / a[j * n + j];
+        int width = k1 - k0;
+        var inverse = new double[width * width];
+        for (int i = 0; i < width; i++)
+        {
+            var row = inverse.AsSpan(i * width, i + 1);
+            for (int p = 0; p < i; p++)
+                TensorPrimitives.MultiplyAdd(inverse.AsSpan(p * width, p + 1), -l[((k0 + i) * n) + k0 + p], row[..(p + 1)], row[..(p + 1)]);
+            row[i] = 1;
+            TensorPrimitives.Divide(row, l[((k0 + i) * n) + k0 + i], row);
+        }
+        return inverse;
+    }
+
+    /// <summary>X ← X·B for a part of a matrix.</summary>
+    private static void Multiply(Part x, int rows, int width, Panel b)
+    {
+        var before = new double[rows * width];
+        for (int r = 0; r < rows; r++)
+        {
+            var row = x.Elements.AsSpan(x.Offset + (r * x.Stride), width);
+            row.CopyTo(before.AsSpan(r * width));
+            row.Clear();
+        }
+        b.Add(1, new(before, 0, width), x, rows, 0, width);
     }
 }

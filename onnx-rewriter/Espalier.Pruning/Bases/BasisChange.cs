@@ -28,7 +28,7 @@ internal sealed class BasisChange
     /// <summary>Asks for the moments that bases are made from.</summary>
     public static void Require(ResolvedPlan resolved, Requirements needs)
     {
-        foreach (var linear in Wanted(resolved))
+        foreach (var (linear, _) in Wanted(resolved, []))
         {
             var makers = (linear.LeftReads ? linear.Right.Products : [.. linear.Left.Products, .. linear.Right.Products]).ToList();
             needs.Consumers(makers);
@@ -37,13 +37,18 @@ internal sealed class BasisChange
     }
 
     /// <summary>The plan on a model with other bases, and evidence about that one.</summary>
+    /// <param name="notes">Gets the groups whose heads all lose the same dimensions where each was to lose its own.</param>
     /// <returns>What was given where no basis is changed.</returns>
-    public static (ResolvedPlan Resolved, Evidence Evidence) Apply(ResolvedPlan resolved, Evidence evidence)
+    public static (ResolvedPlan Resolved, Evidence Evidence) Apply(ResolvedPlan resolved, Evidence evidence, ICollection<string> notes)
     {
-        if (evidence.Statistics is not { } statistics || Wanted(resolved) is not { Count: > 0 } wanted)
+        if (evidence.Statistics is not { } statistics || Wanted(resolved, notes) is not { Count: > 0 } wanted)
             return (resolved, evidence);
         var change = new BasisChange(resolved.Model, statistics);
-        foreach (var linear in wanted) change.Add(linear);
+        foreach (var (linear, sorted) in wanted)
+        {
+            if (!change.Add(linear, sorted) && sorted)
+                notes.Add(Shared(linear.Group, "its weights have another form, or are read elsewhere"));
+        }
         if (change._edited.Count == 0) return (resolved, evidence);
         var edits = new WeightEdits(change._edited, new Dictionary<int, float[]>());
         var model = Surgery.Apply(resolved.Analysis, Selection.Everything, edits).Model;
@@ -52,12 +57,29 @@ internal sealed class BasisChange
             evidence with { Statistics = statistics with { Consumers = change._consumers }, Probe = evidence.Probe?.On(analysis) });
     }
 
-    private static List<LinearGroup> Wanted(ResolvedPlan resolved)
-        => [.. resolved.Rules.Where(r => r.Rule.Keep != 1 && r.Rule.Compensate == Compensation.LeastSquares).SelectMany(r => r.Groups)
-            .Where(g => g.Kind is Axis.HeadDims or Axis.ValueDims)
-            .Select(g => LinearGroup.Find(resolved.Analysis, g)).OfType<LinearGroup>()];
+    /// <summary>Groups that get a basis: the best one where what is left is refitted, a sorted one for scores of dimensions.</summary>
+    private static List<(LinearGroup Group, bool Sorted)> Wanted(ResolvedPlan resolved, ICollection<string> notes)
+    {
+        var wanted = new List<(LinearGroup, bool)>();
+        foreach (var rule in resolved.Rules.Where(r => r.Rule.Keep != 1))
+        {
+            bool sorted = IsSorted(rule.Rule);
+            if (!sorted && rule.Rule.Compensate != Compensation.LeastSquares) continue;
+            foreach (var group in rule.Groups.Where(g => g.Kind == Axis.HeadDims || (g.Kind == Axis.ValueDims && !sorted)))
+            {
+                if (LinearGroup.Find(resolved.Analysis, group) is { } linear) wanted.Add((linear, sorted));
+                else if (sorted) notes.Add(Shared(group, "a rotation, a norm or a cache lies between its weights and the product"));
+            }
+        }
+        return wanted;
+    }
 
-    private void Add(LinearGroup linear)
+    /// <summary>Whether the dimensions of every head are sorted by themselves before the first are kept.</summary>
+    public static bool IsSorted(PruneRule rule) => rule.Score == Criterion.QueryKey && rule.Compensate != Compensation.LeastSquares;
+
+    private static string Shared(Group group, string why) => $"All heads of '{group.Name}' lose the same dimensions: {why}.";
+
+    private bool Add(LinearGroup linear, bool sorted)
     {
         var keys = new Dictionary<string, int>(StringComparer.Ordinal);
         int size = linear.Group.Size;
@@ -65,10 +87,10 @@ internal sealed class BasisChange
             || VectorWeight.Find(linear, linear.Left, !linear.LeftReads, _model, keys) is not { } left
             || BiasesOf(linear.Left, left) is not { } leftBiases || BiasesOf(linear.Right, right) is not { } rightBiases
             || (linear.LeftReads ? Read(left, keys.Count, size) : Made(left, leftBiases, keys.Count, size, centred: false)) is not { } q
-            || (linear.LeftReads ? Seen(left, keys.Count, size) : Made(right, rightBiases, keys.Count, size, centred: true)) is not { } k)
-            return;
-        BalancedBasis?[] bases = [.. q.Zip(k, (a, b) => BalancedBasis.Create(a, b, size))];
-        if (Array.Exists(bases, b => b is null)) return;
+            || (linear.LeftReads ? Seen(left, keys.Count, size) : Made(right, rightBiases, keys.Count, size, centred: !sorted)) is not { } k)
+            return false;
+        HeadBasis?[] bases = [.. q.Zip(k, (a, b) => sorted ? HeadBasis.Sorted(a, b, size) : HeadBasis.Balanced(a, b, size))];
+        if (Array.Exists(bases, b => b is null)) return false;
         foreach (var weight in left) Rewrite(weight, bases!, b => b.Left, size);
         foreach (var weight in right) Rewrite(weight, bases!, b => b.Right, size);
         foreach (var (name, vectors) in leftBiases) Rewrite(name, vectors, bases!, b => b.Left);
@@ -76,6 +98,7 @@ internal sealed class BasisChange
         if (linear.LeftReads)
             foreach (var weight in left) Rewrite(_consumers, weight, bases!);
         _scores[linear.Group.Id] = [.. Enumerable.Range(0, size).Select(u => bases.Sum(b => b!.Values[u] * b.Values[u]))];
+        return true;
     }
 
     /// <summary>Biases with the vectors of the weight that they are added to; null where they do not fit each other.</summary>
@@ -152,7 +175,7 @@ internal sealed class BasisChange
 
     private static double[][] Zeros(int count, int size) => [.. Enumerable.Range(0, count).Select(_ => new double[size * size])];
 
-    private void Rewrite(VectorWeight weight, BalancedBasis[] bases, Func<BalancedBasis, double[]> of, int size)
+    private void Rewrite(VectorWeight weight, HeadBasis[] bases, Func<HeadBasis, double[]> of, int size)
     {
         string name = weight.Product.Parameter;
         float[] values = _edited.GetValueOrDefault(name) ?? _model.Weights.Floats(name);
@@ -171,7 +194,7 @@ internal sealed class BasisChange
         _edited[name] = values;
     }
 
-    private void Rewrite(string bias, IReadOnlyList<HeadVector> vectors, BalancedBasis[] bases, Func<BalancedBasis, double[]> of)
+    private void Rewrite(string bias, IReadOnlyList<HeadVector> vectors, HeadBasis[] bases, Func<HeadBasis, double[]> of)
     {
         float[] values = _model.Weights.Floats(bias);
         foreach (var vector in vectors)
@@ -184,7 +207,7 @@ internal sealed class BasisChange
     }
 
     /// <summary>What a product reads, in the new basis.</summary>
-    private static void Rewrite(Dictionary<int, ActivationStatistics> consumers, VectorWeight weight, BalancedBasis[] bases)
+    private static void Rewrite(Dictionary<int, ActivationStatistics> consumers, VectorWeight weight, HeadBasis[] bases)
     {
         if (consumers.GetValueOrDefault(weight.Product.Id) is not { Covariance: { } covariance } seen) return;
         int n = covariance.Size;

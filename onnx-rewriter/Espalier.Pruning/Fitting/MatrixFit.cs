@@ -11,7 +11,7 @@ namespace Espalier.Pruning.Fitting;
 internal sealed class MatrixFit(Compensation method, int[] units, bool centred, bool choosesRidge)
 {
     /// <summary>Multiples of the usual ridge. Rows of one sample are alike, so there are fewer of them than it counts.</summary>
-    private static readonly double[] Ridges = [1, 10, 100, 1000];
+    private static readonly double[] Ridges = [1, 10, 100, 1000, 10000];
 
     private readonly int[] _units = Dense(units);
 
@@ -31,6 +31,13 @@ internal sealed class MatrixFit(Compensation method, int[] units, bool centred, 
             _ => "the covariance of its kept inputs has no factorisation",
         };
         var about = centred ? moments : moments.AboutZero();
+        // Equal variance is no smaller error, and what a paper does not check is not checked.
+        var rows = CompensationRow.Get(method).Needs.HasFlag(Needs.HeldOut) ? moments.HeldOut?.Invoke() : null;
+        if (choosesRidge && method == Compensation.LeastSquares && rows is { Count: > 0 })
+        {
+            if (BestRidge(about, moments, rows) is not { Change: { } best } found) return null;
+            return Unless(found.Loss, best, rows, moments, ref why);
+        }
         var change = method switch
         {
             Compensation.Affine => AffineFit.Change(weight, moments),
@@ -39,22 +46,41 @@ internal sealed class MatrixFit(Compensation method, int[] units, bool centred, 
             Compensation.AffineRecovery => LeastSquares.Change(about, shrunk: true),
             _ => LeastSquares.Change(about),
         };
-        // Equal variance is no smaller error, and what a paper does not check is not checked.
-        if (change is null || !CompensationRow.Get(method).Needs.HasFlag(Needs.HeldOut)
-            || moments.HeldOut is not { } heldOut) return change;
-        var rows = heldOut();
-        double alone = rows.Loss(null, Bias(null, moments)), refitted = rows.Loss(change, Bias(change, moments));
-        for (int k = 1; choosesRidge && method == Compensation.LeastSquares && k < Ridges.Length; k++)
-        {
-            if (LeastSquares.Change(about, times: Ridges[k]) is not { } ridged) break;
-            double left = rows.Loss(ridged, Bias(ridged, moments));
-            if (left >= refitted) break;
-            (change, refitted) = (ridged, left);
-        }
+        return change is null || rows is not { Count: > 0 } ? change
+            : Unless(rows.Loss(change, Bias(change, moments)), change, rows, moments, ref why);
+    }
+
+    /// <summary>The change, unless the bias alone leaves a smaller error.</summary>
+    private double[]? Unless(double loss, double[] change, HeldOutRows rows, FitMoments moments, ref string? why)
+    {
+        double alone = rows.Loss(null, Bias(null, moments));
         // Rounding in sums over many rows is no loss.
-        if (rows.Count == 0 || refitted <= alone + (1e-6 * Math.Abs(alone))) return change;
+        if (loss <= alone + (1e-6 * Math.Abs(alone))) return change;
         why = "on held-out samples a refit has a larger error than the bias";
         return null;
+    }
+
+    /// <summary>Least squares with the ridge that is best on held-out rows: from the middle one up or down while it gets better.</summary>
+    private (double[]? Change, double Loss) BestRidge(FitMoments about, FitMoments moments, HeldOutRows rows)
+    {
+        double[] covariance = about.Covariance(), copy = new double[covariance.Length];
+        int middle = Ridges.Length / 2, direction = 1;
+        var best = At(middle);
+        for (int k = middle + 1; k >= 0 && k < Ridges.Length; k += direction)
+        {
+            var next = At(k);
+            if (next.Loss < best.Loss) best = next;
+            else if (k == middle + 1) (direction, k) = (-1, middle);
+            else break;
+        }
+        return best;
+
+        (double[]? Change, double Loss) At(int k)
+        {
+            covariance.CopyTo(copy, 0);
+            return LeastSquares.Change(about, copy, Ridges[k]) is { } change ? (change, rows.Loss(change, Bias(change, moments)))
+                : (null, double.PositiveInfinity);
+        }
     }
 
     /// <summary>Change of the bias that keeps the mean under a change of the weights; zeros where there is no bias.</summary>

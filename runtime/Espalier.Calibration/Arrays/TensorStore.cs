@@ -9,6 +9,7 @@ namespace Espalier.Calibration.Arrays;
 internal sealed class TensorStore(long most) : IDisposable
 {
     private readonly List<IReadOnlyList<Kept>> _batches = [];
+    private readonly Dictionary<string, float[]> _borrowed = new(StringComparer.Ordinal);
     private FileStream? _file;
     private long _held;
 
@@ -22,19 +23,38 @@ internal sealed class TensorStore(long most) : IDisposable
     public void Add(IEnumerable<NamedTensor> tensors) => _batches.Add([.. tensors.Select(Keep)]);
 
     /// <summary>What a batch has.</summary>
-    public IEnumerable<NamedTensor> Get(int batch) => _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k));
+    public IEnumerable<NamedTensor> Get(int batch) => _batches[batch].Select(k => k.Offset < 0 ? k.Tensor : Read(k, new float[k.Length]));
+
+    /// <summary>The same in arrays that are written over by the next call.</summary>
+    public IEnumerable<NamedTensor> Borrow(int batch) => _batches[batch].Select(k =>
+    {
+        if (k.Offset < 0) return k.Tensor;
+        if (!_borrowed.TryGetValue(k.Tensor.Name, out float[]? array) || array.Length != k.Length)
+            _borrowed[k.Tensor.Name] = array = GC.AllocateUninitializedArray<float>(k.Length);
+        return Read(k, array);
+    });
+
+    /// <summary>Adds the one tensor that the next batch has.</summary>
+    /// <param name="tensor">What it is, without elements.</param>
+    /// <param name="values">Its elements, which are copied.</param>
+    public void Add(NamedTensor tensor, ReadOnlySpan<float> values)
+        => _batches.Add([Fits(values.Length) ? new(tensor with { Values = values.ToArray() }, -1, 0) : Write(tensor, values)]);
 
     public void Dispose() => _file?.Dispose();
 
     private Kept Keep(NamedTensor tensor)
+        => tensor.Values is not float[] values || Fits(values.Length) ? new(tensor, -1, 0) : Write(tensor, values);
+
+    private bool Fits(int elements)
     {
-        if (tensor.Values is not float[] values) return new(tensor, -1, 0);
-        long bytes = sizeof(float) * values.LongLength;
-        if (_held + bytes <= most)
-        {
-            _held += bytes;
-            return new(tensor, -1, 0);
-        }
+        long bytes = sizeof(float) * (long)elements;
+        if (_held + bytes > most) return false;
+        _held += bytes;
+        return true;
+    }
+
+    private Kept Write(NamedTensor tensor, ReadOnlySpan<float> values)
+    {
         _file ??= new(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
@@ -43,13 +63,12 @@ internal sealed class TensorStore(long most) : IDisposable
             BufferSize = 0,
         });
         long offset = _file.Length;
-        RandomAccess.Write(_file.SafeFileHandle, MemoryMarshal.AsBytes(values.AsSpan()), offset);
+        RandomAccess.Write(_file.SafeFileHandle, MemoryMarshal.AsBytes(values), offset);
         return new(tensor with { Values = Array.Empty<float>() }, offset, values.Length);
     }
 
-    private NamedTensor Read(Kept kept)
+    private NamedTensor Read(Kept kept, float[] values)
     {
-        var values = new float[kept.Length];
         new SourceFile(_file!).Read(kept.Offset, MemoryMarshal.AsBytes(values.AsSpan()));
         return kept.Tensor with { Values = values };
     }

@@ -13,12 +13,14 @@ internal static class Sessions
     /// <param name="strict">Mismatches of inferred shapes are errors (<c>session.strict_shape_type_inference</c>).</param>
     /// <param name="plain">No blocked layouts and no fused kernels: sums are taken in another order.</param>
     /// <param name="spinning">Threads wait for work as they do by default: busily, which is processor time.</param>
+    /// <param name="profile">Start of the name of the file that a profile is written to; null for none.</param>
     /// <exception cref="EspalierException">The model is too large, or ONNX Runtime refuses it.</exception>
     public static ModelSession Open(OnnxModel model, int threads = 0, bool strict = false, bool plain = false,
-        bool spinning = false)
+        bool spinning = false, string? profile = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var options = Options(threads, strict, spinning);
+        if (profile is not null) (options.EnableProfiling, options.ProfileOutputPathPrefix) = (true, profile);
         if (plain) options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC;
         byte[] bytes;
         try

@@ -2,6 +2,8 @@ using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
 using Espalier.Onnx;
 using Espalier.Runtime;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Espalier.Calibration.Stages;
 
@@ -11,8 +13,11 @@ namespace Espalier.Calibration.Stages;
 internal sealed class ModelSide(int threads, long memory) : IDisposable
 {
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
-    private Dictionary<string, int> _known = new(StringComparer.Ordinal);
-    private TensorStore _store = new(memory);
+    private SortedDictionary<string, Activation> _known = new(StringComparer.Ordinal);
+
+    /// <summary>A tensor at the cut, batch by batch.</summary>
+    /// <param name="Type">The number that ONNX has for its type of elements.</param>
+    private sealed record Activation(int Type, TensorStore Batches);
 
     /// <summary>Begins a stage.</summary>
     /// <param name="parts">The model as it is now.</param>
@@ -27,11 +32,12 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
         var done = parts.Closure(_done);
         string[] kept = [.. parts.Live(done, later).Order(StringComparer.Ordinal)];
         string[] fresh = [.. kept.Where(k => !_known.ContainsKey(k))];
-        var instrumentation = new Instrumentation(parts.Extract([.. observed, .. fresh], _known));
+        var types = _known.ToDictionary(k => k.Key, k => k.Value.Type);
+        var instrumentation = new Instrumentation(parts.Extract([.. observed, .. fresh], types));
         instrument(instrumentation);
         foreach (string name in fresh) instrumentation.Keep(name);
         using var copy = instrumentation.Derive(parts.Model);
-        return new(this, Sessions.Open(copy, threads), kept, new(memory));
+        return new(this, Sessions.Open(copy, threads), kept, memory / Math.Max(1, kept.Length));
     }
 
     /// <summary>Begins anew with the graph's inputs where what makes one of some tensors has run already.</summary>
@@ -40,12 +46,16 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
         var done = parts.Closure(_done);
         if (!tensors.Any(t => parts.IsMadeBy(t, done))) return;
         _done.Clear();
-        _known = new(StringComparer.Ordinal);
-        _store.Dispose();
-        _store = new(memory);
+        Replace(new(StringComparer.Ordinal));
     }
 
-    public void Dispose() => _store.Dispose();
+    public void Dispose() => Replace(new(StringComparer.Ordinal));
+
+    private void Replace(SortedDictionary<string, Activation> known)
+    {
+        foreach (var gone in _known.Where(k => !known.ContainsKey(k.Key))) gone.Value.Batches.Dispose();
+        _known = known;
+    }
 
     /// <summary>A stage that is being run.</summary>
     internal sealed class StageRun : IDisposable
@@ -54,47 +64,64 @@ internal sealed class ModelSide(int threads, long memory) : IDisposable
         private readonly ModelSession _session;
         private readonly HashSet<string> _inputs;
         private readonly string[] _fetched, _kept;
-        private TensorStore? _store;
-        private Dictionary<string, int> _types = [];
+        private readonly long _memory;
+        private SortedDictionary<string, Activation> _fresh = new(StringComparer.Ordinal);
 
         /// <param name="kept">What the next stage is to start from.</param>
-        /// <param name="store">Takes it; goes with the run that does not finish.</param>
-        public StageRun(ModelSide side, ModelSession session, IEnumerable<string> kept, TensorStore store)
+        /// <param name="memory">Most bytes of each of these in memory.</param>
+        public StageRun(ModelSide side, ModelSession session, string[] kept, long memory)
         {
-            (_side, _session, _store) = (side, session, store);
+            (_side, _session, _kept, _memory) = (side, session, kept, memory);
             _inputs = session.Inputs.Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
             // What is no tensor (a sequence) has no signature: it is made again by the stages that need it.
             _fetched = [.. session.Outputs.Where(o => o.Dimensions is not null).Select(o => o.Name)];
-            _kept = [.. kept.Where(k => side._known.ContainsKey(k) || _fetched.Contains(k, StringComparer.Ordinal))];
         }
+
+        /// <summary>Whether it reads one of some tensors.</summary>
+        public bool Reads(IEnumerable<string> names) => names.Any(_inputs.Contains);
 
         /// <summary>Runs a batch; batches come in the same order in every stage.</summary>
         /// <param name="number">Its number.</param>
         /// <param name="inputs">The graph's inputs, with those of the instrumentation.</param>
+        /// <returns>What is observed.</returns>
         public IReadOnlyDictionary<string, NamedTensor> Run(int number, IEnumerable<NamedTensor> inputs, CancellationToken cancellation)
         {
-            var known = _side._store.Count == 0 ? [] : _side._store.Get(number).ToList();
-            var outputs = _session.Run(inputs.Concat(known).Where(t => _inputs.Contains(t.Name)), _fetched, cancellation);
-            var before = known.ToDictionary(t => t.Name, StringComparer.Ordinal);
-            NamedTensor[] left = [.. _kept.Select(k => before.GetValueOrDefault(k) ?? outputs[k])];
-            _store!.Add(left);
-            if (number == 0) _types = left.ToDictionary(t => t.Name, t => TypeOf(t.ElementType), StringComparer.Ordinal);
-            return outputs;
+            var known = _side._known.Where(k => _inputs.Contains(k.Key)).SelectMany(k => k.Value.Batches.Borrow(number));
+            var observed = new Dictionary<string, NamedTensor>(StringComparer.Ordinal);
+            _session.Run(inputs.Where(t => _inputs.Contains(t.Name)).Concat(known), _fetched, (name, value) =>
+            {
+                if (_kept.Contains(name, StringComparer.Ordinal)) Keep(name, value);
+                else observed[name] = OrtTensors.FromOrt(name, value);
+            }, cancellation);
+            return observed;
+        }
+
+        private void Keep(string name, OrtValue value)
+        {
+            var info = value.GetTensorTypeAndShape();
+            string type = OrtTensors.NameOf(info.ElementDataType);
+            if (!_fresh.TryGetValue(name, out var activation)) _fresh[name] = activation = new(TypeOf(type), new(_memory));
+            // The elements of an array that is written to a file are never copied.
+            if (info.ElementDataType == TensorElementType.Float)
+                activation.Batches.Add(new(name, type, [.. info.Shape], Array.Empty<float>()), value.GetTensorDataAsSpan<float>());
+            else activation.Batches.Add([OrtTensors.FromOrt(name, value)]);
         }
 
         /// <summary>The next stage starts from here.</summary>
         public void Finish()
         {
-            _side._store.Dispose();
-            (_side._store, _side._known, _store) = (_store!, _types, null);
+            var known = new SortedDictionary<string, Activation>(_fresh, StringComparer.Ordinal);
+            foreach (string name in _kept)
+                if (_side._known.TryGetValue(name, out var before)) known[name] = before;
+            _fresh = new(StringComparer.Ordinal);
+            _side.Replace(known);
         }
 
         public void Dispose()
         {
             _session.Dispose();
-            _store?.Dispose();
+            foreach (var activation in _fresh.Values) activation.Batches.Dispose();
         }
-
     }
 
     /// <summary>The number that ONNX has for a type of elements.</summary>

@@ -56,7 +56,7 @@ internal sealed class StagedRun : IStagedRun
             i => observed.ForEach(o => o.TapDense(i)));
         for (int b = 0; b < _data.Batches.Count; b++)
         {
-            var inputs = _data.Batches[b];
+            var inputs = left.Reads(_data.Names) || whole?.Reads(_data.Names) == true ? _data.Batches[b] : [];
             var z = left.Run(b, [.. inputs, .. observed.SelectMany(o => o.SlimInputs(b))], _cancellation);
             var x = whole?.Run(b, [.. inputs, .. observed.SelectMany(o => o.DenseInputs(b))], _cancellation);
             foreach (var one in observed) one.Add(x, z, heldOut: b >= _data.Fitted);
@@ -102,4 +102,8 @@ internal sealed class StagedRun : IStagedRun
 /// <param name="Shapes">Shapes of the dense model's tensors on the first sample.</param>
 /// <param name="Samples">Samples; 0 where they differ in shape.</param>
 internal sealed record StageData(IReadOnlyList<IReadOnlyList<NamedTensor>> Batches, int Fitted, IReadOnlyDictionary<string, long[]> Shapes,
-    int Samples);
+    int Samples)
+{
+    /// <summary>Names of the inputs.</summary>
+    public IReadOnlyList<string> Names { get; } = [.. Batches.Take(1).SelectMany(b => b).Select(t => t.Name)];
+}

@@ -22,7 +22,7 @@ internal sealed record CalibrationOptions
     /// Rows per feature that the covariance of what a convolution reads is taken from, over all samples; of more positions some are
     /// taken, others in every batch.
     /// </summary>
-    public long RowsPerFeature { get; init; } = 8;
+    public long RowsPerFeature { get; init; } = 4;
 
     /// <summary>Most bytes of activations of a model at a cut in memory; more go to a temporary file.</summary>
     public long ActivationBytes { get; init; } = 1 << 26;

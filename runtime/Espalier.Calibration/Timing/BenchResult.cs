@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Espalier.Calibration.Timing;
 
 /// <summary>What was measured.</summary>
@@ -5,4 +7,9 @@ namespace Espalier.Calibration.Timing;
 /// <param name="B">The same of the second; null without one.</param>
 /// <param name="Ratio">Median over rounds of B/A; null without a second model.</param>
 /// <param name="Runs">Runs of either model that were measured.</param>
-internal sealed record BenchResult(double A, double? B, double? Ratio, int Runs);
+internal sealed record BenchResult(double A, double? B, double? Ratio, int Runs)
+{
+    /// <summary>Milliseconds by operator; null where they were not asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<OperatorTime>? Operators { get; init; }
+}

@@ -17,7 +17,8 @@ internal static class RealPage
             + "of Debian (`real data` fetches them); no sentence and no photograph is in two of calibration, validation and test; another "
             + "day's package lists have other descriptions of packages. "
             + "Figures are medians over draws of the calibration data; draws have no sample in common. In `bound` stands what was asked "
-            + "for of the multiply-accumulates (MACs), in `MACs` what the slim model has.");
+            + "for of the multiply-accumulates (MACs), in `MACs` what the slim model has, in brackets with the channels of "
+            + "convolutions padded to 16, as ONNX Runtime's kernels have them.");
         page.Paragraph("`time` is processor time over that of the dense model, batch × threads, both in turns in one process. Seconds "
             + "are processor seconds of analysis, calibration and slimming on one thread; passes are the same over the dense model's time "
             + "for one pass over the samples, in the same process; MB is the peak of a process that does nothing else, samples included. "
@@ -31,10 +32,21 @@ internal static class RealPage
             var rows = results.Rows.Where(r => r.Key.Network == network.Name).ToList();
             page.Append(CultureInfo.InvariantCulture, $"## {network.Name}\n\n").Paragraph($"{network.Title}. {network.Explained}");
             if (rows.Count == 0) page.Paragraph("Not measured yet.");
+            Plot(page, Path.GetDirectoryName(path)!, network, rows);
             foreach (var split in new[] { Split.Test, Split.Validation })
                 if (rows.Where(r => r.Split == split).ToList() is { Count: > 0 } own) Table(page, network, split, own);
         }
         File.WriteAllText(path, page.ToString().TrimEnd('\n') + "\n");
+    }
+
+    /// <summary>The test where there is one.</summary>
+    private static void Plot(StringBuilder page, string folder, RealNetwork network, List<RealRow> rows)
+    {
+        if (!rows.Exists(r => !r.Key.IsDense)) return;
+        var split = rows.Exists(r => r.Split == Split.Test && !r.Key.IsDense) ? Split.Test : Split.Validation;
+        string file = $"real-{network.Name}.png";
+        RealPlot.Save(Path.Combine(folder, file), network, [.. rows.Where(r => r.Split == split)]);
+        page.Append(CultureInfo.InvariantCulture, $"![{network.Figures[0]} over MACs, {split.ToString().ToLowerInvariant()}]({file})\n\n");
     }
 
     private static void Table(StringBuilder page, RealNetwork network, Split split, List<RealRow> rows)
@@ -71,7 +83,8 @@ internal static class RealPage
         yield return Presets.Get(key.Preset).Title + remarks;
         yield return key.Samples == 0 ? "none" : key.Samples.ToString("#,0", CultureInfo.InvariantCulture);
         yield return key.Ratio.ToString("0.00", CultureInfo.InvariantCulture);
-        yield return Median(r => r.Slimmed.Macs, "0.000");
+        string padded = Median(r => r.Time(TimeRatios.Padded), "0.000");
+        yield return Median(r => r.Slimmed.Macs, "0.000") + (padded == "–" ? "" : $" ({padded})");
         foreach (string figure in network.Figures) yield return Median(r => r.Figure(figure), "0.000");
         yield return string.Join(" / ", times.Select(t => Median(r => r.Time(t), "0.00")));
         yield return Median(r => r.Slimmed.Seconds, "0");

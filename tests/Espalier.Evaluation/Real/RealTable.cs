@@ -50,7 +50,9 @@ internal static class RealTable
                 ? new Slimmed { Macs = 1, Bytes = 1 }
                 : SlimmingProcess.Run(network, key, path, new(options.MostMegabytes, options.MostMinutes));
             slim = key.IsDense ? dense : slimmed.Refusal.Length > 0 ? null : OnnxModel.Open(path);
-            var times = slim is null || key.IsDense || key.Draw > 0 || !options.Timed ? [] : TimeRatios.Measure(network, dense, slim);
+            var (times, slow) = slim is null || key.IsDense || key.Draw > 0 || !options.Timed ? ([], "")
+                : TimeRatios.Measure(network, dense, slim);
+            if (slow.Length > 0) slimmed = slimmed with { Notes = slimmed.Notes.Length == 0 ? slow : $"{slimmed.Notes}; {slow}" };
             foreach (var split in splits)
                 yield return new(key, split, slimmed, times, slim is null ? [] : network.Measure(slim, split), "");
         }

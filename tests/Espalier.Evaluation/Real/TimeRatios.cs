@@ -1,3 +1,5 @@
+using System.Globalization;
+using Espalier.Axes;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Timing;
 using Espalier.Onnx;
@@ -14,10 +16,32 @@ internal static class TimeRatios
     /// <summary>Names of the figures: batch × threads.</summary>
     public static IEnumerable<string> Names => Settings.Select(s => s.Name);
 
-    public static IReadOnlyList<Figure> Measure(RealNetwork network, OnnxModel dense, OnnxModel slim)
+    /// <summary>What a time ratio is held against: MACs with the channels of convolutions padded to a kernel's block.</summary>
+    public const string Padded = "padded";
+
+    /// <summary>Time ratios beyond this multiple of the padded share have an operator that is to blame.</summary>
+    public const double Most = 1.1;
+
+    /// <summary>The ratios, the padded share, and where they are too far apart, the operator.</summary>
+    public static (IReadOnlyList<Figure> Figures, string Operator) Measure(RealNetwork network, OnnxModel dense, OnnxModel slim)
     {
+        double padded = AxisAnalysis.Run(slim).Cost.PredictedTime() / AxisAnalysis.Run(dense).Cost.PredictedTime();
         var (a, b) = (network.ForBatches(dense), network.ForBatches(slim));
-        return [.. Settings.Where(s => s.Batch == 1 || network.TakesBatches).Select(s =>
+        var ratios = Ratios(network, a, b);
+        double worst = ratios.Where(r => r.Name.EndsWith("x1", StringComparison.Ordinal)).Max(r => r.Value);
+        return ([.. ratios, new(Padded, padded)], worst <= Most * padded ? "" : ToBlame(network, a, b, padded));
+    }
+
+    private static string ToBlame(RealNetwork network, OnnxModel a, OnnxModel b, double padded)
+    {
+        var times = OperatorTimes.Compare(a, b, [.. network.TimingInputs(1).Values]);
+        var slowest = OperatorTimes.Slowest(times, padded);
+        return string.Create(CultureInfo.InvariantCulture, $"time: {slowest.Operator} takes {slowest.B:0.00} ms of a run of "
+            + $"{times.Sum(t => t.B):0.00} ms, in the dense model {slowest.A:0.00} of {times.Sum(t => t.A):0.00} ms");
+    }
+
+    private static List<Figure> Ratios(RealNetwork network, OnnxModel a, OnnxModel b)
+        => [.. Settings.Where(s => s.Batch == 1 || network.TakesBatches).Select(s =>
         {
             using var first = Sessions.Open(a, s.Threads, spinning: true);
             using var second = Sessions.Open(b, s.Threads, spinning: true);
@@ -27,5 +51,4 @@ internal static class TimeRatios
                 : new BenchOptions { Threads = s.Threads, Rounds = 3, BurstMilliseconds = 1 };
             return new Figure(s.Name, Bench.Run(first, second, network.TimingInputs(s.Batch), options).Ratio!.Value);
         })];
-    }
 }

@@ -52,7 +52,7 @@ public sealed class BasisChangeTests
     {
         using var dense = Attention();
         var (plan, evidence) = Resolve(dense, axis, 0.5);
-        var (changed, moved) = BasisChange.Apply(plan, evidence);
+        var (changed, moved) = BasisChange.Apply(plan, evidence, []);
         Assert.NotSame(plan, changed);
         string weight = axis == Axis.HeadDims ? "k.weight" : "o.weight";
         Assert.NotEqual(plan.Model.Weights.Floats(weight), changed.Model.Weights.Floats(weight));
@@ -105,7 +105,7 @@ public sealed class BasisChangeTests
         const int n = 5;
         var random = new Random(2);
         double[] left = Seeded.PositiveDefinite(random, n), right = Seeded.PositiveDefinite(random, n);
-        var basis = BalancedBasis.Create(left, right, n)!;
+        var basis = HeadBasis.Balanced(left, right, n)!;
         double[] Product(double[] a, double[] b, bool transposed)
             => [.. from i in Enumerable.Range(0, n) from j in Enumerable.Range(0, n)
                 select Enumerable.Range(0, n).Sum(k => a[transposed ? (k * n) + i : (i * n) + k] * b[(k * n) + j])];

@@ -31,8 +31,8 @@ public sealed class FactorPresetTests
     }
 
     /// <summary>
-    /// ThinK (arXiv:2407.21018): dimension j of a head counts by ‖q_j‖ ‖k_j‖. Here squared, over all calibration tokens, and summed
-    /// over the heads, all of which keep the same dimensions.
+    /// ThinK (arXiv:2407.21018): dimension j of a head counts by ‖q_j‖ ‖k_j‖, and each head keeps its own. Here squared, over all
+    /// calibration tokens.
     /// </summary>
     [Theory]
     [InlineData(63, 0.5)]
@@ -45,11 +45,11 @@ public sealed class FactorPresetTests
         for (int b = 0; b < TwiceWritten.Blocks; b++)
         {
             double Square(string name, int f) => dense.Rows($"{name} product").Column(f).Average(v => v * v);
-            int[] kept = PresetRun.Best([.. Enumerable.Range(0, TwiceWritten.Dim).Select(j => Enumerable.Range(0, TwiceWritten.Heads)
-                .Sum(h => Square($"b{b}.q", (h * TwiceWritten.Dim) + j) * Square($"b{b}.k", (h * TwiceWritten.Dim) + j)))],
-                PresetRun.Rounded(keep * TwiceWritten.Dim));
+            int[][] kept = [.. Enumerable.Range(0, TwiceWritten.Heads).Select(h => PresetRun.Best(
+                [.. Enumerable.Range(h * TwiceWritten.Dim, TwiceWritten.Dim).Select(f => Square($"b{b}.q", f) * Square($"b{b}.k", f))],
+                PresetRun.Rounded(keep * TwiceWritten.Dim)))];
             expected.Weights[$"b{b}.q"] = network.Weight($"b{b}.q")
-                .MapIndexed((_, f, w) => kept.Contains(f % TwiceWritten.Dim) ? w : 0);
+                .MapIndexed((_, f, w) => kept[f / TwiceWritten.Dim].Contains(f % TwiceWritten.Dim) ? w : 0);
         }
         PresetRun.Equal(network, PresetRun.Of(network, Preset.ThinKStatic, keep: keep, axis: Axis.HeadDims), expected);
     }

@@ -43,8 +43,8 @@ internal static class Refits
 
     /// <summary>
     /// ΔW = E[e zᵀ] (C + λI)⁻¹ of what a product gets now, and Δb = E[e] − ΔW E[z]; e is behind the sum after it, and of outputs
-    /// that stay. Of ridges that rise tenfold the last that lowers the error on the rows that are held out. A product without a bias
-    /// has moments about zero, and none.
+    /// that stay. Of five ridges that rise tenfold, from the middle one up, or else down, while the error on the rows that are held
+    /// out falls. A product without a bias has moments about zero, and none.
     /// </summary>
     public static void Sequential(TwiceWritten network, Trace dense, Trace now, Changes changes, string product)
     {
@@ -58,10 +58,11 @@ internal static class Refits
         var c = Less(z, meanZ).TransposeThisAndMultiply(Less(z, meanZ)) / z.RowCount;
         var cross = Less(z, meanZ).TransposeThisAndMultiply(Less(e, meanE)) / z.RowCount;
         double ridge = 1e-2 * c.Diagonal().Average() * Math.Min(1, (double)kept.Length / z.RowCount);
-        var fits = new[] { 1.0, 10, 100, 1000 }
+        var fits = new[] { 1.0, 10, 100, 1000, 10000 }
             .Select(t => (c + (t * ridge * Matrix<double>.Build.DenseIdentity(kept.Length))).Inverse() * cross).ToList();
-        int best = 0;
-        while (best < fits.Count - 1 && Error(fits[best + 1]) < Error(fits[best])) best++;
+        int best = 2;
+        while (best < 4 && Error(fits[best + 1]) < Error(fits[best])) best++;
+        while (best is > 0 and < 3 && Error(fits[best - 1]) < Error(fits[best])) best--;
         var change = Error(fits[best]) > Error(fits[0] * 0) ? fits[0] * 0 : fits[best];
         var changed = w.Clone();
         for (int k = 0; k < kept.Length; k++)

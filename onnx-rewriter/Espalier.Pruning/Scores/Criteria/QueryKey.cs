@@ -7,8 +7,9 @@ namespace Espalier.Pruning.Scores.Criteria;
 /// <summary>
 /// Σ_h Σ_{j∈u} E[q_hj²] · E[k_hj²], over the products of two activations that contract the group: what dimension j of head h
 /// adds to the scores before the softmax, up to how queries and keys hang together (ThinK, arXiv:2407.21018). There queries are
-/// the last 32 of one prompt and dimensions go per head and prompt; here the means are over all calibration tokens, and heads
-/// that share the axis lose the same ones.
+/// the last 32 of one prompt and dimensions go per head and prompt; here the means are over all calibration tokens. Where vectors can
+/// be sorted, each head has its own order (<see cref="Bases.HeadBasis.Sorted"/>); these scores are for the other groups, whose heads
+/// lose the same dimensions.
 /// </summary>
 internal sealed class QueryKey : UnitScore
 {
