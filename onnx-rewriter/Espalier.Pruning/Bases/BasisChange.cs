@@ -89,7 +89,8 @@ internal sealed class BasisChange
             || (linear.LeftReads ? Read(left, keys.Count, size) : Made(left, leftBiases, keys.Count, size, centred: false)) is not { } q
             || (linear.LeftReads ? Seen(left, keys.Count, size) : Made(right, rightBiases, keys.Count, size, centred: !sorted)) is not { } k)
             return false;
-        HeadBasis?[] bases = [.. q.Zip(k, (a, b) => sorted ? HeadBasis.Sorted(a, b, size) : HeadBasis.Balanced(a, b, size))];
+        HeadBasis?[] bases = [.. q.Zip(k, (a, b)
+            => sorted ? HeadBasis.Sorted(a, b, size) : HeadBasis.Balanced(a, b, size))];
         if (Array.Exists(bases, b => b is null)) return false;
         foreach (var weight in left) Rewrite(weight, bases!, b => b.Left, size);
         foreach (var weight in right) Rewrite(weight, bases!, b => b.Right, size);
