@@ -87,7 +87,8 @@ internal sealed class BasisChange
             || VectorWeight.Find(linear, linear.Left, !linear.LeftReads, _model, keys) is not { } left
             || BiasesOf(linear.Left, left) is not { } leftBiases || BiasesOf(linear.Right, right) is not { } rightBiases
             || (linear.LeftReads ? Read(left, keys.Count, size) : Made(left, leftBiases, keys.Count, size, centred: false)) is not { } q
-            || (linear.LeftReads ? Seen(left, keys.Count, size) : Made(right, rightBiases, keys.Count, size, centred: !sorted)) is not { } k)
+            || (linear.LeftReads ? Seen(left, keys.Count, size)
+                : Made(right, rightBiases, keys.Count, size, centred: !sorted)) is not { } k)
             return false;
         HeadBasis?[] bases = [.. q.Zip(k, (a, b)
             => sorted ? HeadBasis.Sorted(a, b, size) : HeadBasis.Balanced(a, b, size))];
