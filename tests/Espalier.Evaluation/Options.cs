@@ -25,6 +25,9 @@ internal sealed record Options
     /// <summary>Writes the pages from what is measured.</summary>
     public bool PagesOnly { get; init; }
 
+    /// <summary>Folder of small networks that were trained from scratch, which are measured; null for none.</summary>
+    public string? Small { get; init; }
+
     /// <summary>Measures in this process and prints the rows.</summary>
     public bool Child { get; init; }
 
@@ -50,6 +53,7 @@ internal sealed record Options
                 case "--fresh": options = options with { Fresh = true }; break;
                 case "--pages": options = options with { PagesOnly = true }; break;
                 case "--closer": options = options with { Closer = true }; break;
+                case "--small": options = options with { Small = args[++i], PagesOnly = true }; break;
                 case "--child": options = options with { Child = true }; break;
                 default: networks.Add(args[i]); break;
             }

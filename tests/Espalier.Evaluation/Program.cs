@@ -5,9 +5,10 @@ using Espalier.Evaluation.Real;
 
 // The table of all methods on the trained networks (README of tests):
 // dotnet run -c Release --project tests/Espalier.Evaluation -- [NETWORK…] [--presets A,B] [--ratios 0.9,0.5] [--draws N]
-// [--most N] [--split validation,test] [--fresh] [--closer] [--pages] measures what results.tsv does not have yet, one process
-// per network and preset, and writes the pages and plots anew; --closer measures what leads at each budget on all test items,
-// --fresh what another version of the product was measured by, --pages nothing. On real networks: the verb 'real'.
+// [--most N] [--split validation,test] [--fresh] [--closer] [--pages] [--small FOLDER] measures what results.tsv does not have
+// yet, one process per network and preset, and writes the pages and plots anew; --closer measures what leads at each budget on all
+// test items, --fresh what another version of the product was measured by, --pages nothing, --small networks that train.py made.
+// On real networks: the verb 'real'.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["real", ..]) return RealCommand.Run(args[1..]);
 var places = Places.Default();
@@ -38,6 +39,7 @@ if (!options.PagesOnly)
     table.Measure(results, [.. tasks.Select(t => t.Name)]);
     if (options.Closer) table.MeasureCloser(results, closer, [.. tasks.Select(t => t.Name)]);
 }
+if (options.Small is { } small) SmallNetwork.Measure(tasks, small, Path.Combine(folder, "small.tsv"));
 foreach (var split in Enum.GetValues<Split>())
     Page.Write(folder, split, results.Of(split), closer.Of(split), table.Version);
 return 0;

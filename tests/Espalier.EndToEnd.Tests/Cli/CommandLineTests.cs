@@ -161,6 +161,11 @@ public sealed partial class CommandLineTests : IDisposable
         var bench = Run("bench", Model, Out, "--rounds", "2");
         Assert.True(bench.Code == 0, bench.Error);
         Assert.Contains("B/A: ", bench.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Gemm", bench.Text, StringComparison.Ordinal);
+
+        var operators = Run("bench", Model, Out, "--rounds", "2", "--operators");
+        Assert.Matches(@"Gemm +A +[0-9.]+ ms +B +[0-9.]+ ms", operators.Text);
+        Assert.Contains("--operators compares two models; give B", Run("bench", Model, "--operators").Error, StringComparison.Ordinal);
     }
 
     /// <summary>What slimming costs, by step, in passes over the samples; nothing is written.</summary>
