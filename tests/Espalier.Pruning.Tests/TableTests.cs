@@ -40,3 +40,19 @@ public sealed class ConvolutionalTableTests(ITestOutputHelper output) : TableTes
 
 /// <summary>Of attention.</summary>
 public sealed class TransformerTableTests(ITestOutputHelper output) : TableTests("vit", output);
+
+/// <summary>The committed results can be read by the program that adds to them and writes the pages.</summary>
+public class CommittedTableTests
+{
+    private static string At(string file) => Path.Combine(Assets.Root, "tests", "Espalier.Evaluation", file);
+
+    [Fact]
+    public void All_rows_can_be_read()
+    {
+        foreach (string file in (string[])["results.tsv", "closer.tsv"])
+            Assert.NotEmpty(new Results(At(file)).Of(Split.Test).Rows);
+        Assert.NotEmpty(new Espalier.Evaluation.Real.RealResults(At("real.tsv")).Rows);
+        var small = Assert.Single(SmallNetwork.Read(At("small.tsv")));
+        Assert.InRange(small.Macs, 0.45, 0.55);
+    }
+}
