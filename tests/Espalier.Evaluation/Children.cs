@@ -31,9 +31,17 @@ internal static class Children
 
     private static void Stop(Process process, Limits limits)
     {
-        process.Refresh();
-        if (process.HasExited) return;
-        double megabytes = process.WorkingSet64 / 1e6, minutes = process.TotalProcessorTime.TotalMinutes;
+        double megabytes, minutes;
+        try
+        {
+            process.Refresh();
+            (megabytes, minutes) = (process.WorkingSet64 / 1e6, process.TotalProcessorTime.TotalMinutes);
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended in the meantime.
+            return;
+        }
         if (!(megabytes > limits.Megabytes) && !(minutes > limits.Minutes)) return;
         process.Kill();
         throw new EspalierException(FormattableString.Invariant(
