@@ -85,11 +85,7 @@ internal static class Page
 
     private static void Plot(string path, string network, List<Row> rows, RowSet results)
     {
-        // Minimal systems have no fonts at all, and a plot without text would say nothing.
-        Fonts.AddFontFile("DejaVu Sans", System.IO.Path.Combine(AppContext.BaseDirectory, "fonts", "DejaVuSans.ttf"));
-        Fonts.Default = "DejaVu Sans";
-        using var plot = new Plot();
-        plot.Font.Set("DejaVu Sans");
+        using var plot = NewPlot();
         plot.Title($"{network}: {Task.MeasureOf(network, Split.Test)}");
         plot.XLabel("multiply-accumulates of the slim model, % of the dense model's");
         double dense = results.Dense(network);
@@ -129,6 +125,17 @@ internal static class Page
             (line.LegendText, line.Color, line.LineWidth, line.MarkerSize) = (title ?? "", color, width, title is null ? 0 : 6);
             return line;
         }
+    }
+
+    /// <summary>A plot with a font that comes with the program: minimal systems have none, and a plot without text says nothing.</summary>
+    public static Plot NewPlot()
+    {
+        const string Font = "DejaVu Sans";
+        Fonts.AddFontFile(Font, System.IO.Path.Combine(AppContext.BaseDirectory, "fonts", "DejaVuSans.ttf"));
+        Fonts.Default = Font;
+        var plot = new Plot();
+        plot.Font.Set(Font);
+        return plot;
     }
 
     public static double Median(IEnumerable<double> values)

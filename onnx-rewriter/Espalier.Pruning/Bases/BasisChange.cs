@@ -47,7 +47,7 @@ internal sealed class BasisChange
         foreach (var (linear, sorted) in wanted)
         {
             if (!change.Add(linear, sorted) && sorted)
-                notes.Add(Shared(linear.Group, "its weights have another form, or are read elsewhere"));
+                notes.Add(Shared(linear.Group, "its weights have another form, are read elsewhere, or calibration has no moments of them"));
         }
         if (change._edited.Count == 0) return (resolved, evidence);
         var edits = new WeightEdits(change._edited, new Dictionary<int, float[]>());

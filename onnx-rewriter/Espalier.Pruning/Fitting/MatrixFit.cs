@@ -64,14 +64,14 @@ internal sealed class MatrixFit(Compensation method, int[] units, bool centred, 
     private (double[]? Change, double Loss) BestRidge(FitMoments about, FitMoments moments, HeldOutRows rows)
     {
         double[] covariance = about.Covariance(), copy = new double[covariance.Length];
-        int middle = Ridges.Length / 2, direction = 1;
+        int middle = Ridges.Length / 2, chosen = middle;
         var best = At(middle);
-        for (int k = middle + 1; k >= 0 && k < Ridges.Length; k += direction)
+        foreach (int step in (ReadOnlySpan<int>)[1, -1])
         {
-            var next = At(k);
-            if (next.Loss < best.Loss) best = next;
-            else if (k == middle + 1) (direction, k) = (-1, middle);
-            else break;
+            // What went up does not come down.
+            if (chosen != middle) break;
+            while (chosen + step >= 0 && chosen + step < Ridges.Length && At(chosen + step) is var next && next.Loss < best.Loss)
+                (best, chosen) = (next, chosen + step);
         }
         return best;
 

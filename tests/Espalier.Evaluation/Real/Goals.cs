@@ -36,12 +36,11 @@ internal static class Goals
             new("FASP, FLAP, OBSPA: passes", 2.5, false, r => r.Slimmed.Passes, r => IsFull(r) && Closed(r)),
             new("every method: peak less twice the model, MB", 1000, false, Peak, IsFull),
             new("every method: time ratio on one thread over the share of the padded MACs", TimeRatios.Most, false,
-                r => OneThread.Select(r.Time).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Max() / r.Time(TimeRatios.Padded),
+                r => TimeRatios.OneThread.Select(r.Time).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Max()
+                    / r.Time(TimeRatios.Padded),
                 r => !r.Key.IsDense),
         ];
     }
-
-    private static readonly string[] OneThread = ["1x1", "32x1"];
 
     /// <summary>Of the networks with goals, with all samples of a draw.</summary>
     private static bool IsFull(RealRow row) => row.Key.Samples >= 1000;

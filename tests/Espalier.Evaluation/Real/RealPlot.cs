@@ -9,9 +9,7 @@ internal static class RealPlot
     public static void Save(string path, RealNetwork network, IReadOnlyList<RealRow> rows)
     {
         string figure = network.Figures[0];
-        Fonts.Default = "DejaVu Sans";
-        using var plot = new Plot();
-        plot.Font.Set("DejaVu Sans");
+        using var plot = Page.NewPlot();
         plot.Title($"{network.Name}: {figure}");
         plot.XLabel("% of the dense network's multiply-accumulates, as spent");
         double dense = rows.FirstOrDefault(r => r.Key.IsDense)?.Figure(figure) ?? 1;

@@ -16,6 +16,9 @@ internal static class TimeRatios
     /// <summary>Names of the figures: batch × threads.</summary>
     public static IEnumerable<string> Names => Settings.Select(s => s.Name);
 
+    /// <summary>Those of one thread.</summary>
+    public static IEnumerable<string> OneThread => Settings.Where(s => s.Threads == 1).Select(s => s.Name);
+
     /// <summary>What a time ratio is held against: MACs with the channels of convolutions padded to a kernel's block.</summary>
     public const string Padded = "padded";
 
@@ -28,7 +31,7 @@ internal static class TimeRatios
         double padded = AxisAnalysis.Run(slim).Cost.PredictedTime() / AxisAnalysis.Run(dense).Cost.PredictedTime();
         var (a, b) = (network.ForBatches(dense), network.ForBatches(slim));
         var ratios = Ratios(network, a, b);
-        double worst = ratios.Where(r => r.Name.EndsWith("x1", StringComparison.Ordinal)).Max(r => r.Value);
+        double worst = ratios.Where(r => OneThread.Contains(r.Name, StringComparer.Ordinal)).Max(r => r.Value);
         return ([.. ratios, new(Padded, padded)], worst <= Most * padded ? "" : ToBlame(network, a, b, padded));
     }
 
