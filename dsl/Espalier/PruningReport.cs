@@ -15,6 +15,9 @@ public sealed record PruningReport
     /// <summary>Cost of the slim file as it is written.</summary>
     public ModelCost After { get; init; } = new(0, 0, 0);
 
+    /// <summary>How near the slim model's answers are to the dense model's; null where they could not be compared.</summary>
+    public MeasuredAgreement? Agreement { get; init; }
+
     /// <summary>
     /// Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that
     /// ONNX Runtime's CPU kernels use.
@@ -99,6 +102,26 @@ public sealed record PruningReport
 /// </param>
 /// <param name="Bytes">Bytes of the file and of those that its tensors lie in.</param>
 public sealed record ModelCost(long Parameters, long Macs, long Bytes);
+
+/// <summary>How near the slim model's answers are to the dense model's, measured before the file was written.</summary>
+/// <param name="Metric">What was measured.</param>
+/// <param name="Value">1 for the same answers.</param>
+/// <param name="Samples">How many inputs both models ran on.</param>
+/// <param name="On">Which inputs these were.</param>
+public sealed record MeasuredAgreement(Metric Metric, double Value, int Samples, MeasuredOn On);
+
+/// <summary>Inputs that an agreement was measured on.</summary>
+public enum MeasuredOn
+{
+    /// <summary>Calibration samples that statistics and choices did not see.</summary>
+    HeldOut,
+
+    /// <summary>The calibration samples themselves, since there were too few to spare some.</summary>
+    Calibration,
+
+    /// <summary>Seeded random inputs, since there were no data: the figure says little about the task.</summary>
+    Random,
+}
 
 /// <summary>A tensor of the slim file that some readers got of their own.</summary>
 /// <param name="Name">Its name in the slim file.</param>
