@@ -87,7 +87,9 @@ internal static class JsonFormat
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 
-    public static string Write<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Serialize(value, type) + "\n";
+    // Line breaks in texts are escaped: what is replaced stands between them, on Windows. .NET 8 has no option for it.
+    public static string Write<T>(T value, JsonTypeInfo<T> type)
+        => JsonSerializer.Serialize(value, type).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
 
     public static T Read<T>(string json, JsonTypeInfo<T> type, string what, Action<JsonObject> complete)
     {
@@ -118,7 +120,6 @@ internal static class JsonFormat
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     WriteIndented = true,
-    NewLine = "\n",
     Converters =
     [
         typeof(CamelCaseEnum<Axis>), typeof(CamelCaseEnum<Criterion>), typeof(CamelCaseEnum<Aggregate>), typeof(CamelCaseEnum<Allocation>),

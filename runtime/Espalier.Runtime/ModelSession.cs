@@ -15,7 +15,7 @@ public sealed class ModelSession : IDisposable
     private readonly Dictionary<string, TensorSignature> _inputs;
     private readonly Dictionary<string, TensorSignature> _optional;
     private readonly string[] _outputNames;
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private int _running;
     private bool _disposed;
 

@@ -12,7 +12,7 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
 {
     /// <summary>Assemblies whose types cross between the tool and the policy, or whose natives the process has once.</summary>
     private static readonly HashSet<string> Shared = new(StringComparer.OrdinalIgnoreCase)
-        { "Espalier", "Espalier.Runtime", "Microsoft.ML.OnnxRuntime" };
+        { "Espalier.Abstractions", "Espalier.Runtime", "Microsoft.ML.OnnxRuntime" };
 
     private readonly Assembly _assembly;
     private readonly Dictionary<string, string> _references;

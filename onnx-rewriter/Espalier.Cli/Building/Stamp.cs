@@ -57,8 +57,8 @@ internal static class Stamp
     /// </summary>
     private static IEnumerable<string> ToolVersions()
     {
-        string[] names = ["Espalier", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration",
-            "Espalier.Cli"];
+        string[] names = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime",
+            "Espalier.Calibration", "Espalier.Cli"];
         return names.Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
     }
 }
