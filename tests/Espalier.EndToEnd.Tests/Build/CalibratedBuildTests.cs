@@ -35,7 +35,7 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
     {
         var library = new Workspace(feed.Value, "Library").Model()
             .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""",
-                properties: "<OutputType>Library</OutputType>")
+                "<TargetFrameworks>net8.0;net10.0</TargetFrameworks>", "<OutputType>Library</OutputType><LangVersion>13</LangVersion>")
             .Write("Policy.cs", Policy)
             .Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }")
             .Write("Other.cs", "namespace Library; public static class Other { }");
@@ -54,16 +54,19 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
         app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "published").Succeeds();
         Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.onnx"]), "publish of a project that references the policy's");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+        library.Build("--no-restore", "-f", "net8.0").Succeeds();
+        Assert.Equal(File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx")),
+            File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx", "net8.0")));
 
         // Code that calibration does not reach; then code that it does.
         var slimmed = Workspace.Time(library.Made("Library.SlimTiny.onnx"));
         library.Write("Other.cs",
             "namespace Library; public static class Added { public static int More(string text) => text.Length; } public static class "
                 + "Other { public static int[] Numbers => [1, 2, 3, 4]; }");
-        library.Build("--no-restore").Succeeds();
+        library.Build("--no-restore", "-f", "net10.0").Succeeds();
         Assert.Equal(slimmed, Workspace.Time(library.Made("Library.SlimTiny.onnx")));
         library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");
-        library.Build("--no-restore").Succeeds();
+        library.Build("--no-restore", "-f", "net10.0").Succeeds();
         Assert.NotEqual(slimmed, Workspace.Time(library.Made("Library.SlimTiny.onnx")));
     }
 }

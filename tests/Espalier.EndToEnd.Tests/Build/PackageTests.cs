@@ -1,11 +1,17 @@
+using System.Diagnostics;
 using System.IO.Compression;
+using System.Reflection.Metadata;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>What the packages hold: sizes and slots are promises to those who restore them.</summary>
-public sealed class PackageTests(SharedFeed feed)
+public sealed partial class PackageTests(SharedFeed feed)
 {
+    private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
+
     [Fact]
     public void The_build_package_has_one_analyzer_slot_targets_and_a_tool_without_natives()
     {
@@ -44,22 +50,104 @@ public sealed class PackageTests(SharedFeed feed)
     }
 
     [Fact]
-    public void The_package_that_users_add_brings_runtime_and_build_with_their_targets()
+    public void The_package_that_users_add_brings_runtime_and_build_with_their_targets_and_is_the_tool()
     {
-        using var archive = ZipFile.OpenRead(Package("Espalier.0"));
-        using var reader = new StreamReader(archive.Entries.Single(e => e.Name == "Espalier.nuspec").Open());
-        var nuspec = reader.ReadToEnd();
+        string nuspec = Nuspec(Package("Espalier.0"));
         Assert.Contains($"<dependency id=\"Espalier.Runtime\" version=\"{PackedFeed.Version}\"", nuspec, StringComparison.Ordinal);
         Assert.Contains($"<dependency id=\"Espalier.Build\" version=\"{PackedFeed.Version}\" include=\"All\"", nuspec,
             StringComparison.Ordinal);
+        Assert.Contains("<packageType name=\"Dependency\" />", nuspec, StringComparison.Ordinal);
+        Assert.Contains("<packageType name=\"DotnetTool\" version=\"1.0\" />", nuspec, StringComparison.Ordinal);
+        Assert.Contains("lib/net8.0/_._", Entries("Espalier.0"));
+        Assert.InRange(new FileInfo(Package("Espalier.0")).Length, 1, 200_000);
+
+        // The tool's project makes what the settings name.
+        string project = File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "Espalier.Cli.csproj"));
+        Assert.Equal(Platforms().Match(project).Groups[1].Value.Split(';').Select(p => "Espalier.Cli." + p),
+            XDocument.Parse(Text(Package("Espalier.0"), "tools/any/any/DotnetToolSettings.xml"))
+                .Descendants("RuntimeIdentifierPackage").Select(e => e.Attribute("Id")!.Value));
     }
 
-    private List<string> Entries(string start)
+    [Fact]
+    public void The_command_is_installed_under_the_name_of_the_package_and_runs()
     {
-        using var archive = ZipFile.OpenRead(Package(start));
+        Dotnet.Run(feed.Value.Root, "tool", "install", "espalier", "--version", PackedFeed.Version, "--tool-path", "tools").Succeeds();
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(feed.Value.Root, "tools", "espalier"),
+            ["inspect", Path.Combine(Assets.Root, "examples", "models", "resnet.onnx")]) { RedirectStandardOutput = true })!;
+        Assert.Contains("stem.0", process.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
+    public void Every_package_says_what_it_is_and_where_it_comes_from()
+    {
+        Assert.All(feed.Value.Packages, package =>
+        {
+            string nuspec = Nuspec(package);
+            string[] wanted = ["<license type=\"expression\">MIT<", "<icon>icon.png<", "<readme>README.md<", "<tags>onnx ",
+                "<projectUrl>https:", "<releaseNotes>https:", "<repository type=\"git\" url=\"https:"];
+            Assert.All(wanted, text => Assert.Contains(text, nuspec, StringComparison.Ordinal));
+            Assert.Equal(0x89, Entry(package, "icon.png")[0]);
+            string repository = XDocument.Parse(nuspec).Descendants().Single(e => e.Name.LocalName == "projectUrl").Value;
+            string readme = Text(package, "README.md");
+            Assert.StartsWith("```\ndotnet add package Espalier\n", readme.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+            Assert.All(Links().Matches(readme), link
+                => Assert.StartsWith(repository + "/blob/main/docs/", link.Groups[1].Value, StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
+    public void Assemblies_are_in_packages_of_their_names_with_symbols_that_hold_the_sources()
+    {
+        string[] libraries = [.. feed.Value.Packages.SelectMany(package => Names(package)
+            .Where(e => e.StartsWith("lib/", StringComparison.Ordinal) && e.EndsWith(".dll", StringComparison.Ordinal))
+            .Select(e => $"{Path.GetFileName(package).Split("." + PackedFeed.Version)[0]} {e}"))];
+        Assert.Equal(["Espalier.Abstractions lib/net8.0/Espalier.Abstractions.dll", "Espalier.Runtime lib/net8.0/Espalier.Runtime.dll"],
+            libraries.Order(StringComparer.Ordinal));
+        foreach (string library in libraries)
+        {
+            string symbols = Path.ChangeExtension(Package(library.Split(' ')[0] + "."), ".snupkg");
+            using var provider = MetadataReaderProvider.FromPortablePdbStream(
+                new MemoryStream(Entry(symbols, Path.ChangeExtension(library.Split(' ')[1], ".pdb"))));
+            var reader = provider.GetMetadataReader();
+            string[] paths = [.. reader.Documents.Select(d => reader.GetString(reader.GetDocument(d).Name))];
+            Assert.NotEmpty(paths);
+            Assert.All(reader.Documents, d => Assert.Contains(reader.GetCustomDebugInformation(d),
+                i => reader.GetGuid(reader.GetCustomDebugInformation(i).Kind) == EmbeddedSource));
+            if (PackedFeed.Configuration == "Release")
+                Assert.All(paths, path => Assert.StartsWith("/_", path, StringComparison.Ordinal));
+        }
+    }
+
+    private List<string> Entries(string start) => Names(Package(start));
+
+    private static List<string> Names(string package)
+    {
+        using var archive = ZipFile.OpenRead(package);
         return [.. archive.Entries.Select(e => e.FullName)];
     }
 
+    private static byte[] Entry(string package, string name)
+    {
+        using var archive = ZipFile.OpenRead(package);
+        using var stream = archive.GetEntry(name)!.Open();
+        using var content = new MemoryStream();
+        stream.CopyTo(content);
+        return content.ToArray();
+    }
+
+    private static string Text(string package, string name) => new StreamReader(new MemoryStream(Entry(package, name))).ReadToEnd();
+
+    private static string Nuspec(string package)
+        => Text(package, Names(package).Single(e => e.EndsWith(".nuspec", StringComparison.Ordinal)));
+
     private string Package(string start)
         => feed.Value.Packages.Single(p => Path.GetFileName(p).StartsWith(start, StringComparison.Ordinal));
+
+    [GeneratedRegex(@"\]\(([^)]*)\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Links();
+
+    [GeneratedRegex(@"<EspalierPlatforms [^>]*>([^<]*)<", RegexOptions.CultureInvariant)]
+    private static partial Regex Platforms();
 }

@@ -32,6 +32,31 @@ public sealed class RefusedBuildTests(SharedFeed feed)
         app.Build("--no-restore").Fails().Says("tiny.onnx : error ESPB010: ");
     }
 
+    [Theory]
+    [InlineData("net6.0", "error NU1202: Package Espalier ", "net8.0")]
+    [InlineData("net472", "error NU1202: Package Espalier ", "net8.0")]
+    [InlineData("net8.0", "error ESPB006: ", "<LangVersion>13</LangVersion>")]
+    public void A_framework_that_cannot_work_gets_one_error_that_says_what_to_do(string framework, string error, string advice)
+    {
+        var app = new Workspace(feed.Value, "Old " + framework).Model().Project("""<OnnxModel Include="models/*.onnx" />""",
+            $"<TargetFramework>{framework}</TargetFramework>",
+            "<OutputType>Library</OutputType><CheckEolTargetFramework>false</CheckEolTargetFramework>")
+            .Write("Policy.cs", """
+            using Espalier;
+
+            [PruningPolicy("models/tiny.onnx")]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, Keep = 0.5, RoundTo = 1)]
+                public static partial Rule Channels { get; }
+            }
+            """);
+        var text = app.Build("-v", "q").Fails().Says(error).Says(advice);
+        // A restore repeats itself for the platform.
+        Assert.All(text.Text.Split('\n').Where(l => l.Contains(": error ", StringComparison.Ordinal)),
+            line => Assert.Contains(error, line, StringComparison.Ordinal));
+    }
+
     /// <summary>A model that drifts further than the policy allows fails the build with the figures.</summary>
     [Fact]
     public void A_guard_fails_the_build_with_the_figures()

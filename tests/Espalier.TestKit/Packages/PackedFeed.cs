@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.InteropServices;
 
 namespace Espalier.TestKit.Packages;
 
@@ -10,7 +11,7 @@ namespace Espalier.TestKit.Packages;
 public sealed class PackedFeed : IDisposable
 {
     private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build",
-        "generator/Espalier.Package"];
+        "generator/Espalier.Package", "onnx-rewriter/Espalier.Cli"];
 
     /// <summary>Packs.</summary>
     public PackedFeed()
@@ -20,7 +21,8 @@ public sealed class PackedFeed : IDisposable
         var feed = Directory.CreateDirectory(Path.Combine(Root, "feed")).FullName;
         foreach (var project in Packed)
             Dotnet.Run(Assets.Root, "pack", Path.Combine(Assets.Root, project), "--no-build", "-c", Configuration, "-o", feed,
-                "-p:PackageVersion=" + Version, "-p:Version=" + Version).Succeeds();
+                "-p:PackageVersion=" + Version, "-p:Version=" + Version,
+                "-p:EspalierPlatforms=" + RuntimeInformation.RuntimeIdentifier).Succeeds();
         Packages = Directory.GetFiles(feed, "*.nupkg");
         File.WriteAllText(Path.Combine(Root, "NuGet.config"), $"""
             <configuration>
