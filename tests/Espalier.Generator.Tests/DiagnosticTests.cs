@@ -52,7 +52,7 @@ public partial class DiagnosticTests
     {
         var diagnostic = await Expect(Ids.NoMatch, message,
             Samples.PolicyOf($"[{{|ESP0003:Prune({arguments}, Keep = 0.5)|}}] public static partial Rule R {{ get; }}"));
-        Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyAnalyzer.FixKey));
+        Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyDiagnostics.FixKey));
     }
 
     [Fact]
