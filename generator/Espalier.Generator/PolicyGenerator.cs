@@ -118,7 +118,7 @@ public sealed class PolicyGenerator : IIncrementalGenerator
     {
         var type = (INamedTypeSymbol)context.TargetSymbol;
         return PolicyReader.Read(type, cancellation) is { } policy
-            ? new(policy, PolicyLocations.Read(type, policy, cancellation), ClassPlace.Of(context.TargetNode))
+            ? new(policy, PolicyLocations.Read(type, policy, cancellation), ClassPlace.Of((ClassDeclarationSyntax)context.TargetNode))
             : null;
     }
 
