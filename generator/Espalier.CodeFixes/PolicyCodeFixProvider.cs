@@ -27,7 +27,7 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
         if (await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false) is not { } root) return;
         foreach (var diagnostic in context.Diagnostics)
         {
-            if (!diagnostic.Properties.TryGetValue(PolicyAnalyzer.FixKey, out var fix) || fix is null) continue;
+            if (!diagnostic.Properties.TryGetValue(PolicyDiagnostics.FixKey, out var fix) || fix is null) continue;
             if (root.FindNode(diagnostic.Location.SourceSpan).FirstAncestorOrSelf<AttributeSyntax>() is not { } attribute) continue;
             if (Change(diagnostic.Id, attribute, fix) is not ({ } title, { } change)) continue;
             context.RegisterCodeFix(

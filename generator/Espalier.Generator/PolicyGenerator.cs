@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Text;
 using Espalier.Generator.Collections;
+using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Emission;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Planning;
@@ -20,12 +22,13 @@ public sealed class PolicyGenerator : IIncrementalGenerator
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        var manifests = context.AdditionalTextsProvider
-            .Where(static file => file.Path.EndsWith(ManifestReader.Extension, StringComparison.OrdinalIgnoreCase))
-            .Select(static (file, cancellation) =>
-                ManifestReader.Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation))
+        var files = context.AdditionalTextsProvider
+            .Where(ManifestReader.IsManifest)
+            .Combine(context.AnalyzerConfigOptionsProvider)
+            .Select(static (pair, cancellation) => ManifestReader.Read(pair.Left, pair.Right, cancellation))
             .WithTrackingName(TrackingNames.Manifest)
-            .Collect()
+            .Collect();
+        var manifests = files
             .Select(static (files, _) => files.Where(f => f.Manifest is not null).Select(f => f.Manifest!).ToEquatable())
             .WithTrackingName(TrackingNames.Manifests);
 
@@ -33,12 +36,16 @@ public sealed class PolicyGenerator : IIncrementalGenerator
         // every line above them.
         var attributed = context.SyntaxProvider
             .ForAttributeWithMetadataName(PolicyReader.PolicyAttribute, static (node, _) => node is ClassDeclarationSyntax,
-                static (attributed, cancellation) => Read((INamedTypeSymbol)attributed.TargetSymbol, cancellation))
+                static (attributed, cancellation) => Read(attributed, cancellation))
             .Where(static policy => policy is not null)
             .Select(static (policy, _) => policy!)
             .WithTrackingName(TrackingNames.Attributed);
 
-        var policies = attributed
+        Report(context, attributed, files);
+
+        // Of a class that is no policy there is nothing to emit.
+        var emitted = attributed.Where(static policy => policy.Policy.ClassProblem.Length == 0);
+        var policies = emitted
             .Select(static (pair, _) => pair.Policy)
             .WithTrackingName(TrackingNames.Policy);
 
@@ -65,7 +72,7 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
             .WithTrackingName(TrackingNames.ProjectFolder);
 
-        var locations = attributed
+        var locations = emitted
             .Select(static (pair, _) => pair.Locations)
             .Combine(folder)
             .Select(static (pair, _) => pair.Left.RelativeTo(pair.Right))
@@ -76,13 +83,47 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             output.AddSource(places.Policy + ".Locations.g.cs", SourceText.From(PolicyEmitter.EmitLocations(places), Encoding.UTF8)));
     }
 
-    private static AttributedPolicy? Read(INamedTypeSymbol type, CancellationToken cancellation)
-        => PolicyReader.Read(type, cancellation) is { ClassProblem: "" } policy
-            ? new(policy, PolicyLocations.Read(type, policy, cancellation))
+    /// <summary>
+    /// The diagnostics, in builds only: without the marker of the targets no step after the first has a value. A build runs once, so
+    /// this may ask the compilation for the class again, and locations in its own trees are what #pragma and .editorconfig apply to.
+    /// </summary>
+    private static void Report(IncrementalGeneratorInitializationContext context, IncrementalValuesProvider<AttributedPolicy> attributed,
+        IncrementalValueProvider<ImmutableArray<ManifestFile>> files)
+    {
+        var reports = context.AdditionalTextsProvider
+            .Where(PolicyDiagnostics.IsMarker)
+            .Collect()
+            .Select(static (markers, _) => markers.Length > 0)
+            .WithTrackingName(TrackingNames.Reports);
+        var writesManifests = context.AnalyzerConfigOptionsProvider
+            .Select(static (options, _) => PolicyDiagnostics.WritesManifests(options))
+            .WithTrackingName(TrackingNames.WritesManifests);
+
+        var reported = attributed.Combine(reports)
+            .Where(static pair => pair.Right)
+            .Select(static (pair, _) => pair.Left.Place)
+            .WithTrackingName(TrackingNames.Reported)
+            .Combine(files).Combine(writesManifests).Combine(context.CompilationProvider);
+
+        context.RegisterSourceOutput(reported, static (output, input) =>
+        {
+            var (((place, manifests), writesManifests), compilation) = input;
+            if (place.Find(compilation, output.CancellationToken) is not { } type) return;
+            foreach (var diagnostic in PolicyDiagnostics.Of(type, manifests, writesManifests, output.CancellationToken))
+                output.ReportDiagnostic(diagnostic);
+        });
+    }
+
+    private static AttributedPolicy? Read(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)
+    {
+        var type = (INamedTypeSymbol)context.TargetSymbol;
+        return PolicyReader.Read(type, cancellation) is { } policy
+            ? new(policy, PolicyLocations.Read(type, policy, cancellation), ClassPlace.Of((ClassDeclarationSyntax)context.TargetNode))
             : null;
+    }
 
     /// <summary>A policy with the places where it is written.</summary>
-    internal sealed record AttributedPolicy(PolicyModel Policy, PolicyLocations Locations);
+    internal sealed record AttributedPolicy(PolicyModel Policy, PolicyLocations Locations, ClassPlace Place);
 
     /// <summary>A policy with the manifest of its model.</summary>
     internal sealed record Input(PolicyModel Policy, Manifest? Manifest);

@@ -30,4 +30,13 @@ internal static class TrackingNames
 
     /// <summary>Where the rules of one policy are written.</summary>
     public const string Locations = "Espalier.Locations";
+
+    /// <summary>Whether this is a build, in which the generator reports.</summary>
+    public const string Reports = "Espalier.Reports";
+
+    /// <summary>Whether the project writes manifests at all.</summary>
+    public const string WritesManifests = "Espalier.WritesManifests";
+
+    /// <summary>Where one policy class is written, in a build.</summary>
+    public const string Reported = "Espalier.Reported";
 }

@@ -23,36 +23,37 @@ public partial class DiagnosticTests
     [InlineData("public static partial class Slim<T>", "is generic")]
     public async Task ThePolicyIsNotStaticPartial(string declaration, string problem) => await Expect(
         Ids.PolicyShape, $"Policy 'Slim' {problem}; a pruning policy is a static partial class that is not generic, in partial types only",
-        "using Espalier; [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] " + declaration + " { }");
+        "using Espalier; [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}, LowRank(Rank = 1)] " + declaration + " { }");
 
     [Fact]
     public async Task A_container_is_not_partial() => await Expect(
         Ids.PolicyShape,
         "Policy 'Slim' lies in 'Outer', which is not partial; a pruning policy is a static partial class that is not generic, in partial "
             + "types only",
-        "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { } }");
+        "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}, LowRank(Rank = 1)] static partial class "
+            + "Slim { } }");
 
     [Fact]
     public async Task The_model_is_missing() => await Expect(
         Ids.NoModel,
-        "The project has no model 'models/tinny.onnx'; it has 'models/tiny.onnx'; add <OnnxModel Include=\"models/tinny.onnx\" /> to the "
-            + "project file, and build once if it is there",
-        "using Espalier; [{|ESP0002:PruningPolicy(\"models/tinny.onnx\")|}] static partial class Slim { }");
+        "The project has no model 'models/tinny.onnx'; it has 'models/tiny.onnx'. A path is relative to the project; its file must be "
+            + "there and covered by an item such as <OnnxModel Include=\"models/tinny.onnx\" />, which an editor knows after a build.",
+        "using Espalier; [PruningPolicy({|ESP0002:\"models/tinny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim { }");
 
     [Theory]
-    [InlineData("Axis.Heads, \"encodr.*\"",
+    [InlineData("Axis.Heads, {|ESP0003:\"encodr.*\"|}",
         "The pattern 'encodr.*' matches no group of heads; the nearest names are 'encoder.0.heads', 'encoder.0.o.weight', "
             + "'encoder.0.q.weight'", "encoder.*")]
-    [InlineData("Axis.Neurons, \"encoder.0.fn\"",
+    [InlineData("Axis.Neurons, {|ESP0003:\"encoder.0.fn\"|}",
         "The pattern 'encoder.0.fn' matches no group of neurons; the nearest names are 'encoder.0.ffn', 'encoder.1.ffn', "
             + "'encoder.0.up.weight'", "encoder.0.ffn")]
-    [InlineData("Axis.Experts",
+    [InlineData("{|ESP0003:Axis.Experts|}",
         "The pattern '*' matches no group of experts; the model has none, it has channels, heads, keyValueGroups, neurons, width", null)]
     public async Task The_pattern_matches_nothing(string arguments, string message, string? fix)
     {
         var diagnostic = await Expect(Ids.NoMatch, message,
-            Samples.PolicyOf($"[{{|ESP0003:Prune({arguments}, Keep = 0.5)|}}] public static partial Rule R {{ get; }}"));
-        Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyAnalyzer.FixKey));
+            Samples.PolicyOf($"[Prune({arguments}, Keep = 0.5)] public static partial Rule R {{ get; }}"));
+        Assert.Equal(fix, diagnostic.Properties.GetValueOrDefault(PolicyDiagnostics.FixKey));
     }
 
     [Fact]
@@ -60,68 +61,68 @@ public partial class DiagnosticTests
         Ids.NoMatch,
         "The pattern 'decoder.*' matches no one of the sublayers; the nearest names are 'encoder.0.attention', 'encoder.0.mlp', "
             + "'encoder.1.attention'",
-        Samples.PolicyOf("[{|ESP0003:Drop(Axis.Sublayers, \"decoder.*\")|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Drop(Axis.Sublayers, {|ESP0003:\"decoder.*\"|})] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task The_second_protected_pattern_matches_nothing() => await Expect(
         Ids.NoMatch, "The pattern 'steam*' matches no group, weight or block; the nearest names are 'stem', 'stem.bias', 'stem.weight'",
         Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
-            "[Protect(\"stem*\"), {|ESP0003:Protect(\"steam*\")|}]"));
+            "[Protect(\"stem*\"), Protect({|ESP0003:\"steam*\"|})]"));
 
     [Theory]
-    [InlineData("Keep = 0", "Keep is 0, but must be a fraction in (0, 1]")]
-    [InlineData("Keep = 1.5", "Keep is 1.5, but must be a fraction in (0, 1]")]
-    [InlineData("Keep = double.NaN", "Keep is NaN, but must be a fraction in (0, 1]")]
-    [InlineData("Keep = 0.5, MinKeep = 0", "MinKeep is 0, but must be at least 1")]
-    [InlineData("Keep = 0.5, RoundTo = -1", "RoundTo is -1, but must be at least 0")]
+    [InlineData("Keep = {|ESP0004:0|}", "Keep is 0, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = {|ESP0004:1.5|}", "Keep is 1.5, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = {|ESP0004:double.NaN|}", "Keep is NaN, but must be a fraction in (0, 1]")]
+    [InlineData("Keep = 0.5, MinKeep = {|ESP0004:0|}", "MinKeep is 0, but must be at least 1")]
+    [InlineData("Keep = 0.5, RoundTo = {|ESP0004:-1|}", "RoundTo is -1, but must be at least 0")]
     public async Task A_number_of_prune_is_out_of_range(string arguments, string message) => await Expect(
         Ids.OutOfRange, message,
-        Samples.PolicyOf($"[{{|ESP0004:Prune(Axis.Heads, {arguments})|}}] public static partial Rule R {{ get; }}"));
+        Samples.PolicyOf($"[Prune(Axis.Heads, {arguments})] public static partial Rule R {{ get; }}"));
 
     [Theory]
-    [InlineData("Budget(Macs = 60)", "Macs is 60, but must be a fraction in (0, 1]")]
-    [InlineData("Budget(Macs = 0.9, Latency = 2)", "Latency is 2, but must be a fraction in (0, 1]")]
-    [InlineData("Budget(Macs = 0.9, Parameters = -0.5)", "Parameters is -0.5, but must be a fraction in (0, 1]")]
+    [InlineData("Budget(Macs = {|ESP0004:60|})", "Macs is 60, but must be a fraction in (0, 1]")]
+    [InlineData("Budget(Macs = 0.9, Latency = {|ESP0004:2|})", "Latency is 2, but must be a fraction in (0, 1]")]
+    [InlineData("Budget(Macs = 0.9, Parameters = {|ESP0004:-0.5|})", "Parameters is -0.5, but must be a fraction in (0, 1]")]
     public async Task A_number_of_the_budget_is_out_of_range(string attribute, string message) => await Expect(
         Ids.OutOfRange, message,
-        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{{|ESP0004:{attribute}|}}]"));
+        Samples.PolicyOf("[Prune(Axis.Heads)] public static partial Rule R { get; }", $"[{attribute}]"));
 
     [Fact]
     public async Task The_agreement_is_out_of_range() => await Expect(
         Ids.OutOfRange, "Agreement is 98, but must be a fraction in (0, 1]",
-        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0004:Guard(Agreement = 98)|}]"));
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[Guard(Agreement = {|ESP0004:98|})]"));
 
     [Fact]
     public async Task A_metric_without_an_agreement_says_nothing() => await Expect(
         Ids.DoesNotFit, "Metric does not go with [Guard] without Agreement. Say how much agreement by Cosine is enough with Agreement.",
-        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[{|ESP0015:Guard(Metric = Metric.Cosine)|}]"));
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[Guard(Metric = {|ESP0015:Metric.Cosine|})]"));
 
     [Fact]
     public async Task The_samples_are_out_of_range() => await Expect(
         Ids.OutOfRange, "Samples is 0, but must be at least 1",
-        Samples.PolicyOf("[{|ESP0004:Calibration(Samples = 0)|}] static IEnumerable<Inputs> Data() => [];"));
+        Samples.PolicyOf("[Calibration(Samples = {|ESP0004:0|})] static IEnumerable<Inputs> Data() => [];"));
 
     [Fact]
     public async Task More_blocks_than_there_are() => await Expect(
         Ids.OutOfRange, "AtMost is 3, but must be at most 2, because the rule may choose from so many sublayers",
-        Samples.PolicyOf("[{|ESP0004:Drop(Axis.Sublayers, \"encoder.0.*\", AtMost = 3)|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Drop(Axis.Sublayers, \"encoder.0.*\", AtMost = {|ESP0004:3|})] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task No_unit_would_be_left() => await Expect(
         Ids.NothingLeft,
         "Rule 'R' leaves nothing to keep: Keep = 0.1 of the 4 units of 'encoder.0.heads' is less than one. Raise Keep, or say with "
             + "MinKeep how many stay.",
-        Samples.PolicyOf("[{|ESP0005:Prune(Axis.Heads, \"encoder.*\", Keep = 0.1)|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Prune(Axis.Heads, \"encoder.*\", Keep = {|ESP0005:0.1|})] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task No_block_would_be_left() => await Expect(
         Ids.NothingLeft, "Rule 'R' leaves nothing to keep: AtMost is 4, and the model has 4 sublayers. Drop fewer.",
-        Samples.PolicyOf("[{|ESP0005:Drop(Axis.Sublayers, AtMost = 4)|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Drop(Axis.Sublayers, AtMost = {|ESP0005:4|})] public static partial Rule R { get; }"));
 
     [Theory]
-    [InlineData("[{|ESP0006:Prune(Axis.Heads, \"encoder.*\", Keep = 0.5, MinKeep = 4)|}] public static partial Rule R { get; }", "",
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\", Keep = {|ESP0006:0.5|}, MinKeep = 4)] public static partial Rule R { get; }", "",
         "Keep = 0.5, rounded to RoundTo and at least MinKeep, leaves each of its groups whole")]
-    [InlineData("[{|ESP0006:Prune(Axis.Heads, Keep = 1)|}] public static partial Rule R { get; }", "", "Keep is 1")]
+    [InlineData("[Prune(Axis.Heads, Keep = {|ESP0006:1|})] public static partial Rule R { get; }", "", "Keep is 1")]
     [InlineData("[{|ESP0006:Prune(Axis.Channels, Keep = 0.5)|}] public static partial Rule R { get; }", "[Protect(\"stem\")]",
         "everything that it matches is protected")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule All { get; } [{|ESP0006:Prune(Axis.Heads, \"enc*\", Keep = "
@@ -132,14 +133,14 @@ public partial class DiagnosticTests
     [Fact]
     public async Task The_group_is_frozen() => await Expect(
         Ids.Frozen, "Rule 'R' can prune nothing, because every group that it matches is frozen; 'gate': Frobnicate 'f' is not known",
-        Samples.PolicyOf("[{|ESP0007:Prune(Axis.Neurons, \"gate*\", Keep = 0.5)|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Prune(Axis.Neurons, {|ESP0007:\"gate*\"|}, Keep = 0.5)] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task The_group_is_inexact() => await Expect(
         Ids.Inexact,
         "Rule 'R' can prune nothing exactly; 'stream': LayerNormalization 'ln' normalises over it. Set AllowInexact = true to prune it "
             + "nevertheless.",
-        Samples.PolicyOf("[{|ESP0008:Prune(Axis.Width, Keep = 0.5)|}] public static partial Rule R { get; }"));
+        Samples.PolicyOf("[Prune({|ESP0008:Axis.Width|}, Keep = 0.5)] public static partial Rule R { get; }"));
 
     [Fact]
     public async Task Two_rules_disagree() => await Expect(
@@ -148,7 +149,7 @@ public partial class DiagnosticTests
             + "through 'encoder.0.down.weight:0'; its units are removed together, so only one rule can decide",
         Samples.PolicyOf("""
             [Prune(Axis.Neurons, "*.up.weight", Keep = 0.5)] public static partial Rule A { get; }
-                [{|ESP0009:Prune(Axis.Neurons, "encoder.0.down.*", Keep = 0.25)|}] public static partial Rule B { get; }
+                [Prune(Axis.Neurons, {|ESP0009:"encoder.0.down.*"|}, Keep = 0.25)] public static partial Rule B { get; }
             """));
 
     [Fact]
@@ -158,34 +159,34 @@ public partial class DiagnosticTests
         """), Tiny));
 
     [Theory]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.Wanda|})] public static partial Rule R { get; }",
         "", "Wanda")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.OptimalBrain)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.OptimalBrain|})] public static partial Rule R { get; }",
         "", "OptimalBrain")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Fluctuation)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.Fluctuation|})] public static partial Rule R { get; }",
         "", "Fluctuation")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.ActivationShare, Aggregate = Aggregate.Max)|}] public static "
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.ActivationShare|}, Aggregate = Aggregate.Max)] public static "
         + "partial Rule R { get; }", "", "ActivationShare")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.RouterUse)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.RouterUse|})] public static partial Rule R { get; }",
         "", "RouterUse")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.AttentionReceived)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.AttentionReceived|})] public static partial Rule R { get; }",
         "", "AttentionReceived")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.BetaRank)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.BetaRank|})] public static partial Rule R { get; }",
         "", "BetaRank")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.QueryKey)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.QueryKey|})] public static partial Rule R { get; }",
         "", "QueryKey")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Retrieval)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.Retrieval|})] public static partial Rule R { get; }",
         "", "Retrieval")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Merge)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Compensate({|ESP0010:Compensation.Merge|})] public static partial Rule R { get; }",
         "", "Merge")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Bias)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Compensate({|ESP0010:Compensation.Bias|})] public static partial Rule R { get; }",
         "", "Bias")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Affine)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Compensate({|ESP0010:Compensation.Affine|})] public static partial Rule R { get; }",
         "", "Affine")]
-    [InlineData("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Compensate(Compensation.Rescale)|}] public static partial Rule R { get; }",
+    [InlineData("[Prune(Axis.Heads, Keep = 0.5), Compensate({|ESP0010:Compensation.Rescale|})] public static partial Rule R { get; }",
         "", "Rescale")]
     [InlineData("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
-        "[{|ESP0010:Guard(Agreement = 0.9)|}]", "Agreement")]
+        "[Guard(Agreement = {|ESP0010:0.9|})]", "Agreement")]
     public async Task CalibrationIsMissing(string body, string attributes, string what) => await Expect(
         Ids.NeedsCalibration,
         $"{what} needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
@@ -198,7 +199,7 @@ public partial class DiagnosticTests
         const string rule = "[Prune(Axis.Heads)] public static partial Rule R { get; }";
         Assert.Empty(await Harness.Diagnose(Samples.PolicyOf(rule, "[ComponentBudget(\"encoder/*\", Macs = 0.5)]"), Tiny));
         await Expect(Ids.OutOfRange, "Parameters is 50, but must be a fraction in (0, 1]",
-            Samples.PolicyOf(rule, "[ComponentBudget(\"a/*\", Macs = 0.5), {|ESP0004:ComponentBudget(\"b/*\", Parameters = 50)|}]"));
+            Samples.PolicyOf(rule, "[ComponentBudget(\"a/*\", Macs = 0.5), ComponentBudget(\"b/*\", Parameters = {|ESP0004:50|})]"));
         await Expect(Ids.DoesNotFit,
             "a/* does not go with a [ComponentBudget] without Macs and Parameters. Say what the nodes of the component may cost.",
             Samples.PolicyOf(rule, "[{|ESP0015:ComponentBudget(\"a/*\")|}]"));
@@ -215,11 +216,11 @@ public partial class DiagnosticTests
             Samples.PolicyOf(rule, "[InputsFrom(InputSource.OutOfDistribution), Schedule(Schedule.Sequential)]"), Tiny));
         await Expect(Ids.NeedsCalibration,
             "Wanda needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
-            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), {|ESP0010:Score(Criterion.Wanda)|}] public static partial Rule R { get; }",
+            Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5), Score({|ESP0010:Criterion.Wanda|})] public static partial Rule R { get; }",
                 "[InputsFrom(InputSource.Data)]"));
         await Expect(Ids.NeedsCalibration,
             "Agreement needs calibration data, and the policy has none; add a method [Calibration] static IEnumerable<Inputs> Samples()",
-            Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise), {|ESP0010:Guard(Agreement = 0.9)|}]"));
+            Samples.PolicyOf(rule, "[InputsFrom(InputSource.Noise), Guard(Agreement = {|ESP0010:0.9|})]"));
     }
 
     [Theory]
@@ -244,16 +245,16 @@ public partial class DiagnosticTests
     [Theory]
     // Dense: 12716912 MACs. One head of four left in both groups: less 2 · 3 · 524288, so 0.7526 of it; and less 4718592 with a
     // block: 0.3816.
-    [InlineData("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "Budget(Macs = 0.5)",
+    [InlineData("[Prune(Axis.Heads, \"encoder.*\")] public static partial Rule R { get; }", "Budget(Macs = {|ESP0012:0.5|})",
         "Macs = 0.5: the least that they reach is 0.753")]
     [InlineData("[Prune(Axis.Heads, \"encoder.*\"), Score(Criterion.L1)] public static partial Rule R { get; } [Drop(Axis.Blocks)] "
-        + "public static partial Rule D { get; }", "Budget(Macs = 0.3)", "Macs = 0.3: the least that they reach is 0.382")]
+        + "public static partial Rule D { get; }", "Budget(Macs = {|ESP0012:0.3|})", "Macs = 0.3: the least that they reach is 0.382")]
     [InlineData("[Prune(Axis.Heads, \"encoder.*\", Keep = 0.5)] public static partial Rule R { get; }",
-        "Budget(Macs = 0.9, Parameters = 0.5)", "Parameters = 0.5: the least that they reach is 0.861")]
+        "Budget(Macs = 0.9, Parameters = {|ESP0012:0.5|})", "Parameters = 0.5: the least that they reach is 0.861")]
     public async Task TheBudgetIsOutOfReach(string body, string budget, string message) => await Expect(
         Ids.OutOfReach,
         $"No plan under these rules meets {message}; raise the budget, lower MinKeep or RoundTo, or let rules cover more groups",
-        Samples.PolicyOf(body, $"[{{|ESP0012:{budget}|}}]"));
+        Samples.PolicyOf(body, $"[{budget}]"));
 
     [Fact]
     public async Task The_figure_of_the_message_can_be_reached() => Assert.Empty(await Harness.Diagnose(
@@ -269,13 +270,13 @@ public partial class DiagnosticTests
     [Fact]
     public async Task A_rule_that_names_nothing_is_not_also_a_budget_out_of_reach() => await Expect(
         Ids.NoMatch, "The pattern 'gat' matches no group of neurons; the nearest names are 'gate', 'gate.weight', 'encoder.0.ffn'",
-        Samples.PolicyOf("[{|ESP0003:Prune(Axis.Neurons, \"gat\")|}] public static partial Rule R { get; }", "[Budget(Macs = 0.5)]"));
+        Samples.PolicyOf("[Prune(Axis.Neurons, {|ESP0003:\"gat\"|})] public static partial Rule R { get; }", "[Budget(Macs = 0.5)]"));
 
     [Fact]
     public async Task The_manifest_is_malformed()
     {
         var (source, spans) =
-            Markup.Parse("using Espalier; [{|ESP0013:PruningPolicy(\"models/tiny.onnx\")|}] static partial class Slim { }");
+            Markup.Parse("using Espalier; [PruningPolicy({|ESP0013:\"models/tiny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim { }");
         var diagnostic = Assert.Single(await Harness.Diagnose(source,
             ("/shop/obj/tiny.espalier-manifest",
                 Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
@@ -287,7 +288,8 @@ public partial class DiagnosticTests
     [Fact]
     public async Task A_manifest_without_a_model_is_found_by_its_metadata()
         => Assert.Equal(Ids.Malformed,
-            Assert.Single(await Harness.Diagnose("using Espalier; [PruningPolicy(\"models/tiny.onnx\")] static partial class Slim { }",
+            Assert.Single(await Harness.Diagnose(
+                "using Espalier; [PruningPolicy(\"models/tiny.onnx\"), LowRank(Rank = 1)] static partial class Slim { }",
                 ("/shop/obj/tiny.espalier-manifest", ""))).Id);
 
     [Fact]

@@ -96,12 +96,23 @@ internal static class Harness
             .SelectMany(s => s.Value).SelectMany(s => s.Outputs.Select(o => (s.Name!, o.Value, o.Reason)))];
     }
 
-    /// <summary>Our diagnostics for the source after the generator ran.</summary>
+    /// <summary>The file that the targets add in a build.</summary>
+    public static (string, string) Marker { get; } = ("/packages/build.espalier-report", "");
+
+    /// <summary>Our diagnostics for the source: those of the analyzer in an editor, after a check that a build reports the same.</summary>
     public static async Task<ImmutableArray<Diagnostic>> Diagnose(string source, params (string Path, string Text)[] additional)
     {
-        Driver(additional).RunGeneratorsAndUpdateCompilation(Compilation(false, source), out var output, out _);
-        return await Diagnose(output, additional);
+        Driver([.. additional, Marker]).RunGeneratorsAndUpdateCompilation(Compilation(false, source), out var output, out var reported);
+        var diagnostics = await Diagnose(output, additional);
+        Assert.Equal(diagnostics.Select(Text), InOrder(reported.Where(d => !d.IsSuppressed)).Select(Text));
+        Assert.Empty(await Diagnose(output, [.. additional, Marker]));
+        return diagnostics;
+
+        static string Text(Diagnostic diagnostic) => $"{diagnostic} {diagnostic.Properties.GetValueOrDefault(PolicyDiagnostics.FixKey)}";
     }
+
+    private static ImmutableArray<Diagnostic> InOrder(IEnumerable<Diagnostic> diagnostics)
+        => [.. diagnostics.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id, StringComparer.Ordinal)];
 
     /// <summary>Our diagnostics for a compilation.</summary>
     public static async Task<ImmutableArray<Diagnostic>> Diagnose(Compilation compilation, params (string Path, string Text)[] additional)
@@ -113,7 +124,7 @@ internal static class Harness
             reportSuppressedDiagnostics: false);
         var diagnostics = await new CompilationWithAnalyzers(compilation, [new PolicyAnalyzer()], options).GetAnalyzerDiagnosticsAsync();
         Assert.Empty(failures);
-        return [.. diagnostics.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id, StringComparer.Ordinal)];
+        return InOrder(diagnostics);
     }
 
     /// <summary>An AdditionalFile in memory.</summary>

@@ -13,7 +13,9 @@ public class IncrementalityTests
     [Fact]
     public void Every_step_is_tracked()
     {
-        var names = Harness.Steps(First(out _).GetRunResult()).Select(s => s.Name).Distinct(StringComparer.Ordinal);
+        var build = Harness.Driver(("/shop/obj/tiny.espalier-manifest", Samples.Manifest), Harness.Marker)
+            .RunGenerators(Harness.Compilation(true, Samples.Policy));
+        var names = Harness.Steps(build.GetRunResult()).Select(s => s.Name).Distinct(StringComparer.Ordinal);
         Assert.Equal(typeof(TrackingNames).GetFields(BindingFlags.Public | BindingFlags.Static)
             .Select(f => (string)f.GetRawConstantValue()!).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
     }
@@ -61,6 +63,19 @@ public class IncrementalityTests
         Assert.All(steps.Where(s => s.Name is not (TrackingNames.Attributed or TrackingNames.Locations)),
             s => Assert.True(s.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{s.Name}: {s.Reason}"));
         Assert.Equal(IncrementalStepRunReason.Modified, Assert.Single(steps, s => s.Name == TrackingNames.Locations).Reason);
+    }
+
+    [Fact]
+    public void What_a_build_reports_changes_no_step_of_the_sources()
+    {
+        var first = Harness.Compilation(true, Samples.Policy, Unrelated);
+        var driver = Harness.Driver(("/shop/obj/tiny.espalier-manifest", Samples.Manifest), Harness.Marker).RunGenerators(first);
+        var tree = first.SyntaxTrees[0];
+        var result = driver.RunGenerators(first.ReplaceSyntaxTree(tree, Harness.Parse("// A comment.\n" + Samples.Policy, tree.FilePath)))
+            .GetRunResult();
+        var changed = Harness.Steps(result)
+            .Where(s => s.Reason is not (IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged)).Select(s => s.Name);
+        Assert.Equal([TrackingNames.Attributed, TrackingNames.Locations, TrackingNames.Reported], changed);
     }
 
     [Fact]

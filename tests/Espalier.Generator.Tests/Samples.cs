@@ -83,8 +83,12 @@ internal static class Samples
         }
         """;
 
-    /// <summary>A policy with the given body, for tests of single attributes.</summary>
-    public static string PolicyOf(string body, string attributes = "") => $$"""
+    /// <summary>A policy with the given body, for tests of single attributes: what it lacks as a whole is said by others.</summary>
+    public static string PolicyOf(string body, string attributes = "")
+        => "#pragma warning disable ESP0017, ESP0018\n" + WholePolicyOf(body, attributes);
+
+    /// <summary>The same with what is said of a policy as a whole.</summary>
+    public static string WholePolicyOf(string body, string attributes = "") => $$"""
         using System.Collections.Generic;
         using Espalier;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Espalier.Generator.Planning;
+using Espalier.Generator.Policies;
 using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Emission;
@@ -7,7 +8,7 @@ namespace Espalier.Generator.Emission;
 /// <content>The nested class <c>Plan</c>.</content>
 internal sealed partial class PolicyEmitter
 {
-    internal static readonly string GeneratedCode = "[global::System.CodeDom.Compiler.GeneratedCodeAttribute(\"Espalier.Generator\", "
+    internal static readonly string GeneratedCode = "[global::System.CodeDom.Compiler.GeneratedCodeAttribute(\"" + GeneratedMembers.Tool + "\", "
         + $"\"{typeof(PolicyEmitter).Assembly.GetName().Version.ToString(3)}\")]";
 
     private void Plan()

@@ -1,5 +1,6 @@
 using Espalier.Generator.Collections;
 using Espalier.Generator.Manifests;
+using Espalier.Generator.Policies;
 
 namespace Espalier.Generator.Emission;
 
@@ -34,25 +35,27 @@ internal sealed partial class PolicyEmitter
                 + "which C# has no tensor. Use Espalier.Runtime.ModelSession.");
             return;
         }
-        Inputs();
+        if (Emits(GeneratedMembers.Inputs)) Inputs();
         _writer.Line();
-        Outputs();
-        if (!_runtime) return;
-        _writer.Line();
+        if (Emits(GeneratedMembers.Outputs)) Outputs();
+        if (!_runtime || !new[] { GeneratedMembers.Plan, GeneratedMembers.Inputs, GeneratedMembers.Outputs }.All(Emits)) return;
+        if (Emits(GeneratedMembers.Open))
+            Session(GeneratedMembers.Open, "Model(Plan.Policy)", "Opens the slim model that the build wrote beside the program.");
+        if (Emits(GeneratedMembers.OpenDense))
+            Session(GeneratedMembers.OpenDense, "Dense(Plan.Model)",
+                "Opens the dense model, where the project's OnnxModel item has CopyDense=\"true\": to compare with.");
+    }
+
+    private void Session(string name, string file, string summary)
+    {
         const string Type = "global::Espalier.Runtime.ModelSession<Inputs, Outputs>";
-        _writer.Summary("Opens the slim model that the build wrote beside the program.");
-        _writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
-        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model cannot be opened.</exception>");
-        _writer.Line(GeneratedCode);
-        _writer.Line($"public static {Type} Open(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
-        _writer.Line("    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.Model(Plan.Policy)), options);");
         _writer.Line();
-        _writer.Summary("Opens the dense model, where the project's OnnxModel item has CopyDense=\"true\": to compare with.");
+        _writer.Summary(summary);
         _writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
         _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model cannot be opened.</exception>");
         _writer.Line(GeneratedCode);
-        _writer.Line($"public static {Type} OpenDense(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
-        _writer.Line("    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.Dense(Plan.Model)), options);");
+        _writer.Line($"public static {Type} {name}(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
+        _writer.Line($"    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.{file}), options);");
     }
 
     private void Inputs()

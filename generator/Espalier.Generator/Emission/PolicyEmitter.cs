@@ -79,16 +79,16 @@ internal sealed partial class PolicyEmitter
         _writer.Line($"static partial class {Names.Escape(Policy.Name)}");
         _writer.Open();
         Rules();
-        if (_resolved.HasModel)
-        {
-            Plan();
-            Signature();
-        }
+        if (Emits(GeneratedMembers.Plan)) Plan();
+        if (_resolved.HasModel) Signature();
         _writer.Close();
         foreach (var _ in Policy.Containers) _writer.Close();
         if (Policy.Namespace.Length > 0) _writer.Close();
         return _writer.ToString();
     }
+
+    /// <summary>Whether a member is written: the model is known, and the user's part has nothing of that name.</summary>
+    private bool Emits(string member) => _resolved.HasModel && !Policy.Colliding.Contains(member);
 
     private void Rules()
     {
@@ -99,8 +99,8 @@ internal sealed partial class PolicyEmitter
             var accessibility = rule.Rule.Accessibility;
             _writer.Line($"{accessibility} static partial global::Espalier.Rule {Names.Escape(rule.Rule.Name)}");
             _writer.Open();
-            // Without the model the property still compiles, so that the missing model is the only error.
-            _writer.Line(_resolved.HasModel
+            // Without the plan the property still compiles, so that the missing model, or the name that is taken, is the only error.
+            _writer.Line(Emits(GeneratedMembers.Plan)
                 ? $"get => Plan.Rules.{RuleName(rule)};"
                 : $"get => new global::Espalier.Rule({Names.Literal(rule.Rule.Name)}, global::Espalier.Axis.{AxisOf(rule.Rule)}, "
                     + "[], [], 0);");

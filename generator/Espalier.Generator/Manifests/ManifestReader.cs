@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Text;
 using Espalier.Generator.Collections;
+using Espalier.Generator.Policies;
 using Espalier.Generator.Vocabulary;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Espalier.Generator.Manifests;
 
@@ -11,11 +14,23 @@ namespace Espalier.Generator.Manifests;
 /// </summary>
 internal static class ManifestReader
 {
-    public const string Extension = ".espalier-manifest";
+    private const string Extension = ".espalier-manifest";
     public const int FormatVersion = 1;
 
     private static readonly Dictionary<string, Axis> Kinds = AxisRow.All.Where(row => !row.CanDrop)
         .ToDictionary(row => Words.Camel(row.Axis), row => row.Axis, StringComparer.Ordinal);
+
+    /// <summary>Reads an AdditionalFile; one that is malformed before it names its model still has the item's metadata.</summary>
+    public static ManifestFile Read(AdditionalText file, AnalyzerConfigOptionsProvider options, CancellationToken cancellation)
+    {
+        var manifest = Read(file.Path, file.GetText(cancellation)?.ToString() ?? "", cancellation);
+        return manifest.Model is null
+            && options.GetOptions(file).TryGetValue("build_metadata.AdditionalFiles.EspalierModel", out var model)
+                ? manifest with { Model = PolicyModel.Normalise(model) }
+                : manifest;
+    }
+
+    public static bool IsManifest(AdditionalText file) => file.Path.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
 
     public static ManifestFile Read(string path, string text, CancellationToken cancellation = default)
     {

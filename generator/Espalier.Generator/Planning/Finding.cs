@@ -3,15 +3,26 @@ using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Planning;
 
-/// <summary>The attribute that a finding is about.</summary>
-/// <param name="Member">The property or method that carries it; empty for the class.</param>
-/// <param name="Attribute">Name of the attribute class.</param>
+/// <summary>What a finding is about: an argument of an attribute, an attribute, or a member of the user's part.</summary>
+/// <param name="Member">The property or method that carries the attribute; empty for the class.</param>
+/// <param name="Attribute">Name of the attribute class; empty where the member itself is meant.</param>
 /// <param name="Index">Which of several on the member.</param>
-internal sealed record AttributeSite(string Member, string Attribute, int Index = 0)
+/// <param name="Argument">The argument to blame, by the name of its property or parameter; of several names between spaces the first that
+/// is written. Empty, and where none is written: the attribute.</param>
+internal sealed record AttributeSite(string Member, string Attribute, int Index = 0, string Argument = "")
 {
+    /// <summary>Parameters of [Prune] and [Drop]: whoever writes no pattern has chosen by the axis alone.</summary>
+    public const string Pattern = "pattern axis";
+
     public static AttributeSite Policy { get; } = OfClass(nameof(PruningPolicyAttribute));
 
+    /// <summary>The path in the policy's attribute.</summary>
+    public static AttributeSite Model { get; } = Policy.At("model");
+
     public static AttributeSite OfClass(string attribute, int index = 0) => new("", attribute, index);
+
+    /// <summary>The same attribute's argument.</summary>
+    public AttributeSite At(string argument) => this with { Argument = argument };
 }
 
 /// <summary>A mistake in a policy, as a plain value: the analyzer turns it into a diagnostic.</summary>
@@ -35,13 +46,13 @@ internal sealed class Findings : List<Finding>
     public void CheckFraction(AttributeSite site, string argument, double? value)
     {
         if (value is { } number && !(number > 0 && number <= 1))
-            Add(Ids.OutOfRange, site, argument, PolicyChecks.Number(number), "a fraction in (0, 1]");
+            Add(Ids.OutOfRange, site.At(argument), argument, PolicyChecks.Number(number), "a fraction in (0, 1]");
     }
 
     /// <summary>A number that is too small; nothing where it is not.</summary>
     public void CheckAtLeast(AttributeSite site, string argument, int value, int least)
     {
         if (value < least)
-            Add(Ids.OutOfRange, site, argument, PolicyChecks.Number(value), FormattableString.Invariant($"at least {least}"));
+            Add(Ids.OutOfRange, site.At(argument), argument, PolicyChecks.Number(value), FormattableString.Invariant($"at least {least}"));
     }
 }

@@ -1,6 +1,6 @@
 namespace Espalier.Generator.Planning;
 
-/// <summary>Ids of the diagnostics; generator/README.md has a page for each.</summary>
+/// <summary>Ids of the diagnostics; docs/diagnostics has a page for each.</summary>
 internal static class Ids
 {
     public const string PolicyShape = "ESP0001";
@@ -19,4 +19,7 @@ internal static class Ids
     public const string RuleShape = "ESP0014";
     public const string DoesNotFit = "ESP0015";
     public const string NothingDecides = "ESP0016";
+    public const string NoData = "ESP0017";
+    public const string DoesNothing = "ESP0018";
+    public const string NameIsTaken = "ESP0019";
 }

@@ -7,6 +7,9 @@ namespace Espalier.Generator.Planning;
 /// <summary>What can be wrong in a policy whatever its model is.</summary>
 internal sealed class PolicyChecks
 {
+    /// <summary>The parameter of [Score].</summary>
+    private const string Scored = "criterion";
+
     private readonly PolicyModel _policy;
     private readonly Findings _findings;
     private readonly bool _hasData;
@@ -22,6 +25,7 @@ internal sealed class PolicyChecks
     {
         var checks = new PolicyChecks(policy, findings);
         checks.Class();
+        checks.Members();
         checks.Budgets();
         checks.Guard();
         checks.Calibration();
@@ -29,6 +33,8 @@ internal sealed class PolicyChecks
         foreach (var rule in policy.Rules) checks.Rule(rule);
         for (var i = 0; i < policy.LowRank.Count; i++)
             checks.LowRank(policy.LowRank[i], AttributeSite.OfClass(nameof(LowRankAttribute), i));
+        checks.Effect();
+        checks.Data();
     }
 
     /// <summary>An axis as messages name it.</summary>
@@ -44,6 +50,36 @@ internal sealed class PolicyChecks
         var canBeFixed = problem.StartsWith("is not ", StringComparison.Ordinal)
             || problem.EndsWith("not partial", StringComparison.Ordinal);
         _findings.Add(new(Ids.PolicyShape, AttributeSite.Policy, canBeFixed ? "modifiers" : "", [_policy.Name, problem]));
+    }
+
+    private void Members()
+    {
+        foreach (var name in _policy.Colliding)
+            _findings.Add(Ids.NameIsTaken, new(name == _policy.Name ? "" : name, ""), name == _policy.Name ? "The policy" : "The member", name);
+    }
+
+    /// <summary>Whether the policy as a whole removes something; single rules that do not are reported where their groups are known.</summary>
+    private void Effect()
+    {
+        var hasRules = _policy.Rules.Count > 0 || _policy.LowRank.Count > 0;
+        if (!hasRules && _policy.Method is not ({ Depth: not null } or { Units: not null } or { LowRank: not null }))
+            _findings.Add(Ids.DoesNothing, AttributeSite.Policy, "it has no rule", "Add a property with [Prune] or [Drop], or [LowRank]");
+        else if (hasRules && _policy.Rules.All(r => r.Prune is { Keep: null }) && _policy.LowRank.All(r => r.IsOpen)
+            && _policy.Budget?.IsWhole == true && !DecidesItself)
+            _findings.Add(Ids.DoesNothing, AttributeSite.OfClass(nameof(BudgetAttribute)).At("Macs Parameters Bytes Latency"),
+                "its budget is the whole model, and no rule has a Keep", "Lower the budget, or give the rules a Keep");
+    }
+
+    /// <summary>A budget that is spent without having seen what the model is for.</summary>
+    private void Data()
+    {
+        if (_hasData || _policy.Budget?.Bounds != true || _findings.Any(f => f.Id == Ids.NeedsCalibration)) return;
+        if (_policy.Method is { Inputs: not InputSource.Data }) return;
+        var ofParts = !_policy.Budget.Limits().Any() && _policy.Budget.Latency is null;
+        _findings.Add(Ids.NoData, AttributeSite.OfClass(ofParts ? nameof(ComponentBudgetAttribute) : nameof(BudgetAttribute)),
+            _policy.Preset is { } preset && MeasuresActivations
+                ? $"the statistics of Preset.{preset} come from random inputs"
+                : "only weights say what goes, and nothing makes up for it");
     }
 
     private void Budgets()
@@ -70,10 +106,10 @@ internal sealed class PolicyChecks
         var site = AttributeSite.OfClass(nameof(GuardAttribute));
         _findings.CheckFraction(site, nameof(GuardAttribute.Agreement), guard.Agreement);
         if (guard is { Agreement: null, Metric: not Metric.Top1 and var metric })
-            _findings.DoesNotFit(site, nameof(GuardAttribute.Metric), "[Guard] without Agreement",
+            _findings.DoesNotFit(site.At(nameof(GuardAttribute.Metric)), nameof(GuardAttribute.Metric), "[Guard] without Agreement",
                 $"Say how much agreement by {metric} is enough with Agreement");
         if (guard.Agreement is not null && _policy.Calibration.Count == 0)
-            _findings.Add(Ids.NeedsCalibration, site, nameof(GuardAttribute.Agreement));
+            _findings.Add(Ids.NeedsCalibration, site.At(nameof(GuardAttribute.Agreement)), nameof(GuardAttribute.Agreement));
     }
 
     private void Calibration()
@@ -95,14 +131,14 @@ internal sealed class PolicyChecks
     {
         if (_policy.Allocation is { } allocation)
         {
-            var site = AttributeSite.OfClass(nameof(AllocateAttribute));
+            var site = AttributeSite.OfClass(nameof(AllocateAttribute)).At("allocation");
             CheckData(site, allocation.ToString(), AllocationRow.Find(allocation)?.Needs);
             if (allocation == Allocation.Latency && _policy.Budget?.Latency is null)
                 _findings.DoesNotFit(site, nameof(Allocation.Latency), "a policy without [Budget(Latency = …)]",
                     "It spreads a budget of time; give one, or use Divergence");
         }
         if (_policy.Schedule is { } schedule)
-            CheckData(AttributeSite.OfClass(nameof(ScheduleAttribute)), schedule.ToString(), ScheduleRow.Find(schedule)?.Needs);
+            CheckData(AttributeSite.OfClass(nameof(ScheduleAttribute)).At("schedule"), schedule.ToString(), ScheduleRow.Find(schedule)?.Needs);
     }
 
     private void Rule(RuleModel rule)
@@ -118,7 +154,7 @@ internal sealed class PolicyChecks
             Prune(rule.Name, prune);
             if (rule.Score is { } score) UnitScore(new(rule.Name, nameof(ScoreAttribute)), score);
             if (rule.Compensate is { } compensate)
-                CheckData(new(rule.Name, nameof(CompensateAttribute)), compensate.ToString(), CompensationRow.Find(compensate)?.Needs);
+                CheckData(new AttributeSite(rule.Name, nameof(CompensateAttribute)).At("method"), compensate.ToString(), CompensationRow.Find(compensate)?.Needs);
         }
         else if (rule.Drop is { } drop) Drop(rule, drop);
     }
@@ -127,31 +163,31 @@ internal sealed class PolicyChecks
     {
         var site = new AttributeSite(name, nameof(PruneAttribute));
         _findings.CheckFraction(site, nameof(PruneAttribute.Keep), prune.Keep);
-        var decides = (_policy.Allocation ?? _policy.Method?.Allocate) is { } allocation && AllocationRow.Find(allocation)?.Decides == true;
-        if (prune.Keep is null && _policy.Budget?.IsSet != true && !decides) _findings.Add(Ids.NothingDecides, site, name);
+        if (prune.Keep is null && _policy.Budget?.IsSet != true && !DecidesItself) _findings.Add(Ids.NothingDecides, site, name);
         _findings.CheckAtLeast(site, nameof(PruneAttribute.MinKeep), prune.MinKeep, 1);
         _findings.CheckAtLeast(site, nameof(PruneAttribute.RoundTo), prune.RoundTo, 0);
         if (AxisRow.Find(prune.Axis)?.CanPrune != true)
-            _findings.DoesNotFit(site, prune.Axis.ToString(), "[Prune]", "Sublayers and Blocks go with [Drop]");
+            _findings.DoesNotFit(site.At("axis"), prune.Axis.ToString(), "[Prune]", "Sublayers and Blocks go with [Drop]");
     }
 
     private void UnitScore(AttributeSite site, ScoreModel score)
     {
         var row = CriterionRow.Find(score.Criterion);
         if (row?.RanksUnits != true)
-            _findings.DoesNotFit(site, score.Criterion.ToString(), "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda");
+            _findings.DoesNotFit(site.At(Scored), score.Criterion.ToString(), "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda");
         if (score.Criterion == Criterion.File && string.IsNullOrEmpty(score.File))
-            _findings.DoesNotFit(site, nameof(Criterion.File), "[Score] without ScoreFile", "Name the file that has the scores");
+            _findings.DoesNotFit(site.At(Scored), nameof(Criterion.File), "[Score] without ScoreFile", "Name the file that has the scores");
         else if (score.File is not null && score.Criterion != Criterion.File)
-            _findings.DoesNotFit(site, nameof(ScoreAttribute.ScoreFile), $"Criterion.{score.Criterion}",
+            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.ScoreFile)), nameof(ScoreAttribute.ScoreFile), $"Criterion.{score.Criterion}",
                 "Only Criterion.File reads a file");
         var named = !string.IsNullOrEmpty(score.Method);
         if (score.Criterion == Criterion.Method && !named)
-            _findings.DoesNotFit(site, nameof(ScoreAttribute.Method), "[Score] without Method",
+            _findings.DoesNotFit(site.At(Scored), nameof(ScoreAttribute.Method), "[Score] without Method",
                 "Name the policy's static method that scores: Method = nameof(…)");
         else if (score.Criterion != Criterion.Method && named)
-            _findings.DoesNotFit(site, nameof(ScoreAttribute.Method), $"Criterion.{score.Criterion}", "Only Criterion.Method calls one");
-        if (row?.RanksUnits == true) CheckData(site, score.Criterion.ToString(), row.Needs);
+            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.Method)), nameof(ScoreAttribute.Method), $"Criterion.{score.Criterion}",
+                "Only Criterion.Method calls one");
+        if (row?.RanksUnits == true) CheckData(site.At(Scored), score.Criterion.ToString(), row.Needs);
     }
 
     private void Drop(RuleModel rule, DropModel drop)
@@ -159,31 +195,33 @@ internal sealed class PolicyChecks
         var site = new AttributeSite(rule.Name, nameof(DropAttribute));
         _findings.CheckAtLeast(site, nameof(DropAttribute.AtMost), drop.AtMost, 1);
         if (AxisRow.Find(drop.Axis)?.CanDrop != true)
-            _findings.DoesNotFit(site, drop.Axis.ToString(), "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]");
+            _findings.DoesNotFit(site.At("axis"), drop.Axis.ToString(), "[Drop]", "It removes Sublayers or Blocks; units go with [Prune]");
         if (rule.Score is { } score) DepthScore(new(rule.Name, nameof(ScoreAttribute)), score);
         if (rule.Compensate is { } compensate and not Compensation.None)
-            _findings.DoesNotFit(new(rule.Name, nameof(CompensateAttribute)), compensate.ToString(), "[Drop]",
+            _findings.DoesNotFit(new AttributeSite(rule.Name, nameof(CompensateAttribute)).At("method"), compensate.ToString(), "[Drop]",
                 "Nothing reads a removed block, so there is nothing to make up for");
     }
 
     private void DepthScore(AttributeSite site, ScoreModel score)
     {
         if (CriterionRow.Find(score.Criterion)?.RanksDepth != true)
-            _findings.DoesNotFit(site, score.Criterion.ToString(), "[Drop]",
+            _findings.DoesNotFit(site.At(Scored), score.Criterion.ToString(), "[Drop]",
                 "It scores units, not blocks; use BlockSimilarity, BlockAngle, OutputDivergence or Random");
         else if (score.File is not null)
-            _findings.DoesNotFit(site, nameof(ScoreAttribute.ScoreFile), "[Drop]", "Only scores of units are read from a file");
+            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.ScoreFile)), nameof(ScoreAttribute.ScoreFile), "[Drop]",
+                "Only scores of units are read from a file");
         if (score.Aggregate != Aggregate.Sum)
-            _findings.DoesNotFit(site, nameof(ScoreAttribute.Aggregate), "[Drop]", "A block has one score");
+            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.Aggregate)), nameof(ScoreAttribute.Aggregate), "[Drop]",
+                "A block has one score");
     }
 
     private void LowRank(LowRankModel rule, AttributeSite site)
     {
         _findings.CheckAtLeast(site, nameof(LowRankAttribute.Rank), rule.Rank, 0);
         if (rule.Keep is { } keep && !(keep > 0 && keep < 1))
-            _findings.Add(Ids.OutOfRange, site, nameof(LowRankAttribute.Keep), Number(keep), "a share between 0 and 1");
+            _findings.Add(Ids.OutOfRange, site.At(nameof(LowRankAttribute.Keep)), nameof(LowRankAttribute.Keep), Number(keep), "a share between 0 and 1");
         if (rule is { Rank: > 0, Keep: not null })
-            _findings.DoesNotFit(site, nameof(LowRankAttribute.Keep), nameof(LowRankAttribute.Rank),
+            _findings.DoesNotFit(site.At(nameof(LowRankAttribute.Keep)), nameof(LowRankAttribute.Keep), nameof(LowRankAttribute.Rank),
                 "Each says how much stays; give one of them");
         if (!rule.IsOpen) return;
         if (_policy.Budget?.IsSet != true) _findings.Add(Ids.NothingDecides, site, $"[LowRank(\"{rule.Pattern}\")]");
@@ -192,6 +230,18 @@ internal sealed class PolicyChecks
                 "a rule without Keep that compensates otherwise than by LeastSquares",
                 "They cannot share a budget; give one side its numbers");
     }
+
+    /// <summary>Whether the allocation says by itself how much stays.</summary>
+    private bool DecidesItself => (_policy.Allocation ?? _policy.Method?.Allocate) is { } allocation
+        && AllocationRow.Find(allocation)?.Decides == true;
+
+    /// <summary>Whether the policy's preset looks at activations.</summary>
+    private bool MeasuresActivations => _policy.Method is { } method
+        && ((method.Score is { } score && CriterionRow.Find(score)?.Needs.Any(Needs.Data) == true)
+            || (method.Depth is not null && CriterionRow.Find(method.DepthScore)?.Needs.Any(Needs.Data) == true)
+            || method.LowRank is not null
+            || CompensationRow.Find(method.Compensate)?.Needs.Any(Needs.Data) == true
+            || AllocationRow.Find(method.Allocate)?.Needs.Any(Needs.Data) == true);
 
     private Compensation Compensates(RuleModel rule)
         => rule.Compensate ?? (_policy.Method ?? Presets.Get(_hasData ? Preset.Best : Preset.Magnitude)).Compensate;

@@ -85,7 +85,7 @@ internal sealed class PolicyResolver
         {
             var pattern = _policy.Protect[i];
             if (_manifest.Groups.Any(g => Matches(pattern, g)) || _manifest.Blocks.Any(b => Glob.Matches(pattern, b.Name))) continue;
-            AddNoMatch(AttributeSite.OfClass(nameof(ProtectAttribute), i), pattern, "group, weight or block",
+            AddNoMatch(AttributeSite.OfClass(nameof(ProtectAttribute), i).At(AttributeSite.Pattern), pattern, "group, weight or block",
                 NamesOf(_manifest.Groups).Concat(_manifest.Blocks.Select(b => b.Name)));
         }
     }
@@ -125,8 +125,8 @@ internal sealed class PolicyResolver
         if (matching.Count == 0)
         {
             var what = $"group of {row.Plural}";
-            if (ofKind.Count > 0) AddNoMatch(site, prune.Pattern, what, NamesOf(ofKind));
-            else _findings.Add(Ids.NoMatch, site, prune.Pattern, what, "; the model has none" + Present());
+            if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), prune.Pattern, what, NamesOf(ofKind));
+            else _findings.Add(Ids.NoMatch, site.At("axis"), prune.Pattern, what, "; the model has none" + Present());
             return null;
         }
         var open = matching.Where(g => !_policy.Protect.Any(p => Matches(p, g))).ToList();
@@ -134,6 +134,7 @@ internal sealed class PolicyResolver
         if (open.Count > 0 && free.Count == 0)
         {
             var blocker = open.FirstOrDefault(g => g.Exactness == "inexact") ?? open[0];
+            site = site.At(AttributeSite.Pattern);
             if (blocker.Exactness == "inexact")
                 _findings.Add(new(Ids.Inexact, site, nameof(PruneAttribute.AllowInexact), [name, blocker.Name, blocker.Reason]));
             else _findings.Add(Ids.Frozen, site, name, blocker.Name, blocker.Reason);
@@ -166,7 +167,7 @@ internal sealed class PolicyResolver
             }
             before ??= other;
             if (disagrees || prune.Pattern == "*" || SameWish(rule, other)) continue;
-            _findings.Add(Ids.Disagree, site, rule.Name, other.Name, group.Name, Through(other.Prune!.Pattern, group),
+            _findings.Add(Ids.Disagree, site.At(AttributeSite.Pattern), rule.Name, other.Name, group.Name, Through(other.Prune!.Pattern, group),
                 Through(prune.Pattern, group));
             disagrees = true;
         }
@@ -195,9 +196,9 @@ internal sealed class PolicyResolver
         var matching = ofKind.Where(b => Glob.Matches(drop.Pattern, b.Name)).ToList();
         if (matching.Count == 0)
         {
-            if (ofKind.Count > 0) AddNoMatch(site, drop.Pattern, $"one of the {word}", ofKind.Select(b => b.Name));
+            if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), drop.Pattern, $"one of the {word}", ofKind.Select(b => b.Name));
             else
-                _findings.Add(Ids.NoMatch, site, drop.Pattern, $"one of the {word}",
+                _findings.Add(Ids.NoMatch, site.At("axis"), drop.Pattern, $"one of the {word}",
                     "; the model has none: no region of it runs between a residual stream and its Add");
             return [];
         }
@@ -205,10 +206,10 @@ internal sealed class PolicyResolver
         if (_policy.ProtectsEnds && free.Count > 0) free = [.. free.Skip(1).Take(free.Count - 2)];
         if (free.Count == 0) _findings.Add(Ids.NothingRemoved, site, rule.Name, "everything that it matches is protected");
         else if (drop.AtMost >= ofKind.Count && free.Count == ofKind.Count)
-            _findings.Add(Ids.NothingLeft, site, rule.Name,
+            _findings.Add(Ids.NothingLeft, site.At(nameof(DropAttribute.AtMost)), rule.Name,
                 FormattableString.Invariant($"AtMost is {drop.AtMost}, and the model has {ofKind.Count} {word}"), "Drop fewer");
         else if (drop.AtMost > free.Count)
-            _findings.Add(Ids.OutOfRange, site, nameof(DropAttribute.AtMost), PolicyChecks.Number(drop.AtMost),
+            _findings.Add(Ids.OutOfRange, site.At(nameof(DropAttribute.AtMost)), nameof(DropAttribute.AtMost), PolicyChecks.Number(drop.AtMost),
                 FormattableString.Invariant($"at most {free.Count}, because the rule may choose from so many {word}"));
         return free;
     }

@@ -76,7 +76,7 @@ internal sealed class Sizing
         Merge(_most, global ? rule.Groups.ToDictionary(g => g.Id, g => g.Size) : counts);
         var lost = rule.Groups.FirstOrDefault(g => keep * g.Size < 0.5 && g.Size > Multiple(prune, g));
         if (lost is not null && prune.MinKeep <= 1)
-            findings.Add(Ids.NothingLeft, site, rule.Rule.Name,
+            findings.Add(Ids.NothingLeft, site.At(nameof(PruneAttribute.Keep)), rule.Rule.Name,
                 $"Keep = {PolicyChecks.Number(keep)} of the {PolicyChecks.Number(lost.Size)} units of '{lost.Name}' is less than one",
                 "Raise Keep, or say with MinKeep how many stay");
         else if (!global)
@@ -89,7 +89,8 @@ internal sealed class Sizing
     private void CheckRemoves(OwnedGroups rule, Dictionary<int, int> counts, Findings findings, string why)
     {
         if (rule.Groups.Count > 0 && rule.Groups.All(g => counts[g.Id] == g.Size))
-            findings.Add(Ids.NothingRemoved, new(rule.Rule.Name, nameof(PruneAttribute)), rule.Rule.Name, why);
+            findings.Add(Ids.NothingRemoved, new AttributeSite(rule.Rule.Name, nameof(PruneAttribute)).At(nameof(PruneAttribute.Keep)),
+                rule.Rule.Name, why);
     }
 
     /// <summary>The rules that the budget decides on.</summary>
@@ -165,7 +166,8 @@ internal sealed class Sizing
             if (reached <= fraction * dense * (1 + 1e-12)) continue;
             // Rounded up, so that the figure in the message is one that can be reached.
             var figure = FormattableString.Invariant($"{Math.Ceiling(reached / dense * 1000) / 1000:0.000}");
-            findings.Add(Ids.OutOfReach, AttributeSite.OfClass(nameof(BudgetAttribute)), argument, PolicyChecks.Number(fraction), figure);
+            findings.Add(Ids.OutOfReach, AttributeSite.OfClass(nameof(BudgetAttribute)).At(argument), argument,
+                PolicyChecks.Number(fraction), figure);
         }
     }
 

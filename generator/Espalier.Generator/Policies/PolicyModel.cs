@@ -29,6 +29,9 @@ internal sealed record PolicyModel
     public required EquatableArray<CalibrationModel> Calibration { get; init; }
     public required EquatableArray<LowRankModel> LowRank { get; init; }
 
+    /// <summary>Names of <see cref="GeneratedMembers"/> that the user's part has given to something else.</summary>
+    public required EquatableArray<string> Colliding { get; init; }
+
     /// <summary>Namespace, containing classes and name, joined by dots: names the plan, the slim model and its report.</summary>
     public string FullName
         => string.Join(".", new[] { Namespace }.Concat(Containers.Select(c => c.Name)).Append(Name).Where(part => part.Length > 0));
@@ -92,6 +95,14 @@ internal sealed record BudgetModel(double? Macs, double? Parameters, double? Byt
 {
     /// <summary>Whether it bounds anything.</summary>
     public bool IsSet => Latency is not null || Components.Count > 0 || Limits().Any();
+
+    /// <summary>Whether it asks for less than the whole model.</summary>
+    public bool Bounds => Latency < 1 || Limits().Any(l => l.Fraction < 1)
+        || Components.Any(c => c is { Macs: < 1 } or { Parameters: < 1 });
+
+    /// <summary>Whether all bounds are the whole model; a number that is none is another mistake.</summary>
+    public bool IsWhole => IsSet && Latency is null or 1 && Limits().All(l => l.Fraction == 1)
+        && Components.All(c => c is { Macs: null or 1, Parameters: null or 1 });
 
     /// <summary>The bounds that are set and that the manifest prices, by the unit's name in the manifest.</summary>
     public IEnumerable<(string Unit, string Argument, double Fraction)> Limits()

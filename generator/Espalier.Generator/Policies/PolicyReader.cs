@@ -55,6 +55,7 @@ internal static class PolicyReader
             ProtectsEnds = Find(type, nameof(ProtectEndsAttribute)) is not null,
             Calibration = calibration.ToEquatable(),
             LowRank = All(type, nameof(LowRankAttribute)).Select(ReadLowRank).ToEquatable(),
+            Colliding = GeneratedMembers.CollidingIn(type).Select(member => member.Name).Distinct(StringComparer.Ordinal).ToEquatable(),
         };
     }
 
@@ -175,11 +176,8 @@ internal static class PolicyReader
                 Name: "Rule",
                 ContainingNamespace: { Name: "Espalier", ContainingNamespace.IsGlobalNamespace: true }
             }) return "is not of type Rule";
-        if (property.SetMethod is not null) return "has a setter";
-        return Reserved.Contains(property.Name) ? $"has the name of the generated member '{property.Name}'" : "";
+        return property.SetMethod is not null ? "has a setter" : "";
     }
-
-    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal) { "Plan", "Inputs", "Outputs", "Open", "OpenDense" };
 
     /// <summary>
     /// The generator has not yet written <c>Inputs</c> when it reads the method, so the type may still be an error type of that name.
