@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using Espalier.Cli.Host;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Steps;
 
 /// <summary>
 /// Says on the error stream what is going on, once the work takes longer than a second: one line that is rewritten on a screen,
 /// a line every five seconds elsewhere.
 /// </summary>
-internal sealed class Progress(Terminal terminal, string subject) : IDisposable
+internal sealed class StepProgress(Terminal terminal, string subject) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan EveryOnScreen = TimeSpan.FromMilliseconds(200);
