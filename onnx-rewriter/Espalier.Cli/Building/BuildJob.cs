@@ -54,7 +54,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var since = Stopwatch.StartNew();
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Run(dense, model.Axes);
-        var progress = new StepProgress(terminal, plan.Policy);
+        using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
@@ -67,6 +67,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var slim = job.Run();
         var report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
+        progress.Dispose();
         terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed));
         if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");

@@ -1,4 +1,5 @@
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 
 namespace Espalier.Cli.Building;
 
@@ -19,7 +20,7 @@ internal static class BuildOutcome
             ? FormattableString.Invariant($"agreement {measured.Value:0.00} ({measured.Metric} on {measured.Inputs})")
             : "agreement not measured (the report says why)";
         return $"{policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, "
-            + FormattableString.Invariant($"1.00 → {macs:0.00} MACs, {agreement}, {Figures.Time(taken)}");
+            + FormattableString.Invariant($"1.00 → {macs:0.00} MACs, {agreement}, {Durations.Text(taken)}");
     }
 
     /// <summary>A warning where no guard is there to stop what data show to be ruined; null otherwise.</summary>

@@ -55,7 +55,7 @@ internal sealed class BenchCommand
         }
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
-            using var progress = new StepProgress(terminal, "bench");
+            using var progress = new StepProgress(terminal, "bench", cancellationToken);
             progress.Step("opening");
             using var a = OnnxModel.Open(result.GetRequiredValue(bench._first).FullName);
             bench.Demand(result);

@@ -36,7 +36,7 @@ internal static class InspectCommand
         {
             var path = result.GetRequiredValue(model).FullName;
             Inspection inspection;
-            using (var progress = new StepProgress(terminal, "inspect"))
+            using (var progress = new StepProgress(terminal, "inspect", cancellationToken))
             {
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);

@@ -29,7 +29,7 @@ internal static class WhyCommand
             { model, tensor, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
-            using var progress = new StepProgress(terminal, "why");
+            using var progress = new StepProgress(terminal, "why", cancellationToken);
             progress.Step("reading the model");
             using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
             var analysis = AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));

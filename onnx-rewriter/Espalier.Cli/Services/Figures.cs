@@ -19,16 +19,6 @@ internal static class Figures
     /// <summary>Bytes: 44.7 MB.</summary>
     public static string Bytes(double value) => value < 1000 ? FormattableString.Invariant($"{value:0} B") : Short(value) + "B";
 
-    /// <summary>A time: 4.2 s, 41 s, 3 min 5 s.</summary>
-    public static string Time(TimeSpan time)
-    {
-        if (time.TotalSeconds < 9.95) return FormattableString.Invariant($"{time.TotalSeconds:0.0} s");
-        var (minutes, seconds) = Math.DivRem((long)Math.Round(time.TotalSeconds), 60);
-        return minutes < 2
-            ? FormattableString.Invariant($"{(60 * minutes) + seconds} s")
-            : FormattableString.Invariant($"{minutes} min {seconds} s");
-    }
-
     /// <summary>A fraction: 41.6 %.</summary>
     public static string Percent(double fraction)
         => double.IsFinite(fraction) ? (fraction * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %" : "–";

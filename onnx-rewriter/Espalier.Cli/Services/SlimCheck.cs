@@ -18,6 +18,7 @@ namespace Espalier.Cli.Services;
 internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan, SlimInputs inputs,
     StepProgress progress, CancellationToken cancellationToken)
 {
+    private const string Checking = "checking agreement";
     private const int EquivalenceRuns = 2;
 
     /// <summary>Most samples without a guard: a measurement that nobody asked for may not take long.</summary>
@@ -58,7 +59,6 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"they do not take the same inputs, since {slim.Report.Interface[0]}.");
         bool isRandom = inputs.Real() is not { Count: > 0 };
-        progress.Step("checking agreement");
         IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples = isRandom ? RandomSamples() : Some(inputs.Real()!);
         var wanted = Stated ?? (OutputRoles.MetricOf(analysis) == Metric.Embedding ? Metric.Embedding
             // On noise a classifier gives one class whatever is left of it.
@@ -87,11 +87,14 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         => (int)Math.Clamp(macs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), least, most);
 
     private AgreementResult Compare(SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, Metric metric)
-        => Agreement.Compare(dense, slim.Model, samples, new Reporter(progress, samples.Count), cancellationToken, inputs.Labels(metric));
+    {
+        progress.Step(Checking, 0, samples.Count);
+        return Agreement.Compare(dense, slim.Model, samples, new Reporter(progress, samples.Count), cancellationToken,
+            inputs.Labels(metric));
+    }
 
     private MeasuredAgreement Guarded(double least, Metric metric, SlimResult slim, List<string> notes)
     {
-        progress.Step("checking agreement");
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
                 + "Remove AllowInterface, or use Equivalence.");
@@ -149,6 +152,6 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
 
     private sealed class Reporter(StepProgress progress, int total) : IProgress<int>
     {
-        public void Report(int value) => progress.Step("checking agreement", value, total);
+        public void Report(int value) => progress.Step(Checking, value, total);
     }
 }

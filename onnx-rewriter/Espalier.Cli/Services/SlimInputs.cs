@@ -19,6 +19,8 @@ internal sealed class SlimInputs(OnnxModel dense, AxisAnalysis analysis, Pruning
     /// <summary>Fewest samples of which a guard gets some of its own.</summary>
     public const int FewestToDivide = 8;
 
+    private const string Reading = "reading calibration data";
+
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? _read;
     private IReadOnlyDictionary<string, long>? _sizes;
     private Targets? _labels;
@@ -99,8 +101,8 @@ internal sealed class SlimInputs(OnnxModel dense, AxisAnalysis analysis, Pruning
     public IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>>? Real()
     {
         if (_read is not null) return _read;
-        progress.Step("reading calibration data");
-        if (Samples is not null) _read = SampleStore.Create(Samples());
+        if (Samples is not null || plan.Calibration?.Path is not null) progress.Step(Reading);
+        if (Samples is not null) _read = SampleStore.Create(Counted(Samples()));
         else if (plan.Calibration is { Path: { } path } source)
             _read = CalibrationData.Read(path, dense, source.ToOptions(dimensions));
         if (_read is SampleStore { LeftOut: { } left }) _reading.Add($"{left} --samples, or Samples of [Calibration], takes more.");
@@ -108,6 +110,17 @@ internal sealed class SlimInputs(OnnxModel dense, AxisAnalysis analysis, Pruning
         if (_read is { Count: > 0 } && plan.DivergenceMetric != Metric.TaskLoss && plan.Guard?.Metric != Metric.TaskLoss)
             _read = Padding.Trim(analysis.Model, _read, _reading, cancellationToken);
         return _read;
+    }
+
+    private IEnumerable<IReadOnlyDictionary<string, NamedTensor>> Counted(IEnumerable<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        long done = 0, most = plan.Calibration?.Samples ?? 0;
+        foreach (var sample in samples)
+        {
+            yield return sample;
+            progress.Step(new(Reading, ++done, most) { IsBound = true });
+        }
+        progress.Step(Reading, done, done);
     }
 
     /// <summary>Right answers to the samples, where a metric asks for them.</summary>

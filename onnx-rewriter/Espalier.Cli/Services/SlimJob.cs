@@ -60,7 +60,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
                 Metric = Plan.DivergenceMetric!.Value,
                 Outputs = Plan.DivergenceOutputs,
                 Labels = inputs.Labels(Plan.DivergenceMetric),
-                Progress = name => progress.Step(name),
+                Progress = progress.Step,
             };
         }
         progress.Step("slimming");
@@ -68,7 +68,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var slim = Slimmer.Run(resolved, new(statistics, probe, Method)
         {
             IsWithoutData = !inputs.IsMeasured,
-            Progress = name => progress.Step(name),
+            Progress = progress.Step,
         });
         var agreement = new SlimCheck(dense, analysis, Plan, inputs, progress, cancellationToken) { Stated = plan.DivergenceMetric }
             .Run(slim, notes);
