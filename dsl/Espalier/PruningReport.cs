@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace Espalier;
 
@@ -61,7 +62,7 @@ public sealed record PruningReport
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>
-    /// The report in a few lines, <c>\n</c> between them: costs before and after, every group that lost units, removed blocks,
+    /// The report in a few lines, <c>\n</c> between them: costs before and after, agreement, every group that lost units, removed blocks,
     /// notes. The same text for the same report.
     /// </summary>
     public override string ToString()
@@ -70,6 +71,7 @@ public sealed record PruningReport
         Line("parameters", Before.Parameters, After.Parameters);
         Line("MACs", Before.Macs, After.Macs);
         Line("bytes", Before.Bytes, After.Bytes);
+        if (Agreement is not null) text.Append(CultureInfo.InvariantCulture, $"agreement  {Agreement}\n");
         text.Append(CultureInfo.InvariantCulture, $"predicted time  {PredictedTimeRatio:0.00} of the dense model's\n");
         foreach (var group in Groups.Where(g => g.Kept < g.Size))
             text.Append(CultureInfo.InvariantCulture, $"{group.Name}  {group.Kind}  {group.Size} → {group.Kept}\n");
@@ -108,7 +110,20 @@ public sealed record ModelCost(long Parameters, long Macs, long Bytes);
 /// <param name="Value">1 for the same answers.</param>
 /// <param name="Samples">How many inputs both models ran on.</param>
 /// <param name="On">Which inputs these were.</param>
-public sealed record MeasuredAgreement(Metric Metric, double Value, int Samples, MeasuredOn On);
+public sealed record MeasuredAgreement(Metric Metric, double Value, int Samples, MeasuredOn On)
+{
+    /// <summary>What both models ran on, in words: <c>64 held-out samples</c>.</summary>
+    [JsonIgnore]
+    public string Inputs => string.Create(CultureInfo.InvariantCulture, $"{Samples} {On switch
+    {
+        MeasuredOn.HeldOut => "held-out samples",
+        MeasuredOn.Calibration => "calibration samples",
+        _ => "random inputs",
+    }}");
+
+    /// <summary>All of it in a few words: <c>0.973 by Top1 on 64 held-out samples</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Value:0.####} by {Metric} on {Inputs}");
+}
 
 /// <summary>Inputs that an agreement was measured on.</summary>
 public enum MeasuredOn
@@ -116,7 +131,7 @@ public enum MeasuredOn
     /// <summary>Calibration samples that statistics and choices did not see.</summary>
     HeldOut,
 
-    /// <summary>The calibration samples themselves, since there were too few to spare some.</summary>
+    /// <summary>Calibration samples that statistics saw too: without a guard, or with too few to spare some, none are held out.</summary>
     Calibration,
 
     /// <summary>Seeded random inputs, since there were no data: the figure says little about the task.</summary>

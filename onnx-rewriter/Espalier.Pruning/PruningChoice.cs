@@ -46,6 +46,7 @@ internal sealed record PruningChoice(Selection Selection, IReadOnlyDictionary<in
             Divergence = evidence.Probe is null ? null : trial.Divergence,
             LayerLoss = now.Statistics is { } seen ? new LayerErrors(model, seen).Loss : null,
             Time = evidence.Probe is null ? null : trial.Time,
+            Expect = trial.Expect,
             Components = resolved.Components,
             Obstacles = new(analysis, plan, candidates.Select(c => c.Group.Id).ToHashSet()),
         };

@@ -126,6 +126,7 @@ internal static class Slimmer
         var edits = Compensator.Compute(resolved.Model, request with
         {
             Statistics = statistics,
+            Progress = evidence.Progress,
             Sequential = resolved.Plan.Schedule == Schedule.Sequential ? probe : null,
         });
         if (probe is null || (!Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms

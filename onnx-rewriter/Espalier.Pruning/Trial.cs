@@ -18,10 +18,16 @@ internal sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyCollec
     IReadOnlyDictionary<int, Compensation> methods, Evidence evidence) : IDisposable
 {
     private (GatedTwin Twin, IGatedRun Run)? _gated;
+    private const string Trying = "trying choices";
+    private int _tried, _expected;
+
+    /// <summary>Says that so many more choices will be tried at most.</summary>
+    public void Expect(int choices) => _expected += choices;
 
     /// <summary>How far the outputs of a choice are from the dense model's, on samples that no fit sees.</summary>
     public double Divergence(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
     {
+        Count();
         var (selection, edits) = Fitted(kept);
         if (GatedTwin.Obstacle(model.Analysis) is not null) return Slim(selection, edits, evidence.Probe!.HeldOutDivergence);
         evidence.Progress?.Invoke("making a trial");
@@ -34,14 +40,21 @@ internal sealed class Trial(DenseModel model, DepthChoice depth, IReadOnlyCollec
     public ModelTime Time(IReadOnlyDictionary<int, ImmutableArray<int>> kept)
     {
         if (kept.Count == 0 && depth.Time is { } known) return known;
+        Count();
         var (selection, edits) = Fitted(kept);
         return Slim(selection, edits, evidence.Probe!.Time);
     }
 
     public void Dispose()
     {
+        if (_tried > 0 && _expected > 0) evidence.Progress?.Invoke(new(Trying, _expected, _expected));
         _gated?.Run.Dispose();
         _gated?.Twin.Dispose();
+    }
+
+    private void Count()
+    {
+        if (_expected > 0) evidence.Progress?.Invoke(new(Trying, Math.Min(_tried++, _expected - 1), _expected) { IsBound = true });
     }
 
     private (GatedTwin, IGatedRun) Open()

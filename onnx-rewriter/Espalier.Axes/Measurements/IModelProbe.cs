@@ -37,7 +37,9 @@ internal interface IModelProbe
     IGatedRun Gated(OnnxModel gated, bool heldOut);
 
     /// <summary>Divergences of one model under some settings.</summary>
-    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+    /// <param name="step">Where in some larger work they stand; nothing where they are all of it.</param>
+    IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings,
+        WorkStep step = default)
     {
         using var run = Gated(gated, heldOut: false);
         return [.. settings.Select(run.Divergence)];

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Espalier.Axes;
 using Espalier.Cli.Host;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Building;
@@ -49,9 +51,10 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
             return Copied(stampFile);
 
+        var since = Stopwatch.StartNew();
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Run(dense, model.Axes);
-        var progress = new Progress(terminal, plan.Policy);
+        using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
@@ -64,9 +67,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var slim = job.Run();
         var report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
-        var (before, after) = (slim.Report.Before, slim.Report.After);
-        terminal.Error.WriteLine($"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} "
-            + $"parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs");
+        progress.Dispose();
+        terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed));
+        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return copied;
     }

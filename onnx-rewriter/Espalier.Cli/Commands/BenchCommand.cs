@@ -7,6 +7,7 @@ using Espalier.Calibration.Timing;
 using Espalier.Cli.Host;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
@@ -54,7 +55,7 @@ internal sealed class BenchCommand
         }
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
-            using var progress = new Progress(terminal, "bench");
+            using var progress = new StepProgress(terminal, "bench", cancellationToken);
             progress.Step("opening");
             using var a = OnnxModel.Open(result.GetRequiredValue(bench._first).FullName);
             bench.Demand(result);
@@ -77,7 +78,7 @@ internal sealed class BenchCommand
         if (slims && result.GetValue(_second) is { } second) throw new UsageException($"--slim slims A; take '{second.Name}' away.");
     }
 
-    private void Run(ParseResult result, OnnxModel a, Terminal terminal, Progress progress, CancellationToken cancellationToken)
+    private void Run(ParseResult result, OnnxModel a, Terminal terminal, StepProgress progress, CancellationToken cancellationToken)
     {
         using var b = result.GetValue(_second) is { } file ? OnnxModel.Open(file.FullName) : null;
         var filled = CommonOptions.ToFill(result.GetValue(_fill));
@@ -92,7 +93,7 @@ internal sealed class BenchCommand
         else Write(terminal.Out, measured, options);
     }
 
-    private void Slim(ParseResult result, OnnxModel model, Terminal terminal, Progress progress, CancellationToken cancellationToken)
+    private void Slim(ParseResult result, OnnxModel model, Terminal terminal, StepProgress progress, CancellationToken cancellationToken)
     {
         var axes = CommonOptions.ToAxisOptions(result.GetValue(_dimensions));
         var analysis = AxisAnalysis.Run(model, axes);
@@ -119,7 +120,7 @@ internal sealed class BenchCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Operator,-28} A {one.A,9:0.000} ms  B {one.B,9:0.000} ms"));
     }
 
-    private sealed class Rounds(Progress progress, int total) : IProgress<int>
+    private sealed class Rounds(StepProgress progress, int total) : IProgress<int>
     {
         public void Report(int value) => progress.Step("round", value, total);
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Espalier.Cli.Host;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 using Espalier.Pruning.Diffs;
 
@@ -23,7 +24,7 @@ internal static class DiffCommand
                 { before, after, json };
         command.SetAction((result, _) => Task.Run(() =>
         {
-            using var progress = new Progress(terminal, "diff");
+            using var progress = new StepProgress(terminal, "diff");
             progress.Step("reading the models");
             using var a = OnnxModel.Open(result.GetRequiredValue(before).FullName);
             using var b = OnnxModel.Open(result.GetRequiredValue(after).FullName);

@@ -5,6 +5,7 @@ using Espalier.Cli.Host;
 using Espalier.Cli.Inspections;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
@@ -35,7 +36,7 @@ internal static class InspectCommand
         {
             var path = result.GetRequiredValue(model).FullName;
             Inspection inspection;
-            using (var progress = new Progress(terminal, "inspect"))
+            using (var progress = new StepProgress(terminal, "inspect", cancellationToken))
             {
                 progress.Step("reading the model");
                 using var opened = OnnxModel.Open(path);

@@ -3,6 +3,7 @@ using Espalier.Axes;
 using Espalier.Cli.Host;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
@@ -69,7 +70,7 @@ internal sealed class SlimCommand
             DiffText = result.GetValue(_diff)?.FullName,
         };
 
-        using var progress = new Progress(terminal, "slim");
+        using var progress = new StepProgress(terminal, "slim", cancellationToken);
         progress.Step("reading the model");
         using var dense = OnnxModel.Open(path);
         var axes = CommonOptions.ToAxisOptions(result.GetValue(_dimensions), result.GetValue(_allowInterface));

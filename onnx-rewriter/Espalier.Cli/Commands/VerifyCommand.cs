@@ -5,6 +5,7 @@ using Espalier.Calibration.Inputs;
 using Espalier.Cli.Host;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
@@ -44,7 +45,7 @@ internal static class VerifyCommand
         {
             var file = result.GetRequiredValue(report);
             if (!file.Exists) throw new UsageException($"--report: there is no file '{file}'.");
-            using var progress = new Progress(terminal, "verify");
+            using var progress = new StepProgress(terminal, "verify", cancellationToken);
             progress.Step("reading the models");
             using var before = OnnxModel.Open(result.GetRequiredValue(dense).FullName);
             using var after = OnnxModel.Open(result.GetRequiredValue(slim).FullName);

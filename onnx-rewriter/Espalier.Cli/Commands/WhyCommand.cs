@@ -4,6 +4,7 @@ using Espalier.Cli.Host;
 using Espalier.Cli.Inspections;
 using Espalier.Cli.Options;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 
 namespace Espalier.Cli.Commands;
@@ -28,7 +29,7 @@ internal static class WhyCommand
             { model, tensor, allowInterface };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
-            using var progress = new Progress(terminal, "why");
+            using var progress = new StepProgress(terminal, "why", cancellationToken);
             progress.Step("reading the model");
             using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
             var analysis = AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Espalier.Calibration.Statistics;
 using Espalier.Cli.Host;
+using Espalier.Cli.Steps;
 using Spectre.Console;
 
 namespace Espalier.Cli.Services;
@@ -12,7 +13,7 @@ namespace Espalier.Cli.Services;
 internal sealed record SlimCosts(IReadOnlyList<StepCost> Steps, double? Pass, int Samples)
 {
     /// <summary>Slims, and writes nothing.</summary>
-    public static SlimCosts Measure(SlimJob job, Progress progress, CancellationToken cancellation)
+    public static SlimCosts Measure(SlimJob job, StepProgress progress, CancellationToken cancellation)
     {
         using (job.Run().Model)
         {
@@ -38,8 +39,3 @@ internal sealed record SlimCosts(IReadOnlyList<StepCost> Steps, double? Pass, in
         static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
     }
 }
-
-/// <summary>What one step of slimming cost.</summary>
-/// <param name="Seconds">Processor time of the whole process.</param>
-/// <param name="PeakMegabytes">Most memory that the process held until the step ended.</param>
-internal sealed record StepCost(string Step, double Seconds, double PeakMegabytes);

@@ -1,8 +1,8 @@
 using Espalier.Axes;
 using Espalier.Calibration.Checks;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 using Espalier.Oracle;
-
 using static System.FormattableString;
 
 namespace Espalier.Cli.Services;
@@ -16,7 +16,7 @@ internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lin
 /// <param name="inputs">What both models are run on.</param>
 /// <param name="progress">Told what goes on.</param>
 internal sealed class Verification(
-    AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, Progress progress)
+    AxisAnalysis analysis, PruningReport report, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> inputs, StepProgress progress)
 {
     public VerificationOutcome Run(OnnxModel slim, CancellationToken cancellationToken)
     {

@@ -84,6 +84,14 @@ internal sealed class Allocator
 
     private void AllocateBudget(Budget budget)
     {
+        int curves = AllocationRow.Get(_allocation).Needs.HasFlag(Needs.Divergence) ? ErrorCurve.MostMeasured * _open.Count : 0;
+        _evidence.Expect?.Invoke(curves + (budget.Latency is null ? 0 : LatencyTable.MostMeasured(_open.Count) + LatencyRounds)
+            + (_allocation switch
+            {
+                Allocation.Search => SwapSearch.Evaluations,
+                Allocation.LayerError => SensitivitySearch.Evaluations,
+                _ => 0,
+            }));
         var table = budget.Latency is null ? null
             : LatencyTable.Measure(_cost, _open, _counts, _removedSublayers, choice => Time(choice).Ratio);
         _caps = Caps();

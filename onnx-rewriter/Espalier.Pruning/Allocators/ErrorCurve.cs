@@ -14,6 +14,9 @@ internal sealed class ErrorCurve
     /// <summary>Of these, those that are measured at first.</summary>
     private const int AtFirst = 3;
 
+    /// <summary>Choices that are measured of one population at most.</summary>
+    public static int MostMeasured => Measured.Length;
+
     private readonly Population? _population;
     private readonly Func<IReadOnlyDictionary<int, int>, double>? _divergence;
     private readonly IReadOnlyList<Dictionary<int, int>> _sizes = [];

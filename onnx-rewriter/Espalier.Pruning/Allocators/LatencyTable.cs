@@ -67,6 +67,9 @@ internal sealed class LatencyTable
         }
     }
 
+    /// <summary>Choices that are measured at most.</summary>
+    public static int MostMeasured(int populations) => 1 + (Measured.Length * populations);
+
     /// <summary>Measures.</summary>
     /// <param name="populations">What is decided on.</param>
     /// <param name="decided">Units of groups that are not decided on here.</param>

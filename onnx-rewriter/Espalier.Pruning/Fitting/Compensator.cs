@@ -56,9 +56,10 @@ internal static class Compensator
             var norms = methods.ContainsValue(Compensation.Affine)
                 ? NormAffine.Find(analysis, model.Weights).Where(n => n.Ordinal > begin && !goneNodes.Contains(n.Ordinal))
                 : [];
-            FitInOrder(fit, Stages(fit, sharing, new(norms), methods), probe, slim => Surgery.Use(analysis, selection, fit.Edits, slim));
+            FitInOrder(fit, Stages(fit, sharing, new(norms), methods), probe, slim => Surgery.Use(analysis, selection, fit.Edits, slim),
+                request.Progress);
         }
-        else foreach (var consumers in sharing) fit.Fit(consumers, MostDemanding(consumers, methods));
+        else FitAtOnce(fit, sharing, methods, request.Progress);
         var merging = new ExpertMerging(model, request.Statistics, request.Notes ?? []);
         foreach (var group in merged) fit.Merge(merging, group);
         return fit.Edits;
@@ -103,7 +104,8 @@ internal static class Compensator
     }
 
     private static void FitInOrder(ConsumerFit fit, List<Stage> stages, IModelProbe probe,
-        Func<Func<SlimModel, IReadOnlyDictionary<int, ErrorStatistics>>, IReadOnlyDictionary<int, ErrorStatistics>> use)
+        Func<Func<SlimModel, IReadOnlyDictionary<int, ErrorStatistics>>, IReadOnlyDictionary<int, ErrorStatistics>> use,
+        Action<WorkStep>? progress)
     {
         if (stages.Count == 0) return;
         using var run = probe.Stages([.. stages.Select(s => s.Points)]);
@@ -112,6 +114,18 @@ internal static class Compensator
             fit.Seen = use(slim => run.Next(slim.Model));
             stage.Fit();
         }
+        progress?.Invoke(new("fitting layer by layer", stages.Count, stages.Count));
+    }
+
+    private static void FitAtOnce(ConsumerFit fit, List<List<Consumer>> sharing, Dictionary<int, Compensation> methods,
+        Action<WorkStep>? progress)
+    {
+        for (int s = 0; s < sharing.Count; s++)
+        {
+            progress?.Invoke(new("compensating", s, sharing.Count));
+            fit.Fit(sharing[s], MostDemanding(sharing[s], methods));
+        }
+        if (sharing.Count > 0) progress?.Invoke(new("compensating", sharing.Count, sharing.Count));
     }
 
     private static Compensation MostDemanding(List<Consumer> consumers, Dictionary<int, Compensation> methods)

@@ -17,6 +17,9 @@ internal sealed record FitRequest(Selection Selection, Func<int, Compensation> M
     /// <summary>Gets a note for every consumer that was compensated in a weaker way, or not at all.</summary>
     public ICollection<string>? Notes { get; init; }
 
+    /// <summary>Told which reader is being fitted.</summary>
+    public Action<WorkStep>? Progress { get; init; }
+
     /// <summary>
     /// Runs models, so that each layer is fitted to what the layers before it, already pruned and compensated, give it, layers
     /// that lose nothing among them where the method is least squares; null to fit the readers of pruned groups to the dense

@@ -12,5 +12,5 @@ internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? 
     public bool IsWithoutData { get; init; }
 
     /// <summary>Told what is being done.</summary>
-    public Action<string>? Progress { get; init; }
+    public Action<WorkStep>? Progress { get; init; }
 }

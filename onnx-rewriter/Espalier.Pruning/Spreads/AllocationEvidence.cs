@@ -21,6 +21,9 @@ internal sealed record AllocationEvidence
     /// <summary>Measured time of one run under a choice of kept units.</summary>
     public Func<IReadOnlyDictionary<int, ImmutableArray<int>>, ModelTime>? Time { get; init; }
 
+    /// <summary>Told how many more choices will be measured at most.</summary>
+    public Action<int>? Expect { get; init; }
+
     /// <summary>
     /// By group number: how much the sublayers that its weights are in change their input; see <see cref="BlockSimilarity"/>.
     /// </summary>

@@ -31,12 +31,12 @@ internal sealed class StagedRun : IStagedRun
     }
 
     /// <summary>Told what is being run.</summary>
-    public Action<string>? Progress { get; init; }
+    public Action<WorkStep>? Progress { get; init; }
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<int, ErrorStatistics> Next(OnnxModel slim)
     {
-        Progress?.Invoke("fitting layer by layer");
+        Progress?.Invoke(new("fitting layer by layer", _next, _stages.Count));
         var points = _stages[_next];
         var parts = new GraphParts(slim);
         if (_next > 0) _slimSide.RestartBefore(parts, _stages[_next - 1].Select(p => p.Consumer.Node.Proto.Output[0]));

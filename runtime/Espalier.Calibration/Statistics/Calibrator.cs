@@ -34,6 +34,7 @@ internal static class Calibrator
         var plan = MeasurementPlan.Create(model, all, request, options, cancellationToken);
         var results = new MeasurementResults(plan.Notes);
         using var pass = new Pass(plan, cancellationToken);
+        progress?.Report(new CalibrationProgress(0, all.Count));
         pass.Run(all, new SampleBatches(model.Model, options.BatchSize, options.BatchElements),
             done => progress?.Report(new CalibrationProgress(done, all.Count)));
         pass.Finish(results);

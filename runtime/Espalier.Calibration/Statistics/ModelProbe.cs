@@ -34,7 +34,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     public Targets? Labels { get; init; }
 
     /// <summary>Told what is being run.</summary>
-    public Action<string>? Progress { get; init; }
+    public Action<WorkStep>? Progress { get; init; }
 
     /// <inheritdoc/>
     public CalibrationStatistics Measure(CalibrationRequest request)
@@ -43,11 +43,10 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     /// <inheritdoc/>
     public CalibrationStatistics Measure(OnnxModel changed, CalibrationRequest request)
     {
-        Progress?.Invoke("measuring what is left");
         var present = GraphFacts.Names(changed);
         return Calibrator.Run(new CalibratedModel(changed, [.. analysis.Consumers.Where(c => present.Contains(c.Activation))],
-            [.. analysis.Blocks.Where(b => present.Contains(b.Input) && present.Contains(b.Output))]), samples, request, null,
-            cancellationToken, _options);
+            [.. analysis.Blocks.Where(b => present.Contains(b.Input) && present.Contains(b.Output))]), samples, request,
+            new Reporter("measuring what is left", Progress), cancellationToken, _options);
     }
 
     /// <inheritdoc/>
@@ -61,7 +60,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         new GatedRun(gated, heldOut ? HeldOutBatches() : _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads,
             cancellationToken), Progress);
 
-    private sealed class Reporting(GatedRun run, Action<string>? progress) : IGatedRun
+    private sealed class Reporting(GatedRun run, Action<WorkStep>? progress) : IGatedRun
     {
         public double Divergence(IReadOnlyDictionary<string, float[]> settings)
         {
@@ -70,6 +69,26 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         }
 
         public void Dispose() => run.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings, WorkStep step)
+    {
+        if (step.Total == 0) step = new("measuring divergence", 0, settings.Count);
+        var found = new List<double>();
+        Progress?.Invoke(step);
+        using var run = new GatedRun(gated, _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads, cancellationToken);
+        foreach (var setting in settings)
+        {
+            found.Add(run.Divergence(setting));
+            Progress?.Invoke(step = step with { Done = step.Done + 1 });
+        }
+        return found;
+    }
+
+    private sealed class Reporter(string what, Action<WorkStep>? progress) : IProgress<CalibrationProgress>
+    {
+        public void Report(CalibrationProgress value) => progress?.Invoke(new(what, value.Done, value.Total));
     }
 
     private double Divergence(OnnxModel changed, List<ExpectedBatch> batches)

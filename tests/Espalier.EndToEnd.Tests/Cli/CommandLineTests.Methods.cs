@@ -133,7 +133,7 @@ public sealed partial class CommandLineTests
         Assert.Equal(name, report.RootElement.GetProperty("plan").GetProperty("inputs").GetString());
         string[] notes = [.. report.RootElement.GetProperty("notes").EnumerateArray().Select(n => n.GetString()!)];
         Assert.Equal(note is null ? [] : [note], notes.Where(n => n.Contains("statistics come from", StringComparison.Ordinal)));
-        Assert.Contains(notes, n => n.Contains(note is null ? "on 5 held-out samples" : "on 20 samples", StringComparison.Ordinal));
+        Assert.Contains(notes, n => n.Contains($"on {(note is null ? 5 : 20)} held-out samples", StringComparison.Ordinal));
     }
 
     /// <summary>

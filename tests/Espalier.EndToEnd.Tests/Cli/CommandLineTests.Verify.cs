@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Espalier.Cli.Host;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 using Espalier.Onnx.Payloads;
 
@@ -178,7 +179,7 @@ public sealed partial class CommandLineTests
             Prune = [new() { Axis = Axis.Neurons, Keep = 0.5 }],
             Guard = new Guard(Equivalence: true),
         };
-        using var progress = new Progress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
+        using var progress = new StepProgress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
         var job = new SlimJob(dense, Axes.AxisAnalysis.Run(dense), plan, new Dictionary<string, long>(), progress,
             CancellationToken.None)
         { FileName = "slim.onnx" };

@@ -277,7 +277,7 @@ public sealed partial class CommandLineTests : IDisposable
         var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", "wanda", "--compensate", "none", "--calibrate", data,
             "--agreement", "0.01");
         Assert.True(slim.Code == 0, slim.Error);
-        Assert.Contains("by Top1 on 7 samples", slim.Text, StringComparison.Ordinal);
+        Assert.Contains("by Top1 on 7 calibration samples", slim.Text, StringComparison.Ordinal);
         Assert.Contains("of fewer than 8 none are held out", slim.Text, StringComparison.Ordinal);
     }
 

@@ -39,6 +39,7 @@ internal sealed class GateScores : UnitScore
         var single = criteria.Where(c => c.Value != Criterion.MaskRegression).Select(c => c.Key).ToHashSet();
         if (single.Count == 0) return scores;
         using var twin = GatedTwin.Build(analysis, g => single.Contains(g.Id) && g.Size <= MostUnits, sublayers: false);
+        var step = new WorkStep("measuring what units do", 0, twin.Gates.Keys.Sum(id => (long)analysis.Groups[id].Size));
         foreach (var (id, gate) in twin.Gates)
         {
             bool fisher = criteria[id] == Criterion.Fisher;
@@ -49,7 +50,9 @@ internal sealed class GateScores : UnitScore
                 values[u] = fisher ? 1 - Step : 0;
                 return (IReadOnlyDictionary<string, float[]>)new Dictionary<string, float[]> { [gate] = values };
             }).ToList();
-            scores[id] = Aggregation.Lift([.. probe.Divergences(twin.Model, settings).Select(d => fisher ? 2 * d / (Step * Step) : d)]);
+            scores[id] = Aggregation.Lift([.. probe.Divergences(twin.Model, settings, step)
+                .Select(d => fisher ? 2 * d / (Step * Step) : d)]);
+            step = step with { Done = step.Done + size };
         }
         return scores;
     }

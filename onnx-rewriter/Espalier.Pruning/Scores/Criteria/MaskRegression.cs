@@ -57,7 +57,8 @@ internal static class MaskRegression
             var at = order;
             var fresh = Masks(units.Count, total / Rounds, unchecked((seed * Rounds) + round))
                 .Select(m => m.Select(u => at[u]).Order().ToArray()).ToList();
-            divergences.AddRange(probe.Divergences(twin.Model, [.. fresh.Select(m => Settings(twin, analysis, m.Select(u => units[u])))]));
+            divergences.AddRange(probe.Divergences(twin.Model, [.. fresh.Select(m => Settings(twin, analysis, m.Select(u => units[u])))],
+                new("measuring what units do", masks.Count, total / Rounds * Rounds)));
             masks.AddRange(fresh);
             lost = Regress(units.Count, masks, [.. divergences]);
             order = [.. Enumerable.Range(0, units.Count).OrderBy(u => lost[u])];

@@ -1,0 +1,33 @@
+using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
+
+namespace Espalier.Cli.Building;
+
+/// <summary>What a build says of a policy that it carried out.</summary>
+internal static class BuildOutcome
+{
+    /// <summary>A slim model that agrees less answers otherwise more often than not.</summary>
+    private const double LeastAgreement = 0.5;
+
+    private const string Drifted = "ESPB012";
+
+    /// <summary>The one line of a policy: costs before and after, agreement, time.</summary>
+    public static string Line(string policy, PruningReport report, TimeSpan taken)
+    {
+        var (before, after) = (report.Before, report.After);
+        double macs = before.Macs > 0 ? (double)after.Macs / before.Macs : 1;
+        string agreement = report.Agreement is { } measured
+            ? FormattableString.Invariant($"agreement {measured.Value:0.00} ({measured.Metric} on {measured.Inputs})")
+            : "agreement not measured (the report says why)";
+        return $"{policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, "
+            + FormattableString.Invariant($"1.00 → {macs:0.00} MACs, {agreement}, {Durations.Text(taken)}");
+    }
+
+    /// <summary>A warning where no guard is there to stop what data show to be ruined; null otherwise.</summary>
+    /// <param name="otherwise">The file to name where the policy's place is not known.</param>
+    public static string? Warning(PruningPlan plan, PruningReport report, string otherwise)
+        => report.Agreement is { Value: < LeastAgreement } measured && measured.On != MeasuredOn.Random && plan.Guard?.Agreement is null
+            ? $"{(plan.Location.Length > 0 ? plan.Location : otherwise)} : warning {Drifted}: {plan.Policy}: the slim model agrees with "
+                + $"the dense one to {measured}. Remove less, compensate, or state what is enough by [Guard(Agreement = …)]."
+            : null;
+}

@@ -1,0 +1,157 @@
+using Espalier.Axes;
+using Espalier.Axes.Costs;
+using Espalier.Axes.Roles;
+using Espalier.Calibration.Checks;
+using Espalier.Calibration.Inputs;
+using Espalier.Cli.Steps;
+using Espalier.Onnx;
+using Espalier.Oracle;
+using Espalier.Pruning;
+
+namespace Espalier.Cli.Services;
+
+/// <summary>
+/// What is looked at before a slim model is written: the plan's guards, and how near its answers are to the dense model's, which is
+/// measured without a guard too.
+/// </summary>
+/// <param name="plan">The plan with what it leaves open written down.</param>
+internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningPlan plan, SlimInputs inputs,
+    StepProgress progress, CancellationToken cancellationToken)
+{
+    private const string Checking = "checking agreement";
+    private const int EquivalenceRuns = 2;
+
+    /// <summary>Most samples without a guard: a measurement that nobody asked for may not take long.</summary>
+    private const int MostSamples = 64, MostRandom = 16, LeastSamples = 8, LeastRandom = 4;
+
+    /// <summary>Most multiply-accumulates of the dense model on these together.</summary>
+    private const double MostMacs = 5e10, MostRandomMacs = 1e10;
+
+    /// <summary>Samples that no fit sees are enough from this number on.</summary>
+    private const int EnoughUnfitted = 16;
+
+    /// <summary>Metrics in the order in which one is taken where the wanted one says nothing of the outputs.</summary>
+    private static readonly Metric[] Others = [Metric.KullbackLeibler, Metric.Embedding, Metric.Cosine, Metric.RelativeError];
+
+    /// <summary>What the plan compares outputs by in its own words; null where it leaves that open.</summary>
+    public Metric? Stated { get; init; }
+
+    /// <returns>Null where the models cannot be compared; a note says why.</returns>
+    /// <exception cref="EspalierException">A guard does not hold.</exception>
+    public MeasuredAgreement? Run(SlimResult slim, List<string> notes)
+    {
+        if (plan.Guard?.Equivalence == true) notes.Add(CheckEquivalence(slim));
+        if (plan.Guard is { Agreement: { } least } guard) return Guarded(least, guard.Metric, slim, notes);
+        try
+        {
+            return Unguarded(slim);
+        }
+        // Without a guard the plan does not need ONNX Runtime, which may not be there for this machine.
+        catch (Exception e) when (e is EspalierException or DllNotFoundException or TypeInitializationException)
+        {
+            notes.Add($"The slim model was not compared with the dense one: {(e.InnerException as DllNotFoundException ?? e).Message}");
+            return null;
+        }
+    }
+
+    private MeasuredAgreement Unguarded(SlimResult slim)
+    {
+        if (slim.Report.Interface.Count > 0)
+            throw new EspalierException($"they do not take the same inputs, since {slim.Report.Interface[0]}.");
+        bool isRandom = inputs.Real() is not { Count: > 0 };
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples = isRandom ? RandomSamples() : Some(inputs.Real()!);
+        var wanted = Stated ?? (OutputRoles.MetricOf(analysis) == Metric.Embedding ? Metric.Embedding
+            // On noise a classifier gives one class whatever is left of it.
+            : isRandom ? Metric.KullbackLeibler : Metric.Top1);
+        var found = Compare(slim, samples, wanted);
+        foreach (var metric in Others.Prepend(wanted))
+            if (found.By(metric) is { } value)
+                return new(metric, value, samples.Count,
+                    isRandom ? MeasuredOn.Random : inputs.IsMeasured ? MeasuredOn.Calibration : MeasuredOn.HeldOut);
+        throw new EspalierException("no output of the model has floating-point numbers to compare.");
+    }
+
+    // Other inputs than those that statistics may have been taken of.
+    private List<IReadOnlyDictionary<string, NamedTensor>> RandomSamples() => [.. RandomInputs.Many(dense,
+        Bound(MostRandom, LeastRandom, MostRandomMacs), unchecked(plan.Seed + 1), inputs.Sizes(), inputs.Fill)];
+
+    /// <summary>Samples of all parts of the data; of those that covariances leave out, where these are enough.</summary>
+    private Picked<IReadOnlyDictionary<string, NamedTensor>> Some(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> all)
+    {
+        var from = inputs.IsMeasured && HeldOut.Divide(all).HeldOut is { Count: >= EnoughUnfitted } unfitted ? unfitted : all;
+        int most = Math.Min(Bound(MostSamples, LeastSamples, MostMacs), from.Count);
+        return new(most, i => from[(int)((long)i * from.Count / most)]);
+    }
+
+    private int Bound(int most, int least, double macs)
+        => (int)Math.Clamp(macs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), least, most);
+
+    private AgreementResult Compare(SlimResult slim, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, Metric metric)
+    {
+        progress.Step(Checking, 0, samples.Count);
+        return Agreement.Compare(dense, slim.Model, samples, new Reporter(progress, samples.Count), cancellationToken,
+            inputs.Labels(metric));
+    }
+
+    private MeasuredAgreement Guarded(double least, Metric metric, SlimResult slim, List<string> notes)
+    {
+        if (slim.Report.Interface.Count > 0)
+            throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
+                + "Remove AllowInterface, or use Equivalence.");
+        var all = inputs.Real()
+            ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+        var samples = inputs.Divided().HeldOut;
+        var found = Compare(slim, samples, metric);
+        double agreement = found.By(metric) ?? throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
+        bool isSeen = inputs.IsMeasured && samples.Count == all.Count;
+        var measured = new MeasuredAgreement(metric, agreement, samples.Count, isSeen ? MeasuredOn.Calibration : MeasuredOn.HeldOut);
+        var others = found.Outputs[0].By.Where(m => m.Key != metric && m.Value is not null)
+            .Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}"));
+        string figures = measured + string.Concat(others);
+        // Numbers of float32 that are equal may still round below one.
+        if (agreement < least - 1e-9)
+            throw new EspalierException(FormattableString.Invariant(
+                $"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
+        notes.Add($"The slim model agrees with the dense one to {figures}.");
+        if (isSeen)
+            notes.Add("Agreement was measured on the samples that the statistics come from: of fewer "
+                + FormattableString.Invariant($"than {SlimInputs.FewestToDivide} none are held out."));
+        return measured;
+    }
+
+    private string CheckEquivalence(SlimResult slim)
+    {
+        progress.Step("checking equivalence");
+        using var equivalence = Equivalence.Measure(analysis, slim.Report, slim.Model);
+        if (equivalence.Removal.IsEmpty && !Removal.From(slim.Report, analysis.File).IsEmpty)
+            throw new EspalierException("Guard(Equivalence = true) proves nothing: all that was removed is inexact "
+                + $"({string.Join(", ", equivalence.Inexact)}). Use Guard(Agreement = …).");
+        var made = RandomInputs.Many(equivalence.Model, EquivalenceRuns, plan.Seed, inputs.Sizes(), inputs.Fill);
+        var found = new Judge(analysis, made).Compare(equivalence.Model, equivalence.Removal, equivalence.Selection, cancellationToken);
+        return found.Verdict switch
+        {
+            Verdict.Different => throw new EspalierException(
+                $"Guard(Equivalence = true): the slim model is not the masked dense one: {found.Reason}."),
+            Verdict.NothingProved => throw new EspalierException($"Guard(Equivalence = true) proves nothing: {found.Reason}. Use another "
+                + "Seed, or Guard(Agreement = …) on data that reaches these units."),
+            _ => FormattableString.Invariant(
+                $"Before compensation equal to the masked dense model within {found.Outputs.Error:g2} relative."),
+        };
+    }
+
+    /// <summary>Why a metric says nothing of the model.</summary>
+    private static string Incomparable(Metric metric) => metric switch
+    {
+        Metric.RelativeError => "no output of the model has floating-point numbers to compare. Remove the guard, or use Equivalence.",
+        Metric.TaskLoss => "there are no labels by which to compare by TaskLoss, and no output has a row of classes for each token of an "
+            + "input. Give --labels FILE, an array 'labels' in an .npz, or [Calibration(Labels = …)].",
+        Metric.KullbackLeibler or Metric.JensenShannon =>
+            $"no output of the model has rows of classes to compare by {metric}. Use Metric.RelativeError.",
+        _ => $"no output of the model has rows to compare by {metric}. Use Metric.RelativeError.",
+    };
+
+    private sealed class Reporter(StepProgress progress, int total) : IProgress<int>
+    {
+        public void Report(int value) => progress.Step(Checking, value, total);
+    }
+}

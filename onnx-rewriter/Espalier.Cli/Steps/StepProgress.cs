@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Espalier.Axes.Measurements;
+using Espalier.Cli.Host;
+
+namespace Espalier.Cli.Steps;
+
+/// <summary>
+/// Says on the error stream what is going on, how far it is and how long it will take, once the work takes longer than a second: one line
+/// that is rewritten on a screen, elsewhere a line every ten seconds, and one before anything that will take longer than that. How long it
+/// will take is measured on what is done of it.
+/// </summary>
+internal sealed class StepProgress : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan EveryOnScreen = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan EveryInLog = TimeSpan.FromSeconds(10);
+
+    /// <summary>From this time on a rate is a measurement.</summary>
+    private static readonly TimeSpan Measured = TimeSpan.FromMilliseconds(500);
+
+    private readonly Terminal _terminal;
+    private readonly string _subject;
+    private readonly TimeProvider _clock;
+    private readonly CancellationToken _cancellationToken;
+    private readonly ITimer _timer;
+    private readonly long _since;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, StepCost> _costs = new(StringComparer.Ordinal);
+    private string? _step;
+    private TimeSpan _begun;
+    private WorkStep _shown;
+    private TimeSpan _shownSince;
+    private TimeSpan? _last;
+    private bool _announced, _disposed;
+    private int _width;
+
+    /// <param name="subject">What is being worked on.</param>
+    /// <param name="clock">For tests.</param>
+    /// <param name="cancellationToken">Ends the work when it next says what it does.</param>
+    public StepProgress(Terminal terminal, string subject, CancellationToken cancellationToken = default, TimeProvider? clock = null)
+    {
+        (_terminal, _subject, _cancellationToken, _clock) = (terminal, subject, cancellationToken, clock ?? TimeProvider.System);
+        _since = _clock.GetTimestamp();
+        // Work that says nothing for long is told of too.
+        _timer = _clock.CreateTimer(_ => Show(), null, Patience, EveryOnScreen);
+    }
+
+    /// <summary>What steps cost so far, in the order in which they began first.</summary>
+    public IReadOnlyList<StepCost> Costs
+    {
+        get
+        {
+            lock (_lock)
+            {
+                End();
+                return [.. _costs.Values];
+            }
+        }
+    }
+
+    /// <summary>
+    /// A step. While one that is counted is under way, its parts that are not do not take its place on the screen.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The work is to end.</exception>
+    public void Step(WorkStep step)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        lock (_lock)
+        {
+            Begin(step.What);
+            bool isUnderWay = _shown.Total > 0 && _shown.Done < _shown.Total;
+            if (step.Total == 0 && isUnderWay) return;
+            if (step.What != _shown.What) (_shownSince, _announced) = (_clock.GetElapsedTime(_since), false);
+            _shown = step;
+        }
+        Show();
+    }
+
+    /// <summary>A step with a known end.</summary>
+    public void Step(string what, long done, long total) => Step(new WorkStep(what, done, total));
+
+    /// <summary>Removes the line from the screen.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            if (_terminal.Interactive && _width > 0) _terminal.Error.Write("\r" + new string(' ', _width) + "\r");
+        }
+        _timer.Dispose();
+    }
+
+    private void Begin(string step)
+    {
+        // Said again with every batch.
+        if (step == _step) return;
+        End();
+        _costs.TryAdd(step, new(step, 0, 0));
+        (_step, _begun) = (step, Environment.CpuUsage.TotalTime);
+    }
+
+    private void End()
+    {
+        if (_step is null) return;
+        var now = Environment.CpuUsage.TotalTime;
+        using var process = Process.GetCurrentProcess();
+        _costs[_step] = new(_step, _costs[_step].Seconds + (now - _begun).TotalSeconds, process.PeakWorkingSet64 / 1e6);
+        _begun = now;
+    }
+
+    private void Show()
+    {
+        lock (_lock)
+        {
+            var now = _clock.GetElapsedTime(_since);
+            if (_disposed || _shown.What is null || now < Patience) return;
+            var (taken, left) = (now - _shownSince, Left(now - _shownSince));
+            bool isLong = !_announced && left is { } estimate && taken + estimate > EveryInLog;
+            if (_terminal.Interactive ? now - _last < EveryOnScreen : !isLong && now - (_last ?? TimeSpan.Zero) < EveryInLog) return;
+            _last = now;
+            _announced |= left is not null;
+            var line = $"espalier: {_subject}: {Text(taken, left)}";
+            if (!_terminal.Interactive)
+            {
+                _terminal.Error.WriteLine(line);
+                return;
+            }
+            _terminal.Error.Write("\r" + line.PadRight(_width));
+            _width = line.Length;
+        }
+    }
+
+    /// <summary>From what is done; null before anything is.</summary>
+    private TimeSpan? Left(TimeSpan taken)
+        => _shown.Done > 0 && _shown.Total > 0 && taken >= Measured ? taken * ((double)(_shown.Total - _shown.Done) / _shown.Done) : null;
+
+    private string Text(TimeSpan taken, TimeSpan? left)
+    {
+        string count = _shown.Total == 0 ? ""
+            : FormattableString.Invariant($" {_shown.Done}{(_shown.IsBound ? " of at most " : "/")}{_shown.Total}");
+        string time = left is { } estimate && _shown.Done < _shown.Total
+            ? $", {(_shown.IsBound ? "at most " : "")}about {Durations.Text(estimate)} left"
+            : taken >= Patience ? $", {Durations.Text(taken)}" : "";
+        return _shown.What + count + time;
+    }
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using DataType = Espalier.Onnx.TensorProto.Types.DataType;
+
+namespace Espalier.EndToEnd.Tests.Cli;
+
+/// <summary>How near a slim model is to the dense one is measured without a guard too, on the best inputs that there are.</summary>
+public sealed partial class CommandLineTests
+{
+    /// <summary>
+    /// Without data the model's own random inputs, where a classifier's first class says nothing; with data what the statistics saw,
+    /// or where there are no statistics, what nothing saw.
+    /// </summary>
+    [Theory]
+    [InlineData("l1", false, "KullbackLeibler on 16 random inputs", MeasuredOn.Random)]
+    [InlineData("l1", true, "Top1 on 40 held-out samples", MeasuredOn.HeldOut)]
+    [InlineData("wanda", true, "Top1 on 40 calibration samples", MeasuredOn.Calibration)]
+    [InlineData("wanda", false, "KullbackLeibler on 16 random inputs", MeasuredOn.Random)]
+    public void Agreement_is_measured_without_a_guard(string score, bool hasData, string said, MeasuredOn on)
+    {
+        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), 40, 8));
+        string[] data = hasData ? ["--calibrate", At("data.npy")] : [];
+        var found = new List<MeasuredAgreement>();
+        foreach (string keep in (string[])["0.75", "0.25", "0.25"])
+        {
+            var slim = Run(["slim", Model, "-o", Out, "--neurons", keep, "--preset", "magnitude", "--score", score,
+                "--compensate", "none", "--report", At("r.json"), .. data]);
+            Assert.True(slim.Code == 0, slim.Error);
+            var report = ReportJson.Parse(File.ReadAllText(At("r.json")));
+            found.Add(report.Agreement!);
+            Assert.Contains($"agreement with the dense model: {report.Agreement}", slim.Text, StringComparison.Ordinal);
+            Assert.EndsWith($"by {said}", report.Agreement!.ToString(), StringComparison.Ordinal);
+            Assert.Equal(on, report.Agreement.On);
+            Assert.Contains($"agreement  {report.Agreement}\n", report.ToString(), StringComparison.Ordinal);
+        }
+        Assert.InRange(found[0].Value, 0.05, 0.9999);
+        Assert.True(found[1].Value < found[0].Value, $"{found[1]}: less is left than where it was {found[0]}");
+        Assert.Equal(found[1], found[2]);
+    }
+
+    /// <summary>Of many samples some are enough, and those that covariances leave out are preferred.</summary>
+    [Theory]
+    [InlineData(600, "l1", "none", 64)]
+    [InlineData(160, "wanda", "least-squares", 20)]
+    public void Some_samples_are_enough(int samples, string score, string compensate, int most)
+    {
+        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), samples, 8));
+        var slim = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--score", score, "--compensate", compensate, "--calibrate",
+            At("data.npy"), "--report", At("r.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Equal(most, ReportJson.Parse(File.ReadAllText(At("r.json"))).Agreement!.Samples);
+    }
+
+    /// <summary>What the plan compares outputs by is what is measured; a metric that says nothing of the outputs gives way.</summary>
+    [Fact]
+    public void The_metric_is_the_plans_where_it_says_something()
+    {
+        var one = Run("slim", Model, "-o", Out, "--neurons", "0.5", "--divergence", "cosine", "--report", At("r.json"));
+        Assert.True(one.Code == 0, one.Error);
+        Assert.Equal(Metric.Cosine, ReportJson.Parse(File.ReadAllText(At("r.json"))).Agreement!.Metric);
+
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 16)), "b", 16, 1));
+        g.Build().Save(At("one.onnx"));
+        var regression = Run("slim", At("one.onnx"), "-o", Out, "--neurons", "0.5", "--report", At("r.json"));
+        Assert.True(regression.Code == 0, regression.Error);
+        Assert.Equal(Metric.RelativeError, ReportJson.Parse(File.ReadAllText(At("r.json"))).Agreement!.Metric);
+    }
+
+    [Fact]
+    public void Where_agreement_cannot_be_measured_a_note_says_why()
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Node("Cast", g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 16)), "b", 16, 4), ("to", 7)), DataType.Int64);
+        g.Build().Save(At("integers.onnx"));
+        var slim = Run("slim", At("integers.onnx"), "-o", Out, "--neurons", "0.5", "--report", At("r.json"));
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.True(slim.Text.Contains("note: The slim model was not compared with the dense one: no output", StringComparison.Ordinal), slim.Text);
+        using var report = JsonDocument.Parse(File.ReadAllText(At("r.json")));
+        Assert.Equal(JsonValueKind.Null, report.RootElement.GetProperty("agreement").ValueKind);
+    }
+}
