@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Planning;
 using Espalier.Generator.Policies;
+using Espalier.Planning;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 
