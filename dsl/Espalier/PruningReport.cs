@@ -58,6 +58,11 @@ public sealed record PruningReport
     /// <summary>Inputs and outputs of the dense model that have another name in the slim one, or are gone from it.</summary>
     public IReadOnlyList<InterfaceName> Renamed { get; init; } = [];
 
+    /// <summary>
+    /// For weights whose names in the dense file are an exporter's numbers: name → a name that a person can write. Patterns match both.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Aliases { get; init; } = new Dictionary<string, string>();
+
     /// <summary>What the user should know: synthetic calibration, a group left alone, a budget reached only in part.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -78,13 +83,15 @@ public sealed record PruningReport
         foreach (var block in Blocks) text.Append(CultureInfo.InvariantCulture, $"{block}  removed\n");
         foreach (var f in Factored)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{f.Weight}  {f.Inputs}x{f.Outputs} → rank {f.Rank}");
+            text.Append(CultureInfo.InvariantCulture, $"{Readable(f.Weight)}  {f.Inputs}x{f.Outputs} → rank {f.Rank}");
             if (f.Error is { } error) text.Append(CultureInfo.InvariantCulture, $"  (error of its outputs {error:0.0%})");
             text.Append('\n');
         }
         foreach (var change in Interface) text.Append(CultureInfo.InvariantCulture, $"interface: {change}\n");
         foreach (var note in Notes) text.Append(CultureInfo.InvariantCulture, $"note: {note}\n");
         return text.ToString();
+
+        string Readable(string weight) => Aliases.TryGetValue(weight, out var alias) ? $"{alias} ({weight})" : weight;
 
         void Line(string what, long before, long after)
             => text.Append(CultureInfo.InvariantCulture,

@@ -2,6 +2,7 @@ using Espalier.Axes.Costs;
 using Espalier.Axes.Graph;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Inference;
+using Espalier.Axes.Naming;
 using Espalier.Axes.Operators;
 using Espalier.Axes.Terms;
 using Espalier.Axes.Zeros;
@@ -29,9 +30,12 @@ internal sealed class AxisAnalysis
         Model = model = Ordered(FunctionInliner.Inline(model, out _origins));
         _inference = AxisInference.Run(model, options);
         var finder = new BlockFinder(_inference.State, _inference.GraphOutputs, options.AllowInterface);
-        Blocks = finder.Find();
+        var modules = new Modules(State);
+        Blocks = BlockNames.Assign(modules, State.Records, finder.Find());
         _builder = new GroupBuilder(_inference, finder.Streams, options.AllowInterface);
         Groups = _builder.Build();
+        GroupNames.Assign(modules, State.Records, Groups, _builder.FirstWeight);
+        Names = new(modules, State.Records, _inference.Tensors.Select(t => t.Name), Blocks);
         var byFactor = Groups.ToDictionary(g => g.Factor);
         _dequantizations = new(() => DequantizationFinder.Find(_inference.State));
         Consumers = ConsumerFinder.Find(_inference.State, byFactor, _inference.GraphOutputs, _dequantizations);
@@ -90,6 +94,8 @@ internal sealed class AxisAnalysis
     public IReadOnlyDictionary<string, Dequantization> Dequantizations => _dequantizations.Value;
     /// <summary>Sublayers, then blocks.</summary>
     public IReadOnlyList<Block> Blocks { get; }
+    /// <summary>What a person can write for weights and nodes, and what a pattern means.</summary>
+    public NameTable Names { get; }
     /// <summary>Nodes in walk order.</summary>
     public IReadOnlyList<NodeInfo> Nodes => _inference.Nodes;
     /// <summary>Cost as a polynomial in the sizes of the groups.</summary>

@@ -44,8 +44,20 @@ internal sealed record ManifestGroup
     /// <summary>Weight axes, as <c>tensor:axis</c>.</summary>
     public required EquatableArray<string> Members { get; init; }
 
+    /// <summary>The weights of the members, each once.</summary>
+    public required EquatableArray<ManifestWeight> Weights { get; init; }
+
     /// <summary>Name of the weight in a member.</summary>
     public static string TensorOf(string member) => member.Substring(0, member.LastIndexOf(':'));
+}
+
+/// <summary>A weight of the model.</summary>
+/// <param name="Name">Its name in the file.</param>
+/// <param name="Alias">A name that a person can write, where the file's is an exporter's number; else empty.</param>
+internal sealed record ManifestWeight(string Name, string Alias)
+{
+    /// <summary>The name to show.</summary>
+    public string Readable => Alias.Length > 0 ? Alias : Name;
 }
 
 /// <summary>A residual sublayer, or a block of several.</summary>

@@ -15,7 +15,7 @@ namespace Espalier.Generator.Manifests;
 internal static class ManifestReader
 {
     private const string Extension = ".espalier-manifest";
-    public const int FormatVersion = 1;
+    public const int FormatVersion = 2;
 
     private static readonly Dictionary<string, Axis> Kinds = AxisRow.All.Where(row => !row.CanDrop)
         .ToDictionary(row => Words.Camel(row.Axis), row => row.Axis, StringComparer.Ordinal);
@@ -62,7 +62,7 @@ internal static class ManifestReader
         var outputs = new List<ManifestTensor>();
         while (cursor.Peek() == "output") outputs.Add(Tensor(cursor.Next("output", 3, open: true)));
 
-        var groups = Groups(cursor, cancellation);
+        var groups = Groups(cursor, Aliases(cursor, cancellation), cancellation);
         var blocks = Blocks(cursor);
         var costs = Costs(cursor, groups, blocks, cancellation);
         cursor.Next("end", 1);
@@ -80,7 +80,23 @@ internal static class ManifestReader
         };
     }
 
-    private static List<ManifestGroup> Groups(Cursor cursor, CancellationToken cancellation)
+    /// <summary>By name of a weight, the name that a person can write for it.</summary>
+    private static Dictionary<string, string> Aliases(Cursor cursor, CancellationToken cancellation)
+    {
+        var aliases = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (cursor.Peek() == "alias")
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var fields = cursor.Next("alias", 3);
+            if (fields[2].Length == 0) throw new FormatException($"the alias of '{fields[1]}' is empty");
+            if (aliases.ContainsKey(fields[1])) throw new FormatException($"'{fields[1]}' has two aliases");
+            aliases.Add(fields[1], fields[2]);
+        }
+        if (aliases.Values.Distinct(StringComparer.Ordinal).Count() != aliases.Count) throw new FormatException("two weights have one alias");
+        return aliases;
+    }
+
+    private static List<ManifestGroup> Groups(Cursor cursor, Dictionary<string, string> aliases, CancellationToken cancellation)
     {
         var groups = new List<ManifestGroup>();
         var ids = new HashSet<int>();
@@ -88,7 +104,7 @@ internal static class ManifestReader
         while (cursor.Peek() == "group")
         {
             cancellation.ThrowIfCancellationRequested();
-            var group = Group(cursor.Next("group", 9, open: true));
+            var group = Group(cursor.Next("group", 9, open: true), aliases);
             if (!ids.Add(group.Id)) throw new FormatException($"group {group.Id} occurs twice");
             if (!names.Add(group.Name)) throw new FormatException($"two groups are called '{group.Name}'");
             groups.Add(group);
@@ -137,7 +153,7 @@ internal static class ManifestReader
         return new(fields[1], fields[2], dims);
     }
 
-    private static ManifestGroup Group(string[] fields)
+    private static ManifestGroup Group(string[] fields, Dictionary<string, string> aliases)
     {
         var exactness = fields[5];
         if (!Kinds.TryGetValue(fields[3], out var kind)) throw new FormatException($"'{fields[3]}' is no kind of group");
@@ -165,6 +181,8 @@ internal static class ManifestReader
             Partner = Integer(fields[7], least: -1),
             Reason = fields[8],
             Members = members,
+            Weights = members.Select(ManifestGroup.TensorOf).Distinct(StringComparer.Ordinal)
+                .Select(w => new ManifestWeight(w, aliases.TryGetValue(w, out var alias) ? alias : "")).ToEquatable(),
         };
     }
 

@@ -70,14 +70,21 @@ internal sealed class PolicyResolver
     };
 
     private static bool Matches(string pattern, ManifestGroup group)
-        => Glob.Matches(pattern, group.Name) || group.Members.Any(m => Glob.Matches(pattern, ManifestGroup.TensorOf(m)));
+        => Glob.Matches(pattern, group.Name) || group.Weights.Any(w => Matches(pattern, w));
+
+    private static bool Matches(string pattern, ManifestWeight weight)
+        => Glob.Matches(pattern, weight.Name) || (weight.Alias.Length > 0 && Glob.Matches(pattern, weight.Alias));
 
     /// <summary>Name of the weight, or of the group, through which a pattern matches.</summary>
     private static string Through(string pattern, ManifestGroup group)
-        => Glob.Matches(pattern, group.Name) ? group.Name : group.Members.First(m => Glob.Matches(pattern, ManifestGroup.TensorOf(m)));
+    {
+        if (Glob.Matches(pattern, group.Name)) return group.Name;
+        var weight = group.Weights.First(w => Matches(pattern, w));
+        return weight.Readable + group.Members.First(m => ManifestGroup.TensorOf(m) == weight.Name).Substring(weight.Name.Length);
+    }
 
     private static IEnumerable<string> NamesOf(IEnumerable<ManifestGroup> groups)
-        => groups.SelectMany(g => g.Members.Select(ManifestGroup.TensorOf).Prepend(g.Name)).Distinct(StringComparer.Ordinal);
+        => groups.SelectMany(g => g.Weights.Select(w => w.Readable).Prepend(g.Name)).Distinct(StringComparer.Ordinal);
 
     private void CheckProtect()
     {

@@ -46,30 +46,27 @@ internal sealed class BlockFinder
     /// <summary>A summand that was computed from the stream, with the nodes that only it needs.</summary>
     private sealed record Branch(TensorState Tensor, NodeRecord Sum, List<int> Nodes, bool Mixes);
 
-    /// <summary>Sublayers in graph order, then blocks made of them.</summary>
+    /// <summary>Sublayers in graph order, then blocks made of them; names they get later.</summary>
     public List<Block> Find()
     {
         var residuals = SumTree.Find(_state.Records, _readers, _results).Select(Read).OfType<Residual>().ToList();
         var ordered = residuals.SelectMany(r => r.Branches.Select(b => (Residual: r, Branch: b)))
             .OrderBy(p => p.Branch.Sum.Info.Ordinal).ToList();
-        bool attention = ordered.Exists(p => p.Branch.Mixes);
         var sublayers = new List<Block>();
         foreach (var (residual, branch) in ordered)
         {
-            string prefix = CommonScope(branch.Nodes), suffix = branch.Mixes ? ".attention" : attention ? ".feedForward" : "";
-            string name = (prefix.Length > 0 ? prefix : $"sublayer{sublayers.Count}") + suffix;
             // The stream before and after: where the branch is added to another branch first, that is after all of them.
             bool direct = branch.Sum.Inputs.Any(i => i != branch.Tensor && i is not null && IsOf(residual, i));
             var before = direct ? branch.Sum.Inputs.First(i => i != branch.Tensor && i is not null && IsOf(residual, i))! : residual.Stream;
             var after = direct ? branch.Sum : residual.Tree.Root;
-            sublayers.Add(new(sublayers.Count, name, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal],
+            sublayers.Add(new(sublayers.Count, before.Name, after.Outputs[0].Name, [.. branch.Nodes, branch.Sum.Info.Ordinal],
                 [sublayers.Count])
             {
                 Branch = branch.Tensor.Name,
+                Mixes = branch.Mixes,
             });
         }
-        sublayers = Unique(sublayers);
-        return [.. sublayers, .. Unique(Blocks(residuals, [.. ordered.Select(p => p.Branch)], sublayers))];
+        return [.. sublayers, .. Blocks(residuals, [.. ordered.Select(p => p.Branch)], sublayers)];
     }
 
     /// <summary>Whether a summand is the stream, or a sum that the stream is in.</summary>
@@ -101,8 +98,7 @@ internal sealed class BlockFinder
             while (any && end < sums.Count && !sums[end].Branches.Exists(b => b.Mixes)
                 && Origin(sums[end].Stream) == Origin(sums[end - 1].Tree.Root.Outputs[0])) end++;
             var members = sums[k..end].SelectMany(r => r.Branches).Select(b => sublayers[ordered.IndexOf(b)]).OrderBy(s => s.Id).ToList();
-            string name = members.Count == 1 || !any ? members[0].Name : members[0].Name[..members[0].Name.LastIndexOf('.')];
-            blocks.Add(new(sublayers.Count + blocks.Count, name, sums[k].Stream.Name, sums[end - 1].Tree.Root.Outputs[0].Name,
+            blocks.Add(new(sublayers.Count + blocks.Count, sums[k].Stream.Name, sums[end - 1].Tree.Root.Outputs[0].Name,
                 [.. sums[k..end].SelectMany(Nodes).Distinct().Order()], [.. members.Select(m => m.Id)]));
         }
         return blocks;
@@ -247,29 +243,5 @@ internal sealed class BlockFinder
         return members.SelectMany(k => _state.Records[k].Inputs)
             .Any(i => i is { Producer: -1, IsConstant: false, Scope: 0, Terms.Length: > 1 } && i != residual.Stream
             && (_readers.GetValueOrDefault(i) ?? []).All(r => members.Contains(r) || _state.Records[r].Info.Proto.OpType == "Shape"));
-    }
-
-    private string CommonScope(IEnumerable<int> region)
-    {
-        string[]? common = null;
-        foreach (int k in region)
-        {
-            string name = _state.Records[k].Info.Proto.Name;
-            if (!name.Contains('/')) continue;
-            var parts = name.Split('/', StringSplitOptions.RemoveEmptyEntries)[..^1];
-            int n = common is null ? parts.Length : common.Zip(parts).TakeWhile(p => p.First == p.Second).Count();
-            common = (common ?? parts)[..n];
-        }
-        return common is null ? "" : GroupBuilder.Clean(string.Join('/', common));
-    }
-
-    private static List<Block> Unique(List<Block> blocks)
-    {
-        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. blocks.Select(b =>
-        {
-            int n = seen[b.Name] = seen.GetValueOrDefault(b.Name) + 1;
-            return n == 1 ? b : b with { Name = $"{b.Name}#{n}" };
-        })];
     }
 }

@@ -35,7 +35,7 @@ internal sealed class Group
     public Factor Factor { get; }
     /// <summary>Number of units.</summary>
     public int Size => checked((int)Factor.Size!.Value);
-    /// <summary>Unique readable name, from the weight or node that produces the group.</summary>
+    /// <summary>Unique readable name: the modules that make the units, and what they are.</summary>
     public string Name { get; internal set; } = "";
     public Axis Kind { get; internal set; }
     public Exactness Exactness { get; internal set; }

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Espalier.Axes.Graph;
 using Espalier.Axes.Inference;
 using Espalier.Axes.Operators;
@@ -9,13 +8,12 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 namespace Espalier.Axes.Groups;
 
 /// <summary>Collects factors into groups: where they occur in weights, what kind they are, and whether they may be removed.</summary>
-internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyList<TensorState> streams, bool allowInterface)
+internal sealed class GroupBuilder(AxisInference inference, IReadOnlyList<TensorState> streams, bool allowInterface)
 {
     private readonly InferenceState _state = inference.State;
     private readonly Dictionary<Factor, Group> _groups = [];
     private readonly Dictionary<Factor, Role> _roles = [];
-    private readonly Dictionary<Factor, string> _firstWeight = [];
-    private readonly Dictionary<Factor, string> _anchors = [];
+    private readonly Dictionary<Factor, TensorState> _firstWeight = [];
 
     public Dictionary<Factor, Mark> Frozen { get; } = [];
     public Dictionary<Factor, Mark> Inexact { get; } = [];
@@ -44,7 +42,7 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
                     if (leaf.Size is >= 2 and <= int.MaxValue && !_groups.ContainsKey(leaf))
                     {
                         _groups[leaf] = new Group(_groups.Count, leaf);
-                        _firstWeight[leaf] = tensor.Name;
+                        _firstWeight[leaf] = tensor;
                     }
             }
         var occurrences = new Lazy<Dictionary<Factor, List<Occurrence>>>(Occurrences);
@@ -63,10 +61,11 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         }
         Partners(groups);
         // Axes that no rule could ever mean, such as kernel windows, are listed with their reason but are no groups.
-        groups = [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != Axis.Other).Select((g, id) => g.WithId(id))];
-        Name(groups);
-        return groups;
+        return [.. groups.Where(g => g.Exactness != Exactness.Frozen || g.Kind != Axis.Other).Select((g, id) => g.WithId(id))];
     }
+
+    /// <summary>The weight in which a group occurs first.</summary>
+    public TensorState FirstWeight(Group group) => _firstWeight[group.Factor];
 
     /// <summary>Every place of every group: as many as the weights have factors, so they are listed when the first is asked for.</summary>
     private Dictionary<Factor, List<Occurrence>> Occurrences()
@@ -152,10 +151,9 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
                 {
                     bool ofWeight = (right.IsWeight && r >= 0) || (left.IsWeight && l >= 0);
                     if (!ofWeight) continue;
-                    if (record.IsConvolution && o >= 0) Produced(term, Role.ConvOut, record);
+                    if (record.IsConvolution && o >= 0) Add(term, Role.ConvOut);
                     else if (o >= 0 && l >= 0 && r >= 0) Add(term, Role.Stacked);
-                    else if (o >= 0) Produced(term, Role.ProductOut, record);
-                    else Add(term, Role.Read);
+                    else Add(term, o >= 0 ? Role.ProductOut : Role.Read);
                 }
             }
         }
@@ -163,12 +161,6 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         void Add(Term term, Role role)
         {
             foreach (var leaf in term.Leaves) _roles[leaf] = _roles.GetValueOrDefault(leaf) | role;
-        }
-
-        void Produced(Term term, Role role, NodeRecord record)
-        {
-            Add(term, role);
-            foreach (var leaf in term.Leaves) _anchors.TryAdd(leaf, Anchor(record));
         }
     }
 
@@ -217,55 +209,4 @@ internal sealed partial class GroupBuilder(AxisInference inference, IReadOnlyLis
         foreach (var group in groups.Where(g => g.Partner is not null && !_roles[g.Factor].HasFlag(Role.Repeated)))
             group.Kind = Axis.KeyValueGroups;
     }
-
-    /// <summary>The readable name of the product that makes a group: of its weight or bias, or of the node.</summary>
-    private static string Anchor(NodeRecord record)
-    {
-        foreach (var input in record.Inputs.Where(i => i is { IsConstant: true }))
-            if (!Anonymous().IsMatch(input!.Name) && Suffix().Replace(input.Name, "") is { Length: > 0 } name && name != input.Name)
-                return Clean(name);
-        string node = record.Info.Proto.Name;
-        if (node.Contains('/')) return Clean(node[..node.LastIndexOf('/')]);
-        var weight = record.Inputs.FirstOrDefault(i => i is { IsConstant: true } && !Anonymous().IsMatch(i.Name));
-        return Clean(weight?.Name ?? (node.Length > 0 ? node : record.Outputs[0].Name));
-    }
-
-    /// <summary>
-    /// Path of modules with dots; an exporter's nested containers repeat their parent (<c>layers/layers.0</c>), which is left out.
-    /// </summary>
-    internal static string Clean(string name)
-    {
-        var kept = new List<string>();
-        foreach (string part in name.Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (kept.Count > 0 && part.StartsWith(kept[^1] + ".", StringComparison.Ordinal)) kept[^1] = part;
-            else kept.Add(part);
-        }
-        return string.Join('.', kept);
-    }
-
-    private void Name(List<Group> groups)
-    {
-        var bases = groups.ToDictionary(g => g, g => _anchors.TryGetValue(g.Factor, out var a) && a.Length > 0
-            ? a
-            : Clean(Suffix().Replace(_firstWeight[g.Factor], "")));
-        var taken = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var sameBase in groups.GroupBy(g => bases[g], StringComparer.Ordinal))
-        {
-            bool alone = sameBase.Count() == 1;
-            foreach (var group in sameBase)
-            {
-                string kind = Words.Camel(group.Kind);
-                string name = alone ? sameBase.Key : $"{sameBase.Key}.{kind}";
-                for (int n = 2; !taken.Add(name); n++) name = $"{sameBase.Key}.{kind}#{n}";
-                group.Name = name;
-            }
-        }
-    }
-
-    [GeneratedRegex(@"^(onnx::|_v_|const|\d+$|.*_quant)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Anonymous();
-
-    [GeneratedRegex(@"([._/](weight|bias|kernel|W|B|w|b)(:0)?(/.*)?$)", RegexOptions.CultureInvariant)]
-    private static partial Regex Suffix();
 }

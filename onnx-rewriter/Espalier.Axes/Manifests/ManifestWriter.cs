@@ -13,7 +13,7 @@ namespace Espalier.Axes.Manifests;
 internal static class ManifestWriter
 {
     /// <summary>Version in the first line; the generator refuses any other.</summary>
-    public const int FormatVersion = 1;
+    public const int FormatVersion = 2;
 
     /// <summary>The manifest of a model that was opened from a file, whose bytes are read once more for the checksum.</summary>
     /// <param name="analysis">What was found in the model.</param>
@@ -48,6 +48,7 @@ internal static class ManifestWriter
         foreach (var input in graph.Input.Where(i => !weights.Contains(i.Name))) text.Line(["input", input.Name, .. TypeOf(input.Type)]);
         foreach (var output in graph.Output) text.Line(["output", output.Name, .. TypeOf(output.Type)]);
 
+        foreach (var (tensor, alias) in analysis.Names.Aliases) text.Line("alias", tensor, alias);
         foreach (var group in analysis.Groups)
         {
             text.Line(["group", group.Id, group.Name, Words.Camel(group.Kind), group.Size, Words.Camel(group.Exactness), group.MinKeep,

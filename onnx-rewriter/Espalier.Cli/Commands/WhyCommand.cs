@@ -14,15 +14,15 @@ internal static class WhyCommand
 {
     public static readonly string[] Examples =
     [
-        "espalier why bert.onnx encoder.layer.0.attention.query.weight",
-        "espalier why resnet.onnx conv1.weight:0",
+        "espalier why resnet.onnx layers.4.conv2.0.weight:0",
+        "espalier why bert.onnx encoder.0.attn.heads",
     ];
 
     public static Command Create(Terminal terminal)
     {
         var model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
         var tensor = new Argument<string>("TENSOR[:AXIS]")
-        { Description = "A weight or any other tensor; with :AXIS only that axis, counted from 0." };
+        { Description = "A weight or any other tensor, or a group; with :AXIS only that axis of the tensor, counted from 0." };
         var allowInterface = CommonOptions.Interface();
         var command = new Command("why",
             "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.")

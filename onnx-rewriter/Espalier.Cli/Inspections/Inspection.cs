@@ -89,8 +89,10 @@ internal sealed record InspectedBlock(int Id, string Name, string Kind, int Node
 
 /// <summary>One stored tensor.</summary>
 /// <param name="Name">Name in the file.</param>
+/// <param name="Alias">A name that a person can write, where the file's is an exporter's number; else null.</param>
 /// <param name="Parameters">Its elements.</param>
 /// <param name="Standing">grouped, frozen, or unrelated: no weight of a product.</param>
 /// <param name="Groups">Groups of which it holds units.</param>
 /// <param name="Reason">Why nothing of it can be removed; null where something can.</param>
-internal sealed record InspectedWeight(string Name, long Parameters, string Standing, IReadOnlyList<int> Groups, string? Reason);
+internal sealed record InspectedWeight(string Name, string? Alias, long Parameters, string Standing, IReadOnlyList<int> Groups,
+    string? Reason);

@@ -9,6 +9,7 @@ namespace Espalier.Cli.Inspections;
 internal static class InspectionTables
 {
     private const int MostReasons = 5;
+    private const int MostAliases = 4;
 
     /// <summary>Prints the overview, the kinds, the groups, the blocks and the reasons.</summary>
     public static void Write(Terminal terminal, Inspection i)
@@ -56,6 +57,7 @@ internal static class InspectionTables
             console.Write(frozen);
         }
         Outside(console, i);
+        Aliases(terminal, i);
         terminal.Out.WriteLine("'espalier why MODEL TENSOR:AXIS' explains one axis.");
     }
 
@@ -79,6 +81,17 @@ internal static class InspectionTables
         void Row(string what, int weights, long parameters, string reason)
             => InspectionTables.Row(table, what, Text(weights), Figures.Short(parameters),
                 Figures.Ratio(parameters, i.Cost.Parameters), reason);
+    }
+
+    /// <summary>Some of the names that stand for an exporter's numbers, so that one sees what they look like.</summary>
+    private static void Aliases(Terminal terminal, Inspection i)
+    {
+        var aliases = i.Weights.Where(w => w.Alias is not null).ToList();
+        if (aliases.Count == 0) return;
+        terminal.Out.WriteLine("Weights whose names are numbers have others, which patterns and 'why' know too: "
+            + string.Join(", ", aliases.Take(MostAliases).Select(w => $"{w.Alias} ({w.Name})"))
+            + (aliases.Count > MostAliases ? FormattableString.Invariant($" and {aliases.Count - MostAliases} more (--json lists them).")
+                : "."));
     }
 
     private static Table Table(string title, params string[] columns)

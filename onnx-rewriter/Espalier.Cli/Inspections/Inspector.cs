@@ -35,7 +35,8 @@ internal static class Inspector
             UnknownMacs = analysis.Cost.UnknownMacs,
             Weights =
             [
-                .. analysis.Weights.Select(w => new InspectedWeight(w.Tensor, w.Elements, Words.Camel(w.Standing), w.Groups, w.Reason)),
+                .. analysis.Weights.Select(w => new InspectedWeight(w.Tensor, analysis.Names.Aliases.GetValueOrDefault(w.Tensor),
+                    w.Elements, Words.Camel(w.Standing), w.Groups, w.Reason)),
             ],
         };
     }

@@ -65,7 +65,7 @@ internal sealed class Obstacles(AxisAnalysis analysis, PruningPlan plan, IReadOn
     private string Why(Group group) => group.Exactness switch
     {
         Exactness.Frozen => $"frozen, {group.Reason ?? "its units hang together"}",
-        _ when plan.Protect.Any(p => Glob.Matches(p, group.Name) || group.Occurrences.Any(o => Glob.Matches(p, o.Tensor))) => "protected",
+        _ when plan.Protect.Any(p => analysis.Names.Matches(p, group)) => "protected",
         Exactness.Inexact => $"inexact, {group.Reason}",
         _ => "no rule covers it",
     };

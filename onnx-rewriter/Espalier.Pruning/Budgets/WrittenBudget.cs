@@ -1,6 +1,5 @@
 using Espalier.Axes;
 using Espalier.Axes.Costs;
-using Espalier.Axes.Graph;
 using Espalier.Pruning.Edits;
 using Espalier.Pruning.Plans;
 
@@ -40,8 +39,8 @@ internal static class WrittenBudget
         var written = AxisAnalysis.Run(slim.Model, analysis.Options);
         foreach (var component in components)
         {
-            bool Has(NodeInfo node) => Component.Matches(component.Pattern, node);
-            var (before, after) = (analysis.CostOf(Has), written.CostOf(Has));
+            var before = analysis.CostOf(n => analysis.Names.Matches(component.Pattern, n));
+            var after = written.CostOf(Component.InWritten(component.Pattern, analysis, written));
             foreach (var (unit, fraction) in new Budget(component.Macs, component.Parameters).Limits())
                 if (after.Evaluate(unit) > fraction * before.Evaluate(unit) * BudgetLimits.Rounding)
                     misses.Add(new(unit, fraction, after.Evaluate(unit) / before.Evaluate(unit), component.Pattern));

@@ -1,7 +1,6 @@
 using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Graph;
-using Espalier.Planning;
 
 namespace Espalier.Pruning.Plans;
 
@@ -16,26 +15,29 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost)
     public static IReadOnlyList<Component> Resolve(PruningPlan plan, AxisAnalysis analysis)
         => [.. (plan.Budget?.Components ?? []).Select(c =>
         {
-            if (!analysis.Nodes.Any(n => Matches(c.Pattern, n)))
+            if (!analysis.Nodes.Any(n => analysis.Names.Matches(c.Pattern, n)))
                 throw new EspalierException($"The component budget '{c.Pattern}' matches the name of no node of the model. Its nodes "
-                    + $"are in {Names([.. analysis.Nodes.Select(Scope).Distinct(StringComparer.Ordinal)])}.");
-            return new Component(c.Pattern, new Budget(c.Macs, c.Parameters), analysis.CostOf(n => Matches(c.Pattern, n)));
+                    + $"are in {Names([.. analysis.Nodes.Select(n => Scope(analysis.Names.PathOf(n))).Distinct(StringComparer.Ordinal)])}.");
+            return new Component(c.Pattern, new Budget(c.Macs, c.Parameters), analysis.CostOf(n => analysis.Names.Matches(c.Pattern, n)));
         })];
 
     /// <summary>Whether a group's size changes what the component costs.</summary>
     public bool Has(int group) => Cost.Monomials.Any(m => m.Groups.Contains(group));
 
-    /// <summary>Whether a pattern names a node.</summary>
-    internal static bool Matches(string pattern, NodeInfo node)
-        => Glob.Matches(pattern, Name(node)) || Glob.Matches(pattern, Name(node).TrimStart('/'));
-
-    private static string Name(NodeInfo node) => node.Proto.Name.Length > 0 ? node.Proto.Name : node.Proto.Output.FirstOrDefault() ?? "";
-
     /// <summary>
-    /// The first segment of a name such as <c>/layer1/conv/Conv</c>, of which the last is the node itself and not a scope; empty
-    /// for a node outside of all scopes.
+    /// Whether a node of the slim file is one of those that a pattern names in the dense model; one that was added, by its own name.
     /// </summary>
-    private static string Scope(NodeInfo node) => Name(node).TrimStart('/').Split('/') is [var first, _, ..] ? first : "";
+    internal static Func<NodeInfo, bool> InWritten(string pattern, AxisAnalysis dense, AxisAnalysis written)
+    {
+        var named = dense.Nodes.GroupBy(Key, StringComparer.Ordinal)
+            .ToDictionary(n => n.Key, n => dense.Names.Matches(pattern, n.First()), StringComparer.Ordinal);
+        return node => named.TryGetValue(Key(node), out bool known) ? known : written.Names.Matches(pattern, node);
+
+        static string Key(NodeInfo node) => node.Proto.Output.FirstOrDefault() ?? "";
+    }
+
+    /// <summary>The first module of <c>layer1.conv.Conv</c>; empty for a node outside of all modules.</summary>
+    private static string Scope(string path) => path.Split('.') is [var first, _, ..] ? first : "";
 
     private static string Names(IReadOnlyList<string> scopes)
         => string.Join(", ", scopes.Where(s => s.Length > 0).Take(8).Select(s => $"'{s}'"))

@@ -1,6 +1,5 @@
 using Espalier.Axes;
 using Espalier.Axes.Groups;
-using Espalier.Planning;
 using Espalier.Pruning.Algebra;
 
 namespace Espalier.Pruning.Plans;
@@ -17,7 +16,7 @@ internal static class RuleResolver
         var resolved = new List<ResolvedRule>();
         foreach (var rule in plan.Prune)
         {
-            var free = Prunable(plan, rule, Matching(rule, analysis), notes);
+            var free = Prunable(plan, rule, analysis, notes);
             if (plan.ProtectEnds == true && free.Count > 0)
             {
                 var ends = free.Ends().SelectMany(g => new[] { g, g.Partner }).ToHashSet();
@@ -54,7 +53,7 @@ internal static class RuleResolver
             }
             return [.. names.Distinct(StringComparer.Ordinal).Select(n => byName[n]).OrderBy(g => g.Id)];
         }
-        var matching = ofKind.Where(g => Matches(rule.Pattern, g)).ToList();
+        var matching = ofKind.Where(g => analysis.Names.Matches(rule.Pattern, g)).ToList();
         if (matching.Count > 0) return matching;
         throw new EspalierException(ofKind.Count == 0
             ? $"{rule.Describe()}: the model has no {rule.Axis.CamelCase()}. 'espalier inspect' lists the groups that it has; remove the "
@@ -64,9 +63,9 @@ internal static class RuleResolver
     }
 
     /// <summary>The matching groups that may be pruned; the others go into the notes.</summary>
-    private static List<Group> Prunable(PruningPlan plan, PruneRule rule, List<Group> matching, ICollection<string> notes)
+    private static List<Group> Prunable(PruningPlan plan, PruneRule rule, AxisAnalysis analysis, ICollection<string> notes)
     {
-        var open = matching.Where(g => !plan.Protect.Any(p => Matches(p, g))).ToList();
+        var open = Matching(rule, analysis).Where(g => !plan.Protect.Any(p => analysis.Names.Matches(p, g))).ToList();
         if (open.Count == 0)
         {
             notes.Add($"{rule.Describe()}: everything that it matches is protected.");
@@ -89,8 +88,4 @@ internal static class RuleResolver
             : $"{rule.Describe()}: every group that it matches is frozen; '{blocker.Name}': {blocker.Reason}. 'espalier why' prints the "
                 + "chain of reasons.");
     }
-
-    /// <summary>Whether the pattern matches the group's name or the name of any weight of it.</summary>
-    private static bool Matches(string pattern, Group group)
-        => Glob.Matches(pattern, group.Name) || group.Occurrences.Any(o => Glob.Matches(pattern, o.Tensor));
 }

@@ -1,7 +1,6 @@
 using Espalier.Axes;
 using Espalier.Axes.Groups;
 using Espalier.Onnx.Payloads;
-using Espalier.Planning;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Pruning.Weights;
@@ -72,8 +71,4 @@ internal sealed record FactorableWeight(string Weight, IReadOnlyList<Consumer> C
         }
         return (whole, null);
     }
-
-    /// <summary>Whether any of the nodes or the weight has a name that the pattern matches.</summary>
-    public static bool Matches(string pattern, Consumer reader)
-        => Glob.Matches(pattern, reader.Parameter) || Glob.Matches(pattern, reader.Node.Proto.Name);
 }

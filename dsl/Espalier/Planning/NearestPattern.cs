@@ -1,4 +1,4 @@
-namespace Espalier.Generator.Planning;
+namespace Espalier.Planning;
 
 /// <summary>What a pattern that matches nothing may have meant.</summary>
 internal static class NearestPattern
