@@ -63,6 +63,8 @@ public static class ReportJson
             JsonFormat.Complete(group, new GroupReport(), JsonFormat.Context.GroupReport);
         foreach (var weight in JsonFormat.Objects(report["factored"]))
             JsonFormat.Complete(weight, new FactoredWeight(), JsonFormat.Context.FactoredWeight);
+        foreach (var layer in JsonFormat.Objects(report["layers"]))
+            JsonFormat.Complete(layer, new LayerReport(), JsonFormat.Context.LayerReport);
         if (report["plan"] is JsonObject plan) PlanJson.Complete(plan);
     });
 }
@@ -135,6 +137,7 @@ internal static class JsonFormat
 [JsonSerializable(typeof(PruningReport))]
 [JsonSerializable(typeof(GroupReport))]
 [JsonSerializable(typeof(FactoredWeight))]
+[JsonSerializable(typeof(LayerReport))]
 [JsonSerializable(typeof(GraphDiff))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class EspalierJson : JsonSerializerContext;

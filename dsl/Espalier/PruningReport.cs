@@ -38,6 +38,9 @@ public sealed record PruningReport
     /// <summary>Every group that could be pruned, with what was kept of it.</summary>
     public IReadOnlyList<GroupReport> Groups { get; init; } = [];
 
+    /// <summary>Every operator that multiplies, in the order of the dense model, with what it cost and costs.</summary>
+    public IReadOnlyList<LayerReport> Layers { get; init; } = [];
+
     /// <summary>Every weight axis that no group may touch, and why.</summary>
     public IReadOnlyList<FrozenAxis> Frozen { get; init; } = [];
 

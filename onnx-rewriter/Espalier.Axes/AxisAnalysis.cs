@@ -122,6 +122,9 @@ internal sealed class AxisAnalysis
     public CostModel CostOf(Func<NodeInfo, bool> nodes)
         => Pricing().Build(State.Records, Parameters, StoredParameters.List(Model.Proto), nodes);
 
+    /// <summary>Multiply-accumulates of every operator that has some, in graph order, in the sizes of the same groups.</summary>
+    internal IEnumerable<(NodeRecord Record, CostModel Cost)> CostOfEach() => Pricing().BuildEach(State.Records);
+
     /// <summary>The name that the file has for a tensor: another one only where a function's body took the place of its call.</summary>
     public string NameInFile(string tensor) => _origins.GetValueOrDefault(tensor, tensor);
 

@@ -31,6 +31,7 @@ internal static class ReportBuilder
             Copies = [.. Copies(analysis, slim)],
             Groups = [.. analysis.Groups.Where(g => g.Exactness != Exactness.Frozen)
                 .Select(g => Describe(analysis, g, selection, DepthSelector.IsGone(analysis.Cost, g.Id, gone)))],
+            Layers = Layers.Of(analysis, selection, slim, factored),
             Frozen = [.. analysis.Frozen.Select(f =>
                 new FrozenAxis(f.Tensor, f.Axis, f.Reason) { Chain = Short(analysis.ChainOf(f.Tensor, f.Axis)) })],
             Blocks = [.. analysis.Blocks.Where(b => selection.RemovedBlocks.Contains(b.Id)).Select(b => b.Name)],

@@ -17,6 +17,7 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
     private readonly Dictionary<Key, Monomial> _monomials = [];
     private readonly Dictionary<Term, List<(double, int[])>> _expanded = new(ReferenceEqualityComparer.Instance);
     private readonly SortedDictionary<int, string> _unknown = [];
+    private readonly ImmutableArray<int> _sizes = [.. all.Select(g => g.Size)];
 
     /// <summary>What like monomials have in common; ordered by unit, sublayer, kind, then groups.</summary>
     private readonly record struct Key(CostUnit Unit, int Sublayer, bool Convolution, ImmutableArray<int> Groups) : IComparable<Key>
@@ -74,8 +75,20 @@ internal sealed class CostBuilder(IReadOnlyDictionary<Factor, Group> groups, IRe
         return Result();
     }
 
+    /// <summary>The multiply-accumulates of every operator that has some, each for itself.</summary>
+    public IEnumerable<(NodeRecord Record, CostModel Cost)> BuildEach(IReadOnlyList<NodeRecord> records)
+    {
+        var owners = new SublayerOwners(records, blocks, outputs);
+        foreach (var record in records.Where(r => r.Macs.Count > 0))
+        {
+            _monomials.Clear();
+            Compute(record, owners);
+            yield return (record, Result());
+        }
+    }
+
     private CostModel Result()
-        => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], [.. all.Select(g => g.Size)])
+        => new([.. _monomials.OrderBy(m => m.Key).Select(m => m.Value)], _sizes)
         { UnknownMacs = [.. _unknown.Values] };
 
     private void Compute(NodeRecord record, SublayerOwners owners)

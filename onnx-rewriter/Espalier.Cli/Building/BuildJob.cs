@@ -84,7 +84,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         foreach (var file in Directory.EnumerateFiles(_output))
         {
             var name = Path.GetFileName(file);
-            if (!known.Contains(name) && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension)
+            if (!known.Contains(name)
+                && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
                 && name is not ("build.request" or "build.stamp" or "outputs.txt" or FolderLock.FileName))
                 File.Delete(file);
         }

@@ -57,6 +57,7 @@ internal static class CommandLine
             DiffCommand.Create(terminal),
             WhyCommand.Create(terminal),
             PresetsCommand.Create(terminal),
+            ReportCommand.Create(terminal),
             BenchCommand.Create(terminal),
             ManifestCommand.Create(terminal),
             BuildCommand.Create(terminal),
@@ -78,6 +79,7 @@ internal static class CommandLine
             ["diff"] = DiffCommand.Examples,
             ["why"] = WhyCommand.Examples,
             ["presets"] = PresetsCommand.Examples,
+            ["report"] = ReportCommand.Examples,
             ["bench"] = BenchCommand.Examples,
             ["manifest"] = ManifestCommand.Examples,
         });

@@ -32,6 +32,8 @@ internal sealed class SlimCommand
     private readonly Option<FileInfo?> _report = new("--report")
     { Description = "What was removed and what it saved, as JSON; verify reads it.", HelpName = "FILE.json" };
     private readonly Option<FileInfo?> _diff = new("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
+    private readonly Option<FileInfo?> _page = new("--html")
+    { Description = "The report as a page for a browser; 'espalier report' makes the same of FILE.json.", HelpName = "FILE.html" };
     private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
     private readonly Option<string[]> _fill = CommonOptions.Fill();
     private readonly Option<bool> _allowInterface = CommonOptions.Interface();
@@ -50,7 +52,8 @@ internal sealed class SlimCommand
             { slim._model };
         Option[] options =
         [
-            slim._output, .. slim._options.All, slim._report, slim._diff, slim._dimensions, slim._fill, slim._allowInterface, slim._hoist,
+            slim._output, .. slim._options.All, slim._report, slim._page, slim._diff, slim._dimensions, slim._fill,
+            slim._allowInterface, slim._hoist,
         ];
         foreach (var option in options) command.Add(option);
         command.SetAction((result, cancellationToken) => Task.Run(() => slim.Run(result, terminal, cancellationToken), cancellationToken));
@@ -68,6 +71,7 @@ internal sealed class SlimCommand
             Model = target,
             Report = result.GetValue(_report)?.FullName,
             DiffText = result.GetValue(_diff)?.FullName,
+            Page = result.GetValue(_page)?.FullName,
         };
 
         using var progress = new StepProgress(terminal, "slim", cancellationToken);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Espalier.Cli.Host;
-using Espalier.Cli.Services;
 using Spectre.Console;
 
 namespace Espalier.Cli.Inspections;

@@ -44,6 +44,8 @@ public sealed class BuildTests(SharedFeed feed)
         Assert.False(File.Exists(app["out put/models/tiny.onnx"]), "the dense model is published only with CopyDense");
         Assert.True(File.Exists(app.Output("espalier/App.SlimTiny.report.json")));
         Assert.True(File.Exists(app.Made("App.SlimTiny.diff.txt")));
+        Assert.Contains("<h1>App.SlimTiny</h1>", File.ReadAllText(app.Made("App.SlimTiny.report.html")), StringComparison.Ordinal);
+        Assert.False(File.Exists(app.Output("espalier/App.SlimTiny.report.html")), "the page is for who builds, not for who runs");
         Assert.True(new FileInfo(app.Output("espalier/App.SlimTiny.onnx")).Length < new FileInfo(app["models/tiny.onnx"]).Length);
         Assert.DoesNotContain(app.Folder, File.ReadAllText(app.Output("espalier/App.SlimTiny.report.json")), StringComparison.Ordinal);
 

@@ -19,7 +19,7 @@ public sealed partial class RoomTests
             "Weights Moments Algebra Plans Edits Bases Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators "
                 + "Fitting Factoring Diffs ."),
         ("runtime/Espalier.Calibration", "Windows Graph Arrays Data Inputs Checks Trimming Timing Sums Stages Statistics"),
-        ("onnx-rewriter/Espalier.Cli", "Host Steps Services Inspections Building Options Commands ."),
+        ("onnx-rewriter/Espalier.Cli", "Host Steps Inspections Pages Services Building Options Commands ."),
         ("generator/Espalier.Generator", "Collections Policies Manifests Planning Diagnostics Emission ."),
         ("generator/Espalier.CodeFixes", "."),
     ];

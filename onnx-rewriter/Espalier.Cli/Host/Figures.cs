@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Host;
 
 /// <summary>Numbers as people read them, the same in every culture.</summary>
 internal static class Figures
