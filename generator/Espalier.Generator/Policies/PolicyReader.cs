@@ -18,6 +18,7 @@ internal static class PolicyReader
     private static readonly CalibrationAttribute CalibrationDefaults = new();
     private static readonly PruneAttribute PruneDefaults = new(default);
     private static readonly DropAttribute DropDefaults = new(default);
+    private static readonly EmbeddingsAttribute EmbeddingsDefaults = new("");
 
     /// <summary>Reads the class; null where it has no policy attribute with a model.</summary>
     public static PolicyModel? Read(INamedTypeSymbol type, CancellationToken cancellation = default)
@@ -37,6 +38,7 @@ internal static class PolicyReader
             Namespace = type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
             Containers = Containers(type),
             Name = type.Name,
+            Accessibility = AccessibilityOf(type),
             ClassProblem = ProblemOf(type, cancellation),
             Model = model,
             Seed = Named<int>(policy, nameof(PruningPolicyAttribute.Seed)) ?? 0,
@@ -55,7 +57,29 @@ internal static class PolicyReader
             ProtectsEnds = Find(type, nameof(ProtectEndsAttribute)) is not null,
             Calibration = calibration.ToEquatable(),
             LowRank = All(type, nameof(LowRankAttribute)).Select(ReadLowRank).ToEquatable(),
+            Embeddings = Find(type, nameof(EmbeddingsAttribute)) is { } embeddings ? ReadEmbeddings(embeddings) : null,
         };
+    }
+
+    private static EmbeddingsModel ReadEmbeddings(AttributeData attribute) => new(
+        PolicyModel.Normalise(Argument(attribute, 0)?.Value as string ?? ""),
+        EnumValue<Pooling>(Named(attribute, nameof(EmbeddingsAttribute.Pooling))) ?? EmbeddingsDefaults.Pooling,
+        Named<bool>(attribute, nameof(EmbeddingsAttribute.Normalise)) ?? EmbeddingsDefaults.Normalise,
+        Named<int>(attribute, nameof(EmbeddingsAttribute.MaxTokens)) ?? EmbeddingsDefaults.MaxTokens,
+        Text(attribute, nameof(EmbeddingsAttribute.Output)));
+
+    /// <summary>The narrowest of the class and of those round it.</summary>
+    private static string AccessibilityOf(INamedTypeSymbol type)
+    {
+        var narrowest = "public";
+        for (var outer = type; outer is not null; outer = outer.ContainingType)
+            switch (outer.DeclaredAccessibility)
+            {
+                case Accessibility.Public: break;
+                case Accessibility.Internal or Accessibility.ProtectedOrInternal: narrowest = "internal"; break;
+                default: return "";
+            }
+        return narrowest;
     }
 
     private static CalibrationModel ReadCalibration(AttributeData attribute, IMethodSymbol method, INamedTypeSymbol policy)
@@ -179,7 +203,10 @@ internal static class PolicyReader
         return Reserved.Contains(property.Name) ? $"has the name of the generated member '{property.Name}'" : "";
     }
 
-    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal) { "Plan", "Inputs", "Outputs", "Open", "OpenDense" };
+    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal) 
+    {
+        "Plan", "Inputs", "Outputs", "Open", "OpenDense", "Embeddings", "CreateEmbeddingGenerator", "Tokenize",
+    };
 
     /// <summary>
     /// The generator has not yet written <c>Inputs</c> when it reads the method, so the type may still be an error type of that name.
