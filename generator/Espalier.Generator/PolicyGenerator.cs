@@ -68,6 +68,25 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             output.AddSource(emission.Resolved.Policy.FullName + ".g.cs",
                 SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
 
+        var extensions = context.CompilationProvider
+            .Select(static (compilation, _) => Extensions.Of(compilation))
+            .WithTrackingName(TrackingNames.Extensions);
+
+        var extended = emissions
+            .Combine(extensions)
+            .Select(static (pair, _) => new Extended(pair.Left, pair.Right))
+            .WithTrackingName(TrackingNames.Extended);
+
+        context.RegisterSourceOutput(extended, static (output, extended) =>
+        {
+            if (!extended.Emission.Runtime) return;
+            var (resolved, name) = (extended.Emission.Resolved, extended.Emission.Resolved.Policy.FullName);
+            if (extended.Extensions.Embeddings && EmbeddingsEmitter.Emit(resolved) is { } embeddings)
+                output.AddSource(name + ".Embeddings.g.cs", SourceText.From(embeddings, Encoding.UTF8));
+            if (extended.Extensions.Services && ServicesEmitter.Emit(resolved, extended.Extensions.Embeddings) is { } services)
+                output.AddSource(name + ".Services.g.cs", SourceText.From(services, Encoding.UTF8));
+        });
+
         var folder = context.AnalyzerConfigOptionsProvider
             .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
             .WithTrackingName(TrackingNames.ProjectFolder);
@@ -130,4 +149,16 @@ public sealed class PolicyGenerator : IIncrementalGenerator
 
     /// <summary>What the emitter turns into text.</summary>
     internal sealed record Emission(ResolvedPolicy Resolved, bool Runtime);
+
+    /// <summary>The same with the packages that more is written for.</summary>
+    internal sealed record Extended(Emission Emission, Extensions Extensions);
+
+    /// <summary>Which packages the project references, known by a type that the written code calls.</summary>
+    internal sealed record Extensions(bool Services, bool Embeddings)
+    {
+        public static Extensions Of(Compilation compilation) => new(
+            compilation.GetTypeByMetadataName("Espalier.Extensions.DependencyInjection.SlimModelServices") is not null
+                && compilation.GetTypeByMetadataName("Microsoft.Extensions.DependencyInjection.IServiceCollection") is not null,
+            compilation.GetTypeByMetadataName("Espalier.Extensions.AI.TextEmbeddingGenerator") is not null);
+    }
 }

@@ -23,6 +23,12 @@ internal static class TrackingNames
     /// <summary>Whether the project references the runtime.</summary>
     public const string Runtime = "Espalier.Runtime";
 
+    /// <summary>Which of the packages that code is written for the project references.</summary>
+    public const string Extensions = "Espalier.Extensions";
+
+    /// <summary>A policy with the packages that code is written for.</summary>
+    public const string Extended = "Espalier.Extended";
+
     /// <summary>What the emitter turns into text.</summary>
     public const string Emission = "Espalier.Emission";
 

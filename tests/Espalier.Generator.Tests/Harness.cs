@@ -1,10 +1,16 @@
 using System.Collections.Immutable;
 using System.Reflection;
+using Espalier.Extensions.AI;
+using Espalier.Extensions.DependencyInjection;
 using Espalier.Generator.Diagnostics;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.ML.Tokenizers;
 
 namespace Espalier.Generator.Tests;
 
@@ -22,7 +28,11 @@ internal static class Harness
 
     private static readonly ImmutableArray<MetadataReference> Runtime = [
         MetadataReference.CreateFromFile(typeof(Espalier.Runtime.ModelSession).Assembly.Location),
-        MetadataReference.CreateFromFile(typeof(Microsoft.ML.OnnxRuntime.SessionOptions).Assembly.Location)];
+        MetadataReference.CreateFromFile(typeof(Microsoft.ML.OnnxRuntime.SessionOptions).Assembly.Location),
+        .. new[] { typeof(SlimModelServices), typeof(IServiceCollection), typeof(IConfiguration) }.Select(t
+            => MetadataReference.CreateFromFile(t.Assembly.Location)),
+        .. new[] { typeof(TextEmbeddingGenerator), typeof(IEmbeddingGenerator), typeof(Tokenizer) }.Select(t
+            => MetadataReference.CreateFromFile(t.Assembly.Location))];
 
     public static CSharpCompilation Compilation(bool runtime, params string[] sources)
         => CSharpCompilation.Create("Shop", sources.Select((s, i) => Parse(s, $"/shop/Source{i}.cs")),

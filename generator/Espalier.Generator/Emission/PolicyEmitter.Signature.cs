@@ -1,5 +1,6 @@
 using Espalier.Generator.Collections;
 using Espalier.Generator.Manifests;
+using Espalier.Generator.Planning;
 using Espalier.Generator.Policies;
 
 namespace Espalier.Generator.Emission;
@@ -27,9 +28,15 @@ internal sealed partial class PolicyEmitter
         _ => null,
     };
 
+    /// <summary>Whether there are <c>Inputs</c>, <c>Outputs</c> and <c>Open</c>.</summary>
+    internal static bool IsTyped(ResolvedPolicy resolved) => Foreign(resolved) is null;
+
+    private static ManifestTensor? Foreign(ResolvedPolicy resolved)
+        => resolved.Inputs.Concat(resolved.Outputs).FirstOrDefault(t => ElementType(t.ElementType) is null);
+
     private void Signature()
     {
-        if (_resolved.Inputs.Concat(_resolved.Outputs).FirstOrDefault(t => ElementType(t.ElementType) is null) is { } foreign)
+        if (Foreign(_resolved) is { } foreign)
         {
             _writer.Line($"// No Inputs, Outputs and Open: '{Names.Xml(foreign.Name)}' is of type {Names.Xml(foreign.ElementType)}, for "
                 + "which C# has no tensor. Use Espalier.Runtime.ModelSession.");

@@ -19,11 +19,18 @@ internal static class GeneratedMembers
         new(Plan, null), new(Inputs, null), new(Outputs, null), new(Open, "SessionOptions"), new(OpenDense, "SessionOptions"),
     ];
 
+    /// <summary>What a policy with <c>[Embeddings]</c> gets besides.</summary>
+    private static readonly GeneratedMember[] OfEncoders =
+    [
+        new("Embeddings", null), new("CreateEmbeddingGenerator", null), new("Tokenize", "IEnumerable"),
+    ];
+
     /// <summary>Members of the user's part that stand in the way of generated ones, and the class itself where its name does.</summary>
     public static IEnumerable<ISymbol> CollidingIn(INamedTypeSymbol policy)
     {
-        if (All.Any(generated => generated.Name == policy.Name)) yield return policy;
-        foreach (var generated in All)
+        var all = policy.GetAttributes().Any(a => PolicyReader.Is(a, nameof(EmbeddingsAttribute))) ? All.Concat(OfEncoders) : All;
+        if (all.Any(generated => generated.Name == policy.Name)) yield return policy;
+        foreach (var generated in all)
             foreach (var member in policy.GetMembers(generated.Name))
                 if (!IsGenerated(member) && Collides(member, generated)) yield return member;
     }

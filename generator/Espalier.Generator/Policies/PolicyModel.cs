@@ -10,6 +10,9 @@ internal sealed record PolicyModel
     public required EquatableArray<ContainerModel> Containers { get; init; }
     public required string Name { get; init; }
 
+    /// <summary>Who may name it from another namespace: <c>public</c>, <c>internal</c>, or empty for nobody.</summary>
+    public required string Accessibility { get; init; }
+
     /// <summary>Why the class is no policy; empty when it is one.</summary>
     public required string ClassProblem { get; init; }
 
@@ -28,6 +31,7 @@ internal sealed record PolicyModel
     public required bool ProtectsEnds { get; init; }
     public required EquatableArray<CalibrationModel> Calibration { get; init; }
     public required EquatableArray<LowRankModel> LowRank { get; init; }
+    public required EmbeddingsModel? Embeddings { get; init; }
 
     /// <summary>Names of <see cref="GeneratedMembers"/> that the user's part has given to something else.</summary>
     public required EquatableArray<string> Colliding { get; init; }
@@ -122,6 +126,9 @@ internal sealed record LowRankModel(string Pattern, ProductKind Of, int Rank, do
     /// <summary>Whether the rank is left to the budget.</summary>
     public bool IsOpen => Rank == 0 && Keep is null;
 }
+
+/// <summary>What <c>[Embeddings]</c> says.</summary>
+internal sealed record EmbeddingsModel(string Tokenizer, Pooling Pooling, bool Normalise, int MaxTokens, string? Output);
 
 internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric Metric);
 

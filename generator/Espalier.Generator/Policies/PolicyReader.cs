@@ -18,6 +18,7 @@ internal static class PolicyReader
     private static readonly CalibrationAttribute CalibrationDefaults = new();
     private static readonly PruneAttribute PruneDefaults = new(default);
     private static readonly DropAttribute DropDefaults = new(default);
+    private static readonly EmbeddingsAttribute EmbeddingsDefaults = new("");
 
     /// <summary>Reads the class; null where it has no policy attribute with a model.</summary>
     public static PolicyModel? Read(INamedTypeSymbol type, CancellationToken cancellation = default)
@@ -37,6 +38,7 @@ internal static class PolicyReader
             Namespace = type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(Unescaped),
             Containers = Containers(type),
             Name = type.Name,
+            Accessibility = AccessibilityOf(type),
             ClassProblem = ProblemOf(type, cancellation),
             Model = model,
             Seed = Named<int>(policy, nameof(PruningPolicyAttribute.Seed)) ?? 0,
@@ -56,7 +58,29 @@ internal static class PolicyReader
             Calibration = calibration.ToEquatable(),
             LowRank = All(type, nameof(LowRankAttribute)).Select(ReadLowRank).ToEquatable(),
             Colliding = GeneratedMembers.CollidingIn(type).Select(member => member.Name).Distinct(StringComparer.Ordinal).ToEquatable(),
+            Embeddings = Find(type, nameof(EmbeddingsAttribute)) is { } embeddings ? ReadEmbeddings(embeddings) : null,
         };
+    }
+
+    private static EmbeddingsModel ReadEmbeddings(AttributeData attribute) => new(
+        PolicyModel.Normalise(Argument(attribute, 0)?.Value as string ?? ""),
+        EnumValue<Pooling>(Named(attribute, nameof(EmbeddingsAttribute.Pooling))) ?? EmbeddingsDefaults.Pooling,
+        Named<bool>(attribute, nameof(EmbeddingsAttribute.Normalise)) ?? EmbeddingsDefaults.Normalise,
+        Named<int>(attribute, nameof(EmbeddingsAttribute.MaxTokens)) ?? EmbeddingsDefaults.MaxTokens,
+        Text(attribute, nameof(EmbeddingsAttribute.Output)));
+
+    /// <summary>The narrowest of the class and of those round it.</summary>
+    private static string AccessibilityOf(INamedTypeSymbol type)
+    {
+        var narrowest = "public";
+        for (var outer = type; outer is not null; outer = outer.ContainingType)
+            switch (outer.DeclaredAccessibility)
+            {
+                case Accessibility.Public: break;
+                case Accessibility.Internal or Accessibility.ProtectedOrInternal: narrowest = "internal"; break;
+                default: return "";
+            }
+        return narrowest;
     }
 
     private static CalibrationModel ReadCalibration(AttributeData attribute, IMethodSymbol method, INamedTypeSymbol policy)
