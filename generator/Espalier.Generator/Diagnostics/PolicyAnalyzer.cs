@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Policies;
-using Espalier.Planning;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Espalier.Generator.Manifests;
 using Espalier.Generator.Planning;
 using Espalier.Generator.Policies;
+using Espalier.Planning;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 

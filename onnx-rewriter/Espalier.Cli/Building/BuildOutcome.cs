@@ -1,4 +1,4 @@
-using Espalier.Cli.Services;
+using Espalier.Cli.Host;
 using Espalier.Cli.Steps;
 
 namespace Espalier.Cli.Building;

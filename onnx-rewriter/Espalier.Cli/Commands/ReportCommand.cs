@@ -7,6 +7,7 @@ using Espalier.Cli.Inspections;
 using Espalier.Cli.Options;
 using Espalier.Cli.Pages;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 using Espalier.Onnx;
 using Espalier.Pruning;
 
@@ -63,7 +64,7 @@ internal sealed class ReportCommand
         var output = result.GetValue(_output) ?? new FileInfo(Path.ChangeExtension(files[0].ToString(), ".html"));
         if (files.Any(f => f.FullName == output.FullName)) throw new UsageException("FILE.html is MODEL|REPORT itself; name another file.");
         string page;
-        using (var progress = new Progress(terminal, "report"))
+        using (var progress = new StepProgress(terminal, "report", cancellationToken))
         {
             progress.Step("reading");
             page = files.Any(IsModel) ? Model(result, files) : ReportPage.Render(Shown(result, files, progress, cancellationToken));
@@ -84,7 +85,7 @@ internal sealed class ReportCommand
         return ModelPage.Render(Inspector.Inspect(analysis), Layers.Of(analysis));
     }
 
-    private List<Shown> Shown(ParseResult result, FileInfo[] files, Progress progress, CancellationToken cancellationToken)
+    private List<Shown> Shown(ParseResult result, FileInfo[] files, StepProgress progress, CancellationToken cancellationToken)
     {
         var (diff, times) = (result.GetValue(_diff), result.GetValue(_times) is { Length: 2 } two ? two : null);
         if (files.Length > 1 && (diff is not null || times is not null)) throw new UsageException("--diff and --times go with one report.");
@@ -97,7 +98,7 @@ internal sealed class ReportCommand
         })];
     }
 
-    private BenchResult Measure(ParseResult result, FileInfo[] models, Progress progress, CancellationToken cancellationToken)
+    private BenchResult Measure(ParseResult result, FileInfo[] models, StepProgress progress, CancellationToken cancellationToken)
     {
         if (models.FirstOrDefault(f => !f.Exists) is { } missing) throw new UsageException($"--times: there is no file '{missing}'.");
         progress.Step("measuring");

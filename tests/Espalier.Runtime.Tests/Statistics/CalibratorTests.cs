@@ -287,8 +287,7 @@ public class CalibratorTests
         var flat = g.Transpose(g.Reshape(one, 0, 4, 36), 0, 2, 1);
         var two = g.Add(flat, g.Linear(flat, "b", 4, 4));
         var model = g.Output(two).Build();
-        Block[] blocks = [new(0, "a", x, one, [], [0]), new(1, "b", flat, two, [], [1]),
-            new(2, "same", flat, flat, [], [2])];
+        Block[] blocks = [new(0, x, one, [], [0]), new(1, flat, two, [], [1]), new(2, flat, flat, [], [2])];
         var samples = Samples(5, "x", 1, 4, 6, 6);
         var stats = Run(model, [], samples, blocks: blocks);
         foreach (var block in blocks)
