@@ -28,6 +28,13 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
                 }
             }
         }
+
+        [PruningPolicy("models/tiny.onnx", Publish = false)]
+        public static partial class Tried
+        {
+            [Prune(Axis.Channels, "*", Keep = 0.75, RoundTo = 1)]
+            public static partial Rule Channels { get; }
+        }
         """;
 
     [Fact]
@@ -54,6 +61,12 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
         app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "published").Succeeds();
         Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.onnx"]), "publish of a project that references the policy's");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+        foreach (string kept in new[] { "Library.Tried.onnx", "Library.Tried.report.json" })
+        {
+            Assert.True(File.Exists(library.Output("espalier/" + kept)), "Publish = false: in the project's own output");
+            Assert.False(File.Exists(app.Output("espalier/" + kept)), "Publish = false: not in that of others");
+            Assert.False(File.Exists(app["published/espalier/" + kept]), "Publish = false: not published");
+        }
         library.Build("--no-restore", "-f", "net8.0").Succeeds();
         Assert.Equal(File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx")),
             File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx", "net8.0")));
