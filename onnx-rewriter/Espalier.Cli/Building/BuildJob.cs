@@ -51,7 +51,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
         var stamp = Stamp.Compute(plan, model, request);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
-            return Copied(stampFile);
+            return WithPackage(plan, model, [.. Copied(stampFile)]);
 
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Run(dense, model.Axes);
@@ -72,8 +72,11 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         terminal.Error.WriteLine($"espalier: {plan.Policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} "
             + $"parameters, {Figures.Short(before.Macs)} → {Figures.Short(after.Macs)} MACs");
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
-        return copied;
+        return WithPackage(plan, model, copied);
     }
+
+    private IEnumerable<string> WithPackage(PruningPlan plan, BuildModel model, IReadOnlyList<string> made)
+        => request.Package ? made.Concat(ModelPackage.Write(_output, plan, model, made)) : made;
 
     private static IEnumerable<string> Copied(string stampFile) => File.ReadLines(stampFile).Skip(1).Where(l => l.Length > 0);
 
@@ -82,7 +85,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     {
         string[] written = [.. published, .. kept];
         var known = written.ToHashSet(StringComparer.Ordinal);
-        var policies = written.Where(f => f.EndsWith(".onnx", StringComparison.Ordinal)).Select(f => f[..^5]).ToList();
+        var policies = written.Where(f => f.EndsWith(".onnx", StringComparison.Ordinal) && !f.Contains('/')).Select(f => f[..^5]).ToList();
         foreach (var file in Directory.EnumerateFiles(_output))
         {
             var name = Path.GetFileName(file);
@@ -90,6 +93,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
                 && name is not ("build.request" or "build.stamp" or Published or Kept or FolderLock.FileName))
                 File.Delete(file);
         }
+        foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))
+            if (!known.Any(f => f.StartsWith(Path.GetFileName(folder) + "/", StringComparison.Ordinal)))
+                Directory.Delete(folder, recursive: true);
         AtomicFile.WriteAllText(Path.Combine(_output, Published), string.Concat(published.Select(f => f + "\n")));
         AtomicFile.WriteAllText(Path.Combine(_output, Kept), string.Concat(kept.Select(f => f + "\n")));
     }
