@@ -14,6 +14,18 @@ public sealed class PruningPolicyAttribute(string model) : Attribute
 
     /// <summary>Seed of everything random in carrying out the policy.</summary>
     public int Seed { get; set; }
+
+    /// <summary>
+    /// Whether the slim model goes where the program goes. True: into the output of the project and of those that reference it,
+    /// and into what they publish. False: into the project's own output alone, for a policy that is tried, measured or compared.
+    /// </summary>
+    public bool Publish { get; set; } = true;
+
+    /// <summary>
+    /// SHA-256 of the model's file in hexadecimal digits, or its first eight or more: the build fails where another model
+    /// stands under the name. Not set: any model will do.
+    /// </summary>
+    public string? Sha256 { get; set; }
 }
 
 /// <summary>

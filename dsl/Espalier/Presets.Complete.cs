@@ -1,6 +1,6 @@
 namespace Espalier;
 
-public static partial class Presets
+internal static partial class Presets
 {
     /// <summary>Parameters of keys and values that stay where neither a rank nor a budget is given; our number.</summary>
     private const double HalfOfBoth = 0.5;

@@ -73,6 +73,12 @@ public sealed record PruningPlan
     /// </summary>
     public bool HoistInitializers { get; init; }
 
+    /// <summary>Whether the build hands the slim model on: to what is published, and to projects that reference the policy's.</summary>
+    public bool Publish { get; init; } = true;
+
+    /// <summary>First hexadecimal digits, eight or more, of the SHA-256 that the model's file must have; null for any.</summary>
+    public string? Sha256 { get; init; }
+
     /// <summary>Seed of everything random in carrying out the plan.</summary>
     public int Seed { get; init; }
 

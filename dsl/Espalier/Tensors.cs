@@ -44,7 +44,7 @@ public sealed record NamedTensor(string Name, string ElementType, IReadOnlyList<
 }
 
 /// <summary>Names of element types.</summary>
-public static class ElementTypes
+internal static class ElementTypes
 {
     private static readonly (string Name, Type Type)[] All =
     [

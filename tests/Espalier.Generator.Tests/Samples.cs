@@ -61,7 +61,7 @@ internal static class Samples
         namespace Shop;
 
         /// <summary>A slim model.</summary>
-        [PruningPolicy("models/tiny.onnx", Seed = 7)]
+        [PruningPolicy("models/tiny.onnx", Seed = 7, Publish = false, Sha256 = "0123abcd")]
         [Budget(Macs = 0.6)]
         [Guard(Agreement = 0.98, Metric = Metric.JensenShannon), Divergence(Metric.Cosine, Outputs = new[] { "y" })]
         [Protect("stem*")]

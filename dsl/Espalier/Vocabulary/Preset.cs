@@ -76,7 +76,7 @@ public enum Preset
 /// <param name="Compensate">How readers make up for what is gone.</param>
 /// <param name="Allocate">How a budget is spread.</param>
 /// <param name="Schedule">In which order.</param>
-public sealed record PruningMethod(string Title, string Citation, Criterion? Score, Compensation Compensate, Allocation Allocate,
+internal sealed record PruningMethod(string Title, string Citation, Criterion? Score, Compensation Compensate, Allocation Allocate,
     Schedule Schedule = Schedule.OneShot)
 {
     /// <summary>How norms of several weights become one number.</summary>

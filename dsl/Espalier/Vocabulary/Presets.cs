@@ -5,7 +5,7 @@ namespace Espalier.Generator.Vocabulary;
 #endif
 
 /// <summary>The presets' methods.</summary>
-public static partial class Presets
+internal static partial class Presets
 {
     private static readonly Dictionary<Preset, PruningMethod> Methods = new()
     {

@@ -42,6 +42,8 @@ internal static class PlanJsonWriter
             // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
             json.Property("allowInterface", false);
             json.Property("hoistInitializers", false);
+            json.Property("publish", policy.Publish);
+            json.Property("sha256", policy.Sha256);
             json.Property("seed", policy.Seed);
             json.Property("location", "");
         });

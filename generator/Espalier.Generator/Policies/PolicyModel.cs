@@ -18,6 +18,10 @@ internal sealed record PolicyModel
 
     public required string Model { get; init; }
     public required int Seed { get; init; }
+
+    public required bool Publish { get; init; }
+
+    public required string? Sha256 { get; init; }
     public required EquatableArray<RuleModel> Rules { get; init; }
     public required BudgetModel? Budget { get; init; }
     public required Preset? Preset { get; init; }

@@ -42,6 +42,8 @@ internal static class PolicyReader
             ClassProblem = ProblemOf(type, cancellation),
             Model = model,
             Seed = Named<int>(policy, nameof(PruningPolicyAttribute.Seed)) ?? 0,
+            Publish = Named<bool>(policy, nameof(PruningPolicyAttribute.Publish)) ?? true,
+            Sha256 = Text(policy, nameof(PruningPolicyAttribute.Sha256)),
             Rules = rules.ToEquatable(),
             Budget = ReadBudget(type),
             Preset = Stated<Preset>(type, nameof(PresetAttribute)),

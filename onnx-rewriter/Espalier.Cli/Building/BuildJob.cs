@@ -10,6 +10,9 @@ namespace Espalier.Cli.Building;
 /// <summary>Slims the models of a project by the policies of its compiled assembly.</summary>
 internal sealed class BuildJob(BuildRequest request, Terminal terminal)
 {
+    /// <summary>Files of policies whose model goes where the program goes, and of those whose model stays with the project.</summary>
+    private const string Published = "outputs.txt", Kept = "kept.txt";
+
     private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
     private PolicyAssembly? _assembly;
 
@@ -21,12 +24,12 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
-        var written = new List<string>();
+        List<string> published = [], kept = [];
         foreach (var plan in PlanReader.Read(request.Assembly!))
         {
             try
             {
-                written.AddRange(Carry(plan, cancellationToken));
+                (plan.Publish ? published : kept).AddRange(Carry(plan, cancellationToken));
             }
             catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
             {
@@ -35,7 +38,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             }
         }
         if (result != ExitCode.Done) return result;
-        WriteList(written);
+        WriteLists(published, kept);
         return ExitCode.Done;
     }
 
@@ -45,11 +48,12 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
         var model = request.Models.FirstOrDefault(m => m.Name == name)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
+        ModelFiles.Identify(model, plan);
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
         var stamp = Stamp.Compute(plan, model, request);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
-            return Copied(stampFile);
+            return WithPackage(plan, model, [.. Copied(stampFile)]);
 
         var since = Stopwatch.StartNew();
         using var dense = OnnxModel.Open(model.Path);
@@ -71,24 +75,32 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed));
         if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
-        return copied;
+        return WithPackage(plan, model, copied);
     }
+
+    private IEnumerable<string> WithPackage(PruningPlan plan, BuildModel model, IReadOnlyList<string> made)
+        => request.Package ? made.Concat(ModelPackage.Write(_output, plan, model, made)) : made;
 
     private static IEnumerable<string> Copied(string stampFile) => File.ReadLines(stampFile).Skip(1).Where(l => l.Length > 0);
 
-    /// <summary>The list that the targets copy from; what no policy makes any more is removed, and what a killed build left.</summary>
-    private void WriteList(List<string> written)
+    /// <summary>The lists that the targets copy from; what no policy makes any more is removed, and what a killed build left.</summary>
+    private void WriteLists(List<string> published, List<string> kept)
     {
+        string[] written = [.. published, .. kept];
         var known = written.ToHashSet(StringComparer.Ordinal);
-        var policies = written.Where(f => f.EndsWith(".onnx", StringComparison.Ordinal)).Select(f => f[..^5]).ToList();
+        var policies = written.Where(f => f.EndsWith(".onnx", StringComparison.Ordinal) && !f.Contains('/')).Select(f => f[..^5]).ToList();
         foreach (var file in Directory.EnumerateFiles(_output))
         {
             var name = Path.GetFileName(file);
             if (!known.Contains(name)
                 && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
-                && name is not ("build.request" or "build.stamp" or "outputs.txt" or FolderLock.FileName))
+                && name is not ("build.request" or "build.stamp" or Published or Kept or FolderLock.FileName))
                 File.Delete(file);
         }
-        AtomicFile.WriteAllText(Path.Combine(_output, "outputs.txt"), string.Concat(written.Select(f => f + "\n")));
+        foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))
+            if (!known.Any(f => f.StartsWith(Path.GetFileName(folder) + "/", StringComparison.Ordinal)))
+                Directory.Delete(folder, recursive: true);
+        AtomicFile.WriteAllText(Path.Combine(_output, Published), string.Concat(published.Select(f => f + "\n")));
+        AtomicFile.WriteAllText(Path.Combine(_output, Kept), string.Concat(kept.Select(f => f + "\n")));
     }
 }

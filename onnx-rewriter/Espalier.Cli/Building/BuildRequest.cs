@@ -23,6 +23,9 @@ internal sealed class BuildRequest
     /// <summary>The manifest to write, of the only model; null where the assembly's policies are wanted.</summary>
     public string? Manifest { get; private set; }
 
+    /// <summary>Whether a model package of ONNX Runtime is written for each policy.</summary>
+    public bool Package { get; private set; }
+
     public List<BuildModel> Models { get; } = [];
 
     /// <summary>Assemblies that the compiled one needs to run.</summary>
@@ -55,6 +58,7 @@ internal sealed class BuildRequest
             case "project": Project = value; break;
             case "output": Output = value; break;
             case "manifest": Manifest = value; break;
+            case "package": Package = value == "true"; break;
             case "model": Models.Add(Model(value, path)); break;
             case "reference": References.Add(value); break;
             case "native": Natives.Add(value); break;

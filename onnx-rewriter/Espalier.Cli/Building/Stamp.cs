@@ -27,7 +27,8 @@ internal static class Stamp
         }
 
         foreach (var version in ToolVersions()) Text(version);
-        Text(PlanJson.Serialize(WithoutLocations(plan)));
+        // Where the model goes is no matter of what is in it.
+        Text(PlanJson.Serialize(WithoutLocations(plan) with { Publish = true }));
         if (model.Axes.AllowInterface) Text("allowInterface");
         if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>Data that a policy's own method gives, and projects that reference the policy's.</summary>
@@ -28,6 +30,13 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
                 }
             }
         }
+
+        [PruningPolicy("models/tiny.onnx", Publish = false)]
+        public static partial class Tried
+        {
+            [Prune(Axis.Channels, "*", Keep = 0.75, RoundTo = 1)]
+            public static partial Rule Channels { get; }
+        }
         """;
 
     [Fact]
@@ -35,7 +44,8 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
     {
         var library = new Workspace(feed.Value, "Library").Model()
             .Project("""<OnnxModel Include="models/*.onnx" CopyDense="true" Dimensions="batch=1" />""",
-                "<TargetFrameworks>net8.0;net10.0</TargetFrameworks>", "<OutputType>Library</OutputType><LangVersion>13</LangVersion>")
+                "<TargetFrameworks>net8.0;net10.0</TargetFrameworks>", "<OutputType>Library</OutputType><LangVersion>13</LangVersion>"
+                    + "<EspalierModelPackage>true</EspalierModelPackage>")
             .Write("Policy.cs", Policy)
             .Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"3\"); }")
             .Write("Other.cs", "namespace Library; public static class Other { }");
@@ -54,9 +64,18 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
         app.Run("publish", "-c", "Release", "-nologo", "--no-build", "-o", "published").Succeeds();
         Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.onnx"]), "publish of a project that references the policy's");
         Assert.True(File.Exists(library.Output("espalier/Library.SlimTiny.onnx")));
+        foreach (string kept in new[] { "Library.Tried.onnx", "Library.Tried.report.json" })
+        {
+            Assert.True(File.Exists(library.Output("espalier/" + kept)), "Publish = false: in the project's own output");
+            Assert.False(File.Exists(app.Output("espalier/" + kept)), "Publish = false: not in that of others");
+            Assert.False(File.Exists(app["published/espalier/" + kept]), "Publish = false: not published");
+        }
         library.Build("--no-restore", "-f", "net8.0").Succeeds();
         Assert.Equal(File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx")),
             File.ReadAllBytes(library.Output("espalier/Library.SlimTiny.onnx", "net8.0")));
+
+        IsModelPackage(app.Output("espalier/Library.SlimTiny.package"), library["models/tiny.onnx"]);
+        Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.package/slim/Library.SlimTiny.onnx"]), "packages are published");
 
         // Code that calibration does not reach; then code that it does.
         var slimmed = Workspace.Time(library.Made("Library.SlimTiny.onnx"));
@@ -68,5 +87,21 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
         library.Write("Seeds.cs", "namespace Library; static class Seeds { public static int First => int.Parse(\"4\"); }");
         library.Build("--no-restore", "-f", "net10.0").Succeeds();
         Assert.NotEqual(slimmed, Workspace.Time(library.Made("Library.SlimTiny.onnx")));
+    }
+
+    /// <summary>The layout that ONNX Runtime states: unknown fields and paths that lead nowhere are errors there.</summary>
+    private static void IsModelPackage(string folder, string dense)
+    {
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json")));
+        Assert.Equal(["schema_version", "package_name", "description", "layout", "components"],
+            manifest.RootElement.EnumerateObject().Select(p => p.Name));
+        Assert.Equal("1.0", manifest.RootElement.GetProperty("schema_version").GetString());
+        var variants = manifest.RootElement.GetProperty("components").GetProperty("model").GetProperty("variants");
+        Assert.Equal(["slim", "dense"], variants.EnumerateObject().Select(v => v.Name));
+        string[] models = [.. variants.EnumerateObject().Select(v => Path.Combine(folder,
+            v.Value.GetProperty("variant_directory").GetString()!,
+            v.Value.GetProperty("executor_info").GetProperty("ort").GetProperty("model_file").GetString()!))];
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "..", "Library.SlimTiny.onnx")), File.ReadAllBytes(models[0]));
+        Assert.Equal(File.ReadAllBytes(dense), File.ReadAllBytes(models[1]));
     }
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace Espalier.EndToEnd.Tests.Build;
 
 /// <summary>Builds that fail say where and why.</summary>
@@ -30,6 +32,32 @@ public sealed class RefusedBuildTests(SharedFeed feed)
 
         File.WriteAllBytes(app["models/tiny.onnx"], File.ReadAllBytes(app["models/tiny.onnx"])[..200]);
         app.Build("--no-restore").Fails().Says("tiny.onnx : error ESPB010: ");
+    }
+
+    [Fact]
+    public void Another_model_under_the_name_of_one_is_an_error()
+    {
+        const string policy = """
+            using Espalier;
+
+            [PruningPolicy("models/tiny.onnx", Sha256 = "SHA")]
+            public static partial class SlimTiny
+            {
+                [Prune(Axis.Channels, Keep = 0.5, RoundTo = 1)]
+                public static partial Rule Channels { get; }
+            }
+            """;
+        var app = new Workspace(feed.Value, "Pinned").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
+            .Write("Program.cs", "System.Console.WriteLine();");
+        string hash = Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(app["models/tiny.onnx"])));
+        app.Write("Policy.cs", policy.Replace("SHA", hash[..12], StringComparison.Ordinal));
+        app.Build().Succeeds();
+        app.Model(channels: 12).Build("--no-restore").Fails()
+            .Says("Policy.cs(3,2): error ESPB011: ").Says("is not the model that the policy was written for").Says(hash[..12]);
+
+        app.Project("""<OnnxModel Include="models/*.onnx" /><OnnxModel Include="other.onnx" Link="models/tiny.onnx" />""");
+        File.Copy(app["models/tiny.onnx"], app["other.onnx"]);
+        app.Build("--no-restore").Fails().Says("error ESPB007: ").Says("other.onnx");
     }
 
     [Theory]

@@ -11,7 +11,7 @@ namespace Espalier.TestKit.Packages;
 public sealed class PackedFeed : IDisposable
 {
     private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build",
-        "generator/Espalier.Package", "onnx-rewriter/Espalier.Cli"];
+        "generator/Espalier.Package", "generator/Espalier.Templates", "onnx-rewriter/Espalier.Cli"];
 
     /// <summary>Packs.</summary>
     public PackedFeed()
