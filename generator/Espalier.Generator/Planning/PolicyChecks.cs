@@ -122,7 +122,7 @@ internal sealed class PolicyChecks
                 _findings.Add(Ids.CalibrationShape, site, calibration.Method,
                     $"is the second one, after '{_policy.Calibration[0].Method}'; a policy has one");
             else if (calibration.Problem.Length > 0)
-                _findings.Add(Ids.CalibrationShape, site, calibration.Method, calibration.Problem);
+                _findings.Add(new(Ids.CalibrationShape, site, "signature", [calibration.Method, calibration.Problem]));
             _findings.CheckAtLeast(site, nameof(CalibrationAttribute.Samples), calibration.Samples, 1);
         }
     }
