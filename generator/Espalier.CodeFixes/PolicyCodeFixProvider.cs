@@ -53,7 +53,8 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
                 => [Arguments.Replace(source, literal, Arguments.Text(fix), "the model")],
             Ids.NoMatch when fix.Length > 0 && node is LiteralExpressionSyntax literal
                 => [Arguments.Replace(source, literal, Arguments.Text(fix), "the pattern")],
-            Ids.Inexact when attribute is not null => [Arguments.Set(source, attribute, "AllowInexact", Arguments.True, "Allow inexact pruning")],
+            Ids.Inexact when attribute is not null
+                => [Arguments.Set(source, attribute, "AllowInexact", Arguments.True, "Allow inexact pruning")],
             Ids.NothingDecides when attribute is not null && type is not null =>
             [
                 Arguments.Set(source, attribute, "Keep", Arguments.Half, "Add Keep = 0.5"),

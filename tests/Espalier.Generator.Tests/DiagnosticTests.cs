@@ -282,7 +282,7 @@ public partial class DiagnosticTests
     public async Task The_manifest_is_malformed()
     {
         var (source, spans) =
-            Markup.Parse("using Espalier; [PruningPolicy({|ESP0013:\"models/tiny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim { }");
+            Markup.Parse("using Espalier; [PruningPolicy({|ESP0013:\"models/tiny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim;");
         var diagnostic = Assert.Single(await Harness.Diagnose(source,
             ("/shop/obj/tiny.espalier-manifest",
                 Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
