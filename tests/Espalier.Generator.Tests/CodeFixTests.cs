@@ -143,6 +143,26 @@ public class CodeFixTests
     public async Task A_name_that_is_taken_becomes_another(string before, string after, string name)
         => await Expect("ESP0019", $"Rename to {name}", Samples.PolicyOf(before), Samples.PolicyOf(after));
 
+    /// <summary>All of one kind at once, as <c>dotnet format</c> does it.</summary>
+    [Theory]
+    [InlineData("ESP0002", "Change the model to \"models/tiny.onnx\"", "models/tiny.onnx", "tiny.onnx")]
+    [InlineData("ESP0017", "Add calibration data and [Guard(Agreement = 0.95)]", "", "")]
+    [InlineData("ESP0019", "Rename to PlanRule", "Rule R", "Rule Plan")]
+    public async Task All_of_a_document_are_mended_at_once(string id, string title, string right, string wrong)
+    {
+        var one = Samples.WholePolicyOf("[Prune(Axis.Neurons)] public static partial Rule R { get; }", "[Budget(Macs = 0.9)]");
+        if (right.Length > 0) one = one.Replace(right, wrong, StringComparison.Ordinal);
+        var start = one.IndexOf("[Pruning", StringComparison.Ordinal);
+        var (document, diagnostics) = await Diagnosed(one + one[start..].Replace("Slim", "Other", StringComparison.Ordinal), id);
+        Assert.Equal(2, diagnostics.Count);
+        var provider = new PolicyCodeFixProvider();
+        var action = await provider.GetFixAllProvider().GetFixAsync(new FixAllContext(document, provider, FixAllScope.Document, id + title,
+            [id], new Given(diagnostics), CancellationToken.None));
+        var operation = Assert.IsType<ApplyChangesOperation>(Assert.Single(await action!.GetOperationsAsync(CancellationToken.None)));
+        var text = (await operation.ChangedSolution.GetDocument(document.Id)!.GetTextAsync()).ToString();
+        Assert.DoesNotContain(await Harness.Diagnose(text, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest)), d => d.Id == id);
+    }
+
     [Fact]
     public async Task What_has_no_remedy_has_no_fix()
     {
@@ -167,6 +187,15 @@ public class CodeFixTests
 
     private static async Task<(Document Document, List<CodeAction> Actions)> Actions(string source, string id)
     {
+        var (document, diagnostics) = await Diagnosed(source, id);
+        var actions = new List<CodeAction>();
+        await new PolicyCodeFixProvider().RegisterCodeFixesAsync(new CodeFixContext(document, Assert.Single(diagnostics),
+            (action, _) => actions.Add(action), CancellationToken.None));
+        return (document, actions);
+    }
+
+    private static async Task<(Document Document, List<Diagnostic> Diagnostics)> Diagnosed(string source, string id)
+    {
         using var workspace = new AdhocWorkspace();
         var project = workspace.AddProject("Shop", LanguageNames.CSharp)
             .WithParseOptions(Harness.ParseOptions)
@@ -177,11 +206,19 @@ public class CodeFixTests
             project = project.AddDocument(tree.FilePath, await tree.GetTextAsync()).Project;
         var document = project.AddDocument("Slim.cs", SourceText.From(source));
         var compilation = (await document.Project.GetCompilationAsync())!;
-        var diagnostic =
-            Assert.Single(await Harness.Diagnose(compilation, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest)), d => d.Id == id);
-        var actions = new List<CodeAction>();
-        await new PolicyCodeFixProvider().RegisterCodeFixesAsync(new CodeFixContext(document, diagnostic,
-            (action, _) => actions.Add(action), CancellationToken.None));
-        return (document, actions);
+        var diagnostics = await Harness.Diagnose(compilation, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest));
+        return (document, [.. diagnostics.Where(d => d.Id == id)]);
+    }
+
+    private sealed class Given(IReadOnlyList<Diagnostic> diagnostics) : FixAllContext.DiagnosticProvider
+    {
+        public override Task<IEnumerable<Diagnostic>> GetAllDiagnosticsAsync(Project project, CancellationToken cancellationToken)
+            => Task.FromResult<IEnumerable<Diagnostic>>(diagnostics);
+
+        public override Task<IEnumerable<Diagnostic>> GetDocumentDiagnosticsAsync(Document document, CancellationToken cancellationToken)
+            => Task.FromResult<IEnumerable<Diagnostic>>(document.Name == "Slim.cs" ? diagnostics : []);
+
+        public override Task<IEnumerable<Diagnostic>> GetProjectDiagnosticsAsync(Project project, CancellationToken cancellationToken)
+            => Task.FromResult<IEnumerable<Diagnostic>>([]);
     }
 }
