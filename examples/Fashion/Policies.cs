@@ -55,6 +55,8 @@ public static partial class At35
     static IEnumerable<Inputs> Images() => CalibrationImages.One(image => new Inputs(image));
 }
 
+#pragma warning disable ESP0017 // Without data on purpose: what the others are compared with.
+
 /// <summary>The floor: the channels with the least weights at 90 %, nothing repaired, no data.</summary>
 [PruningPolicy("models/resnet.onnx"), Budget(Macs = 0.9), Allocate(Allocation.Global)]
 public static partial class Plain90

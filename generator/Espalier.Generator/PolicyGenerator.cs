@@ -42,7 +42,6 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .WithTrackingName(TrackingNames.Attributed);
 
         Report(context, attributed, files);
-
         // Of a class that is no policy there is nothing to emit.
         var emitted = attributed.Where(static policy => policy.Policy.ClassProblem.Length == 0);
         var policies = emitted
@@ -67,7 +66,13 @@ public sealed class PolicyGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(emissions, static (output, emission) =>
             output.AddSource(emission.Resolved.Policy.FullName + ".g.cs",
                 SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
+        EmitExtensions(context, emissions);
+        EmitLocations(context, emitted);
+    }
 
+    /// <summary>What policies get where the project references packages besides the runtime.</summary>
+    private static void EmitExtensions(IncrementalGeneratorInitializationContext context, IncrementalValuesProvider<Emission> emissions)
+    {
         var extensions = context.CompilationProvider
             .Select(static (compilation, _) => Extensions.Of(compilation))
             .WithTrackingName(TrackingNames.Extensions);
@@ -86,7 +91,11 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             if (extended.Extensions.Services && ServicesEmitter.Emit(resolved, extended.Extensions.Embeddings) is { } services)
                 output.AddSource(name + ".Services.g.cs", SourceText.From(services, Encoding.UTF8));
         });
+    }
 
+    private static void EmitLocations(IncrementalGeneratorInitializationContext context,
+        IncrementalValuesProvider<AttributedPolicy> emitted)
+    {
         var folder = context.AnalyzerConfigOptionsProvider
             .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
             .WithTrackingName(TrackingNames.ProjectFolder);

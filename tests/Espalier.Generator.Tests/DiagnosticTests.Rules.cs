@@ -103,7 +103,8 @@ public partial class DiagnosticTests
     [Theory]
     [InlineData("LowRank(Rank = {|ESP0004:-1|})", "ESP0004", "Rank is -1, but must be at least 0")]
     [InlineData("LowRank(\"*.k.*\", Keep = {|ESP0004:1|})", "ESP0004", "Keep is 1, but must be a share between 0 and 1")]
-    [InlineData("LowRank(Rank = 4, Keep = {|ESP0015:0.5|})", "ESP0015", "Keep does not go with Rank. Each says how much stays; give one of them.")]
+    [InlineData("LowRank(Rank = 4, Keep = {|ESP0015:0.5|})", "ESP0015",
+        "Keep does not go with Rank. Each says how much stays; give one of them.")]
     [InlineData("{|ESP0016:LowRank(\"w\", Of = ProductKind.KeysAndValues)|}", "ESP0016",
         "Neither a Keep of rule '[LowRank(\"w\")]' nor a [Budget] of the policy says how much is to stay")]
     public async Task A_rank_is_wrong(string attribute, string id, string message)

@@ -13,7 +13,8 @@ public partial class DiagnosticTests
     {
         var (source, spans) = Markup.Parse(Samples.PolicyOf(
             "[Prune(Axis.Heads, Keep = 0.5, RoundTo = {|ESP0004:-1|}, MinKeep = {|ESP0004:0|})] public static partial Rule R { get; }"));
-        Assert.Equal(spans, (await Harness.Diagnose(source, Tiny)).Select(d => (d.Id, d.Location.SourceSpan.Start, d.Location.SourceSpan.Length)));
+        Assert.Equal(spans, (await Harness.Diagnose(source, Tiny))
+            .Select(d => (d.Id, d.Location.SourceSpan.Start, d.Location.SourceSpan.Length)));
     }
 
     [Theory]

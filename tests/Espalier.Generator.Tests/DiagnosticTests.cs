@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Espalier.CodeFixes;
 using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
@@ -8,6 +11,9 @@ namespace Espalier.Generator.Tests;
 public partial class DiagnosticTests
 {
     private static readonly (string, string) Tiny = ("/shop/obj/tiny.espalier-manifest", Samples.Manifest);
+
+    private static string Root { get; } = typeof(DiagnosticTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
 
     [Fact]
     public async Task A_correct_policy_has_none() => Assert.Empty(await Harness.Diagnose(Samples.Policy, Tiny));
@@ -276,7 +282,7 @@ public partial class DiagnosticTests
     public async Task The_manifest_is_malformed()
     {
         var (source, spans) =
-            Markup.Parse("using Espalier; [PruningPolicy({|ESP0013:\"models/tiny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim { }");
+            Markup.Parse("using Espalier; [PruningPolicy({|ESP0013:\"models/tiny.onnx\"|}), LowRank(Rank = 1)] static partial class Slim;");
         var diagnostic = Assert.Single(await Harness.Diagnose(source,
             ("/shop/obj/tiny.espalier-manifest",
                 Samples.Manifest.Replace("exact\t1\t-1\t\tstem", "exakt\t1\t-1\t\tstem", StringComparison.Ordinal))));
@@ -295,17 +301,37 @@ public partial class DiagnosticTests
     [Fact]
     public void Every_diagnostic_has_a_page_and_a_test()
     {
-        var root = typeof(DiagnosticTests).Assembly.GetCustomAttributes(typeof(System.Reflection.AssemblyMetadataAttribute), false)
-            .Cast<System.Reflection.AssemblyMetadataAttribute>().Single(a => a.Key == "Espalier.RepositoryRoot").Value!;
-        var page = File.ReadAllText(Path.Combine(root, "generator", "README.md"));
-        var tests = string.Concat(Directory.GetFiles(Path.Combine(root, "tests", "Espalier.Generator.Tests"), "DiagnosticTests*.cs")
+        var table = File.ReadAllText(Path.Combine(Root, "docs", "diagnostics", "README.md"));
+        var releases = File.ReadAllText(Path.Combine(Root, "generator", "Espalier.Generator", "AnalyzerReleases.Unshipped.md"));
+        var tests = string.Concat(Directory.GetFiles(Path.Combine(Root, "tests", "Espalier.Generator.Tests"), "DiagnosticTests*.cs")
             .Select(File.ReadAllText));
         foreach (var descriptor in Descriptors.All)
         {
-            Assert.EndsWith("generator/README.md#" + descriptor.Id.ToLowerInvariant(), descriptor.HelpLinkUri, StringComparison.Ordinal);
-            Assert.Contains($"\n### {descriptor.Id}\n\n{descriptor.Title}", page, StringComparison.Ordinal);
+            var link = new Uri(descriptor.HelpLinkUri);
+            Assert.Equal((Uri.UriSchemeHttps, $"{descriptor.Id}.md"), (link.Scheme, link.Segments[^1]));
+            // The address ends as the repository's own path does.
+            var file = Path.Combine(Root, link.AbsolutePath[(link.AbsolutePath.IndexOf("/docs/", StringComparison.Ordinal) + 1)..]);
+            var page = File.ReadAllText(file);
+            Assert.StartsWith($"# {descriptor.Id}: {descriptor.Title}\n\n", page, StringComparison.Ordinal);
+            Assert.Contains("\nWrong:\n\n```", page, StringComparison.Ordinal);
+            Assert.Contains("\nRight:\n\n```", page, StringComparison.Ordinal);
+            Assert.Equal(new PolicyCodeFixProvider().FixableDiagnosticIds.Contains(descriptor.Id),
+                page.Contains("\nCode fix: ", StringComparison.Ordinal));
+            Assert.Contains($"| [{descriptor.Id}]({descriptor.Id}.md) | {descriptor.Title}", table, StringComparison.Ordinal);
+            Assert.Contains($"{descriptor.Id} | Espalier | {descriptor.DefaultSeverity} | {descriptor.Title}\n", releases,
+                StringComparison.Ordinal);
             Assert.Contains("{|" + descriptor.Id + ":", tests, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>The pages lie in a package, where nothing else of the repository is.</summary>
+    [Fact]
+    public void Pages_link_to_pages_only()
+    {
+        var folder = Path.Combine(Root, "docs", "diagnostics");
+        foreach (var file in Directory.GetFiles(folder))
+            foreach (Match link in Regex.Matches(File.ReadAllText(file), @"\]\(([^)#]*)"))
+                Assert.True(File.Exists(Path.Combine(folder, link.Groups[1].Value)), $"{file}: {link.Value}");
     }
 
     /// <summary>The marked span has exactly one diagnostic, with this message, and nothing else is reported.</summary>

@@ -64,8 +64,8 @@ internal static class Descriptors
         "Neither a Keep of rule '{0}' nor a [Budget] of the policy says how much is to stay");
 
     public static readonly DiagnosticDescriptor NoData = Make(Ids.NoData, "The budget is spent without calibration data",
-        "The policy has a budget and no calibration data: {0}. Half of the MACs of a small ResNet take its accuracy from 0.917 to 0.123 so, "
-            + "and to 0.914 with data. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() => …; to the policy, and "
+        "The policy has a budget and no calibration data: {0}. Half of the MACs of a small ResNet take its accuracy from 0.917 to 0.123 "
+            + "so, and to 0.914 with data. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() => …; to the policy, and "
             + "[Guard(Agreement = 0.95)] to its attributes.",
         DiagnosticSeverity.Warning);
 

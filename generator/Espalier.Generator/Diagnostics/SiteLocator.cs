@@ -8,7 +8,7 @@ namespace Espalier.Generator.Diagnostics;
 /// <summary>Finds what a finding is about in the source.</summary>
 internal static class SiteLocator
 {
-    /// <summary>The span of the argument, of the attribute where it is not written, or of the member; the class's name where all fail.</summary>
+    /// <summary>The argument, the attribute where it is not written, or the name of the member; the class's where all fail.</summary>
     public static Location Find(INamedTypeSymbol type, AttributeSite site, CancellationToken cancellation)
     {
         if (site.Attribute.Length == 0)

@@ -8,7 +8,8 @@ namespace Espalier.Generator.Emission;
 /// <content>The nested class <c>Plan</c>.</content>
 internal sealed partial class PolicyEmitter
 {
-    internal static readonly string GeneratedCode = "[global::System.CodeDom.Compiler.GeneratedCodeAttribute(\"" + GeneratedMembers.Tool + "\", "
+    internal static readonly string GeneratedCode
+        = $"[global::System.CodeDom.Compiler.GeneratedCodeAttribute({Names.Literal(GeneratedMembers.Tool)}, "
         + $"\"{typeof(PolicyEmitter).Assembly.GetName().Version.ToString(3)}\")]";
 
     private void Plan()

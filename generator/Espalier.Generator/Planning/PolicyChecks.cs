@@ -55,10 +55,13 @@ internal sealed class PolicyChecks
     private void Members()
     {
         foreach (var name in _policy.Colliding)
-            _findings.Add(Ids.NameIsTaken, new(name == _policy.Name ? "" : name, ""), name == _policy.Name ? "The policy" : "The member", name);
+        {
+            var isPolicy = name == _policy.Name;
+            _findings.Add(Ids.NameIsTaken, new(isPolicy ? "" : name, ""), isPolicy ? "The policy" : "The member", name);
+        }
     }
 
-    /// <summary>Whether the policy as a whole removes something; single rules that do not are reported where their groups are known.</summary>
+    /// <summary>Whether the policy as a whole removes something; single rules are judged where their groups are known.</summary>
     private void Effect()
     {
         var hasRules = _policy.Rules.Count > 0 || _policy.LowRank.Count > 0;
@@ -122,7 +125,7 @@ internal sealed class PolicyChecks
                 _findings.Add(Ids.CalibrationShape, site, calibration.Method,
                     $"is the second one, after '{_policy.Calibration[0].Method}'; a policy has one");
             else if (calibration.Problem.Length > 0)
-                _findings.Add(Ids.CalibrationShape, site, calibration.Method, calibration.Problem);
+                _findings.Add(new(Ids.CalibrationShape, site, "signature", [calibration.Method, calibration.Problem]));
             _findings.CheckAtLeast(site, nameof(CalibrationAttribute.Samples), calibration.Samples, 1);
         }
     }
@@ -138,7 +141,8 @@ internal sealed class PolicyChecks
                     "It spreads a budget of time; give one, or use Divergence");
         }
         if (_policy.Schedule is { } schedule)
-            CheckData(AttributeSite.OfClass(nameof(ScheduleAttribute)).At("schedule"), schedule.ToString(), ScheduleRow.Find(schedule)?.Needs);
+            CheckData(AttributeSite.OfClass(nameof(ScheduleAttribute)).At("schedule"), schedule.ToString(),
+                ScheduleRow.Find(schedule)?.Needs);
     }
 
     private void Rule(RuleModel rule)
@@ -154,7 +158,8 @@ internal sealed class PolicyChecks
             Prune(rule.Name, prune);
             if (rule.Score is { } score) UnitScore(new(rule.Name, nameof(ScoreAttribute)), score);
             if (rule.Compensate is { } compensate)
-                CheckData(new AttributeSite(rule.Name, nameof(CompensateAttribute)).At("method"), compensate.ToString(), CompensationRow.Find(compensate)?.Needs);
+                CheckData(new AttributeSite(rule.Name, nameof(CompensateAttribute)).At("method"), compensate.ToString(),
+                    CompensationRow.Find(compensate)?.Needs);
         }
         else if (rule.Drop is { } drop) Drop(rule, drop);
     }
@@ -174,12 +179,13 @@ internal sealed class PolicyChecks
     {
         var row = CriterionRow.Find(score.Criterion);
         if (row?.RanksUnits != true)
-            _findings.DoesNotFit(site.At(Scored), score.Criterion.ToString(), "[Prune]", "It scores blocks, not units; use L2, Variance or Wanda");
+            _findings.DoesNotFit(site.At(Scored), score.Criterion.ToString(), "[Prune]",
+                "It scores blocks, not units; use L2, Variance or Wanda");
         if (score.Criterion == Criterion.File && string.IsNullOrEmpty(score.File))
             _findings.DoesNotFit(site.At(Scored), nameof(Criterion.File), "[Score] without ScoreFile", "Name the file that has the scores");
         else if (score.File is not null && score.Criterion != Criterion.File)
-            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.ScoreFile)), nameof(ScoreAttribute.ScoreFile), $"Criterion.{score.Criterion}",
-                "Only Criterion.File reads a file");
+            _findings.DoesNotFit(site.At(nameof(ScoreAttribute.ScoreFile)), nameof(ScoreAttribute.ScoreFile),
+                $"Criterion.{score.Criterion}", "Only Criterion.File reads a file");
         var named = !string.IsNullOrEmpty(score.Method);
         if (score.Criterion == Criterion.Method && !named)
             _findings.DoesNotFit(site.At(Scored), nameof(ScoreAttribute.Method), "[Score] without Method",
@@ -219,7 +225,8 @@ internal sealed class PolicyChecks
     {
         _findings.CheckAtLeast(site, nameof(LowRankAttribute.Rank), rule.Rank, 0);
         if (rule.Keep is { } keep && !(keep > 0 && keep < 1))
-            _findings.Add(Ids.OutOfRange, site.At(nameof(LowRankAttribute.Keep)), nameof(LowRankAttribute.Keep), Number(keep), "a share between 0 and 1");
+            _findings.Add(Ids.OutOfRange, site.At(nameof(LowRankAttribute.Keep)), nameof(LowRankAttribute.Keep), Number(keep),
+                "a share between 0 and 1");
         if (rule is { Rank: > 0, Keep: not null })
             _findings.DoesNotFit(site.At(nameof(LowRankAttribute.Keep)), nameof(LowRankAttribute.Keep), nameof(LowRankAttribute.Rank),
                 "Each says how much stays; give one of them");

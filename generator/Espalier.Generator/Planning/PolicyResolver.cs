@@ -175,8 +175,8 @@ internal sealed class PolicyResolver
             }
             before ??= other;
             if (disagrees || prune.Pattern == "*" || SameWish(rule, other)) continue;
-            _findings.Add(Ids.Disagree, site.At(AttributeSite.Pattern), rule.Name, other.Name, group.Name, Through(other.Prune!.Pattern, group),
-                Through(prune.Pattern, group));
+            _findings.Add(Ids.Disagree, site.At(AttributeSite.Pattern), rule.Name, other.Name, group.Name,
+                Through(other.Prune!.Pattern, group), Through(prune.Pattern, group));
             disagrees = true;
         }
         if (own.Groups.Count > 0 || disagrees) return;
@@ -204,7 +204,8 @@ internal sealed class PolicyResolver
         var matching = ofKind.Where(b => Glob.Matches(drop.Pattern, b.Name)).ToList();
         if (matching.Count == 0)
         {
-            if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), drop.Pattern, $"one of the {word}", ofKind.Select(b => b.Name));
+            if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), drop.Pattern, $"one of the {word}",
+                ofKind.Select(b => b.Name));
             else
                 _findings.Add(Ids.NoMatch, site.At("axis"), drop.Pattern, $"one of the {word}",
                     "; the model has none: no region of it runs between a residual stream and its Add");
@@ -217,7 +218,8 @@ internal sealed class PolicyResolver
             _findings.Add(Ids.NothingLeft, site.At(nameof(DropAttribute.AtMost)), rule.Name,
                 FormattableString.Invariant($"AtMost is {drop.AtMost}, and the model has {ofKind.Count} {word}"), "Drop fewer");
         else if (drop.AtMost > free.Count)
-            _findings.Add(Ids.OutOfRange, site.At(nameof(DropAttribute.AtMost)), nameof(DropAttribute.AtMost), PolicyChecks.Number(drop.AtMost),
+            _findings.Add(Ids.OutOfRange, site.At(nameof(DropAttribute.AtMost)), nameof(DropAttribute.AtMost),
+                PolicyChecks.Number(drop.AtMost),
                 FormattableString.Invariant($"at most {free.Count}, because the rule may choose from so many {word}"));
         return free;
     }

@@ -3,7 +3,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Espalier.Generator.Policies;
 
-/// <summary>Where a class is declared, as a plain value that finds it again in the same compilation: an edit of its body leaves it.</summary>
+/// <summary>Where a class is declared: a plain value that finds it again, and that an edit of its body leaves alone.</summary>
 /// <param name="Path">Path of the file.</param>
 /// <param name="Position">Where its name starts.</param>
 internal sealed record ClassPlace(string Path, int Position)

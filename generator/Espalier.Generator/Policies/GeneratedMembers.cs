@@ -40,7 +40,8 @@ internal static class GeneratedMembers
     /// </summary>
     private static bool Collides(ISymbol member, GeneratedMember generated) => (member, generated.Parameter) switch
     {
-        (IMethodSymbol method, { } parameter) => method is { Arity: 0, Parameters.Length: 1 } && method.Parameters[0].Type.Name == parameter,
+        (IMethodSymbol method, { } parameter)
+            => method is { Arity: 0, Parameters.Length: 1 } && method.Parameters[0].Type.Name == parameter,
         (INamedTypeSymbol type, null) => type.Arity == 0,
         _ => true,
     };

@@ -98,10 +98,12 @@ public sealed class BuildTests(SharedFeed feed)
         var app = new Workspace(feed.Value, "Design").Model().Project("""<OnnxModel Include="models/*.onnx" />""")
             .Write("Program.cs", "System.Console.WriteLine();").Write("Policy.cs", Policy);
         app.Run("restore", "-nologo").Succeeds();
-        app.Run("msbuild", "-nologo", "-t:Compile;CoreCompile", "-p:Configuration=Release", "-p:DesignTimeBuild=true",
+        var items = app.Run("msbuild", "-nologo", "-t:Compile;CoreCompile", "-p:Configuration=Release", "-p:DesignTimeBuild=true",
             "-p:BuildingInsideVisualStudio=true",
             "-p:SkipCompilerExecution=true", "-p:ProvideCommandLineArgs=true", "-getItem:AdditionalFiles").Succeeds()
                 .Says("tiny.onnx.espalier-manifest").Says("\"EspalierModel\": \"models/tiny.onnx\"");
+        // The analyzer reports here, which is silent beside this file.
+        Assert.DoesNotContain("espalier-report", items.Text, StringComparison.Ordinal);
         Assert.True(File.Exists(app.Made("manifests/models/tiny.onnx.espalier-manifest")));
         Assert.Empty(Directory.GetFiles(app.Made(""), "*.onnx"));
     }

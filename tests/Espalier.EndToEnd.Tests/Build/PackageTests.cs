@@ -23,7 +23,10 @@ public sealed partial class PackageTests(SharedFeed feed)
         {
             Assert.Contains($"{folder}/Espalier.Build.props", entries);
             Assert.Contains($"{folder}/Espalier.Build.targets", entries);
+            Assert.Contains($"{folder}/build.espalier-report", entries);
         }
+        Assert.Contains("docs/diagnostics/README.md", entries);
+        Assert.Contains("docs/diagnostics/ESP0001.md", entries);
         Assert.Contains("tools/net10.0/any/Espalier.Cli.dll", entries);
         Assert.Contains("tools/net10.0/any/Espalier.Cli.runtimeconfig.json", entries);
         Assert.DoesNotContain(entries, e => e.Contains("onnxruntime.", StringComparison.Ordinal)
