@@ -28,7 +28,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             {
                 written.AddRange(Carry(plan, cancellationToken));
             }
-            catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
+            catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
                 terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
                 result = Math.Max(result, explained.Code);
