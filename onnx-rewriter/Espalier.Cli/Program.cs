@@ -1,4 +1,6 @@
 using Espalier.Cli.Commands;
 using Espalier.Cli.Host;
 
-return await CommandLine.RunAsync(args, Terminal.OfProcess());
+var terminal = Terminal.OfProcess();
+using var interrupt = new Interrupt(terminal);
+return await CommandLine.RunAsync(args, terminal, interrupt.Token);

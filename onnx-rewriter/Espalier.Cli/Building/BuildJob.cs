@@ -31,7 +31,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             {
                 (plan.Publish ? published : kept).AddRange(Carry(plan, cancellationToken));
             }
-            catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
+            catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
                 terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
                 result = Math.Max(result, explained.Code);
@@ -61,9 +61,11 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
+        var results = new StepResults(Path.Combine(_output, "cache"));
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),
+            Results = results,
             Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
             Method = (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group),
         };
@@ -72,7 +74,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
-        terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed));
+        terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
         if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);

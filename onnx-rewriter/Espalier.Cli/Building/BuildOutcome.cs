@@ -12,7 +12,8 @@ internal static class BuildOutcome
     private const string Drifted = "ESPB012";
 
     /// <summary>The one line of a policy: costs before and after, agreement, time.</summary>
-    public static string Line(string policy, PruningReport report, TimeSpan taken)
+    /// <param name="reused">Results of earlier builds that were used.</param>
+    public static string Line(string policy, PruningReport report, TimeSpan taken, string? reused = null)
     {
         var (before, after) = (report.Before, report.After);
         double macs = before.Macs > 0 ? (double)after.Macs / before.Macs : 1;
@@ -20,7 +21,8 @@ internal static class BuildOutcome
             ? FormattableString.Invariant($"agreement {measured.Value:0.00} ({measured.Metric} on {measured.Inputs})")
             : "agreement not measured (the report says why)";
         return $"{policy}: {Figures.Short(before.Parameters)} → {Figures.Short(after.Parameters)} parameters, "
-            + FormattableString.Invariant($"1.00 → {macs:0.00} MACs, {agreement}, {Durations.Text(taken)}");
+            + FormattableString.Invariant($"1.00 → {macs:0.00} MACs, {agreement}, {Durations.Text(taken)}")
+            + (reused is null ? "" : $" (reused: {reused})");
     }
 
     /// <summary>A warning where no guard is there to stop what data show to be ruined; null otherwise.</summary>

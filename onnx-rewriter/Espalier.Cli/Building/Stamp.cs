@@ -1,6 +1,6 @@
-using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using Espalier.Cli.Steps;
 
 namespace Espalier.Cli.Building;
 
@@ -26,7 +26,7 @@ internal static class Stamp
             hash.AppendData(SHA256.HashData(stream));
         }
 
-        foreach (var version in ToolVersions()) Text(version);
+        foreach (var version in StepResults.ToolVersions()) Text(version);
         // Where the model goes is no matter of what is in it.
         Text(PlanJson.Serialize(WithoutLocations(plan) with { Publish = true }));
         if (model.Axes.AllowInterface) Text("allowInterface");
@@ -52,14 +52,4 @@ internal static class Stamp
         Prune = [.. plan.Prune.Select(r => r with { Location = "" })],
         Drop = [.. plan.Drop.Select(r => r with { Location = "" })],
     };
-
-    /// <summary>
-    /// Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.
-    /// </summary>
-    private static IEnumerable<string> ToolVersions()
-    {
-        string[] names = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime",
-            "Espalier.Calibration", "Espalier.Cli"];
-        return names.Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
-    }
 }

@@ -19,7 +19,7 @@ internal static class BuildCommand
         return command;
     }
 
-    private static int Run(string path, Terminal terminal, CancellationToken cancellationToken)
+    public static int Run(string path, Terminal terminal, CancellationToken cancellationToken)
     {
         var request = BuildRequest.Read(path);
         try
@@ -29,7 +29,7 @@ internal static class BuildCommand
             ManifestCommand.Write(model.Path, model.Name, manifest, model.Axes);
             return ExitCode.Done;
         }
-        catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
+        catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
         {
             string file = request.Manifest is null ? request.Project : request.Models[0].Path;
             terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, file));

@@ -15,6 +15,9 @@ internal static class CommandLine
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
     {
+        // It runs before every compilation of a project with models: all other commands need not be made for it.
+        if (args is ["build", "--request", var request]) 
+            return await Explained(terminal, () => Task.FromResult(BuildCommand.Run(request, terminal, cancellationToken)));
         var result = Root(terminal).Parse(args);
         if (result.Action is ParseErrorAction)
         {
@@ -24,11 +27,21 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
 
+        return await Explained(terminal, () => result.InvokeAsync(new InvocationConfiguration
+        {
+            Output = terminal.Out,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            // Program looks after Ctrl+C.
+            ProcessTerminationTimeout = null,
+        }, cancellationToken));
+    }
+
+    private static async Task<int> Explained(Terminal terminal, Func<Task<int>> run)
+    {
         try
         {
-            return await result.InvokeAsync(
-                new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false },
-                cancellationToken);
+            return await run();
         }
         catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
         {

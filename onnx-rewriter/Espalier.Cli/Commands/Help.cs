@@ -17,7 +17,7 @@ internal static class Help
         var option = root.Options.OfType<HelpOption>().Single();
         var help = (HelpAction)option.Action!;
         // Where output is redirected there is no width, and lines would be as long as the longest list of choices.
-        help.MaxWidth = Math.Min(help.MaxWidth, Width);
+        help.MaxWidth = help.MaxWidth is > 0 and var width ? Math.Min(width, Width) : Width;
         option.Action = new WithExamples(help, examples);
     }
 

@@ -31,6 +31,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Numbers that fill inputs when random ones are made.</summary>
     public IReadOnlyDictionary<string, double>? Fill { get; init; }
 
+    /// <summary>Results of steps that are kept from one run to the next; null where none are.</summary>
+    public StepResults? Results { get; init; }
+
     public OnnxModel Dense => dense;
 
     /// <summary>Samples that statistics were taken of; null where the plan needs none.</summary>
@@ -53,7 +56,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (Slimmer.Needs(resolved) is { } needs)
         {
             var samples = Calibrated = inputs.ForStatistics(notes);
-            statistics = Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
+            CalibrationStatistics Measure() => Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
+            string? key = Results is null ? null : StepResults.KeyOf(analysis, samples);
+            statistics = key is null ? Measure() : Results!.Statistics(key, needs, Measure);
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
             {
@@ -61,6 +66,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
                 Outputs = Plan.DivergenceOutputs,
                 Labels = inputs.Labels(Plan.DivergenceMetric),
                 Progress = progress.Step,
+                Results = key is null ? null : (Results!.Folder, key),
             };
         }
         progress.Step("slimming");

@@ -22,7 +22,16 @@ internal sealed class OutputFiles : IDisposable
     // All random names are of one length.
     private static readonly int EndLength = $".{Path.GetRandomFileName()}{Extension}".Length;
 
+    /// <summary>All that were not given their names yet, of all threads.</summary>
+    private static readonly HashSet<string> Pending = new(StringComparer.Ordinal);
+
     private readonly List<Output> _files = [];
+
+    /// <summary>Removes what was not given its name, before the process is ended in the midst of its work.</summary>
+    public static void Abandon()
+    {
+        lock (Pending) foreach (string file in Pending) DeleteQuietly(file);
+    }
 
     /// <summary>A file to be renamed.</summary>
     /// <param name="Temporary">What it is called until then.</param>
@@ -34,6 +43,7 @@ internal sealed class OutputFiles : IDisposable
     public FileStream Create(string target)
     {
         string temporary = Temporary(target, Path.GetRandomFileName());
+        lock (Pending) Pending.Add(temporary);
         var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 64 * 1024);
         _files.Add(new(temporary, target));
         return stream;
@@ -80,6 +90,7 @@ internal sealed class OutputFiles : IDisposable
             throw;
         }
         backups.ForEach(b => DeleteQuietly(b.Backup));
+        lock (Pending) _files.ForEach(f => Pending.Remove(f.Temporary));
         _files.ForEach(f => RemoveStale(Path.GetDirectoryName(f.Temporary)!, Path.GetFileName(f.Temporary)));
         _files.Clear();
     }
@@ -133,5 +144,9 @@ internal sealed class OutputFiles : IDisposable
     }
 
     /// <summary>Removes what was not given its name.</summary>
-    public void Dispose() => _files.ForEach(f => DeleteQuietly(f.Temporary));
+    public void Dispose() => _files.ForEach(f =>
+    {
+        DeleteQuietly(f.Temporary);
+        lock (Pending) Pending.Remove(f.Temporary);
+    });
 }

@@ -55,16 +55,24 @@ internal sealed class TensorStore(long most) : IDisposable
 
     private Kept Write(NamedTensor tensor, ReadOnlySpan<float> values)
     {
-        _file ??= new(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Options = FileOptions.DeleteOnClose,
-            BufferSize = 0,
-        });
+        _file ??= Open(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()));
         long offset = _file.Length;
         RandomAccess.Write(_file.SafeFileHandle, MemoryMarshal.AsBytes(values), offset);
         return new(tensor with { Values = Array.Empty<float>() }, offset, values.Length);
+    }
+
+    private static FileStream Open(string path)
+    {
+        var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Options = OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None,
+            BufferSize = 0,
+        });
+        // Unix keeps an open file without a name, however the process ends; Windows closes it, and so deletes it.
+        if (!OperatingSystem.IsWindows()) File.Delete(path);
+        return file;
     }
 
     private NamedTensor Read(Kept kept, float[] values)

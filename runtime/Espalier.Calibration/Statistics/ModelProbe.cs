@@ -4,6 +4,7 @@ using Espalier.Axes.Measurements;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Results;
 using Espalier.Calibration.Stages;
 using Espalier.Calibration.Sums;
 using Espalier.Calibration.Timing;
@@ -36,6 +37,9 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     /// <summary>Told what is being run.</summary>
     public Action<WorkStep>? Progress { get; init; }
 
+    /// <summary>Where divergences are kept, and what all of them depend on; null where none are.</summary>
+    public (ResultFolder Folder, string Samples)? Results { get; init; }
+
     /// <inheritdoc/>
     public CalibrationStatistics Measure(CalibrationRequest request)
         => Calibrator.Run(analysis, samples, request, null, cancellationToken, _options);
@@ -56,9 +60,22 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
     public double HeldOutDivergence(OnnxModel changed) => Divergence(changed, HeldOutBatches());
 
     /// <inheritdoc/>
-    public IGatedRun Gated(OnnxModel gated, bool heldOut) => new Reporting(
-        new GatedRun(gated, heldOut ? HeldOutBatches() : _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads,
-            cancellationToken), Progress);
+    public IGatedRun Gated(OnnxModel gated, bool heldOut) => new Reporting(Run(gated, heldOut), Progress);
+
+    private GatedRun Run(OnnxModel gated, bool heldOut)
+        => new(gated, heldOut ? HeldOutBatches() : _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads,
+            cancellationToken)
+        { Known = Known(gated, heldOut) };
+
+    // Labels are not among what the samples' hash has.
+    private KnownDivergences? Known(OnnxModel gated, bool heldOut)
+    {
+        if (Results is not { } results || Metric == Metric.TaskLoss) return null;
+        using var hash = new ContentHash();
+        hash.Add(results.Samples).Add(gated.ToBytes()).Add(heldOut ? "held out" : "all").Add(Metric.ToString())
+            .Add(string.Join('\n', Outputs));
+        return new(results.Folder, "divergences-" + hash.ToText());
+    }
 
     private sealed class Reporting(GatedRun run, Action<WorkStep>? progress) : IGatedRun
     {
@@ -77,7 +94,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         if (step.Total == 0) step = new("measuring divergence", 0, settings.Count);
         var found = new List<double>();
         Progress?.Invoke(step);
-        using var run = new GatedRun(gated, _batches ??= Expected(samples), () => new(Metric, Outputs), _options.Threads, cancellationToken);
+        using var run = Run(gated, heldOut: false);
         foreach (var setting in settings)
         {
             found.Add(run.Divergence(setting));
@@ -123,6 +140,7 @@ internal sealed class ModelProbe(AxisAnalysis analysis, IReadOnlyList<IReadOnlyD
         Outputs = Outputs,
         Labels = Labels,
         Progress = Progress,
+        Results = Results,
         _batches = _batches,
         _heldOut = _heldOut,
         _joined = _joined,

@@ -18,7 +18,7 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Pruning",
             "Weights Moments Algebra Plans Edits Bases Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators "
                 + "Fitting Factoring Diffs ."),
-        ("runtime/Espalier.Calibration", "Windows Graph Arrays Data Inputs Checks Trimming Timing Sums Stages Statistics"),
+        ("runtime/Espalier.Calibration", "Windows Graph Arrays Data Inputs Checks Trimming Timing Sums Results Stages Statistics"),
         ("onnx-rewriter/Espalier.Cli", "Host Steps Inspections Pages Services Building Options Commands ."),
         ("generator/Espalier.Generator", "Collections Policies Manifests Planning Diagnostics Emission ."),
         ("generator/Espalier.CodeFixes", "."),

@@ -1,6 +1,6 @@
 using Espalier.Onnx.Files;
 
-namespace Espalier.Cli.Services;
+namespace Espalier.Cli.Host;
 
 /// <summary>Files that appear whole or not at all.</summary>
 internal static class AtomicFile

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Espalier.Onnx;
 
-namespace Espalier.Cli.Building;
+namespace Espalier.Cli.Steps;
 
 /// <summary>The files of a model: the one that names it, and those that hold its external tensors.</summary>
 internal static class ModelFiles

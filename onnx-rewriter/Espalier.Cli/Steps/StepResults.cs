@@ -1,0 +1,76 @@
+using System.Reflection;
+using Espalier.Axes;
+using Espalier.Axes.Measurements;
+using Espalier.Calibration.Results;
+using Espalier.Onnx;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Espalier.Cli.Steps;
+
+/// <summary>
+/// Statistics and divergences that are kept from one run of the tool to the next, by all that they depend on: a changed budget, guard or
+/// ratio measures nothing again that it does not change. What is read is bit for bit what would be measured.
+/// </summary>
+internal sealed class StepResults(string folder)
+{
+    /// <summary>Assemblies whose code makes slim models.</summary>
+    private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime",
+        "Espalier.Calibration", "Espalier.Cli"];
+
+    public ResultFolder Folder { get; } = new(folder);
+
+    /// <summary>What was found, in words; null where nothing was.</summary>
+    public string? Reused => Folder.Reused.Count > 0 ? string.Join(", ", Folder.Reused) : null;
+
+    /// <summary>
+    /// Identities of the code that makes the model. Builds are deterministic, so they change with the code and with nothing else.
+    /// </summary>
+    public static IEnumerable<string> ToolVersions()
+        => Tool.Select(name => Assembly.Load(name).ManifestModule.ModuleVersionId.ToString());
+
+    /// <summary>
+    /// What every result on some samples depends on: the tool, ONNX Runtime, the machine's cores, the model and the samples.
+    /// </summary>
+    public static string KeyOf(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        using var hash = new ContentHash();
+        foreach (string version in ToolVersions()) hash.Add(version);
+        hash.Add(OrtEnv.Instance().GetVersionString()).Add(Environment.ProcessorCount);
+        foreach (string file in ModelFiles.List(analysis.File.Path!)) hash.Add(FileHash(file));
+        hash.Add(analysis.Options.AllowInterface ? "interface" : "");
+        foreach (var (name, size) in analysis.Options.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) hash.Add(name).Add(size);
+        return hash.Add(samples).ToText();
+    }
+
+    /// <summary>Statistics that are known, or those that are measured now.</summary>
+    /// <param name="key">See <see cref="KeyOf"/>.</param>
+    public CalibrationStatistics Statistics(string key, CalibrationRequest request, Func<CalibrationStatistics> measure)
+    {
+        string name = "statistics-" + NameOf(key, request);
+        if (Folder.Read(name, reader => StatisticsFormat.Read(reader, request)) is { } known)
+        {
+            Folder.Note(FormattableString.Invariant($"statistics of {known.Samples} samples"));
+            return known;
+        }
+        var measured = measure();
+        Folder.Write(name, StatisticsFormat.Size(measured), writer => StatisticsFormat.Write(writer, measured, request));
+        return measured;
+    }
+
+    private static string NameOf(string key, CalibrationRequest request)
+    {
+        using var hash = new ContentHash();
+        hash.Add(key).Add(request.Consumers).Add(request.Covariance).Add(request.HeldOut ? "held out" : "").Add(request.Blocks)
+            .Add(request.BlockAngles ? "angles" : "");
+        foreach (var s in request.Signals)
+            hash.Add(s.Tensor).Add(s.Group).Add(s.Axis).Add(s.Kind.ToString()).Add(s.IsDistribution ? "distribution" : "").Add(s.Chosen);
+        foreach (var t in request.Tensors) hash.Add(t.Tensor).Add(t.Axis).Add(t.Within);
+        return hash.ToText();
+    }
+
+    private static string FileHash(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream));
+    }
+}
