@@ -38,9 +38,6 @@ internal static partial class NameText
     /// <summary>Whether a name of a weight, or of a module, is one that a person gave: identifiers between dots, and no number alone.</summary>
     public static bool IsPlain(string name) => !IsNumbered(name) && Identifiers().IsMatch(name);
 
-    /// <summary>Whether a person can know the weight by its name and write it.</summary>
-    public static bool IsReadable(string weight) => ModuleOf(weight) is not null || IsPlain(Unquantized(weight));
-
     /// <summary>The name before a quantiser added to it.</summary>
     public static string Unquantized(string weight) => Quantized().Replace(weight, "");
 
