@@ -10,7 +10,8 @@ public class AliasTests
     private const string Groups = "group\t0\tstem";
 
     /// <summary>The sample's model as an exporter writes it that folds the transpose into <c>up</c>.</summary>
-    private static readonly string Manifest = Samples.Manifest.Replace("encoder.0.up.weight:1", "onnx::MatMul_654:1", StringComparison.Ordinal)
+    private static readonly string Manifest = Samples.Manifest
+        .Replace("encoder.0.up.weight:1", "onnx::MatMul_654:1", StringComparison.Ordinal)
         .Replace(Groups, "alias\tonnx::MatMul_654\tencoder.0.up.weight\n" + Groups, StringComparison.Ordinal);
 
     [Fact]

@@ -16,8 +16,10 @@ internal static partial class NameList
     {
         var text = new StringBuilder();
         foreach (var g in analysis.Groups)
-            text.Append(CultureInfo.InvariantCulture, $"{(g.Exactness == Exactness.Frozen ? "frozen " : "")}{g.Kind}  {g.Name}  {g.Size}\n");
-        foreach (var b in analysis.Blocks) text.Append(CultureInfo.InvariantCulture, $"{(b.IsSublayer ? "sublayer" : "block")}  {b.Name}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{(g.Exactness == Exactness.Frozen ? "frozen " : "")}{g.Kind}  {g.Name}  {g.Size}\n");
+        foreach (var b in analysis.Blocks)
+            text.Append(CultureInfo.InvariantCulture, $"{(b.IsSublayer ? "sublayer" : "block")}  {b.Name}\n");
         foreach (var (tensor, alias) in analysis.Names.Aliases)
             text.Append(CultureInfo.InvariantCulture, $"weight  {alias}{(files ? "  " + tensor : "")}\n");
         return text.ToString();

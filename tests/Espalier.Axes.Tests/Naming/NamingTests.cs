@@ -46,7 +46,7 @@ public sealed class NamingTests
                 $"{layer}.intermediate.dense"],
                 analysis.Groups.Where(g => g.Name.StartsWith(layer, StringComparison.Ordinal)).Select(g => g.Name));
             Assert.Equal([$"{layer}.attention", $"{layer}.feedForward"],
-                analysis.Blocks.Where(b => b.IsSublayer).Where(b => b.Name.StartsWith(layer, StringComparison.Ordinal)).Select(b => b.Name));
+                analysis.Blocks.Where(b => b.IsSublayer && b.Name.StartsWith(layer, StringComparison.Ordinal)).Select(b => b.Name));
             foreach (string module in (string[])["attention.self.query", "attention.self.key", "attention.self.value",
                 "attention.output.dense", "intermediate.dense", "output.dense"])
                 Assert.NotNull(analysis.Names.TensorOf($"{layer}.{module}.weight"));
@@ -101,8 +101,8 @@ public sealed class NamingTests
         string[] Named(string pattern) => [.. analysis.Nodes.Where(n => analysis.Names.Matches(pattern, n)).Select(n => n.Proto.Name)];
         Assert.Equal(["/encoder.0/up/MatMul"], Named("/encoder.0/up/MatMul"));
         Assert.Equal(["/encoder.0/up/MatMul"], Named("encoder.0.up.MatMul"));
-        string[] In(string block)
-            => [.. analysis.Blocks.Single(b => b.Name == block).Nodes.Select(n => analysis.Nodes[n].Proto.Name).Order(StringComparer.Ordinal)];
+        string[] In(string block) => [.. analysis.Blocks.Single(b => b.Name == block).Nodes.Select(n => analysis.Nodes[n].Proto.Name)
+            .Order(StringComparer.Ordinal)];
         Assert.Equal(In("encoder.0.attention"), Named("encoder.0.attention").Order(StringComparer.Ordinal));
         // Constants that the exporter wrote outside of all modules are in the block all the same.
         Assert.Equal(In("encoder.0").Union(Named("/encoder.0/*")).Order(StringComparer.Ordinal),
