@@ -39,8 +39,7 @@ internal static class ReportBuilder
             Factored = factored,
             Interface = slim.Interface,
             Renamed = slim.Renamed,
-            Aliases = new SortedDictionary<string, string>(
-                analysis.Names.Aliases.ToDictionary(a => analysis.NameInFile(a.Key), a => a.Value), StringComparer.Ordinal),
+            Aliases = new SortedDictionary<string, string>(analysis.Names.Aliases.ToDictionary(), StringComparer.Ordinal),
             Notes = [.. notes.Concat(analysis.Cost.UnknownMacs.Select(u => $"multiply-accumulates that the figures lack: {u}"))
                 .Distinct(StringComparer.Ordinal)],
         };

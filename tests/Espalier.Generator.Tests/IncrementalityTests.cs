@@ -44,7 +44,7 @@ public class IncrementalityTests
     public void Another_additional_file_costs_nothing()
     {
         var driver = First(out var compilation);
-        Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t1")])
+        Harness.AssertCached(driver.AddAdditionalTexts([new Harness.Text("/shop/notes.txt", "espalier-manifest\t2")])
             .RunGenerators(compilation).GetRunResult());
     }
 

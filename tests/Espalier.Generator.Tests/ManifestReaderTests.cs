@@ -24,6 +24,7 @@ public class ManifestReaderTests
             Partner = -1,
             Reason = "LayerNormalization 'ln' normalises over it",
             Members = ["embedding:1", "ln.weight:0"],
+            Weights = [new("embedding", ""), new("ln.weight", "")],
         };
         Assert.Equal(stream, manifest.Groups[5]);
         Assert.Equal(new ManifestBlock(5, false, "encoder.1", [2, 3]), manifest.Blocks[5]);
@@ -39,8 +40,8 @@ public class ManifestReaderTests
     }
 
     [Theory]
-    [InlineData("espalier-manifest\t1", "espalier-manifest\t2", 1, "the format's version is 2")]
-    [InlineData("espalier-manifest\t1", "something", 1, "'espalier-manifest' is expected, not 'something'")]
+    [InlineData("espalier-manifest\t2", "espalier-manifest\t1", 1, "the format's version is 1")]
+    [InlineData("espalier-manifest\t2", "something", 1, "'espalier-manifest' is expected, not 'something'")]
     [InlineData("sha256\ta", "sha256\tA", 3, "the checksum is not 64 hexadecimal digits")]
     [InlineData("bytes\t321000", "bytes\t-1", 4, "'-1' is no size")]
     [InlineData("?batch\t?seq\ninput\tattention", "batch\t?seq\ninput\tattention", 5, "'batch' is no size")]

@@ -45,6 +45,8 @@ public class ManifestWriterTests
             manifest.Groups.Select(g => (g.Id, g.Name, g.Kind.ToString(), g.Size, Pascal(g.Exactness), g.MinKeep, g.Partner, g.Reason)));
         Assert.Equal(analysis.Groups.Select(g => g.Occurrences.Select(o => (o.Tensor, o.Axis)).Distinct().Count()),
             manifest.Groups.Select(g => g.Members.Count));
+        Assert.Equal(analysis.Groups.SelectMany(g => g.Occurrences.Select(o => o.Tensor).Distinct()).Select(t => (t,
+            analysis.Names.Aliases.GetValueOrDefault(t, ""))), manifest.Groups.SelectMany(g => g.Weights).Select(w => (w.Name, w.Alias)));
         Assert.Equal(analysis.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)), manifest.Blocks.Select(b => (b.Id, b.Name, b.IsSublayer)));
 
         // The generator prices any choice of sizes as the rewriter does.

@@ -43,6 +43,7 @@ public class PlainValuesTests
         ],
         Frozen = [new("fc.weight", 1, "graph output 'logits'")],
         Blocks = ["encoder.3.attention"],
+        Aliases = new Dictionary<string, string> { ["onnx::MatMul_12"] = "encoder.0.up.weight" },
         Notes = ["synthetic calibration"],
     };
 

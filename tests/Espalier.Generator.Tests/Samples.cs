@@ -8,7 +8,7 @@ internal static class Samples
     /// <summary>The manifest as text: written out, so that a change of the format shows here.</summary>
     public static string Manifest { get; } = string.Join("\n",
     [
-        "espalier-manifest\t1",
+        "espalier-manifest\t2",
         "model\tmodels/tiny.onnx",
         "sha256\t" + new string('a', 64),
         "bytes\t321000",

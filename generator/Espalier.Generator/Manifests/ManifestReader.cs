@@ -92,7 +92,8 @@ internal static class ManifestReader
             if (aliases.ContainsKey(fields[1])) throw new FormatException($"'{fields[1]}' has two aliases");
             aliases.Add(fields[1], fields[2]);
         }
-        if (aliases.Values.Distinct(StringComparer.Ordinal).Count() != aliases.Count) throw new FormatException("two weights have one alias");
+        if (aliases.Values.Distinct(StringComparer.Ordinal).Count() != aliases.Count)
+            throw new FormatException("two weights have one alias");
         return aliases;
     }
 

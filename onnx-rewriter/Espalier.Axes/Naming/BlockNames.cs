@@ -70,7 +70,8 @@ internal sealed class BlockNames
 
     private string WordOf(Block sublayer) => sublayer.Mixes ? "attention" : _anyMixes ? "feedForward" : "";
 
-    private static string? Common(IEnumerable<string?> scopes) => NameText.Common(scopes.OfType<string>()) is { Length: > 0 } scope ? scope : null;
+    private static string? Common(IEnumerable<string?> scopes)
+        => NameText.Common(scopes.OfType<string>()) is { Length: > 0 } scope ? scope : null;
 
     private static string Numbered(string word, int place) => string.Create(CultureInfo.InvariantCulture, $"{word}.{place}");
 }

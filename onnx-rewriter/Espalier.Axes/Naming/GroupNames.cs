@@ -81,6 +81,6 @@ internal sealed class GroupNames
 
     /// <summary>The module of a weight: by its own name, or by the node that reads it.</summary>
     private string? NameOf(TensorState weight)
-        => NameText.ModuleOf(weight.Name) ?? (NameText.IsPlain(weight.Name) ? weight.Name
-            : _modules.ReaderOf(weight) is { } reader ? _modules.Readable(reader) : null);
+        => NameText.ModuleOf(weight.Name) ?? Modules.PlainName(weight)
+            ?? (_modules.ReaderOf(weight) is { } reader ? _modules.Readable(reader) : null);
 }

@@ -88,16 +88,25 @@ internal sealed class Modules
         return tensor.Source ?? tensor;
     }
 
+    /// <summary>
+    /// The name of a weight that is a parameter of its module, without a word for what it is there; null where no person gave it, as to
+    /// what a node makes of a shape.
+    /// </summary>
+    public static string? PlainName(TensorState weight)
+        => weight.Data is not null && NameText.Unquantized(weight.Name) is var name && NameText.IsPlain(name) ? name : null;
+
+    /// <summary>Whether a person can know the weight by its name in the file.</summary>
+    public static bool IsReadable(TensorState weight) => NameText.ModuleOf(weight.Name) is not null || PlainName(weight) is not null;
+
     public static bool IsWeight(TensorState tensor) => tensor is { IsWeight: true, Value: null };
 
     private string? Find(NodeRecord record)
     {
-        string? weight = WeightOf(record) is { } operand ? Stored(operand).Name : null;
-        if (weight is not null && NameText.ModuleOf(weight) is { } module) return module;
+        var weight = WeightOf(record) is { } operand ? Stored(operand) : null;
+        if (weight is not null && NameText.ModuleOf(weight.Name) is { } module) return module;
         string? scope = NameText.ScopeOf(record.Info.Proto);
         // A parameter of the module itself, such as one of a stack of experts: decoder.0.experts.up.
-        if (weight is not null && NameText.IsPlain(NameText.Unquantized(weight)) && (scope is null || IsOwn(weight, scope)))
-            return NameText.Unquantized(weight);
+        if (weight is not null && PlainName(weight) is { } plain && (scope is null || IsOwn(plain, scope))) return plain;
         return scope ?? (BiasOf(record) is { } bias && Stored(bias) is var stored && _readers.GetValueOrDefault(stored)?.Count == 1
             ? NameText.ModuleOf(stored.Name) : null);
     }

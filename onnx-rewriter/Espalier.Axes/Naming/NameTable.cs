@@ -56,8 +56,12 @@ internal sealed class NameTable
 
     /// <summary>A node as a person can write it: the modules that it lies in, then its operator (<c>encoder.0.up.MatMul</c>).</summary>
     public string PathOf(NodeInfo node)
-        => NameText.With((NameText.ScopeOf(node.Proto) ?? _modules.Readable(_records[node.Ordinal]) ?? _modules.ScopeOf(_records[node.Ordinal])
-            ?? _holders.Value[node.Ordinal]) ?? "", node.Proto.OpType);
+    {
+        var record = _records[node.Ordinal];
+        string? scope = NameText.ScopeOf(node.Proto) ?? _modules.Readable(record) ?? _modules.ScopeOf(record)
+            ?? _holders.Value[node.Ordinal];
+        return NameText.With(scope ?? "", node.Proto.OpType);
+    }
 
     // By node, the sublayer that it is in, or else the block.
     private string?[] Holders()

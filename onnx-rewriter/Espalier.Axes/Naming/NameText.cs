@@ -35,11 +35,8 @@ internal static partial class NameText
         => Role().Match(Unquantized(weight)) is { Success: true } match && match.Groups[1].Value is var module && !IsNumbered(module)
             && Path(module) is { Length: > 0 } path ? path : null;
 
-    /// <summary>Whether a name of a weight, or of a module, is one that a person gave: identifiers between dots, and no number alone.</summary>
+    /// <summary>Whether a person gave a weight, or a module, its name: identifiers between dots, and no number alone.</summary>
     public static bool IsPlain(string name) => !IsNumbered(name) && Identifiers().IsMatch(name);
-
-    /// <summary>Whether a person can know the weight by its name and write it.</summary>
-    public static bool IsReadable(string weight) => ModuleOf(weight) is not null || IsPlain(Unquantized(weight));
 
     /// <summary>The name before a quantiser added to it.</summary>
     public static string Unquantized(string weight) => Quantized().Replace(weight, "");
@@ -67,14 +64,14 @@ internal static partial class NameText
 
     // 927; onnx::MatMul_654; val_12; const_fold_opt__323; MatMul_112, Add_6/y:0, Constant_3_output_0 and p2o.Conv.12: an operator and a
     // number. What stands between slashes behind that is the operator's.
-    [GeneratedRegex(@"^/?(\d+|.*::.*|(val|_v|const\w*)_+\d+|(\w+\.)?[A-Z][A-Za-z0-9]*[_.]+\d+)(_output_\d+)?([/:].*)?$",
+    [GeneratedRegex(@"^/?(\d+|.*::.*|(val|_v|const\w*)_+\d+|[A-Z][A-Za-z0-9]*_+\d+|p2o\.\w+\.\d+)(_output_\d+)?([/:].*)?$",
         RegexOptions.CultureInvariant)]
     private static partial Regex Numbered();
 
     [GeneratedRegex(@"^[A-Za-z_]\w*(\.\w+)*$", RegexOptions.CultureInvariant)]
     private static partial Regex Identifiers();
 
-    [GeneratedRegex(@"_(quantized|quant|scale|zero_point|dequantized|fp16)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"_(quantized|quant|dequantized|fp16)$", RegexOptions.CultureInvariant)]
     private static partial Regex Quantized();
 
     [GeneratedRegex(@"^(.+?)[._/](weight|bias|kernel|filter|gamma|beta|running_mean|running_var|(weight|bias)_[ih]h(_l\d+)?(_reverse)?"

@@ -17,7 +17,7 @@ internal static class WeightAliases
             foreach (var (operand, role) in RolesIn(modules, record))
             {
                 var (stored, module) = (modules.Stored(operand), modules.Readable(record));
-                if (!stored.IsParameter || NameText.IsReadable(stored.Name)) continue;
+                if (!stored.IsParameter || Modules.IsReadable(stored)) continue;
                 string[] own = [.. new[] { module, NameText.IsNumbered(stored.Name) ? modules.Place(record) : null }.OfType<string>()];
                 if (own.Length > 0) found.TryAdd(stored.Name, [.. own.Select(m => $"{m}.{role}")]);
             }

@@ -15,9 +15,10 @@ internal sealed record Component(string Pattern, Budget Bound, CostModel Cost)
     public static IReadOnlyList<Component> Resolve(PruningPlan plan, AxisAnalysis analysis)
         => [.. (plan.Budget?.Components ?? []).Select(c =>
         {
+            var scopes = analysis.Nodes.Select(n => Scope(analysis.Names.PathOf(n)));
             if (!analysis.Nodes.Any(n => analysis.Names.Matches(c.Pattern, n)))
                 throw new EspalierException($"The component budget '{c.Pattern}' matches the name of no node of the model. Its nodes "
-                    + $"are in {Names([.. analysis.Nodes.Select(n => Scope(analysis.Names.PathOf(n))).Distinct(StringComparer.Ordinal)])}.");
+                    + $"are in {Names([.. scopes.Distinct(StringComparer.Ordinal)])}.");
             return new Component(c.Pattern, new Budget(c.Macs, c.Parameters), analysis.CostOf(n => analysis.Names.Matches(c.Pattern, n)));
         })];
 

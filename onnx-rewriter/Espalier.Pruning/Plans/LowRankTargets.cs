@@ -28,26 +28,26 @@ internal static class LowRankTargets
                     : "attention whose keys and values are made by products with weights";
                 throw new EspalierException($"{rule.Describe()}: the model has no {what}. Remove the rule.");
             }
-            var names = products
-                .Where(p => analysis.Names.Matches(rule.Pattern, p.Parameter) || analysis.Names.Matches(rule.Pattern, p.Node)).Select(p => p.Parameter)
-                .Distinct(StringComparer.Ordinal).ToList();
+            var known = analysis.Names;
+            var names = products.Where(p => known.Matches(rule.Pattern, p.Parameter) || known.Matches(rule.Pattern, p.Node))
+                .Select(p => p.Parameter).Distinct(StringComparer.Ordinal).ToList();
             if (names.Count == 0)
                 throw new EspalierException($"{rule.Describe()}: the pattern matches no weight or node of them. There are: "
-                    + $"{string.Join(", ", products.Select(p => $"'{analysis.Names.Readable(p.Parameter)}' of {p.Node}").Distinct().Take(6))}.");
+                    + $"{string.Join(", ", products.Select(p => $"'{known.Readable(p.Parameter)}' of {p.Node}").Distinct().Take(6))}.");
             string? first = null;
             int found = 0;
             foreach (string name in names)
             {
                 if (!owned.Add(name)) continue;
                 var (weight, obstacle) = FactorableWeight.Find(analysis, weights, name);
-                if (plan.Protect.Any(p => analysis.Names.Matches(p, name))) obstacle = "it is protected";
+                if (plan.Protect.Any(p => known.Matches(p, name))) obstacle = "it is protected";
                 else if (rule.Of == ProductKind.KeysAndValues && weight is not null
                     && weight.Consumers.Any(r => attention!.Queries.Contains(r.Node.Ordinal)))
                     obstacle = "it makes queries too: name it by a pattern to factor it as a whole";
                 if (obstacle is not null)
                 {
-                    first ??= $"'{analysis.Names.Describe(name)}': {obstacle}";
-                    notes.Add($"Weight '{analysis.Names.Describe(name)}' is not factored: {obstacle}.");
+                    first ??= $"'{known.Describe(name)}': {obstacle}";
+                    notes.Add($"Weight '{known.Describe(name)}' is not factored: {obstacle}.");
                     continue;
                 }
                 targets.Add(new(rule, weight!));

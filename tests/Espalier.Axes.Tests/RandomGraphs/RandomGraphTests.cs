@@ -1,5 +1,6 @@
 using CsCheck;
 using Espalier.Axes.Groups;
+using Espalier.Axes.Tests.Naming;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests;
@@ -57,6 +58,7 @@ public sealed class RandomGraphTests
         try
         {
             var analysis = AxisAnalysis.Run(model);
+            NameList.AreUnique(analysis);
             // Whatever the steps did, the tail can be pruned: a conflict must not hurt other factors.
             var tail = analysis.Groups.FirstOrDefault(g => g.Size == 10 && g.Exactness == Exactness.Exact
                 && g.Occurrences.Any(o => o.Tensor == "tail1.weight"));

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Espalier.Axes.Groups;
 using Espalier.Axes.Tests.BruteForce;
+using Espalier.Axes.Tests.Naming;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests.Zoo;
@@ -49,6 +50,9 @@ public sealed partial class ZooTests(ITestOutputHelper output)
         Assert.True(effect > 1e-6, "removing half of everything changes nothing");
         Assert.True(claims >= model.Claims, "hardly a claim of zero was compared");
         model.Groups(check);
+        NameList.AreUnique(analysis);
+        using var other = NameList.Renumbered(analysis.File);
+        Assert.Equal(NameList.Of(analysis, files: false), NameList.Of(AxisAnalysis.Run(other), files: false));
         check.IsExact();
     }
 

@@ -12,7 +12,7 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Onnx", "Limits Payloads Wire Graphs Checks Files ."),
         ("onnx-rewriter/Espalier.Oracle", "."),
         ("onnx-rewriter/Espalier.Axes",
-            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Costs . Measurements "
+            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Naming Costs . Measurements "
             + "Roles "
             + "Manifests"),
         ("onnx-rewriter/Espalier.Pruning",
