@@ -88,4 +88,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         }
         AtomicFile.WriteAllText(Path.Combine(_output, "outputs.txt"), string.Concat(written.Select(f => f + "\n")));
     }
+
+    /// <summary>The files of that list, with their folder.</summary>
+    public static IEnumerable<string> Listed(string output)
+        => File.ReadLines(Path.Combine(output, "outputs.txt")).Select(file => Path.Combine(output, file));
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 
 namespace Espalier.Cli.Commands;
 
@@ -15,7 +16,9 @@ internal static class CommandLine
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
     {
-        var result = Root(terminal).Parse(args);
+        var root = Root(terminal);
+        if (CompletionCommand.Answer(root, args, terminal)) return ExitCode.Done;
+        var result = root.Parse(args);
         if (result.Action is ParseErrorAction)
         {
             foreach (var error in result.Errors) terminal.Error.WriteLine($"espalier: {error.Message}");
@@ -44,6 +47,7 @@ internal static class CommandLine
 
     private static Command Root(Terminal terminal)
     {
+        var slim = new SlimCommand(terminal);
         // Not a RootCommand: that one is named after the executable, which is dotnet in a build.
         var root = new Command(Name,
             """
@@ -52,13 +56,14 @@ internal static class CommandLine
             """)
         {
             InspectCommand.Create(terminal),
-            SlimCommand.Create(terminal),
+            slim.Command,
             VerifyCommand.Create(terminal),
             DiffCommand.Create(terminal),
             WhyCommand.Create(terminal),
             PresetsCommand.Create(terminal),
             ReportCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            CompletionCommand.Create(terminal),
             ManifestCommand.Create(terminal),
             BuildCommand.Create(terminal),
             new HelpOption { Recursive = true },
@@ -82,7 +87,8 @@ internal static class CommandLine
             ["report"] = ReportCommand.Examples,
             ["bench"] = BenchCommand.Examples,
             ["manifest"] = ManifestCommand.Examples,
-        });
+            ["completion"] = CompletionCommand.Examples,
+        }, new Dictionary<string, IReadOnlyList<OptionGroup>>(StringComparer.Ordinal) { ["slim"] = slim.Groups });
         return root;
     }
 }
