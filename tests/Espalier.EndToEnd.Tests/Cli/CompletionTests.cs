@@ -72,6 +72,19 @@ public sealed class CompletionTests : IDisposable
         Assert.Contains("--json", Shell("zsh", driver).Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void PowerShell_completes()
+    {
+        string script = Script("pwsh", "ps1");
+        const string Line = "cd .; espalier slim m.onnx --preset f";
+        string driver = Write("driver.ps1", $$"""
+            . '{{script}}'
+            (TabExpansion2 -inputScript '{{Line}}' -cursorColumn {{Line.Length}}).CompletionMatches.CompletionText -join ' '
+
+            """);
+        Assert.Equal("fasp finer-cut flap", Shell("pwsh", driver).Output.Trim());
+    }
+
     private string Script(string shell, string extension)
     {
         // A program of that name, as the tool's package puts one on the path.
