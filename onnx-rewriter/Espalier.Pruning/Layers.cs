@@ -31,7 +31,7 @@ internal sealed class Layers
         // The smallest region that holds a node comes last.
         foreach (var block in analysis.Blocks.OrderByDescending(b => b.Nodes.Length))
             foreach (int node in block.Nodes) _blocks[node] = block.Name;
-        _factored = factored.ToDictionary(f => f.Weight, StringComparer.Ordinal);
+        _factored = factored.GroupBy(f => f.Weight, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
     }
 
     /// <summary>Of a model of which nothing was removed.</summary>
@@ -65,11 +65,11 @@ internal sealed class Layers
         layer = layer with
         {
             Weight = _analysis.NameInFile(weight.Name),
-            Units = checked((int)dense[axis]),
-            Kept = checked((int)left[axis]),
+            Units = (int)Math.Min(int.MaxValue, dense[axis]),
+            Kept = (int)Math.Min(int.MaxValue, left[axis]),
             Groups = [.. weight.Terms![axis].Leaves.Select(l => _groups.GetValueOrDefault(l)?.Name).OfType<string>()],
-            ParametersBefore = dense.Aggregate(1L, (n, size) => n * size),
-            ParametersAfter = left.Aggregate(1L, (n, size) => n * size),
+            ParametersBefore = Elements(dense),
+            ParametersAfter = Elements(left),
         };
         return isGone || !_factored.TryGetValue(weight.Name, out var two) ? layer : layer with
         {
@@ -97,5 +97,8 @@ internal sealed class Layers
     }
 
     private static long? Elements(TensorState weight)
-        => weight.Terms?.Aggregate((long?)1, (product, term) => product * term.Size);
+        => weight.Terms is { } terms && Array.TrueForAll(terms, t => t.Size is not null) ? Elements(terms.Select(t => t.Size!.Value)) : null;
+
+    /// <summary>A shape may claim more than a number holds: the greatest then.</summary>
+    private static long Elements(IEnumerable<long> sizes) => (long)Math.Min(long.MaxValue, sizes.Aggregate(1.0, (n, size) => n * size));
 }

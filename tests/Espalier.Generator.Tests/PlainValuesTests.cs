@@ -41,6 +41,14 @@ public class PlainValuesTests
             },
             new() { Name = "whole", Kind = "neurons", Size = 8, Kept = 8, Exactness = "exact", Members = ["w:0"] },
         ],
+        Layers =
+        [
+            new()
+            {
+                Node = "/k/MatMul", Operator = "MatMul", Weight = "k.weight", Units = 16, Kept = 8, Groups = ["kv"],
+                ParametersBefore = 256, ParametersAfter = 128, MacsBefore = 1024, MacsAfter = 512,
+            },
+        ],
         Frozen = [new("fc.weight", 1, "graph output 'logits'")],
         Blocks = ["encoder.3.attention"],
         Aliases = new Dictionary<string, string> { ["onnx::MatMul_12"] = "encoder.0.up.weight" },
@@ -84,6 +92,7 @@ public class PlainValuesTests
         Assert.Empty(plan.Protect);
         Assert.Equal(1, ReportJson.Parse("{}").PredictedTimeRatio);
         Assert.Null(ReportJson.Parse("""{"plan": {"prune": [{}]}}""").Plan.Prune[0].Score);
+        Assert.Equal(("", 0), (ReportJson.Parse("""{"layers": [{}]}""").Layers[0].Weight, ReportJson.Parse("{}").Layers.Count));
         Assert.Equal("no change\n", DiffJson.Parse("{}").ToString());
     }
 

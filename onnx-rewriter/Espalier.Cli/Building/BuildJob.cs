@@ -105,4 +105,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         AtomicFile.WriteAllText(Path.Combine(_output, Published), string.Concat(published.Select(f => f + "\n")));
         AtomicFile.WriteAllText(Path.Combine(_output, Kept), string.Concat(kept.Select(f => f + "\n")));
     }
+
+    /// <summary>The files of that list, with their folder.</summary>
+    public static IEnumerable<string> Listed(string output)
+        => File.ReadLines(Path.Combine(output, "outputs.txt")).Select(file => Path.Combine(output, file));
 }

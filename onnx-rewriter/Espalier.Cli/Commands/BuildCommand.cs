@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Cli.Building;
 using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 
 namespace Espalier.Cli.Commands;
 
@@ -11,12 +12,26 @@ internal static class BuildCommand
     {
         var file = new Option<FileInfo>("--request")
         { Description = "What to do, as the targets wrote it.", HelpName = "FILE", Required = true };
+        var json = CommonOptions.Json();
         var command = new Command("build",
             "Do what the build's targets ask for: write a model's manifest, or slim by the policies of a compiled assembly. Errors have "
-                + "the form of compiler errors.") { file };
-        command.SetAction((result, cancellationToken) =>
-            Task.Run(() => Run(result.GetRequiredValue(file).FullName, terminal, cancellationToken), cancellationToken));
+                + "the form of compiler errors.") { file, json };
+        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        {
+            string path = result.GetRequiredValue(file).FullName;
+            int code = Run(path, terminal, cancellationToken);
+            if (result.GetValue(json)) terminal.Out.WriteLine(JsonText.Of(new { exitCode = code, files = Files(path, code) }));
+            return code;
+        }, cancellationToken));
         return command;
+    }
+
+    /// <summary>What is there now: the manifest, or what the targets copy beside the program.</summary>
+    private static IEnumerable<string> Files(string path, int code)
+    {
+        var request = BuildRequest.Read(path);
+        if (code != ExitCode.Done) return [];
+        return request.Manifest is { } manifest ? [manifest] : BuildJob.Listed(request.Output!);
     }
 
     public static int Run(string path, Terminal terminal, CancellationToken cancellationToken)

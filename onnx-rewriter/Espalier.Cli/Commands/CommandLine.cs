@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 
 namespace Espalier.Cli.Commands;
 
@@ -16,9 +17,11 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
     {
         // It runs before every compilation of a project with models: all other commands need not be made for it.
-        if (args is ["build", "--request", var request]) 
+        if (args is ["build", "--request", var request])
             return await Explained(terminal, () => Task.FromResult(BuildCommand.Run(request, terminal, cancellationToken)));
-        var result = Root(terminal).Parse(args);
+        var root = Root(terminal);
+        if (CompletionCommand.Answer(root, args, terminal)) return ExitCode.Done;
+        var result = root.Parse(args);
         if (result.Action is ParseErrorAction)
         {
             foreach (var error in result.Errors) terminal.Error.WriteLine($"espalier: {error.Message}");
@@ -57,6 +60,7 @@ internal static class CommandLine
 
     private static Command Root(Terminal terminal)
     {
+        var slim = new SlimCommand(terminal);
         // Not a RootCommand: that one is named after the executable, which is dotnet in a build.
         var root = new Command(Name,
             """
@@ -65,13 +69,14 @@ internal static class CommandLine
             """)
         {
             InspectCommand.Create(terminal),
-            SlimCommand.Create(terminal),
+            slim.Command,
             VerifyCommand.Create(terminal),
             DiffCommand.Create(terminal),
             WhyCommand.Create(terminal),
             PresetsCommand.Create(terminal),
             ReportCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            CompletionCommand.Create(terminal),
             ManifestCommand.Create(terminal),
             BuildCommand.Create(terminal),
             new HelpOption { Recursive = true },
@@ -95,7 +100,8 @@ internal static class CommandLine
             ["report"] = ReportCommand.Examples,
             ["bench"] = BenchCommand.Examples,
             ["manifest"] = ManifestCommand.Examples,
-        });
+            ["completion"] = CompletionCommand.Examples,
+        }, new Dictionary<string, IReadOnlyList<OptionGroup>>(StringComparer.Ordinal) { ["slim"] = slim.Groups });
         return root;
     }
 }

@@ -22,14 +22,18 @@ internal static class ManifestCommand
         { Description = "The path that policies name the model by. [default: MODEL as given]", HelpName = "PATH" };
         var dimensions = CommonOptions.Dimensions();
         var allowInterface = CommonOptions.Interface();
+        var json = CommonOptions.Json();
         var command = new Command("manifest",
             "Write what the source generator reads of a model: inputs, outputs, groups, blocks and costs, as text.")
-            { model, output, name, dimensions, allowInterface };
+            { model, output, name, dimensions, allowInterface, json };
         command.SetAction(result =>
         {
             Write(result.GetRequiredValue(model).FullName, result.GetValue(name) ?? result.GetRequiredValue(model).ToString(),
                 result.GetRequiredValue(output).FullName,
                 CommonOptions.ToAxisOptions(result.GetValue(dimensions), result.GetValue(allowInterface)));
+            var written = result.GetRequiredValue(output);
+            if (result.GetValue(json))
+                terminal.Out.WriteLine(JsonText.Of(new { manifest = written.ToString(), bytes = new FileInfo(written.FullName).Length }));
             return ExitCode.Done;
         });
         return command;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Cli.Host;
+using Espalier.Cli.Options;
 using Spectre.Console;
 
 namespace Espalier.Cli.Commands;
@@ -15,27 +16,37 @@ internal static class PresetsCommand
         var command = new Command("presets",
             "List the methods of the literature that --preset names: how each ranks units, spreads a budget and makes up for what is "
                 + "gone, and where it is published.");
-        command.SetAction(_ =>
+        var json = CommonOptions.Json();
+        command.Add(json);
+        command.SetAction(result =>
         {
+            var rows = Enum.GetValues<Preset>().Select(preset => Row(preset, Presets.Get(preset))).ToList();
+            if (result.GetValue(json))
+            {
+                terminal.Out.WriteLine(JsonText.Of(rows));
+                return ExitCode.Done;
+            }
             var table = new Table().RoundedBorder()
                 .AddColumns("preset", "score", "allocation", "compensation", "schedule", "needs data", "source");
-            foreach (var preset in Enum.GetValues<Preset>()) table.AddRow(Row(preset, Presets.Get(preset)));
+            foreach (var row in rows)
+                table.AddRow(row.Preset, row.Score, row.Allocation, row.Compensation, row.Schedule, row.NeedsData,
+                    Markup.Escape(row.Source));
             terminal.Tables().Write(table);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static string[] Row(Preset preset, PruningMethod method) =>
-    [
-        Words.Kebab(preset),
-        Score(method),
-        method.Depth is null ? AllocationRow.Get(method.Allocate).Word : "",
-        method.Depth is null && method.LowRank is null ? CompensationRow.Get(method.Compensate).Word : "",
-        ScheduleRow.Get(method.Schedule).Word,
-        NeedsData(method),
-        Markup.Escape(method.Citation),
-    ];
+    private static Shown Row(Preset preset, PruningMethod method) => new()
+    {
+        Preset = Words.Kebab(preset),
+        Score = Score(method),
+        Allocation = method.Depth is null ? AllocationRow.Get(method.Allocate).Word : "",
+        Compensation = method.Depth is null && method.LowRank is null ? CompensationRow.Get(method.Compensate).Word : "",
+        Schedule = ScheduleRow.Get(method.Schedule).Word,
+        NeedsData = NeedsData(method),
+        Source = method.Citation,
+    };
 
     private static string Score(PruningMethod method)
     {
@@ -49,4 +60,16 @@ internal static class PresetsCommand
         => !method.NeedsCalibration ? "no"
             : method.Inputs == InputSource.Data ? "yes"
             : $"no, makes up {Words.Kebab(method.Inputs)}";
+
+    /// <summary>A preset as a row of words.</summary>
+    private sealed record Shown
+    {
+        public required string Preset { get; init; }
+        public required string Score { get; init; }
+        public required string Allocation { get; init; }
+        public required string Compensation { get; init; }
+        public required string Schedule { get; init; }
+        public required string NeedsData { get; init; }
+        public required string Source { get; init; }
+    }
 }

@@ -13,6 +13,7 @@ internal sealed class SlimCommand
 {
     public static readonly string[] Examples =
     [
+        "espalier slim resnet.onnx --macs 0.5 --dry-run",
         "espalier slim resnet.onnx -o slim.onnx --keep 0.5",
         "espalier slim resnet.onnx -o slim.onnx --macs 0.6 --allocate global --score variance --compensate least-squares "
             + "--calibrate images.npy",
@@ -24,9 +25,8 @@ internal sealed class SlimCommand
     private readonly Argument<FileInfo> _model = CommonOptions.ExistingFile("MODEL", "The ONNX model.");
     private readonly Option<FileInfo> _output = new("--output", "-o")
     {
-        Description = "The slim model.",
+        Description = "The slim model. Required, but for --dry-run.",
         HelpName = "OUT",
-        Required = true
     };
     private readonly SlimOptions _options = new();
     private readonly Option<FileInfo?> _report = new("--report")
@@ -34,6 +34,12 @@ internal sealed class SlimCommand
     private readonly Option<FileInfo?> _diff = new("--diff") { Description = "What changed in the graph, as text.", HelpName = "FILE" };
     private readonly Option<FileInfo?> _page = new("--html")
     { Description = "The report as a page for a browser; 'espalier report' makes the same of FILE.json.", HelpName = "FILE.html" };
+    private readonly Option<bool> _dry = new("--dry-run")
+    {
+        Description = "Say what would be removed and what it would save, and write nothing. No data are read and no model is run: what "
+            + "only data decide is noted.",
+    };
+    private readonly Option<bool> _json = CommonOptions.Json("Print the report as JSON instead of tables.");
     private readonly Option<string[]> _dimensions = CommonOptions.Dimensions();
     private readonly Option<string[]> _fill = CommonOptions.Fill();
     private readonly Option<bool> _allowInterface = CommonOptions.Interface();
@@ -50,37 +56,37 @@ internal sealed class SlimCommand
         HelpName = "FOLDER",
     };
 
-    public static Command Create(Terminal terminal)
+    /// <summary>The command.</summary>
+    public Command Command { get; }
+
+    /// <summary>Its options as the help shows them.</summary>
+    public IReadOnlyList<OptionGroup> Groups { get; }
+
+    public SlimCommand(Terminal terminal)
     {
-        var slim = new SlimCommand();
-        var command = new Command("slim",
+        Groups =
+        [
+            .. _options.Groups.Select(group => group.Title switch
+            {
+                "What stays" => new OptionGroup(group.Title, [.. group.Options, _allowInterface]),
+                "Data" => group with { Options = [.. group.Options, _dimensions, _fill] },
+                _ => group,
+            }),
+            new("Output", [_output, _dry, _report, _page, _diff, _json, _hoist, _cache]),
+        ];
+        Command = new Command("slim",
             "Remove parts of a model. Inputs and outputs of the graph keep their shape unless --allow-interface lets caches shrink; the "
                 + "model appears whole or not at all.")
-            { slim._model };
-        Option[] options =
-        [
-            slim._output, .. slim._options.All, slim._report, slim._page, slim._diff, slim._dimensions, slim._fill,
-            slim._allowInterface, slim._hoist, slim._cache,
-        ];
-        foreach (var option in options) command.Add(option);
-        command.SetAction((result, cancellationToken) => Task.Run(() => slim.Run(result, terminal, cancellationToken), cancellationToken));
-        return command;
+            { _model };
+        foreach (var option in Groups.SelectMany(group => group.Options).Append(_options.Seed)) Command.Add(option);
+        Command.SetAction((result, cancellationToken) => Task.Run(() => Run(result, terminal, cancellationToken), cancellationToken));
     }
 
     private int Run(ParseResult result, Terminal terminal, CancellationToken cancellationToken)
     {
         string path = result.GetRequiredValue(_model).FullName;
-        string target = result.GetRequiredValue(_output).FullName;
-        // The weights are read from the dense file while the slim one is written.
-        if (path == target) throw new UsageException("OUT is MODEL itself; name another file.");
-        var files = new SlimFiles
-        {
-            Model = target,
-            Report = result.GetValue(_report)?.FullName,
-            DiffText = result.GetValue(_diff)?.FullName,
-            Page = result.GetValue(_page)?.FullName,
-        };
-
+        bool dry = result.GetValue(_dry);
+        var files = Files(result, path, dry);
         using var progress = new StepProgress(terminal, "slim", cancellationToken);
         progress.Step("reading the model");
         using var dense = OnnxModel.Open(path);
@@ -91,10 +97,19 @@ internal sealed class SlimCommand
             AllowInterface = axes.AllowInterface,
             HoistInitializers = result.GetValue(_hoist),
         };
+        if (dry)
+        {
+            progress.Step("planning");
+            var planned = DryRun.Run(analysis, plan, Path.GetFileName(files.Model));
+            progress.Dispose();
+            Print(result, terminal, planned);
+            if (!result.GetValue(_json)) terminal.Out.WriteLine("Dry run: nothing was written.");
+            return ExitCode.Done;
+        }
         var results = result.GetValue(_cache) is { } folder ? new StepResults(folder.FullName) : null;
         var job = new SlimJob(dense, analysis, plan, axes.Dimensions, progress, cancellationToken)
         {
-            FileName = Path.GetFileName(target),
+            FileName = Path.GetFileName(files.Model),
             Fill = CommonOptions.ToFill(result.GetValue(_fill)),
             Results = results,
         };
@@ -103,7 +118,31 @@ internal sealed class SlimCommand
         files.Save(slim, dense);
         progress.Dispose();
         if (results?.Reused is { } reused) terminal.Error.WriteLine($"espalier: reused: {reused}");
-        Summary.Write(terminal, slim.Report);
+        Print(result, terminal, slim.Report);
         return ExitCode.Done;
+    }
+
+    /// <exception cref="UsageException">There is none to write, or the model itself, or a dry run is to write some.</exception>
+    private SlimFiles Files(ParseResult result, string model, bool dry)
+    {
+        string? target = result.GetValue(_output)?.FullName;
+        // The weights are read from the dense file while the slim one is written.
+        if (model == target) throw new UsageException("OUT is MODEL itself; name another file.");
+        if (target is null && !dry) throw new UsageException("Option '--output' is required: -o OUT, or --dry-run to write nothing.");
+        var files = new SlimFiles
+        {
+            Model = target ?? model,
+            Report = result.GetValue(_report)?.FullName,
+            DiffText = result.GetValue(_diff)?.FullName,
+            Page = result.GetValue(_page)?.FullName,
+        };
+        if (dry && files.Count() > 1) throw new UsageException("--dry-run writes nothing: take --report, --html and --diff away.");
+        return files;
+    }
+
+    private void Print(ParseResult result, Terminal terminal, PruningReport report)
+    {
+        if (result.GetValue(_json)) terminal.Out.Write(ReportJson.Serialize(report));
+        else Summary.Write(terminal, report);
     }
 }

@@ -33,13 +33,14 @@ internal static class VerifyCommand
         var dimensions = CommonOptions.Dimensions();
         var fill = CommonOptions.Fill();
         var data = new DataArguments();
+        var json = CommonOptions.Json();
         var command = new Command("verify",
             "Check that the slim model computes what the dense model computes when everything that was removed is zero: both run in ONNX "
                 + "Runtime on random inputs and must agree within 1e-4 relative (in 16 bits: four steps of their type), at the outputs "
                 + "and inside. Where nothing moves when units are masked, nothing is proved, and that is a failed check. A compensated "
                 + "model differs on purpose: there the check runs on the model before compensation, and the agreement of the outputs is "
                 + "printed.")
-            { dense, slim, report, runs, seed, dimensions, fill };
+            { dense, slim, report, runs, seed, dimensions, fill, json };
         foreach (var option in data.Inputs) command.Add(option);
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
@@ -65,7 +66,8 @@ internal static class VerifyCommand
             }
             var outcome = new Verification(analysis, removed, inputs, progress).Run(after, cancellationToken);
             progress.Dispose();
-            foreach (var line in outcome.Lines) terminal.Out.WriteLine(line);
+            if (result.GetValue(json)) terminal.Out.WriteLine(JsonText.Of(outcome));
+            else foreach (string line in outcome.Lines) terminal.Out.WriteLine(line);
             return outcome.Holds ? ExitCode.Done : ExitCode.Refused;
         }, cancellationToken));
         return command;

@@ -24,9 +24,10 @@ internal static class WhyCommand
         var tensor = new Argument<string>("TENSOR[:AXIS]")
         { Description = "A weight or any other tensor, or a group; with :AXIS only that axis of the tensor, counted from 0." };
         var allowInterface = CommonOptions.Interface();
+        var json = CommonOptions.Json();
         var command = new Command("why",
             "Explain an axis of a tensor: its term, the groups in it, their kind and exactness, and the chain of reasons.")
-            { model, tensor, allowInterface };
+            { model, tensor, allowInterface, json };
         command.SetAction((result, cancellationToken) => Task.Run(() =>
         {
             using var progress = new StepProgress(terminal, "why", cancellationToken);
@@ -34,7 +35,9 @@ internal static class WhyCommand
             using var opened = OnnxModel.Open(result.GetRequiredValue(model).FullName);
             var analysis = AxisAnalysis.Run(opened, CommonOptions.ToAxisOptions(null, result.GetValue(allowInterface)));
             progress.Dispose();
-            Explanation.Write(terminal.Out, analysis, result.GetRequiredValue(tensor));
+            var explained = Explanation.Read(analysis, result.GetRequiredValue(tensor));
+            if (result.GetValue(json)) terminal.Out.WriteLine(JsonText.Of(explained));
+            else Explanation.Write(terminal.Out, explained);
             return ExitCode.Done;
         }, cancellationToken));
         return command;

@@ -16,64 +16,79 @@ internal static class Explanation
     /// <summary>Explains all axes of a tensor, or one.</summary>
     /// <param name="what">Name or alias of a tensor, the same with <c>:axis</c>, or name of a group.</param>
     /// <exception cref="UsageException">There is no such tensor or axis.</exception>
-    public static void Write(TextWriter output, AxisAnalysis analysis, string what)
+    public static ExplainedTensor Read(AxisAnalysis analysis, string what)
     {
         if (Find(analysis, what) is null && analysis.Groups.FirstOrDefault(g => g.Name == what) is { Occurrences: [var first, ..] } named)
-        {
-            output.WriteLine(FormattableString.Invariant($"{Place(analysis, first.Tensor, first.Axis)} = {first.Term}"));
-            Write(output, analysis, first.Tensor, named);
-            return;
-        }
+            return new(first.Tensor,
+                [new(first.Axis, Place(analysis, first.Tensor, first.Axis), first.Term.ToString(), [Read(analysis, first.Tensor, named)])]);
         var (tensor, axis) = Parse(analysis, what);
-        var terms = analysis.TermsOf(tensor);
-        if (terms is null)
-        {
-            output.WriteLine($"{tensor}: its rank is unknown, so nothing on it can be pruned. An operator before it has no rule, or its "
-                + "shape depends on data.");
-            return;
-        }
+        if (analysis.TermsOf(tensor) is not { } terms) return new(tensor, null);
         if (axis >= terms.Count)
             throw new UsageException(FormattableString.Invariant($"'{tensor}' has {terms.Count} axes; there is no axis {axis}."));
-        for (var i = 0; i < terms.Count; i++)
-        {
-            if (axis is null || axis == i) Write(output, analysis, tensor, i, terms[i]);
-        }
+        return new(tensor, [.. terms.Index().Where(t => axis is null || axis == t.Index)
+            .Select(t => Read(analysis, tensor, t.Index, t.Item))]);
     }
 
-    private static void Write(TextWriter output, AxisAnalysis analysis, string tensor, int axis, Term term)
+    private static ExplainedAxis Read(AxisAnalysis analysis, string tensor, int axis, Term term)
     {
-        output.WriteLine(FormattableString.Invariant($"{Place(analysis, tensor, axis)} = {term}"));
         var groups = analysis.Groups.Where(g => Occurs(g, tensor, axis, term)).ToList();
-        if (groups.Count == 0)
+        var frozen = groups.Count > 0 ? null : term.Leaves.FirstOrDefault(l => analysis.ReasonOf(l) is not null);
+        return new(axis, Place(analysis, tensor, axis), term.ToString()!, [.. groups.Select(g => Read(analysis, tensor, g))])
         {
-            var frozen = term.Leaves.FirstOrDefault(l => analysis.ReasonOf(l) is not null);
-            output.WriteLine("  no group: "
-                + (frozen is null
-                    ? "the axis has one element, its size is dynamic, or it occurs in no weight"
-                    : analysis.ReasonOf(frozen)));
-            if (frozen is not null) Chain(output, analysis.ChainOf(tensor, frozen));
-        }
-        foreach (var group in groups) Write(output, analysis, tensor, group);
+            Reason = frozen is null ? null : analysis.ReasonOf(frozen),
+            Chain = frozen is null ? [] : analysis.ChainOf(tensor, frozen),
+        };
     }
 
-    private static void Write(TextWriter output, AxisAnalysis analysis, string tensor, Group group)
+    private static ExplainedGroup Read(AxisAnalysis analysis, string tensor, Group group) => new(group.Name, AxisRow.Get(group.Kind).Plural,
+        group.Size, Words.Camel(group.Exactness))
     {
-        string kind = AxisRow.Get(group.Kind).Plural;
-        output.WriteLine(FormattableString.Invariant($"  {group.Name}: {kind}, {group.Size} units, {Verdict(group)}"));
+        Reason = group.Reason,
+        Chain = analysis.ChainOf(tensor, group.Factor),
+        MinKeep = group.MinKeep,
+        Partner = group.Partner?.Name,
+        PartnerKind = group.Partner is { } partner ? AxisRow.Get(partner.Kind).Plural : null,
+        Members = [.. group.Occurrences.Select(o => FormattableString.Invariant($"{Place(analysis, o.Tensor, o.Axis)} = {o.Term}"))
+            .Distinct(StringComparer.Ordinal)],
+        Readers = [.. group.Consumers.Select(c => $"{c.Node}, weight {analysis.Names.Describe(c.Parameter)}")],
+    };
+
+    /// <summary>The same for people.</summary>
+    public static void Write(TextWriter output, ExplainedTensor explained)
+    {
+        if (explained.Axes is not { } axes)
+        {
+            output.WriteLine($"{explained.Tensor}: its rank is unknown, so nothing on it can be pruned. An operator before it has no rule, "
+                + "or its shape depends on data.");
+            return;
+        }
+        foreach (var axis in axes)
+        {
+            output.WriteLine($"{axis.Place} = {axis.Term}");
+            if (axis.Groups.Count == 0)
+            {
+                output.WriteLine("  no group: "
+                    + (axis.Reason ?? "the axis has one element, its size is dynamic, or it occurs in no weight"));
+                Chain(output, axis.Chain);
+            }
+            foreach (var group in axis.Groups) Write(output, group);
+        }
+    }
+
+    private static void Write(TextWriter output, ExplainedGroup group)
+    {
+        output.WriteLine(FormattableString.Invariant($"  {group.Name}: {group.Kind}, {group.Units} units, {Verdict(group)}"));
         if (group.Reason is not null) output.WriteLine($"    because: {group.Reason}");
-        Chain(output, analysis.ChainOf(tensor, group.Factor));
+        Chain(output, group.Chain);
         if (group.MinKeep > 1) output.WriteLine(FormattableString.Invariant($"    at least {group.MinKeep} units must stay"));
-        if (group.Partner is { } partner) output.WriteLine($"    pairs with {partner.Name} ({AxisRow.Get(partner.Kind).Plural})");
-        var members = group.Occurrences
-            .Select(o => FormattableString.Invariant($"{Place(analysis, o.Tensor, o.Axis)} = {o.Term}"))
-            .Distinct(StringComparer.Ordinal).ToList();
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    the same units in {members.Count} weight axes:"));
-        foreach (var member in members.Take(MostMembers)) output.WriteLine($"      {member}");
-        if (members.Count > MostMembers) output.WriteLine(FormattableString.Invariant($"      and {members.Count - MostMembers} more"));
-        foreach (var consumer in group.Consumers.Take(MostMembers))
-            output.WriteLine($"    read by {consumer.Node}, weight {analysis.Names.Describe(consumer.Parameter)}");
-        if (group.Consumers.Count > MostMembers)
-            output.WriteLine(FormattableString.Invariant($"    and {group.Consumers.Count - MostMembers} more readers"));
+        if (group.Partner is not null) output.WriteLine($"    pairs with {group.Partner} ({group.PartnerKind})");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    the same units in {group.Members.Count} weight axes:"));
+        foreach (string member in group.Members.Take(MostMembers)) output.WriteLine($"      {member}");
+        if (group.Members.Count > MostMembers)
+            output.WriteLine(FormattableString.Invariant($"      and {group.Members.Count - MostMembers} more"));
+        foreach (string reader in group.Readers.Take(MostMembers)) output.WriteLine($"    read by {reader}");
+        if (group.Readers.Count > MostMembers)
+            output.WriteLine(FormattableString.Invariant($"    and {group.Readers.Count - MostMembers} more readers"));
     }
 
     /// <summary>An axis of a tensor as texts name it, with its name in the file where that is another.</summary>
@@ -124,10 +139,10 @@ internal static class Explanation
     private static bool Occurs(Group group, string tensor, int axis, Term term)
         => group.Occurrences.Any(o => o.Tensor == tensor && o.Axis == axis) || term.Leaves.Contains(group.Factor);
 
-    private static string Verdict(Group group) => group.Exactness switch
+    private static string Verdict(ExplainedGroup group) => group.Exactness switch
     {
-        Exactness.Exact => "exact: removing units equals masking them",
-        Exactness.Inexact => "inexact: units can be removed, but what is left is not what masking gives",
+        "exact" => "exact: removing units equals masking them",
+        "inexact" => "inexact: units can be removed, but what is left is not what masking gives",
         _ => "frozen: units cannot be removed",
     };
 }

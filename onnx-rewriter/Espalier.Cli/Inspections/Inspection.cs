@@ -1,18 +1,10 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using Espalier.Cli.Host;
 
 namespace Espalier.Cli.Inspections;
 
 /// <summary>What <c>inspect</c> shows, as plain values: the tables and the JSON say the same.</summary>
 internal sealed record Inspection
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     public required string File { get; init; }
 
     /// <summary>Version of the default operator set; 0 where none is imported.</summary>
@@ -56,7 +48,7 @@ internal sealed record Inspection
     /// <summary>What became of every parameter: these sum up to the parameters of the file.</summary>
     public required IReadOnlyList<InspectedWeight> Weights { get; init; }
 
-    public string ToJson() => JsonSerializer.Serialize(this, Json);
+    public string ToJson() => JsonText.Of(this);
 }
 
 internal sealed record InspectedGroup

@@ -19,8 +19,11 @@ internal sealed class AgreementOptions
     private readonly Option<Metric?> _metric =
         CommonOptions.Choice<Metric>("--metric", "How --agreement is measured. [default: top1]");
 
-    /// <summary>All of them, in the order of the help.</summary>
-    public IEnumerable<Option> All => [_divergence, _outputs, _agreement, _metric];
+    /// <summary>What choices go by.</summary>
+    public IEnumerable<Option> Choosing => [_divergence, _outputs];
+
+    /// <summary>What is checked in the end.</summary>
+    public IEnumerable<Option> Checking => [_agreement, _metric];
 
     /// <summary>How a plan compares outputs to choose; null as the preset says.</summary>
     public Metric? Divergence(ParseResult result) => result.GetValue(_divergence);

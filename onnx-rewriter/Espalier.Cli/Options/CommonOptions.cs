@@ -69,7 +69,7 @@ internal static class CommonOptions
     public static Option<int> Seed()
         => new("--seed") { Description = "Seed of everything random; the same seed gives the same result.", HelpName = "N" };
 
-    public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of tables." };
+    public static Option<bool> Json(string what = "Print JSON instead of text.") => new("--json") { Description = what };
 
     /// <summary>The options of the inference that <paramref name="dimensions"/> ask for.</summary>
     public static AxisOptions ToAxisOptions(string[]? dimensions, bool allowInterface = false) => new()

@@ -67,13 +67,18 @@ internal sealed class SlimOptions
     /// <summary>Also of what else a command does at random.</summary>
     public Option<int> Seed { get; } = CommonOptions.Seed();
 
-    /// <summary>All of them, in the order of the help.</summary>
-    public IEnumerable<Option> All =>
+    /// <summary>All of them but <see cref="Seed"/>, as the help shows them.</summary>
+    public IReadOnlyList<OptionGroup> Groups =>
     [
-        _keep, .. _axes.Select(a => a.Option), .. _drops.Select(d => d.Option), .. _budget.All, _preset, .. _lowRank.All, .. _scores.All,
-        _allocate, _compensate, _schedule, .. _agreement.All, _roundTo, _minKeep, _protect, _protectEnds, _allowInexact, .. _data.All,
-        _inputs, Seed,
+        new("How much", [_keep, .. _axes.Select(a => a.Option), .. _drops.Select(d => d.Option), .. _budget.All, .. _lowRank.All]),
+        new("How to choose", [_preset, .. _scores.All, _allocate, _compensate, _schedule, _inputs, .. _agreement.Choosing]),
+        new("What stays", [_roundTo, _minKeep, _protect, _protectEnds, _allowInexact]),
+        new("Data", [.. _data.All]),
+        new("Checks", [.. _agreement.Checking]),
     ];
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<Option> All => Groups.SelectMany(group => group.Options).Append(Seed);
 
     private static IEnumerable<AxisRow> Prunable => AxisRow.All.Where(row => row.CanPrune);
 

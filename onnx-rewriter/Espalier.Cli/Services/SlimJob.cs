@@ -106,9 +106,12 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>The plan with what it leaves open written down.</summary>
     private PruningPlan Plan => _complete ??= Complete();
 
-    private PruningPlan Complete()
+    private PruningPlan Complete() => Complete(plan, analysis, hasData: Samples is not null || plan.Calibration?.Path is not null);
+
+    /// <summary>A plan with what it leaves open written down.</summary>
+    public static PruningPlan Complete(PruningPlan plan, AxisAnalysis analysis, bool hasData)
     {
-        var complete = Presets.Complete(plan, hasData: Samples is not null || plan.Calibration?.Path is not null);
+        var complete = Presets.Complete(plan, hasData);
         return complete with { DivergenceMetric = complete.DivergenceMetric ?? OutputRoles.MetricOf(analysis) };
     }
 

@@ -10,7 +10,23 @@ namespace Espalier.Cli.Services;
 /// <summary>What <c>verify</c> found.</summary>
 /// <param name="Holds">Whether the promise holds.</param>
 /// <param name="Lines">For people.</param>
-internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lines);
+internal sealed record VerificationOutcome(bool Holds, IReadOnlyList<string> Lines)
+{
+    /// <summary>How it ended: <c>equal</c>, <c>different</c> or <c>nothingProved</c>.</summary>
+    public string Verdict { get; init; } = Words.Camel(Services.Verdict.Different);
+
+    /// <summary>Greatest relative error of an output; null where nothing was run.</summary>
+    public double? Error { get; init; }
+
+    /// <summary>Most that is rounding.</summary>
+    public double? Tolerance { get; init; }
+
+    /// <summary>The output of that error.</summary>
+    public string? Output { get; init; }
+
+    /// <summary>Inputs that both models ran on.</summary>
+    public int Runs { get; init; }
+}
 
 /// <summary>Checks a slim model against the masked dense model that its report describes.</summary>
 /// <param name="inputs">What both models are run on.</param>
@@ -37,6 +53,7 @@ internal sealed class Verification(
         progress.Step("running both models");
         var outcome = equivalence.Removal.IsEmpty && !whole.IsEmpty
             ? new(false, [.. lines, "PROVED NOTHING: all that was removed is inexact. Compare with the dense model (slim --agreement)."])
+            { Verdict = Words.Camel(Verdict.NothingProved) }
             : Judge(equivalence, lines, cancellationToken);
         if (equivalence.IsSlim && whole.Factored.Count == 0) return outcome;
         return outcome with { Lines = [.. outcome.Lines, Agreement(slim, whole, cancellationToken)] };
@@ -62,7 +79,14 @@ internal sealed class Verification(
             _ => $"verified: {what} differs from the masked dense model by no more than rounding makes that differ from itself; "
                 + "the notes have the figures.",
         });
-        return new(judged.Verdict == Verdict.Equal, lines);
+        return new(judged.Verdict == Verdict.Equal, lines)
+        {
+            Verdict = Words.Camel(judged.Verdict),
+            Error = double.IsFinite(found.Error) ? found.Error : null,
+            Tolerance = found.Tolerance,
+            Output = worst,
+            Runs = found.Runs,
+        };
     }
 
     /// <summary>

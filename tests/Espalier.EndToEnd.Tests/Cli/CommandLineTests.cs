@@ -55,7 +55,7 @@ public sealed partial class CommandLineTests : IDisposable
     {
         var root = Run("--help");
         Assert.Equal(0, root.Code);
-        foreach (var command in new[] { "inspect", "slim", "verify", "diff", "why", "bench", "manifest", "presets" })
+        foreach (var command in new[] { "inspect", "slim", "verify", "diff", "why", "bench", "manifest", "presets", "report" })
         {
             Assert.Contains(command, root.Text, StringComparison.Ordinal);
             var help = Run(command, "--help");
