@@ -170,4 +170,46 @@ public class ExtensionTests
             ("/shop/obj/tiny.espalier-manifest", Encoder.Replace(from, to, StringComparison.Ordinal)))).Where(d => d.Id == "ESP0015"));
         Assert.Contains(says, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
     }
+
+    /// <summary>The manifest of a model of images; its input as given.</summary>
+    private static string Pictures(string input) => Samples.Manifest
+        .Replace("input\tinput_ids\tint64\t?batch\t?seq\n", "", StringComparison.Ordinal)
+        .Replace("input\tattention.mask\tbool\t?batch\t?seq\n", "", StringComparison.Ordinal)
+        .Replace("input\tpixels\tfloat32\t1\t3\t32\t32", "input\tpixels\t" + input.Replace(' ', '\t'), StringComparison.Ordinal);
+
+    private const string Normalised = "[Images(Mean = new[] { 0.485, 0.456, 0.406 }, Deviation = new[] { 0.25 }, Width = 64)]";
+
+    private static string PictureOf(string attribute) => PolicyOf(attribute).Replace("Tokenize([\"a\"])", "[]", StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Images() => await Verify(Harness.Generate(PictureOf(Normalised), manifest: Pictures("float32 ?batch 3 ? 32"))
+        .Source("Shop.SlimTiny.Images.g.cs"), "cs");
+
+    [Theory]
+    [InlineData("float32 1 3 32 48", "width: 48, height: 32, channels: 3)", "FromFile<float>")]
+    [InlineData("uint8 ?batch 20 30 1", "width: 30, height: 20, channels: 1)", "IsRaw = true")]
+    [InlineData("float16 ?batch ?h ?w 3", "width: 224, height: 224, channels: 3)", "FromFile<global::System.Half>")]
+    public void Images_have_the_form_of_the_input(string input, string form, string also)
+    {
+        var source = Harness.Generate(PictureOf("[Images]"), manifest: Pictures(input)).Source("Shop.SlimTiny.Images.g.cs");
+        Assert.Contains(form, source, StringComparison.Ordinal);
+        Assert.Contains(also, source, StringComparison.Ordinal);
+        Assert.Equal(input.EndsWith('1') || input.EndsWith("w 3", StringComparison.Ordinal),
+            source.Contains("ChannelsLast = true", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("[Images(Width = 0)]", "float32 1 3 8 8", "Width is 0, but must be at least 1")]
+    [InlineData("[Images(Deviation = new[] { 0.0 })]", "float32 1 3 8 8", "Deviation is 0, but must be above 0")]
+    [InlineData("[Images(Mean = new[] { double.NaN })]", "float32 1 3 8 8", "Mean is NaN, but must be finite")]
+    [InlineData("[Images(Mean = new[] { 0.1, 0.2 })]", "float32 1 3 8 8", "Mean has 2 numbers for 3 channels; give one, or one per channel")]
+    [InlineData("[Images(Mean = new[] { 0.1 })]", "uint8 1 3 8 8", "It takes bytes from 0 to 255, which have neither Mean nor Deviation")]
+    [InlineData("[Images]", "float32 4 3 8 8", "Its input 'pixels' is not [1 or open, channels, height, width]")]
+    [InlineData("[Images]", "float32 1 3 8", "Its input 'pixels' is not [1 or open, channels, height, width]")]
+    public async Task Mistakes_in_images_are_reported(string attribute, string input, string says)
+    {
+        var diagnostic = Assert.Single((await Harness.Diagnose(PictureOf(attribute), ("/shop/obj/tiny.espalier-manifest", Pictures(input))))
+            .Where(d => d.Id.StartsWith("ESP", StringComparison.Ordinal)));
+        Assert.Contains(says, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    }
 }
