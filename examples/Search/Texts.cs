@@ -18,7 +18,8 @@ public static class Texts
     /// <summary>The page.</summary>
     public static string Page() => Read("page");
 
-    private static string[] Lines(string name) => Read(name).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static string[] Lines(string name)
+        => Read(name).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static string LastColumn(string line) => line[(line.LastIndexOf('\t') + 1)..];
 

@@ -61,6 +61,26 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             output.AddSource(emission.Resolved.Policy.FullName + ".g.cs",
                 SourceText.From(PolicyEmitter.Emit(emission.Resolved, emission.Runtime), Encoding.UTF8)));
 
+        RegisterExtensions(context, emissions);
+
+        var folder = context.AnalyzerConfigOptionsProvider
+            .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
+            .WithTrackingName(TrackingNames.ProjectFolder);
+
+        var locations = attributed
+            .Select(static (pair, _) => pair.Locations)
+            .Combine(folder)
+            .Select(static (pair, _) => pair.Left.RelativeTo(pair.Right))
+            .WithTrackingName(TrackingNames.Locations);
+
+        // No member of the policy depends on it, so hosts may leave it out while the user types.
+        context.RegisterImplementationSourceOutput(locations, static (output, places) =>
+            output.AddSource(places.Policy + ".Locations.g.cs", SourceText.From(PolicyEmitter.EmitLocations(places), Encoding.UTF8)));
+    }
+
+    /// <summary>What is written for packages round the runtime, a file each.</summary>
+    private static void RegisterExtensions(IncrementalGeneratorInitializationContext context, IncrementalValuesProvider<Emission> emissions)
+    {
         var extensions = context.CompilationProvider
             .Select(static (compilation, _) => Extensions.Of(compilation))
             .WithTrackingName(TrackingNames.Extensions);
@@ -77,23 +97,10 @@ public sealed class PolicyGenerator : IIncrementalGenerator
                 output.AddSource(name + ".Embeddings.g.cs", SourceText.From(embeddings, Encoding.UTF8));
             if (extended.Extensions.Images && ImagesEmitter.Emit(resolved) is { } images)
                 output.AddSource(name + ".Images.g.cs", SourceText.From(images, Encoding.UTF8));
-            if (extended.Emission.Runtime && extended.Extensions.Services && ServicesEmitter.Emit(resolved, extended.Extensions.Embeddings) is { } services)
+            if (extended.Emission.Runtime && extended.Extensions.Services
+                && ServicesEmitter.Emit(resolved, extended.Extensions.Embeddings) is { } services)
                 output.AddSource(name + ".Services.g.cs", SourceText.From(services, Encoding.UTF8));
         });
-
-        var folder = context.AnalyzerConfigOptionsProvider
-            .Select(static (options, _) => options.GlobalOptions.TryGetValue("build_property.ProjectDir", out var value) ? value : "")
-            .WithTrackingName(TrackingNames.ProjectFolder);
-
-        var locations = attributed
-            .Select(static (pair, _) => pair.Locations)
-            .Combine(folder)
-            .Select(static (pair, _) => pair.Left.RelativeTo(pair.Right))
-            .WithTrackingName(TrackingNames.Locations);
-
-        // No member of the policy depends on it, so hosts may leave it out while the user types.
-        context.RegisterImplementationSourceOutput(locations, static (output, places) =>
-            output.AddSource(places.Policy + ".Locations.g.cs", SourceText.From(PolicyEmitter.EmitLocations(places), Encoding.UTF8)));
     }
 
     private static AttributedPolicy? Read(INamedTypeSymbol type, CancellationToken cancellation)

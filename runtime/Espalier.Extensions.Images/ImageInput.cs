@@ -80,7 +80,8 @@ public sealed class ImageInput(int width, int height, int channels)
             throw new EspalierException($"An image of {fromWidth} × {fromHeight} pixels with {Channels} "
                 + $"channel{(Channels == 1 ? "" : "s")} has not {pixels.Length} bytes.");
         double[] values = Values(pixels, fromWidth, fromHeight);
-        return new(Array.ConvertAll(values, T.CreateSaturating), ChannelsLast ? [1, Height, Width, Channels] : [1, Channels, Height, Width]);
+        long[] shape = ChannelsLast ? [1, Height, Width, Channels] : [1, Channels, Height, Width];
+        return new(Array.ConvertAll(values, T.CreateSaturating), shape);
     }
 
     internal double[] Values(ReadOnlySpan<byte> pixels, int fromWidth, int fromHeight)

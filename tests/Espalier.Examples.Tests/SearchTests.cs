@@ -46,7 +46,8 @@ public sealed partial class SearchTests(SearchServer server) : IClassFixture<Sea
         var passages = new Passages(generator, Texts.Verses());
         foreach (string model in new[] { "dense", "slim" })
         {
-            int[] places = [.. answer.GetProperty(model).GetProperty("hits").EnumerateArray().Select(h => h.GetProperty("place").GetInt32())];
+            int[] places = [.. answer.GetProperty(model).GetProperty("hits").EnumerateArray()
+                .Select(h => h.GetProperty("place").GetInt32())];
             Assert.InRange(places.Sum(p => passages.Tokens[p]), 0, budget);
             Assert.Equal(places.Order(), places);
             Assert.All(places, p => Assert.InRange(p, 50, 99));

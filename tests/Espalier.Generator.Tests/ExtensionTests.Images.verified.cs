@@ -20,7 +20,7 @@ namespace Shop
         public static Inputs FromImage(string path) => new(Images.FromFile<float>(path));
 
         /// <summary>Inputs of the model from pixels.</summary>
-        /// <param name="pixels">Rows of interleaved red, green, blue of 8 bits.</param>
+        /// <param name="pixels">Rows of interleaved red, green, blue, 8 bits each.</param>
         /// <param name="width">Pixels of a row.</param>
         /// <param name="height">Rows.</param>
         /// <exception cref="global::Espalier.EspalierException">There are more or fewer bytes than that.</exception>

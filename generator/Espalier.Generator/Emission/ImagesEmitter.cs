@@ -23,7 +23,8 @@ internal static class ImagesEmitter
         writer.Line($"public static Inputs FromImage(string path) => new(Images.FromFile<{element}>(path));");
         writer.Line();
         writer.Summary("Inputs of the model from pixels.");
-        writer.Line($"/// <param name=\"pixels\">Rows of interleaved {(shape.Channels == 1 ? "grey" : "red, green, blue")} of 8 bits.</param>");
+        var colours = shape.Channels == 1 ? "grey" : "interleaved red, green, blue";
+        writer.Line($"/// <param name=\"pixels\">Rows of {colours}, 8 bits each.</param>");
         writer.Line("/// <param name=\"width\">Pixels of a row.</param>");
         writer.Line("/// <param name=\"height\">Rows.</param>");
         writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">There are more or fewer bytes than that.</exception>");

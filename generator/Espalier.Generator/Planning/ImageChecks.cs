@@ -40,9 +40,10 @@ internal static class ImageChecks
         if (inputs.Count != 1) return $"It has {inputs.Count} inputs; images are made for models with one";
         var input = inputs[0];
         if (input.ElementType is not ("float32" or "float64" or "float16" or "uint8") || Shape(images, input) is not { } shape)
-            return $"Its input '{input.Name}' is not [1 or open, channels, height, width] or [1 or open, height, width, channels] with 1 or 3 "
-                + "channels, of floating-point numbers or uint8";
-        foreach (var (name, count) in new[] { (nameof(images.Mean), images.Mean.Count), (nameof(images.Deviation), images.Deviation.Count) })
+            return $"Its input '{input.Name}' is not [1 or open, channels, height, width] or [1 or open, height, width, channels] with 1 "
+                + "or 3 channels, of floating-point numbers or uint8";
+        var given = new[] { (nameof(images.Mean), images.Mean.Count), (nameof(images.Deviation), images.Deviation.Count) };
+        foreach (var (name, count) in given)
             if (count > 1 && count != shape.Channels)
                 return $"{name} has {count} numbers for {shape.Channels} channels; give one, or one per channel";
         return input.ElementType == "uint8" && images.Mean.Count + images.Deviation.Count > 0

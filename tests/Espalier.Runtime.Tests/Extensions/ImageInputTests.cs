@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Espalier.Extensions.Images;
 
 namespace Espalier.Runtime.Tests.Extensions;
@@ -32,22 +33,23 @@ public class ImageInputTests
         byte[] pixels = [255, 0, 100, 255, 255, 60, 40, 255];
         // Columns 255, 30, 70, 255 with weights 1, 3, 3, 1 of 8.
         Assert.Equal([101 / 255f], new ImageInput(1, 1, 1).FromPixels<float>(pixels, 4, 2).Values.ToArray());
-        Assert.Equal([0 / 255f, 100 / 255f, 60 / 255f, 40 / 255f], new ImageInput(2, 2, 1).FromPixels<float>(pixels, 4, 2).Values.ToArray());
+        Assert.Equal([0 / 255f, 100 / 255f, 60 / 255f, 40 / 255f],
+            new ImageInput(2, 2, 1).FromPixels<float>(pixels, 4, 2).Values.ToArray());
     }
 
     [Fact]
     public void A_stream_that_cannot_be_rewound_is_read()
     {
-        byte[] bmp = [(byte)'B', (byte)'M', 58, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0, 0,
-            4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 20, 10, 0];
-        using var forward = new System.IO.Compression.DeflateStream(Deflated(bmp), System.IO.Compression.CompressionMode.Decompress);
+        byte[] bmp = [(byte)'B', (byte)'M', 58, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0,
+            .. new byte[4], 4, .. new byte[19], 30, 20, 10, 0];
+        using var forward = new DeflateStream(Deflated(bmp), CompressionMode.Decompress);
         Assert.Equal(new byte[] { 10, 20, 30 }, new ImageInput(1, 1, 3) { IsRaw = true }.FromStream<byte>(forward).Values.ToArray());
     }
 
     private static MemoryStream Deflated(byte[] bytes)
     {
         var stream = new MemoryStream();
-        using (var deflate = new System.IO.Compression.DeflateStream(stream, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        using (var deflate = new DeflateStream(stream, CompressionLevel.Fastest, leaveOpen: true))
             deflate.Write(bytes);
         stream.Position = 0;
         return stream;
