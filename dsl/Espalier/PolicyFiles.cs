@@ -41,6 +41,17 @@ public static class PolicyFiles
     public static string FullPath(string relative)
         => Path.Combine(AppContext.BaseDirectory, relative.Replace('/', Path.DirectorySeparatorChar));
 
+    /// <summary>
+    /// Full path of a file of the project's that lies beside the program, such as a tokenizer. While the build runs a calibration
+    /// method nothing is beside the program yet: then it is the project's own file.
+    /// </summary>
+    /// <param name="relative">Its path in the output.</param>
+    public static string Find(string relative)
+        => AppContext.GetData(BuildFileKey + relative.Replace('\\', '/')) as string ?? FullPath(relative);
+
+    /// <summary>Key of the process's data, before a path in the output, of where the build has that file.</summary>
+    internal const string BuildFileKey = "Espalier.File:";
+
     /// <summary>Reads the report that the build wrote beside the slim model.</summary>
     /// <param name="policy">Full name of the policy class.</param>
     /// <exception cref="EspalierException">The file is missing or malformed.</exception>

@@ -84,8 +84,10 @@ public sealed class PolicyGenerator : IIncrementalGenerator
 
         context.RegisterSourceOutput(extended, static (output, extended) =>
         {
-            if (!extended.Emission.Runtime) return;
             var (resolved, name) = (extended.Emission.Resolved, extended.Emission.Resolved.Policy.FullName);
+            if (extended.Extensions.Images && ImagesEmitter.Emit(resolved) is { } images)
+                output.AddSource(name + ".Images.g.cs", SourceText.From(images, Encoding.UTF8));
+            if (!extended.Emission.Runtime) return;
             if (extended.Extensions.Embeddings && EmbeddingsEmitter.Emit(resolved) is { } embeddings)
                 output.AddSource(name + ".Embeddings.g.cs", SourceText.From(embeddings, Encoding.UTF8));
             if (extended.Extensions.Services && ServicesEmitter.Emit(resolved, extended.Extensions.Embeddings) is { } services)
@@ -163,11 +165,12 @@ public sealed class PolicyGenerator : IIncrementalGenerator
     internal sealed record Extended(Emission Emission, Extensions Extensions);
 
     /// <summary>Which packages the project references, known by a type that the written code calls.</summary>
-    internal sealed record Extensions(bool Services, bool Embeddings)
+    internal sealed record Extensions(bool Services, bool Embeddings, bool Images)
     {
         public static Extensions Of(Compilation compilation) => new(
             compilation.GetTypeByMetadataName("Espalier.Extensions.DependencyInjection.SlimModelServices") is not null
                 && compilation.GetTypeByMetadataName("Microsoft.Extensions.DependencyInjection.IServiceCollection") is not null,
-            compilation.GetTypeByMetadataName("Espalier.Extensions.AI.TextEmbeddingGenerator") is not null);
+            compilation.GetTypeByMetadataName("Espalier.Extensions.AI.TextEmbeddingGenerator") is not null,
+            compilation.GetTypeByMetadataName("Espalier.Extensions.Images.ImageInput") is not null);
     }
 }

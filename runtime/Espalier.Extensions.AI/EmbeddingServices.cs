@@ -20,7 +20,8 @@ public static class EmbeddingServices
     {
         ArgumentNullException.ThrowIfNull(settings);
         AddKeyed(services, settings.ModelId, settings);
-        services.AddSingleton(provider => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(settings.ModelId));
+        services.AddSingleton(provider
+            => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(settings.ModelId));
         services.AddSingleton<IEmbeddingGenerator>(provider
             => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(settings.ModelId));
         return services;

@@ -82,7 +82,8 @@ public sealed class TextEmbeddingGenerator : IEmbeddingGenerator<string, Embeddi
             for (int k = 0; k < batch.Length; k++) vectors[batch[k]] = Vectors.Of(result, inputs, k, _settings);
         }
         if (options?.Dimensions is { } wanted && vectors.FirstOrDefault() is { } first && first.Length != wanted)
-            throw new EspalierException($"Vectors of {wanted} dimensions were asked for; those of {_settings.ModelId} have {first.Length}.");
+            throw new EspalierException(
+                $"Vectors of {wanted} dimensions were asked for; those of {_settings.ModelId} have {first.Length}.");
         long count = tokens.Sum(t => (long)t.Length);
         var now = DateTimeOffset.UtcNow;
         return new(vectors.Select(v => new Embedding<float>(v) { CreatedAt = now, ModelId = _settings.ModelId }))

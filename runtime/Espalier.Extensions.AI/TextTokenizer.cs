@@ -20,18 +20,17 @@ public sealed class TextTokenizer(Tokenizer tokenizer, IReadOnlyList<int> before
     /// model (<c>.model</c>; numbers are those of the file, with its tokens for beginning and end where it has them).
     /// </summary>
     /// <param name="path">
-    /// The file. A relative path is one from the program's folder, or, where there is no such file, from the current folder:
-    /// that is the project's while the build runs a calibration method.
+    /// The file. A relative path is one from the program's folder; while the build runs a calibration method, it is the project's
+    /// <c>EspalierTokenizer</c> of that path.
     /// </param>
     /// <exception cref="EspalierException">There is no such file, or it is no tokenizer of these kinds.</exception>
     public static TextTokenizer Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        string file = Path.GetFullPath(path, AppContext.BaseDirectory);
-        if (!File.Exists(file)) file = Path.GetFullPath(path);
+        string file = PolicyFiles.Find(path);
         if (!File.Exists(file))
-            throw new EspalierException($"There is no tokenizer at '{path}'. List it in the project as <EspalierTokenizer Include=\"{path}\""
-                + " />, so that it reaches the output.");
+            throw new EspalierException($"There is no tokenizer at '{path}' (looked for {file}). List it in the project as "
+                + $"<EspalierTokenizer Include=\"{path}\" />, so that it reaches the output.");
         try
         {
             return Path.GetExtension(file).ToUpperInvariant() switch

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Microsoft.CodeAnalysis;
+using Microsoft.Extensions.AI;
 using static VerifyXunit.Verifier;
 
 namespace Espalier.Generator.Tests;
@@ -65,7 +66,7 @@ public class ExtensionTests
         Assert.DoesNotContain("Embeddings(", sources.Source("Shop.SlimTiny.Services.g.cs"), StringComparison.Ordinal);
     }
 
-    /// <summary>Policies of one name, nested, internal, private: all compile side by side, and each has a method where one can call it.</summary>
+    /// <summary>Policies of one name, nested, internal, private: all compile, with a method where one can call it.</summary>
     [Fact]
     public void Names_and_accessibility_follow_the_policy()
     {
@@ -105,7 +106,8 @@ public class ExtensionTests
             ],
             sources.Where(s => s.HintName.EndsWith(".Services.g.cs", StringComparison.Ordinal))
                 .Select(s => s.HintName.Replace(".Services.g.cs", ": ", StringComparison.Ordinal)
-                    + s.SourceText.Lines.Select(l => l.ToString().Trim()).Single(l => l.Contains("partial class", StringComparison.Ordinal)))
+                    + s.SourceText.Lines.Select(l => l.ToString().Trim())
+                        .Single(l => l.Contains("partial class", StringComparison.Ordinal)))
                 .Order(StringComparer.Ordinal));
         Assert.Contains("AddOuterSlim(this", sources.Source("A.Outer.Slim.Services.g.cs"), StringComparison.Ordinal);
         Assert.Contains("global::B.@namespace.@class.@event.Plan.Policy", sources.Source("B.namespace.class.event.Services.g.cs"),
@@ -119,7 +121,7 @@ public class ExtensionTests
             manifest: Encoder.Replace("output\tpooled\tfloat32\t?batch\t64", "output\tpooled\tsequence\t*", StringComparison.Ordinal)),
             s => s.HintName.Contains("Services", StringComparison.Ordinal));
 
-    /// <summary>Called as a program would: the container gives one session per policy, and the settings are those of the attribute.</summary>
+    /// <summary>Called as a program would: one session per policy, and the settings of the attribute.</summary>
     [Fact]
     public void Generated_methods_register_what_they_say()
     {
@@ -133,7 +135,7 @@ public class ExtensionTests
             policy.GetNestedType("Outputs")!);
         Assert.Equal([null, "Shop.SlimTiny"], services.Where(s => s.ServiceType == session).Select(s => s.ServiceKey).Order());
         Assert.Equal([null, "Shop.SlimTiny"], services
-            .Where(s => s.ServiceType == typeof(Microsoft.Extensions.AI.IEmbeddingGenerator<string, Microsoft.Extensions.AI.Embedding<float>>))
+            .Where(s => s.ServiceType == typeof(IEmbeddingGenerator<string, Embedding<float>>))
             .Select(s => s.ServiceKey).Order());
         Assert.Equal(new Espalier.Extensions.AI.EmbeddingSettings("Shop.SlimTiny", "models/vocab.txt") { MaxTokens = 128 },
             policy.GetProperty("Embeddings")!.GetValue(null));
@@ -145,10 +147,11 @@ public class ExtensionTests
         + "vocab.txt or its SentencePiece .model.")]
     [InlineData("(\"vocab.txt\", Output = \"nothing\")", "[Embeddings] does not go with the model 'models/tiny.onnx'. It has no output "
         + "'nothing' but 'last_hidden_state', 'pooled'.")]
-    [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")", "[Embeddings] does not go with the model 'models/tiny.onnx'. "
-        + "Its output 'pooled' (float32, 2 axes) is not float32 with 3 axes, as Pooling.Last wants it; name another one with Output, or "
-        + "choose another Pooling.")]
-    [InlineData("(\"vocab.txt\", Pooling = (Pooling)9)", "[Embeddings] does not go with the model 'models/tiny.onnx'. There is no Pooling 9.")]
+    [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")",
+        "[Embeddings] does not go with the model 'models/tiny.onnx'. Its output 'pooled' (float32, 2 axes) is not float32 with 3 "
+        + "axes, as Pooling.Last wants it; name another one with Output, or choose another Pooling.")]
+    [InlineData("(\"vocab.txt\", Pooling = (Pooling)9)",
+        "[Embeddings] does not go with the model 'models/tiny.onnx'. There is no Pooling 9.")]
     public async Task Mistakes_are_reported_at_the_attribute(string arguments, string message)
     {
         var diagnostic = Assert.Single((await Harness.Diagnose(PolicyOf("[Embeddings" + arguments + "]")
@@ -161,13 +164,55 @@ public class ExtensionTests
 
     [Theory]
     [InlineData("input\tinput_ids\tint64", "input\ttokens\tint64", "It has no input 'input_ids'")]
-    [InlineData("input\ttoken_type_ids\tint32\t?batch\t?seq", "input\tpixels\tfloat32\t1\t3", "Its input 'pixels' (float32) is not made of a "
-        + "text")]
+    [InlineData("input\ttoken_type_ids\tint32\t?batch\t?seq", "input\tpixels\tfloat32\t1\t3",
+        "Its input 'pixels' (float32) is not made of a text")]
     public async Task A_model_that_is_no_encoder_is_refused(string from, string to, string says)
     {
         var diagnostic = Assert.Single((await Harness.Diagnose(PolicyOf("[Embeddings(\"vocab.txt\")]")
             .Replace("Tokenize([\"a\"])", "[]", StringComparison.Ordinal),
             ("/shop/obj/tiny.espalier-manifest", Encoder.Replace(from, to, StringComparison.Ordinal)))).Where(d => d.Id == "ESP0015"));
+        Assert.Contains(says, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    }
+
+    /// <summary>The manifest of a model of images; its input as given.</summary>
+    private static string Pictures(string input) => Samples.Manifest
+        .Replace("input\tinput_ids\tint64\t?batch\t?seq\n", "", StringComparison.Ordinal)
+        .Replace("input\tattention.mask\tbool\t?batch\t?seq\n", "", StringComparison.Ordinal)
+        .Replace("input\tpixels\tfloat32\t1\t3\t32\t32", "input\tpixels\t" + input.Replace(' ', '\t'), StringComparison.Ordinal);
+
+    private const string Normalised = "[Images(Mean = new[] { 0.485, 0.456, 0.406 }, Deviation = new[] { 0.25 }, Width = 64)]";
+
+    private static string PictureOf(string attribute) => PolicyOf(attribute).Replace("Tokenize([\"a\"])", "[]", StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Images() => await Verify(Harness.Generate(PictureOf(Normalised), manifest: Pictures("float32 ?batch 3 ? 32"))
+        .Source("Shop.SlimTiny.Images.g.cs"), "cs");
+
+    [Theory]
+    [InlineData("float32 1 3 32 48", "width: 48, height: 32, channels: 3)", "FromFile<float>")]
+    [InlineData("uint8 ?batch 20 30 1", "width: 30, height: 20, channels: 1)", "IsRaw = true")]
+    [InlineData("float16 ?batch ?h ?w 3", "width: 224, height: 224, channels: 3)", "FromFile<global::System.Half>")]
+    public void Images_have_the_form_of_the_input(string input, string form, string also)
+    {
+        var source = Harness.Generate(PictureOf("[Images]"), manifest: Pictures(input)).Source("Shop.SlimTiny.Images.g.cs");
+        Assert.Contains(form, source, StringComparison.Ordinal);
+        Assert.Contains(also, source, StringComparison.Ordinal);
+        Assert.Equal(input.EndsWith('1') || input.EndsWith("w 3", StringComparison.Ordinal),
+            source.Contains("ChannelsLast = true", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("[Images(Width = 0)]", "float32 1 3 8 8", "Width is 0, but must be at least 1")]
+    [InlineData("[Images(Deviation = new[] { 0.0 })]", "float32 1 3 8 8", "Deviation is 0, but must be above 0")]
+    [InlineData("[Images(Mean = new[] { double.NaN })]", "float32 1 3 8 8", "Mean is NaN, but must be finite")]
+    [InlineData("[Images(Mean = new[] { 0.1, 0.2 })]", "float32 1 3 8 8", "Mean has 2 numbers for 3 channels; give one, or one per")]
+    [InlineData("[Images(Mean = new[] { 0.1 })]", "uint8 1 3 8 8", "It takes bytes from 0 to 255, which have neither Mean nor Deviation")]
+    [InlineData("[Images]", "float32 4 3 8 8", "Its input 'pixels' is not [1 or open, channels, height, width]")]
+    [InlineData("[Images]", "float32 1 3 8", "Its input 'pixels' is not [1 or open, channels, height, width]")]
+    public async Task Mistakes_in_images_are_reported(string attribute, string input, string says)
+    {
+        var diagnostic = Assert.Single((await Harness.Diagnose(PictureOf(attribute), ("/shop/obj/tiny.espalier-manifest", Pictures(input))))
+            .Where(d => d.Id.StartsWith("ESP", StringComparison.Ordinal)));
         Assert.Contains(says, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
     }
 }

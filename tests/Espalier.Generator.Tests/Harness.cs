@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Reflection;
 using Espalier.Extensions.AI;
 using Espalier.Extensions.DependencyInjection;
+using Espalier.Extensions.Images;
 using Espalier.Generator.Diagnostics;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -31,7 +32,7 @@ internal static class Harness
         MetadataReference.CreateFromFile(typeof(Microsoft.ML.OnnxRuntime.SessionOptions).Assembly.Location),
         .. new[] { typeof(SlimModelServices), typeof(IServiceCollection), typeof(IConfiguration) }.Select(t
             => MetadataReference.CreateFromFile(t.Assembly.Location)),
-        .. new[] { typeof(TextEmbeddingGenerator), typeof(IEmbeddingGenerator), typeof(Tokenizer) }.Select(t
+        .. new[] { typeof(TextEmbeddingGenerator), typeof(ImageInput), typeof(IEmbeddingGenerator), typeof(Tokenizer) }.Select(t
             => MetadataReference.CreateFromFile(t.Assembly.Location))];
 
     public static CSharpCompilation Compilation(bool runtime, params string[] sources)

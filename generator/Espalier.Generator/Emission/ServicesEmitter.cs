@@ -7,7 +7,8 @@ namespace Espalier.Generator.Emission;
 internal sealed class ServicesEmitter
 {
     private const string Services = "global::Microsoft.Extensions.DependencyInjection.IServiceCollection";
-    private const string Options = "global::System.Action<global::Espalier.Extensions.DependencyInjection.SlimModelOptions>? configure = null";
+    private const string Options
+        = "global::System.Action<global::Espalier.Extensions.DependencyInjection.SlimModelOptions>? configure = null";
     private const string Configuration = "global::Microsoft.Extensions.Configuration.IConfiguration configuration";
     private const string Helper = "global::Espalier.Extensions.DependencyInjection.SlimModelServices";
     private const string Embeddings = "global::Espalier.Extensions.AI.EmbeddingServices";

@@ -24,6 +24,7 @@ internal sealed class PolicyResolver
         var findings = new Findings();
         PolicyChecks.Check(policy, findings);
         EncoderChecks.Check(policy, manifest, findings);
+        ImageChecks.Check(policy, manifest, findings);
         var resolved = manifest is null
             ? new ResolvedPolicy(policy) { Rules = policy.Rules.Select(r => new RuleTargets(r, [], [])).ToEquatable() }
             : new PolicyResolver(policy, manifest, findings).Resolve();

@@ -16,19 +16,23 @@ internal static class GeneratedMembers
 
     private static readonly GeneratedMember[] All =
     [
-        new(Plan, null), new(Inputs, null), new(Outputs, null), new(Open, "SessionOptions"), new(OpenDense, "SessionOptions"),
+        new(Plan), new(Inputs), new(Outputs), new(Open, "SessionOptions"), new(OpenDense, "SessionOptions"),
     ];
 
-    /// <summary>What a policy with <c>[Embeddings]</c> gets besides.</summary>
-    private static readonly GeneratedMember[] OfEncoders =
+    /// <summary>What a policy gets besides for an attribute of its class.</summary>
+    private static readonly (string Attribute, GeneratedMember[] Members)[] Extensions =
     [
-        new("Embeddings", null), new("CreateEmbeddingGenerator", null), new("Tokenize", "IEnumerable"),
+        (nameof(EmbeddingsAttribute), [new("Embeddings"), new("CreateEmbeddingGenerator"), new("Tokenize", "IEnumerable")]),
+        (nameof(ImagesAttribute), [new("Images"), new("FromImage", "String"), new("FromPixels", "ReadOnlySpan", "Int32", "Int32")]),
     ];
 
     /// <summary>Members of the user's part that stand in the way of generated ones, and the class itself where its name does.</summary>
     public static IEnumerable<ISymbol> CollidingIn(INamedTypeSymbol policy)
     {
-        var all = policy.GetAttributes().Any(a => PolicyReader.Is(a, nameof(EmbeddingsAttribute))) ? All.Concat(OfEncoders) : All;
+        GeneratedMember[] all =
+        [
+            .. All, .. Extensions.Where(e => policy.GetAttributes().Any(a => PolicyReader.Is(a, e.Attribute))).SelectMany(e => e.Members),
+        ];
         if (all.Any(generated => generated.Name == policy.Name)) yield return policy;
         foreach (var generated in all)
             foreach (var member in policy.GetMembers(generated.Name))
@@ -38,11 +42,11 @@ internal static class GeneratedMembers
     /// <summary>
     /// Methods of one name may differ in their parameters, and types in the number of theirs; everything else of one name collides.
     /// </summary>
-    private static bool Collides(ISymbol member, GeneratedMember generated) => (member, generated.Parameter) switch
+    private static bool Collides(ISymbol member, GeneratedMember generated) => member switch
     {
-        (IMethodSymbol method, { } parameter)
-            => method is { Arity: 0, Parameters.Length: 1 } && method.Parameters[0].Type.Name == parameter,
-        (INamedTypeSymbol type, null) => type.Arity == 0,
+        IMethodSymbol method when generated.Parameters.Length > 0 => method.Arity == 0
+            && method.Parameters.Select(p => p.Type.Name).SequenceEqual(generated.Parameters),
+        INamedTypeSymbol type when generated.Parameters.Length == 0 => type.Arity == 0,
         _ => true,
     };
 
@@ -51,7 +55,12 @@ internal static class GeneratedMembers
         a.AttributeClass?.Name == "GeneratedCodeAttribute" && a.ConstructorArguments.Length > 0
         && a.ConstructorArguments[0].Value is Tool);
 
-    /// <param name="Name">Its name.</param>
-    /// <param name="Parameter">Type of the one parameter of a method; null for a type.</param>
-    private sealed record GeneratedMember(string Name, string? Parameter);
+    /// <param name="name">Its name.</param>
+    /// <param name="parameters">Types of a method's parameters; none for anything else, and where any method of the name is in the way.</param>
+    private sealed class GeneratedMember(string name, params string[] parameters)
+    {
+        public string Name { get; } = name;
+
+        public string[] Parameters { get; } = parameters;
+    }
 }

@@ -36,6 +36,7 @@ internal sealed record PolicyModel
     public required EquatableArray<CalibrationModel> Calibration { get; init; }
     public required EquatableArray<LowRankModel> LowRank { get; init; }
     public required EmbeddingsModel? Embeddings { get; init; }
+    public required ImagesModel? Images { get; init; }
 
     /// <summary>Names of <see cref="GeneratedMembers"/> that the user's part has given to something else.</summary>
     public required EquatableArray<string> Colliding { get; init; }
@@ -133,6 +134,9 @@ internal sealed record LowRankModel(string Pattern, ProductKind Of, int Rank, do
 
 /// <summary>What <c>[Embeddings]</c> says.</summary>
 internal sealed record EmbeddingsModel(string Tokenizer, Pooling Pooling, bool Normalise, int MaxTokens, string? Output);
+
+/// <summary>What <c>[Images]</c> says.</summary>
+internal sealed record ImagesModel(EquatableArray<double> Mean, EquatableArray<double> Deviation, int Width, int Height);
 
 internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric Metric);
 

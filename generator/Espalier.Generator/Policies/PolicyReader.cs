@@ -19,6 +19,7 @@ internal static class PolicyReader
     private static readonly PruneAttribute PruneDefaults = new(default);
     private static readonly DropAttribute DropDefaults = new(default);
     private static readonly EmbeddingsAttribute EmbeddingsDefaults = new("");
+    private static readonly ImagesAttribute ImagesDefaults = new();
 
     /// <summary>Reads the class; null where it has no policy attribute with a model.</summary>
     public static PolicyModel? Read(INamedTypeSymbol type, CancellationToken cancellation = default)
@@ -61,6 +62,7 @@ internal static class PolicyReader
             LowRank = All(type, nameof(LowRankAttribute)).Select(ReadLowRank).ToEquatable(),
             Colliding = GeneratedMembers.CollidingIn(type).Select(member => member.Name).Distinct(StringComparer.Ordinal).ToEquatable(),
             Embeddings = Find(type, nameof(EmbeddingsAttribute)) is { } embeddings ? ReadEmbeddings(embeddings) : null,
+            Images = Find(type, nameof(ImagesAttribute)) is { } images ? ReadImages(images) : null,
         };
     }
 
@@ -70,6 +72,12 @@ internal static class PolicyReader
         Named<bool>(attribute, nameof(EmbeddingsAttribute.Normalise)) ?? EmbeddingsDefaults.Normalise,
         Named<int>(attribute, nameof(EmbeddingsAttribute.MaxTokens)) ?? EmbeddingsDefaults.MaxTokens,
         Text(attribute, nameof(EmbeddingsAttribute.Output)));
+
+    private static ImagesModel ReadImages(AttributeData attribute) => new(
+        Items<double>(attribute, nameof(ImagesAttribute.Mean)),
+        Items<double>(attribute, nameof(ImagesAttribute.Deviation)),
+        Named<int>(attribute, nameof(ImagesAttribute.Width)) ?? ImagesDefaults.Width,
+        Named<int>(attribute, nameof(ImagesAttribute.Height)) ?? ImagesDefaults.Height);
 
     /// <summary>The narrowest of the class and of those round it.</summary>
     private static string AccessibilityOf(INamedTypeSymbol type)
@@ -258,8 +266,14 @@ internal static class PolicyReader
         => Named(attribute, name) is { Kind: TypedConstantKind.Primitive, Value: T value } ? value : null;
 
     private static EquatableArray<string> Texts(AttributeData attribute, string name)
+        => Constants(attribute, name).Select(v => v.Value as string ?? "").ToEquatable();
+
+    private static EquatableArray<T> Items<T>(AttributeData attribute, string name) where T : struct, IEquatable<T>
+        => Constants(attribute, name).Select(v => v.Value).OfType<T>().ToEquatable();
+
+    private static IEnumerable<TypedConstant> Constants(AttributeData attribute, string name)
         => attribute.NamedArguments.Where(a => a.Key == name && a.Value is { Kind: TypedConstantKind.Array, IsNull: false })
-            .SelectMany(a => a.Value.Values).Select(v => v.Value as string ?? "").ToEquatable();
+            .SelectMany(a => a.Value.Values);
 
     private static string? Text(AttributeData attribute, string name) => Named(attribute, name)?.Value as string;
 

@@ -37,6 +37,9 @@ internal sealed class BuildRequest
     /// <summary>Files that calibration methods read.</summary>
     public List<string> Inputs { get; } = [];
 
+    /// <summary>Files of the output that calibration methods may ask for, by their paths there: where the project has them.</summary>
+    public Dictionary<string, string> Files { get; } = new(StringComparer.Ordinal);
+
     /// <exception cref="MalformedFileException">It is none.</exception>
     public static BuildRequest Read(string path)
     {
@@ -63,6 +66,7 @@ internal sealed class BuildRequest
             case "reference": References.Add(value); break;
             case "native": Natives.Add(value); break;
             case "input": Inputs.Add(value); break;
+            case "file" when value.Split('|', 2) is [var name, var file]: Files[name] = file; break;
             default:
                 throw new MalformedFileException(
                 $"{path}: '{key}' is no key of a request. The targets and the tool are of different versions; restore the project again.");

@@ -172,15 +172,15 @@ internal sealed class CodeClosure
         {
             var value = reader.ReadByte();
             _hash.AppendData([value]);
-            // ELEMENT_TYPE_VALUETYPE, ELEMENT_TYPE_CLASS: a coded TypeDefOrRef follows.
-            if (value is not (0x11 or 0x12) || reader.RemainingBytes == 0) continue;
+            // ELEMENT_TYPE_VALUETYPE, ELEMENT_TYPE_CLASS, and modifiers, such as that of an init accessor: a coded TypeDefOrRef follows.
+            if (value is not (0x11 or 0x12 or 0x1f or 0x20) || reader.RemainingBytes == 0) continue;
             var start = reader.Offset;
             if (reader.ReadTypeHandle() is { IsNil: false } type && Exists(type)) Token(MetadataTokens.GetToken(type));
             else reader.Offset = start;
         }
     }
 
-    // A count of 17 or 18 looks like the start of a type; then what follows may be no row.
+    // A count of 17 or 31 looks like the start of a type; then what follows may be no row.
     private bool Exists(EntityHandle type)
         => MetadataTokens.GetRowNumber(type) <= _metadata.GetTableRowCount((TableIndex)(MetadataTokens.GetToken(type) >>> 24));
 

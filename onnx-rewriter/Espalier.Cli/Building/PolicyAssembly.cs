@@ -23,6 +23,7 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
         _references = request.References.GroupBy(System.IO.Path.GetFileNameWithoutExtension, StringComparer.OrdinalIgnoreCase)
             .ToDictionary(g => g.Key!, g => g.First(), StringComparer.OrdinalIgnoreCase);
         _natives = request.Natives;
+        foreach (var (name, file) in request.Files) AppContext.SetData(PolicyFiles.BuildFileKey + name, file);
         _assembly = LoadFromAssemblyPath(request.Assembly!);
     }
 
@@ -66,8 +67,16 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     protected override IntPtr LoadUnmanagedDll(string unmanagedDllName)
         => NativeLibraries.Find(unmanagedDllName, _natives) is { } path ? LoadUnmanagedDllFromPath(path) : IntPtr.Zero;
 
-    // Nested policies are named with a dot in plans and files, and with a plus in metadata.
-    private Type? Policy(string name) => _assembly.GetTypes().FirstOrDefault(t => t.FullName?.Replace('+', '.') == name);
+    /// <summary>
+    /// Nested policies are named with a dot in plans and files, and with a plus in metadata. Not by looking through all types: one
+    /// whose base class is of a framework that the tool does not run on, such as a service of ASP.NET Core, cannot be loaded.
+    /// </summary>
+    private Type? Policy(string name)
+    {
+        for (var at = name.Length; at >= 0; at = at > 0 ? name.LastIndexOf('.', at - 1) : -1)
+            if (_assembly.GetType(name[..at] + name[at..].Replace('.', '+')) is { } found) return found;
+        return null;
+    }
 
     /// <summary>The method is the user's code: what it throws is told as the user's error, with where it was thrown.</summary>
     private static T Guarded<T>(PruningPlan plan, Func<T> step)

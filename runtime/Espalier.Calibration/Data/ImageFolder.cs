@@ -1,5 +1,4 @@
 using Espalier.Onnx;
-using StbImageSharp;
 
 namespace Espalier.Calibration.Data;
 
@@ -10,9 +9,6 @@ namespace Espalier.Calibration.Data;
 /// </summary>
 internal static class ImageFolder
 {
-    /// <summary>Most pixels of a file: what decoding takes four times the bytes of.</summary>
-    private const long MostPixels = 1L << 27;
-
     private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".bmp"];
 
     /// <summary>Images below a folder, by their path; a model's folder may hold a few thousand, no more are wanted.</summary>
@@ -45,28 +41,4 @@ internal static class ImageFolder
 
     /// <summary>Which of the images is the i-th of <paramref name="count"/> that are read.</summary>
     public static int Place(int i, int count, int images) => (int)((long)i * images / count);
-
-    /// <summary>Interleaved channels of 8 bits.</summary>
-    public static byte[] Decode(string path, int channels, out int width, out int height)
-    {
-        using var stream = File.OpenRead(path);
-        try
-        {
-            // Before anything is decoded: a few bytes may claim any size.
-            var info = ImageInfo.FromStream(stream) ?? throw new InvalidDataException("it is no PNG, JPEG or BMP");
-            if (info.Width < 1 || info.Height < 1 || (long)info.Width * info.Height > MostPixels)
-                throw new InvalidDataException($"{info.Width} × {info.Height} pixels are too many");
-            stream.Position = 0;
-            var image = ImageResult.FromStream(stream, channels == 1 ? ColorComponents.Grey : ColorComponents.RedGreenBlue);
-            (width, height) = (image.Width, image.Height);
-            return image.Data.Length == (long)width * height * channels
-                ? image.Data
-                : throw new InvalidDataException("its pixels are not all there");
-        }
-        // Whatever the decoder throws at a damaged file.
-        catch (Exception e) when (e is not (OutOfMemoryException or EspalierException))
-        {
-            throw new EspalierException($"The image '{path}' cannot be read: {e.Message}.", e);
-        }
-    }
 }

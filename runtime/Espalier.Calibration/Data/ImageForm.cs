@@ -1,5 +1,6 @@
 using Espalier.Calibration.Arrays;
 using Espalier.Calibration.Graph;
+using Espalier.Extensions.Images;
 using Espalier.Onnx;
 
 namespace Espalier.Calibration.Data;
@@ -14,12 +15,12 @@ internal sealed class ImageForm
 
     public required string Name { get; init; }
     public required string Type { get; init; }
-    public required bool ChannelsLast { get; init; }
-    public required int Channels { get; init; }
-    public required int Height { get; init; }
-    public required int Width { get; init; }
-    public required double[] Mean { get; init; }
-    public required double[] Deviation { get; init; }
+    public required ImageInput Form { get; init; }
+
+    public int Height => Form.Height;
+    public int Width => Form.Width;
+    public int Channels => Form.Channels;
+    public bool ChannelsLast => Form.ChannelsLast;
 
     public static ImageForm Read(ValueInfoProto input, string folder, DataOptions options)
     {
@@ -35,28 +36,17 @@ internal sealed class ImageForm
         if (type == "uint8" && (options.Mean is not null || options.Deviation is not null))
             throw new EspalierException(
                 $"The input '{input.Name}' takes bytes from 0 to 255; a mean or deviation of images does not go with it.");
-        double[] deviation = PerChannel(options.Deviation, 1, "deviation");
-        if (deviation.Any(d => !(d > 0) || !double.IsFinite(d)))
-            throw new EspalierException("Deviations of images are numbers above 0.");
         return new()
         {
             Name = input.Name,
             Type = type,
-            ChannelsLast = last,
-            Channels = channels,
-            Height = Side(input, last ? 1 : 2, options),
-            Width = Side(input, last ? 2 : 3, options),
-            Mean = PerChannel(options.Mean, 0, "mean"),
-            Deviation = deviation,
-        };
-
-        double[] PerChannel(IReadOnlyList<double>? given, double otherwise, string what) => given switch
-        {
-            null => [.. Enumerable.Repeat(otherwise, channels)],
-            { Count: 1 } => [.. Enumerable.Repeat(given[0], channels)],
-            _ when given.Count == channels => [.. given],
-            _ => throw new EspalierException($"The {what} of images has {given.Count} numbers; the input '{input.Name}' has "
-                + $"{channels} channel{(channels == 1 ? "" : "s")}. Give one number, or one per channel."),
+            Form = new(Side(input, last ? 2 : 3, options), Side(input, last ? 1 : 2, options), channels)
+            {
+                ChannelsLast = last,
+                IsRaw = type == "uint8",
+                Mean = options.Mean ?? [],
+                Deviation = options.Deviation ?? [],
+            },
         };
     }
 
@@ -84,17 +74,5 @@ internal sealed class ImageForm
     }
 
     private double[] Values(string path)
-    {
-        byte[] pixels = Resampling.Cover(ImageFolder.Decode(path, Channels, out int width, out int height), width, height, Channels,
-            Width, Height);
-        int area = Width * Height;
-        var values = new double[pixels.Length];
-        for (int at = 0; at < values.Length; at++)
-        {
-            int c = at % Channels;
-            double value = Type == "uint8" ? pixels[at] : ((pixels[at] / 255.0) - Mean[c]) / Deviation[c];
-            values[ChannelsLast ? at : (c * area) + (at / Channels)] = value;
-        }
-        return values;
-    }
+        => Form.Values(ImageDecoder.Decode(path, Channels, out int width, out int height), width, height);
 }

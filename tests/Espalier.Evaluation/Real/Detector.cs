@@ -1,4 +1,4 @@
-using Espalier.Calibration.Data;
+using Espalier.Extensions.Images;
 
 namespace Espalier.Evaluation.Real;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Espalier.Calibration.Data;
+using Espalier.Extensions.Images;
 
 namespace Espalier.Evaluation.Real;
 
@@ -74,7 +74,7 @@ internal static partial class Photographs
     {
         try
         {
-            byte[] pixels = ImageFolder.Decode(file, 3, out int width, out int height);
+            byte[] pixels = ImageDecoder.Decode(file, 3, out int width, out int height);
             return Math.Min(width, height) >= Side ? new(pixels, width, height) : null;
         }
         catch (EspalierException)

@@ -1,4 +1,4 @@
-using Espalier.Calibration.Data;
+using Espalier.Extensions.Images;
 using StbImageSharp;
 
 namespace Espalier.Evaluation.Real;

@@ -178,7 +178,7 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Contains("has not the form", Refusal(Model("b", 8)), StringComparison.Ordinal);
         Assert.Contains("has not the form", Refusal(Model("b", 4, 8, 8)), StringComparison.Ordinal);
         Assert.Contains("has 1 image; the input 'image' takes 4 at once", Refusal(Model(4, 3, 8, 8)), StringComparison.Ordinal);
-        Assert.Contains("The mean of images has 2 numbers; the input 'image' has 3 channels",
+        Assert.Contains("The mean of images has 2 numbers; the model takes 3 channels",
             Refusal(Model("b", 3, 8, 8), new DataOptions { Mean = [1, 2] }), StringComparison.Ordinal);
         Assert.Contains("numbers above 0", Refusal(Model("b", 3, 8, 8), new DataOptions { Deviation = [0] }), StringComparison.Ordinal);
         Assert.Contains("takes bytes", Refusal(Model(DataType.Uint8, 1, 3, 8, 8), new DataOptions { Mean = [0.5] }),

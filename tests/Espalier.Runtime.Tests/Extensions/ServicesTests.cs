@@ -25,7 +25,8 @@ public class ServicesTests
 
     private static string Bert => Assets.Path("bert.onnx");
 
-    private static Inputs Tokens => new(new TensorData<long>(new long[] { 5, 6, 7 }, 1, 3), new TensorData<long>(new long[] { 1, 1, 1 }, 1, 3));
+    private static Inputs Tokens => new(
+        new TensorData<long>(new long[] { 5, 6, 7 }, 1, 3), new TensorData<long>(new long[] { 1, 1, 1 }, 1, 3));
 
     private static ServiceCollection Services(Action<SlimModelOptions>? configure)
     {
@@ -65,7 +66,8 @@ public class ServicesTests
         Assert.NotSame(provider.GetRequiredService<ModelSession<Inputs, Outputs>>(), dense);
         Assert.Equal([2], seen);
         Assert.Null(provider.GetKeyedService<ModelSession>("other"));
-        var error = Assert.Throws<EspalierException>(() => SlimModelServices.AddKeyed<Inputs, Outputs>(services, "Shop.Other", "dense", null));
+        var error = Assert.Throws<EspalierException>(()
+            => SlimModelServices.AddKeyed<Inputs, Outputs>(services, "Shop.Other", "dense", null));
         Assert.Equal("The key 'dense' is that of policy Shop.SlimBert; give policy Shop.Other another one.", error.Message);
     }
 

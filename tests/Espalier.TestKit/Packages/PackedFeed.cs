@@ -11,7 +11,8 @@ namespace Espalier.TestKit.Packages;
 public sealed class PackedFeed : IDisposable
 {
     private static readonly string[] Packed = ["dsl/Espalier", "runtime/Espalier.Runtime", "generator/Espalier.Build",
-        "generator/Espalier.Package", "generator/Espalier.Templates", "onnx-rewriter/Espalier.Cli"];
+        "generator/Espalier.Package", "generator/Espalier.Templates", "onnx-rewriter/Espalier.Cli",
+        "runtime/Espalier.Extensions.DependencyInjection", "runtime/Espalier.Extensions.AI", "runtime/Espalier.Extensions.Images"];
 
     /// <summary>Packs.</summary>
     public PackedFeed()

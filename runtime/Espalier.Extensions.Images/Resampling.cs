@@ -1,4 +1,4 @@
-namespace Espalier.Calibration.Data;
+namespace Espalier.Extensions.Images;
 
 /// <summary>
 /// Resizes images by a triangle filter that widens as the image shrinks (antialiased bilinear, what Pillow calls BILINEAR),
@@ -6,9 +6,11 @@ namespace Espalier.Calibration.Data;
 /// </summary>
 internal static class Resampling
 {
-    /// <summary>The largest centred part of an image that has the aspect ratio of the target, in the target's size.</summary>
-    /// <param name="pixels">Rows of interleaved channels.</param>
-    public static byte[] Cover(byte[] pixels, int width, int height, int channels, int toWidth, int toHeight)
+    /// <summary>
+    /// The largest centred part of an image that has the aspect ratio of the target, in the target's size. Pixels are rows of
+    /// interleaved channels.
+    /// </summary>
+    public static byte[] Cover(ReadOnlySpan<byte> pixels, int width, int height, int channels, int toWidth, int toHeight)
     {
         double scale = Math.Min((double)width / toWidth, (double)height / toHeight);
         var across = Weights(width, toWidth, scale);
@@ -20,7 +22,7 @@ internal static class Resampling
             foreach (var (start, weights) in across)
                 for (int c = 0; c < channels; c++, at++)
                     for (int k = 0; k < weights.Length; k++)
-                        rows[at] += weights[k] * pixels[((((long)y * width) + start + k) * channels) + c];
+                        rows[at] += weights[k] * pixels[(((y * width) + start + k) * channels) + c];
         var result = new byte[toHeight * toWidth * channels];
         int row = toWidth * channels;
         for (int y = 0, at = 0; y < toHeight; y++)

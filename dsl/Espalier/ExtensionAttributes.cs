@@ -46,3 +46,24 @@ public sealed class EmbeddingsAttribute(string tokenizer) : Attribute
     /// <summary>The output that has the vectors; not set: the first one.</summary>
     public string? Output { get; set; }
 }
+
+/// <summary>
+/// The policy's model takes images: with the package Espalier.Extensions.Images the policy gets <c>FromImage</c> and
+/// <c>FromPixels</c>, for programs and for calibration. Size, channels and layout are those of the model's input; an image
+/// becomes its largest centred part of that aspect ratio, resized, from 0 to 1, then (value − mean) / deviation.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class ImagesAttribute : Attribute
+{
+    /// <summary>What is taken off each channel: one number, or one per channel; empty for 0.</summary>
+    public double[] Mean { get; set; } = [];
+
+    /// <summary>What each channel is divided by after that, above 0: one number, or one per channel; empty for 1.</summary>
+    public double[] Deviation { get; set; } = [];
+
+    /// <summary>Pixels of a row where the model leaves them open.</summary>
+    public int Width { get; set; } = 224;
+
+    /// <summary>Rows where the model leaves them open.</summary>
+    public int Height { get; set; } = 224;
+}
