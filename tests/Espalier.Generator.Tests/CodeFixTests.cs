@@ -180,7 +180,7 @@ public class CodeFixTests
         var text = (await operation.ChangedSolution.GetDocument(document.Id)!.GetTextAsync()).ToString();
         Assert.Equal(after, text);
         // What is written compiles, with no warning of its own.
-        if (id is "ESP0010" or "ESP0017" && after.Contains("models/tiny.onnx", StringComparison.Ordinal)) 
+        if (id is "ESP0010" or "ESP0017" && after.Contains("models/tiny.onnx", StringComparison.Ordinal))
             Harness.Generate(after.Replace("public static", "internal static", StringComparison.Ordinal));
         Assert.DoesNotContain(await Harness.Diagnose(text, ("/shop/obj/tiny.espalier-manifest", Samples.Manifest)), d => d.Id == id);
     }
