@@ -48,7 +48,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
         var model = request.Models.FirstOrDefault(m => m.Name == name)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
-        ModelFiles.Identify(model, plan);
+        model.Identify(plan);
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
         var stamp = Stamp.Compute(plan, model, request);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Espalier.Axes.Inference;
 using Espalier.Cli.Host;
 
@@ -7,7 +8,22 @@ namespace Espalier.Cli.Building;
 /// <summary>A model of the project.</summary>
 /// <param name="Name">The path that policies name it by, with <c>/</c>.</param>
 /// <param name="Axes">Sizes of dynamic dimensions.</param>
-internal sealed record BuildModel(string Name, string Path, AxisOptions Axes, bool HoistInitializers);
+internal sealed record BuildModel(string Name, string Path, AxisOptions Axes, bool HoistInitializers)
+{
+    /// <summary>Sees to it that the model is the one that the policy was written for, where the policy says which.</summary>
+    /// <exception cref="EspalierException">It is another one.</exception>
+    public void Identify(PruningPlan plan)
+    {
+        if (plan.Sha256 is not { } stated) return;
+        if (stated.Length < 8) throw new EspalierException($"Sha256 = \"{stated}\" has fewer than eight digits.");
+        using var file = FolderLock.OpenRead(Path);
+        string actual = Convert.ToHexStringLower(SHA256.HashData(file));
+        if (!actual.StartsWith(stated, StringComparison.OrdinalIgnoreCase))
+            throw new EspalierException($"'{plan.Model}' is not the model that the policy was written for: its SHA-256 is {actual}, "
+                + $"and the policy has Sha256 = \"{stated}\". Put that model back, or look through the policy and write the new digits "
+                + "into it.");
+    }
+}
 
 /// <summary>What the build's targets ask for: a text file of <c>key=value</c> lines, since a command line cannot hold every path.</summary>
 internal sealed class BuildRequest

@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
+using Espalier.Cli.Host;
 using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
 
 namespace Espalier.Cli.Building;
 

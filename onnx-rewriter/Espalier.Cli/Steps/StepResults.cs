@@ -14,8 +14,8 @@ namespace Espalier.Cli.Steps;
 internal sealed class StepResults(string folder)
 {
     /// <summary>Assemblies whose code makes slim models.</summary>
-    private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning", "Espalier.Runtime",
-        "Espalier.Calibration", "Espalier.Cli"];
+    private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning",
+        "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli"];
 
     public ResultFolder Folder { get; } = new(folder);
 
