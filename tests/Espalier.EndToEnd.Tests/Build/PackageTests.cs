@@ -75,8 +75,11 @@ public sealed partial class PackageTests(SharedFeed feed)
     public void The_command_is_installed_under_the_name_of_the_package_and_runs()
     {
         Dotnet.Run(feed.Value.Root, "tool", "install", "espalier", "--version", PackedFeed.Version, "--tool-path", "tools").Succeeds();
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(feed.Value.Root, "tools", "espalier"),
-            ["inspect", Path.Combine(Assets.Root, "examples", "models", "resnet.onnx")]) { RedirectStandardOutput = true })!;
+        string[] arguments = ["inspect", Path.Combine(Assets.Root, "examples", "models", "resnet.onnx")];
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(feed.Value.Root, "tools", "espalier"), arguments)
+        {
+            RedirectStandardOutput = true,
+        })!;
         Assert.Contains("stem.0", process.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);
