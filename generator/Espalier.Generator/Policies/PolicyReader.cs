@@ -211,7 +211,7 @@ internal static class PolicyReader
         return Reserved.Contains(property.Name) ? $"has the name of the generated member '{property.Name}'" : "";
     }
 
-    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal) 
+    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal)
     {
         "Plan", "Inputs", "Outputs", "Open", "OpenDense", "Embeddings", "CreateEmbeddingGenerator", "Tokenize",
         "Images", "FromImage", "FromPixels",
