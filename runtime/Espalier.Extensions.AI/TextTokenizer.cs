@@ -55,6 +55,7 @@ public sealed class TextTokenizer(Tokenizer tokenizer, IReadOnlyList<int> before
     {
         ArgumentNullException.ThrowIfNull(text);
         int room = Math.Max(0, maxTokens - before.Count - after.Count);
+        if (Inner is BertTokenizer { RemoveNonSpacingMarks: true }) text = Accents.Remove(text);
         // A tokenizer may put tokens of its own round a text unless it is asked not to.
         var ids = room == 0 ? []
             : Inner is BertTokenizer bert ? bert.EncodeToIds(text, room, addSpecialTokens: false, out _, out _)

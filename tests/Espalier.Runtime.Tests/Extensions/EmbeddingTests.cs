@@ -133,6 +133,15 @@ public sealed class EmbeddingTests : IDisposable
         Assert.Equal([2, 12, 5, 1, 3], TextTokenizer.Open(Vocabulary).Encode("The the THE", 9));
     }
 
+    /// <summary>Of composed letters and of those with a mark behind them.</summary>
+    [Fact]
+    public void Accents_are_taken_off_for_uncased_vocabularies()
+    {
+        Assert.Equal([2, 11, 3], TextTokenizer.Open(Vocabulary).Encode("Cafe\u0301", 9));
+        Assert.Equal([2, 11, 3], TextTokenizer.Open(Vocabulary).Encode("Café", 9));
+        Assert.Equal([2, 11, 3], TextTokenizer.Open(Vocabulary).Encode("Cầfẹ", 9));
+    }
+
     [Fact]
     public void Files_that_are_no_tokenizers_are_refused()
     {
