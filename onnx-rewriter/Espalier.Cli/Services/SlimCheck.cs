@@ -2,6 +2,7 @@ using Espalier.Axes;
 using Espalier.Axes.Costs;
 using Espalier.Axes.Roles;
 using Espalier.Calibration.Checks;
+using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
 using Espalier.Cli.Steps;
 using Espalier.Onnx;
@@ -27,6 +28,9 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// <summary>Most multiply-accumulates of the dense model on these together.</summary>
     private const double MostMacs = 5e10, MostRandomMacs = 1e10;
 
+    /// <summary>An output may be empty on one: a detector that finds nothing.</summary>
+    private const int SamplesToTry = 8;
+
     /// <summary>Samples that no fit sees are enough from this number on.</summary>
     private const int EnoughUnfitted = 16;
 
@@ -35,6 +39,23 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
 
     /// <summary>What the plan compares outputs by in its own words; null where it leaves that open.</summary>
     public Metric? Stated { get; init; }
+
+    /// <summary>
+    /// Refuses before the work begins what a guard would refuse after it: that there are no data, or nothing that its metric compares.
+    /// </summary>
+    /// <exception cref="EspalierException">A guard cannot be measured.</exception>
+    public void Require()
+    {
+        if (plan.Guard is not { Agreement: not null, Metric: var metric }) return;
+        var all = inputs.Real()
+            ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+        // Some samples may have no label.
+        if (inputs.Labels(metric) is not null) return;
+        using var session = Sessions.Open(dense);
+        var some = all.Take(SamplesToTry).ToList();
+        if (some.Count > 0 && Agreement.Compare(session, session, some, cancellationToken: cancellationToken).By(metric) is null)
+            throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
+    }
 
     /// <returns>Null where the models cannot be compared; a note says why.</returns>
     /// <exception cref="EspalierException">A guard does not hold.</exception>
@@ -98,8 +119,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
                 + "Remove AllowInterface, or use Equivalence.");
-        var all = inputs.Real()
-            ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
+        var all = inputs.Real()!;
         var samples = inputs.Divided().HeldOut;
         var found = Compare(slim, samples, metric);
         double agreement = found.By(metric) ?? throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");

@@ -53,6 +53,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         };
         var resolved = ResolvedPlan.Resolve(Plan, analysis);
         RequireOutputs();
+        var check = new SlimCheck(dense, analysis, Plan, inputs, progress, cancellationToken) { Stated = plan.DivergenceMetric };
+        check.Require();
         if (Slimmer.Needs(resolved) is { } needs)
         {
             var samples = Calibrated = inputs.ForStatistics(notes);
@@ -76,8 +78,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             IsWithoutData = !inputs.IsMeasured,
             Progress = progress.Step,
         });
-        var agreement = new SlimCheck(dense, analysis, Plan, inputs, progress, cancellationToken) { Stated = plan.DivergenceMetric }
-            .Run(slim, notes);
+        var agreement = check.Run(slim, notes);
         if (Plan.HoistInitializers)
         {
             var hoisted = Hoisting.Apply(slim.Model, out var hoisting);

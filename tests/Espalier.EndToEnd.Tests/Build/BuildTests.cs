@@ -65,7 +65,8 @@ public sealed class BuildTests(SharedFeed feed)
 
         // Other code, and the policy two lines further down: the assembly is new, the plan is not.
         app.Write("Program.cs", Program + "\nConsole.WriteLine(\"edited\");\n").Write("Policy.cs", "// A comment.\n\n" + Policy);
-        app.Build("--no-restore").Succeeds();
+        var edited = app.Build("--no-restore").Succeeds();
+        Assert.DoesNotContain("App.SlimTiny: ", edited.Text, StringComparison.Ordinal);
         Assert.NotEqual(assemblyTime, Workspace.Time(app.Output("App.dll")));
         Assert.NotEqual(stampTime, Workspace.Time(app.Made("build.stamp")));
         Assert.False(File.Exists(left), "what a killed build left");
@@ -73,13 +74,13 @@ public sealed class BuildTests(SharedFeed feed)
 
         // Another ratio.
         app.Write("Policy.cs", Policy.Replace("Keep = 0.5", "Keep = 0.25", StringComparison.Ordinal));
-        app.Build("--no-restore").Succeeds();
+        app.Build("--no-restore").Succeeds().Says("App.SlimTiny: ").Says(" → 0.").Says(" MACs, agreement ").Says(" on 16 random inputs), ");
         app.Run(app.Output("App.dll")).Succeeds().Says("kept 3").Says("edited");
 
-        // Another name: the old model goes, from the output too.
+        // Another name: the old model goes, from the output too. Quiet is quiet.
         app.Write("Policy.cs", Policy.Replace("SlimTiny", "Thin", StringComparison.Ordinal))
             .Write("Program.cs", Program.Replace("SlimTiny", "Thin", StringComparison.Ordinal));
-        app.Build("--no-restore").Succeeds();
+        Assert.DoesNotContain("App.Thin", app.Build("--no-restore", "-v:q").Succeeds().Text, StringComparison.Ordinal);
         Assert.True(File.Exists(app.Output("espalier/App.Thin.onnx")));
         Assert.False(File.Exists(app.Made("App.SlimTiny.onnx")));
         Assert.False(File.Exists(app.Output("espalier/App.SlimTiny.onnx")));

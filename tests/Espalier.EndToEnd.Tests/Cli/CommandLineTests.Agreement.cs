@@ -1,4 +1,8 @@
 using System.Text.Json;
+using Espalier.Cli.Host;
+using Espalier.Cli.Services;
+using Espalier.Cli.Steps;
+using Espalier.Onnx;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.EndToEnd.Tests.Cli;
@@ -77,5 +81,30 @@ public sealed partial class CommandLineTests
         Assert.Contains("note: The slim model was not compared with the dense one: no output", slim.Text, StringComparison.Ordinal);
         using var report = JsonDocument.Parse(File.ReadAllText(At("r.json")));
         Assert.Equal(JsonValueKind.Null, report.RootElement.GetProperty("agreement").ValueKind);
+    }
+
+    /// <summary>Nothing is calibrated for a guard that cannot be measured.</summary>
+    [Theory]
+    [InlineData(true, "no output of the model has rows of classes to compare by KullbackLeibler")]
+    [InlineData(false, "needs calibration data")]
+    public void A_guard_that_cannot_be_measured_is_refused_before_the_work(bool hasData, string refusal)
+    {
+        var g = new GraphBuilder();
+        g.Output(g.Linear(g.Relu(g.Linear(g.Input("x", "n", 8), "a", 8, 16)), "b", 16, 1));
+        g.Build().Save(At("one.onnx"));
+        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), 40, 8));
+        using var dense = OnnxModel.Open(At("one.onnx"));
+        var plan = new PruningPlan
+        {
+            Prune = [new() { Axis = Axis.Neurons, Keep = 0.5, Score = Criterion.Wanda }],
+            Guard = new Guard(Agreement: 0.5, Metric: Metric.KullbackLeibler),
+            Calibration = hasData ? new CalibrationSource { Path = At("data.npy") } : null,
+        };
+        using var progress = new StepProgress(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false), "slim");
+        var job = new SlimJob(dense, Axes.AxisAnalysis.Run(dense), plan, new Dictionary<string, long>(), progress,
+            CancellationToken.None)
+        { FileName = "slim.onnx" };
+        Assert.Contains(refusal, Assert.Throws<EspalierException>(job.Run).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(progress.Costs, c => c.Step is "calibrating" or "slimming");
     }
 }

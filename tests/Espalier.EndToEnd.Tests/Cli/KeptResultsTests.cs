@@ -42,7 +42,8 @@ public sealed class KeptResultsTests : IDisposable
     [Fact]
     public void What_is_damaged_or_of_other_samples_is_not_used()
     {
-        string[] plan = ["--macs", "0.7", "--allocate", "divergence", "--schedule", "one-shot", "--calibrate", Assets.Path("lm-calibration.txt"), "--cache", Cache];
+        string[] plan = ["--macs", "0.7", "--allocate", "divergence", "--schedule", "one-shot", "--calibrate",
+            Assets.Path("lm-calibration.txt"), "--cache", Cache];
         var whole = Slim("gpt.onnx", [.. plan, "--samples", "32"]);
         Assert.NotEmpty(Directory.GetFiles(Cache, "statistics-*"));
         Assert.NotEmpty(Directory.GetFiles(Cache, "divergences-*"));
