@@ -55,8 +55,8 @@ public sealed class BudgetAttribute : Attribute
 /// Upper bounds on a part of the slim model, each as a fraction in (0, 1] of the same part of the dense model. They hold
 /// besides the <see cref="BudgetAttribute"/>, and suffice without one.
 /// </summary>
-/// <param name="pattern">Glob over the names of nodes, with or without their leading <c>/</c>: <c>*</c> any run of characters,
-/// <c>?</c> one.</param>
+/// <param name="pattern">Glob over the names of nodes, with or without their leading <c>/</c>, over the modules that they lie in, and
+/// over blocks: <c>*</c> any run of characters, <c>?</c> one.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class ComponentBudgetAttribute(string pattern) : Attribute
 {
@@ -146,7 +146,7 @@ public sealed class GuardAttribute : Attribute
 }
 
 /// <summary>Tensors or groups that stay whole.</summary>
-/// <param name="pattern">Glob over tensor and group names: <c>*</c> any run of characters, <c>?</c> one.</param>
+/// <param name="pattern">Glob over names of groups, weights and blocks: <c>*</c> any run of characters, <c>?</c> one.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class ProtectAttribute(string pattern) : Attribute
 {

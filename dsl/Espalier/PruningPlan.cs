@@ -201,7 +201,7 @@ public sealed record Budget(double? Macs = null, double? Parameters = null, doub
 /// An upper bound on a part of the model, each as a fraction of what that part is in the dense model, in (0, 1]; null where unbounded.
 /// </summary>
 /// <param name="Pattern">Glob over the names of nodes (<c>*</c> any run, <c>?</c> one character), with or without their leading
-/// <c>/</c>.</param>
+/// <c>/</c>, over the modules that they lie in, and over blocks.</param>
 /// <param name="Macs">Multiply-accumulates of the part's nodes.</param>
 /// <param name="Parameters">Elements of the weights that they read.</param>
 public sealed record ComponentBudget(string Pattern, double? Macs = null, double? Parameters = null);

@@ -14,9 +14,9 @@ internal sealed class BudgetOptions
         "Budget: fraction of the processor time of one run, measured here through ONNX Runtime; the result then depends on measurements.");
     private readonly Option<string[]> _components = new("--component-budget")
     {
-        Description = "Budget of a part of the model, besides the others: nodes whose names match the pattern (* is any run of "
-            + "characters, ? one), with fractions of the multiply-accumulates, the parameters or both that they have in the dense model; "
-            + "repeatable.",
+        Description = "Budget of a part of the model, besides the others: nodes whose names, modules or block match the pattern (* is "
+            + "any run of characters, ? one), with fractions of the multiply-accumulates, the parameters or both that they have in the "
+            + "dense model; repeatable.",
         HelpName = "'PATTERN: macs=R,parameters=R'",
         DefaultValueFactory = _ => [],
     };
@@ -26,7 +26,7 @@ internal sealed class BudgetOptions
         foreach (string text in result.GetValueOrDefault<string[]>() ?? [])
             if (Parse(text) is null)
                 result.AddError($"--component-budget '{text}': expected a pattern, a colon and fractions above 0 and at most 1, like "
-                    + "'text_encoder/*: macs=0.5'.");
+                    + "'encoder.5.*: macs=0.5'.");
     });
 
     /// <summary>All of them, in the order of the help.</summary>

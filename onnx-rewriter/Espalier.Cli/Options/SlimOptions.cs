@@ -48,7 +48,7 @@ internal sealed class SlimOptions
     private readonly Option<int?> _minKeep = CommonOptions.Count("--min-keep", "Fewest units of a group that stay. [default: 1]", least: 1);
     private readonly Option<string[]> _protect = new("--protect")
     {
-        Description = "Tensors or groups that stay whole: * is any run of characters, ? one; repeatable.",
+        Description = "Groups, weights or blocks that stay whole: * is any run of characters, ? one; repeatable.",
         HelpName = "PATTERN",
         DefaultValueFactory = _ => [],
     };

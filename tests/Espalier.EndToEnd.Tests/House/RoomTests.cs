@@ -12,9 +12,8 @@ public sealed partial class RoomTests
         ("onnx-rewriter/Espalier.Onnx", "Limits Payloads Wire Graphs Checks Files ."),
         ("onnx-rewriter/Espalier.Oracle", "."),
         ("onnx-rewriter/Espalier.Axes",
-            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Naming Costs . Measurements "
-            + "Roles "
-            + "Manifests"),
+            "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Naming Costs . "
+            + "Measurements Roles Manifests"),
         ("onnx-rewriter/Espalier.Pruning",
             "Weights Moments Algebra Plans Edits Bases Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators "
                 + "Fitting Factoring Diffs ."),
