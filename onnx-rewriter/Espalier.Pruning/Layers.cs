@@ -31,7 +31,8 @@ internal sealed class Layers
         // The smallest region that holds a node comes last.
         foreach (var block in analysis.Blocks.OrderByDescending(b => b.Nodes.Length))
             foreach (int node in block.Nodes) _blocks[node] = block.Name;
-        _factored = factored.GroupBy(f => f.Weight, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
+        _factored = factored.GroupBy(f => f.Weight, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
     }
 
     /// <summary>Of a model of which nothing was removed.</summary>
@@ -97,7 +98,9 @@ internal sealed class Layers
     }
 
     private static long? Elements(TensorState weight)
-        => weight.Terms is { } terms && Array.TrueForAll(terms, t => t.Size is not null) ? Elements(terms.Select(t => t.Size!.Value)) : null;
+        => weight.Terms is { } terms && Array.TrueForAll(terms, t => t.Size is not null)
+            ? Elements(terms.Select(t => t.Size!.Value))
+            : null;
 
     /// <summary>A shape may claim more than a number holds: the greatest then.</summary>
     private static long Elements(IEnumerable<long> sizes) => (long)Math.Min(long.MaxValue, sizes.Aggregate(1.0, (n, size) => n * size));

@@ -21,7 +21,7 @@ internal static class Drawing
         double root = Math.Sqrt(Math.Max(1, layers.Max(l => l.Units)));
         page.Add($"""
             <figure class="network">
-            <svg viewBox="0 0 {Width} {Tallest + Band}" role="img" aria-label="The network, operator by operator">
+            <svg viewBox="0 -1 {Width} {Tallest + Band + 1}" role="img" aria-label="The network, operator by operator">
             <defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
             <rect class="hatch" width="2" height="6"/></pattern></defs>
 
