@@ -67,18 +67,17 @@ public sealed class NamingTests
         Assert.Equal("onnx::Conv_20", analysis.Names.TensorOf("conv.1.weight"));
     }
 
-    /// <summary>A bias that two products share, because both are alike, says nothing about where either lies.</summary>
+    /// <summary>A bias that two products share, because an exporter found both alike, says where one of them lies: not which.</summary>
     [Fact]
     public void A_shared_bias_names_no_module()
     {
         var g = new GraphBuilder();
-        string x = g.Input("x", 2, 4), bias = g.Weight("layer.0.up.bias", 8);
+        string x = g.Input("x", 2, 4), bias = g.Weight("layer.1.up.bias", 8);
         string a = g.Node("Add", [g.Node("MatMul", [x, g.Weight("1", 4, 8)]), bias]);
-        string b = g.Node("Add", [g.Node("MatMul", [x, g.Weight("2", 4, 8)]), bias]);
+        string b = g.Node("Add", [g.Node("MatMul", [x, g.Weight("layer.1.up.kernel", 4, 8)]), bias]);
         string y = g.Node("Add", [g.Node("MatMul", [g.Node("Relu", a), g.Weight("layer.0.down.weight", 8, 4)]),
             g.Node("MatMul", [g.Node("Relu", b), g.Weight("layer.1.down.weight", 8, 4)])]);
-        var analysis = AxisAnalysis.Run(g.Output(y, 2, 4).Build());
-        Assert.Equal(["matmul.0.weight", "matmul.1.weight"], analysis.Names.Aliases.Values);
+        Assert.Equal(["matmul.0.weight"], AxisAnalysis.Run(g.Output(y, 2, 4).Build()).Names.Aliases.Values);
     }
 
     [Fact]
