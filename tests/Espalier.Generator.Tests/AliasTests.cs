@@ -42,7 +42,8 @@ public class AliasTests
     {
         var diagnostic = Assert.Single(await Diagnose(
             "[Prune(Axis.Neurons, \"encoder.0.up.wieght\", Keep = 0.5)] public static partial Rule R { get; }"));
-        Assert.Equal((Ids.NoMatch, "encoder.0.up.weight"), (diagnostic.Id, diagnostic.Properties.GetValueOrDefault(PolicyDiagnostics.FixKey)));
+        Assert.Equal((Ids.NoMatch, "encoder.0.up.weight"),
+            (diagnostic.Id, diagnostic.Properties.GetValueOrDefault(PolicyDiagnostics.FixKey)));
         Assert.Contains("the nearest names are 'encoder.0.up.weight'", diagnostic.GetMessage(), StringComparison.Ordinal);
     }
 

@@ -142,23 +142,23 @@ public class ExtensionTests
     }
 
     [Theory]
-    [InlineData("(\"vocab.txt\", MaxTokens = 2)", "MaxTokens is 2, but must be at least 3")]
-    [InlineData("(\"tokenizer.json\")", "tokenizer.json does not go with [Embeddings]. A tokenizer.json is not read; give the model's "
+    [InlineData("(\"vocab.txt\", MaxTokens = 2)", "2", "MaxTokens is 2, but must be at least 3")]
+    [InlineData("(\"tokenizer.json\")", "\"tokenizer.json\"", "tokenizer.json does not go with [Embeddings]. A tokenizer.json is not read; give the model's "
         + "vocab.txt or its SentencePiece .model.")]
-    [InlineData("(\"vocab.txt\", Output = \"nothing\")", "[Embeddings] does not go with the model 'models/tiny.onnx'. It has no output "
+    [InlineData("(\"vocab.txt\", Output = \"nothing\")", "\"nothing\"", "[Embeddings] does not go with the model 'models/tiny.onnx'. It has no output "
         + "'nothing' but 'last_hidden_state', 'pooled'.")]
-    [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")",
+    [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")", "\"pooled\"",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. Its output 'pooled' (float32, 2 axes) is not float32 with 3 "
         + "axes, as Pooling.Last wants it; name another one with Output, or choose another Pooling.")]
-    [InlineData("(\"vocab.txt\", Pooling = (Pooling)9)",
+    [InlineData("(\"vocab.txt\", Pooling = (Pooling)9)", "(Pooling)9",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. There is no Pooling 9.")]
-    public async Task Mistakes_are_reported_at_the_attribute(string arguments, string message)
+    public async Task Mistakes_are_reported_at_the_argument(string arguments, string at, string message)
     {
         var diagnostic = Assert.Single((await Harness.Diagnose(PolicyOf("[Embeddings" + arguments + "]")
             .Replace("Tokenize([\"a\"])", "[]", StringComparison.Ordinal), ("/shop/obj/tiny.espalier-manifest", Encoder)))
             .Where(d => d.Id.StartsWith("ESP", StringComparison.Ordinal)));
         Assert.Equal(message, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Equal("Embeddings" + arguments, diagnostic.Location.SourceTree!.ToString()
+        Assert.Equal(at, diagnostic.Location.SourceTree!.ToString()
             .Substring(diagnostic.Location.SourceSpan.Start, diagnostic.Location.SourceSpan.Length));
     }
 

@@ -11,7 +11,8 @@ internal static class ImagesEmitter
     /// <summary>The file; null where the policy has no such attribute, or one that does not go with its model.</summary>
     public static string? Emit(ResolvedPolicy resolved)
     {
-        if (ImageChecks.ShapeOf(resolved) is not { } shape || resolved.Policy.Colliding.Count > 0 || !PolicyEmitter.IsTyped(resolved)) return null;
+        if (ImageChecks.ShapeOf(resolved) is not { } shape || resolved.Policy.Colliding.Count > 0
+            || !PolicyEmitter.IsTyped(resolved)) return null;
         var (writer, element) = (new SourceWriter(), PolicyEmitter.ElementType(shape.ElementType));
         PolicyFrame.Header(writer);
         PolicyFrame.Open(writer, resolved.Policy);

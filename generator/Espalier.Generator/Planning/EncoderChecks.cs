@@ -17,28 +17,35 @@ internal static class EncoderChecks
         var site = AttributeSite.OfClass(nameof(EmbeddingsAttribute));
         findings.CheckAtLeast(site, nameof(EmbeddingsAttribute.MaxTokens), embeddings.MaxTokens, 3);
         if (embeddings.Tokenizer.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
-            findings.DoesNotFit(site, embeddings.Tokenizer, "[Embeddings]",
+            findings.DoesNotFit(site.At("tokenizer"), embeddings.Tokenizer, "[Embeddings]",
                 "A tokenizer.json is not read; give the model's vocab.txt or its SentencePiece .model");
         if (manifest is not null && Fault(embeddings, manifest.Inputs, manifest.Outputs) is { } fault)
-            findings.DoesNotFit(site, "[Embeddings]", $"the model '{policy.ModelKey}'", fault);
+            findings.DoesNotFit(site.At(fault.Argument), "[Embeddings]", $"the model '{policy.ModelKey}'", fault.Text);
     }
 
     /// <summary>Whether the code for embeddings can be written.</summary>
     public static bool Fits(ResolvedPolicy policy)
-        => policy is { HasModel: true, Policy: { Embeddings: { } embeddings, Colliding.Count: 0 } } && Fault(embeddings, policy.Inputs, policy.Outputs) is null;
+        => policy is { HasModel: true, Policy: { Embeddings: { } embeddings, Colliding.Count: 0 } }
+            && Fault(embeddings, policy.Inputs, policy.Outputs) is null;
 
-    private static string? Fault(EmbeddingsModel embeddings, IReadOnlyList<ManifestTensor> inputs, IReadOnlyList<ManifestTensor> outputs)
+    /// <summary>What does not go together, and the argument to blame; null where all does.</summary>
+    private static (string Argument, string Text)? Fault(EmbeddingsModel embeddings, IReadOnlyList<ManifestTensor> inputs,
+        IReadOnlyList<ManifestTensor> outputs)
     {
-        if (!Enum.IsDefined(typeof(Pooling), embeddings.Pooling)) return $"There is no Pooling {embeddings.Pooling}";
-        if (inputs.All(i => i.Name != Ids)) return $"It has no input '{Ids}'";
+        if (!Enum.IsDefined(typeof(Pooling), embeddings.Pooling))
+            return (nameof(EmbeddingsAttribute.Pooling), $"There is no Pooling {embeddings.Pooling}");
+        if (inputs.All(i => i.Name != Ids)) return ("", $"It has no input '{Ids}'");
         if (inputs.FirstOrDefault(i => i.Name is not (Ids or Mask or Types) || i.ElementType is not ("int64" or "int32")) is { } foreign)
-            return $"Its input '{foreign.Name}' ({foreign.ElementType}) is not made of a text: an encoder takes {Ids}, {Mask} and {Types}, "
-                + "int64 or int32";
+            return ("", $"Its input '{foreign.Name}' ({foreign.ElementType}) is not made of a text: an encoder takes {Ids}, {Mask} and "
+                + $"{Types}, int64 or int32");
         var output = outputs.FirstOrDefault(o => embeddings.Output is null || o.Name == embeddings.Output);
-        if (output is null) return $"It has no output '{embeddings.Output}' but {string.Join(", ", outputs.Select(o => $"'{o.Name}'"))}";
+        if (output is null)
+            return (nameof(EmbeddingsAttribute.Output),
+                $"It has no output '{embeddings.Output}' but {string.Join(", ", outputs.Select(o => $"'{o.Name}'"))}");
         var rank = embeddings.Pooling == Pooling.None ? 2 : 3;
         if (output.ElementType == "float32" && (output.Dims.Count == rank || output.Dims is [var only] && only == "*")) return null;
-        return $"Its output '{output.Name}' ({output.ElementType}, {output.Dims.Count} axes) is not float32 with {rank} axes, as "
-            + $"Pooling.{embeddings.Pooling} wants it; name another one with Output, or choose another Pooling";
+        return ($"{nameof(EmbeddingsAttribute.Output)} {nameof(EmbeddingsAttribute.Pooling)}",
+            $"Its output '{output.Name}' ({output.ElementType}, {output.Dims.Count} axes) is not float32 with {rank} axes, as "
+                + $"Pooling.{embeddings.Pooling} wants it; name another one with Output, or choose another Pooling");
     }
 }

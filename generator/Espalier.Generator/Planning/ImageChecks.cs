@@ -16,10 +16,13 @@ internal static class ImageChecks
         findings.CheckAtLeast(site, nameof(ImagesAttribute.Width), images.Width, 1);
         findings.CheckAtLeast(site, nameof(ImagesAttribute.Height), images.Height, 1);
         foreach (var mean in images.Mean)
-            if (!IsFinite(mean)) findings.Add(Ids.OutOfRange, site, nameof(ImagesAttribute.Mean), PolicyChecks.Number(mean), "finite");
+            if (!IsFinite(mean))
+                findings.Add(Ids.OutOfRange, site.At(nameof(ImagesAttribute.Mean)), nameof(ImagesAttribute.Mean), PolicyChecks.Number(mean),
+                    "finite");
         foreach (var deviation in images.Deviation)
             if (!IsPositive(deviation))
-                findings.Add(Ids.OutOfRange, site, nameof(ImagesAttribute.Deviation), PolicyChecks.Number(deviation), "above 0");
+                findings.Add(Ids.OutOfRange, site.At(nameof(ImagesAttribute.Deviation)), nameof(ImagesAttribute.Deviation),
+                    PolicyChecks.Number(deviation), "above 0");
         if (manifest is not null && Fault(images, manifest.Inputs) is { } fault)
             findings.DoesNotFit(site, "[Images]", $"the model '{policy.ModelKey}'", fault);
     }

@@ -56,7 +56,8 @@ internal static class GeneratedMembers
         && a.ConstructorArguments[0].Value is Tool);
 
     /// <param name="name">Its name.</param>
-    /// <param name="parameters">Types of a method's parameters; none for anything else, and where any method of the name is in the way.</param>
+    /// <param name="parameters">Types of a method's parameters; none for anything else, and where any method of the name is in the
+    /// way.</param>
     private sealed class GeneratedMember(string name, params string[] parameters)
     {
         public string Name { get; } = name;
