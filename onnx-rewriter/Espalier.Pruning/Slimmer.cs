@@ -1,4 +1,5 @@
 using Espalier.Axes;
+using Espalier.Axes.Groups;
 using Espalier.Axes.Measurements;
 using Espalier.Onnx.Limits;
 using Espalier.Pruning.Allocators;
@@ -105,8 +106,22 @@ internal static class Slimmer
             ? Iteration.Choose(split.Resolved, split.Evidence, notes)
             : PruningChoice.Make(split.Resolved, split.Evidence, notes);
         var (selection, methods, ranks) = split.Settle(choice.Selection, choice.Methods);
+        FitRequest Request(List<string> said) => new(selection, id => methods.GetValueOrDefault(id)) { Ranks = ranks, Notes = said };
         evidence.Progress?.Invoke("compensating");
-        var edits = Fit(resolved, evidence, new(selection, id => methods.GetValueOrDefault(id)) { Ranks = ranks, Notes = notes });
+        if (evidence.Foresee is { } foresee && IsSequential(resolved.Plan))
+        {
+            var quick = Make(resolved, selection, Fit(resolved, evidence, Request([]), once: true), evidence, []).Slim;
+            foresee(quick.Model);
+            if (quick.Model != resolved.Analysis.File) quick.Model.Dispose();
+        }
+        var (slim, edits) = Make(resolved, selection, Fit(resolved, evidence, Request(notes)), evidence, notes);
+        return (slim, ReportBuilder.Build(resolved.Plan, resolved.Analysis, selection, slim, edits, notes));
+    }
+
+    /// <summary>The slim model, and the edits of its weights with the factors that some become.</summary>
+    private static (SlimModel Slim, WeightEdits Edits) Make(ResolvedPlan resolved, Selection selection, WeightEdits edits,
+        Evidence evidence, List<string> notes)
+    {
         evidence.Progress?.Invoke("removing");
         var analysis = resolved.Analysis;
         edits = edits with
@@ -114,20 +129,22 @@ internal static class Slimmer
             Factors = [.. edits.Factors.Concat(LowRank.Factor(resolved, selection, edits, evidence, notes))
                 .Select(f => LowRank.Sized(f, resolved.Model, selection))],
         };
-        var slim = selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
-            ? new SlimModel(analysis.File, new Dictionary<string, IReadOnlyDictionary<int, int[]>>())
-            : Checked(Surgery.Apply(analysis, selection, edits));
-        return (slim, ReportBuilder.Build(resolved.Plan, analysis, selection, slim, edits, notes));
+        return selection.Kept.Count == 0 && selection.RemovedBlocks.Length == 0 && edits.Factors.Count == 0
+            ? (new SlimModel(analysis.File, new Dictionary<string, IReadOnlyDictionary<int, int[]>>()), edits)
+            : (Checked(Surgery.Apply(analysis, selection, edits)), edits);
     }
 
-    private static WeightEdits Fit(ResolvedPlan resolved, Evidence evidence, FitRequest request)
+    private static bool IsSequential(PruningPlan plan) => plan.Schedule == Schedule.Sequential;
+
+    /// <param name="once">Whether all layers are fitted to what they read in the dense model, whatever the schedule says.</param>
+    private static WeightEdits Fit(ResolvedPlan resolved, Evidence evidence, FitRequest request, bool once = false)
     {
         var (statistics, probe, _) = evidence;
         var edits = Compensator.Compute(resolved.Model, request with
         {
             Statistics = statistics,
             Progress = evidence.Progress,
-            Sequential = resolved.Plan.Schedule == Schedule.Sequential ? probe : null,
+            Sequential = IsSequential(resolved.Plan) && !once ? probe : null,
         });
         if (probe is null || (!Presets.Get(resolved.Plan.Preset!.Value).MeasuresNorms
             && !request.Selection.Kept.Keys.Any(g => request.Method(g) == Compensation.Affine))) return edits;

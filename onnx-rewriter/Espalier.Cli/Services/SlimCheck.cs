@@ -31,6 +31,12 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// <summary>An output may be empty on one: a detector that finds nothing.</summary>
     private const int SamplesToTry = 8;
 
+    /// <summary>
+    /// How many times less than after one quick fit the models may disagree after fits layer by layer: twice the most that was seen
+    /// (docs/calibration.md).
+    /// </summary>
+    private const double MostWonBack = 8;
+
     /// <summary>Samples that no fit sees are enough from this number on.</summary>
     private const int EnoughUnfitted = 16;
 
@@ -55,6 +61,31 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         var some = all.Take(SamplesToTry).ToList();
         if (some.Count > 0 && Agreement.Compare(session, session, some, cancellationToken: cancellationToken).By(metric) is null)
             throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
+    }
+
+    /// <summary>
+    /// Looks at the plan's choice after one quick fit, before the long fits; null where no guard asks for it. It ends the work only
+    /// where the guard is out of reach by far, and by more than the few samples that are looked at can err.
+    /// </summary>
+    /// <exception cref="EspalierException">The guard will not hold.</exception>
+    public Action<OnnxModel>? Foresee => plan.Guard is { Agreement: { } least, Metric: not Metric.TaskLoss and var metric }
+        && !plan.AllowInterface
+        ? quick => Foreseen(quick, least, metric)
+        : null;
+
+    private void Foreseen(OnnxModel quick, double least, Metric metric)
+    {
+        var all = inputs.Divided().HeldOut;
+        var samples = new Picked<IReadOnlyDictionary<string, NamedTensor>>(Math.Min(Bound(MostSamples, LeastSamples, MostMacs), all.Count),
+            i => all[i]);
+        progress.Step(Checking, 0, samples.Count);
+        if (Agreement.Compare(dense, quick, samples, cancellationToken: cancellationToken).By(metric) is not { } value) return;
+        // What lies between 0 and 1 with the mean m deviates by at most √(m(1−m)) (Bhatia, Davis 2000); two standard errors of the mean.
+        double deviation = Math.Sqrt(Math.Max(0, value * (1 - value)) / samples.Count);
+        if (1 - value - (2 * deviation) <= MostWonBack * (1 - least)) return;
+        throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): after one quick fit the slim model agrees ")
+            + FormattableString.Invariant($"with the dense one to {value:0.####} by {metric} on {samples.Count} samples, and the long ")
+            + "fits layer by layer, which were not begun, do not win that much back. Remove less, or ask for less.");
     }
 
     /// <returns>Null where the models cannot be compared; a note says why.</returns>

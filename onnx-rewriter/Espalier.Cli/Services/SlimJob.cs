@@ -77,6 +77,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         {
             IsWithoutData = !inputs.IsMeasured,
             Progress = progress.Step,
+            Foresee = check.Foresee,
         });
         var agreement = check.Run(slim, notes);
         if (Plan.HoistInitializers)

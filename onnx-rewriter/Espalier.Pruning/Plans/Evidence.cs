@@ -1,4 +1,5 @@
 using Espalier.Axes.Measurements;
+using Espalier.Onnx;
 
 namespace Espalier.Pruning.Plans;
 
@@ -13,4 +14,10 @@ internal sealed record Evidence(CalibrationStatistics? Statistics, IModelProbe? 
 
     /// <summary>Told what is being done.</summary>
     public Action<WorkStep>? Progress { get; init; }
+
+    /// <summary>
+    /// Given the choice as one quick fit leaves it, before the long one layer by layer begins; throws where that is not worth it.
+    /// Null where nobody wants to look.
+    /// </summary>
+    public Action<OnnxModel>? Foresee { get; init; }
 }

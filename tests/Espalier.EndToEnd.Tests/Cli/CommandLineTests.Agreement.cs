@@ -70,6 +70,21 @@ public sealed partial class CommandLineTests
         Assert.Equal(Metric.RelativeError, ReportJson.Parse(File.ReadAllText(At("r.json"))).Agreement!.Metric);
     }
 
+    /// <summary>
+    /// After one quick fit a guard that is out of reach ends the work; one that is only missed is told of by the finished model.
+    /// </summary>
+    [Theory]
+    [InlineData("0.9999", "after one quick fit the slim model agrees with the dense one to 0.")]
+    [InlineData("0.97", "Guard(Agreement = 0.97): the slim model agrees with the dense one to 0.9")]
+    public void A_guard_out_of_reach_ends_the_work_before_the_long_fits(string least, string says)
+    {
+        var slim = Run("slim", Assets.Path("resnet.onnx"), "-o", Out, "--macs", "0.15", "--calibrate",
+            Assets.Path("calibration-images-idx3-ubyte.gz"), "--samples", "256", "--agreement", least, "--metric", "kullback-leibler");
+        Assert.Equal(ExitCode.Refused, slim.Code);
+        Assert.Contains(says, slim.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out));
+    }
+
     [Fact]
     public void Where_agreement_cannot_be_measured_a_note_says_why()
     {
