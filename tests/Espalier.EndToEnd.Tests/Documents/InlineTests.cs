@@ -7,8 +7,8 @@ namespace Espalier.EndToEnd.Tests.Documents;
 /// <summary>Commands and options in running text: those of the tool, under their names.</summary>
 public sealed class InlineTests
 {
-    /// <summary>Options of other programs that pages for users name, with the program.</summary>
-    private static readonly string[] OfOthers = ["--no-build", "--report"]; // dotnet publish; examples/Search
+    /// <summary>Options of dotnet, of examples/Search, of tests/Espalier.Mutations and of tests/Espalier.Benchmarks.</summary>
+    private static readonly string[] OfOthers = ["--no-build", "--tool-path", "--report", "--check", "--filter"];
 
     private static Command Root { get; } = CommandLine.Root(new Terminal(TextWriter.Null, TextWriter.Null, interactive: false));
 

@@ -17,8 +17,8 @@ public sealed class ShellTests(Build.SharedFeed feed)
     [
         ("dotnet test Compiler.sln -c Release", ".ci/run", "dotnet test Compiler.sln -c Release"),
         ("dotnet run -c Release --project examples/Fashion", "tests/Espalier.Examples.Tests/FashionTests.cs", "SlimFashion.Open"),
-        ("dotnet run -c Release --project examples/Search", "tests/Espalier.Examples.Tests/SearchTests.cs", "Search.Build("),
-        ("dotnet run -c Release --project examples/Search -- --report", "tests/Espalier.Examples.Tests/SearchTests.cs", "Report."),
+        ("dotnet run -c Release --project examples/Search", "tests/Espalier.Examples.Tests/SearchTests.cs", "Search.dll"),
+        ("dotnet run -c Release --project examples/Search -- --report", "tests/Espalier.Examples.Tests/SearchTests.cs", "/report"),
     ];
 
     public static TheoryData<string> Pages => [.. MarkdownPage.All.Where(p => p.Of("sh").Any() && !p.IsForContributors)
@@ -75,6 +75,10 @@ public sealed class ShellTests(Build.SharedFeed feed)
         foreach (string source in (string[])["examples/models", "tests/assets"])
             foreach (string file in Directory.GetFiles(Path.Combine(Assets.Root, source)))
                 File.CreateSymbolicLink(Path.Combine(work, Path.GetFileName(file)), file);
+        ReaderFiles.Photos(Path.Combine(work, "photos"));
+        File.WriteAllText(Path.Combine(work, "Shop.csproj"), """
+            <Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup></Project>
+            """);
         string bin = Directory.CreateDirectory(Path.Combine(root, "bin")).FullName;
         string tool = Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "bin", PackedFeed.Configuration, "net10.0",
             "Espalier.Cli.dll");
