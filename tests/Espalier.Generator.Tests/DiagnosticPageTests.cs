@@ -9,7 +9,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Espalier.Generator.Tests;
 
-/// <summary>The examples of the diagnostics' pages, on the model that they name: what is called wrong is, what is called right is not.</summary>
+/// <summary>The examples of the diagnostics' pages, on the model that they name: wrong ones are, right ones are not.</summary>
 public sealed partial class DiagnosticPageTests
 {
     /// <summary>What a page takes for given, and the policy round an example that is only members.</summary>

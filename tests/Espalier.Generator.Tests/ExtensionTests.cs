@@ -144,7 +144,8 @@ public class ExtensionTests
     [Theory]
     [InlineData("(\"vocab.txt\", MaxTokens = 2)", "2", "MaxTokens is 2, but must be at least 3")]
     [InlineData("(\"tokenizer.json\")", "\"tokenizer.json\"",
-        "tokenizer.json does not go with [Embeddings]. A tokenizer.json is not read; give the model's vocab.txt or its SentencePiece .model.")]
+        "tokenizer.json does not go with [Embeddings]. A tokenizer.json is not read; give the model's vocab.txt or its "
+            + "SentencePiece .model.")]
     [InlineData("(\"vocab.txt\", Output = \"nothing\")", "\"nothing\"",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. It has no output 'nothing' but 'last_hidden_state', 'pooled'.")]
     [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")", "\"pooled\"",

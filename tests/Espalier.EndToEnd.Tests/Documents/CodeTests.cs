@@ -45,7 +45,8 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
                 .ReadLines("models/bert-calibration.tsv").Take(40).Select(line =>
                 {
                     var words = Regex.Matches(line.Split('\t')[^1].ToLowerInvariant(), "[a-z]+").Select(m => m.Value).Take(62);
-                    long[] ids = [.. words.Prepend("[CLS]").Append("[SEP]").Select(w => Vocabulary.GetValueOrDefault(w, Vocabulary["[UNK]"]))];
+                    long[] ids = [.. words.Prepend("[CLS]").Append("[SEP]")
+                        .Select(w => Vocabulary.GetValueOrDefault(w, Vocabulary["[UNK]"]))];
                     return (new TensorData<long>(ids, 1, ids.Length), new TensorData<long>(ids.Select(_ => 1L).ToArray(), 1, ids.Length));
                 });
 
@@ -85,7 +86,8 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
             foreach (var block in page.Of("json")) app.Write("appsettings.json", block.Text);
             if (!page.Of("csharp").Any(b => !IsFile(b))) continue;
             app.Write($"{Name(page.Path)}.cs", Source(page));
-            program.Append(CultureInfo.InvariantCulture, $"Console.WriteLine(\"{page.Path}\");\nawait {Name(page.Path)}.Statements.Run();\n");
+            program.Append(CultureInfo.InvariantCulture,
+                $"Console.WriteLine(\"{page.Path}\");\nawait {Name(page.Path)}.Statements.Run();\n");
         }
         items.RemoveWhere(i => i.Contains("Include=\"Espalier\"", StringComparison.Ordinal)); // the project has it already
         app.Project(string.Concat(items) + "<FrameworkReference Include=\"Microsoft.AspNetCore.App\" />",
@@ -150,7 +152,8 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
             }
             else types.Append(line).Append(text).Append('\n');
         }
-        if (page.Path != First && !types.ToString().Contains("class SlimBert", StringComparison.Ordinal)) usings.Add($"using {Name(First)};");
+        bool hasPolicy = types.ToString().Contains("class SlimBert", StringComparison.Ordinal);
+        if (!hasPolicy) usings.Add($"using {Name(First)};");
         return $$"""
             {{string.Join('\n', usings)}}
             namespace {{Name(page.Path)}}

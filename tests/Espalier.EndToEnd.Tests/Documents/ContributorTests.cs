@@ -31,7 +31,8 @@ public sealed partial class ContributorTests
             {
                 string project = Path.Combine(Assets.Root, command.Groups[1].Value);
                 if (!Path.Exists(project)) faults.Add($"{page.Path}: there is no '{command.Groups[1].Value}'");
-                else if (command.Groups[2].Value is { Length: > 0 } word && !Directory.GetFiles(project, "*.cs", SearchOption.AllDirectories)
+                else if (command.Groups[2].Value is { Length: > 0 } word && !Directory
+                    .GetFiles(project, "*.cs", SearchOption.AllDirectories)
                     .Any(f => File.ReadAllText(f).Contains($"\"{word}\"", StringComparison.Ordinal)))
                     faults.Add($"{page.Path}: '{command.Groups[1].Value}' knows no '{word}'");
             }
