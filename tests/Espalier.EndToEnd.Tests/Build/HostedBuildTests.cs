@@ -23,6 +23,7 @@ public sealed class HostedBuildTests(SharedFeed feed)
             static IEnumerable<Inputs> Words() => Tokenize(Enumerable.Range(0, 16).Select(i => $"w{i} w{i + 1} w{i * 7 % 16}"));
         }
 
+        #pragma warning disable ESP0017 // how it answers does not matter
         [PruningPolicy("models/tiny.onnx"), Budget(Macs = 0.75)]
         [Images(Mean = new[] { 0.5 })]
         internal static partial class SlimPicture

@@ -123,10 +123,9 @@ public sealed partial class PackageTests(SharedFeed feed)
         string[] libraries = [.. feed.Value.Packages.SelectMany(package => Names(package)
             .Where(e => e.StartsWith("lib/", StringComparison.Ordinal) && e.EndsWith(".dll", StringComparison.Ordinal))
             .Select(e => $"{Path.GetFileName(package).Split("." + PackedFeed.Version)[0]} {e}"))];
-        Assert.Equal(["Espalier.Abstractions lib/net8.0/Espalier.Abstractions.dll",
-            .. ((string[])["AI", "DependencyInjection", "Images"]).Select(e => "Espalier.Extensions." + e)
-                .Select(e => $"{e} lib/net10.0/{e}.dll"),
-            "Espalier.Runtime lib/net8.0/Espalier.Runtime.dll"], libraries.Order(StringComparer.Ordinal));
+        string[] names = ["Espalier.Abstractions", "Espalier.Extensions.AI", "Espalier.Extensions.DependencyInjection",
+            "Espalier.Extensions.Images", "Espalier.Runtime"];
+        Assert.Equal(names.Select(name => $"{name} lib/net8.0/{name}.dll"), libraries.Order(StringComparer.Ordinal));
         foreach (string library in libraries)
         {
             string symbols = Path.ChangeExtension(Package(library.Split(' ')[0] + "."), ".snupkg");

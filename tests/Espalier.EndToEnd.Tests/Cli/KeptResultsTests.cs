@@ -16,7 +16,7 @@ public sealed class KeptResultsTests : IDisposable
     /// Models of the same bytes without kept results, with those of another budget, and with all of them; nothing is calibrated again.
     /// </summary>
     [Theory]
-    [InlineData("gpt.onnx", "lm-calibration.txt", "--allocate divergence --schedule one-shot")]
+    [InlineData("gpt.onnx", "lm-calibration.txt", "--preset flap --allocate divergence")]
     [InlineData("resnet.onnx", "calibration-images-idx3-ubyte.gz", "--preset best")]
     public void Another_budget_or_guard_measures_nothing_again(string model, string data, string method)
     {
@@ -42,7 +42,7 @@ public sealed class KeptResultsTests : IDisposable
     [Fact]
     public void What_is_damaged_or_of_other_samples_is_not_used()
     {
-        string[] plan = ["--macs", "0.7", "--allocate", "divergence", "--schedule", "one-shot", "--calibrate",
+        string[] plan = ["--macs", "0.7", "--preset", "flap", "--allocate", "divergence", "--calibrate",
             Assets.Path("lm-calibration.txt"), "--cache", Cache];
         var whole = Slim("gpt.onnx", [.. plan, "--samples", "32"]);
         Assert.NotEmpty(Directory.GetFiles(Cache, "statistics-*"));

@@ -26,10 +26,11 @@ public sealed class TimedTests
         public double Divergence(OnnxModel changed) => probe.Divergence(changed);
 
         public double HeldOutDivergence(OnnxModel changed) => probe.HeldOutDivergence(changed);
-        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings)
+        public IReadOnlyList<double> Divergences(OnnxModel gated, IReadOnlyList<IReadOnlyDictionary<string, float[]>> settings,
+            WorkStep step)
         {
             Run++;
-            return probe.Divergences(gated, settings);
+            return probe.Divergences(gated, settings, step);
         }
 
         public IGatedRun Gated(OnnxModel gated, bool heldOut) => probe.Gated(gated, heldOut);
