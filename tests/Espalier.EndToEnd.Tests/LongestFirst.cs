@@ -1,5 +1,6 @@
 using Espalier.EndToEnd.Tests.Adversaries;
 using Espalier.EndToEnd.Tests.Build;
+using Espalier.EndToEnd.Tests.Documents;
 using Xunit.v3;
 
 [assembly: TestCollectionOrderer(typeof(Espalier.EndToEnd.Tests.LongestFirst))]
@@ -8,5 +9,5 @@ namespace Espalier.EndToEnd.Tests;
 
 /// <summary>The classes of this project that take longest.</summary>
 public sealed class LongestFirst() : CollectionOrder(
-    nameof(BuildTests), nameof(RefusedBuildTests), nameof(ScoredBuildTests), nameof(BuildAdversaryTests),
-    nameof(SlimAdversaryTests), nameof(CalibratedBuildTests));
+    nameof(BuildTests), nameof(ShellTests), nameof(CodeTests), nameof(RefusedBuildTests), nameof(ScoredBuildTests),
+    nameof(BuildAdversaryTests), nameof(SlimAdversaryTests), nameof(CalibratedBuildTests));

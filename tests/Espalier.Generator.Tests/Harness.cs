@@ -155,7 +155,10 @@ internal static class Harness
         public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => new Values([]);
 
         public override AnalyzerConfigOptions GetOptions(AdditionalText textFile)
-            => new Values(new() { ["build_metadata.AdditionalFiles.EspalierModel"] = Samples.Model });
+            => new Values(new()
+            {
+                ["build_metadata.AdditionalFiles.EspalierModel"] = $"models/{Path.GetFileNameWithoutExtension(textFile.Path)}.onnx",
+            });
 
         private sealed class Values(Dictionary<string, string> values) : AnalyzerConfigOptions
         {

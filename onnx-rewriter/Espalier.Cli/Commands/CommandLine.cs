@@ -58,7 +58,8 @@ internal static class CommandLine
         }
     }
 
-    private static Command Root(Terminal terminal)
+    /// <summary>All commands with their options.</summary>
+    internal static Command Root(Terminal terminal)
     {
         var slim = new SlimCommand(terminal);
         // Not a RootCommand: that one is named after the executable, which is dotnet in a build.

@@ -111,7 +111,7 @@ public sealed partial class PackageTests(SharedFeed feed)
             Assert.Equal(0x89, Entry(package, "icon.png")[0]);
             string repository = XDocument.Parse(nuspec).Descendants().Single(e => e.Name.LocalName == "projectUrl").Value;
             string readme = Text(package, "README.md");
-            Assert.StartsWith("```\ndotnet add package Espalier\n", readme.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+            Assert.StartsWith("```sh\ndotnet add package Espalier\n", readme.ReplaceLineEndings("\n"), StringComparison.Ordinal);
             Assert.All(Links().Matches(readme), link
                 => Assert.StartsWith(repository + "/blob/main/docs/", link.Groups[1].Value, StringComparison.Ordinal));
         });

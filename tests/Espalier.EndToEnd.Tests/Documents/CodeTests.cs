@@ -16,73 +16,129 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
     /// <summary>What the pages take for given: names that a reader's own program has.</summary>
     private const string Given = """
         using System.IO.Compression;
+        using System.Text.RegularExpressions;
         using Espalier;
 
         internal static class Given
         {
-            private static readonly Random Random = new(1);
+            private static readonly Dictionary<string, long> Vocabulary = File.ReadLines("models/bert-vocab.txt")
+                .Select((word, i) => (word, i)).ToDictionary(w => w.word, w => (long)w.i);
 
             public static CancellationToken cancellationToken => default;
 
-            /// <summary>784 grey values each.</summary>
-            public static IEnumerable<float[]> TrainingImages
+            public static IEnumerable<TensorData<float>> TrainingImages
             {
                 get
                 {
                     using var file = new GZipStream(File.OpenRead("models/calibration-images-idx3-ubyte.gz"), CompressionMode.Decompress);
                     file.ReadExactly(new byte[16]);
                     var pixels = new byte[784];
-                    for (int i = 0; i < 32; i++)
+                    for (int i = 0; i < 64; i++)
                     {
                         file.ReadExactly(pixels);
-                        yield return [.. pixels.Select(p => p / 255f)];
+                        yield return new TensorData<float>(pixels.Select(p => p / 255f).ToArray(), 1, 1, 28, 28);
                     }
                 }
             }
 
-            public static TensorData<float> image => new([.. Enumerable.Range(0, 784).Select(_ => Random.NextSingle())], [1, 1, 28, 28]);
+            public static IEnumerable<(TensorData<long> Ids, TensorData<long> Mask)> Verses => File
+                .ReadLines("models/bert-calibration.tsv").Take(40).Select(line =>
+                {
+                    var words = Regex.Matches(line.Split('\t')[^1].ToLowerInvariant(), "[a-z]+").Select(m => m.Value).Take(62);
+                    long[] ids = [.. words.Prepend("[CLS]").Append("[SEP]")
+                        .Select(w => Vocabulary.GetValueOrDefault(w, Vocabulary["[UNK]"]))];
+                    return (new TensorData<long>(ids, 1, ids.Length), new TensorData<long>(ids.Select(_ => 1L).ToArray(), 1, ids.Length));
+                });
 
-            public static TensorData<long> ids => new([.. Enumerable.Range(0, 32).Select(_ => Random.NextInt64(5, 500))], [1, 32]);
+            public static TensorData<float> image => TrainingImages.First();
 
-            public static TensorData<long> mask => new([.. Enumerable.Repeat(1L, 32)], [1, 32]);
+            public static TensorData<long> ids => Verses.First().Ids;
+
+            public static TensorData<long> mask => Verses.First().Mask;
         }
         """;
+
+    /// <summary>Usings that a web project has of itself, and what a page says at its first policy.</summary>
+    private static readonly string[] Usings = ["using Espalier;", "using Espalier.Runtime;", "using Microsoft.AspNetCore.Builder;",
+        "using Microsoft.Extensions.DependencyInjection;", "using static Given;"];
+
+    /// <summary>The page whose policy other pages go on with.</summary>
+    private const string First = "docs/policies.md";
+
+    /// <summary>A page whose XML is of another project, and the test that has that.</summary>
+    private static readonly (string Page, string File) Elsewhere
+        = ("docs/build.md", "tests/Espalier.EndToEnd.Tests/Build/CalibratedBuildTests.cs");
+
+    private static IEnumerable<MarkdownPage> Pages => MarkdownPage.All.Where(p => !p.IsForContributors && !p.IsOfADiagnostic);
 
     [Fact]
     public void Code_of_every_page_builds_and_runs()
     {
         var app = new Workspace(feed.Value, "Documents");
-        foreach (string source in (string[])["examples/models", "tests/assets"])
-            foreach (string file in Directory.GetFiles(Path.Combine(Assets.Root, source)))
-            {
-                Directory.CreateDirectory(app["models"]);
-                File.Copy(file, Path.Combine(app["models"], Path.GetFileName(file)), overwrite: true);
-            }
-        var pages = MarkdownPage.All.Where(p => !p.IsForContributors && p.Blocks.Any(b => b.Language is "csharp" or "xml")).ToList();
-        Assert.NotEmpty(pages);
-        var (items, properties) = (new SortedSet<string>(StringComparer.Ordinal), new SortedSet<string>(StringComparer.Ordinal));
-        var program = new StringBuilder();
-        foreach (var page in pages)
+        Models(app, "resnet.onnx", "bert.onnx", "bert-vocab.txt", "bert-calibration.tsv", "calibration-images-idx3-ubyte.gz");
+        ReaderFiles.Photos(app["photos"]);
+        ReaderFiles.Encoder(app["models/minilm.onnx"], app["models/vocab.txt"], app["data/sentences.txt"]);
+        var (items, program) = (new SortedSet<string>(StringComparer.Ordinal), new StringBuilder());
+        foreach (var page in Pages)
         {
-            foreach (var element in page.Of("xml").SelectMany(b => XElement.Parse($"<x>{b.Text}</x>").Elements()))
-                (element.HasAttributes ? items : properties).Add(element.ToString());
-            if (!page.Of("csharp").Any()) continue;
-            string name = NotInName().Replace(page.Path, "_");
-            app.Write($"{name}.cs", Source(page, name));
-            program.Append(CultureInfo.InvariantCulture, $"Console.WriteLine(\"{page.Path}\");\nawait {name}.Statements.Run();\n");
+            foreach (var element in page.Of("xml").Where(_ => page.Path != Elsewhere.Page).SelectMany(Elements))
+                items.Add(Feed(element.ToString()));
+            foreach (var block in page.Of("json")) app.Write("appsettings.json", block.Text);
+            if (!page.Of("csharp").Any(b => !IsFile(b))) continue;
+            app.Write($"{Name(page.Path)}.cs", Source(page));
+            program.Append(CultureInfo.InvariantCulture,
+                $"Console.WriteLine(\"{page.Path}\");\nawait {Name(page.Path)}.Statements.Run();\n");
         }
-        items.RemoveWhere(i => i.Contains("PackageReference Include=\"Espalier\"", StringComparison.Ordinal));
-        app.Project(string.Concat(items), properties: string.Concat(properties) + "<NoWarn>$(NoWarn);CS8321;CS0219</NoWarn>")
-            .Write("Given.cs", Given).Write("Program.cs", program.ToString());
-        app.Run("run", "-c", "Release").Succeeds();
+        items.RemoveWhere(i => i.Contains("Include=\"Espalier\"", StringComparison.Ordinal)); // the project has it already
+        app.Project(string.Concat(items) + "<FrameworkReference Include=\"Microsoft.AspNetCore.App\" />",
+            properties: "<NoWarn>$(NoWarn);CS8321;CS0219</NoWarn>").Write("Given.cs", Given).Write("Program.cs", program.ToString());
+        app.Run("run", "-c", "Release").Succeeds().Says(Pages.Last(p => p.Of("csharp").Any(b => !IsFile(b))).Path);
     }
 
-    /// <summary>Declarations as they are; statements, which may repeat names of one another, in a method for each block.</summary>
-    private static string Source(MarkdownPage page, string name)
+    [Fact]
+    public void Programs_of_one_file_run()
     {
-        var (usings, types, methods, calls) = (new SortedSet<string>(StringComparer.Ordinal), new StringBuilder(), new StringBuilder(),
-            new StringBuilder());
-        foreach (var block in page.Of("csharp"))
+        var files = Pages.SelectMany(p => p.Of("csharp")).Where(IsFile).ToList();
+        Assert.NotEmpty(files);
+        foreach (var (index, file) in files.Index())
+        {
+            var app = new Workspace(feed.Value, $"File {index.ToString(CultureInfo.InvariantCulture)} of the pages");
+            Models(app, "resnet.onnx");
+            app.Write("app.cs", Feed(file.Text)).Run("run", "app.cs").Succeeds().Says("MACs");
+            app.Run("clean", "app.cs").Succeeds();
+        }
+    }
+
+    [Fact]
+    public void Properties_of_another_project_are_those_of_its_test()
+    {
+        string text = File.ReadAllText(Path.Combine(Assets.Root, Elsewhere.File));
+        var elements = MarkdownPage.All.Single(p => p.Path == Elsewhere.Page).Of("xml").SelectMany(Elements).ToList();
+        Assert.NotEmpty(elements);
+        Assert.All(elements, e => Assert.Contains(e.ToString(), text, StringComparison.Ordinal));
+    }
+
+    private static void Models(Workspace app, params string[] names)
+    {
+        Directory.CreateDirectory(app["models"]);
+        foreach (string name in names) File.Copy(Assets.Path(name), app["models/" + name]);
+    }
+
+    private static IEnumerable<XElement> Elements(MarkdownBlock block) => XElement.Parse($"<x>{block.Text}</x>").Elements();
+
+    /// <summary>With the version that the feed has.</summary>
+    private static string Feed(string text) => Version().Replace(text, m => m.Groups[1].Value + PackedFeed.Version);
+
+    private static bool IsFile(MarkdownBlock block) => block.Text.StartsWith("#:", StringComparison.Ordinal);
+
+    private static string Name(string path) => NotInName().Replace(path, "_");
+
+    /// <summary>Declarations as they are; statements, which may repeat names of one another, in a method for each block.</summary>
+    private static string Source(MarkdownPage page)
+    {
+        var usings = new SortedSet<string>(Usings, StringComparer.Ordinal);
+        var (types, methods, calls) = (new StringBuilder(), new StringBuilder(), new StringBuilder());
+        foreach (var block in page.Of("csharp").Where(b => !IsFile(b)))
         {
             var unit = SyntaxFactory.ParseCompilationUnit(block.Text);
             usings.UnionWith(unit.Usings.Select(u => u.ToString()));
@@ -96,13 +152,12 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
             }
             else types.Append(line).Append(text).Append('\n');
         }
+        bool hasPolicy = types.ToString().Contains("class SlimBert", StringComparison.Ordinal);
+        if (!hasPolicy) usings.Add($"using {Name(First)};");
         return $$"""
             {{string.Join('\n', usings)}}
-            using Espalier;
-            using Espalier.Runtime;
-            using static Given;
-            #pragma warning disable CS0105 // a page may say what every file here has
-            namespace {{name}};
+            namespace {{Name(page.Path)}}
+            {
             {{types}}
             internal static class Statements
             {
@@ -111,9 +166,14 @@ public sealed partial class CodeTests(Build.SharedFeed feed)
             {{calls}}await Task.Yield();
             }
             {{methods}}}
+            }
             """;
     }
 
     [GeneratedRegex("[^A-Za-z0-9]", RegexOptions.CultureInvariant)]
     private static partial Regex NotInName();
+
+    [GeneratedRegex("(<PackageReference Include=\"Espalier[A-Za-z.]*\" Version=\"|#:package Espalier@)[0-9.]+",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Version();
 }

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Espalier.EndToEnd.Tests.Documents;
 
 /// <summary>
-/// Pages for those who work on Espalier: what takes hours is not run, but names a project that is there and a command that this one
-/// knows; code is code of the repository, to the word.
+/// Pages for those who work on Espalier: what takes hours is not run, but names a project that is there and a word that it knows;
+/// code is code of the repository, to the word.
 /// </summary>
 public sealed partial class ContributorTests
 {
@@ -21,12 +21,22 @@ public sealed partial class ContributorTests
     }
 
     [Fact]
-    public void Commands_name_projects_that_are_there()
+    public void Commands_name_projects_that_are_there_and_words_that_these_know()
     {
         var faults = new List<string>();
-        foreach (var page in MarkdownPage.All.Where(p => p.IsForContributors))
-            foreach (string project in page.Of("sh").SelectMany(b => Project().Matches(b.Text)).Select(m => m.Groups[1].Value))
-                if (!Path.Exists(Path.Combine(Assets.Root, project))) faults.Add($"{page.Path}: there is no '{project}'");
+        foreach (var page in MarkdownPage.All)
+        {
+            var inline = page.Inline.Where(i => i.StartsWith("dotnet ", StringComparison.Ordinal));
+            foreach (Match command in page.Of("sh").Select(b => b.Text).Concat(inline).SelectMany(t => Project().Matches(t)))
+            {
+                string project = Path.Combine(Assets.Root, command.Groups[1].Value);
+                if (!Path.Exists(project)) faults.Add($"{page.Path}: there is no '{command.Groups[1].Value}'");
+                else if (command.Groups[2].Value is { Length: > 0 } word && !Directory
+                    .GetFiles(project, "*.cs", SearchOption.AllDirectories)
+                    .Any(f => File.ReadAllText(f).Contains($"\"{word}\"", StringComparison.Ordinal)))
+                    faults.Add($"{page.Path}: '{command.Groups[1].Value}' knows no '{word}'");
+            }
+        }
         Assert.True(faults.Count == 0, string.Join('\n', faults));
     }
 
@@ -35,7 +45,7 @@ public sealed partial class ContributorTests
     /// <summary>Without what a page breaks or indents otherwise.</summary>
     private static string Plain(string text) => Space().Replace(text, "");
 
-    [GeneratedRegex(@"(?:--project|dotnet (?:build|test)) +(\S+)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?:--project|dotnet (?:build|test)) +([A-Za-z][\w./-]*)(?: +-- +([-a-z]+))?", RegexOptions.CultureInvariant)]
     private static partial Regex Project();
 
     [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]

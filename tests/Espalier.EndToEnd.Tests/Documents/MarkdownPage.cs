@@ -5,11 +5,16 @@ namespace Espalier.EndToEnd.Tests.Documents;
 /// <summary>A fenced block of a page.</summary>
 /// <param name="Line">Of its fence, from 1.</param>
 /// <param name="Language">The word behind the fence; empty for pictures and output.</param>
-internal sealed record MarkdownBlock(int Line, string Language, string Text);
+internal sealed record MarkdownBlock(int Line, string Language, string Text)
+{
+    /// <summary>The line of its last fence.</summary>
+    public int End => Line + Text.Count(c => c == '\n') + 2;
+}
 
 /// <summary>A page of the documentation, with its fenced blocks.</summary>
 /// <param name="Path">From the repository's root, with <c>/</c>.</param>
-internal sealed partial record MarkdownPage(string Path, IReadOnlyList<MarkdownBlock> Blocks)
+/// <param name="Inline">What stands between backticks in the text.</param>
+internal sealed partial record MarkdownPage(string Path, IReadOnlyList<MarkdownBlock> Blocks, IReadOnlyList<string> Inline)
 {
     /// <summary>Pages that a program writes.</summary>
     private const string Evaluation = "tests/Espalier.Evaluation/";
@@ -26,18 +31,22 @@ internal sealed partial record MarkdownPage(string Path, IReadOnlyList<MarkdownB
     public bool IsForContributors => Path is "CONTRIBUTING.md" or "docs/testing.md"
         || Path.StartsWith("docs/contributing/", StringComparison.Ordinal) || Path.StartsWith("tests/", StringComparison.Ordinal);
 
+    /// <summary>Pages of the compiler's diagnostics: fragments, which the generator's tests try.</summary>
+    public bool IsOfADiagnostic => Path.StartsWith("docs/diagnostics/", StringComparison.Ordinal);
+
     public IEnumerable<MarkdownBlock> Of(string language) => Blocks.Where(b => b.Language == language);
 
     private static MarkdownPage Read(string path)
     {
         var blocks = new List<MarkdownBlock>();
         (int Line, string Language, int Indent)? open = null;
-        var text = new List<string>();
+        var (text, prose) = (new List<string>(), new List<string>());
         foreach (var (index, line) in File.ReadAllLines(System.IO.Path.Combine(Assets.Root, path)).Index())
         {
             if (Fence().Match(line) is not { Success: true } fence)
             {
                 if (open is { } inside) text.Add(line.Length < inside.Indent ? line.TrimStart() : line[inside.Indent..]);
+                else prose.Add(line.Trim());
             }
             else if (open is { } begun)
             {
@@ -48,8 +57,11 @@ internal sealed partial record MarkdownPage(string Path, IReadOnlyList<MarkdownB
             else open = (index + 1, fence.Groups[2].Value, fence.Groups[1].Length);
         }
         Assert.True(open is null, $"{path}:{open?.Line}: the block does not end");
-        return new(path, blocks);
+        return new(path, blocks, [.. Between().Matches(string.Join(' ', prose)).Select(m => m.Groups[1].Value)]);
     }
+
+    [GeneratedRegex("`([^`]+)`", RegexOptions.CultureInvariant)]
+    private static partial Regex Between();
 
     [GeneratedRegex(@"^(\s*)```(\S*)", RegexOptions.CultureInvariant)]
     private static partial Regex Fence();

@@ -5,7 +5,7 @@ namespace Espalier.EndToEnd.Tests.Documents;
 /// <summary>What is written in pages is what is run: no command hides in a block that no test reads, no link leads nowhere.</summary>
 public sealed partial class PageTests
 {
-    private static readonly string[] Languages = ["", "sh", "powershell", "csharp", "xml", "json"];
+    private static readonly string[] Languages = ["", "sh", "csharp", "xml", "json"];
 
     [Fact]
     public void Every_block_is_of_a_language_that_is_tested()
