@@ -141,7 +141,10 @@ public sealed class GuardAttribute : Attribute
     /// </summary>
     public double Agreement { get; set; } = double.NaN;
 
-    /// <summary>How agreement is measured: <see cref="Espalier.Metric.Top1"/> unless set.</summary>
+    /// <summary>
+    /// How agreement is measured; unless set by <see cref="Espalier.Metric.Top1"/> where an output has logits, and by
+    /// <see cref="Espalier.Metric.Embedding"/> where it has features, of which the largest means nothing.
+    /// </summary>
     public Metric Metric { get; set; }
 }
 

@@ -210,8 +210,8 @@ public sealed record ComponentBudget(string Pattern, double? Macs = null, double
 /// <param name="Equivalence">The slim model must equal the masked dense model (before compensation).</param>
 /// <param name="Agreement">Least agreement with the dense model, in (0, 1], on calibration data that nothing else uses; null
 /// without.</param>
-/// <param name="Metric">How agreement is measured.</param>
-public sealed record Guard(bool Equivalence = false, double? Agreement = null, Metric Metric = Metric.Top1);
+/// <param name="Metric">How agreement is measured; null for what suits the outputs: the largest of logits, the cosine of features.</param>
+public sealed record Guard(bool Equivalence = false, double? Agreement = null, Metric? Metric = null);
 
 /// <summary>Where calibration data come from.</summary>
 public sealed record CalibrationSource

@@ -183,7 +183,8 @@ public sealed class ModelSession : IDisposable
                 throw new EspalierException($"Input '{tensor.Name}' holds a {tensor.Values.GetType().Name}, which is not how "
                     + $"{wanted.ElementType} elements are held.");
             if (!wanted.Accepts(tensor.Shape))
-                throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}; the model wants {wanted}.");
+                throw new EspalierException($"Input '{tensor.Name}' was given as {Type(tensor)}; the model wants {wanted}."
+                    + (tensor.Shape.Count == 1 ? " An array without a shape has one axis: give a TensorData with its shape." : ""));
             long count = 1;
             foreach (long d in tensor.Shape) count = checked(count * d);
             if (count != tensor.Values.LongLength)

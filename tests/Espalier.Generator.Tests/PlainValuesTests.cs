@@ -83,7 +83,7 @@ public class PlainValuesTests
         Assert.Equal((Aggregate.Sum, null), (plan.Prune[0].Aggregate, plan.Prune[0].ScoreFile));
         Assert.Equal((Axis.Sublayers, null, null), (plan.Drop[0].Axis, plan.Drop[0].Score, plan.Drop[0].AtMost));
         Assert.Equal((null, null, null), (plan.Preset, plan.Allocate, plan.Schedule));
-        Assert.Equal((null, Metric.Cosine, Metric.Top1),
+        Assert.Equal((null, Metric.Cosine, null),
             (plan.DivergenceMetric, PlanJson.Parse("""{"divergenceMetric": "cosine"}""").DivergenceMetric,
                 PlanJson.Parse("""{"guard": {"agreement": 0.9}}""").Guard!.Metric));
         Assert.Equal((Preset.ZipLm, Schedule.OneShot),

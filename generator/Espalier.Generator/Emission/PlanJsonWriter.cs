@@ -37,7 +37,7 @@ internal static class PlanJsonWriter
             {
                 json.Property("equivalence", guard.Equivalence);
                 json.Property("agreement", guard.Agreement);
-                json.Enum<Metric>("metric", guard.Metric);
+                json.Enum("metric", guard.Metric);
             });
             // The project says it of the model: OnnxModel's metadata AllowInterface and HoistInitializers.
             json.Property("allowInterface", false);

@@ -108,7 +108,7 @@ internal sealed class PolicyChecks
         if (_policy.Guard is not { } guard) return;
         var site = AttributeSite.OfClass(nameof(GuardAttribute));
         _findings.CheckFraction(site, nameof(GuardAttribute.Agreement), guard.Agreement);
-        if (guard is { Agreement: null, Metric: not Metric.Top1 and var metric })
+        if (guard is { Agreement: null, Metric: { } metric })
             _findings.DoesNotFit(site.At(nameof(GuardAttribute.Metric)), nameof(GuardAttribute.Metric), "[Guard] without Agreement",
                 $"Say how much agreement by {metric} is enough with Agreement");
         if (guard.Agreement is not null && _policy.Calibration.Count == 0)

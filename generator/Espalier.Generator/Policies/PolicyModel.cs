@@ -138,7 +138,7 @@ internal sealed record EmbeddingsModel(string Tokenizer, Pooling Pooling, bool N
 /// <summary>What <c>[Images]</c> says.</summary>
 internal sealed record ImagesModel(EquatableArray<double> Mean, EquatableArray<double> Deviation, int Width, int Height);
 
-internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric Metric);
+internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric? Metric);
 
 /// <summary>A method with <c>[Calibration]</c>; <c>Problem</c> is empty when its signature is right.</summary>
 internal sealed record CalibrationModel(string Method, int Samples, string? Labels, string Problem);

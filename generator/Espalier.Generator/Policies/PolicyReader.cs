@@ -100,7 +100,7 @@ internal static class PolicyReader
     private static GuardModel ReadGuard(AttributeData guard) => new(
         Named<bool>(guard, nameof(GuardAttribute.Equivalence)) ?? false,
         Named<double>(guard, nameof(GuardAttribute.Agreement)),
-        EnumValue<Metric>(Named(guard, nameof(GuardAttribute.Metric))) ?? Metric.Top1);
+        EnumValue<Metric>(Named(guard, nameof(GuardAttribute.Metric))));
 
     private static LowRankModel ReadLowRank(AttributeData attribute) => new(
         Argument(attribute, 0)?.Value as string ?? "*",

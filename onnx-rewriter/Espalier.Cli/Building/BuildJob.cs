@@ -61,7 +61,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
-        var results = new StepResults(Path.Combine(_output, "cache"));
+        var results = new StepResults(request.Cache ?? Path.Combine(_output, "cache"));
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),

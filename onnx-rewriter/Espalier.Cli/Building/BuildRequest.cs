@@ -36,6 +36,9 @@ internal sealed class BuildRequest
     /// <summary>Folder for slim models, reports and diffs.</summary>
     public string? Output { get; private set; }
 
+    /// <summary>Folder for results of steps, one for all configurations and frameworks; null for one in <see cref="Output"/>.</summary>
+    public string? Cache { get; private set; }
+
     /// <summary>The manifest to write, of the only model; null where the assembly's policies are wanted.</summary>
     public string? Manifest { get; private set; }
 
@@ -76,6 +79,7 @@ internal sealed class BuildRequest
             case "assembly": Assembly = value; break;
             case "project": Project = value; break;
             case "output": Output = value; break;
+            case "cache": Cache = value; break;
             case "manifest": Manifest = value; break;
             case "package": Package = value == "true"; break;
             case "model": Models.Add(Model(value, path)); break;

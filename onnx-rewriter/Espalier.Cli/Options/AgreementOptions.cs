@@ -17,7 +17,7 @@ internal sealed class AgreementOptions
         "Refuse to write a model that agrees less with the dense one, on the last quarter of the calibration data, which nothing else "
             + "then uses.");
     private readonly Option<Metric?> _metric =
-        CommonOptions.Choice<Metric>("--metric", "How --agreement is measured. [default: top1]");
+        CommonOptions.Choice<Metric>("--metric", "How --agreement is measured. [default: top1 for logits, embedding for features]");
 
     /// <summary>What choices go by.</summary>
     public IEnumerable<Option> Choosing => [_divergence, _outputs];
@@ -37,6 +37,6 @@ internal sealed class AgreementOptions
     {
         (null, null) => null,
         (null, _) => throw new UsageException("--metric says how --agreement is measured: give --agreement too."),
-        var (agreement, metric) => new Guard(Agreement: agreement, Metric: metric ?? Metric.Top1),
+        var (agreement, metric) => new Guard(Agreement: agreement, Metric: metric),
     };
 }

@@ -74,7 +74,8 @@ internal static class PlanList
         var parts = new List<string>();
         if (guard is { Equivalence: true }) parts.Add("equal to the masked dense model before compensation");
         if (guard is { Agreement: { } least })
-            parts.Add(FormattableString.Invariant($"agreement of at least {least:0.####} ({Agreements.Name(guard.Metric)})"));
+            parts.Add(FormattableString.Invariant($"agreement of at least {least:0.####}")
+                + (guard.Metric is { } metric ? $" ({Agreements.Name(metric)})" : ""));
         return string.Join(", ", parts);
     }
 

@@ -46,13 +46,17 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// <summary>What the plan compares outputs by in its own words; null where it leaves that open.</summary>
     public Metric? Stated { get; init; }
 
+    /// <summary>What suits the outputs: of features the largest means nothing.</summary>
+    public static Metric UsualMetric(AxisAnalysis analysis)
+        => OutputRoles.MetricOf(analysis) == Metric.Embedding ? Metric.Embedding : Metric.Top1;
+
     /// <summary>
     /// Refuses before the work begins what a guard would refuse after it: that there are no data, or nothing that its metric compares.
     /// </summary>
     /// <exception cref="EspalierException">A guard cannot be measured.</exception>
     public void Require()
     {
-        if (plan.Guard is not { Agreement: not null, Metric: var metric }) return;
+        if (plan.Guard is not { Agreement: not null, Metric: { } metric }) return;
         var all = inputs.Real()
             ?? throw new EspalierException("Guard(Agreement = …) needs calibration data. Give the policy a [Calibration] method.");
         // Some samples may have no label.
@@ -68,7 +72,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// where the guard is out of reach by far, and by more than the few samples that are looked at can err.
     /// </summary>
     /// <exception cref="EspalierException">The guard will not hold.</exception>
-    public Action<OnnxModel>? Foresee => plan.Guard is { Agreement: { } least, Metric: not Metric.TaskLoss and var metric }
+    public Action<OnnxModel>? Foresee => plan.Guard is { Agreement: { } least, Metric: { } metric and not Metric.TaskLoss }
         && !plan.AllowInterface
         ? quick => Foreseen(quick, least, metric)
         : null;
@@ -93,7 +97,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     public MeasuredAgreement? Run(SlimResult slim, List<string> notes)
     {
         if (plan.Guard?.Equivalence == true) notes.Add(CheckEquivalence(slim));
-        if (plan.Guard is { Agreement: { } least } guard) return Guarded(least, guard.Metric, slim, notes);
+        if (plan.Guard is { Agreement: { } least, Metric: { } metric }) return Guarded(least, metric, slim, notes);
         try
         {
             return Unguarded(slim);
@@ -112,9 +116,9 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
             throw new EspalierException($"they do not take the same inputs, since {slim.Report.Interface[0]}.");
         bool isRandom = inputs.Real() is not { Count: > 0 };
         IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples = isRandom ? RandomSamples() : Some(inputs.Real()!);
-        var wanted = Stated ?? (OutputRoles.MetricOf(analysis) == Metric.Embedding ? Metric.Embedding
-            // On noise a classifier gives one class whatever is left of it.
-            : isRandom ? Metric.KullbackLeibler : Metric.Top1);
+        var wanted = Stated ?? UsualMetric(analysis);
+        // On noise a classifier gives one class whatever is left of it.
+        if (Stated is null && isRandom && wanted == Metric.Top1) wanted = Metric.KullbackLeibler;
         var found = Compare(slim, samples, wanted);
         foreach (var metric in Others.Prepend(wanted))
             if (found.By(metric) is { } value)

@@ -114,7 +114,11 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     public static PruningPlan Complete(PruningPlan plan, AxisAnalysis analysis, bool hasData)
     {
         var complete = Presets.Complete(plan, hasData);
-        return complete with { DivergenceMetric = complete.DivergenceMetric ?? OutputRoles.MetricOf(analysis) };
+        return complete with
+        {
+            DivergenceMetric = complete.DivergenceMetric ?? OutputRoles.MetricOf(analysis),
+            Guard = complete.Guard is { } guard ? guard with { Metric = guard.Metric ?? SlimCheck.UsualMetric(analysis) } : null,
+        };
     }
 
     private sealed class Reporter(StepProgress progress) : IProgress<CalibrationProgress>

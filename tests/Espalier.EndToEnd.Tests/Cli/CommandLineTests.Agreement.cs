@@ -70,6 +70,20 @@ public sealed partial class CommandLineTests
         Assert.Equal(Metric.RelativeError, ReportJson.Parse(File.ReadAllText(At("r.json"))).Agreement!.Metric);
     }
 
+    /// <summary>The largest of features means nothing: unless it says otherwise a guard compares embeddings there.</summary>
+    [Fact]
+    public void A_guard_of_features_compares_embeddings()
+    {
+        var g = new GraphBuilder(seed: 3);
+        var x = g.Input("x", "batch", 8);
+        x = g.LayerNorm(g.Linear(g.Relu(g.Linear(x, "up", 8, 16)), "down", 16, 8), "norm", 8);
+        using (OnnxModel model = g.Output(x).Build()) model.Save(At("features.onnx"));
+        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), 40, 8));
+        var slim = Run("slim", At("features.onnx"), "-o", Out, "--neurons", "0.75", "--calibrate", At("data.npy"), "--agreement", "0.3");
+        Assert.True(slim.Code == 0, slim.Error);
+        Assert.Contains("by Embedding on 10 held-out samples", slim.Text, StringComparison.Ordinal);
+    }
+
     /// <summary>
     /// After one quick fit a guard that is out of reach ends the work; one that is only missed is told of by the finished model.
     /// </summary>
