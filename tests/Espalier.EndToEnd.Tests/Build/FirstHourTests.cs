@@ -18,7 +18,7 @@ public sealed class FirstHourTests(SharedFeed feed)
         Assert.Contains("Axis.Heads", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("Axis.Channels", policy, StringComparison.Ordinal);
         new Workspace(feed.Value, Path.Combine("From template", "heads")).Build().Fails()
-            .Says("error ESPB001: There is no model 'models/model.onnx'.");
+            .Says("error ESPB001: There is no model 'models/model.onnx': no file '");
     }
 
     [Fact]
