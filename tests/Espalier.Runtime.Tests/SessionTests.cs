@@ -6,18 +6,18 @@ namespace Espalier.Runtime.Tests;
 
 public class SessionTests
 {
-    private sealed record Inputs(TensorData<long> InputIds, TensorData<long> AttentionMask) : IModelInputs
+    internal sealed record Inputs(TensorData<long> InputIds, TensorData<long> AttentionMask) : IModelInputs
     {
         public IReadOnlyList<NamedTensor> ToTensors()
             => [NamedTensor.From("input_ids", InputIds), NamedTensor.From("attention_mask", AttentionMask)];
     }
 
-    private sealed record Outputs(TensorData<float> Logits) : IModelOutputs<Outputs>
+    internal sealed record Outputs(TensorData<float> Logits) : IModelOutputs<Outputs>
     {
         public static Outputs FromTensors(IReadOnlyDictionary<string, NamedTensor> tensors) => new(tensors["logits"].As<float>());
     }
 
-    private static string Bert => Assets.Path("bert.onnx");
+    internal static string Bert => Assets.Path("bert.onnx");
 
     private static Inputs Tokens(int batch, int length) => new(
         new TensorData<long>(Enumerable.Range(5, batch * length).Select(i => (long)i).ToArray(), [batch, length]),

@@ -108,5 +108,5 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
 
     /// <summary>The files of that list, with their folder.</summary>
     public static IEnumerable<string> Listed(string output)
-        => File.ReadLines(Path.Combine(output, "outputs.txt")).Select(file => Path.Combine(output, file));
+        => File.ReadLines(Path.Combine(output, Published)).Select(file => Path.Combine(output, file));
 }

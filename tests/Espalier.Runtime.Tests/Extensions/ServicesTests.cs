@@ -8,22 +8,12 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Runtime.Tests.Extensions;
 
+// Inside, since a namespace outside is called Inputs.
+using static Espalier.Runtime.Tests.SessionTests;
+
 public class ServicesTests
 {
     private const string Policy = "Shop.SlimBert";
-
-    private sealed record Inputs(TensorData<long> InputIds, TensorData<long> AttentionMask) : IModelInputs
-    {
-        public IReadOnlyList<NamedTensor> ToTensors()
-            => [NamedTensor.From("input_ids", InputIds), NamedTensor.From("attention_mask", AttentionMask)];
-    }
-
-    private sealed record Outputs(TensorData<float> Logits) : IModelOutputs<Outputs>
-    {
-        public static Outputs FromTensors(IReadOnlyDictionary<string, NamedTensor> tensors) => new(tensors["logits"].As<float>());
-    }
-
-    private static string Bert => Assets.Path("bert.onnx");
 
     private static Inputs Tokens => new(
         new TensorData<long>(new long[] { 5, 6, 7 }, 1, 3), new TensorData<long>(new long[] { 1, 1, 1 }, 1, 3));
