@@ -137,7 +137,7 @@ public sealed class GuardAttribute : Attribute
 
     /// <summary>
     /// Least agreement of the slim model with the dense one, in (0, 1], on the last quarter of the calibration samples, which
-    /// statistics then do not use (of fewer than eight samples, on all of them); not set: no check.
+    /// statistics never use (of fewer than eight samples, on all of them); not set: no check.
     /// </summary>
     public double Agreement { get; set; } = double.NaN;
 

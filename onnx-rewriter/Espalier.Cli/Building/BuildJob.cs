@@ -71,7 +71,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         };
         File.Delete(stampFile);
         var slim = job.Run();
-        var report = slim.Report with { Plan = Stamp.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
+        var report = slim.Report with { Plan = PlanContent.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
         terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));

@@ -27,8 +27,7 @@ internal static class Stamp
         }
 
         foreach (var version in StepResults.ToolVersions()) Text(version);
-        // Where the model goes is no matter of what is in it.
-        Text(PlanJson.Serialize(WithoutLocations(plan) with { Publish = true }));
+        Text(PlanContent.Of(plan));
         if (model.Axes.AllowInterface) Text("allowInterface");
         if (model.HoistInitializers) Text("hoistInitializers");
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
@@ -41,15 +40,4 @@ internal static class Stamp
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
-
-    /// <summary>
-    /// The plan without the places in the source that it was read from: they are for errors, and a shipped report must not name
-    /// the paths of the machine that built it.
-    /// </summary>
-    public static PruningPlan WithoutLocations(PruningPlan plan) => plan with
-    {
-        Location = "",
-        Prune = [.. plan.Prune.Select(r => r with { Location = "" })],
-        Drop = [.. plan.Drop.Select(r => r with { Location = "" })],
-    };
 }

@@ -37,9 +37,6 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// </summary>
     private const double MostWonBack = 8;
 
-    /// <summary>Samples that no fit sees are enough from this number on.</summary>
-    private const int EnoughUnfitted = 16;
-
     /// <summary>Metrics in the order in which one is taken where the wanted one says nothing of the outputs.</summary>
     private static readonly Metric[] Others = [Metric.KullbackLeibler, Metric.Embedding, Metric.Cosine, Metric.RelativeError];
 
@@ -79,9 +76,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
 
     private void Foreseen(OnnxModel quick, double least, Metric metric)
     {
-        var all = inputs.Divided().HeldOut;
-        var samples = new Picked<IReadOnlyDictionary<string, NamedTensor>>(Math.Min(Bound(MostSamples, LeastSamples, MostMacs), all.Count),
-            i => all[i]);
+        var samples = HeldOut();
         progress.Step(Checking, 0, samples.Count);
         if (Agreement.Compare(dense, quick, samples, cancellationToken: cancellationToken).By(metric) is not { } value) return;
         // What lies between 0 and 1 with the mean m deviates by at most √(m(1−m)) (Bhatia, Davis 2000); two standard errors of the mean.
@@ -115,29 +110,32 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"they do not take the same inputs, since {slim.Report.Interface[0]}.");
         bool isRandom = inputs.Real() is not { Count: > 0 };
-        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples = isRandom ? RandomSamples() : Some(inputs.Real()!);
+        var samples = isRandom ? RandomSamples() : HeldOut();
         var wanted = Stated ?? UsualMetric(analysis);
         // On noise a classifier gives one class whatever is left of it.
         if (Stated is null && isRandom && wanted == Metric.Top1) wanted = Metric.KullbackLeibler;
         var found = Compare(slim, samples, wanted);
         foreach (var metric in Others.Prepend(wanted))
             if (found.By(metric) is { } value)
-                return new(metric, value, samples.Count,
-                    isRandom ? MeasuredOn.Random : inputs.IsMeasured ? MeasuredOn.Calibration : MeasuredOn.HeldOut);
+                return new(metric, value, samples.Count, isRandom ? MeasuredOn.Random : Seen);
         throw new EspalierException("no output of the model has floating-point numbers to compare.");
     }
 
     // Other inputs than those that statistics may have been taken of.
-    private List<IReadOnlyDictionary<string, NamedTensor>> RandomSamples() => [.. RandomInputs.Many(dense,
-        Bound(MostRandom, LeastRandom, MostRandomMacs), unchecked(plan.Seed + 1), inputs.Sizes(), inputs.Fill)];
+    private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> RandomSamples() => RandomInputs.Many(dense,
+        Bound(MostRandom, LeastRandom, MostRandomMacs), unchecked(plan.Seed + 1), inputs.Sizes(), inputs.Fill);
 
-    /// <summary>Samples of all parts of the data; of those that covariances leave out, where these are enough.</summary>
-    private Picked<IReadOnlyDictionary<string, NamedTensor>> Some(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> all)
+    /// <summary>Some of the samples that are held out, of all parts of them: a measurement that is not the guard's may not take long.</summary>
+    private Picked<IReadOnlyDictionary<string, NamedTensor>> HeldOut()
     {
-        var from = inputs.IsMeasured && HeldOut.Divide(all).HeldOut is { Count: >= EnoughUnfitted } unfitted ? unfitted : all;
-        int most = Math.Min(Bound(MostSamples, LeastSamples, MostMacs), from.Count);
-        return new(most, i => from[(int)((long)i * from.Count / most)]);
+        var all = inputs.Divided().HeldOut;
+        int most = Math.Min(Bound(MostSamples, LeastSamples, MostMacs), all.Count);
+        return new(most, i => all[(int)((long)i * all.Count / most)]);
     }
+
+    private MeasuredOn Seen => inputs.IsMeasured && inputs.Divided().HeldOut.Count == inputs.Real()!.Count
+        ? MeasuredOn.Calibration
+        : MeasuredOn.HeldOut;
 
     private int Bound(int most, int least, double macs)
         => (int)Math.Clamp(macs / Math.Max(1, analysis.Cost.Evaluate(CostUnit.Macs)), least, most);
@@ -154,12 +152,10 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"Guard(Agreement = …) runs both models on the same data, but {slim.Report.Interface[0]}. "
                 + "Remove AllowInterface, or use Equivalence.");
-        var all = inputs.Real()!;
         var samples = inputs.Divided().HeldOut;
         var found = Compare(slim, samples, metric);
         double agreement = found.By(metric) ?? throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
-        bool isSeen = inputs.IsMeasured && samples.Count == all.Count;
-        var measured = new MeasuredAgreement(metric, agreement, samples.Count, isSeen ? MeasuredOn.Calibration : MeasuredOn.HeldOut);
+        var measured = new MeasuredAgreement(metric, agreement, samples.Count, Seen);
         var others = found.Outputs[0].By.Where(m => m.Key != metric && m.Value is not null)
             .Select(m => FormattableString.Invariant($", {m.Key} {m.Value:0.####}"));
         string figures = measured + string.Concat(others);
@@ -168,7 +164,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
             throw new EspalierException(FormattableString.Invariant(
                 $"Guard(Agreement = {least}): the slim model agrees with the dense one to {figures}. Remove less, or compensate."));
         notes.Add($"The slim model agrees with the dense one to {figures}.");
-        if (isSeen)
+        if (measured.On == MeasuredOn.Calibration)
             notes.Add("Agreement was measured on the samples that the statistics come from: of fewer "
                 + FormattableString.Invariant($"than {SlimInputs.FewestToDivide} none are held out."));
         return measured;

@@ -16,7 +16,7 @@ internal sealed class SlimInputs(OnnxModel dense, AxisAnalysis analysis, Pruning
     /// <summary>Most random inputs when there are no real ones: their spread stands for the data's.</summary>
     private const int MostSynthetic = 32;
 
-    /// <summary>Fewest samples of which a guard gets some of its own.</summary>
+    /// <summary>Fewest samples of which some are held out.</summary>
     public const int FewestToDivide = 8;
 
     private const string Reading = "reading calibration data";
@@ -84,14 +84,14 @@ internal sealed class SlimInputs(OnnxModel dense, AxisAnalysis analysis, Pruning
     public IReadOnlyDictionary<string, long> Sizes() => _sizes ??= RandomInputs.Fit(dense, dimensions, Fill, cancellationToken);
 
     /// <summary>
-    /// What statistics and choices use, and what a guard measures: the last quarter, which nothing else sees, where the plan
-    /// measures anything and there are enough samples.
+    /// What statistics and choices use, and what the agreement is measured on: the last quarter, which nothing else sees, where the plan
+    /// measures anything and there are enough samples. It does not depend on the guard, so that another one measures nothing again.
     /// </summary>
     public (IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> Own, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> HeldOut)
         Divided()
     {
         var all = Real()!;
-        if (plan.Guard?.Agreement is null || !IsMeasured || all.Count < FewestToDivide) return (all, all);
+        if (!IsMeasured || all.Count < FewestToDivide) return (all, all);
         int own = all.Count - (all.Count / 4);
         return (new Picked<IReadOnlyDictionary<string, NamedTensor>>(own, i => all[i]),
             new Picked<IReadOnlyDictionary<string, NamedTensor>>(all.Count - own, i => all[own + i]));

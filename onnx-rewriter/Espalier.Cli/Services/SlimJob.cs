@@ -46,6 +46,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         var notes = new List<string>();
         CalibrationStatistics? statistics = null;
         ModelProbe? probe = null;
+        string? key = null;
         var inputs = new SlimInputs(dense, analysis, Plan, dimensions, progress, cancellationToken)
         {
             Samples = Samples,
@@ -59,7 +60,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         {
             var samples = Calibrated = inputs.ForStatistics(notes);
             CalibrationStatistics Measure() => Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
-            string? key = Results is null ? null : StepResults.KeyOf(analysis, samples);
+            key = Results is null ? null : StepResults.KeyOf(analysis, samples);
             statistics = key is null ? Measure() : Results!.Statistics(key, needs, Measure);
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)
@@ -73,12 +74,13 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         }
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
-        var slim = Slimmer.Run(resolved, new(statistics, probe, Method)
+        SlimResult Make() => Slimmer.Run(resolved, new(statistics, probe, Method)
         {
             IsWithoutData = !inputs.IsMeasured,
             Progress = progress.Step,
             Foresee = check.Foresee,
         });
+        var slim = key is null ? Make() : Results!.Slim(key, Plan, dense, Make);
         var agreement = check.Run(slim, notes);
         if (Plan.HoistInitializers)
         {

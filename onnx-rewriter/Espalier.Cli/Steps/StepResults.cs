@@ -3,6 +3,7 @@ using Espalier.Axes;
 using Espalier.Axes.Measurements;
 using Espalier.Calibration.Results;
 using Espalier.Onnx;
+using Espalier.Pruning;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Cli.Steps;
@@ -55,6 +56,49 @@ internal sealed class StepResults(string folder)
         var measured = measure();
         Folder.Write(name, StatisticsFormat.Size(measured), writer => StatisticsFormat.Write(writer, measured, request));
         return measured;
+    }
+
+    /// <summary>
+    /// The slim model that this plan gave before, whatever its guard was, or the one that is made now. One that was refused by its guard
+    /// is kept too: what is changed then is the guard.
+    /// </summary>
+    /// <param name="key">See <see cref="KeyOf"/>.</param>
+    /// <param name="plan">The plan with what it leaves open written down.</param>
+    public SlimResult Slim(string key, PruningPlan plan, OnnxModel dense, Func<SlimResult> make)
+    {
+        // What these read is not in the key.
+        bool readsMore = plan.DivergenceMetric == Metric.TaskLoss
+            || plan.Prune.Any(r => r.ScoreFile is not null || r.ScoreMethod is not null);
+        // A model with files of weights beside it may be too large for one.
+        if (readsMore || ModelFiles.List(dense.Path!).Count > 1) return make();
+        string name = "slim-" + NameOf(key, plan);
+        if (Folder.Read(name, Read) is { } known)
+        {
+            Folder.Note("the slim model with its fits");
+            return known with { Report = known.Report with { Plan = plan } };
+        }
+        var made = make();
+        if (made.Model == dense) return made;
+        Folder.Write(name, made.Model.ByteLength, writer =>
+        {
+            writer.Write(ReportJson.Serialize(made.Report));
+            byte[] model = made.Model.ToBytes();
+            writer.Write(model.Length);
+            writer.Write(model);
+        });
+        return made;
+    }
+
+    private static SlimResult Read(BinaryReader reader)
+    {
+        var report = ReportJson.Parse(reader.ReadString());
+        return new(OnnxModel.Parse(reader.ReadBytes(reader.ReadInt32())), report);
+    }
+
+    private static string NameOf(string key, PruningPlan plan)
+    {
+        using var hash = new ContentHash();
+        return hash.Add(key).Add(PlanContent.Of(plan with { Guard = null })).ToText();
     }
 
     private static string NameOf(string key, CalibrationRequest request)

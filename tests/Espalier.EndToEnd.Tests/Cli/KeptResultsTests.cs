@@ -33,9 +33,37 @@ public sealed class KeptResultsTests : IDisposable
         Assert.Equal(expected.Report, second.Report);
 
         var third = Slim(model, [.. tight, "--cache", Cache]);
-        Assert.Matches("reused: statistics of 12 samples.*?, ([0-9]+) of \\1 divergences", third.Error);
+        Assert.Contains("reused: statistics of 12 samples, the slim model with its fits", third.Error, StringComparison.Ordinal);
         Assert.Equal(expected.Model, third.Model);
         Assert.Equal(expected.Report, third.Report);
+
+        foreach (string slim in Directory.GetFiles(Cache, "slim-*")) File.Delete(slim);
+        var fourth = Slim(model, [.. tight, "--cache", Cache]);
+        Assert.Matches("reused: statistics of 12 samples, ([0-9]+) of \\1 divergences", fourth.Error);
+        Assert.Equal(expected.Model, fourth.Model);
+        Assert.Equal(expected.Report, fourth.Report);
+    }
+
+    /// <summary>A guard that refuses costs its measurement alone from then on: what it refused is kept, whatever the next one is.</summary>
+    [Theory]
+    [InlineData("0.05")]
+    [InlineData(null)]
+    public void Another_guard_fits_nothing_again(string? agreement)
+    {
+        string[] plan = ["--calibrate", Assets.Path("calibration-images-idx3-ubyte.gz"), "--samples", "32", "--preset", "best", "--macs", "0.3"];
+        string[] next = agreement is null ? plan : [.. plan, "--agreement", agreement];
+        var expected = Slim("resnet.onnx", next);
+        var refused = CommandLineTests.Run(["slim", Assets.Path("resnet.onnx"), "-o", At("none.onnx"), .. plan, "--agreement", "1",
+            "--cache", Cache]);
+        Assert.NotEqual(0, refused.Code);
+        Assert.Contains("Guard(Agreement = 1): the slim model agrees", refused.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(At("none.onnx")));
+
+        var kept = Slim("resnet.onnx", [.. next, "--cache", Cache]);
+        Assert.Contains("reused: statistics of 24 samples, the slim model with its fits", kept.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("divergences", kept.Error, StringComparison.Ordinal);
+        Assert.Equal(expected.Model, kept.Model);
+        Assert.Equal(expected.Report, kept.Report);
     }
 
     /// <summary>Damaged files count as none, whatever is damaged; other samples find nothing.</summary>
