@@ -13,6 +13,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     /// <summary>Files of policies whose model goes where the program goes, and of those whose model stays with the project.</summary>
     private const string Published = "outputs.txt", Kept = "kept.txt";
 
+    /// <summary>A line for each policy that was carried out. The targets say them: not every logger shows what a tool says.</summary>
+    private const string Lines = "lines.txt";
+
     private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
     private PolicyAssembly? _assembly;
 
@@ -24,12 +27,12 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
-        List<string> published = [], kept = [];
+        List<string> published = [], kept = [], lines = [];
         foreach (var plan in PlanReader.Read(request.Assembly!))
         {
             try
             {
-                (plan.Publish ? published : kept).AddRange(Carry(plan, cancellationToken));
+                (plan.Publish ? published : kept).AddRange(Carry(plan, lines, cancellationToken));
             }
             catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
@@ -37,12 +40,13 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
                 result = Math.Max(result, explained.Code);
             }
         }
+        AtomicFile.WriteAllText(Path.Combine(_output, Lines), string.Concat(lines.Select(l => l + "\n")));
         if (result != ExitCode.Done) return result;
         WriteLists(published, kept);
         return ExitCode.Done;
     }
 
-    private IEnumerable<string> Carry(PruningPlan plan, CancellationToken cancellationToken)
+    private IEnumerable<string> Carry(PruningPlan plan, List<string> lines, CancellationToken cancellationToken)
     {
         var name = plan.Model.Replace('\\', '/');
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
@@ -74,7 +78,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var report = slim.Report with { Plan = PlanContent.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
-        terminal.Error.WriteLine(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
+        lines.Add(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
         if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
@@ -96,7 +100,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             var name = Path.GetFileName(file);
             if (!known.Contains(name)
                 && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
-                && name is not ("build.request" or "build.stamp" or Published or Kept or FolderLock.FileName))
+                && name is not ("build.request" or "build.stamp" or Published or Kept or Lines or FolderLock.FileName))
                 File.Delete(file);
         }
         foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))

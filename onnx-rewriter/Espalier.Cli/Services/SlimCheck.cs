@@ -125,7 +125,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     private IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> RandomSamples() => RandomInputs.Many(dense,
         Bound(MostRandom, LeastRandom, MostRandomMacs), unchecked(plan.Seed + 1), inputs.Sizes(), inputs.Fill);
 
-    /// <summary>Some of the samples that are held out, of all parts of them: a measurement that is not the guard's may not take long.</summary>
+    /// <summary>Some of the samples that are held out, of all parts of them, for what may not take long.</summary>
     private Picked<IReadOnlyDictionary<string, NamedTensor>> HeldOut()
     {
         var all = inputs.Divided().HeldOut;

@@ -74,8 +74,13 @@ public sealed class BuildTests(SharedFeed feed)
 
         // Another ratio.
         app.Write("Policy.cs", Policy.Replace("Keep = 0.5", "Keep = 0.25", StringComparison.Ordinal));
-        app.Build("--no-restore").Succeeds().Says("App.SlimTiny: ").Says(" → 0.").Says(" MACs, agreement ").Says(" on 16 random inputs), ");
+        const string said = "App.SlimTiny: ", measured = " on 16 random inputs), ";
+        app.Build("--no-restore").Succeeds().Says("Espalier -> " + said).Says(" MACs, agreement ").Says(measured);
         app.Run(app.Output("App.dll")).Succeeds().Says("kept 3").Says("edited");
+
+        // The terminal logger shows no messages of targets.
+        app.Write("Policy.cs", Policy.Replace("Keep = 0.5", "Keep = 0.75", StringComparison.Ordinal));
+        app.Build("--no-restore", "-tl:on").Succeeds().Says(" → " + said).Says(" MACs, agreement ").Says(measured);
 
         // Another name: the old model goes, from the output too. Quiet is quiet.
         app.Write("Policy.cs", Policy.Replace("SlimTiny", "Thin", StringComparison.Ordinal))

@@ -11,17 +11,16 @@ namespace Espalier.EndToEnd.Tests.Cli;
 public sealed partial class CommandLineTests
 {
     /// <summary>
-    /// Without data the model's own random inputs, where a classifier's first class says nothing; with data what the statistics saw,
-    /// or where there are no statistics, what nothing saw.
+    /// Without data the model's own random inputs, where a classifier's first class says nothing; with data what nothing saw.
     /// </summary>
     [Theory]
     [InlineData("l1", false, "KullbackLeibler on 16 random inputs", MeasuredOn.Random)]
-    [InlineData("l1", true, "Top1 on 40 held-out samples", MeasuredOn.HeldOut)]
-    [InlineData("wanda", true, "Top1 on 40 calibration samples", MeasuredOn.Calibration)]
+    [InlineData("l1", true, "Top1 on 64 held-out samples", MeasuredOn.HeldOut)]
+    [InlineData("wanda", true, "Top1 on 40 held-out samples", MeasuredOn.HeldOut)]
     [InlineData("wanda", false, "KullbackLeibler on 16 random inputs", MeasuredOn.Random)]
     public void Agreement_is_measured_without_a_guard(string score, bool hasData, string said, MeasuredOn on)
     {
-        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), 40, 8));
+        File.WriteAllBytes(At("data.npy"), Npy(new Random(4), 160, 8));
         string[] data = hasData ? ["--calibrate", At("data.npy")] : [];
         var found = new List<MeasuredAgreement>();
         foreach (string keep in (string[])["0.75", "0.25", "0.25"])
@@ -41,10 +40,12 @@ public sealed partial class CommandLineTests
         Assert.Equal(found[1], found[2]);
     }
 
-    /// <summary>Of many samples some are enough, and those that covariances leave out are preferred.</summary>
+    /// <summary>Of many samples some are enough; of fewer than eight none are held out.</summary>
     [Theory]
     [InlineData(600, "l1", "none", 64)]
-    [InlineData(160, "wanda", "least-squares", 20)]
+    [InlineData(600, "wanda", "least-squares", 64)]
+    [InlineData(160, "wanda", "least-squares", 40)]
+    [InlineData(7, "wanda", "least-squares", 7)]
     public void Some_samples_are_enough(int samples, string score, string compensate, int most)
     {
         File.WriteAllBytes(At("data.npy"), Npy(new Random(4), samples, 8));

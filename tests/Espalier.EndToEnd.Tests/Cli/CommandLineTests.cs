@@ -179,11 +179,11 @@ public sealed partial class CommandLineTests : IDisposable
         Assert.True(table.Code == 0, table.Error);
         foreach (string step in (string[])["calibrating", "scoring", "fitting layer by layer", "all"])
             Assert.Matches($@"{step} +│ +[0-9.]+ │ +[0-9.]+ │ +[0-9]+ │", table.Text);
-        Assert.Contains("30 samples", table.Text, StringComparison.Ordinal);
+        Assert.Contains("23 samples", table.Text, StringComparison.Ordinal);
 
         using var json = System.Text.Json.JsonDocument.Parse(Run([.. bench, "--json"]).Text);
         Assert.True(json.RootElement.GetProperty("pass").GetDouble() > 0);
-        Assert.Equal(30, json.RootElement.GetProperty("samples").GetInt32());
+        Assert.Equal(23, json.RootElement.GetProperty("samples").GetInt32());
         Assert.True(json.RootElement.GetProperty("steps").EnumerateArray().Sum(s => s.GetProperty("seconds").GetDouble()) > 0);
 
         var two = Run("bench", Model, Model, "--slim", "--neurons", "0.5");

@@ -50,7 +50,8 @@ public sealed class KeptResultsTests : IDisposable
     [InlineData(null)]
     public void Another_guard_fits_nothing_again(string? agreement)
     {
-        string[] plan = ["--calibrate", Assets.Path("calibration-images-idx3-ubyte.gz"), "--samples", "32", "--preset", "best", "--macs", "0.3"];
+        string[] plan = ["--calibrate", Assets.Path("calibration-images-idx3-ubyte.gz"), "--samples", "32", "--preset", "best",
+            "--macs", "0.3"];
         string[] next = agreement is null ? plan : [.. plan, "--agreement", agreement];
         var expected = Slim("resnet.onnx", next);
         var refused = CommandLineTests.Run(["slim", Assets.Path("resnet.onnx"), "-o", At("none.onnx"), .. plan, "--agreement", "1",
