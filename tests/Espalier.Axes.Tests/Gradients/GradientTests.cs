@@ -1,0 +1,35 @@
+using Espalier.TestKit;
+
+namespace Espalier.Axes.Tests.Gradients;
+
+/// <summary>Every rule of the gradients against central differences.</summary>
+public sealed class GradientTests
+{
+    /// <summary>Cases of all operators.</summary>
+    public static TheoryData<string> Operators() => [.. OperatorCases.All.Where(c => !c.HasNoKernel).Select(c => c.Name)];
+
+    /// <summary>Networks of the repository.</summary>
+    public static TheoryData<string> Networks() => [.. Assets.Networks()];
+
+    [Theory]
+    [MemberData(nameof(Operators))]
+    public void An_operator(string name)
+    {
+        using var model = OperatorCases.All.First(c => c.Name == name).Build();
+        var (compared, faults, backward) = GradientCheck.Run(model);
+        foreach (var (tensor, reason) in backward.Stopped.Take(1)) TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
+        Assert.True(faults.Count == 0, string.Join("\n", faults));
+        Assert.True(compared + backward.Stopped.Count > 0, "nothing was compared");
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void A_trained_network(string file)
+    {
+        using var model = Onnx.OnnxModel.Open(Assets.Path(file));
+        var (compared, faults, backward) = GradientCheck.Run(model);
+        Assert.Empty(backward.Stopped);
+        Assert.True(faults.Count == 0, string.Join("\n", faults));
+        Assert.True(compared > 5);
+    }
+}
