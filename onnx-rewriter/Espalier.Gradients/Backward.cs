@@ -34,6 +34,9 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
     private readonly Dictionary<string, List<string>> _parts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _stopped = new(StringComparer.Ordinal);
 
+    /// <summary>Names of what a floating output depends on.</summary>
+    private readonly HashSet<string> _live = new(StringComparer.Ordinal);
+
     public Backward Build()
     {
         var seeds = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -41,6 +44,7 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
         {
             seeds[output.Name] = _graph.Input("seed/" + output.Name, output);
             Add(output.Name, seeds[output.Name]);
+            _live.Add(output.Name);
         }
         var reached = Reached();
         foreach (var record in analysis.State.Records.Where(r => r.Info.Scope == 0).Reverse()) Visit(record, reached);
@@ -77,6 +81,8 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
 
     private void Visit(NodeRecord record, HashSet<string> reached)
     {
+        if (!record.Outputs.Any(o => _live.Contains(o.Name))) return;
+        _live.UnionWith(record.Inputs.OfType<TensorState>().Concat(Outer(record)).Select(i => i.Name));
         var operands = record.Inputs.Select(i => i is { IsFloating: true } && reached.Contains(i.Name)).ToArray();
         var outer = Outer(record).Where(i => i.IsFloating && reached.Contains(i.Name)).ToList();
         if (!operands.Contains(true) && outer.Count == 0) return;
@@ -86,9 +92,13 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
             return;
         }
         var results = record.Outputs.Select(o => Total(o.Name)).ToArray();
-        if (results.All(r => r is null)) return;
         try
         {
+            if (results.All(r => r is null))
+            {
+                if (!Rounds(record)) return;
+                throw new NoGradientException("it rounds to integers, on which an output depends");
+            }
             if (outer.Count > 0 || record.Info.Proto.Attribute.Any(a => a.G is not null || a.Graphs.Count > 0))
                 throw new NoGradientException("what its graphs compute is not followed backwards");
             var context = new GradientContext(_graph, analysis.State, record, results, operands);
@@ -107,6 +117,10 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
             foreach (var operand in outer) _stopped.TryAdd(operand.Name, reason);
         }
     }
+
+    // What an operator says of its operands, such as their sizes, does not change with them; what it rounds does, in steps.
+    private bool Rounds(NodeRecord record) => !GradientRules.IsConstantBetweenSteps(record.Info.Proto, record.Opset)
+        && record.Outputs.Any(o => !o.IsFloating && o.ElementType != (int)TensorProto.Types.DataType.Bool && _live.Contains(o.Name));
 
     private void Add(string tensor, string gradient)
     {

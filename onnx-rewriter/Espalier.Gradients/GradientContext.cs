@@ -71,6 +71,9 @@ internal sealed class GradientContext(BackwardGraph graph, InferenceState state,
         => _node.AttributeOrInput(attribute, operand)
             ?? (Has(operand) ? throw new NoGradientException($"its operand {operand} ('{record.Inputs[operand]!.Name}') is computed") : null);
 
+    /// <summary>Whether an operand is the constant false.</summary>
+    public bool IsFalse(int operand) => record.Inputs[operand]?.Value?.Numbers is [0];
+
     public int Axis(long axis, int rank) => (int)(axis < 0 ? axis + rank : axis);
 
     /// <summary>States the gradient of an operand.</summary>

@@ -26,6 +26,7 @@ internal static class GradientRules
         ("", "Pad", ShapeRules.Pad, "the middle of the gradient"),
         ("", "DepthToSpace", ShapeRules.DepthToSpace, "blocks of pixels become channels again"),
         ("", "SpaceToDepth", ShapeRules.SpaceToDepth, "channels become blocks of pixels again"),
+        ("", "Dropout", ShapeRules.Dropout, "dY, where nothing is dropped"),
         ("", "Trilu", ShapeRules.Trilu, "the same triangle"),
         ("", "CumSum", ShapeRules.CumSum, "the sum from the other end"),
         ("", "Cast", ShapeRules.Cast, "cast back; none to or from integers"),
@@ -47,6 +48,11 @@ internal static class GradientRules
     public static IEnumerable<(string Domain, string Operator, string Text)> All
         => GradientTable.All.Select(l => (l.Domain, l.Operator, l.Line.Text))
             .Concat(from line in Code from op in line.Operators.Split(' ') select (line.Domain, op, line.Text));
+
+    /// <summary>Whether no result of a node changes with what a little changes of its operands.</summary>
+    public static bool IsConstantBetweenSteps(NodeProto node, long opset)
+        => GradientTable.Find(node.Domain, node.OpType).FirstOrDefault(l => l.HoldsFor(node, opset))?.Gradients.Values
+            .All(g => g is NumberExpression { Value: 0 }) == true;
 
     /// <summary>The rule for a node.</summary>
     /// <exception cref="NoGradientException">There is none.</exception>

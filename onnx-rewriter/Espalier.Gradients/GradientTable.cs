@@ -12,7 +12,7 @@ internal static partial class GradientTable
 {
     // At a kink the gradient is that of torch: 0 in the middle of a step.
     private const string Standard = """
-        Identity Dropout(x) y, m | x: dy
+        Identity(x) y | x: dy
         Neg(x) y | x: -dy
         Abs(x) y | x: dy*sign(x)
         Exp(x) y | x: dy*y
@@ -73,6 +73,9 @@ internal static partial class GradientTable
         ReduceLogSumExp(x, a) y | x: dy*exp(x-y)
         ReduceMax ReduceMin(x, a) y | e = x==y | x: dy*e/sum(e)
         ReduceProd(x, a) y | x: dy*y/x
+
+        GlobalAveragePool(x) y | x: like(dy/count(x, y), x)
+        GlobalMaxPool(x) y | e = x==y | x: dy*e/sum(e)
 
         Softmax(x) y | x: y*(dy-sum(dy*y))
         LogSoftmax(x) y | x: dy-exp(y)*sum(dy)

@@ -92,9 +92,7 @@ internal static class IndexRules
             context.Gradient(0)!], BackwardGraph.Int("axis", context.Int("axis", -1)), BackwardGraph.Text("reduction", "add")));
     }
 
-    /// <summary>
-    /// The bounds have no gradient of their own here: they are settings, and what is wanted is the gradient of what lies between them.
-    /// </summary>
+    /// <summary>Between the bounds to the operand, beyond them to the bound.</summary>
     public static void Clip(GradientContext context)
     {
         var graph = context.Graph;
@@ -103,6 +101,11 @@ internal static class IndexRules
         if (least is not null) dy = Masked(dy, "GreaterOrEqual", least);
         if (most is not null) dy = Masked(dy, "LessOrEqual", most);
         context.Give(0, dy);
+        if (context.Wants(1)) ToBound(1, "Less", least!);
+        if (context.Wants(2)) ToBound(2, "Greater", most!);
+
+        void ToBound(int operand, string comparison, string bound)
+            => context.GiveSummed(operand, Masked(context.Gradient(0)!, comparison, bound), context.OutTerms(0));
 
         string? Bound(string attribute, int operand) => context.Has(operand) ? context.In(operand)
             : context.Node.Attribute.Any(a => a.Name == attribute) ? graph.Number(context.Real(attribute, 0), context.Type) : null;

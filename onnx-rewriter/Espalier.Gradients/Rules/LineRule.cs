@@ -79,6 +79,8 @@ internal sealed class LineRule
 
     private string Write(CallExpression call)
     {
+        if (call.Function == "where")
+            return Graph.Op("Where", [Condition(call.Arguments[0]), Write(call.Arguments[1]), Write(call.Arguments[2])]);
         var inputs = call.Arguments.Select(Write).ToArray();
         if (Operators.TryGetValue(call.Function, out var op)) return Graph.Op(op, inputs);
         if (Comparisons.TryGetValue(call.Function, out op)) return Graph.Cast(Graph.Op(op, inputs), _context.Type);
@@ -86,13 +88,15 @@ internal sealed class LineRule
         {
             "sum" => Graph.Sum(inputs[0], NodeAxes.Of(_context), keep: true),
             "mean" => Graph.Op("ReduceMean", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
-            "where" => Graph.Op("Where", inputs),
             "like" => Graph.Op("Expand", [inputs[0], Graph.Shape(inputs[1])]),
             // How many elements of x there are for each of y.
             "count" => Graph.Op("Div", [Length(inputs[0]), Length(inputs[1])]),
             _ => throw new InvalidOperationException($"'{_line.Text}': no function '{call.Function}'."),
         };
     }
+
+    private string Condition(Expression expression) => expression is CallExpression { Function: var function, Arguments: [var a, var b] }
+        && Comparisons.TryGetValue(function, out var op) ? Graph.Op(op, [Write(a), Write(b)]) : Write(expression);
 
     private string Length(string x) => Graph.Cast(Graph.Op("Size", [x]), _context.Type);
 

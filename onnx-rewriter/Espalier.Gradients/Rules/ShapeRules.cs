@@ -121,6 +121,18 @@ internal static class ShapeRules
             gradient = graph.Op("Slice", [gradient, from, graph.Op("Add", [from, size]), graph.Integers(axis)]);
         }
         context.Give(0, gradient);
+        // What was padded is the same number everywhere.
+        if (context.Wants(2))
+            context.Give(2, graph.Op("Reshape", [graph.Op("Sub", [All(context.Gradient(0)!), All(gradient)]), graph.Shape(context.In(2))]));
+
+        string All(string x) => graph.Op("ReduceSum", [x], BackwardGraph.Int("keepdims", 0));
+    }
+
+    /// <summary>Without training nothing is dropped.</summary>
+    public static void Dropout(GradientContext context)
+    {
+        if (context.Has(2) && !context.IsFalse(2)) throw new NoGradientException("it drops at random");
+        context.Give(0, context.Gradient(0)!);
     }
 
     /// <summary>Blocks of pixels back into channels, or out of them: the other operator, in the order of the first.</summary>

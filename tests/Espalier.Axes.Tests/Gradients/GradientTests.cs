@@ -28,7 +28,7 @@ public sealed class GradientTests
     {
         using var model = Onnx.OnnxModel.Open(Assets.Path(file));
         var (compared, faults, backward) = GradientCheck.Run(model);
-        Assert.Empty(backward.Stopped);
+        Assert.True(backward.Stopped.Count == 0, string.Join("\n", backward.Stopped.Values.Distinct()));
         Assert.True(faults.Count == 0, string.Join("\n", faults));
         Assert.True(compared > 5);
     }
