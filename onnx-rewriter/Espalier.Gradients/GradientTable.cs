@@ -83,6 +83,8 @@ internal static partial class GradientTable
             | x: r*(g-mean(g)-h*mean(g*h)) | s: dy*h | b: dy
         RMSNormalization SimplifiedLayerNormalization(x, s) y | r = (mean(x*x)+@epsilon:0.00001)^(-0.5) | h = x*r | g = dy*s
             | x: r*(g-h*mean(g*h)) | s: dy*h
+        BatchNormalization(x, s, b, m, v) y | until:8 | when:spatial=0:1 | r = (v+@epsilon:0.00001)^(-0.5)
+            | x: dy*s*r | s: dy*(x-m)*r | b: dy | m: -dy*s*r | v: -0.5*dy*s*(x-m)*r^3
         BatchNormalization(x, s.1, b.1, m.1, v.1) y | when:training_mode=0:0 | r = (v+@epsilon:0.00001)^(-0.5)
             | x: dy*s*r | s: dy*(x-m)*r | b: dy | m: -dy*s*r | v: -0.5*dy*s*(x-m)*r^3
         InstanceNormalization(x, s.1, b.1) y | c = x-mean(x) | r = (mean(c*c)+@epsilon:0.00001)^(-0.5) | h = c*r | g = dy*s

@@ -83,6 +83,7 @@ internal static partial class OperatorTable
         QuantizeLinear | type:2/output_dtype/uint8
         DequantizeLinear | type:output_dtype/1
         MatMulIntegerToFloat QLinearConcat GatherBlockQuantized | type:2
+        QLinearWhere | type:1
         QAttention | type:3
         QGemm | type:8/float
         MurmurHash3 | when:positive=0:1 type:int32
