@@ -11,7 +11,7 @@ internal static class ConvolutionRules
         var windows = Geometry.Of(context, context.InSizes(0, 2), context.OutSizes(0, 2), kernel);
         long group = context.Int("group", 1);
         string dy = context.Gradient(0)!;
-        if (context.Wants(0)) context.Give(0, Transposed(context, dy, context.In(1), windows, group));
+        if (context.Wants(0)) context.Give(0, Transposed(context, dy, windows, group, context.InSizes(1)));
         if (context.Wants(1)) context.Give(1, Kernel(context.Graph, context.In(0), dy, windows, group, context.InSizes(1)));
         Bias(context, dy, windows.Rank);
     }
@@ -55,11 +55,11 @@ internal static class ConvolutionRules
     /// The gradient of what the windows move over. Without steps and groups it is a convolution with the kernel reversed and its channels
     /// exchanged, which is faster than a transposed one.
     /// </summary>
-    private static string Transposed(GradientContext context, string dy, string weight, Geometry windows, long group)
+    private static string Transposed(GradientContext context, string dy, Geometry windows, long group, long[] shape)
     {
-        var graph = context.Graph;
+        var (graph, weight) = (context.Graph, context.In(1));
         var reach = windows.Kernel.Zip(windows.Dilations, (k, d) => (k - 1) * d).ToArray();
-        bool isPlain = group == 1 && windows.Strides.All(s => s == 1) && windows.Before.Zip(reach).All(p => p.First <= p.Second)
+        bool isPlain = windows.Strides.All(s => s == 1) && windows.Before.Zip(reach).All(p => p.First <= p.Second)
             && windows.After.Zip(reach).All(p => p.First <= p.Second);
         if (!isPlain)
         {
@@ -67,7 +67,11 @@ internal static class ConvolutionRules
             attributes.Add(BackwardGraph.Ints("output_padding", windows.Missing));
             return graph.Op("ConvTranspose", [dy, weight], [.. attributes]);
         }
-        string exchanged = graph.Transpose(weight, [1, 0, .. Enumerable.Range(2, windows.Rank)]);
+        // [g, o, i, k] → [g, i, o, k].
+        string exchanged = shape[0] == group && shape[1] == 1 ? weight
+            : group == 1 ? graph.Transpose(weight, [1, 0, .. Enumerable.Range(2, windows.Rank)])
+            : graph.Reshape(graph.Transpose(graph.Reshape(weight, [group, shape[0] / group, .. shape[1..]]),
+                [0, 2, 1, .. Enumerable.Range(3, windows.Rank)]), [group * shape[1], shape[0] / group, .. shape[2..]]);
         if (windows.Kernel.Any(k => k > 1))
             exchanged = graph.Slice(exchanged, [.. reach.Select(_ => -1L)], [.. reach.Select(_ => long.MinValue)],
                 [.. Enumerable.Range(2, windows.Rank).Select(a => (long)a)], [.. reach.Select(_ => -1L)]);
@@ -76,7 +80,23 @@ internal static class ConvolutionRules
             Before = [.. reach.Zip(windows.Before, (r, p) => r - p)],
             After = [.. reach.Zip(windows.After, (r, p) => r - p)],
         };
-        return graph.Op("Conv", [dy, exchanged], [.. turned.Attributes(1)]);
+        return graph.Op("Conv", [dy, exchanged], [.. turned.Attributes(group)]);
+    }
+
+    /// <summary>
+    /// The gradient of a kernel with a channel per group: what the windows move over is convolved with dY, samples as the channels of a
+    /// group, and steps and distances exchanged.
+    /// </summary>
+    private static string Depthwise(BackwardGraph graph, string over, string dy, Geometry windows, long[] shape)
+    {
+        long[] tail = [.. Enumerable.Range(2, windows.Rank).Select(a => (long)a)];
+        int[] exchanged = [1, 0, .. Enumerable.Range(2, windows.Rank)];
+        string samples = graph.Reshape(graph.Transpose(over, exchanged), [1, -1, .. windows.In]);
+        var turned = windows with { Kernel = windows.Out, Strides = windows.Dilations, Dilations = windows.Strides };
+        string product = graph.Op("Conv", [samples, graph.Transpose(dy, exchanged)], [.. turned.Attributes(shape[0])]);
+        // What is left over behind the last window.
+        product = graph.Slice(product, [.. tail.Select(_ => 0L)], windows.Kernel, tail, [.. tail.Select(_ => 1L)]);
+        return graph.Reshape(product, shape);
     }
 
     /// <summary>
@@ -87,6 +107,7 @@ internal static class ConvolutionRules
     private static string Kernel(BackwardGraph graph, string over, string dy, Geometry windows, long group, long[] shape)
     {
         int rank = windows.Rank;
+        if (group == shape[0] && shape[1] == 1) return Depthwise(graph, over, dy, windows, shape);
         int[] last = [0, .. Enumerable.Range(2, rank), 1];
         long[] axes = [.. Enumerable.Range(1, rank).Select(a => (long)a)], ones = [.. axes.Select(_ => 1L)];
         string padded = graph.Pad(graph.Transpose(over, last), [0, .. windows.Before, 0, 0, .. windows.After, 0]);
@@ -94,8 +115,7 @@ internal static class ConvolutionRules
         // Behind the last window something may be left over, and with ceil_mode a window may go beyond the padding.
         var parts = windows.Offsets().Select(offset => windows.IsPoint ? padded : graph.Slice(padded, offset,
             [.. offset.Select((o, i) => o + ((windows.Out[i] - 1) * windows.Strides[i]) + 1)], axes, windows.Strides)).ToList();
-        bool isDepthwise = group == shape[0] && shape[1] == 1;
-        var products = parts.Select(part => isDepthwise ? Depthwise(part) : group == 1 ? Dense(part) : Grouped(part)).ToList();
+        var products = parts.Select(part => group == 1 ? Dense(part) : Grouped(part)).ToList();
         // [O, i] for each position of the window.
         string stacked = products.Count == 1 ? products[0]
             : graph.Op("Concat", [.. products.Select(p => graph.Unsqueeze(p, [2]))], BackwardGraph.Int("axis", 2));
@@ -103,8 +123,6 @@ internal static class ConvolutionRules
 
         string Dense(string part) => graph.Op("Gemm", [graph.Reshape(values, -1, shape[0]), graph.Reshape(part, -1, shape[1])],
             BackwardGraph.Int("transA", 1));
-
-        string Depthwise(string part) => graph.Unsqueeze(graph.Sum(graph.Op("Mul", [part, values]), [0, .. axes], keep: false), [1]);
 
         string Grouped(string part)
         {
