@@ -147,7 +147,7 @@ internal static class Harness
             => SourceText.From(text, System.Text.Encoding.UTF8);
     }
 
-    /// <summary>The editorconfig options that MSBuild writes: the project's folder, its tokenizer, and the model of each manifest.</summary>
+    /// <summary>The options that MSBuild writes: the project's folder, its tokenizer, and the model of each manifest.</summary>
     internal sealed class Options : AnalyzerConfigOptionsProvider
     {
         public override AnalyzerConfigOptions GlobalOptions { get; } = new Values(new()
