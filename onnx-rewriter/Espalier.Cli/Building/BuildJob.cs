@@ -16,6 +16,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     /// <summary>A line for each policy that was carried out. The targets say them: not every logger shows what a tool says.</summary>
     private const string Lines = "lines.txt";
 
+    /// <summary>The files of scores and labels that policies name: when one changes, the targets start the tool again.</summary>
+    private const string Named = "named.txt";
+
     private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
     private PolicyAssembly? _assembly;
 
@@ -27,12 +30,13 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
-        List<string> published = [], kept = [], lines = [];
+        List<string> published = [], kept = [], named = [], lines = [];
         foreach (var plan in PlanReader.Read(request.Assembly!))
         {
             try
             {
                 (plan.Publish ? published : kept).AddRange(Carry(plan, lines, cancellationToken));
+                named.AddRange(NamedFiles.List(plan, request.Project));
             }
             catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
@@ -40,9 +44,10 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
                 result = Math.Max(result, explained.Code);
             }
         }
-        AtomicFile.WriteAllText(Path.Combine(_output, Lines), string.Concat(lines.Select(l => l + "\n")));
+        WriteList(Lines, lines);
         if (result != ExitCode.Done) return result;
         WriteLists(published, kept);
+        WriteList(Named, named);
         return ExitCode.Done;
     }
 
@@ -100,15 +105,18 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             var name = Path.GetFileName(file);
             if (!known.Contains(name)
                 && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
-                && name is not ("build.request" or "build.stamp" or Published or Kept or Lines or FolderLock.FileName))
+                && name is not ("build.request" or "build.stamp" or Published or Kept or Named or Lines or FolderLock.FileName))
                 File.Delete(file);
         }
         foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))
             if (!known.Any(f => f.StartsWith(Path.GetFileName(folder) + "/", StringComparison.Ordinal)))
                 Directory.Delete(folder, recursive: true);
-        AtomicFile.WriteAllText(Path.Combine(_output, Published), string.Concat(published.Select(f => f + "\n")));
-        AtomicFile.WriteAllText(Path.Combine(_output, Kept), string.Concat(kept.Select(f => f + "\n")));
+        WriteList(Published, published);
+        WriteList(Kept, kept);
     }
+
+    private void WriteList(string name, List<string> lines)
+        => AtomicFile.WriteAllText(Path.Combine(_output, name), string.Concat(lines.Select(f => f + "\n")));
 
     /// <summary>The files of that list, with their folder.</summary>
     public static IEnumerable<string> Listed(string output)

@@ -11,10 +11,10 @@ public sealed partial class DiagnosedBuildTests(SharedFeed feed)
         using System.Collections.Generic;
         using Espalier;
 
-        [§ESP0001§PruningPolicy("models/tiny.onnx"), LowRank("*", Rank = 1)]
+        [§ESP0001§PruningPolicy("models/tiny.onnx"), Budget(Macs = 0.5)]
         public partial class NotStatic;
 
-        [PruningPolicy(§ESP0002§"tiny.onnx"), LowRank("*", Rank = 1)]
+        [PruningPolicy(§ESP0002§"tiny.onnx"), LowRank("*", Rank = 1), Embeddings(§ESP0020§"vocab.txt")]
         public static partial class NoModel;
 
         [PruningPolicy("models/tiny.onnx")]
@@ -90,9 +90,10 @@ public sealed partial class DiagnosedBuildTests(SharedFeed feed)
 
         var app = new Workspace(feed.Value, "Diagnosed").Write("Policies.cs", Source(Policies)).Write("Configured.cs", Configured)
             .Write(".editorconfig", "root = true\n[Configured.cs]\ndotnet_diagnostic.ESP0002.severity = none\n")
-            .Write("models/cut.espalier-manifest", "espalier-manifest\t1\n")
+            .Write("models/vocab.txt", "[CLS]").Write("models/cut.espalier-manifest", "espalier-manifest\t1\n")
             .Project("""
                 <OnnxModel Include="models/*.onnx" />
+                <EspalierTokenizer Include="models/vocab.txt" />
                 <AdditionalFiles Include="models/cut.espalier-manifest" EspalierModel="models/cut.onnx" />
                 """, properties: """
                 <OutputType>Library</OutputType>
