@@ -1,10 +1,12 @@
+using System.Security.Cryptography;
 using Espalier.Cli.Building;
 using Espalier.Cli.Commands;
 using Espalier.Cli.Host;
+using Espalier.Cli.Steps;
 
 namespace Espalier.EndToEnd.Tests.Build;
 
-/// <summary>Errors in the form that MSBuild reads.</summary>
+/// <summary>Errors in the form that MSBuild reads, and what is read for them.</summary>
 public sealed class BuildMessageTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("espalier messages ").FullName;
@@ -39,6 +41,23 @@ public sealed class BuildMessageTests : IDisposable
         using var other = FolderLock.Enter(At("out"), terminal, default);
         Assert.Equal(ExitCode.Refused, BuildCommand.Run(At("stopped"), terminal, new CancellationToken(canceled: true)));
         Assert.Contains($"{At("x.csproj")} : error ESPB011: stopped", text.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A pin, the stamp and kept results ask for the same model.</summary>
+    [Fact]
+    public void A_file_is_hashed_once()
+    {
+        File.WriteAllText(At("m.onnx"), "model");
+        int opened = 0;
+        var hashes = new FileHashes(path =>
+        {
+            opened++;
+            return File.OpenRead(path);
+        });
+        byte[] expected = SHA256.HashData("model"u8);
+        Assert.Equal(expected, hashes.Of(At("m.onnx")));
+        Assert.Equal(expected, hashes.Of(Path.Combine(_folder, ".", "m.onnx")));
+        Assert.Equal(1, opened);
     }
 
     private string Said(string location, string message)

@@ -37,7 +37,8 @@ public sealed class BuildOutcomeTests
     [InlineData(0.49, MeasuredOn.Random, false, true)]
     [InlineData(0.51, MeasuredOn.Random, false, false)]
     [InlineData(0.49, MeasuredOn.HeldOut, true, false)]
-    public void A_model_that_is_ruined_is_a_warning_that_says_what_it_was_measured_on(double agreement, MeasuredOn on, bool isGuarded, bool isWarned)
+    public void A_ruined_model_is_a_warning_that_says_what_it_was_measured_on(
+        double agreement, MeasuredOn on, bool isGuarded, bool isWarned)
     {
         var plan = new PruningPlan
         {
