@@ -1,6 +1,6 @@
 namespace Espalier.Cli.Host;
 
-/// <summary>What the process returns; scripts rely on these numbers.</summary>
+/// <summary>What the process returns; scripts and the build's targets rely on these numbers.</summary>
 internal static class ExitCode
 {
     public const int Done = 0;
