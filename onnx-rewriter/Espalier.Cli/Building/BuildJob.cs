@@ -20,6 +20,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     private const string Named = "named.txt";
 
     private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
+    private readonly FileHashes _hashes = new(FolderLock.OpenRead);
     private PolicyAssembly? _assembly;
 
     /// <summary>Does what has changed and leaves the rest.</summary>
@@ -40,7 +41,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             }
             catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
-                terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
+                terminal.Error.WriteLine(BuildErrors.Of(e, explained.Code, request.Project, request.Project, plan).ToString());
                 result = Math.Max(result, explained.Code);
             }
         }
@@ -57,10 +58,10 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
         var model = request.Models.FirstOrDefault(m => m.Name == name)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
-        model.Identify(plan);
+        model.Identify(plan, _hashes);
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
-        var stamp = Stamp.Compute(plan, model, request);
+        var stamp = Stamp.Compute(plan, model, request, _hashes);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
             return WithPackage(plan, model, [.. Copied(stampFile)]);
 
@@ -70,7 +71,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
-        var results = new StepResults(request.Cache ?? Path.Combine(_output, "cache"));
+        var results = new StepResults(request.Cache ?? Path.Combine(_output, "cache"), _hashes);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),
@@ -84,7 +85,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
         lines.Add(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
-        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
+        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning.ToString());
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
     }
