@@ -13,9 +13,6 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     /// <summary>Files of policies whose model goes where the program goes, and of those whose model stays with the project.</summary>
     private const string Published = "outputs.txt", Kept = "kept.txt";
 
-    /// <summary>A line for each policy that was carried out. The targets say them: not every logger shows what a tool says.</summary>
-    private const string Lines = "lines.txt";
-
     /// <summary>The files of scores and labels that policies name: when one changes, the targets start the tool again.</summary>
     private const string Named = "named.txt";
 
@@ -31,12 +28,12 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
-        List<string> published = [], kept = [], named = [], lines = [];
+        List<string> published = [], kept = [], named = [];
         foreach (var plan in PlanReader.Read(request.Assembly!))
         {
             try
             {
-                (plan.Publish ? published : kept).AddRange(Carry(plan, lines, cancellationToken));
+                (plan.Publish ? published : kept).AddRange(Carry(plan, cancellationToken));
                 named.AddRange(NamedFiles.List(plan, request.Project));
             }
             catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
@@ -45,14 +42,13 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
                 result = Math.Max(result, explained.Code);
             }
         }
-        WriteList(Lines, lines);
         if (result != ExitCode.Done) return result;
         WriteLists(published, kept);
         WriteList(Named, named);
         return ExitCode.Done;
     }
 
-    private IEnumerable<string> Carry(PruningPlan plan, List<string> lines, CancellationToken cancellationToken)
+    private IEnumerable<string> Carry(PruningPlan plan, CancellationToken cancellationToken)
     {
         var name = plan.Model.Replace('\\', '/');
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
@@ -84,7 +80,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var report = slim.Report with { Plan = PlanContent.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
-        lines.Add(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
+        // The targets say it: not every logger shows what a tool says.
+        terminal.Out.WriteLine("Espalier -> " + BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
         if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning.ToString());
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
@@ -106,7 +103,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             var name = Path.GetFileName(file);
             if (!known.Contains(name)
                 && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
-                && name is not ("build.request" or "build.stamp" or Published or Kept or Named or Lines or FolderLock.FileName))
+                && name is not ("build.request" or "build.stamp" or Published or Kept or Named or FolderLock.FileName))
                 File.Delete(file);
         }
         foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))
@@ -116,8 +113,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         WriteList(Kept, kept);
     }
 
-    private void WriteList(string name, List<string> lines)
-        => AtomicFile.WriteAllText(Path.Combine(_output, name), string.Concat(lines.Select(f => f + "\n")));
+    private void WriteList(string name, List<string> files)
+        => AtomicFile.WriteAllText(Path.Combine(_output, name), string.Concat(files.Select(f => f + "\n")));
 
     /// <summary>The files of that list, with their folder.</summary>
     public static IEnumerable<string> Listed(string output)

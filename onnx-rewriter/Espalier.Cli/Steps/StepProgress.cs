@@ -138,7 +138,8 @@ internal sealed class StepProgress : IDisposable
     private void Mark(WorkStep step)
     {
         var now = _clock.GetElapsedTime(_since);
-        if (step.What != _shown.What)
+        // A step that is done again counts from its start.
+        if (step.What != _shown.What || step.Done < _shown.Done)
         {
             (_shownSince, _announced) = (now, false);
             _marks.Clear();
@@ -156,7 +157,7 @@ internal sealed class StepProgress : IDisposable
         // The first part tells little. Where it is long, that is better than nothing.
         if (taken < (from.Done == 0 ? EveryInLog : Measured)) return null;
         double parts = _shown.Done - from.Done, rest = _shown.Total - _shown.Done;
-        if (parts == 0) return null;
+        if (parts <= 0) return null;
         // A part under way that takes longer than they did counts too.
         var (each, under) = ((_marked - from.At) / parts, (now - from.At) / (parts + 1));
         return (each > under ? each : under) * rest;

@@ -18,7 +18,7 @@ public sealed partial class FirstHourTests(SharedFeed feed)
         Directory.CreateDirectory(app["photos"]);
         for (int i = 0; i < 12; i++) File.WriteAllBytes(app[$"photos/{i}.bmp"], Bitmap(shade: (byte)(20 * i)));
         WithSamples(app);
-        Quiet(app.Run("run", "-c", "Release").Succeeds().Says("12 calibration samples"));
+        Quiet(app.Run("run", "-c", "Release").Succeeds().Says("3 held-out samples"));
 
         var text = New("my-text", "--model", Assets.Path("bert.onnx"), "--kind", "text");
         text.Run("run", "-c", "Release").Succeeds().Says("MACs  ").Says("encoder.0.attn.heads").Says("warning ESP0017");
@@ -28,7 +28,7 @@ public sealed partial class FirstHourTests(SharedFeed feed)
         // This one gives classes and not vectors of tokens.
         text.Write("Policy.cs", File.ReadAllText(text["Policy.cs"]).Replace("\"vocab.txt\"", "\"vocab.txt\", Pooling = Pooling.None",
             StringComparison.Ordinal));
-        Quiet(text.Run("run", "-c", "Release").Succeeds().Says("12 calibration samples"));
+        Quiet(text.Run("run", "-c", "Release").Succeeds().Says("3 held-out samples"));
 
         New("of-nothing").Build().Fails().Says("error ESPB001: There is no model 'models/model.onnx': no file '");
         New("of-texts", "--model", Assets.Path("bert.onnx")).Build().Fails()

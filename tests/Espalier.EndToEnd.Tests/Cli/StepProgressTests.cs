@@ -47,6 +47,21 @@ public sealed class StepProgressTests
         Assert.Equal("espalier: slim: trying choices 14/120, about 11 s left", Lines[0]);
     }
 
+    /// <summary>Fits are made once to look ahead, and then again; what was measured of the first says nothing then.</summary>
+    [Fact]
+    public void A_step_that_begins_again_counts_from_its_start()
+    {
+        using var progress = Progress(interactive: false);
+        foreach (int done in (int[])[0, 2, 3, 4, 1])
+        {
+            progress.Step("fitting", done, 4);
+            _clock.Pass(5);
+        }
+        progress.Step("fitting", 2, 4);
+        _clock.Pass(7);
+        Assert.Contains("fitting 2/4, about ", Lines[^1], StringComparison.Ordinal);
+    }
+
     /// <summary>A first part that is long is all there is to tell by.</summary>
     [Fact]
     public void A_long_first_part_is_better_than_nothing()
