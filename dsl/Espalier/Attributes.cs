@@ -240,7 +240,7 @@ public sealed class ScoreAttribute(Criterion criterion) : Attribute
 
     /// <summary>
     /// The file that <see cref="Criterion.File"/> reads, relative to the project: a JSON object that maps names of groups to
-    /// one number per unit. List it as <c>&lt;EspalierInput Include="…" /&gt;</c>, so that the build sees when it changes.
+    /// one number per unit. The build sees when it changes.
     /// </summary>
     public string? ScoreFile { get; set; }
 

@@ -18,7 +18,7 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
     public override ImmutableArray<string> FixableDiagnosticIds { get; } =
     [
         Ids.PolicyShape, Ids.NoModel, Ids.NoMatch, Ids.Inexact, Ids.NeedsCalibration, Ids.CalibrationShape, Ids.RuleShape,
-        Ids.NothingDecides, Ids.NoData, Ids.DoesNothing, Ids.NameIsTaken,
+        Ids.NothingDecides, Ids.NoData, Ids.DoesNothing, Ids.NameIsTaken, Ids.NoTokenizer,
     ];
 
     /// <inheritdoc/>
@@ -51,6 +51,8 @@ public sealed class PolicyCodeFixProvider : CodeFixProvider
                 => [Modifiers.OfRule(source, property)],
             Ids.NoModel when fix.Length > 0 && node is LiteralExpressionSyntax literal
                 => [Arguments.Replace(source, literal, Arguments.Text(fix), "the model")],
+            Ids.NoTokenizer when fix.Length > 0 && node is LiteralExpressionSyntax literal
+                => [Arguments.Replace(source, literal, Arguments.Text(fix), "the tokenizer")],
             Ids.NoMatch when fix.Length > 0 && node is LiteralExpressionSyntax literal
                 => [Arguments.Replace(source, literal, Arguments.Text(fix), "the pattern")],
             Ids.Inexact when attribute is not null

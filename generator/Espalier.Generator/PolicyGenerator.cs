@@ -125,21 +125,21 @@ public sealed class PolicyGenerator : IIncrementalGenerator
             .Collect()
             .Select(static (markers, _) => markers.Length > 0)
             .WithTrackingName(TrackingNames.Reports);
-        var writesManifests = context.AnalyzerConfigOptionsProvider
-            .Select(static (options, _) => PolicyDiagnostics.WritesManifests(options))
-            .WithTrackingName(TrackingNames.WritesManifests);
+        var facts = context.AnalyzerConfigOptionsProvider
+            .Select(static (options, _) => ProjectFacts.Of(options))
+            .WithTrackingName(TrackingNames.Project);
 
         var reported = attributed.Combine(reports)
             .Where(static pair => pair.Right)
             .Select(static (pair, _) => pair.Left.Place)
             .WithTrackingName(TrackingNames.Reported)
-            .Combine(files).Combine(writesManifests).Combine(context.CompilationProvider);
+            .Combine(files).Combine(facts).Combine(context.CompilationProvider);
 
         context.RegisterSourceOutput(reported, static (output, input) =>
         {
-            var (((place, manifests), writesManifests), compilation) = input;
+            var (((place, manifests), project), compilation) = input;
             if (place.Find(compilation, output.CancellationToken) is not { } type) return;
-            foreach (var diagnostic in PolicyDiagnostics.Of(type, manifests, writesManifests, output.CancellationToken))
+            foreach (var diagnostic in PolicyDiagnostics.Of(type, manifests, project, output.CancellationToken))
                 output.ReportDiagnostic(diagnostic);
         });
     }

@@ -40,8 +40,8 @@ internal static class TrackingNames
     /// <summary>Whether this is a build, in which the generator reports.</summary>
     public const string Reports = "Espalier.Reports";
 
-    /// <summary>Whether the project writes manifests at all.</summary>
-    public const string WritesManifests = "Espalier.WritesManifests";
+    /// <summary>What the targets say of the project.</summary>
+    public const string Project = "Espalier.Project";
 
     /// <summary>Where one policy class is written, in a build.</summary>
     public const string Reported = "Espalier.Reported";

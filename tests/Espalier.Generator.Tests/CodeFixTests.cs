@@ -143,6 +143,10 @@ public class CodeFixTests
     public async Task A_name_that_is_taken_becomes_another(string before, string after, string name)
         => await Expect("ESP0019", $"Rename to {name}", Samples.PolicyOf(before), Samples.PolicyOf(after));
 
+    [Fact]
+    public async Task The_tokenizer_becomes_the_nearest() => await Expect("ESP0020", "Change the tokenizer to \"models/vocab.txt\"",
+        Samples.PolicyOf("", "[Embeddings(\"vocab.txt\")]"), Samples.PolicyOf("", "[Embeddings(\"models/vocab.txt\")]"));
+
     /// <summary>All of one kind at once, as <c>dotnet format</c> does it.</summary>
     [Theory]
     [InlineData("ESP0002", "Change the model to \"models/tiny.onnx\"", "models/tiny.onnx", "tiny.onnx")]

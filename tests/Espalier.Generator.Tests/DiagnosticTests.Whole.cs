@@ -1,3 +1,4 @@
+using Espalier.Generator.Diagnostics;
 using Espalier.Generator.Planning;
 using Microsoft.CodeAnalysis;
 
@@ -18,19 +19,18 @@ public partial class DiagnosticTests
     }
 
     [Theory]
-    [InlineData("{|ESP0017:Budget(Macs = 0.9)|}", "only weights say what goes, and nothing makes up for it")]
-    [InlineData("{|ESP0017:Budget(Latency = 0.9)|}", "only weights say what goes, and nothing makes up for it")]
-    [InlineData("{|ESP0017:ComponentBudget(\"a/*\", Macs = 0.5)|}", "only weights say what goes, and nothing makes up for it")]
-    [InlineData("{|ESP0017:Budget(Macs = 0.9)|}, Preset(Preset.Magnitude)", "only weights say what goes, and nothing makes up for it")]
+    [InlineData("{|ESP0017:Budget(Macs = 0.9)|}", "only weights say what goes")]
+    [InlineData("{|ESP0017:Budget(Latency = 0.9)|}", "only weights say what goes")]
+    [InlineData("{|ESP0017:ComponentBudget(\"a/*\", Macs = 0.5)|}", "only weights say what goes")]
+    [InlineData("{|ESP0017:Budget(Macs = 0.9)|}, Preset(Preset.Magnitude)", "only weights say what goes")]
     [InlineData("{|ESP0017:Budget(Macs = 0.9)|}, Preset(Preset.Fasp)", "the statistics of Preset.Fasp come from random inputs")]
     public async Task A_budget_is_spent_without_data(string attributes, string why)
     {
-        var diagnostic = await Expect(Ids.NoData,
-            $"The policy has a budget and no calibration data: {why}. Half of the MACs of a small ResNet take its accuracy from 0.917 to "
-                + "0.123 so, and to 0.914 with data. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() => …; to the "
-                + "policy, and [Guard(Agreement = 0.95)] to its attributes.",
-            Samples.WholePolicyOf(Heads, $"[{attributes}]"));
+        string message = $"A budget without calibration data: {why}. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() "
+            + "=> …; and [Guard(Agreement = 0.95)].";
+        var diagnostic = await Expect(Ids.NoData, message, Samples.WholePolicyOf(Heads, $"[{attributes}]"));
         Assert.Equal(DiagnosticSeverity.Warning, diagnostic.Severity);
+        Assert.InRange(message.Length, 1, 200);
     }
 
     [Theory]
@@ -49,6 +49,8 @@ public partial class DiagnosticTests
 
     [Theory]
     [InlineData("", "", "PruningPolicy(\"models/tiny.onnx\")", "it has no rule. Add a property with [Prune] or [Drop], or [LowRank]")]
+    [InlineData("", "Budget(Macs = 0.5)", "PruningPolicy(\"models/tiny.onnx\")",
+        "it has no rule. Add a property with [Prune] or [Drop], or [LowRank]")]
     [InlineData(Heads, "Budget(Macs = {|ESP0018:1.0|})", "",
         "its budget is the whole model, and no rule has a Keep. Lower the budget, or give the rules a Keep")]
     [InlineData(Heads, "Budget(Parameters = {|ESP0018:1|}, Bytes = 1)", "",
@@ -78,6 +80,8 @@ public partial class DiagnosticTests
     [InlineData("class {|ESP0019:Outputs|};", "Outputs")]
     [InlineData("class {|ESP0019:Open|}<T>;", "Open")]
     [InlineData("static void {|ESP0019:Plan|}() { }", "Plan")]
+    [InlineData("static int {|ESP0019:Open|}() => Open(4); static int Open(int threads) => threads;", "Open")]
+    [InlineData("static int {|ESP0019:OpenDense|}(int threads = 4, bool warm = false) => threads;", "OpenDense")]
     [InlineData("static void {|ESP0019:OpenDense|}(Microsoft.ML.OnnxRuntime.SessionOptions options) { }", "OpenDense")]
     [InlineData("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule {|ESP0019:Plan|} { get; }", "Plan")]
     [InlineData("[Prune(Axis.Neurons, Keep = 0.5)] public static partial Rule {|ESP0019:Inputs|} { get; }", "Inputs")]
@@ -98,13 +102,47 @@ public partial class DiagnosticTests
     }
 
     [Theory]
-    [InlineData("static void Open() { } static void Open(int threads) { } static void OpenDense<T>(T options) { }")]
+    [InlineData("static void Open(int threads, int more = 1) { } static void Open<T>() { } static void OpenDense<T>(T options) { }")]
     [InlineData("class Plan<T>; class Inputs<T>;")]
     public async Task What_the_language_allows_beside_a_generated_member_is_quiet(string members)
     {
         var source = Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; } " + members);
         Assert.Empty(await Harness.Diagnose(source, Tiny));
         AssertNoErrorInGeneratedCode(source);
+    }
+
+    [Theory]
+    [InlineData("\"vocab.txt\"", "vocab.txt")]
+    [InlineData("\"MODELS\\\\vocab.txt\"", "MODELS/vocab.txt")]
+    public async Task The_tokenizer_is_not_of_the_project(string written, string path)
+    {
+        var (source, spans) = Markup.Parse(Samples.WholePolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }",
+            $"[Embeddings({{|ESP0020:{written}|}})]"));
+        var diagnostic = Assert.Single(await Harness.Diagnose(source, ("/shop/obj/tiny.espalier-manifest", ExtensionTests.Encoder)));
+        Assert.Equal(Assert.Single(spans),
+            (diagnostic.Id, diagnostic.Location.SourceSpan.Start, diagnostic.Location.SourceSpan.Length));
+        Assert.Equal($"The project has no tokenizer '{path}'; it has 'models/vocab.txt'. Add <EspalierTokenizer Include=\"{path}\" />, or "
+            + "neither the program nor a calibration method finds the file.",
+            diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(DiagnosticSeverity.Warning, diagnostic.Severity);
+    }
+
+    [Theory]
+    [InlineData("models/vocab.txt")]
+    [InlineData("./models/vocab.txt")]
+    [InlineData("/data/vocab.txt")]
+    [InlineData("C:/data/vocab.txt")]
+    public async Task A_tokenizer_that_is_found_is_quiet(string path) => Assert.Empty(await Harness.Diagnose(
+        Samples.WholePolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", $"[Embeddings(\"{path}\")]"),
+        ("/shop/obj/tiny.espalier-manifest", ExtensionTests.Encoder)));
+
+    /// <summary>Other targets, or older ones, say nothing of tokenizers; these say it too where there are none.</summary>
+    [Fact]
+    public void What_the_targets_do_not_say_is_not_known()
+    {
+        Assert.Null(new ProjectFacts(true, "").Tokenizers);
+        Assert.Empty(new ProjectFacts(true, "||").Tokenizers!);
+        Assert.Equal(["a b.txt", "c.model"], new ProjectFacts(true, "|a b.txt|./c.model|").Tokenizers!);
     }
 
     /// <summary>Nothing of the compiler's own names a generated file.</summary>

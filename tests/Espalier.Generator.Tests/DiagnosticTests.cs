@@ -29,14 +29,14 @@ public partial class DiagnosticTests
     [InlineData("public static partial class Slim<T>", "is generic")]
     public async Task ThePolicyIsNotStaticPartial(string declaration, string problem) => await Expect(
         Ids.PolicyShape, $"Policy 'Slim' {problem}; a pruning policy is a static partial class that is not generic, in partial types only",
-        "using Espalier; [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}, LowRank(Rank = 1)] " + declaration + " { }");
+        "using Espalier; [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}] " + declaration + " { }");
 
     [Fact]
     public async Task A_container_is_not_partial() => await Expect(
         Ids.PolicyShape,
         "Policy 'Slim' lies in 'Outer', which is not partial; a pruning policy is a static partial class that is not generic, in partial "
             + "types only",
-        "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}, LowRank(Rank = 1)] static partial class "
+        "using Espalier; class Outer { [{|ESP0001:PruningPolicy(\"models/tiny.onnx\")|}, Budget(Macs = 0.5)] static partial class "
             + "Slim { } }");
 
     [Fact]
@@ -54,7 +54,11 @@ public partial class DiagnosticTests
         "The pattern 'encoder.0.fn' matches no group of neurons; the nearest names are 'encoder.0.ffn', 'encoder.1.ffn', "
             + "'encoder.0.up.weight'", "encoder.0.ffn")]
     [InlineData("{|ESP0003:Axis.Experts|}",
-        "The pattern '*' matches no group of experts; the model has none, it has channels, heads, keyValueGroups, neurons, width", null)]
+        "Rule 'R' is on experts, and the model has none; it has groups for Axis.Channels, Axis.Neurons, Axis.Heads, "
+            + "Axis.KeyValueGroups, Axis.Width", null)]
+    [InlineData("{|ESP0003:Axis.Experts|}, \"encoder.*\"",
+        "Rule 'R' is on experts, and the model has none; it has groups for Axis.Channels, Axis.Neurons, Axis.Heads, "
+            + "Axis.KeyValueGroups, Axis.Width", null)]
     public async Task The_pattern_matches_nothing(string arguments, string message, string? fix)
     {
         var diagnostic = await Expect(Ids.NoMatch, message,

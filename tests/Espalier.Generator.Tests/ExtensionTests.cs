@@ -9,7 +9,7 @@ namespace Espalier.Generator.Tests;
 public class ExtensionTests
 {
     /// <summary>An encoder: the inputs and outputs of BERT, the rest as in the other tests.</summary>
-    private static string Encoder { get; } = Samples.Manifest
+    internal static string Encoder { get; } = Samples.Manifest
         .Replace("input\tattention.mask\tbool", "input\tattention_mask\tint64", StringComparison.Ordinal)
         .Replace("input\tpixels\tfloat32\t1\t3\t32\t32", "input\ttoken_type_ids\tint32\t?batch\t?seq", StringComparison.Ordinal)
         .Replace("output\tlogits\tfloat32\t?batch\t2", "output\tlast_hidden_state\tfloat32\t?batch\t?seq\t64", StringComparison.Ordinal)
@@ -142,16 +142,16 @@ public class ExtensionTests
     }
 
     [Theory]
-    [InlineData("(\"vocab.txt\", MaxTokens = 2)", "2", "MaxTokens is 2, but must be at least 3")]
+    [InlineData("(\"models/vocab.txt\", MaxTokens = 2)", "2", "MaxTokens is 2, but must be at least 3")]
     [InlineData("(\"tokenizer.json\")", "\"tokenizer.json\"",
         "tokenizer.json does not go with [Embeddings]. A tokenizer.json is not read; give the model's vocab.txt or its "
             + "SentencePiece .model.")]
-    [InlineData("(\"vocab.txt\", Output = \"nothing\")", "\"nothing\"",
+    [InlineData("(\"models/vocab.txt\", Output = \"nothing\")", "\"nothing\"",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. It has no output 'nothing' but 'last_hidden_state', 'pooled'.")]
-    [InlineData("(\"vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")", "\"pooled\"",
+    [InlineData("(\"models/vocab.txt\", Pooling = Pooling.Last, Output = \"pooled\")", "\"pooled\"",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. Its output 'pooled' (float32, 2 axes) is not float32 with 3 "
         + "axes, as Pooling.Last wants it; name another one with Output, or choose another Pooling.")]
-    [InlineData("(\"vocab.txt\", Pooling = (Pooling)9)", "(Pooling)9",
+    [InlineData("(\"models/vocab.txt\", Pooling = (Pooling)9)", "(Pooling)9",
         "[Embeddings] does not go with the model 'models/tiny.onnx'. There is no Pooling 9.")]
     public async Task Mistakes_are_reported_at_the_argument(string arguments, string at, string message)
     {
@@ -169,7 +169,7 @@ public class ExtensionTests
         "Its input 'pixels' (float32) is not made of a text")]
     public async Task A_model_that_is_no_encoder_is_refused(string from, string to, string says)
     {
-        var diagnostic = Assert.Single((await Harness.Diagnose(PolicyOf("[Embeddings(\"vocab.txt\")]")
+        var diagnostic = Assert.Single((await Harness.Diagnose(PolicyOf("[Embeddings(\"models/vocab.txt\")]")
             .Replace("Tokenize([\"a\"])", "[]", StringComparison.Ordinal),
             ("/shop/obj/tiny.espalier-manifest", Encoder.Replace(from, to, StringComparison.Ordinal)))).Where(d => d.Id == "ESP0015"));
         Assert.Contains(says, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);

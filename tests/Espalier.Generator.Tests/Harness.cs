@@ -147,10 +147,14 @@ internal static class Harness
             => SourceText.From(text, System.Text.Encoding.UTF8);
     }
 
-    /// <summary>The editorconfig options that MSBuild writes: the project's folder, and the model of each manifest.</summary>
+    /// <summary>The options that MSBuild writes: the project's folder, its tokenizer, and the model of each manifest.</summary>
     internal sealed class Options : AnalyzerConfigOptionsProvider
     {
-        public override AnalyzerConfigOptions GlobalOptions { get; } = new Values(new() { ["build_property.ProjectDir"] = "/shop/" });
+        public override AnalyzerConfigOptions GlobalOptions { get; } = new Values(new()
+        {
+            ["build_property.ProjectDir"] = "/shop/",
+            ["build_property._EspalierTokenizerList"] = "|models/vocab.txt|",
+        });
 
         public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => new Values([]);
 

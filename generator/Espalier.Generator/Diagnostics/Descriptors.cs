@@ -18,8 +18,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NoModel = Make(Ids.NoModel, "The project has no such model",
         "The project has no model '{0}'{1}");
 
-    public static readonly DiagnosticDescriptor NoMatch = Make(Ids.NoMatch, "The pattern matches nothing",
-        "The pattern '{0}' matches no {1}{2}");
+    public static readonly DiagnosticDescriptor NoMatch = Make(Ids.NoMatch, "Nothing in the model matches", "{0}{1}");
 
     public static readonly DiagnosticDescriptor OutOfRange = Make(Ids.OutOfRange, "The number is out of range",
         "{0} is {1}, but must be {2}");
@@ -64,9 +63,8 @@ internal static class Descriptors
         "Neither a Keep of rule '{0}' nor a [Budget] of the policy says how much is to stay");
 
     public static readonly DiagnosticDescriptor NoData = Make(Ids.NoData, "The budget is spent without calibration data",
-        "The policy has a budget and no calibration data: {0}. Half of the MACs of a small ResNet take its accuracy from 0.917 to 0.123 "
-            + "so, and to 0.914 with data. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() => …; to the policy, and "
-            + "[Guard(Agreement = 0.95)] to its attributes.",
+        "A budget without calibration data: {0}. Add [Calibration(Samples = 256)] static IEnumerable<Inputs> Samples() => …; and "
+            + "[Guard(Agreement = 0.95)].",
         DiagnosticSeverity.Warning);
 
     public static readonly DiagnosticDescriptor DoesNothing = Make(Ids.DoesNothing, "The policy removes nothing",
@@ -75,10 +73,15 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NameIsTaken = Make(Ids.NameIsTaken, "The name is that of a generated member",
         "{0} has the name '{1}' of a generated member; give it another one");
 
+    public static readonly DiagnosticDescriptor NoTokenizer = Make(Ids.NoTokenizer, "The project has no such tokenizer",
+        "The project has no tokenizer '{0}'{1}. Add <EspalierTokenizer Include=\"{0}\" />, or neither the program nor a calibration "
+            + "method finds the file.", DiagnosticSeverity.Warning);
+
     public static ImmutableArray<DiagnosticDescriptor> All { get; } =
     [
         PolicyShape, NoModel, NoMatch, OutOfRange, NothingLeft, NothingRemoved, Frozen, Inexact, Disagree, NeedsCalibration,
         CalibrationShape, OutOfReach, Malformed, RuleShape, DoesNotFit, NothingDecides, NoData, DoesNothing, NameIsTaken,
+        NoTokenizer,
     ];
 
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);

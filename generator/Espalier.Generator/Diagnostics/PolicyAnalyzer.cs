@@ -23,12 +23,12 @@ public sealed class PolicyAnalyzer : DiagnosticAnalyzer
             if (start.Options.AdditionalFiles.Any(PolicyDiagnostics.IsMarker)) return;
             if (start.Compilation.GetTypeByMetadataName(PolicyReader.PolicyAttribute) is null) return;
             var options = start.Options.AnalyzerConfigOptionsProvider;
-            var writesManifests = PolicyDiagnostics.WritesManifests(options);
+            var project = ProjectFacts.Of(options);
             var manifests = new Lazy<IReadOnlyList<ManifestFile>>(() => [.. start.Options.AdditionalFiles
                 .Where(ManifestReader.IsManifest).Select(file => ManifestReader.Read(file, options, start.CancellationToken))]);
             start.RegisterSymbolAction(symbol =>
             {
-                foreach (var diagnostic in PolicyDiagnostics.Of((INamedTypeSymbol)symbol.Symbol, manifests.Value, writesManifests,
+                foreach (var diagnostic in PolicyDiagnostics.Of((INamedTypeSymbol)symbol.Symbol, manifests.Value, project,
                     symbol.CancellationToken))
                     symbol.ReportDiagnostic(diagnostic);
             }, SymbolKind.NamedType);

@@ -8,26 +8,25 @@ namespace Espalier.Generator.Emission;
 internal static class EmbeddingsEmitter
 {
     private const string Package = "global::Espalier.Extensions.AI.";
+    private const string Unopened = "The tokenizer cannot be opened.";
     private const string Sequence = "global::System.Collections.Generic.IEnumerable";
 
     /// <summary>The file; null where the policy has no such attribute, or one that does not go with its model.</summary>
     public static string? Emit(ResolvedPolicy resolved)
     {
         if (!EncoderChecks.Fits(resolved)) return null;
-        var writer = new SourceWriter();
-        PolicyFrame.Header(writer);
-        PolicyFrame.Open(writer, resolved.Policy);
-        Settings(writer, resolved.Policy.Embeddings!);
-        Generators(writer);
-        Samples(writer, resolved);
-        PolicyFrame.Close(writer, resolved.Policy);
-        return writer.ToString();
+        return PolicyFrame.Part(resolved.Policy, writer =>
+        {
+            Settings(writer, resolved.Policy.Embeddings!);
+            Generators(writer);
+            Samples(writer, resolved);
+        });
     }
 
     private static void Settings(SourceWriter writer, EmbeddingsModel embeddings)
     {
         writer.Summary("How texts become vectors.");
-        writer.Line(PolicyEmitter.GeneratedCode);
+        writer.Generated();
         writer.Line($"public static {Package}EmbeddingSettings Embeddings {{ get; }} = new(Plan.Policy, "
             + $"{Names.Literal(embeddings.Tokenizer)})");
         writer.Open();
@@ -42,18 +41,18 @@ internal static class EmbeddingsEmitter
     private static void Generators(SourceWriter writer)
     {
         writer.Summary("Vectors of texts by the slim model that the build wrote beside the program.");
-        writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
-        writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model or the tokenizer cannot be opened.</exception>");
-        writer.Line(PolicyEmitter.GeneratedCode);
+        writer.SessionOptions();
+        writer.Throws("The model or the tokenizer cannot be opened.");
+        writer.Generated();
         writer.Line($"public static {Package}TextEmbeddingGenerator CreateEmbeddingGenerator("
             + "global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
         writer.Line("    => new(Open(options).Untyped, Embeddings, ownsSession: true);");
         writer.Line();
         writer.Summary("Vectors of texts by a session of the caller's, who keeps it; by the dense model, for one.");
-        writer.Line("/// <param name=\"session\">The session.</param>");
-        writer.Line("/// <param name=\"tokenizer\">Another tokenizer than that of the policy; null for that.</param>");
-        writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The tokenizer cannot be opened.</exception>");
-        writer.Line(PolicyEmitter.GeneratedCode);
+        writer.Parameter("session", "The session.");
+        writer.Parameter("tokenizer", "Another tokenizer than that of the policy; null for that.");
+        writer.Throws(Unopened);
+        writer.Generated();
         writer.Line($"public static {Package}TextEmbeddingGenerator CreateEmbeddingGenerator("
             + "global::Espalier.Runtime.ModelSession<Inputs, Outputs> session, "
             + $"{Package}TextTokenizer? tokenizer = null)");
@@ -65,9 +64,9 @@ internal static class EmbeddingsEmitter
     {
         var values = resolved.Inputs.Select(i => $"text.{Method(i.Name)}<{PolicyEmitter.ElementType(i.ElementType)}>()");
         writer.Summary("Inputs of the model for each text: what a calibration method returns.");
-        writer.Line("/// <param name=\"texts\">The texts.</param>");
-        writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The tokenizer cannot be opened.</exception>");
-        writer.Line(PolicyEmitter.GeneratedCode);
+        writer.Parameter("texts", "The texts.");
+        writer.Throws(Unopened);
+        writer.Generated();
         writer.Line($"public static {Sequence}<Inputs> Tokenize({Sequence}<string> texts)");
         writer.Open();
         writer.Line($"foreach (var text in {Package}TextTokenizer.Open(Embeddings.Tokenizer).Samples(texts, Embeddings.MaxTokens))");

@@ -13,34 +13,18 @@ internal static class ImagesEmitter
     {
         if (ImageChecks.ShapeOf(resolved) is not { } shape || resolved.Policy.Colliding.Count > 0
             || !PolicyEmitter.IsTyped(resolved)) return null;
-        var (writer, element) = (new SourceWriter(), PolicyEmitter.ElementType(shape.ElementType));
-        PolicyFrame.Header(writer);
-        PolicyFrame.Open(writer, resolved.Policy);
-        Form(writer, shape, resolved.Policy.Images!);
-        writer.Summary("Inputs of the model from a file: PNG, JPEG or BMP. The decoder is not memory-safe: read images that you trust.");
-        writer.Line("/// <param name=\"path\">The file.</param>");
-        writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">It is no image that can be read.</exception>");
-        writer.Line(PolicyEmitter.GeneratedCode);
-        writer.Line($"public static Inputs FromImage(string path) => new(Images.FromFile<{element}>(path));");
-        writer.Line();
-        writer.Summary("Inputs of the model from pixels.");
-        var colours = shape.Channels == 1 ? "grey" : "interleaved red, green, blue";
-        writer.Line($"/// <param name=\"pixels\">Rows of {colours}, 8 bits each.</param>");
-        writer.Line("/// <param name=\"width\">Pixels of a row.</param>");
-        writer.Line("/// <param name=\"height\">Rows.</param>");
-        writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">There are more or fewer bytes than that.</exception>");
-        writer.Line(PolicyEmitter.GeneratedCode);
-        writer.Line("public static Inputs FromPixels(global::System.ReadOnlySpan<byte> pixels, int width, int height)");
-        writer.Line($"    => new(Images.FromPixels<{element}>(pixels, width, height));");
-        PolicyFrame.Close(writer, resolved.Policy);
-        return writer.ToString();
+        return PolicyFrame.Part(resolved.Policy, writer =>
+        {
+            Form(writer, shape, resolved.Policy.Images!);
+            Inputs(writer, shape);
+        });
     }
 
     private static void Form(SourceWriter writer, ImageShape shape, ImagesModel images)
     {
         static string Numbers(IEnumerable<double> values) => $"[{string.Join(", ", values.Select(PolicyChecks.Number))}]";
         writer.Summary("What the model wants of images.");
-        writer.Line(PolicyEmitter.GeneratedCode);
+        writer.Generated();
         writer.Line(FormattableString.Invariant(
             $"public static {Type} Images {{ get; }} = new(width: {shape.Width}, height: {shape.Height}, channels: {shape.Channels})"));
         writer.Open();
@@ -50,5 +34,25 @@ internal static class ImagesEmitter
         if (images.Deviation.Count > 0) writer.Line($"Deviation = {Numbers(images.Deviation)},");
         writer.Close(";");
         writer.Line();
+    }
+
+    private static void Inputs(SourceWriter writer, ImageShape shape)
+    {
+        var element = PolicyEmitter.ElementType(shape.ElementType);
+        writer.Summary("Inputs of the model from a file: PNG, JPEG or BMP. The decoder is not memory-safe: read images that you trust.");
+        writer.Parameter("path", "The file.");
+        writer.Throws("It is no image that can be read.");
+        writer.Generated();
+        writer.Line($"public static Inputs FromImage(string path) => new(Images.FromFile<{element}>(path));");
+        writer.Line();
+        writer.Summary("Inputs of the model from pixels.");
+        var colours = shape.Channels == 1 ? "grey" : "interleaved red, green, blue";
+        writer.Parameter("pixels", $"Rows of {colours}, 8 bits each.");
+        writer.Parameter("width", "Pixels of a row.");
+        writer.Parameter("height", "Rows.");
+        writer.Throws("There are more or fewer bytes than that.");
+        writer.Generated();
+        writer.Line("public static Inputs FromPixels(global::System.ReadOnlySpan<byte> pixels, int width, int height)");
+        writer.Line($"    => new(Images.FromPixels<{element}>(pixels, width, height));");
     }
 }

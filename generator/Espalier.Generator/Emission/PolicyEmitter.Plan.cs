@@ -1,6 +1,5 @@
 using System.Globalization;
 using Espalier.Generator.Planning;
-using Espalier.Generator.Policies;
 using Espalier.Generator.Vocabulary;
 
 namespace Espalier.Generator.Emission;
@@ -8,14 +7,10 @@ namespace Espalier.Generator.Emission;
 /// <content>The nested class <c>Plan</c>.</content>
 internal sealed partial class PolicyEmitter
 {
-    internal static readonly string GeneratedCode
-        = $"[global::System.CodeDom.Compiler.GeneratedCodeAttribute({Names.Literal(GeneratedMembers.Tool)}, "
-        + $"\"{typeof(PolicyEmitter).Assembly.GetName().Version.ToString(3)}\")]";
-
     private void Plan()
     {
         _writer.Summary($"What is done to {Policy.ModelKey}: {Costs()}.");
-        _writer.Line(GeneratedCode);
+        _writer.Generated();
         _writer.Line("public static class Plan");
         _writer.Open();
         _writer.Summary("Full name of the policy; names its files.");
@@ -34,17 +29,17 @@ internal sealed partial class PolicyEmitter
         _writer.Line("public static global::Espalier.PruningPlan Value => s_value ??= global::Espalier.PlanJson.Parse(Json);");
         _writer.Line();
         _writer.Summary("What slimming did, read from the report that the build wrote beside the slim model.");
-        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The report is missing or malformed.</exception>");
+        _writer.Throws("The report is missing or malformed.");
         _writer.Line(
             "public static global::Espalier.PruningReport Report => s_report ??= global::Espalier.PolicyFiles.ReadReport(Policy);");
         _writer.Line();
         _writer.Summary("The report as text: costs before and after, and every group that lost units.");
-        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The report is missing or malformed.</exception>");
+        _writer.Throws("The report is missing or malformed.");
         _writer.Line("public static string Summary => Report.ToString();");
         _writer.Line();
         _writer.Summary(
             "What changed in the graph, read from the diff that the build wrote beside the slim model; its text is fit for a snapshot.");
-        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The diff is missing or malformed.</exception>");
+        _writer.Throws("The diff is missing or malformed.");
         _writer.Line("public static global::Espalier.GraphDiff Diff => s_diff ??= global::Espalier.PolicyFiles.ReadDiff(Policy);");
         _writer.Line();
         RuleMembers();

@@ -58,9 +58,9 @@ internal sealed partial class PolicyEmitter
         const string Type = "global::Espalier.Runtime.ModelSession<Inputs, Outputs>";
         _writer.Line();
         _writer.Summary(summary);
-        _writer.Line("/// <param name=\"options\">Settings of ONNX Runtime; null for its own.</param>");
-        _writer.Line("/// <exception cref=\"global::Espalier.EspalierException\">The model cannot be opened.</exception>");
-        _writer.Line(GeneratedCode);
+        _writer.SessionOptions();
+        _writer.Throws("The model cannot be opened.");
+        _writer.Generated();
         _writer.Line($"public static {Type} {name}(global::Microsoft.ML.OnnxRuntime.SessionOptions? options = null)");
         _writer.Line($"    => new(global::Espalier.PolicyFiles.FullPath(global::Espalier.PolicyFiles.{file}), options);");
     }
@@ -70,7 +70,7 @@ internal sealed partial class PolicyEmitter
         var names = Names.Unique(_resolved.Inputs.Select(t => t.Name), "Inputs");
         _writer.Summary($"Inputs of {Policy.ModelKey}.");
         Parameters(_resolved.Inputs, names);
-        _writer.Line(GeneratedCode);
+        _writer.Generated();
         _writer.Line($"public sealed record Inputs({Members(_resolved.Inputs, names)}) : global::Espalier.IModelInputs");
         _writer.Open();
         _writer.Line("/// <inheritdoc/>");
@@ -91,7 +91,7 @@ internal sealed partial class PolicyEmitter
         var names = Names.Unique(_resolved.Outputs.Select(t => t.Name), "Outputs");
         _writer.Summary($"Outputs of {Policy.ModelKey}.");
         Parameters(_resolved.Outputs, names);
-        _writer.Line(GeneratedCode);
+        _writer.Generated();
         _writer.Line($"public sealed record Outputs({Members(_resolved.Outputs, names)}) : global::Espalier.IModelOutputs<Outputs>");
         _writer.Open();
         _writer.Line("/// <inheritdoc/>");
@@ -105,8 +105,7 @@ internal sealed partial class PolicyEmitter
     private void Parameters(EquatableArray<ManifestTensor> tensors, List<string> names)
     {
         for (var i = 0; i < names.Count; i++)
-            _writer.Line(
-                $"/// <param name=\"{names[i]}\">{Names.Xml($"{tensors[i].Name}: {tensors[i].ElementType} {Shape(tensors[i])}")}</param>");
+            _writer.Parameter(names[i], $"{tensors[i].Name}: {tensors[i].ElementType} {Shape(tensors[i])}");
     }
 
     private static string Members(EquatableArray<ManifestTensor> tensors, List<string> names)

@@ -88,15 +88,15 @@ internal sealed class ServicesEmitter
     private void Document(string summary, string parameter, string description, bool keyed = false)
     {
         _writer.Summary(summary);
-        _writer.Line("/// <param name=\"services\">The services.</param>");
-        if (keyed) _writer.Line("/// <param name=\"key\">The key, which is also the name of the options.</param>");
-        _writer.Line($"/// <param name=\"{parameter}\">{Names.Xml(description)}</param>");
+        _writer.Parameter("services", "The services.");
+        if (keyed) _writer.Parameter("key", "The key, which is also the name of the options.");
+        _writer.Parameter(parameter, description);
     }
 
     private void Method(string prefix, string suffix, string parameter, string body)
     {
         var key = prefix == "AddKeyed" ? "string key, " : "";
-        _writer.Line(PolicyEmitter.GeneratedCode);
+        _writer.Generated();
         _writer.Line($"public static {Services} {prefix}{_name}{suffix}(this {Services} services, {key}{parameter})");
         _writer.Line($"    => {body};");
     }

@@ -16,12 +16,16 @@ internal static class EncoderChecks
         if (policy.Embeddings is not { } embeddings) return;
         var site = AttributeSite.OfClass(nameof(EmbeddingsAttribute));
         findings.CheckAtLeast(site, nameof(EmbeddingsAttribute.MaxTokens), embeddings.MaxTokens, 3);
-        if (embeddings.Tokenizer.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+        if (!IsReadable(embeddings))
             findings.DoesNotFit(site.At("tokenizer"), embeddings.Tokenizer, "[Embeddings]",
                 "A tokenizer.json is not read; give the model's vocab.txt or its SentencePiece .model");
         if (manifest is not null && Fault(embeddings, manifest.Inputs, manifest.Outputs) is { } fault)
             findings.DoesNotFit(site.At(fault.Argument), "[Embeddings]", $"the model '{policy.ModelKey}'", fault.Text);
     }
+
+    /// <summary>Whether the tokenizer's file is of a kind that is read, by its name.</summary>
+    public static bool IsReadable(EmbeddingsModel embeddings)
+        => !embeddings.Tokenizer.EndsWith(".json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether the code for embeddings can be written.</summary>
     public static bool Fits(ResolvedPolicy policy)

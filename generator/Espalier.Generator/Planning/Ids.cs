@@ -22,4 +22,5 @@ internal static class Ids
     public const string NoData = "ESP0017";
     public const string DoesNothing = "ESP0018";
     public const string NameIsTaken = "ESP0019";
+    public const string NoTokenizer = "ESP0020";
 }

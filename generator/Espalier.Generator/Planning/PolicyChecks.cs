@@ -33,8 +33,8 @@ internal sealed class PolicyChecks
         foreach (var rule in policy.Rules) checks.Rule(rule);
         for (var i = 0; i < policy.LowRank.Count; i++)
             checks.LowRank(policy.LowRank[i], AttributeSite.OfClass(nameof(LowRankAttribute), i));
-        checks.Effect();
-        checks.Data();
+        // Of a class that is no policy nothing comes at all, and what removes nothing spends no budget.
+        if (policy.ClassProblem.Length == 0 && !checks.DoesNothing()) checks.Data();
     }
 
     /// <summary>An axis as messages name it.</summary>
@@ -61,8 +61,10 @@ internal sealed class PolicyChecks
         }
     }
 
-    /// <summary>Whether the policy as a whole removes something; single rules are judged where their groups are known.</summary>
-    private void Effect()
+    /// <summary>
+    /// Whether the policy as a whole removes nothing, which is then reported; single rules are judged where their groups are known.
+    /// </summary>
+    private bool DoesNothing()
     {
         var hasRules = _policy.Rules.Count > 0 || _policy.LowRank.Count > 0;
         if (!hasRules && _policy.Method is not ({ Depth: not null } or { Units: not null } or { LowRank: not null }))
@@ -71,6 +73,8 @@ internal sealed class PolicyChecks
             && _policy.Budget?.IsWhole == true && !DecidesItself)
             _findings.Add(Ids.DoesNothing, AttributeSite.OfClass(nameof(BudgetAttribute)).At("Macs Parameters Bytes Latency"),
                 "its budget is the whole model, and no rule has a Keep", "Lower the budget, or give the rules a Keep");
+        else return false;
+        return true;
     }
 
     /// <summary>A budget that is spent without having seen what the model is for.</summary>
@@ -82,7 +86,7 @@ internal sealed class PolicyChecks
         _findings.Add(Ids.NoData, AttributeSite.OfClass(ofParts ? nameof(ComponentBudgetAttribute) : nameof(BudgetAttribute)),
             _policy.Preset is { } preset && MeasuresActivations
                 ? $"the statistics of Preset.{preset} come from random inputs"
-                : "only weights say what goes, and nothing makes up for it");
+                : "only weights say what goes");
     }
 
     private void Budgets()

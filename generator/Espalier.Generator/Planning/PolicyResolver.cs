@@ -104,8 +104,14 @@ internal sealed class PolicyResolver
         var nearest = names.Select(n => (Name: n, Nearest: NearestPattern.Find(pattern, n))).OrderBy(n => n.Nearest.Distance)
             .ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).ToList();
         var hint = nearest.Count == 0 ? "" : "; the nearest names are " + string.Join(", ", nearest.Select(n => $"'{n.Name}'"));
-        _findings.Add(new(Ids.NoMatch, site, nearest.Count == 0 ? "" : nearest[0].Nearest.Corrected, [pattern, what, hint]));
+        _findings.Add(new(Ids.NoMatch, site, nearest.Count == 0 ? "" : nearest[0].Nearest.Corrected,
+            [$"The pattern '{pattern}' matches no {what}", hint]));
     }
+
+    /// <summary>The model has nothing of a rule's kind: whatever its pattern is, that is not the mistake.</summary>
+    private void AddNone(AttributeSite site, Axis axis, string instead)
+        => _findings.Add(Ids.NoMatch, site.At("axis"), $"Rule '{site.Member}' is on {PolicyChecks.Plural(axis)}, and the model has none",
+            instead);
 
     /// <summary>
     /// Gives every group to the first rule that names it. A later rule with <c>*</c> takes what is left; a later rule that
@@ -133,9 +139,9 @@ internal sealed class PolicyResolver
         var matching = ofKind.Where(g => Matches(prune.Pattern, g)).ToList();
         if (matching.Count == 0)
         {
-            var what = $"group of {row.Plural}";
-            if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), prune.Pattern, what, NamesOf(ofKind));
-            else _findings.Add(Ids.NoMatch, site.At("axis"), prune.Pattern, what, "; the model has none" + Present());
+            if (ofKind.Count > 0)
+                AddNoMatch(site.At(AttributeSite.Pattern), prune.Pattern, $"group of {row.Plural}", NamesOf(ofKind));
+            else AddNone(site, prune.Axis, Present());
             return null;
         }
         var open = matching.Where(g => !_policy.Protect.Any(p => Matches(p, g))).ToList();
@@ -186,11 +192,12 @@ internal sealed class PolicyResolver
             : $"every group that it matches belongs to the earlier rule '{before.Name}'");
     }
 
+    /// <summary>What rules could be on instead, as they name it.</summary>
     private string Present()
     {
-        var kinds = _manifest.Groups.Where(g => g.Exactness != "frozen").Select(g => Words.Camel(g.Kind)).Distinct(StringComparer.Ordinal)
-            .OrderBy(k => k, StringComparer.Ordinal).ToList();
-        return kinds.Count == 0 ? "" : ", it has " + string.Join(", ", kinds);
+        var kinds = AxisRow.All.Where(row => _manifest.Groups.Any(g => g.Exactness != "frozen" && row.Kinds.Contains(g.Kind)))
+            .Select(row => $"Axis.{row.Axis}").ToList();
+        return kinds.Count == 0 ? "; it has no group that a rule can prune" : "; it has groups for " + string.Join(", ", kinds);
     }
 
     private static bool SameWish(RuleModel a, RuleModel b)
@@ -207,9 +214,7 @@ internal sealed class PolicyResolver
         {
             if (ofKind.Count > 0) AddNoMatch(site.At(AttributeSite.Pattern), drop.Pattern, $"one of the {word}",
                 ofKind.Select(b => b.Name));
-            else
-                _findings.Add(Ids.NoMatch, site.At("axis"), drop.Pattern, $"one of the {word}",
-                    "; the model has none: no region of it runs between a residual stream and its Add");
+            else AddNone(site, drop.Axis, ": no region of it runs between a residual stream and its Add");
             return [];
         }
         var free = matching.Where(b => !_policy.Protect.Any(p => Glob.Matches(p, b.Name))).ToList();

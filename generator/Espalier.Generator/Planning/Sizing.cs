@@ -154,8 +154,9 @@ internal sealed class Sizing
         // These add a rule of their own to a policy without one (Espalier.Presets.Complete): what that reaches the tool alone knows.
         if (policy.LowRank.Any(r => r.IsOpen)) return;
         if (policy.Method is { Depth: not null } or { Units: not null } or { LowRank: not null }) return;
-        // A rule that names nothing is the mistake; that the budget is then out of reach only follows from it.
-        if (findings.Any(f => f.Id is Ids.NoMatch or Ids.Frozen or Ids.Inexact or Ids.DoesNotFit or Ids.RuleShape)) return;
+        // A rule that is missing or names nothing is the mistake; that the budget is then out of reach only follows from it.
+        if (findings.Any(f => f.Id is Ids.NoMatch or Ids.Frozen or Ids.Inexact or Ids.DoesNotFit or Ids.RuleShape or Ids.PolicyShape
+            or Ids.DoesNothing)) return;
         var sizes = new Dictionary<int, int>(_least);
         Merge(sizes, choice);
         foreach (var (unit, argument, fraction) in policy.Budget!.Limits())

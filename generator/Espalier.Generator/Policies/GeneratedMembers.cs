@@ -16,7 +16,8 @@ internal static class GeneratedMembers
 
     private static readonly GeneratedMember[] All =
     [
-        new(Plan), new(Inputs), new(Outputs), new(Open, "SessionOptions"), new(OpenDense, "SessionOptions"),
+        new(Plan), new(Inputs), new(Outputs), new(Open, "SessionOptions") { IsOptional = true },
+        new(OpenDense, "SessionOptions") { IsOptional = true },
     ];
 
     /// <summary>What a policy gets besides for an attribute of its class.</summary>
@@ -40,12 +41,14 @@ internal static class GeneratedMembers
     }
 
     /// <summary>
-    /// Methods of one name may differ in their parameters, and types in the number of theirs; everything else of one name collides.
+    /// Methods of one name may differ in their parameters, and types in the number of theirs; everything else of one name collides. A
+    /// method that may be called without arguments collides with one that may be too: it would take its calls, or make them ambiguous.
     /// </summary>
     private static bool Collides(ISymbol member, GeneratedMember generated) => member switch
     {
         IMethodSymbol method when generated.Parameters.Length > 0 => method.Arity == 0
-            && method.Parameters.Select(p => p.Type.Name).SequenceEqual(generated.Parameters),
+            && (method.Parameters.Select(p => p.Type.Name).SequenceEqual(generated.Parameters)
+                || (generated.IsOptional && method.Parameters.All(p => p.IsOptional))),
         INamedTypeSymbol type when generated.Parameters.Length == 0 => type.Arity == 0,
         _ => true,
     };
@@ -63,5 +66,8 @@ internal static class GeneratedMembers
         public string Name { get; } = name;
 
         public string[] Parameters { get; } = parameters;
+
+        /// <summary>Whether its parameters may be left out.</summary>
+        public bool IsOptional { get; init; }
     }
 }

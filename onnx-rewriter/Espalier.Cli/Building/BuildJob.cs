@@ -13,10 +13,11 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
     /// <summary>Files of policies whose model goes where the program goes, and of those whose model stays with the project.</summary>
     private const string Published = "outputs.txt", Kept = "kept.txt";
 
-    /// <summary>A line for each policy that was carried out. The targets say them: not every logger shows what a tool says.</summary>
-    private const string Lines = "lines.txt";
+    /// <summary>The files of scores and labels that policies name: when one changes, the targets start the tool again.</summary>
+    private const string Named = "named.txt";
 
     private readonly string _output = request.Output ?? throw new UsageException("the request has no output folder.");
+    private readonly FileHashes _hashes = new(FolderLock.OpenRead);
     private PolicyAssembly? _assembly;
 
     /// <summary>Does what has changed and leaves the rest.</summary>
@@ -27,35 +28,36 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var alone = FolderLock.Enter(_output, terminal, cancellationToken);
         NativeLibraries.Register(request.Natives);
         var result = ExitCode.Done;
-        List<string> published = [], kept = [], lines = [];
+        List<string> published = [], kept = [], named = [];
         foreach (var plan in PlanReader.Read(request.Assembly!))
         {
             try
             {
-                (plan.Publish ? published : kept).AddRange(Carry(plan, lines, cancellationToken));
+                (plan.Publish ? published : kept).AddRange(Carry(plan, cancellationToken));
+                named.AddRange(NamedFiles.List(plan, request.Project));
             }
             catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
             {
-                terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, plan, request.Project));
+                terminal.Error.WriteLine(BuildErrors.Of(e, explained.Code, request.Project, request.Project, plan).ToString());
                 result = Math.Max(result, explained.Code);
             }
         }
-        AtomicFile.WriteAllText(Path.Combine(_output, Lines), string.Concat(lines.Select(l => l + "\n")));
         if (result != ExitCode.Done) return result;
         WriteLists(published, kept);
+        WriteList(Named, named);
         return ExitCode.Done;
     }
 
-    private IEnumerable<string> Carry(PruningPlan plan, List<string> lines, CancellationToken cancellationToken)
+    private IEnumerable<string> Carry(PruningPlan plan, CancellationToken cancellationToken)
     {
         var name = plan.Model.Replace('\\', '/');
         if (name.StartsWith("./", StringComparison.Ordinal)) name = name[2..];
         var model = request.Models.FirstOrDefault(m => m.Name == name)
             ?? throw new EspalierException($"The project has no model '{plan.Model}'. Add <OnnxModel Include=\"{plan.Model}\" /> to it.");
-        model.Identify(plan);
+        model.Identify(plan, _hashes);
         var files = SlimFiles.InFolder(_output, plan.Policy);
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
-        var stamp = Stamp.Compute(plan, model, request);
+        var stamp = Stamp.Compute(plan, model, request, _hashes);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
             return WithPackage(plan, model, [.. Copied(stampFile)]);
 
@@ -65,7 +67,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         using var progress = new StepProgress(terminal, plan.Policy, cancellationToken);
         var stated = plan with { AllowInterface = model.Axes.AllowInterface, HoistInitializers = model.HoistInitializers };
         var carried = NamedFiles.Rooted(stated, request.Project);
-        var results = new StepResults(request.Cache ?? Path.Combine(_output, "cache"));
+        var results = new StepResults(request.Cache ?? Path.Combine(_output, "cache"), _hashes);
         var job = new SlimJob(dense, analysis, carried, model.Axes.Dimensions, progress, cancellationToken)
         {
             FileName = Path.GetFileName(files.Model),
@@ -78,8 +80,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var report = slim.Report with { Plan = PlanContent.WithoutLocations(NamedFiles.AsStated(slim.Report.Plan, plan)) };
         var copied = files.Save(slim with { Report = report }, dense);
         progress.Dispose();
-        lines.Add(BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
-        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning);
+        // The targets say it: not every logger shows what a tool says.
+        terminal.Out.WriteLine("Espalier -> " + BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
+        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning.ToString());
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
     }
@@ -100,15 +103,18 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
             var name = Path.GetFileName(file);
             if (!known.Contains(name)
                 && !policies.Any(p => name == p + ".stamp" || name == p + SlimFiles.TextExtension || name == p + SlimFiles.PageExtension)
-                && name is not ("build.request" or "build.stamp" or Published or Kept or Lines or FolderLock.FileName))
+                && name is not ("build.request" or "build.stamp" or Published or Kept or Named or FolderLock.FileName))
                 File.Delete(file);
         }
         foreach (var folder in Directory.EnumerateDirectories(_output, "*" + ModelPackage.Extension))
             if (!known.Any(f => f.StartsWith(Path.GetFileName(folder) + "/", StringComparison.Ordinal)))
                 Directory.Delete(folder, recursive: true);
-        AtomicFile.WriteAllText(Path.Combine(_output, Published), string.Concat(published.Select(f => f + "\n")));
-        AtomicFile.WriteAllText(Path.Combine(_output, Kept), string.Concat(kept.Select(f => f + "\n")));
+        WriteList(Published, published);
+        WriteList(Kept, kept);
     }
+
+    private void WriteList(string name, List<string> files)
+        => AtomicFile.WriteAllText(Path.Combine(_output, name), string.Concat(files.Select(f => f + "\n")));
 
     /// <summary>The files of that list, with their folder.</summary>
     public static IEnumerable<string> Listed(string output)

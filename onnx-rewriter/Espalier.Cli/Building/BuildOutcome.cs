@@ -9,8 +9,6 @@ internal static class BuildOutcome
     /// <summary>A slim model that agrees less answers otherwise more often than not.</summary>
     private const double LeastAgreement = 0.5;
 
-    private const string Drifted = "ESPB012";
-
     /// <summary>The one line of a policy: costs before and after, agreement, time.</summary>
     /// <param name="reused">Results of earlier builds that were used.</param>
     public static string Line(string policy, PruningReport report, TimeSpan taken, string? reused = null)
@@ -25,11 +23,15 @@ internal static class BuildOutcome
             + (reused is null ? "" : $" (reused: {reused})");
     }
 
-    /// <summary>A warning where no guard is there to stop what data show to be ruined; null otherwise.</summary>
-    /// <param name="otherwise">The file to name where the policy's place is not known.</param>
-    public static string? Warning(PruningPlan plan, PruningReport report, string otherwise)
-        => report.Agreement is { Value: < LeastAgreement } measured && measured.On != MeasuredOn.Random && plan.Guard?.Agreement is null
-            ? $"{(plan.Location.Length > 0 ? plan.Location : otherwise)} : warning {Drifted}: {plan.Policy}: the slim model agrees with "
-                + $"the dense one to {measured}. Remove less, compensate, or state what is enough by [Guard(Agreement = …)]."
-            : null;
+    /// <summary>A warning where no guard is there to stop what the measurement shows to be ruined; null otherwise.</summary>
+    /// <param name="project">The file to name where the policy's place is not known.</param>
+    public static BuildMessage? Warning(PruningPlan plan, PruningReport report, string project)
+    {
+        if (report.Agreement is not { Value: < LeastAgreement } measured || plan.Guard?.Agreement is not null) return null;
+        string place = plan.Location.Length > 0 ? BuildMessage.Full(plan.Location, project) : project;
+        string advice = measured.On == MeasuredOn.Random
+            ? "Such inputs say little about the task: give the policy a [Calibration] method to know more, or remove less."
+            : "Remove less, compensate, or state what is enough by [Guard(Agreement = …)].";
+        return new(place, BuildMessage.Drifted, $"{plan.Policy}: the slim model agrees with the dense one to {measured}. {advice}");
+    }
 }

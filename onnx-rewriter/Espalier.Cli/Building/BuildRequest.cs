@@ -1,7 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Espalier.Axes.Inference;
 using Espalier.Cli.Host;
+using Espalier.Cli.Steps;
 
 namespace Espalier.Cli.Building;
 
@@ -12,12 +12,11 @@ internal sealed record BuildModel(string Name, string Path, AxisOptions Axes, bo
 {
     /// <summary>Sees to it that the model is the one that the policy was written for, where the policy says which.</summary>
     /// <exception cref="EspalierException">It is another one.</exception>
-    public void Identify(PruningPlan plan)
+    public void Identify(PruningPlan plan, FileHashes hashes)
     {
         if (plan.Sha256 is not { } stated) return;
         if (stated.Length < 8) throw new EspalierException($"Sha256 = \"{stated}\" has fewer than eight digits.");
-        using var file = FolderLock.OpenRead(Path);
-        string actual = Convert.ToHexStringLower(SHA256.HashData(file));
+        string actual = Convert.ToHexStringLower(hashes.Of(Path));
         if (!actual.StartsWith(stated, StringComparison.OrdinalIgnoreCase))
             throw new EspalierException($"'{plan.Model}' is not the model that the policy was written for: its SHA-256 is {actual}, "
                 + $"and the policy has Sha256 = \"{stated}\". Put that model back, or look through the policy and write the new digits "

@@ -31,7 +31,7 @@ internal static class ModelPackage
         void Copy(string from, string to)
         {
             written.Add($"{folder}/{to.Replace('\\', '/')}");
-            CopyChanged(from, Path.Combine(output, folder, to));
+            AtomicFile.CopyIfDifferent(from, Path.Combine(output, folder, to));
         }
         foreach (string file in made.Where(f => !f.EndsWith(".json", StringComparison.Ordinal)))
             Copy(Path.Combine(output, file), Path.Combine("slim", file));
@@ -74,15 +74,4 @@ internal static class ModelPackage
             NewLine = "\n",
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         }) + "\n";
-
-    /// <summary>Whole or not at all: a build may be killed while it copies.</summary>
-    private static void CopyChanged(string from, string to)
-    {
-        var (source, target) = (new FileInfo(from), new FileInfo(to));
-        if (target.Exists && target.Length == source.Length && target.LastWriteTimeUtc == source.LastWriteTimeUtc) return;
-        Directory.CreateDirectory(target.DirectoryName!);
-        string part = to + ".tmp";
-        File.Copy(from, part, overwrite: true);
-        File.Move(part, to, overwrite: true);
-    }
 }

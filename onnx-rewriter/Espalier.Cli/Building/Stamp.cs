@@ -11,7 +11,8 @@ internal static class Stamp
     /// <param name="plan">The plan. Where its rules stand in the source does not matter: a line above them must not slim again.</param>
     /// <param name="request">The build's request. The code of the policy, references and declared inputs count only where the
     /// plan calls a method of the policy.</param>
-    public static string Compute(PruningPlan plan, BuildModel model, BuildRequest request)
+    /// <param name="hashes">Of all files that count.</param>
+    public static string Compute(PruningPlan plan, BuildModel model, BuildRequest request, FileHashes hashes)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Text(string text)
@@ -22,8 +23,7 @@ internal static class Stamp
         void Content(string path)
         {
             Text(Path.GetFileName(path));
-            using var stream = FolderLock.OpenRead(path);
-            hash.AppendData(SHA256.HashData(stream));
+            hash.AppendData(hashes.Of(path));
         }
 
         foreach (var version in StepResults.ToolVersions()) Text(version);

@@ -36,18 +36,21 @@ internal static class BuildCommand
 
     public static int Run(string path, Terminal terminal, CancellationToken cancellationToken)
     {
-        var request = BuildRequest.Read(path);
+        string file = path;
         try
         {
+            var request = BuildRequest.Read(path);
+            file = request.Manifest is null ? request.Project : request.Models[0].Path;
             if (request.Manifest is not { } manifest) return new BuildJob(request, terminal).Run(cancellationToken);
             var model = request.Models.Single();
             ManifestCommand.Write(model.Path, model.Name, manifest, model.Axes);
             return ExitCode.Done;
         }
-        catch (Exception e) when (e is not OperationCanceledException && ErrorMessages.Explain(e) is { } explained)
+        catch (Exception e) when (ErrorMessages.Explain(e) is { } explained)
         {
-            string file = request.Manifest is null ? request.Project : request.Models[0].Path;
-            terminal.Error.WriteLine(BuildErrors.Format(e, explained.Code, null, file));
+            // Of a stopped build too: a build that ends without an error would be a riddle.
+            terminal.Error.WriteLine(BuildErrors.Of(e is OperationCanceledException ? new EspalierException(explained.Message) : e,
+                explained.Code, file).ToString());
             return explained.Code;
         }
     }

@@ -53,7 +53,8 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            terminal.Error.WriteLine($"espalier: this is a fault of the tool, not of yours; please report it.\n{e}");
+            // In the form of MSBuild's errors, which quiet builds show too.
+            terminal.Error.WriteLine($"espalier : error : this is a fault of the tool, not of yours; please report it: {e}");
             return ExitCode.Fault;
         }
     }

@@ -14,6 +14,22 @@ internal static class AtomicFile
         output.Commit();
     }
 
+    /// <summary>Copies a file with its time, unless the copy is there already, by length and time.</summary>
+    public static void CopyIfDifferent(string from, string to)
+    {
+        var (source, target) = (new FileInfo(from), new FileInfo(to));
+        if (target.Exists && target.Length == source.Length && target.LastWriteTimeUtc == source.LastWriteTimeUtc) return;
+        Directory.CreateDirectory(target.DirectoryName!);
+        using var output = new OutputFiles();
+        using (var copy = output.Create(to))
+        {
+            using (var content = source.OpenRead()) content.CopyTo(copy);
+            copy.Flush();
+            File.SetLastWriteTimeUtc(copy.SafeFileHandle, source.LastWriteTimeUtc);
+        }
+        output.Commit();
+    }
+
     /// <summary>
     /// Writes a text unless the file has it already, and in either case gives it the present time: build tools compare times.
     /// </summary>

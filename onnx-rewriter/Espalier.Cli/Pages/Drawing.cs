@@ -12,6 +12,8 @@ internal static class Drawing
     /// <summary>Fewer of a name than this say nothing.</summary>
     private const int FewestLetters = 10;
 
+    private const int LeastBeginning = 2;
+
     /// <param name="layers">In the order of the model.</param>
     /// <param name="slim">Whether something could have gone: without, the drawing says what may go.</param>
     public static void Write(Html page, IReadOnlyList<LayerReport> layers, bool slim)
@@ -112,8 +114,19 @@ internal static class Drawing
         }
     }
 
-    /// <summary>The end of a name says more than its beginning.</summary>
-    private static string Shortened(string name, int room) => name.Length <= room ? name : "…" + name[^(room - 1)..];
+    /// <summary>
+    /// A name without its middle: the beginning says the part of the network, and what follows the last number which part of which block.
+    /// </summary>
+    /// <param name="room">Letters that there is room for.</param>
+    public static string Shortened(string name, int room)
+    {
+        if (name.Length <= room) return name;
+        int digit = name.AsSpan().LastIndexOfAnyInRange('0', '9');
+        int before = digit < 0 ? -1 : name.AsSpan(0, digit).LastIndexOfAnyExceptInRange('0', '9');
+        int end = digit < 0 ? 0 : name.Length - before - 1;
+        if (end == 0 || end > room - LeastBeginning - 1) end = (room - 1) / 2;
+        return name[..(room - 1 - end)] + "…" + name[^end..];
+    }
 
     private static string Describe(LayerReport layer, bool slim)
     {

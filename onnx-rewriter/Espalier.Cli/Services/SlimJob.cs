@@ -60,7 +60,7 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         {
             var samples = Calibrated = inputs.ForStatistics(notes);
             CalibrationStatistics Measure() => Calibrator.Run(analysis, samples, needs, new Reporter(progress), cancellationToken);
-            key = Results is null ? null : StepResults.KeyOf(analysis, samples);
+            key = Results?.KeyOf(analysis, samples);
             statistics = key is null ? Measure() : Results!.Statistics(key, needs, Measure);
             notes.AddRange(statistics.Notes);
             probe = new ModelProbe(analysis, samples, null, cancellationToken)

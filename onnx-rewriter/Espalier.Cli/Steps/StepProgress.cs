@@ -7,7 +7,7 @@ namespace Espalier.Cli.Steps;
 /// <summary>
 /// Says on the error stream what is going on, how far it is and how long it will take, once the work takes longer than a second: one line
 /// that is rewritten on a screen, elsewhere a line every ten seconds, and one before anything that will take longer than that. How long it
-/// will take is measured on what is done of it.
+/// will take is measured on the later half of what is done of it: the first parts open sessions, and run code before it is optimized.
 /// </summary>
 internal sealed class StepProgress : IDisposable
 {
@@ -15,8 +15,8 @@ internal sealed class StepProgress : IDisposable
     private static readonly TimeSpan EveryOnScreen = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan EveryInLog = TimeSpan.FromSeconds(10);
 
-    /// <summary>From this time on a rate is a measurement.</summary>
-    private static readonly TimeSpan Measured = TimeSpan.FromMilliseconds(500);
+    /// <summary>From this time on code that runs often is optimized, and a rate is a measurement.</summary>
+    private static readonly TimeSpan Measured = TimeSpan.FromSeconds(3);
 
     private readonly Terminal _terminal;
     private readonly string _subject;
@@ -26,10 +26,14 @@ internal sealed class StepProgress : IDisposable
     private readonly long _since;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, StepCost> _costs = new(StringComparer.Ordinal);
+
+    /// <summary>How much of the step was done when, from the middle of it to the latest.</summary>
+    private readonly Queue<(long Done, TimeSpan At)> _marks = [];
+
     private string? _step;
     private TimeSpan _begun;
     private WorkStep _shown;
-    private TimeSpan _shownSince;
+    private TimeSpan _shownSince, _marked;
     private TimeSpan? _last;
     private bool _announced, _disposed;
     private int _width;
@@ -70,7 +74,7 @@ internal sealed class StepProgress : IDisposable
             Begin(step.What);
             bool isUnderWay = _shown.Total > 0 && _shown.Done < _shown.Total;
             if (step.Total == 0 && isUnderWay) return;
-            if (step.What != _shown.What) (_shownSince, _announced) = (_clock.GetElapsedTime(_since), false);
+            Mark(step);
             _shown = step;
         }
         Show();
@@ -115,7 +119,7 @@ internal sealed class StepProgress : IDisposable
         {
             var now = _clock.GetElapsedTime(_since);
             if (_disposed || _shown.What is null || now < Patience) return;
-            var (taken, left) = (now - _shownSince, Left(now - _shownSince));
+            var (taken, left) = (now - _shownSince, Left(now));
             bool isLong = !_announced && left is { } estimate && taken + estimate > EveryInLog;
             if (_terminal.Interactive ? now - _last < EveryOnScreen : !isLong && now - (_last ?? TimeSpan.Zero) < EveryInLog) return;
             _last = now;
@@ -131,9 +135,33 @@ internal sealed class StepProgress : IDisposable
         }
     }
 
-    /// <summary>From what is done; null before anything is.</summary>
-    private TimeSpan? Left(TimeSpan taken)
-        => _shown.Done > 0 && _shown.Total > 0 && taken >= Measured ? taken * ((double)(_shown.Total - _shown.Done) / _shown.Done) : null;
+    private void Mark(WorkStep step)
+    {
+        var now = _clock.GetElapsedTime(_since);
+        // A step that is done again counts from its start.
+        if (step.What != _shown.What || step.Done < _shown.Done)
+        {
+            (_shownSince, _announced) = (now, false);
+            _marks.Clear();
+        }
+        _marked = now;
+        _marks.Enqueue((step.Done, now));
+        while (_marks.Count > 2 && 2 * _marks.Peek().Done < step.Done) _marks.Dequeue();
+    }
+
+    /// <summary>From what is done; null before it tells.</summary>
+    private TimeSpan? Left(TimeSpan now)
+    {
+        if (_shown.Done == 0 || _shown.Total == 0) return null;
+        var (from, taken) = (_marks.Peek(), now - _shownSince);
+        // The first part tells little. Where it is long, that is better than nothing.
+        if (taken < (from.Done == 0 ? EveryInLog : Measured)) return null;
+        double parts = _shown.Done - from.Done, rest = _shown.Total - _shown.Done;
+        if (parts <= 0) return null;
+        // A part under way that takes longer than they did counts too.
+        var (each, under) = ((_marked - from.At) / parts, (now - from.At) / (parts + 1));
+        return (each > under ? each : under) * rest;
+    }
 
     private string Text(TimeSpan taken, TimeSpan? left)
     {

@@ -12,11 +12,14 @@ namespace Espalier.Cli.Steps;
 /// Statistics and divergences that are kept from one run of the tool to the next, by all that they depend on: a changed budget, guard or
 /// ratio measures nothing again that it does not change. What is read is bit for bit what would be measured.
 /// </summary>
-internal sealed class StepResults(string folder)
+/// <param name="hashes">Of the model's files, where somebody knows them already.</param>
+internal sealed class StepResults(string folder, FileHashes? hashes = null)
 {
     /// <summary>Assemblies whose code makes slim models.</summary>
     private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Pruning",
         "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli"];
+
+    private readonly FileHashes _hashes = hashes ?? new(File.OpenRead);
 
     public ResultFolder Folder { get; } = new(folder);
 
@@ -32,12 +35,12 @@ internal sealed class StepResults(string folder)
     /// <summary>
     /// What every result on some samples depends on: the tool, ONNX Runtime, the machine's cores, the model and the samples.
     /// </summary>
-    public static string KeyOf(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    public string KeyOf(AxisAnalysis analysis, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
     {
         using var hash = new ContentHash();
         foreach (string version in ToolVersions()) hash.Add(version);
         hash.Add(OrtEnv.Instance().GetVersionString()).Add(Environment.ProcessorCount);
-        foreach (string file in ModelFiles.List(analysis.File.Path!)) hash.Add(FileHash(file));
+        foreach (string file in ModelFiles.List(analysis.File.Path!)) hash.Add(Convert.ToHexStringLower(_hashes.Of(file)));
         hash.Add(analysis.Options.AllowInterface ? "interface" : "");
         foreach (var (name, size) in analysis.Options.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) hash.Add(name).Add(size);
         return hash.Add(samples).ToText();
@@ -110,11 +113,5 @@ internal sealed class StepResults(string folder)
             hash.Add(s.Tensor).Add(s.Group).Add(s.Axis).Add(s.Kind.ToString()).Add(s.IsDistribution ? "distribution" : "").Add(s.Chosen);
         foreach (var t in request.Tensors) hash.Add(t.Tensor).Add(t.Axis).Add(t.Within);
         return hash.ToText();
-    }
-
-    private static string FileHash(string path)
-    {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream));
     }
 }

@@ -29,14 +29,16 @@ public sealed class BuildOutcomeTests
             StringComparison.Ordinal);
     }
 
-    /// <summary>Only data show that a model is ruined, and who has a guard has said what is enough.</summary>
+    /// <summary>Random inputs too show that a model is ruined, and who has a guard has said what is enough.</summary>
     [Theory]
     [InlineData(0.49, MeasuredOn.Calibration, false, true)]
     [InlineData(0.49, MeasuredOn.HeldOut, false, true)]
     [InlineData(0.51, MeasuredOn.Calibration, false, false)]
-    [InlineData(0.01, MeasuredOn.Random, false, false)]
+    [InlineData(0.49, MeasuredOn.Random, false, true)]
+    [InlineData(0.51, MeasuredOn.Random, false, false)]
     [InlineData(0.49, MeasuredOn.HeldOut, true, false)]
-    public void A_model_that_data_show_to_be_ruined_is_a_warning(double agreement, MeasuredOn on, bool isGuarded, bool isWarned)
+    public void A_ruined_model_is_a_warning_that_says_what_it_was_measured_on(
+        double agreement, MeasuredOn on, bool isGuarded, bool isWarned)
     {
         var plan = new PruningPlan
         {
@@ -44,10 +46,14 @@ public sealed class BuildOutcomeTests
             Location = "Policy.cs(5,2)",
             Guard = isGuarded ? new Guard(Agreement: 0.4) : null,
         };
-        string? warning = BuildOutcome.Warning(plan, Report with { Agreement = new(Metric.Top1, agreement, 64, on) }, "App.csproj");
+        string? warning = BuildOutcome.Warning(plan, Report with { Agreement = new(Metric.Top1, agreement, 64, on) }, "App.csproj")
+            ?.ToString();
         Assert.Equal(isWarned, warning is not null);
-        if (isWarned)
-            Assert.StartsWith("Policy.cs(5,2) : warning ESPB012: App.SlimBert: the slim model agrees with the dense one to 0.49 by Top1 ",
-                warning, StringComparison.Ordinal);
+        if (!isWarned) return;
+        Assert.StartsWith("Policy.cs(5,2) : warning ESPB012: App.SlimBert: the slim model agrees with the dense one to 0.49 by Top1 on 64 ",
+            warning, StringComparison.Ordinal);
+        // A guard would ask for data.
+        Assert.Equal(on == MeasuredOn.Random, warning!.Contains("random inputs. Such inputs say little", StringComparison.Ordinal));
+        Assert.Equal(on != MeasuredOn.Random, warning.Contains("[Guard(Agreement = …)]", StringComparison.Ordinal));
     }
 }

@@ -11,10 +11,10 @@ public sealed partial class DiagnosedBuildTests(SharedFeed feed)
         using System.Collections.Generic;
         using Espalier;
 
-        [§ESP0001§PruningPolicy("models/tiny.onnx"), LowRank("*", Rank = 1)]
+        [§ESP0001§PruningPolicy("models/tiny.onnx"), Budget(Macs = 0.5)]
         public partial class NotStatic;
 
-        [PruningPolicy(§ESP0002§"tiny.onnx"), LowRank("*", Rank = 1)]
+        [PruningPolicy(§ESP0002§"tiny.onnx"), LowRank("*", Rank = 1), Embeddings(§ESP0020§"vocab.txt")]
         public static partial class NoModel;
 
         [PruningPolicy("models/tiny.onnx")]
@@ -90,9 +90,10 @@ public sealed partial class DiagnosedBuildTests(SharedFeed feed)
 
         var app = new Workspace(feed.Value, "Diagnosed").Write("Policies.cs", Source(Policies)).Write("Configured.cs", Configured)
             .Write(".editorconfig", "root = true\n[Configured.cs]\ndotnet_diagnostic.ESP0002.severity = none\n")
-            .Write("models/cut.espalier-manifest", "espalier-manifest\t1\n")
+            .Write("models/vocab.txt", "[CLS]").Write("models/cut.espalier-manifest", "espalier-manifest\t1\n")
             .Project("""
                 <OnnxModel Include="models/*.onnx" />
+                <EspalierTokenizer Include="models/vocab.txt" />
                 <AdditionalFiles Include="models/cut.espalier-manifest" EspalierModel="models/cut.onnx" />
                 """, properties: """
                 <OutputType>Library</OutputType>
@@ -151,15 +152,16 @@ public sealed partial class DiagnosedBuildTests(SharedFeed feed)
             .Says("tiny.onnx : error ESPB004: The espalier tool ended with exit code");
         Expect("ESPB006", "-p:LangVersion=12");
         Expect("ESPB007");
-        // The tool says why; then the build only says what follows.
-        Expect("ESPB010", "ESPB004").Says("malformed.onnx : error ESPB010: ").Says("error ESPB004: No policy is compiled before");
-        Expect("ESPB011", "ESPB005").Says("Policy.cs(3,2): error ESPB011: Slim: ");
+        // What the tool says is said alone, and places are full paths as those of the compiler.
+        Expect("ESPB010").Says(app["models/malformed.onnx"] + " : error ESPB010: ");
+        Expect("ESPB011").Says(app["Policy.cs"] + "(3,2): error ESPB011: Slim: ");
+        // The manifest is there, and what the tool said before is not said again.
+        Expect("ESPB005", "-p:EspalierToolPath=" + typeof(PruningPlan).Assembly.Location);
         app.Build("--no-restore", "-p:TreatWarningsAsErrors=false", "-p:DefineConstants=DRIFTS").Succeeds()
-            .Says("Policy.cs(3,2): warning ESPB012: Slim: the slim model agrees");
+            .Says(app["Policy.cs"] + "(3,2): warning ESPB012: Slim: the slim model agrees");
 
         string targets = File.ReadAllText(Path.Combine(Assets.Root, "generator", "Espalier.Build", "build", "Espalier.Build.targets"))
-            + File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "Building", "BuildErrors.cs"))
-            + File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "Building", "BuildOutcome.cs"));
+            + File.ReadAllText(Path.Combine(Assets.Root, "onnx-rewriter", "Espalier.Cli", "Building", "BuildMessage.cs"));
         Assert.Equal(BuildId().Matches(targets).Select(m => m.Value).Distinct().Order(StringComparer.Ordinal),
             ["ESPB001", "ESPB002", "ESPB003", "ESPB004", "ESPB005", "ESPB006", "ESPB007", "ESPB010", "ESPB011", "ESPB012"]);
 

@@ -31,6 +31,10 @@ public sealed class HostedBuildTests(SharedFeed feed)
             [Prune(Axis.Channels, RoundTo = 1)]
             public static partial Rule Channels { get; }
         }
+        """;
+
+    private const string Service = """
+
 
         // The build's tool does not run on ASP.NET Core and cannot load this type; it has no need to.
         internal abstract class Worker : Microsoft.Extensions.Hosting.BackgroundService;
@@ -55,18 +59,8 @@ public sealed class HostedBuildTests(SharedFeed feed)
     [Fact]
     public void Services_embeddings_and_images_of_a_project_with_the_packages()
     {
-        var project = new Workspace(feed.Value, "Hosted").Model()
-            .Write("Policies.cs", Policies).Write("Program.cs", Program)
-            .Write("models/vocab.txt", string.Join('\n',
-                ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Enumerable.Range(0, 17).Select(i => $"w{i}")]))
-            .Project($"""
-                <OnnxModel Include="models/*.onnx" />
-                <EspalierTokenizer Include="models/vocab.txt" />
-                <PackageReference Include="Espalier.Extensions.AI" Version="{PackedFeed.Version}" />
-                <PackageReference Include="Espalier.Extensions.Images" Version="{PackedFeed.Version}" />
-                <FrameworkReference Include="Microsoft.AspNetCore.App" />
-                """);
-        using (var encoder = Encoder()) encoder.Save(project["models/encoder.onnx"]);
+        var project = With("Hosted").Write("Policies.cs", Policies + Service).Write("Program.cs", Program)
+            .Project(Items + """<FrameworkReference Include="Microsoft.AspNetCore.App" />""");
         project.Build().Succeeds();
         Assert.True(File.Exists(project.Output("models/vocab.txt")));
         project.Run("run", "-c", "Release", "--no-build").Succeeds().Says("vector of 8, length 1.000").Says("scores: 10");
@@ -75,6 +69,57 @@ public sealed class HostedBuildTests(SharedFeed feed)
         File.AppendAllText(project["models/vocab.txt"], "\nw17");
         project.Build().Succeeds();
         Assert.NotEqual(before, Workspace.Time(project.Made("Shop.SlimText.onnx")));
+    }
+
+    /// <summary>The packages alone, by their assemblies for .NET 8; a library has no copies of them, and calibrates with them.</summary>
+    [Fact]
+    public void A_project_for_net8_registers_services_and_compiles()
+    {
+        var project = With("Registered").Write("Policies.cs", Policies).Write("Registration.cs", """
+            using Microsoft.Extensions.DependencyInjection;
+
+            namespace Shop;
+
+            public static class Registration
+            {
+                public static IServiceCollection AddShop(this IServiceCollection services)
+                {
+                    services.AddSlimTextEmbeddings(o => o.IntraOpThreads = 1);
+                    services.AddSlimPicture();
+                    services.AddKeyedSlimPicture("second");
+                    services.AddHealthChecks().AddEspalier();
+                    return services;
+                }
+
+                public static int Scores(byte[] pixels)
+                {
+                    using var model = SlimPicture.Open();
+                    return model.Run(SlimPicture.FromPixels(pixels, 20, 10)).Scores.Values.Length;
+                }
+            }
+            """)
+            .Project(Items, "<TargetFramework>net8.0</TargetFramework>", "<OutputType>Library</OutputType><LangVersion>13</LangVersion>");
+        project.Build().Succeeds();
+        string assets = File.ReadAllText(project["obj/project.assets.json"]);
+        string[] names = ["AI", "DependencyInjection", "Images"];
+        Assert.All(names, name => Assert.Contains($"lib/net8.0/Espalier.Extensions.{name}.dll", assets, StringComparison.Ordinal));
+        Assert.True(File.Exists(project.Output("espalier/Shop.SlimPicture.onnx", "net8.0")));
+    }
+
+    private static string Items => $"""
+        <OnnxModel Include="models/*.onnx" />
+        <EspalierTokenizer Include="models/vocab.txt" />
+        <PackageReference Include="Espalier.Extensions.AI" Version="{PackedFeed.Version}" />
+        <PackageReference Include="Espalier.Extensions.Images" Version="{PackedFeed.Version}" />
+        """;
+
+    /// <summary>A project with both models and a vocabulary.</summary>
+    private Workspace With(string name)
+    {
+        var project = new Workspace(feed.Value, name).Model().Write("models/vocab.txt", string.Join('\n',
+            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Enumerable.Range(0, 17).Select(i => $"w{i}")]));
+        using (var encoder = Encoder()) encoder.Save(project["models/encoder.onnx"]);
+        return project;
     }
 
     private static OnnxModel Encoder()

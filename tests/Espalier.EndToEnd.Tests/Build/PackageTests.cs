@@ -117,6 +117,35 @@ public sealed partial class PackageTests(SharedFeed feed)
         });
     }
 
+    /// <summary>Each relative link of each page leads to a page of the same package, each link to the repository to a file of it.</summary>
+    [Theory]
+    [InlineData("Espalier.0", "docs/README.md")]
+    [InlineData("Espalier.Build.", "docs/diagnostics/README.md")]
+    public void Links_of_packed_pages_lead_somewhere(string start, string page)
+    {
+        string package = Package(start);
+        string[] pages = [.. Names(package).Where(e => e.StartsWith("docs/", StringComparison.Ordinal))];
+        Assert.Contains(page, pages);
+        string main = XDocument.Parse(Nuspec(package)).Descendants().Single(e => e.Name.LocalName == "projectUrl").Value + "/blob/main/";
+        var lost = new List<string>();
+        int absolute = 0;
+        foreach (string name in pages)
+        {
+            foreach (string link in Links().Matches(Text(package, name)).Select(m => m.Groups[1].Value.Split('#')[0]).Where(l => l != ""))
+            {
+                if (link.StartsWith(main, StringComparison.Ordinal))
+                {
+                    absolute++;
+                    if (!Path.Exists(Path.Combine(Assets.Root, link[main.Length..]))) lost.Add($"{name}: {link}");
+                }
+                else if (!link.Contains(':', StringComparison.Ordinal)
+                    && !pages.Contains(new Uri(new Uri("file:///" + name), link).AbsolutePath[1..])) lost.Add($"{name}: {link}");
+            }
+        }
+        Assert.True(lost.Count == 0, string.Join("\n", lost));
+        Assert.NotEqual(0, absolute);
+    }
+
     [Fact]
     public void Assemblies_are_in_packages_of_their_names_with_symbols_that_hold_the_sources()
     {

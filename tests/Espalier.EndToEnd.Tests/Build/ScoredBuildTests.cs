@@ -15,7 +15,7 @@ public sealed class ScoredBuildTests(SharedFeed feed)
         static string Scores(int low)
             => $$"""{"first": [{{string.Join(", ", Enumerable.Range(0, 8).Select(u => u / 4 == low ? 0 : 1))}}]}""";
         var app = new Workspace(feed.Value, "Scored").Model()
-            .Project("""<OnnxModel Include="models/*.onnx" /><EspalierInput Include="data/*.json" />""")
+            .Project("""<OnnxModel Include="models/*.onnx" />""")
             .Write("data/scores.json", Scores(0))
             .Write("Program.cs", Program)
             .Write("Policy.cs", """

@@ -14,6 +14,16 @@ public sealed class PageTests : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    /// <summary>A label keeps the number of its block and what follows it.</summary>
+    [Theory]
+    [InlineData("layers.0", 10, "layers.0")]
+    [InlineData("decoder.0.attention", 17, "decod…0.attention")]
+    [InlineData("model.layers.11.attention", 17, "mode…11.attention")]
+    [InlineData("decoder.0.attention", 12, "decode…ntion")]
+    [InlineData("patch_embedding_weight", 12, "patch_…eight")]
+    public void A_label_that_is_too_long_loses_its_middle(string name, int room, string label)
+        => Assert.Equal(label, Drawing.Shortened(name, room));
+
     [Theory]
     [InlineData("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;")]
     [InlineData("\"]]><img src=x onerror=alert(1)>", "&quot;]]&gt;&lt;img src=x onerror=alert(1)&gt;")]
