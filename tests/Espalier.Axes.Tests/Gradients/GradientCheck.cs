@@ -46,21 +46,24 @@ internal sealed class GradientCheck : IDisposable
 
     public Backward Backward { get; }
 
-    /// <summary>Tensors that were compared, and those whose gradients are wrong.</summary>
-    public static (int Compared, List<string> Faults, Backward Backward) Run(OnnxModel model, Dictionary<string, OrtValue>? inputs = null)
+    /// <summary>
+    /// How many tensors were compared, and those whose gradients are wrong; null where nothing can be compared: no output is a number, or
+    /// one is random or infinite.
+    /// </summary>
+    public static (int? Compared, List<string> Faults, Backward Backward) Run(OnnxModel model, Dictionary<string, OrtValue>? inputs = null)
     {
         using var check = new GradientCheck(model, inputs ?? SeededInputs.For(model, 5));
         return check.Compare();
     }
 
-    private (int Compared, List<string> Faults, Backward Backward) Compare()
+    private (int? Compared, List<string> Faults, Backward Backward) Compare()
     {
         using var run = new RunOptions();
         using var results = _forward.Run(run, _values, _forward.OutputNames);
         var known = new Dictionary<string, OrtValue>(_values, StringComparer.Ordinal);
         foreach (var (i, name) in _forward.OutputNames.Index()) known[name] = results[i];
         // Random numbers, and what has no value there, have no differences.
-        if (Backward.Seeds.Count == 0 || !IsSteady(results)) return (0, [], Backward);
+        if (Backward.Seeds.Count == 0 || !IsSteady(results)) return (null, [], Backward);
         foreach (var (output, seed) in Backward.Seeds)
         {
             var shape = known[output].GetTensorTypeAndShape();
