@@ -26,7 +26,8 @@ public sealed class ModelSession : IDisposable
     public ModelSession(string path, SessionOptions? options = null)
         : this(Load($"'{path}'", () => File.Exists(path)
             ? options is null ? new InferenceSession(path) : new InferenceSession(path, options)
-            : throw new EspalierException($"There is no model at '{path}' (looked for {Path.GetFullPath(path)}).")), true, $"'{path}'")
+            : throw new EspalierException($"There is no model at '{path}'"
+                + (Path.IsPathFullyQualified(path) ? "." : $" (looked for {Path.GetFullPath(path)})."))), true, $"'{path}'")
     {
     }
 

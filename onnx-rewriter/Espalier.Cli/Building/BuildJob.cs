@@ -59,8 +59,11 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var stampFile = Path.Combine(_output, plan.Policy + ".stamp");
         var stamp = Stamp.Compute(plan, model, request, _hashes);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
+        {
+            Warn(plan, ReportJson.Parse(File.ReadAllText(files.Report!)));
             return WithPackage(plan, model, [.. Copied(stampFile)]);
-
+        }
+        NamedFiles.Require(plan, request.Project);
         var since = Stopwatch.StartNew();
         using var dense = OnnxModel.Open(model.Path);
         var analysis = AxisAnalysis.Run(dense, model.Axes);
@@ -82,9 +85,15 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         progress.Dispose();
         // The targets say it: not every logger shows what a tool says.
         terminal.Out.WriteLine("Espalier -> " + BuildOutcome.Line(plan.Policy, report, since.Elapsed, results.Reused));
-        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning.ToString());
+        Warn(plan, report);
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
+    }
+
+    // Also of a model that is up to date: a warning that comes once is overlooked.
+    private void Warn(PruningPlan plan, PruningReport report)
+    {
+        if (BuildOutcome.Warning(plan, report, request.Project) is { } warning) terminal.Error.WriteLine(warning.ToString());
     }
 
     private IEnumerable<string> WithPackage(PruningPlan plan, BuildModel model, IReadOnlyList<string> made)

@@ -25,6 +25,15 @@ internal static class NamedFiles
                 : r with { ScoreFile = stated.Prune.First(s => s.Name == r.Name).ScoreFile })],
         };
 
+    /// <summary>Sees to it that labels are there, also where a plan that measures nothing by them would not read them.</summary>
+    /// <exception cref="EspalierException">There is no such file.</exception>
+    public static void Require(PruningPlan plan, string project)
+    {
+        if (Rooted(plan, project).Calibration?.Labels is { } labels && !File.Exists(labels))
+            throw new EspalierException($"There are no labels at '{plan.Calibration!.Labels}' (looked for {labels}). Correct Labels of "
+                + "[Calibration], which is relative to the project, or put the file there.");
+    }
+
     /// <summary>Full paths of those that exist.</summary>
     public static IEnumerable<string> List(PruningPlan plan, string project)
         => Rooted(plan, project) is var rooted

@@ -4,6 +4,7 @@ using Espalier.Axes.Roles;
 using Espalier.Calibration.Checks;
 using Espalier.Calibration.Graph;
 using Espalier.Calibration.Inputs;
+using Espalier.Calibration.Results;
 using Espalier.Cli.Steps;
 using Espalier.Onnx;
 using Espalier.Oracle;
@@ -64,6 +65,26 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
             throw new EspalierException($"Guard(Agreement = …): {Incomparable(metric)}");
     }
 
+    /// <summary>Results of earlier runs, and the key of what they depend on; null where none are kept.</summary>
+    public (StepResults Results, string Key)? Kept { get; set; }
+
+    /// <summary>
+    /// Refuses before the choice what <see cref="Foresee"/> refused after it in an earlier run.
+    /// </summary>
+    /// <exception cref="EspalierException">The guard will not hold.</exception>
+    public void Recall()
+    {
+        if (Foresee is null || Kept is not { } kept) return;
+        var samples = HeldOut();
+        if (kept.Results.Foreseen(kept.Key, plan, On(samples)) is { } value) Judge(value, samples.Count);
+    }
+
+    private string On(IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        using var hash = new ContentHash();
+        return hash.Add(plan.Guard!.Metric.ToString()!).Add(samples).ToText();
+    }
+
     /// <summary>
     /// Looks at the plan's choice after one quick fit, before the long fits; null where no guard asks for it. It ends the work only
     /// where the guard is out of reach by far, and by more than the few samples that are looked at can err.
@@ -71,20 +92,27 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// <exception cref="EspalierException">The guard will not hold.</exception>
     public Action<OnnxModel>? Foresee => plan.Guard is { Agreement: { } least, Metric: { } metric and not Metric.TaskLoss }
         && !plan.AllowInterface
-        ? quick => Foreseen(quick, least, metric)
+        ? quick => Foreseen(quick, metric)
         : null;
 
-    private void Foreseen(OnnxModel quick, double least, Metric metric)
+    private void Foreseen(OnnxModel quick, Metric metric)
     {
         var samples = HeldOut();
         progress.Step(Checking, 0, samples.Count);
         if (Agreement.Compare(dense, quick, samples, cancellationToken: cancellationToken).By(metric) is not { } value) return;
+        if (Kept is { } kept) kept.Results.KeepForeseen(kept.Key, plan, On(samples), value);
+        Judge(value, samples.Count);
+    }
+
+    private void Judge(double value, int samples)
+    {
+        double least = plan.Guard!.Agreement!.Value;
         // What lies between 0 and 1 with the mean m deviates by at most √(m(1−m)) (Bhatia, Davis 2000); two standard errors of the mean.
-        double deviation = Math.Sqrt(Math.Max(0, value * (1 - value)) / samples.Count);
+        double deviation = Math.Sqrt(Math.Max(0, value * (1 - value)) / samples);
         if (1 - value - (2 * deviation) <= MostWonBack * (1 - least)) return;
         throw new EspalierException(FormattableString.Invariant($"Guard(Agreement = {least}): after one quick fit the slim model agrees ")
-            + FormattableString.Invariant($"with the dense one to {value:0.####} by {metric} on {samples.Count} samples, and the long ")
-            + "fits layer by layer, which were not begun, do not win that much back. Remove less, or ask for less.");
+            + FormattableString.Invariant($"with the dense one to {value:0.####} by {plan.Guard.Metric} on {samples} samples, and the ")
+            + "long fits layer by layer, which were not begun, do not win that much back. Remove less, or ask for less.");
     }
 
     /// <returns>Null where the models cannot be compared; a note says why.</returns>

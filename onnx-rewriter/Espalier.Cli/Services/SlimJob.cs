@@ -72,6 +72,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
                 Results = key is null ? null : (Results!.Folder, key),
             };
         }
+        if (key is not null) check.Kept = (Results!, key);
+        check.Recall();
         progress.Step("slimming");
         cancellationToken.ThrowIfCancellationRequested();
         SlimResult Make() => Slimmer.Run(resolved, new(statistics, probe, Method)

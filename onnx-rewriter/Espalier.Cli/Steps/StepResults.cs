@@ -92,6 +92,23 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
         return made;
     }
 
+    /// <summary>
+    /// How near a choice was to the dense model after one quick fit, by the plan without its guard and by what it was measured on; null
+    /// where nobody looked.
+    /// </summary>
+    public double? Foreseen(string key, PruningPlan plan, string on)
+        => Folder.Read(NameOf(key, plan, on), reader => (object)reader.ReadDouble()) as double?;
+
+    /// <summary>Keeps it, so that a guard that is out of reach is refused at once when nothing has changed.</summary>
+    public void KeepForeseen(string key, PruningPlan plan, string on, double value)
+        => Folder.Write(NameOf(key, plan, on), sizeof(double), writer => writer.Write(value));
+
+    private static string NameOf(string key, PruningPlan plan, string on)
+    {
+        using var hash = new ContentHash();
+        return "foreseen-" + hash.Add(NameOf(key, plan)).Add(on).ToText();
+    }
+
     private static SlimResult Read(BinaryReader reader)
     {
         var report = ReportJson.Parse(reader.ReadString());

@@ -39,6 +39,22 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
         }
         """;
 
+    /// <summary>A program that has the library as a package has its models beside it too.</summary>
+    private void IsPacked(Workspace library)
+    {
+        library.Run("pack", "-c", "Release", "-nologo", "--no-build", "-p:PackageVersion=1.0.0-e2e", "-o", "../packed").Succeeds();
+        var app = new Workspace(feed.Value, "Of a package")
+            .Project("""<PackageReference Include="Library" Version="1.0.0-e2e" />""",
+                properties: "<RestoreAdditionalProjectSources>../packed</RestoreAdditionalProjectSources>")
+            .Write("Program.cs", """
+            using var slim = Library.SlimTiny.Open();
+            using var dense = Library.SlimTiny.OpenDense();
+            Console.WriteLine("both open");
+            """);
+        app.Run("run", "-c", "Release").Succeeds().Says("both open");
+        Assert.False(File.Exists(app.Output("espalier/Library.Tried.onnx")), "Publish = false: in no package");
+    }
+
     [Fact]
     public void A_calibration_method_runs_and_models_reach_every_framework_and_referencing_projects()
     {
@@ -76,6 +92,8 @@ public sealed class CalibratedBuildTests(SharedFeed feed)
 
         IsModelPackage(app.Output("espalier/Library.SlimTiny.package"), library["models/tiny.onnx"]);
         Assert.True(File.Exists(app["published/espalier/Library.SlimTiny.package/slim/Library.SlimTiny.onnx"]), "packages are published");
+
+        IsPacked(library);
 
         // Code that calibration does not reach; then code that it does.
         var slimmed = Workspace.Time(library.Made("Library.SlimTiny.onnx"));
