@@ -128,6 +128,32 @@ public sealed class InputsFromAttribute(InputSource source) : Attribute
     public InputSource Source { get; } = source;
 }
 
+/// <summary>
+/// After slimming the model is trained towards the dense one: its outputs, by what the policy compares them by, on unlabelled samples.
+/// What is best on samples that training does not see is kept, so that it cannot become worse on these.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class, Inherited = false)]
+public sealed class RecoverAttribute : Attribute
+{
+    /// <summary>Number of steps of Adam, at least 1.</summary>
+    public int Steps { get; set; } = 500;
+
+    /// <summary>
+    /// A static method without parameters that returns <c>IEnumerable&lt;Inputs&gt;</c>: samples to train on. More than calibration has
+    /// help more than anything else. Not set: the calibration's.
+    /// </summary>
+    public string? Data { get; set; }
+
+    /// <summary>Most samples that are read of them, at least 1.</summary>
+    public int Samples { get; set; } = 16384;
+
+    /// <summary>Which weights are trained.</summary>
+    public Train Weights { get; set; }
+
+    /// <summary>Step size at its height, above 0.</summary>
+    public double Rate { get; set; } = 1e-3;
+}
+
 /// <summary>Checks of the slim model; the build fails where one does not hold.</summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class GuardAttribute : Attribute
@@ -278,4 +304,14 @@ public sealed class CalibrationAttribute : Attribute
     /// their next token.
     /// </summary>
     public string? Labels { get; set; }
+}
+
+/// <summary>Which weights are trained.</summary>
+public enum Train
+{
+    /// <summary>All floating-point weights.</summary>
+    All,
+
+    /// <summary>Scales and shifts of normalisations, and biases: vectors.</summary>
+    Vectors,
 }

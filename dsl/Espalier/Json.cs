@@ -43,6 +43,8 @@ public static class PlanJson
         foreach (var rule in JsonFormat.Objects(plan["drop"])) JsonFormat.Complete(rule, new DropRule(), JsonFormat.Context.DropRule);
         foreach (var rule in JsonFormat.Objects(plan["lowRank"]))
             JsonFormat.Complete(rule, new LowRankRule(), JsonFormat.Context.LowRankRule);
+        if (plan["recover"] is JsonObject recover)
+            JsonFormat.Complete(recover, new RecoverySource(), JsonFormat.Context.RecoverySource);
         if (plan["calibration"] is JsonObject calibration)
             JsonFormat.Complete(calibration, new CalibrationSource(), JsonFormat.Context.CalibrationSource);
     }
@@ -134,6 +136,7 @@ internal static class JsonFormat
 [JsonSerializable(typeof(DropRule))]
 [JsonSerializable(typeof(LowRankRule))]
 [JsonSerializable(typeof(CalibrationSource))]
+[JsonSerializable(typeof(RecoverySource))]
 [JsonSerializable(typeof(PruningReport))]
 [JsonSerializable(typeof(GroupReport))]
 [JsonSerializable(typeof(FactoredWeight))]

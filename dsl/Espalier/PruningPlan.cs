@@ -59,6 +59,9 @@ public sealed record PruningPlan
     /// <summary>Where calibration data come from; null without.</summary>
     public CalibrationSource? Calibration { get; init; }
 
+    /// <summary>How the slim model is trained towards the dense one; null where it is not.</summary>
+    public RecoverySource? Recover { get; init; }
+
     /// <summary>What is checked after slimming; null without.</summary>
     public Guard? Guard { get; init; }
 
@@ -240,4 +243,26 @@ public sealed record CalibrationSource
     /// File with the right answer to every sample, for <see cref="Metric.TaskLoss"/>; null for those in the data, if any.
     /// </summary>
     public string? Labels { get; init; }
+}
+
+/// <summary>How a slim model is trained towards the dense one, and on what.</summary>
+public sealed record RecoverySource
+{
+    /// <summary>Number of steps of Adam, at least 1.</summary>
+    public int Steps { get; init; } = 500;
+
+    /// <summary>The policy's static method that gives samples to train on; null for those of the calibration.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Data to train on, as <see cref="CalibrationSource.Path"/>; null for those of the calibration.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Most samples that are read of them.</summary>
+    public int Samples { get; init; } = 16384;
+
+    /// <summary>Which weights are trained.</summary>
+    public Train Weights { get; init; }
+
+    /// <summary>Step size at its height.</summary>
+    public double Rate { get; init; } = 1e-3;
 }

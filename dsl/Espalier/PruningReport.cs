@@ -19,6 +19,9 @@ public sealed record PruningReport
     /// <summary>How near the slim model's answers are to the dense model's; null where they could not be compared.</summary>
     public MeasuredAgreement? Agreement { get; init; }
 
+    /// <summary>What training towards the dense model brought; null where the plan asks for none.</summary>
+    public RecoveryReport? Recovery { get; init; }
+
     /// <summary>
     /// Predicted time of the slim model over that of the dense one: MACs with convolution channels padded to the blocks that
     /// ONNX Runtime's CPU kernels use.
@@ -134,6 +137,17 @@ public sealed record MeasuredAgreement(Metric Metric, double Value, int Samples,
     /// <summary>All of it in a few words: <c>0.973 by Top1 on 64 held-out samples</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Value:0.####} by {Metric} on {Inputs}");
 }
+
+/// <summary>What training a slim model towards the dense one brought.</summary>
+/// <param name="Samples">Samples that were trained on.</param>
+/// <param name="HeldOut">Samples that the best weights were chosen by.</param>
+/// <param name="Curve">Divergence on the held-out samples; step 0 is before training.</param>
+public sealed record RecoveryReport(int Samples, int HeldOut, IReadOnlyList<RecoveryPoint> Curve);
+
+/// <summary>How far a model was from the dense one during training.</summary>
+/// <param name="Step">Steps that were taken.</param>
+/// <param name="Divergence">Mean divergence on the held-out samples, by the plan's metric; 0 for the same answers.</param>
+public sealed record RecoveryPoint(int Step, double Divergence);
 
 /// <summary>Inputs that an agreement was measured on.</summary>
 public enum MeasuredOn

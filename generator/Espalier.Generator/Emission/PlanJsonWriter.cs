@@ -33,6 +33,15 @@ internal static class PlanJsonWriter
             if (policy.ProtectsEnds) json.Property("protectEnds", true);
             else json.Null("protectEnds");
             json.Object("calibration", policy.Calibration.FirstOrDefault(c => c.Problem.Length == 0), data => Calibration(json, data));
+            json.Object("recover", policy.Recover, recover =>
+            {
+                json.Property("steps", recover.Steps);
+                json.Property("method", recover.Data);
+                json.Null("path");
+                json.Property("samples", recover.Samples);
+                json.Enum<Train>("weights", recover.Weights);
+                json.Property("rate", (double?)recover.Rate);
+            });
             json.Object("guard", policy.Guard, guard =>
             {
                 json.Property("equivalence", guard.Equivalence);

@@ -28,6 +28,7 @@ internal sealed class PolicyChecks
         checks.Members();
         checks.Budgets();
         checks.Guard();
+        checks.Recover();
         checks.Calibration();
         checks.Methods();
         foreach (var rule in policy.Rules) checks.Rule(rule);
@@ -117,6 +118,21 @@ internal sealed class PolicyChecks
                 $"Say how much agreement by {metric} is enough with Agreement");
         if (guard.Agreement is not null && _policy.Calibration.Count == 0)
             _findings.Add(Ids.NeedsCalibration, site.At(nameof(GuardAttribute.Agreement)), nameof(GuardAttribute.Agreement));
+    }
+
+    private void Recover()
+    {
+        if (_policy.Recover is not { } recover) return;
+        var site = AttributeSite.OfClass(nameof(RecoverAttribute));
+        _findings.CheckAtLeast(site, nameof(RecoverAttribute.Steps), recover.Steps, 1);
+        _findings.CheckAtLeast(site, nameof(RecoverAttribute.Samples), recover.Samples, 1);
+        if (!(recover.Rate > 0 && recover.Rate < 1))
+            _findings.DoesNotFit(site.At(nameof(RecoverAttribute.Rate)), nameof(RecoverAttribute.Rate), "a step size that is not between 0 and 1",
+                "Say for example Rate = 0.001");
+        if (recover.Problem.Length > 0)
+            _findings.Add(Ids.CalibrationShape, site.At(nameof(RecoverAttribute.Data)), recover.Data!, recover.Problem);
+        if (_policy.Calibration.Count == 0)
+            _findings.Add(Ids.NeedsCalibration, site, "[Recover]");
     }
 
     private void Calibration()

@@ -31,6 +31,7 @@ internal sealed record PolicyModel
     public required EquatableArray<string> DivergenceOutputs { get; init; }
     public required InputSource? Inputs { get; init; }
     public required GuardModel? Guard { get; init; }
+    public required RecoverModel? Recover { get; init; }
     public required EquatableArray<string> Protect { get; init; }
     public required bool ProtectsEnds { get; init; }
     public required EquatableArray<CalibrationModel> Calibration { get; init; }
@@ -137,6 +138,9 @@ internal sealed record EmbeddingsModel(string Tokenizer, Pooling Pooling, bool N
 
 /// <summary>What <c>[Images]</c> says.</summary>
 internal sealed record ImagesModel(EquatableArray<double> Mean, EquatableArray<double> Deviation, int Width, int Height);
+
+/// <summary><c>[Recover]</c>; <c>Problem</c> is what is wrong with the method that it names, empty where nothing is.</summary>
+internal sealed record RecoverModel(int Steps, string? Data, int Samples, Train Weights, double Rate, string Problem);
 
 internal sealed record GuardModel(bool Equivalence, double? Agreement, Metric? Metric);
 

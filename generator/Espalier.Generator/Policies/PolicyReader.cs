@@ -16,6 +16,7 @@ internal static class PolicyReader
         typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces);
 
     private static readonly CalibrationAttribute CalibrationDefaults = new();
+    private static readonly RecoverAttribute RecoverDefaults = new();
     private static readonly PruneAttribute PruneDefaults = new(default);
     private static readonly DropAttribute DropDefaults = new(default);
     private static readonly EmbeddingsAttribute EmbeddingsDefaults = new("");
@@ -56,6 +57,7 @@ internal static class PolicyReader
                 : default,
             Inputs = Stated<InputSource>(type, nameof(InputsFromAttribute)),
             Guard = Find(type, nameof(GuardAttribute)) is { } guard ? ReadGuard(guard) : null,
+            Recover = Find(type, nameof(RecoverAttribute)) is { } recover ? ReadRecover(recover, type) : null,
             Protect = All(type, nameof(ProtectAttribute)).Select(a => Argument(a, 0)?.Value as string ?? "").ToEquatable(),
             ProtectsEnds = Find(type, nameof(ProtectEndsAttribute)) is not null,
             Calibration = calibration.ToEquatable(),
@@ -96,6 +98,17 @@ internal static class PolicyReader
     private static CalibrationModel ReadCalibration(AttributeData attribute, IMethodSymbol method, INamedTypeSymbol policy)
         => new(method.Name, Named<int>(attribute, nameof(CalibrationAttribute.Samples)) ?? CalibrationDefaults.Samples,
             Text(attribute, nameof(CalibrationAttribute.Labels)), ProblemOf(method, policy));
+
+    private static RecoverModel ReadRecover(AttributeData attribute, INamedTypeSymbol policy)
+    {
+        string? data = Text(attribute, nameof(RecoverAttribute.Data));
+        var method = data is null ? null : policy.GetMembers(data).OfType<IMethodSymbol>().FirstOrDefault(m => m.Parameters.Length == 0);
+        return new(Named<int>(attribute, nameof(RecoverAttribute.Steps)) ?? RecoverDefaults.Steps, data,
+            Named<int>(attribute, nameof(RecoverAttribute.Samples)) ?? RecoverDefaults.Samples,
+            EnumValue<Train>(Named(attribute, nameof(RecoverAttribute.Weights))) ?? RecoverDefaults.Weights,
+            Named<double>(attribute, nameof(RecoverAttribute.Rate)) ?? RecoverDefaults.Rate,
+            data is null ? "" : method is null ? "does not exist, or has parameters" : ProblemOf(method, policy));
+    }
 
     private static GuardModel ReadGuard(AttributeData guard) => new(
         Named<bool>(guard, nameof(GuardAttribute.Equivalence)) ?? false,

@@ -75,7 +75,8 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         {
             FileName = Path.GetFileName(files.Model),
             Results = results,
-            Samples = plan.Calibration?.Method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Calibrate(plan),
+            Samples = Samples(plan, plan.Calibration?.Method, plan.Calibration?.Samples),
+            More = Samples(plan, plan.Recover?.Method, plan.Recover?.Samples),
             Method = (rule, group) => (_assembly ??= new PolicyAssembly(request)).Score(plan, rule, group),
         };
         File.Delete(stampFile);
@@ -89,6 +90,9 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         AtomicFile.WriteAllText(stampFile, string.Join('\n', [stamp, .. copied]) + "\n");
         return WithPackage(plan, model, copied);
     }
+
+    private Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples(PruningPlan plan, string? method, int? most)
+        => method is null ? null : () => (_assembly ??= new PolicyAssembly(request)).Samples(plan, method, most ?? int.MaxValue);
 
     // Also of a model that is up to date: a warning that comes once is overlooked.
     private void Warn(PruningPlan plan, PruningReport report)

@@ -28,11 +28,12 @@ internal sealed class PolicyAssembly : AssemblyLoadContext
     }
 
     /// <summary>Runs the method lazily: one sample per step.</summary>
-    /// <param name="plan">A plan with a calibration method.</param>
+    /// <param name="plan">The policy's plan.</param>
+    /// <param name="method">Its static method that gives samples.</param>
+    /// <param name="samples">Most that are taken.</param>
     /// <exception cref="EspalierException">The method is not there, or it throws.</exception>
-    public IEnumerable<IReadOnlyDictionary<string, NamedTensor>> Calibrate(PruningPlan plan)
+    public IEnumerable<IReadOnlyDictionary<string, NamedTensor>> Samples(PruningPlan plan, string method, int samples)
     {
-        var (method, samples) = (plan.Calibration!.Method!, plan.Calibration.Samples);
         var found = Policy(plan.Policy)?.GetMethod(method, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic, [])
             ?? throw new EspalierException(
                 $"Policy {plan.Policy} has no static method {method}() without parameters. Build the project again.");

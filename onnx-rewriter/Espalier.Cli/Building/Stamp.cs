@@ -33,7 +33,7 @@ internal static class Stamp
         foreach (var (name, size) in model.Axes.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) Text($"{name}={size}");
         foreach (var file in ModelFiles.List(model.Path)) Content(file);
         foreach (var file in NamedFiles.List(plan, request.Project)) Content(file);
-        if (plan.Calibration?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
+        if (plan.Calibration?.Method is not null || plan.Recover?.Method is not null || plan.Prune.Any(r => r.ScoreMethod is not null))
         {
             CodeClosure.Append(request.Assembly!, plan.Policy, hash);
             foreach (var file in request.References.Concat(request.Inputs).Where(File.Exists).Order(StringComparer.Ordinal)) Content(file);

@@ -29,6 +29,7 @@ internal sealed class SlimOptions
     private readonly ScoreOptions _scores = new();
     private readonly LowRankOptions _lowRank = new();
     private readonly AgreementOptions _agreement = new();
+    private readonly RecoverOptions _recover = new();
     private readonly Option<Allocation?> _allocate = CommonOptions.Choice("--allocate",
         $"How a budget is spread over groups. {Those(r => r.Needs.Any(Needs.Runs))}: as the outputs of the model bear it, which needs "
             + $"calibration data and time; {Those(r => r.Needs.Any(Needs.Blocks))}: by how much blocks change their input; "
@@ -74,6 +75,7 @@ internal sealed class SlimOptions
         new("How to choose", [_preset, .. _scores.All, _allocate, _compensate, _schedule, _inputs, .. _agreement.Choosing]),
         new("What stays", [_roundTo, _minKeep, _protect, _protectEnds, _allowInexact]),
         new("Data", [.. _data.All]),
+        new("Training", [.. _recover.All]),
         new("Checks", [.. _agreement.Checking]),
     ];
 
@@ -106,6 +108,7 @@ internal sealed class SlimOptions
             Preset = preset,
             DivergenceMetric = _agreement.Divergence(result),
             DivergenceOutputs = _agreement.Outputs(result),
+            Recover = _recover.ToSource(result),
             Guard = _agreement.Guard(result),
             ProtectEnds = result.GetValue(_protectEnds) ? true : null,
             Protect = result.GetValue(_protect) ?? [],

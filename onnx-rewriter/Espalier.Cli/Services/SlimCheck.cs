@@ -91,7 +91,7 @@ internal sealed class SlimCheck(OnnxModel dense, AxisAnalysis analysis, PruningP
     /// </summary>
     /// <exception cref="EspalierException">The guard will not hold.</exception>
     public Action<OnnxModel>? Foresee => plan.Guard is { Agreement: { } least, Metric: { } metric and not Metric.TaskLoss }
-        && !plan.AllowInterface
+        && !plan.AllowInterface && plan.Recover is null
         ? quick => Foreseen(quick, metric)
         : null;
 

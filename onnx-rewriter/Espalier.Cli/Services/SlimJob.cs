@@ -22,6 +22,9 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
     /// <summary>Real inputs from a calibration method; null for those of <see cref="CalibrationSource.Path"/>, or none.</summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
+    /// <summary>Samples to train on, by the policy's method; null where it names none.</summary>
+    public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? More { get; init; }
+
     /// <summary>Name of the file to be written; its length is in the report.</summary>
     public required string FileName { get; init; }
 
@@ -83,6 +86,8 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
             Foresee = check.Foresee,
         });
         var slim = key is null ? Make() : Results!.Slim(key, Plan, dense, Make);
+        if (Plan.Recover is not null)
+            slim = new SlimRecovery(dense, Plan, inputs, dimensions, progress, cancellationToken) { Samples = More }.Run(slim, notes);
         var agreement = check.Run(slim, notes);
         if (Plan.HoistInitializers)
         {

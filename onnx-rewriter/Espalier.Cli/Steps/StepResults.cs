@@ -118,7 +118,7 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
     private static string NameOf(string key, PruningPlan plan)
     {
         using var hash = new ContentHash();
-        return hash.Add(key).Add(PlanContent.Of(plan with { Guard = null })).ToText();
+        return hash.Add(key).Add(PlanContent.Of(plan with { Guard = null, Recover = null })).ToText();
     }
 
     private static string NameOf(string key, CalibrationRequest request)

@@ -76,6 +76,15 @@ internal sealed class GradientRun : IDisposable
         }
     }
 
+    /// <summary>Runs forwards alone.</summary>
+    public void Forward(IReadOnlyDictionary<string, OrtValue> inputs, Action<IReadOnlyDictionary<string, OrtValue>> use)
+    {
+        var known = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
+        foreach (var (name, value) in _weights) known[name] = value;
+        using var made = _forward.Run(_options, Only(known, _forward), _outputs);
+        use(_outputs.Index().ToDictionary(o => o.Item, o => made[o.Index], StringComparer.Ordinal));
+    }
+
     private static Dictionary<string, OrtValue> Only(Dictionary<string, OrtValue> known, InferenceSession session)
         => session.InputNames.ToDictionary(n => n, n => known[n], StringComparer.Ordinal);
 
