@@ -107,6 +107,23 @@ public partial class DiagnosticTests
         Ids.DoesNotFit, "Metric does not go with [Guard] without Agreement. Say how much agreement by Cosine is enough with Agreement.",
         Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", "[Guard(Metric = {|ESP0015:Metric.Cosine|})]"));
 
+    [Theory]
+    [InlineData("Steps = {|ESP0004:0|}", Ids.OutOfRange, "Steps is 0, but must be at least 1")]
+    [InlineData("Samples = {|ESP0004:0|}", Ids.OutOfRange, "Samples is 0, but must be at least 1")]
+    [InlineData("Rate = {|ESP0015:1.5|}", Ids.DoesNotFit,
+        "Rate does not go with a step size that is not between 0 and 1. Say for example Rate = 0.001.")]
+    [InlineData("Data = {|ESP0011:\"More\"|}", Ids.CalibrationShape,
+        "Calibration method 'More' does not exist, or has parameters; it is a static method without parameters that returns "
+            + "IEnumerable<Inputs>")]
+    public async Task Training_is_stated_wrongly(string arguments, string id, string message) => await Expect(id, message,
+        Samples.PolicyOf("[Calibration] static IEnumerable<Inputs> Data() => [];", $"[Recover({arguments})]"));
+
+    [Fact]
+    public async Task Training_needs_calibration_data() => await Expect(
+        Ids.NeedsCalibration, "[Recover] needs calibration data, and the policy has none; add a method [Calibration] static "
+            + "IEnumerable<Inputs> Samples()",
+        Samples.PolicyOf("[Prune(Axis.Heads, Keep = 0.5)] public static partial Rule R { get; }", "[{|ESP0010:Recover|}]"));
+
     [Fact]
     public async Task The_samples_are_out_of_range() => await Expect(
         Ids.OutOfRange, "Samples is 0, but must be at least 1",
