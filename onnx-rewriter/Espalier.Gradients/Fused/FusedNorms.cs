@@ -10,7 +10,7 @@ internal static class FusedNorms
     {
         bool isSimplified = e.Node.Node.OpType == "SkipSimplifiedLayerNormalization";
         string sum = e.Plus(e.Graph.Op("Add", [e.In(0), e.In(1)]), isSimplified ? 3 : 4);
-        string y = isSimplified ? Root(e, sum, e.In(2), 1e-5) : Layer(e, sum, 2, 3, 1e-5);
+        string y = isSimplified ? Root(e, sum, e.In(2), 1e-12) : Layer(e, sum, 2, 3, 1e-12);
         return [y, null, null, sum];
     }
 

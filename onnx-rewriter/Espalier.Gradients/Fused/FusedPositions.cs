@@ -25,13 +25,13 @@ internal static class FusedPositions
         long half = e.Node.InSizes(2)[1], part = e.Node.Int("rotary_embedding_dim", 0), heads = e.Node.Int("num_heads", 0);
         if (e.Node.InTerms(1).Length != 2) throw new NoGradientException("its positions begin with a number");
         if (e.Node.Int("is_packed_batching", 0) != 0) throw new NoGradientException("its batch is packed");
+        if (e.Node.Real("scale", 1) != 1) throw new NoGradientException("it has a scale, which only some processors apply");
         long width = rank == 4 ? e.Node.InSizes(0, 3)[0] : heads > 0 ? e.Node.InSizes(0, 2)[0] / heads : 2 * half;
         if (part > 0 && part != 2 * half) throw new NoGradientException("its cosines do not fit");
         // [b, s, h, d].
         string x = rank == 4 ? graph.Transpose(e.In(0), [0, 2, 1, 3]) : graph.Reshape(e.In(0), 0, 0, -1, width);
         string Table(int operand) => graph.Unsqueeze(graph.Op("Gather", [e.In(operand), e.In(1)]), [2]);
         x = Turn(graph, x, Table(2), Table(3), half, width, e.Node.Int("interleaved", 0) != 0);
-        x = e.Scaled(x, e.Node.Real("scale", 1));
         return rank == 4 ? graph.Transpose(x, [0, 2, 1, 3]) : graph.Reshape(x, 0, 0, -1);
     }
 
