@@ -9,7 +9,17 @@ namespace Espalier.Axes.Tests.Gradients;
 public sealed class GradientListTests
 {
     /// <summary>Operators that have neither yet.</summary>
-    private const string Missing = "";
+    private const string Missing = """
+        AffineGrid Attention BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow CenterCropPad
+        Col2Im Compress ConcatFromSequence Constant ConstantOfShape ConvInteger CumProd DFT DeformConv DequantizeLinear Det
+        DynamicQuantizeLinear GRU GlobalLpPool GridSample GroupNormalization HammingWindow HannWindow If ImageDecoder LRN
+        LSTM Loop LpPool MatMulInteger MaxRoiPool MaxUnpool MeanVarianceNormalization MelWeightMatrix
+        NegativeLogLikelihoodLoss NonMaxSuppression Optional OptionalGetElement OptionalHasElement QLinearConv
+        QLinearMatMul QuantizeLinear RNN RandomNormal RandomUniform Range RegexFullMatch Resize ReverseSequence RoiAlign
+        RotaryEmbedding STFT Scan SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength
+        SequenceMap SoftmaxCrossEntropyLoss SplitToSequence StringConcat StringNormalizer StringSplit TensorScatter
+        TfIdfVectorizer Upsample
+        """;
 
     /// <summary>ONNX Runtime's, in the standard domain: no operators of ONNX.</summary>
     private static readonly (string, string)[] Unlisted = [("", "SimplifiedLayerNormalization")];
@@ -18,10 +28,11 @@ public sealed class GradientListTests
     public void Every_operator_has_a_rule_or_a_reason()
     {
         var ruled = GradientRules.All.Select(r => (r.Domain, r.Operator)).ToHashSet();
+        var stated = Missing.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
         var missing = OperatorListTests.List.Value.Select(o => (o.Domain, o.Operator))
-            .Where(o => !ruled.Contains(o) && !GradientReasons.All.ContainsKey(o));
-        string list = string.Join(' ', missing.Select(o => o.Domain.Length == 0 ? o.Operator : $"{o.Domain}::{o.Operator}"));
-        Assert.True(Missing == list, list);
+            .Where(o => !ruled.Contains(o) && !GradientReasons.All.ContainsKey(o))
+            .Select(o => o.Domain.Length == 0 ? o.Operator : $"{o.Domain}::{o.Operator}");
+        Assert.Equal(string.Join(' ', stated), string.Join(' ', missing));
     }
 
     [Fact]
