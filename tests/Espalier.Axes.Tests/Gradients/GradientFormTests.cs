@@ -1,3 +1,4 @@
+using Espalier.Gradients;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using static Espalier.Axes.Tests.Surroundings;
@@ -91,6 +92,9 @@ public sealed class GradientFormTests
         ["Pad to the front, and negative"] = g => g.Output(g.Node(Ms + "Pad", [g.Rows(), g.Longs(1, -2, 0, 3), g.Scalar("p", 0.5f)])),
         ["Trilu, upper"] = g => g.Output(g.Node(Ms + "Trilu", [g.Tokens(), g.Whole(1)], ("upper", 1))),
         ["Gelu, approximate"] = g => g.EndRows(g.Node("Gelu", g.Rows(), ("approximate", "tanh"))),
+        ["ReduceProd of zeros"] = g => g.EndRows(g.Node("ReduceProd",
+            [g.Mul(g.Reshape(g.Tokens(), 2, Length, 3, 4), g.Floats("holes", [1, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1], 3, 4)), g.Longs(3)],
+            ("keepdims", 0)), width: 3),
         ["Equal chooses"] = g =>
         {
             string x = g.Rows(), isSmall = g.Node("Equal", [g.Relu(x), g.Scalar("zero", 0)]);
@@ -108,6 +112,50 @@ public sealed class GradientFormTests
             g.Output(g.Mul(y, y));
         },
     };
+
+    private static readonly Dictionary<string, (Action<GraphBuilder> Write, string Reason)> Refused = new(StringComparer.Ordinal)
+    {
+        ["LayerNormalization, whose mean is read"] = (g =>
+        {
+            string[] y = g.Nodes("LayerNormalization", 2, [g.Tokens(), g.Positive("n", 12), g.Weight("m", 12)]);
+            g.EndRows(y[0]);
+            g.Output(y[1]);
+        }, "result 1"),
+        ["SkipLayerNormalization, whose mean is read"] = (g =>
+        {
+            string[] y = g.Nodes(Ms + "SkipLayerNormalization", 2, [g.Tokens(), g.Linear("x", "c", 6, 12), g.Positive("n", 12)]);
+            g.EndRows(y[0]);
+            g.Output(y[1]);
+        }, "result 1"),
+        ["Unique of numbers"] = (g => g.Output(g.Nodes("Unique", 4, [g.Rows()])[0]), "no rule"),
+        ["RotaryEmbedding, scaled"] = (g => g.Output(g.Node(Ms + "RotaryEmbedding",
+            [g.Tokens(), g.Longs("places", [0, 1, 2, 3, 4, 2, 3, 4, 5, 6], [2, 5]), g.Weight("cos", 9, 6), g.Weight("sin", 9, 6)],
+            ("scale", 0.5f))), "scale"),
+        ["Attention, lengths for a mask"] = (g => Attention(g, [g.Ints([3, 5], 2)]), "mask"),
+        ["GroupQueryAttention in a window"] = (g => Grouped(g, 16, ("local_window_size", 2)), "window"),
+        ["GroupQueryAttention, capped"] = (g => Grouped(g, 16, ("softcap", 2f)), "caps"),
+        ["GroupQueryAttention of other lengths"] = (g => Grouped(g, 16, 1), "lengths"),
+        ["MatMulNBits of 2 bits"] = (g => g.Output(g.Node(Ms + "MatMulNBits",
+            [g.Linear(g.Input("x", 3, 6), "in", 6, 32), g.Integers("w", DataType.Uint8, [.. Enumerable.Range(0, 80)], 10, 2, 4),
+                g.Positive("s", 20)], ("K", 32), ("N", 10), ("bits", 2), ("block_size", 16))), "bits"),
+        ["CDist of roots"] = (g => g.Output(g.Node(Ms + "CDist", [g.Rows(), g.Weight("c", 3, 12)], ("metric", "euclidean"))), "kink"),
+    };
+
+    /// <summary>Names of what is refused.</summary>
+    public static TheoryData<string> Refusals() => [.. Refused.Keys];
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void A_form_without_a_gradient(string name)
+    {
+        var g = new GraphBuilder(seed: 7, opset: 21);
+        Refused[name].Write(g);
+        using var model = g.Build();
+        var analysis = AxisAnalysis.Run(model);
+        var backward = Backward.Build(analysis, analysis.Parameters.Where(p => p.IsFloating).Select(p => p.Name));
+        Assert.Contains(Refused[name].Reason, Assert.Single(backward.Stopped.Values.Distinct()), StringComparison.Ordinal);
+        Assert.DoesNotContain("a.weight", backward.Gradients.Keys);
+    }
 
     /// <summary>Names of the cases.</summary>
     public static TheoryData<string> Names() => [.. Cases.Keys];
@@ -160,12 +208,14 @@ public sealed class GradientFormTests
         foreach (string present in y[1..]) g.Output(present);
     }
 
-    private static void Grouped(GraphBuilder g, int dim, params (string, object)[] attributes)
+    private static void Grouped(GraphBuilder g, int dim, params (string, object)[] attributes) => Grouped(g, dim, 0, attributes);
+
+    private static void Grouped(GraphBuilder g, int dim, int shorter, params (string, object)[] attributes)
     {
         const int groups = 2, heads = 4, past = 3, turned = 16;
         string x = g.Input("x", 1, Length, 6);
         string[] operands = [g.Linear(x, "q", 6, heads * dim), g.Linear(x, "k", 6, groups * dim), g.Linear(x, "v", 6, groups * dim),
-            g.Weight("past.k", 1, groups, past, dim), g.Weight("past.v", 1, groups, past, dim), g.Ints([Length + past - 1], 1),
+            g.Weight("past.k", 1, groups, past, dim), g.Weight("past.v", 1, groups, past, dim), g.Ints([Length + past - 1 - shorter], 1),
             g.Ints([Length + past]), g.Weight("cos", 16, turned / 2), g.Weight("sin", 16, turned / 2)];
         string[] y = g.Nodes(Ms + "GroupQueryAttention", 3, operands, [("num_heads", heads), ("kv_num_heads", groups), .. attributes]);
         g.EndRows(y[0], width: heads * dim);

@@ -18,7 +18,7 @@ public sealed class GradientListTests
         QLinearMatMul QuantizeLinear RNN RandomNormal RandomUniform Range RegexFullMatch Resize ReverseSequence RoiAlign
         RotaryEmbedding STFT Scan SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength
         SequenceMap SoftmaxCrossEntropyLoss SplitToSequence StringConcat StringNormalizer StringSplit TensorScatter
-        TfIdfVectorizer Upsample
+        TfIdfVectorizer Unique Upsample
         """;
 
     /// <summary>ONNX Runtime's, in the standard domain: no operators of ONNX.</summary>
