@@ -7,7 +7,8 @@ namespace Espalier.Gradients;
 internal static partial class GradientReasons
 {
     private static readonly Lazy<Dictionary<(string Domain, string Operator), string>> Reasons = new(() =>
-        Parsed("com.microsoft", MicrosoftReasons).Concat(Parsed("ai.onnx.ml", MachineLearningReasons)).ToDictionary(r => r.Operator, r => r.Reason));
+        Parsed("com.microsoft", MicrosoftReasons).Concat(Parsed("ai.onnx.ml", MachineLearningReasons))
+            .ToDictionary(r => r.Operator, r => r.Reason));
 
     /// <summary>Every operator that has a reason.</summary>
     public static IReadOnlyDictionary<(string Domain, string Operator), string> All => Reasons.Value;

@@ -93,7 +93,8 @@ internal static partial class GradientTable
         """;
 
     private static readonly Lazy<ILookup<(string Domain, string Operator), GradientLine>> Lines = new(() =>
-        Parsed("", Standard).Concat(Parsed("com.microsoft", Microsoft)).Concat(Parsed("ai.onnx.ml", MachineLearning)).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
+        Parsed("", Standard).Concat(Parsed("com.microsoft", Microsoft)).Concat(Parsed("ai.onnx.ml", MachineLearning))
+            .ToLookup(l => (l.Domain, l.Operator), l => l.Line));
 
     /// <summary>Every line, once for each of its operators.</summary>
     public static IEnumerable<(string Domain, string Operator, GradientLine Line)> All

@@ -80,7 +80,7 @@ internal static class FusedAttention
             long half = e.Node.InSizes(7)[1];
             string Table(int operand) => graph.Unsqueeze(graph.Slice(e.In(operand), [past], [total], [0], [1]), [1]);
             for (int i = 0; i < 2; i++)
-                qkv[i] = FusedPositions.Turn(graph, qkv[i], Table(7), Table(8), half, dim, e.Node.Int("rotary_interleaved", 0) != 0);
+                qkv[i] = FusedPositions.Turn(graph, qkv[i], (Table(7), Table(8)), half, dim, e.Node.Int("rotary_interleaved", 0) != 0);
         }
         qkv = [.. qkv.Select(x => graph.Transpose(x, [0, 2, 1, 3]))];
         if (e.Node.Has(3)) (qkv[1], qkv[2]) = (Joined(graph, e.In(3), qkv[1]), Joined(graph, e.In(4), qkv[2]));
@@ -117,7 +117,9 @@ internal static class FusedAttention
     private static string Values(BackwardGraph graph, string weights, string v)
         => graph.Reshape(graph.Transpose(graph.Op("MatMul", [weights, v]), [0, 2, 1, 3]), 0, 0, -1);
 
-    /// <summary>A mask that is 0 at keys [b, t] or [b, s, t] that nothing reads, and what lies behind, where it is unidirectional.</summary>
+    /// <summary>
+    /// A mask that is 0 at keys [b, t] or [b, s, t] that nothing reads, and what lies behind, where it is unidirectional.
+    /// </summary>
     private static string Masked(Expansion e, string scores, int mask)
     {
         var graph = e.Graph;

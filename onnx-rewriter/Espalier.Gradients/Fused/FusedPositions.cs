@@ -9,7 +9,8 @@ internal static class FusedPositions
     public static string Unfold(Expansion e)
     {
         int rank = e.Node.InTerms(0).Length, axis = e.Node.Axis(e.Node.Int("dim", -1), rank);
-        long length = e.Node.InSizes(0, axis)[0], size = e.Node.Int("size", 1), step = e.Node.Int("step", 1), count = ((length - size) / step) + 1;
+        long length = e.Node.InSizes(0, axis)[0], size = e.Node.Int("size", 1), step = e.Node.Int("step", 1);
+        long count = ((length - size) / step) + 1;
         long[] positions = [.. from w in Enumerable.Range(0, (int)count) from k in Enumerable.Range(0, (int)size) select (w * step) + k];
         string indices = e.Graph.Reshape(e.Graph.Integers(positions), count, size);
         string y = e.Graph.Op("Gather", [e.In(0), indices], BackwardGraph.Int("axis", axis));
@@ -31,19 +32,20 @@ internal static class FusedPositions
         // [b, s, h, d].
         string x = rank == 4 ? graph.Transpose(e.In(0), [0, 2, 1, 3]) : graph.Reshape(e.In(0), 0, 0, -1, width);
         string Table(int operand) => graph.Unsqueeze(graph.Op("Gather", [e.In(operand), e.In(1)]), [2]);
-        x = Turn(graph, x, Table(2), Table(3), half, width, e.Node.Int("interleaved", 0) != 0);
+        x = Turn(graph, x, (Table(2), Table(3)), half, width, e.Node.Int("interleaved", 0) != 0);
         return rank == 4 ? graph.Transpose(x, [0, 2, 1, 3]) : graph.Reshape(x, 0, 0, -1);
     }
 
     /// <summary>
     /// The first 2·half of the last axis of [b, s, h, d] turned: dimension j with j + half, or 2j with 2j + 1, by the angle j.
     /// </summary>
-    public static string Turn(BackwardGraph graph, string x, string cos, string sin, long half, long width, bool isInterleaved)
+    public static string Turn(BackwardGraph graph, string x, (string Cos, string Sin) angles, long half, long width, bool isInterleaved)
     {
         string Cut(string from, long start, long end, long step = 1) => graph.Slice(from, [start], [end], [3], [step]);
-        string a = isInterleaved ? Cut(x, 0, 2 * half, 2) : Cut(x, 0, half), b = isInterleaved ? Cut(x, 1, 2 * half, 2) : Cut(x, half, 2 * half);
+        var (a, b) = isInterleaved ? (Cut(x, 0, 2 * half, 2), Cut(x, 1, 2 * half, 2)) : (Cut(x, 0, half), Cut(x, half, 2 * half));
         string Product(string p, string q) => graph.Op("Mul", [p, q]);
-        string first = graph.Op("Sub", [Product(a, cos), Product(b, sin)]), second = graph.Op("Add", [Product(a, sin), Product(b, cos)]);
+        string first = graph.Op("Sub", [Product(a, angles.Cos), Product(b, angles.Sin)]);
+        string second = graph.Op("Add", [Product(a, angles.Sin), Product(b, angles.Cos)]);
         string turned = isInterleaved
             ? graph.Reshape(graph.Op("Concat", [graph.Unsqueeze(first, [4]), graph.Unsqueeze(second, [4])], BackwardGraph.Int("axis", 4)),
                 0, 0, 0, 2 * half)

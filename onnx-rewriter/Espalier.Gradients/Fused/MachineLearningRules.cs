@@ -78,7 +78,8 @@ internal static class MachineLearningRules
 
     private static void RefusePost(Expansion e)
     {
-        if (e.Node.Text("post_transform", "NONE") is not "NONE" and var post) throw new NoGradientException($"its post_transform is {post}");
+        if (e.Node.Text("post_transform", "NONE") is not "NONE" and var post)
+            throw new NoGradientException($"its post_transform is {post}");
     }
 
     private static string Vector(Expansion e, IReadOnlyList<float> values) => values.Count == 1 ? e.Number(values[0])

@@ -43,7 +43,8 @@ internal sealed class LineRule
     private void Apply()
     {
         for (int k = _line.Results.Count; k < _context.Record.Outputs.Length; k++)
-            if (_context.Gradient(k) is not null) throw new NoGradientException($"an output depends on its result {k}, of which no line speaks");
+            if (_context.Gradient(k) is not null)
+                throw new NoGradientException($"an output depends on its result {k}, of which no line speaks");
         foreach (var (name, value) in _line.Definitions)
             if (IsUsed(name)) _values[name] = Write(value);
         for (int k = 0; k < _context.Record.Inputs.Length; k++)

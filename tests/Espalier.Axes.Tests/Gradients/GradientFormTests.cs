@@ -88,7 +88,8 @@ public sealed class GradientFormTests
         ["MatMulNBits with an unfinished block"] = g => g.Output(g.Node(Ms + "MatMulNBits",
             [g.Linear(g.Input("x", "batch", 6), "in", 6, 40), g.Integers("w", DataType.Uint8, [.. Enumerable.Range(0, 240).Select(
                 i => i * 37 % 251L)], 10, 3, 8), g.Positive("s", 30)], ("K", 40), ("N", 10), ("bits", 4), ("block_size", 16))),
-        ["UnfoldTensor, windows that overlap"] = g => g.Output(g.Node(Ms + "UnfoldTensor", g.Tokens(), ("dim", 2), ("size", 4), ("step", 1))),
+        ["UnfoldTensor, windows that overlap"] = g => g.Output(g.Node(Ms + "UnfoldTensor",
+            g.Tokens(), ("dim", 2), ("size", 4), ("step", 1))),
         ["Pad to the front, and negative"] = g => g.Output(g.Node(Ms + "Pad", [g.Rows(), g.Longs(1, -2, 0, 3), g.Scalar("p", 0.5f)])),
         ["Trilu, upper"] = g => g.Output(g.Node(Ms + "Trilu", [g.Tokens(), g.Whole(1)], ("upper", 1))),
         ["Gelu, approximate"] = g => g.EndRows(g.Node("Gelu", g.Rows(), ("approximate", "tanh"))),
