@@ -1,3 +1,4 @@
+using Espalier.Gradients.Fused;
 using Espalier.Gradients.Notation;
 using Espalier.Gradients.Rules;
 using Espalier.Onnx;
@@ -39,6 +40,8 @@ internal static class GradientRules
         ("", "Clip", IndexRules.Clip, "dY between the bounds, which have none"),
         ("", "Max Min", IndexRules.Extremum, "to the operand that is the extremum; equal ones share it"),
         ("", "Mean", IndexRules.Mean, "an equal part to every operand"),
+        .. MicrosoftRules.All,
+        .. MachineLearningRules.All,
     ];
 
     private static readonly Dictionary<(string Domain, string Operator), Action<GradientContext>> ByOperator =
@@ -62,6 +65,7 @@ internal static class GradientRules
         if (ByOperator.TryGetValue((domain, node.OpType), out var rule)) return rule;
         var lines = GradientTable.Find(domain, node.OpType).ToList();
         if (lines.Find(l => l.HoldsFor(node, opset)) is { } line) return context => LineRule.Apply(context, line);
-        throw new NoGradientException(lines.Count > 0 ? "no line of the table is for its attributes" : "the operator has no rule");
+        throw new NoGradientException(lines.Count > 0 ? "no line of the table is for its attributes"
+            : GradientReasons.Of(domain, node.OpType) ?? "the operator has no rule");
     }
 }

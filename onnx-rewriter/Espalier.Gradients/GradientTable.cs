@@ -4,8 +4,8 @@ namespace Espalier.Gradients;
 
 /// <summary>
 /// The gradients of operators that are formulas, one line each (<see cref="GradientLine"/>). <c>dy</c> is the gradient of the result y.
-/// Axes along which an operand repeats are summed afterwards. <c>sum</c> and <c>mean</c> run over the axes that the operator normalises
-/// or reduces, and keep them; what a reduction dropped is there as axes of size 1. The formulas follow from the operators'
+/// Axes along which an operand repeats are summed afterwards. <c>sum</c>, <c>mean</c> and <c>prod</c> run over the axes that the operator
+/// normalises or reduces, and keep them; what a reduction dropped is there as axes of size 1. The formulas follow from the operators'
 /// specifications (https://onnx.ai/onnx/operators/).
 /// </summary>
 internal static partial class GradientTable
@@ -50,7 +50,7 @@ internal static partial class GradientTable
         Gelu(x) y | when:approximate=tanh:none | t = tanh(0.7978845608028654*(x+0.044715*x^3))
             | x: dy*(0.5*(1+t)+0.5*x*(1-t*t)*0.7978845608028654*(1+0.134145*x*x))
         Ceil Floor Round Sign(x) y | x: 0
-        IsNaN IsInf Not Shape Size ArgMax ArgMin NonZero Hardmax OneHot Unique(x) y | x: 0
+        IsNaN IsInf Not Shape Size ArgMax ArgMin NonZero Hardmax OneHot(x) y | x: 0
         Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor(a, b) y | a: 0 | b: 0
         RandomNormalLike RandomUniformLike Bernoulli Multinomial EyeLike(x) y | x: 0
         Add(a, b) y | a: dy | b: dy
@@ -72,7 +72,7 @@ internal static partial class GradientTable
         ReduceLogSum(x, a) y | x: like(dy*exp(-y), x)
         ReduceLogSumExp(x, a) y | x: dy*exp(x-y)
         ReduceMax ReduceMin(x, a) y | e = x==y | x: dy*e/sum(e)
-        ReduceProd(x, a) y | x: dy*y/x
+        ReduceProd(x, a) y | z = x==0 | n = sum(z) | x: dy*prod(x+z)*((n==0)/(x+z)+(n==1)*z)
 
         GlobalAveragePool(x) y | x: like(dy/count(x, y), x)
         GlobalMaxPool(x) y | e = x==y | x: dy*e/sum(e)
@@ -93,7 +93,8 @@ internal static partial class GradientTable
         """;
 
     private static readonly Lazy<ILookup<(string Domain, string Operator), GradientLine>> Lines = new(() =>
-        Parsed("", Standard).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
+        Parsed("", Standard).Concat(Parsed("com.microsoft", Microsoft)).Concat(Parsed("ai.onnx.ml", MachineLearning))
+            .ToLookup(l => (l.Domain, l.Operator), l => l.Line));
 
     /// <summary>Every line, once for each of its operators.</summary>
     public static IEnumerable<(string Domain, string Operator, GradientLine Line)> All

@@ -20,7 +20,8 @@ public sealed class OperatorListTests
     /// <summary>The newest operator set of ai.onnx.ml that it has operators of.</summary>
     private const int NewestMachineLearning = 5;
 
-    private static readonly Lazy<List<(string Domain, string Operator, int[] Since)>> List = new(() =>
+    /// <summary>Every operator of the list.</summary>
+    internal static readonly Lazy<List<(string Domain, string Operator, int[] Since)>> List = new(() =>
     [
         .. from line in File.ReadAllLines(Path.Combine(Assets.Root, "tests/Espalier.Axes.Tests/operators.tsv"))
            where line.Length > 0 && line[0] != '#'

@@ -17,6 +17,21 @@ public sealed class OptimisedTests(ITestOutputHelper output)
     [MemberData(nameof(Networks))]
     public void A_network_that_was_optimised_is_pruned_exactly(string name)
     {
+        using var model = Of(File.ReadAllBytes(Assets.Path(name)));
+        var analysis = AxisAnalysis.Run(model);
+        var fused = model.Proto.Graph.Node.Where(n => n.Domain == "com.microsoft").GroupBy(n => n.OpType)
+            .Select(g => $"{g.Count()} {g.Key}").ToList();
+        int exact = analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
+        var result = SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.5, 3), 3);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{name}: {string.Join(", ", fused)}; {exact} of {analysis.Groups.Count} groups are exact; error {result.Error:g2}"));
+        Assert.NotEmpty(fused);
+        Assert.True(exact > analysis.Groups.Count / 2 && result.Effect > 1e-2, SlimOracle.Describe(result));
+    }
+
+    /// <summary>A model as ONNX Runtime's optimiser leaves it.</summary>
+    internal static OnnxModel Of(byte[] model)
+    {
         string path = Path.Combine(Path.GetTempPath(), $"espalier-{Guid.NewGuid():n}.onnx");
         try
         {
@@ -26,17 +41,8 @@ public sealed class OptimisedTests(ITestOutputHelper output)
                 OptimizedModelFilePath = path,
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR
             })
-                new InferenceSession(Assets.Path(name), options).Dispose();
-            using var model = OnnxModel.Open(path);
-            var analysis = AxisAnalysis.Run(model);
-            var fused = model.Proto.Graph.Node.Where(n => n.Domain == "com.microsoft").GroupBy(n => n.OpType)
-                .Select(g => $"{g.Count()} {g.Key}").ToList();
-            int exact = analysis.Groups.Count(g => g.Exactness == Exactness.Exact);
-            var result = SlimOracle.Check(analysis, SlimOracle.Pick(analysis, 0.5, 3), 3);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{name}: {string.Join(", ", fused)}; {exact} of {analysis.Groups.Count} groups are exact; error {result.Error:g2}"));
-            Assert.NotEmpty(fused);
-            Assert.True(exact > analysis.Groups.Count / 2 && result.Effect > 1e-2, SlimOracle.Describe(result));
+                new InferenceSession(model, options).Dispose();
+            return OnnxModel.Parse(File.ReadAllBytes(path));
         }
         finally
         {

@@ -42,6 +42,9 @@ internal sealed class LineRule
 
     private void Apply()
     {
+        for (int k = _line.Results.Count; k < _context.Record.Outputs.Length; k++)
+            if (_context.Gradient(k) is not null)
+                throw new NoGradientException($"an output depends on its result {k}, of which no line speaks");
         foreach (var (name, value) in _line.Definitions)
             if (IsUsed(name)) _values[name] = Write(value);
         for (int k = 0; k < _context.Record.Inputs.Length; k++)
@@ -88,6 +91,7 @@ internal sealed class LineRule
         {
             "sum" => Graph.Sum(inputs[0], NodeAxes.Of(_context), keep: true),
             "mean" => Graph.Op("ReduceMean", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
+            "prod" => Graph.Op("ReduceProd", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "like" => Graph.Op("Expand", [inputs[0], Graph.Shape(inputs[1])]),
             // How many elements of x there are for each of y.
             "count" => Graph.Op("Div", [Length(inputs[0]), Length(inputs[1])]),

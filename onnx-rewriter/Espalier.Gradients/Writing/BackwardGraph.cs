@@ -12,12 +12,11 @@ namespace Espalier.Gradients.Writing;
 /// A graph of plain ONNX operators that is written node by node. It is a model of its own, so that it has one operator set whatever the
 /// forward model has: what it reads of that one are its inputs. A node that was written before is not written again.
 /// </summary>
-internal sealed class BackwardGraph
+/// <param name="prefix">What the names of its tensors begin with.</param>
+internal sealed class BackwardGraph(string prefix = "backward/")
 {
     /// <summary>The operator set of what is written: the first with all operators that the rules use.</summary>
     public const int Opset = 21;
-
-    private const string Prefix = "backward/";
 
     private readonly Dictionary<string, string[]> _written = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorState> _reads = new(StringComparer.Ordinal);
@@ -38,8 +37,8 @@ internal sealed class BackwardGraph
     /// <summary>An input that is no tensor of the forward model: the gradient of one of its outputs.</summary>
     public string Input(string name, TensorState like)
     {
-        Proto.Input.Add(new ValueInfoProto { Name = Prefix + name, Type = TypeOf(like) });
-        return Prefix + name;
+        Proto.Input.Add(new ValueInfoProto { Name = prefix + name, Type = TypeOf(like) });
+        return prefix + name;
     }
 
     public string Op(string type, string[] inputs, params AttributeProto[] attributes) => Ops(type, 1, inputs, attributes)[0];
@@ -49,10 +48,10 @@ internal sealed class BackwardGraph
     {
         string key = $"{type} {string.Join(' ', inputs)} {string.Join(' ', attributes.Select(a => a.ToString()))} {results}";
         if (_written.TryGetValue(key, out var known)) return known;
-        var node = new NodeProto { OpType = type, Name = Prefix + _next.ToString(CultureInfo.InvariantCulture) };
+        var node = new NodeProto { OpType = type, Name = prefix + _next.ToString(CultureInfo.InvariantCulture) };
         node.Input.AddRange(inputs);
         node.Attribute.AddRange(attributes);
-        for (int k = 0; k < results; k++) node.Output.Add($"{Prefix}{_next++}_{type}");
+        for (int k = 0; k < results; k++) node.Output.Add($"{prefix}{_next++}_{type}");
         Proto.Node.Add(node);
         return _written[key] = [.. node.Output];
     }
@@ -99,7 +98,7 @@ internal sealed class BackwardGraph
     public void Output(string name, string value)
     {
         // An output has a name of its own, also where two are the same value or one is an input.
-        var node = new NodeProto { OpType = "Identity", Name = Prefix + name };
+        var node = new NodeProto { OpType = "Identity", Name = prefix + name };
         node.Input.Add(value);
         node.Output.Add(name);
         Proto.Node.Add(node);

@@ -13,7 +13,7 @@ namespace Espalier.Axes.Tests.Zoo;
 /// </summary>
 public sealed partial class ZooTests(ITestOutputHelper output)
 {
-    private static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models,
+    internal static readonly IReadOnlyList<ZooModel> Models = [.. Convolutional.Models, .. Vision.Models, .. Dense.Models,
         .. Language.Models, .. Decoders.Models, .. Sequences.Models, .. Modern.Models, .. Hybrids.Models];
 
     /// <summary>Names of all models.</summary>
