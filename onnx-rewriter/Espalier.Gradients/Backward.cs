@@ -104,6 +104,8 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
             var context = new GradientContext(_graph, analysis.State, record, results, operands);
             GradientRules.Find(record.Info.Proto, record.Opset)(context);
             foreach (var (operand, gradient) in context.Given) Add(record.Inputs[operand]!.Name, gradient);
+            foreach (var (operand, reason) in context.Refused)
+                _stopped.TryAdd(record.Inputs[operand]!.Name, $"tensor '{record.Inputs[operand]!.Name}': {record.Info} has no gradient: {reason}");
         }
         catch (NoGradientException e)
         {

@@ -72,7 +72,7 @@ internal static partial class GradientTable
         ReduceLogSum(x, a) y | x: like(dy*exp(-y), x)
         ReduceLogSumExp(x, a) y | x: dy*exp(x-y)
         ReduceMax ReduceMin(x, a) y | e = x==y | x: dy*e/sum(e)
-        ReduceProd(x, a) y | x: dy*y/x
+        ReduceProd(x, a) y | o = x+(x==0) | z = sum(x==0) | x: dy*prod(o)/o*((z==0)+(z==1)*(x==0))
 
         GlobalAveragePool(x) y | x: like(dy/count(x, y), x)
         GlobalMaxPool(x) y | e = x==y | x: dy*e/sum(e)
@@ -93,7 +93,7 @@ internal static partial class GradientTable
         """;
 
     private static readonly Lazy<ILookup<(string Domain, string Operator), GradientLine>> Lines = new(() =>
-        Parsed("", Standard).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
+        Parsed("", Standard).Concat(Parsed("", StandardMore)).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
 
     /// <summary>Every line, once for each of its operators.</summary>
     public static IEnumerable<(string Domain, string Operator, GradientLine Line)> All

@@ -8,6 +8,9 @@ public sealed class GradientTests
     /// <summary>Cases of all operators.</summary>
     public static TheoryData<string> Operators() => [.. OperatorCases.All.Where(c => !c.HasNoKernel).Select(c => c.Name)];
 
+    /// <summary>Forms of operators that no case has.</summary>
+    public static TheoryData<string> Forms() => [.. GradientForms.All.Select(f => f.Name)];
+
     /// <summary>Networks of the repository.</summary>
     public static TheoryData<string> Networks() => [.. Assets.Networks()];
 
@@ -17,7 +20,21 @@ public sealed class GradientTests
     {
         using var model = OperatorCases.All.First(c => c.Name == name).Build();
         var (compared, faults, backward) = GradientCheck.Run(model);
-        foreach (var (tensor, reason) in backward.Stopped.Take(1)) TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
+        foreach (var (tensor, reason) in backward.Stopped) System.IO.File.AppendAllText("/tmp/ga_stopped", name + "\t" + tensor + ": " + reason + "\n"); foreach (var (tensor, reason) in backward.Stopped.Take(1)) TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
+        Assert.True(faults.Count == 0, string.Join("\n", faults));
+        Assert.NotEqual(0, compared + backward.Stopped.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void A_form(string name)
+    {
+        var (_, opset, build) = GradientForms.All.First(f => f.Name == name);
+        var graph = new GraphBuilder(seed: 7, opset);
+        build(graph);
+        using var model = graph.Build();
+        var (compared, faults, backward) = GradientCheck.Run(model);
+        System.IO.File.AppendAllText("/tmp/ga_forms", $"{name}\t{compared}\t{string.Join(",", backward.Gradients.Keys)}\t{string.Join(",", backward.Zero)}\t{string.Join("; ", backward.Stopped)}\n");
         Assert.True(faults.Count == 0, string.Join("\n", faults));
         Assert.NotEqual(0, compared + backward.Stopped.Count);
     }
