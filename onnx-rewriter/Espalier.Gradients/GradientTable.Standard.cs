@@ -1,3 +1,5 @@
+using Espalier.Axes.Operators.Table;
+
 namespace Espalier.Gradients;
 
 // Operators that have no gradient, each with its reason, and further lines of the standard domain.
@@ -20,12 +22,8 @@ internal static partial class GradientTable
         its frequencies are cut to whole bins: MelWeightMatrix
         how many it counts follows from its operands: Range
         it is random: RandomNormal RandomUniform
-        what its graphs compute is not followed backwards: If Loop Scan SequenceMap
-        a sequence has no gradient: SequenceConstruct SequenceEmpty SequenceInsert SequenceErase SequenceAt SequenceLength
-            SplitToSequence ConcatFromSequence
-        a value that may be absent has no gradient: Optional OptionalGetElement OptionalHasElement
-        it works on text: StringConcat StringNormalizer StringSplit RegexFullMatch TfIdfVectorizer
-        it decodes an image: ImageDecoder
+        what its graphs compute is not followed backwards: If Loop Scan
+        none of its operands is a number that a gradient is of: Constant ConstantOfShape BlackmanWindow HammingWindow HannWindow
         boxes are chosen by comparing them: NonMaxSuppression
         """;
 
@@ -35,6 +33,7 @@ internal static partial class GradientTable
          from op in parts[1].Split(' ')
          select (Key: ("", op), Reason: parts[0])).ToDictionary(r => r.Key, r => r.Reason);
 
-    /// <summary>Why an operator has no gradient; null where it has one, or is not known.</summary>
-    public static string? ReasonOf(string domain, string op) => Reasons.GetValueOrDefault((domain, op));
+    /// <summary>Why an operator has no gradient: what has no axes has none either. Null where it has one, or is not known.</summary>
+    public static string? ReasonOf(string domain, string op)
+        => Reasons.GetValueOrDefault((domain, op)) ?? OperatorTable.BarrierOf(domain, op);
 }

@@ -10,6 +10,22 @@ internal static class GradientForms
     public static IReadOnlyList<(string Name, int Opset, Action<GraphBuilder> Build)> All { get; } =
         [.. Resizes(), .. Samples(), .. Statistics(), .. Positions(), .. Transforms(), .. Recurrences(), .. Attentions(), .. Losses(), .. Others()];
 
+    /// <summary>Parts of the names of forms that have no gradient, and why.</summary>
+    private static readonly (string Part, string Reason)[] Refused =
+    [
+        ("reflection", "its padding is reflection"), ("of a region", "it cuts out a region"), ("of the largest", "the largest sample"),
+        ("mean is read", "its result 1 is used"), ("peepholes", "peepholes"), ("lengths", "lengths of their own"),
+        (" Elu", "its activation Elu"), ("softcap", "it caps its scores"), ("of another length", "another number of elements"),
+        ("scores are read", "behind the mask"),
+    ];
+
+    /// <summary>Why a form has no gradient; null where it has one.</summary>
+    public static string? ReasonOf(string name) => Refused.FirstOrDefault(r => name.Contains(r.Part, StringComparison.Ordinal)).Reason;
+
+    // A constant that no gradient is wanted of.
+    private static string Fixed(this GraphBuilder g, float[] values, params long[] dims) => g.Node("Constant", Array.Empty<string>(),
+        ("value", GraphBuilder.Tensor("", DataType.Float, dims, [.. values.SelectMany(BitConverter.GetBytes)])));
+
     private static string Image(GraphBuilder g) => g.Weight("x", 2, 3, 5, 7);
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Resizes()
@@ -19,7 +35,7 @@ internal static class GradientForms
                 "nearest ceil", "cubic exclude"])
                 foreach (float scale in (float[])[0.6f, 1.7f, 2, 3])
                     yield return ($"Resize {coordinates} {mode} {scale:0.0}", 19, g => g.Output(g.Node("Resize",
-                        [Image(g), "", g.Floats("scales", [1, 1, scale, 2])], Attributes(coordinates, mode))));
+                        [Image(g), "", g.Fixed([1, 1, scale, 2], 4)], Attributes(coordinates, mode))));
         foreach (string mode in (string[])["linear", "cubic", "nearest floor"])
             yield return ($"Resize {mode} to sizes", 13, g => g.Output(g.Node("Resize", [Image(g), "", "", g.Longs(2, 3, 8, 4)],
                 Attributes("half_pixel", mode))));
@@ -27,12 +43,20 @@ internal static class GradientForms
             foreach (var (op, opset, scale) in ((string, int, float)[])[("Upsample", 9, 2), ("Upsample", 9, 1.5f), ("Resize", 10, 0.5f),
                 ("Resize", 10, 1.5f)])
                 yield return ($"{op} {opset} {mode} {scale:0.0}", opset, g => g.Output(g.Node(op,
-                    [Image(g), g.Floats("scales", [1, 1, scale, scale])], ("mode", mode))));
-        yield return ("Resize antialias", 18, g => g.Output(g.Node("Resize", [Image(g), "", g.Floats("scales", [1, 1, 0.6f, 0.6f])],
-            ("mode", "linear"), ("antialias", 1))));
+                    [Image(g), g.Fixed([1, 1, scale, scale], 4)], ("mode", mode))));
+        foreach (string mode in (string[])["linear", "cubic", "cubic exclude"])
+            yield return ($"Resize antialias {mode}", 18, g => g.Output(g.Node("Resize",
+                [Image(g), "", g.Fixed([1, 1, 0.6f, 0.4f], 4)], [.. Attributes("half_pixel", mode), ("antialias", 1)])));
+        yield return ("Resize of a region", 13, g => g.Output(g.Node("Resize",
+            [Image(g), g.Fixed([0, 0, 0.2f, 0.2f, 1, 1, 0.8f, 0.9f], 8), g.Fixed([1, 1, 2, 2], 4)],
+            Attributes("tf_crop_and_resize", "linear"))));
+        yield return ("Resize of a dynamic image to sizes", 13, g => g.Output(g.Node("Resize",
+            [g.Relu(g.Input("x", 1, 3, "h", "w")), "", "", g.Longs(1, 3, 9, 8)], ("mode", "linear"))));
+        yield return ("Resize of a dynamic image by parts", 13, g => g.Output(g.Node("Resize",
+            [g.Relu(g.Input("x", 1, 3, "h", "w")), "", g.Fixed([1, 1, 2.5f, 1.5f], 4)], ("mode", "linear"))));
         yield return ("Resize of a dynamic image", 13, g => g.Output(g.Node("Resize",
-            [g.Relu(g.Input("x", 1, 3, "h", "w")), "", g.Floats("scales", [1, 1, 2, 2])], ("mode", "nearest"))));
-        yield return ("Resize of axes", 18, g => g.Output(g.Node("Resize", [Image(g), "", g.Floats("scales", [2, 1.5f])],
+            [g.Relu(g.Input("x", 1, 3, "h", "w")), "", g.Fixed([1, 1, 2, 2], 4)], ("mode", "nearest"))));
+        yield return ("Resize of axes", 18, g => g.Output(g.Node("Resize", [Image(g), "", g.Fixed([2, 1.5f], 2)],
             ("axes", new[] { 3, 2 }), ("mode", "linear"))));
     }
 
@@ -55,14 +79,14 @@ internal static class GradientForms
         foreach (int corners in (int[])[0, 1])
             yield return ($"AffineGrid {corners}", 20, g => g.Output(g.Node("AffineGrid",
                 [g.Weight("theta", 2, 2, 3), g.Longs(2, 3, 4, 5)], ("align_corners", corners))));
-        float[] boxes = [0, 0, 4, 4, -3, 1, 9, 3, 1.5f, 0, 2, 5];
+        float[] boxes = [0, 0, 4, 4, -3, 1, 9, 3, 1.5f, 0, 2, 5, 3, 2, 3, 2];
         foreach (int ratio in (int[])[0, 1, 3])
             foreach (string mode in (string[])["half_pixel", "output_half_pixel"])
                 yield return ($"RoiAlign {ratio} {mode}", 16, g => g.Output(g.Node("RoiAlign",
-                    [Image(g), g.Floats("rois", boxes, 3, 4), g.Longs(0, 1, 1)], ("output_height", 2), ("output_width", 3),
+                    [Image(g), g.Fixed(boxes, 4, 4), g.Longs(0, 1, 1, 0)], ("output_height", 2), ("output_width", 3),
                     ("sampling_ratio", ratio), ("spatial_scale", 0.8f), ("coordinate_transformation_mode", mode))));
         yield return ("RoiAlign of the largest", 16, g => g.Output(g.Node("RoiAlign",
-            [Image(g), g.Floats("rois", boxes, 3, 4), g.Longs(0, 1, 1)], ("mode", "max"))));
+            [Image(g), g.Fixed(boxes, 4, 4), g.Longs(0, 1, 1, 0)], ("mode", "max"))));
     }
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Statistics()
@@ -111,7 +135,7 @@ internal static class GradientForms
             yield return ($"TensorScatter {mode} along units", 24, g => g.Output(g.Node("TensorScatter",
                 [g.Weight("x", 2, 3, 4), g.Weight("u", 2, 3, 2), g.Longs(mode == "linear" ? [0, 2] : [3, 1])], ("axis", -1), ("mode", mode))));
         yield return ("OneHot in front", 11, g => g.Output(g.Node("OneHot", [g.Longs(2, 0, 5), g.Longs("depth", [4], []),
-            g.Floats("values", [0.5f, 3])], ("axis", 0))));
+            g.Floats("values", [0.5f, 3], 2)], ("axis", 0))));
         yield return ("Col2Im", 18, g => g.Output(g.Node("Col2Im", [g.Weight("x", 2, 3 * 6, 20), g.Longs(5, 6), g.Longs(2, 3)],
             ("dilations", new[] { 2, 1 }), ("pads", new[] { 1, 0, 0, 1 }))));
         yield return ("Einsum that repeats", 12, g => g.Output(g.Node("Einsum", [g.Weight("x", 1, 4, 3), g.Weight("y", 2, 1, 3, 5)],
@@ -208,7 +232,7 @@ internal static class GradientForms
                 [.. Enumerable.Range(0, 4 * keys).Select(k => (byte)(k % 3 == 2 ? 0 : 1))])),
             "of samples" => g.Weight("mask", 2, 1, 4, keys),
             "of heads" => g.Weight("mask", heads, 4, keys),
-            "of keys" => g.Weight("mask", 1, keys),
+            "of keys" => g.Weight("mask", 1, 1, 4, keys),
             _ => g.Weight("mask", 2, heads, 4, keys),
         };
         var operands = new List<string> { g.Weight("q", 2, heads, 4, 3), g.Weight("k", 2, 2, 4, 3), g.Weight("v", 2, 2, 4, 5), shown };
@@ -228,7 +252,7 @@ internal static class GradientForms
                         bool isWide = form == "positions";
                         string x = isWide ? g.Weight("x", 3, 4, 2) : g.Weight("x", 3, 4);
                         string target = isWide ? g.Longs("at", [1, 3, 0, 2, 2, 1], [3, 2]) : g.Longs(1, form == "ignored" ? -1 : 3, 0);
-                        string[] operands = form is "" or "ignored" ? [x, target] : [x, target, g.Sigmoid(g.Input("s", 4))];
+                        string[] operands = form is "" or "ignored" ? [x, target] : [x, target, g.Fixed([0.5f, 2, 0.3f, 1.5f], 4)];
                         var attributes = new List<(string, object)> { ("reduction", reduction) };
                         if (form == "ignored") attributes.Add(("ignore_index", -1));
                         var y = g.Nodes(op, op[0] == 'S' ? 2 : 1, operands, [.. attributes]);

@@ -37,16 +37,16 @@ internal static class SampleRules
         string size = graph.Div(length, Number(cells));
         long stated = context.Int("sampling_ratio", 0);
         // As many samples as a cell has rows, where no number is stated.
-        string count = stated > 0 ? Number(stated) : graph.Op("Max", [graph.Op("Ceil", [size]), one]);
+        string sampled = stated > 0 ? Number(stated) : graph.Op("Ceil", [size]), count = graph.Op("Max", [sampled, one]);
         string most = graph.Cast(graph.Op("ReduceMax", [count], BackwardGraph.Int("keepdims", 0)), 7);
         string cell = graph.Reshape(graph.Cast(graph.Counted(graph.Integer(cells)), type), 1, -1, 1);
         string sample = graph.Reshape(graph.Cast(graph.Counted(most), type), 1, 1, -1);
-        string each = Wide(size), counts = stated > 0 ? count : Wide(count);
+        string each = Wide(size), counts = stated > 0 ? count : Wide(count), samples = stated > 0 ? sampled : Wide(sampled);
         string offset = graph.Mul(graph.Add(sample, Number(0.5)), graph.Div(each, counts));
         string position = graph.Add(graph.Add(Wide(from), graph.Mul(cell, each)), offset);
         string limit = graph.Cast(graph.Op("Gather", [graph.Shape(context.In(0)), graph.Integer(axis)]), type);
         string inside = graph.Mul(graph.Mask("GreaterOrEqual", position, Number(-1), type), graph.Mask("LessOrEqual", position, limit, type));
-        string share = graph.Div(graph.Mul(inside, graph.Mask("Less", sample, counts, type)), counts);
+        string share = graph.Div(graph.Mul(inside, graph.Mask("Less", sample, samples, type)), counts);
         string clamped = graph.Op("Min", [graph.Op("Max", [position, zero]), graph.Sub(limit, one)]);
         string weights = Hat(graph, clamped, limit, type, [3]);
         return graph.Sum(graph.Mul(weights, graph.Unsqueeze(share, [3])), [2], keep: false);
