@@ -44,7 +44,8 @@ internal static partial class GradientRules
     private static (string Domain, string Operators, Action<GradientContext> Rule, string Text)[] Lines => [.. Code, .. StandardMore];
 
     private static readonly Dictionary<(string Domain, string Operator), Action<GradientContext>> ByOperator =
-        (from line in Lines from op in line.Operators.Split(' ') select ((line.Domain, op), line.Rule)).ToDictionary(r => r.Item1, r => r.Rule);
+        (from line in Lines from op in line.Operators.Split(' ') select ((line.Domain, op), line.Rule))
+        .ToDictionary(r => r.Item1, r => r.Rule);
 
     /// <summary>Every operator that has a rule, with what it says.</summary>
     public static IEnumerable<(string Domain, string Operator, string Text)> All

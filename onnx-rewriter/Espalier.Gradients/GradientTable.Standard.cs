@@ -28,7 +28,7 @@ internal static partial class GradientTable
         """;
 
     private static readonly Dictionary<(string Domain, string Operator), string> Reasons =
-        (from line in StandardReasons.Replace("\r", "", StringComparison.Ordinal).Replace("\n    ", " ", StringComparison.Ordinal).Split('\n')
+        (from line in Split(StandardReasons)
          let parts = line.Split(": ")
          from op in parts[1].Split(' ')
          select (Key: ("", op), Reason: parts[0])).ToDictionary(r => r.Key, r => r.Reason);

@@ -103,9 +103,12 @@ internal static partial class GradientTable
     public static IEnumerable<GradientLine> Find(string domain, string op) => Lines.Value[(domain == "ai.onnx" ? "" : domain, op)];
 
     private static IEnumerable<(string Domain, string Operator, GradientLine Line)> Parsed(string domain, string text)
-        => from line in text.Replace("\r", "", StringComparison.Ordinal).Replace("\n    ", " ", StringComparison.Ordinal).Split('\n')
-           where line.Length > 0
+        => from line in Split(text)
            let parsed = new GradientLine(line)
            from op in parsed.Operators
            select (domain, op, parsed);
+
+    // What is indented goes on with the line before.
+    private static IEnumerable<string> Split(string text) => text.Replace("\r", "", StringComparison.Ordinal)
+        .Replace("\n    ", " ", StringComparison.Ordinal).Split('\n').Where(line => line.Length > 0);
 }

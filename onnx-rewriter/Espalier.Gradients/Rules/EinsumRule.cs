@@ -46,7 +46,8 @@ internal static class EinsumRule
         string[] sides = equation.Split("->");
         string[] operands = sides[0].Split(',');
         string result = sides.Length > 1 ? sides[1] : (equation.Contains('.', StringComparison.Ordinal) ? "..." : "")
-            + string.Concat(string.Concat(operands).Where(char.IsLetter).GroupBy(c => c).Where(g => g.Count() == 1).Select(g => g.Key).Order());
+            + string.Concat(string.Concat(operands).Where(char.IsLetter).GroupBy(c => c)
+                .Where(g => g.Count() == 1).Select(g => g.Key).Order());
         string free = string.Concat("ABCDEFGHIJKLMNOPQRSTUVWXYZ".Where(l => !equation.Contains(l, StringComparison.Ordinal)));
         int Axes(int operand) => context.InTerms(operand).Length - operands[operand].Count(char.IsLetter);
         int most = Enumerable.Range(0, operands.Length).Where(k => HasEllipsis(operands[k])).Select(Axes).DefaultIfEmpty(0).Max();

@@ -56,7 +56,8 @@ internal static class IndexRules
     // Positions along the batch axes too, in front of the others.
     private static string Batched(BackwardGraph graph, string positions, int batch, int rank)
     {
-        string shape = graph.Concat(0, graph.Op("Slice", [graph.Shape(positions), graph.Integers(0), graph.Integers(-1)]), graph.Integers(1));
+        string shape = graph.Concat(0, graph.Op("Slice", [graph.Shape(positions), graph.Integers(0), graph.Integers(-1)]),
+            graph.Integers(1));
         var all = Enumerable.Range(0, batch).Select(axis => graph.Op("Expand", [graph.Unsqueeze(graph.Counted(graph.Size(positions, axis)),
             [.. Enumerable.Range(1, rank - axis - 1).Select(a => (long)a)]), shape]));
         return graph.Concat(rank - 1, [.. all, positions]);

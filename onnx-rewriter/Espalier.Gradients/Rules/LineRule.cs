@@ -43,7 +43,8 @@ internal sealed class LineRule
     private void Apply()
     {
         for (int k = Math.Max(1, _line.Results.Count); k < _context.Record.Outputs.Length; k++)
-            if (_context.Gradient(k) is not null) throw new NoGradientException($"its result {k} is used, of whose gradient nothing is known");
+            if (_context.Gradient(k) is not null)
+                throw new NoGradientException($"its result {k} is used, of whose gradient nothing is known");
         foreach (var (name, value) in _line.Definitions)
             if (IsUsed(name)) _values[name] = Write(value);
         for (int k = 0; k < _context.Record.Inputs.Length; k++)

@@ -3,12 +3,17 @@ using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
 namespace Espalier.Axes.Tests.Gradients;
 
-/// <summary>Forms of operators whose gradients differ, although nothing of their axes does, so that no case of an operator has them.</summary>
+/// <summary>
+/// Forms of operators whose gradients differ, although nothing of their axes does, so that no case of an operator has them.
+/// </summary>
 internal static class GradientForms
 {
     /// <summary>Every form: how it is called, and the graph.</summary>
     public static IReadOnlyList<(string Name, int Opset, Action<GraphBuilder> Build)> All { get; } =
-        [.. Resizes(), .. Samples(), .. Statistics(), .. Positions(), .. Transforms(), .. Recurrences(), .. Attentions(), .. Losses(), .. Others()];
+    [
+        .. Resizes(), .. Samples(), .. Statistics(), .. Positions(), .. Transforms(), .. Recurrences(), .. Attentions(), .. Losses(),
+        .. Others(),
+    ];
 
     /// <summary>Parts of the names of forms that have no gradient, and why.</summary>
     private static readonly (string Part, string Reason)[] Refused =
@@ -30,9 +35,10 @@ internal static class GradientForms
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Resizes()
     {
-        foreach (string coordinates in (string[])["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"])
-            foreach (string mode in (string[])["linear", "cubic", "nearest round_prefer_floor", "nearest round_prefer_ceil", "nearest floor",
-                "nearest ceil", "cubic exclude"])
+        foreach (string coordinates in (string[])["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel",
+            "half_pixel_symmetric"])
+            foreach (string mode in (string[])["linear", "cubic", "nearest round_prefer_floor", "nearest round_prefer_ceil",
+                "nearest floor", "nearest ceil", "cubic exclude"])
                 foreach (float scale in (float[])[0.6f, 1.7f, 2, 3])
                     yield return ($"Resize {coordinates} {mode} {scale:0.0}", 19, g => g.Output(g.Node("Resize",
                         [Image(g), "", g.Fixed([1, 1, scale, 2], 4)], Attributes(coordinates, mode))));
@@ -126,14 +132,17 @@ internal static class GradientForms
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Positions()
     {
         foreach (string mode in (string[])["reflect", "edge", "wrap"])
-            yield return ($"Pad {mode}", 19, g => g.Output(g.Node("Pad", [Image(g), g.Longs(2, 1, 3, 0), "", g.Longs(3, -2)], ("mode", mode))));
-        yield return ("CenterCropPad odd", 18, g => g.Output(g.Node("CenterCropPad", [Image(g), g.Longs(8, 4)], ("axes", new[] { -2, 3 }))));
+            yield return ($"Pad {mode}", 19, g => g.Output(g.Node("Pad",
+                [Image(g), g.Longs(2, 1, 3, 0), "", g.Longs(3, -2)], ("mode", mode))));
+        yield return ("CenterCropPad odd", 18, g => g.Output(g.Node("CenterCropPad",
+            [Image(g), g.Longs(8, 4)], ("axes", new[] { -2, 3 }))));
         yield return ("GatherND 2", 13, g => g.Output(g.Node("GatherND",
             [g.Weight("x", 2, 3, 4, 5), g.Longs("at", [0, 3, 2, 2, -1, 1, 0, 0, 3, 3, 1, 2], [2, 3, 2, 1])], ("batch_dims", 2))));
         yield return ("ReverseSequence in time", 10, g => g.Output(g.Node("ReverseSequence", [g.Weight("x", 5, 3, 2), g.Longs(2, 5, 1)])));
         foreach (string mode in (string[])["linear", "circular"])
             yield return ($"TensorScatter {mode} along units", 24, g => g.Output(g.Node("TensorScatter",
-                [g.Weight("x", 2, 3, 4), g.Weight("u", 2, 3, 2), g.Longs(mode == "linear" ? [0, 2] : [3, 1])], ("axis", -1), ("mode", mode))));
+                [g.Weight("x", 2, 3, 4), g.Weight("u", 2, 3, 2), g.Longs(mode == "linear" ? [0, 2] : [3, 1])],
+                ("axis", -1), ("mode", mode))));
         yield return ("OneHot in front", 11, g => g.Output(g.Node("OneHot", [g.Longs(2, 0, 5), g.Longs("depth", [4], []),
             g.Floats("values", [0.5f, 3], 2)], ("axis", 0))));
         yield return ("Col2Im", 18, g => g.Output(g.Node("Col2Im", [g.Weight("x", 2, 3 * 6, 20), g.Longs(5, 6), g.Longs(2, 3)],
@@ -143,9 +152,11 @@ internal static class GradientForms
         foreach (int axis in (int[])[0, 1, 2])
             yield return ($"DequantizeLinear {axis}", 13, g =>
             {
-                string x = g.Initializer(GraphBuilder.Tensor("q", DataType.Int8, [2, 3, 4], [.. Enumerable.Range(0, 24).Select(k => (byte)(k * 9))]));
+                string x = g.Initializer(GraphBuilder.Tensor("q", DataType.Int8, [2, 3, 4],
+                    [.. Enumerable.Range(0, 24).Select(k => (byte)(k * 9))]));
                 int size = axis + 2;
-                string zero = g.Initializer(GraphBuilder.Tensor("zero", DataType.Int8, [size], [.. Enumerable.Range(3, size).Select(k => (byte)k)]));
+                string zero = g.Initializer(GraphBuilder.Tensor("zero", DataType.Int8, [size],
+                    [.. Enumerable.Range(3, size).Select(k => (byte)k)]));
                 g.Output(g.Node("DequantizeLinear", [x, g.Positive("scale", size), zero], ("axis", axis)));
             });
     }
@@ -169,16 +180,16 @@ internal static class GradientForms
         {
             yield return ($"STFT {side}", 17, g => g.Output(g.Node("STFT", [g.Weight("x", 2, 16, 1), g.Longs("step", [3], []),
                 g.Positive("window", 6)], ("onesided", side))));
-            yield return ($"STFT {side} of a length", 17, g => g.Output(g.Node("STFT", [g.Weight("x", 2, 16, 1), g.Longs("step", [4], []), "",
-                g.Longs("length", [8], [])], ("onesided", side))));
+            yield return ($"STFT {side} of a length", 17, g => g.Output(g.Node("STFT", [g.Weight("x", 2, 16, 1),
+                g.Longs("step", [4], []), "", g.Longs("length", [8], [])], ("onesided", side))));
         }
     }
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Recurrences()
     {
         foreach (var (op, gates) in ((string, int)[])[("LSTM", 4), ("GRU", 3), ("RNN", 1)])
-            foreach (string form in (string[])["forward", "reverse", "bidirectional", "bidirectional Relu", "reverse reset", "forward peepholes",
-                "forward lengths", "forward states only", "forward without bias", "forward Elu"])
+            foreach (string form in (string[])["forward", "reverse", "bidirectional", "bidirectional Relu", "reverse reset",
+                "forward peepholes", "forward lengths", "forward states only", "forward without bias", "forward Elu"])
             {
                 if (form.EndsWith("peepholes", StringComparison.Ordinal) && op != "LSTM") continue;
                 yield return ($"{op} {form}", 22, g => Recurrent(g, op, gates, form));
@@ -263,7 +274,8 @@ internal static class GradientForms
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Others()
     {
         yield return ("LpNormalization 1", 22, g => g.Output(g.Node("LpNormalization", g.Weight("x", 3, 4), ("p", 1), ("axis", 0))));
-        yield return ("MeanVarianceNormalization", 13, g => g.Output(g.Node("MeanVarianceNormalization", Image(g), ("axes", new[] { -1, 0 }))));
+        yield return ("MeanVarianceNormalization", 13, g => g.Output(g.Node("MeanVarianceNormalization", Image(g),
+            ("axes", new[] { -1, 0 }))));
         yield return ("Compress flat", 11, g => g.Output(g.Node("Compress", [g.Weight("x", 3, 4),
             g.Initializer(GraphBuilder.Tensor("which", DataType.Bool, [6], [1, 0, 0, 1, 0, 1]))])));
     }

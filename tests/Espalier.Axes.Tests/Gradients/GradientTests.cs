@@ -21,7 +21,8 @@ public sealed class GradientTests
     {
         using var model = OperatorCases.All.First(c => c.Name == name).Build();
         var (compared, faults, backward) = GradientCheck.Run(model);
-        foreach (var (tensor, reason) in backward.Stopped.Take(1)) TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
+        foreach (var (tensor, reason) in backward.Stopped.Take(1))
+            TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
         Assert.True(faults.Count == 0, string.Join("\n", faults));
         Assert.NotEqual(0, compared + backward.Stopped.Count);
     }
@@ -45,7 +46,8 @@ public sealed class GradientTests
     public void A_standard_operator_has_a_gradient_or_a_reason()
     {
         var ruled = GradientRules.All.Where(r => r.Domain.Length == 0).Select(r => r.Operator).ToHashSet();
-        Assert.Equal("", string.Join(", ", OperatorListTests.Standard.Where(o => !ruled.Contains(o) && GradientTable.ReasonOf("", o) is null)));
+        Assert.Equal("", string.Join(", ", OperatorListTests.Standard.Where(o => !ruled.Contains(o)
+            && GradientTable.ReasonOf("", o) is null)));
         // And of what has no gradient none has a rule.
         Assert.Equal("", string.Join(", ", ruled.Where(o => GradientTable.ReasonOf("", o) is not null)));
     }

@@ -6,8 +6,8 @@ namespace Espalier.Gradients.Rules.Sampling;
 
 /// <summary>
 /// Interpolation along an axis is a product with a matrix, and axes do not depend on each other: the gradient is that with the transposed
-/// matrices. The operator itself, applied to the identity, gives the matrix, so that both read the same elements however the runtime rounds.
-/// Where every element is only repeated, the gradient is a sum over what repeats.
+/// matrices. The operator itself, applied to the identity, gives the matrix, so that both read the same elements however the runtime
+/// rounds. Where every element is only repeated, the gradient is a sum over what repeats.
 /// </summary>
 internal static class ResizeRules
 {
@@ -32,7 +32,8 @@ internal static class ResizeRules
 
     private static void Require(GradientContext context)
     {
-        if (context.Text("keep_aspect_ratio_policy", "stretch") != "stretch") throw new NoGradientException("it keeps the ratio of its axes");
+        if (context.Text("keep_aspect_ratio_policy", "stretch") != "stretch")
+            throw new NoGradientException("it keeps the ratio of its axes");
         if (Coordinates(context) == "tf_crop_and_resize") throw new NoGradientException("it cuts out a region");
     }
 
@@ -74,7 +75,8 @@ internal static class ResizeRules
         return Coordinates(context) switch
         {
             "asymmetric" when rounding == "floor" => (long)f,
-            "half_pixel" or "pytorch_half_pixel" or "half_pixel_symmetric" when rounding.StartsWith("round", StringComparison.Ordinal) => (long)f,
+            "half_pixel" or "pytorch_half_pixel" or "half_pixel_symmetric"
+                when rounding.StartsWith("round", StringComparison.Ordinal) => (long)f,
             _ => null,
         };
     }

@@ -14,7 +14,8 @@ internal static class SampleRules
         if (context.Text("mode", "avg") != "avg") throw new NoGradientException("its mode is the largest sample");
         var graph = context.Graph;
         string x = context.In(0);
-        string rows = Cells(context, 1, 3, context.Int("output_height", 1), 2), columns = Cells(context, 0, 2, context.Int("output_width", 1), 3);
+        string rows = Cells(context, 1, 3, context.Int("output_height", 1), 2);
+        string columns = Cells(context, 0, 2, context.Int("output_width", 1), 3);
         // [R, C, h, w] · [R, 1, w, W], and rows likewise.
         string wide = graph.MatMul(context.Gradient(0)!, graph.Unsqueeze(columns, [1]));
         string whole = graph.MatMul(graph.Unsqueeze(graph.Transpose(rows, [0, 2, 1]), [1]), wide);
@@ -45,7 +46,8 @@ internal static class SampleRules
         string offset = graph.Mul(graph.Add(sample, Number(0.5)), graph.Div(each, counts));
         string position = graph.Add(graph.Add(Wide(from), graph.Mul(cell, each)), offset);
         string limit = graph.Cast(graph.Op("Gather", [graph.Shape(context.In(0)), graph.Integer(axis)]), type);
-        string inside = graph.Mul(graph.Mask("GreaterOrEqual", position, Number(-1), type), graph.Mask("LessOrEqual", position, limit, type));
+        string inside = graph.Mul(graph.Mask("GreaterOrEqual", position, Number(-1), type),
+            graph.Mask("LessOrEqual", position, limit, type));
         string share = graph.Div(graph.Mul(inside, graph.Mask("Less", sample, samples, type)), counts);
         string clamped = graph.Op("Min", [graph.Op("Max", [position, zero]), graph.Sub(limit, one)]);
         string weights = Hat(graph, clamped, limit, type, [3]);
@@ -68,7 +70,8 @@ internal static class SampleRules
     public static void GridSample(GradientContext context)
     {
         if (context.InTerms(0).Length != 4) throw new NoGradientException("it samples volumes");
-        if (context.Text("mode", "linear") is not ("linear" or "bilinear") and var mode) throw new NoGradientException($"its mode is {mode}");
+        if (context.Text("mode", "linear") is not ("linear" or "bilinear") and var mode)
+            throw new NoGradientException($"its mode is {mode}");
         var graph = context.Graph;
         string x = context.In(0), dy = graph.Merged(context.Gradient(0)!, 2);
         var across = GridAxis.Of(context, 0, 3);
@@ -108,7 +111,8 @@ internal static class SampleRules
             bool alignsCorners = context.Int("align_corners", 0) != 0;
             string one = graph.Number(1, type), two = graph.Number(2, type), zero = graph.Number(0, type);
             string grid = graph.Merged(graph.Op("Gather", [context.In(1), graph.Integer(coordinate)], BackwardGraph.Int("axis", 3)), 1);
-            string size = graph.Cast(graph.Op("Gather", [graph.Shape(context.In(0)), graph.Integer(axis)]), type), last = graph.Sub(size, one);
+            string size = graph.Cast(graph.Op("Gather", [graph.Shape(context.In(0)), graph.Integer(axis)]), type);
+            string last = graph.Sub(size, one);
             // −1 and 1 are the centres of the outer elements, or their outer edges.
             string step = graph.Div(alignsCorners ? last : size, two);
             string position = alignsCorners ? graph.Mul(graph.Add(grid, one), step)

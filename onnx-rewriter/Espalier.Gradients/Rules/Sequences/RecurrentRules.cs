@@ -97,7 +97,8 @@ internal static class RecurrentRules
         private void Backwards(RecurrentCell cell)
         {
             string? hidden = Last(1), ofCell = Last(2);
-            string? all = _context.Gradient(0) is { } y ? Graph.Op("Gather", [y, Graph.Integer(_number)], BackwardGraph.Int("axis", 1)) : null;
+            string? all = _context.Gradient(0) is { } y
+                ? Graph.Op("Gather", [y, Graph.Integer(_number)], BackwardGraph.Int("axis", 1)) : null;
             for (int k = _order.Count - 1; k >= 0; k--)
             {
                 int t = _order[k];
@@ -146,7 +147,8 @@ internal static class RecurrentRules
             => _context.Gradient(result) is { } gradient ? Graph.Op("Gather", [gradient, Graph.Integer(_number)]) : null;
 
         // All samples of all steps, in the order of the input.
-        private string Rows(Func<StepGradients, string> of) => Graph.Concat(0, [.. _gradients.OrderBy(g => g.Key).Select(g => of(g.Value))]);
+        private string Rows(Func<StepGradients, string> of)
+            => Graph.Concat(0, [.. _gradients.OrderBy(g => g.Key).Select(g => of(g.Value))]);
 
         private string Product(string left, string right) => Graph.Op("Gemm", [left, right], BackwardGraph.Int("transA", 1));
     }

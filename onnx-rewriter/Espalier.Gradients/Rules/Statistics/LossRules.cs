@@ -31,7 +31,8 @@ internal static class LossRules
             hits = graph.Mul(hits, graph.Unsqueeze(graph.Cast(counts, type), [1]));
         }
         if (context.Has(2))
-            hits = graph.Mul(hits, graph.Unsqueeze(context.In(2), [.. Enumerable.Range(1, context.InTerms(0).Length - 2).Select(a => (long)a)]));
+            hits = graph.Mul(hits, graph.Unsqueeze(context.In(2), [.. Enumerable
+                .Range(1, context.InTerms(0).Length - 2).Select(a => (long)a)]));
         string reduction = context.Text("reduction", "mean"), dy = context.Gradient(0)!;
         if (reduction == "none") dy = graph.Unsqueeze(dy, [1]);
         if (reduction == "mean") dy = graph.Div(dy, graph.Op("ReduceSum", [hits], BackwardGraph.Int("keepdims", 0)));
