@@ -112,8 +112,10 @@ internal static class GradientForms
             yield return ($"GroupNormalization {opset} of rows", opset, g => g.Output(g.Node("GroupNormalization",
                 [g.Weight("x", 2, 6, 5), g.Weight("s", count), g.Weight("t", count)], ("num_groups", 2), ("epsilon", 0.01f))));
         foreach (int keep in (int[])[0, 1])
-            yield return ($"ReduceProd of zeros {keep}", 18, g => g.Output(g.Node("ReduceProd",
-                [g.Floats("x", [2, 3, 4, 5, 0, 3, 0, 2, 0, 1, -2, 0.5f], 4, 3), g.Longs(1)], ("keepdims", keep))));
+            foreach (bool zeros in (bool[])[false, true])
+                yield return ($"ReduceProd {keep}{(zeros ? " of zeros" : "")}", 18, g => g.Output(g.Node("ReduceProd",
+                    [g.Floats("x", zeros ? [5, 0, 3, 0, 2, 0, 4, 1, 0] : [2, 3, 4, 5, 0, 3, 1, -2, 0.5f], 3, 3), g.Longs(1)],
+                    ("keepdims", keep))));
         yield return ("LayerNormalization whose mean is read", 17, g =>
         {
             var y = g.Nodes("LayerNormalization", 2, [g.Weight("x", 4, 6), g.Positive("s", 6)]);
@@ -161,13 +163,16 @@ internal static class GradientForms
             });
     }
 
+    /// <summary>What a zero has is little beside what the others have, so that zeros have forms of their own.</summary>
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Transforms()
     {
         foreach (int exclusive in (int[])[0, 1])
             foreach (int reverse in (int[])[0, 1])
-                yield return ($"CumProd of zeros {exclusive} {reverse}", 26, g => g.Output(g.Node("CumProd",
-                    [g.Floats("x", [2, 3, 4, 5, 0, 3, -2, 2, 0, 1, -2, 0, 0.5f, 3, 1], 3, 5), g.Longs("axis", [1], [])],
-                    ("exclusive", exclusive), ("reverse", reverse))));
+                foreach (bool zeros in (bool[])[false, true])
+                    yield return ($"CumProd {exclusive} {reverse}{(zeros ? " of zeros" : "")}", 26, g => g.Output(g.Node("CumProd",
+                        [g.Floats("x", zeros ? [0, 2, 3, -1, 0, 0, 1, 0, 3, 0, 0, 0.5f, 2, 1, 0]
+                            : [2, 3, 4, 5, 0, 3, -2, 2, 0, 1, -2, 0, 0.5f, 3, 1], 3, 5), g.Longs("axis", [1], [])],
+                        ("exclusive", exclusive), ("reverse", reverse))));
         foreach (int n in (int[])[1, 2, 3])
             yield return ($"Det {n}", 22, g => g.Output(g.Node("Det", g.Weight("x", 2, n, n))));
         foreach (var (parts, inverse, side) in ((int, int, int)[])[(1, 0, 0), (1, 0, 1), (2, 0, 0), (2, 1, 0), (1, 1, 0)])

@@ -117,17 +117,12 @@ internal static class SampleRules
             string step = graph.Div(alignsCorners ? last : size, two);
             string position = alignsCorners ? graph.Mul(graph.Add(grid, one), step)
                 : graph.Sub(graph.Mul(graph.Add(grid, one), step), graph.Number(0.5, type));
-            string moves = step;
-            if (padding == "border")
-            {
-                moves = graph.Mul(step, graph.Unsqueeze(graph.Mul(graph.Mask("Greater", position, zero, type),
-                    graph.Mask("Less", position, last, type)), [2]));
-                position = graph.Op("Min", [graph.Op("Max", [position, zero]), last]);
-            }
+            // At the border the nearest element has no distance and the next one no weight: what lies beyond has no slope.
+            if (padding == "border") position = graph.Op("Min", [graph.Op("Max", [position, zero]), last]);
             string distance = Distance(graph, position, size, type, [2]);
             string near = graph.Mask("Less", graph.Op("Abs", [distance]), one, type);
             return new(Hat(graph, position, size, type, [2]),
-                graph.Mul(moves, graph.Op("Neg", [graph.Mul(graph.Op("Sign", [distance]), near)])));
+                graph.Mul(step, graph.Op("Neg", [graph.Mul(graph.Op("Sign", [distance]), near)])));
         }
     }
 }
