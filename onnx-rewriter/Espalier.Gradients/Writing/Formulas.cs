@@ -57,7 +57,9 @@ internal static class Formulas
         };
         string constant = graph.Op("Constant", [], new AttributeProto
         {
-            Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = tensor,
+            Name = "value",
+            Type = AttributeProto.Types.AttributeType.Tensor,
+            T = tensor,
         });
         return isDouble || type == (int)DataType.Float ? constant : graph.Cast(constant, type);
     }

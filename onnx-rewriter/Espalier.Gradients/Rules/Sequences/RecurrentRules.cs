@@ -120,7 +120,8 @@ internal static class RecurrentRules
                 "LSTM" => new LongCell(Graph, Own(2), bias, activations, _context.Type) { Size = size },
                 "GRU" => new GatedCell(Graph, Own(2), bias, activations, _context.Type)
                 {
-                    Size = size, ResetsProduct = _context.Int("linear_before_reset", 0) != 0,
+                    Size = size,
+                    ResetsProduct = _context.Int("linear_before_reset", 0) != 0,
                 },
                 _ => new PlainCell(Graph, Own(2), bias, activations, _context.Type) { Size = size },
             };
