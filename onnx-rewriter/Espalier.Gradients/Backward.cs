@@ -104,12 +104,16 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
             var context = new GradientContext(_graph, analysis.State, record, results, operands);
             GradientRules.Find(record.Info.Proto, record.Opset)(context);
             foreach (var (operand, gradient) in context.Given) Add(record.Inputs[operand]!.Name, gradient);
+            foreach (var (operand, reason) in context.Refused)
+                _stopped.TryAdd(record.Inputs[operand]!.Name, Message(record.Inputs[operand]!, reason));
         }
         catch (NoGradientException e)
         {
             var reader = record.Inputs.Zip(operands).FirstOrDefault(p => p.Second).First ?? outer[0];
-            Stop($"tensor '{reader.Name}': {record.Info} has no gradient: {e.Message}");
+            Stop(Message(reader, e.Message));
         }
+
+        string Message(TensorState tensor, string reason) => $"tensor '{tensor.Name}': {record.Info} has no gradient: {reason}";
 
         void Stop(string reason)
         {

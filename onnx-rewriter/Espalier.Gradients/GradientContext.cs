@@ -24,6 +24,9 @@ internal sealed class GradientContext(BackwardGraph graph, InferenceState state,
     /// <summary>Gradients by operand.</summary>
     public Dictionary<int, string> Given { get; } = [];
 
+    /// <summary>Why an operand has none, by operand.</summary>
+    public Dictionary<int, string> Refused { get; } = [];
+
     /// <summary>Element type of the gradients.</summary>
     public int Type => record.Outputs.Zip(results).First(p => p.Second is not null).First.ElementType;
 
@@ -70,6 +73,15 @@ internal sealed class GradientContext(BackwardGraph graph, InferenceState state,
     public long[]? Integers(string attribute, int operand)
         => _node.AttributeOrInput(attribute, operand)
             ?? (Has(operand) ? throw new NoGradientException($"its operand {operand} ('{record.Inputs[operand]!.Name}') is computed") : null);
+
+    /// <summary>The elements of a constant of the file; null where it is computed.</summary>
+    public float[]? Floats(int operand) => _node.Floats(record.Inputs[operand]?.Data);
+
+    /// <summary>One operand has no gradient that is known; the others may have.</summary>
+    public void Refuse(int operand, string reason)
+    {
+        if (Wants(operand)) Refused[operand] = reason;
+    }
 
     /// <summary>Whether an operand is the constant false.</summary>
     public bool IsFalse(int operand) => record.Inputs[operand]?.Value?.Numbers is [0];

@@ -1,14 +1,18 @@
+using Espalier.Axes.Operators.Table;
+
 namespace Espalier.Gradients;
 
 /// <summary>
-/// Operators without a gradient on purpose: <c>reason: operators</c>. Where an operator has a rule all the same, it says the reason itself
+/// Operators without a gradient on purpose: <c>reason: operators</c>. What has no axes has none either. Where an operator has a rule all the same, it says the reason itself
 /// for a form that it does not follow.
 /// </summary>
 internal static partial class GradientReasons
 {
     private static readonly Lazy<Dictionary<(string Domain, string Operator), string>> Reasons = new(() =>
-        Parsed("com.microsoft", MicrosoftReasons).Concat(Parsed("ai.onnx.ml", MachineLearningReasons))
-            .ToDictionary(r => r.Operator, r => r.Reason));
+        Parsed("", StandardReasons).Concat(Parsed("com.microsoft", MicrosoftReasons)).Concat(Parsed("ai.onnx.ml", MachineLearningReasons))
+            .Concat(OperatorTable.Barriers.Select(b => (Operator: b.Key, Reason: b.Value))
+                .Where(b => !GradientRules.Has(b.Operator.Domain, b.Operator.Operator)))
+            .DistinctBy(r => r.Operator).ToDictionary(r => r.Operator, r => r.Reason));
 
     /// <summary>Every operator that has a reason.</summary>
     public static IReadOnlyDictionary<(string Domain, string Operator), string> All => Reasons.Value;

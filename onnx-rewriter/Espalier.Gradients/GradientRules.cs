@@ -6,13 +6,13 @@ using Espalier.Onnx;
 namespace Espalier.Gradients;
 
 /// <summary>How the gradients of a node are written: by a line of the table, or by a rule in code.</summary>
-internal static class GradientRules
+internal static partial class GradientRules
 {
     private static readonly (string Domain, string Operators, Action<GradientContext> Rule, string Text)[] Code =
     [
         ("", "MatMul", ProductRules.MatMul, "products with the other operand, transposed"),
         ("", "Gemm", ProductRules.Gemm, "products with the other operand, transposed; the bias has the sum"),
-        ("", "Einsum", ProductRules.Einsum, "the other operands and dY under the labels of the operand"),
+        ("", "Einsum", EinsumRule.Einsum, "the other operands and dY under the labels of the operand"),
         ("", "Conv", ConvolutionRules.Conv, "a transposed convolution; products for each position of the kernel"),
         ("", "ConvTranspose", ConvolutionRules.ConvTranspose, "a convolution; products for each position of the kernel"),
         ("", "MaxPool", PoolRules.MaxPool, "to the largest element of each window"),
@@ -44,13 +44,19 @@ internal static class GradientRules
         .. MachineLearningRules.All,
     ];
 
+    private static (string Domain, string Operators, Action<GradientContext> Rule, string Text)[] Lines => [.. Code, .. StandardMore];
+
     private static readonly Dictionary<(string Domain, string Operator), Action<GradientContext>> ByOperator =
-        (from line in Code from op in line.Operators.Split(' ') select ((line.Domain, op), line.Rule)).ToDictionary(r => r.Item1, r => r.Rule);
+        (from line in Lines from op in line.Operators.Split(' ') select ((line.Domain, op), line.Rule))
+        .ToDictionary(r => r.Item1, r => r.Rule);
 
     /// <summary>Every operator that has a rule, with what it says.</summary>
     public static IEnumerable<(string Domain, string Operator, string Text)> All
         => GradientTable.All.Select(l => (l.Domain, l.Operator, l.Line.Text))
-            .Concat(from line in Code from op in line.Operators.Split(' ') select (line.Domain, op, line.Text));
+            .Concat(from line in Lines from op in line.Operators.Split(' ') select (line.Domain, op, line.Text));
+
+    /// <summary>Whether an operator has a rule.</summary>
+    public static bool Has(string domain, string op) => ByOperator.ContainsKey((domain, op)) || GradientTable.Find(domain, op).Any();
 
     /// <summary>Whether no result of a node changes with what a little changes of its operands.</summary>
     public static bool IsConstantBetweenSteps(NodeProto node, long opset)

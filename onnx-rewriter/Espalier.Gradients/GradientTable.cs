@@ -72,7 +72,7 @@ internal static partial class GradientTable
         ReduceLogSum(x, a) y | x: like(dy*exp(-y), x)
         ReduceLogSumExp(x, a) y | x: dy*exp(x-y)
         ReduceMax ReduceMin(x, a) y | e = x==y | x: dy*e/sum(e)
-        ReduceProd(x, a) y | z = x==0 | n = sum(z) | x: dy*prod(x+z)*((n==0)/(x+z)+(n==1)*z)
+        ReduceProd(x, a) y | o = x+(x==0) | z = sum(x==0) | x: dy*prod(o)/o*((z==0)+(z==1)*(x==0))
 
         GlobalAveragePool(x) y | x: like(dy/count(x, y), x)
         GlobalMaxPool(x) y | e = x==y | x: dy*e/sum(e)
@@ -93,8 +93,8 @@ internal static partial class GradientTable
         """;
 
     private static readonly Lazy<ILookup<(string Domain, string Operator), GradientLine>> Lines = new(() =>
-        Parsed("", Standard).Concat(Parsed("com.microsoft", Microsoft)).Concat(Parsed("ai.onnx.ml", MachineLearning))
-            .ToLookup(l => (l.Domain, l.Operator), l => l.Line));
+        Parsed("", Standard).Concat(Parsed("", StandardMore)).Concat(Parsed("com.microsoft", Microsoft))
+            .Concat(Parsed("ai.onnx.ml", MachineLearning)).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
 
     /// <summary>Every line, once for each of its operators.</summary>
     public static IEnumerable<(string Domain, string Operator, GradientLine Line)> All
@@ -104,9 +104,12 @@ internal static partial class GradientTable
     public static IEnumerable<GradientLine> Find(string domain, string op) => Lines.Value[(domain == "ai.onnx" ? "" : domain, op)];
 
     private static IEnumerable<(string Domain, string Operator, GradientLine Line)> Parsed(string domain, string text)
-        => from line in text.Replace("\r", "", StringComparison.Ordinal).Replace("\n    ", " ", StringComparison.Ordinal).Split('\n')
-           where line.Length > 0
+        => from line in Split(text)
            let parsed = new GradientLine(line)
            from op in parsed.Operators
            select (domain, op, parsed);
+
+    // What is indented goes on with the line before.
+    private static IEnumerable<string> Split(string text) => text.Replace("\r", "", StringComparison.Ordinal)
+        .Replace("\n    ", " ", StringComparison.Ordinal).Split('\n').Where(line => line.Length > 0);
 }

@@ -35,6 +35,9 @@ public sealed class OperatorListTests
     public static IEnumerable<int> Versions(string op)
         => List.Value.Single(o => o.Domain.Length == 0 && o.Operator == op).Since.Select(v => Math.Max(v, 7)).Distinct();
 
+    /// <summary>Operators of the standard domain.</summary>
+    public static IEnumerable<string> Standard => List.Value.Where(o => o.Domain.Length == 0).Select(o => o.Operator);
+
     [Fact]
     public void Every_operator_has_a_rule_or_a_reason()
         => Assert.Equal("",

@@ -46,10 +46,21 @@ internal static class IndexRules
     /// <summary>As Gather, with positions along several axes.</summary>
     public static void GatherND(GradientContext context)
     {
-        if (context.Int("batch_dims", 0) != 0) throw new NoGradientException("it has batch axes");
         var graph = context.Graph;
-        context.Give(0, graph.Op("ScatterND", [graph.Zeros(graph.Shape(context.In(0)), context.Type), context.In(1),
+        int batch = (int)context.Int("batch_dims", 0);
+        string positions = batch == 0 ? context.In(1) : Batched(graph, context.In(1), batch, context.InTerms(1).Length);
+        context.Give(0, graph.Op("ScatterND", [graph.Zeros(graph.Shape(context.In(0)), context.Type), positions,
             context.Gradient(0)!], BackwardGraph.Text("reduction", "add")));
+    }
+
+    // Positions along the batch axes too, in front of the others.
+    private static string Batched(BackwardGraph graph, string positions, int batch, int rank)
+    {
+        string shape = graph.Concat(0, graph.Op("Slice", [graph.Shape(positions), graph.Integers(0), graph.Integers(-1)]),
+            graph.Integers(1));
+        var all = Enumerable.Range(0, batch).Select(axis => graph.Op("Expand", [graph.Unsqueeze(graph.Counted(graph.Size(positions, axis)),
+            [.. Enumerable.Range(1, rank - axis - 1).Select(a => (long)a)]), shape]));
+        return graph.Concat(rank - 1, [.. all, positions]);
     }
 
     /// <summary>The data have no gradient where they were overwritten; the updates have it from there.</summary>

@@ -42,9 +42,9 @@ internal sealed class LineRule
 
     private void Apply()
     {
-        for (int k = _line.Results.Count; k < _context.Record.Outputs.Length; k++)
+        for (int k = Math.Max(1, _line.Results.Count); k < _context.Record.Outputs.Length; k++)
             if (_context.Gradient(k) is not null)
-                throw new NoGradientException($"an output depends on its result {k}, of which no line speaks");
+                throw new NoGradientException($"its result {k} is used, of whose gradient nothing is known");
         foreach (var (name, value) in _line.Definitions)
             if (IsUsed(name)) _values[name] = Write(value);
         for (int k = 0; k < _context.Record.Inputs.Length; k++)
@@ -90,6 +90,7 @@ internal sealed class LineRule
         return call.Function switch
         {
             "sum" => Graph.Sum(inputs[0], NodeAxes.Of(_context), keep: true),
+            "prod" => Graph.Op("ReduceProd", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "mean" => Graph.Op("ReduceMean", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "prod" => Graph.Op("ReduceProd", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "like" => Graph.Op("Expand", [inputs[0], Graph.Shape(inputs[1])]),

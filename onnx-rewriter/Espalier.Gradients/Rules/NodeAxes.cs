@@ -17,6 +17,7 @@ internal static class NodeAxes
             "LayerNormalization" or "RMSNormalization" or "SimplifiedLayerNormalization" => From(context.Int("axis", -1), rank),
             "SkipLayerNormalization" or "SkipSimplifiedLayerNormalization" => [rank - 1],
             "MeanVarianceNormalization" => [.. (context.Ints("axes") ?? [0, 2, 3]).Select(a => (long)context.Axis(a, rank)).Order()],
+            "BatchNormalization" => [0, .. From(2, rank)],
             "InstanceNormalization" or "GlobalMaxPool" => From(2, rank),
             _ => throw new InvalidOperationException($"{op} has no axes."),
         };

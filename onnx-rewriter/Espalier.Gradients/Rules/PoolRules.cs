@@ -25,15 +25,23 @@ internal static class PoolRules
         long[] kernel = context.Ints("kernel_shape") ?? throw new NoGradientException("it has no kernel_shape");
         var windows = Geometry.Of(context, context.InSizes(0, 2), context.OutSizes(0, 2), kernel);
         long[] missing = windows.Missing;
-        // A window that goes beyond the padding (ceil_mode): what it has too much is cut off by more padding.
-        windows = windows with { After = [.. windows.After.Zip(missing, (a, m) => a + Math.Max(0, -m))] };
-        string part = graph.Op("Div", [context.Gradient(0)!, Counts(context, windows, missing)]);
-        string flat = graph.Reshape(part, [-1, 1, .. windows.Out]);
-        string ones = graph.Op("Expand", [graph.Number(1, context.Type), graph.Integers([1, 1, .. kernel])]);
-        var attributes = windows.Attributes(1);
-        attributes.Add(BackwardGraph.Ints("output_padding", [.. missing.Select(m => Math.Max(0, m))]));
-        context.Give(0, graph.Op("Reshape", [graph.Op("ConvTranspose", [flat, ones], [.. attributes]), graph.Shape(context.In(0))]));
+        string counts = Counts(context, windows with { After = After(windows) }, missing);
+        context.Give(0, Spread(context, graph.Op("Div", [context.Gradient(0)!, counts]), windows));
     }
+
+    /// <summary>To every element of the operand what the windows have that it lies in.</summary>
+    public static string Spread(GradientContext context, string part, Geometry windows)
+    {
+        var graph = context.Graph;
+        string ones = graph.Op("Expand", [graph.Number(1, context.Type), graph.Integers([1, 1, .. windows.Kernel])]);
+        var attributes = (windows with { After = After(windows) }).Attributes(1);
+        attributes.Add(BackwardGraph.Ints("output_padding", [.. windows.Missing.Select(m => Math.Max(0, m))]));
+        string flat = graph.Reshape(part, [-1, 1, .. windows.Out]);
+        return graph.Op("Reshape", [graph.Op("ConvTranspose", [flat, ones], [.. attributes]), graph.Shape(context.In(0))]);
+    }
+
+    // A window that goes beyond the padding (ceil_mode): what it has too much is cut off by more padding.
+    private static long[] After(Geometry windows) => [.. windows.After.Zip(windows.Missing, (a, m) => a + Math.Max(0, -m))];
 
     // How many elements each window has the mean of: the mean of a one for each that counts, times the size of the window.
     private static string Counts(GradientContext context, Geometry windows, long[] missing)

@@ -92,33 +92,4 @@ internal static class ProductRules
         double beta = context.Real("beta", 1);
         context.GiveSummed(2, beta == 1 ? dy : graph.Op("Mul", [dy, graph.Number(beta, context.Type)]), context.OutTerms(0));
     }
-
-    /// <summary>
-    /// Of an operand: the other operands and dY under the labels of the operand. Labels that only the operand has repeat the gradient.
-    /// </summary>
-    public static void Einsum(GradientContext context)
-    {
-        string equation = context.Text("equation", "").Replace(" ", "", StringComparison.Ordinal);
-        if (equation.Contains('.', StringComparison.Ordinal)) throw new NoGradientException("its equation has an ellipsis");
-        string[] sides = equation.Split("->");
-        string[] operands = sides[0].Split(',');
-        string result = sides.Length > 1 ? sides[1] : string.Concat(string.Concat(operands).GroupBy(c => c).Where(g => g.Count() == 1)
-            .Select(g => g.Key).Order());
-        for (int k = 0; k < operands.Length; k++)
-        {
-            if (!context.Wants(k)) continue;
-            string own = operands[k];
-            if (own.Distinct().Count() < own.Length) throw new NoGradientException($"the label of operand {k} repeats: a diagonal");
-            int[] others = [.. Enumerable.Range(0, operands.Length).Where(j => j != k)];
-            string seen = string.Concat(others.Select(j => operands[j])) + result;
-            string kept = string.Concat(own.Where(seen.Contains));
-            var graph = context.Graph;
-            string gradient = graph.Op("Einsum", [.. others.Select(context.In), context.Gradient(0)!],
-                BackwardGraph.Text("equation", string.Join(',', others.Select(j => operands[j]).Append(result)) + "->" + kept));
-            if (kept.Length < own.Length)
-                gradient = graph.Op("Expand", [graph.Unsqueeze(gradient, [.. own.Index().Where(l => !kept.Contains(l.Item))
-                    .Select(l => (long)l.Index)]), graph.Shape(context.In(k))]);
-            context.Give(k, gradient);
-        }
-    }
 }

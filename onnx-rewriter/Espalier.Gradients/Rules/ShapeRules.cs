@@ -100,10 +100,9 @@ internal static class ShapeRules
         return graph.Transpose(whole, back);
     }
 
-    /// <summary>The middle of the gradient; reflected or repeated elements would add up.</summary>
+    /// <summary>The middle of the gradient; reflected or repeated elements add up.</summary>
     public static void Pad(GradientContext context)
     {
-        if (context.Text("mode", "constant") != "constant") throw new NoGradientException("what it pads with is not constant");
         var graph = context.Graph;
         int rank = context.InTerms(0).Length;
         long[] pads = context.Integers(context.Opset < 2 ? "paddings" : "pads", 1) ?? throw new NoGradientException("it has no pads");
@@ -111,6 +110,12 @@ internal static class ShapeRules
             ? context.Integers("", 3)!.Select(a => context.Axis(a, rank)).ToArray()
             : [.. Enumerable.Range(0, rank)];
         string shape = graph.Shape(context.In(0)), gradient = context.Gradient(0)!;
+        string mode = context.Text("mode", "constant");
+        if (mode != "constant")
+        {
+            context.Give(0, Folded(context, mode, axes, pads));
+            return;
+        }
         // Negative pads cut elements off: these have no gradient.
         gradient = graph.Op("Pad", [gradient, graph.Integers([.. pads.Select(p => Math.Max(0, -p))]), "", graph.Integers(
             [.. axes.Select(a => (long)a)])]);
@@ -126,6 +131,23 @@ internal static class ShapeRules
             context.Give(2, graph.Op("Reshape", [graph.Op("Sub", [All(context.Gradient(0)!), All(gradient)]), graph.Shape(context.In(2))]));
 
         string All(string x) => graph.Op("ReduceSum", [x], BackwardGraph.Int("keepdims", 0));
+    }
+
+    // Reflected and repeated elements: positions padded in the same way say what each is a copy of.
+    private static string Folded(GradientContext context, string mode, int[] axes, long[] pads)
+    {
+        var graph = context.Graph;
+        int rank = context.InTerms(0).Length;
+        string gradient = context.Gradient(0)!;
+        foreach (var (i, axis) in axes.Index())
+        {
+            if (pads[i] == 0 && pads[i + axes.Length] == 0) continue;
+            string size = graph.Op("Gather", [graph.Shape(context.In(0)), graph.Integer(axis)]);
+            string positions = graph.Op("Pad", [graph.Counted(size), graph.Integers(pads[i], pads[i + axes.Length])],
+                BackwardGraph.Text("mode", mode));
+            gradient = Scattered(context, gradient, positions, size, axis, rank);
+        }
+        return gradient;
     }
 
     /// <summary>Without training nothing is dropped.</summary>

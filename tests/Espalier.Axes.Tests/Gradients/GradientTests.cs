@@ -1,3 +1,4 @@
+using Espalier.Gradients;
 using Espalier.TestKit;
 
 namespace Espalier.Axes.Tests.Gradients;
@@ -8,6 +9,9 @@ public sealed class GradientTests
     /// <summary>Cases of all operators.</summary>
     public static TheoryData<string> Operators() => [.. OperatorCases.All.Where(c => !c.HasNoKernel).Select(c => c.Name)];
 
+    /// <summary>Forms of operators that no case has.</summary>
+    public static TheoryData<string> Forms() => [.. GradientForms.All.Select(f => f.Name)];
+
     /// <summary>Networks of the repository.</summary>
     public static TheoryData<string> Networks() => [.. Assets.Networks()];
 
@@ -17,9 +21,25 @@ public sealed class GradientTests
     {
         using var model = OperatorCases.All.First(c => c.Name == name).Build();
         var (compared, faults, backward) = GradientCheck.Run(model);
-        foreach (var (tensor, reason) in backward.Stopped.Take(1)) TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
+        foreach (var (tensor, reason) in backward.Stopped.Take(1))
+            TestContext.Current.TestOutputHelper!.WriteLine($"stopped {tensor}: {reason}");
         Assert.True(faults.Count == 0, string.Join("\n", faults));
         Assert.NotEqual(0, compared + backward.Stopped.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void A_form(string name)
+    {
+        var (_, opset, build) = GradientForms.All.First(f => f.Name == name);
+        var graph = new GraphBuilder(seed: 7, opset);
+        build(graph);
+        using var model = graph.Build();
+        var (compared, faults, backward) = GradientCheck.Run(model);
+        Assert.True(faults.Count == 0, string.Join("\n", faults));
+        if (GradientForms.ReasonOf(name) is { } reason) Assert.All(backward.Stopped.Values, r => Assert.Contains(reason, r));
+        else Assert.Empty(backward.Stopped.Values);
+        Assert.NotEqual(0, GradientForms.ReasonOf(name) is null ? compared : backward.Stopped.Count);
     }
 
     [Theory]
