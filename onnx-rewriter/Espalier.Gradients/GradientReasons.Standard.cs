@@ -15,6 +15,7 @@ internal static partial class GradientReasons
         it is random: RandomNormal RandomUniform
         what its graphs compute is not followed backwards: If Loop Scan
         none of its operands is a number that a gradient is of: Constant ConstantOfShape BlackmanWindow HammingWindow HannWindow
+        which elements it keeps follows from which are equal: Unique
         boxes are chosen by comparing them: NonMaxSuppression
         """;
 }

@@ -50,7 +50,7 @@ internal static partial class GradientTable
         Gelu(x) y | when:approximate=tanh:none | t = tanh(0.7978845608028654*(x+0.044715*x^3))
             | x: dy*(0.5*(1+t)+0.5*x*(1-t*t)*0.7978845608028654*(1+0.134145*x*x))
         Ceil Floor Round Sign(x) y | x: 0
-        IsNaN IsInf Not Shape Size ArgMax ArgMin NonZero Hardmax OneHot(x) y | x: 0
+        IsNaN IsInf Not Shape Size ArgMax ArgMin NonZero Hardmax(x) y | x: 0
         Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor(a, b) y | a: 0 | b: 0
         RandomNormalLike RandomUniformLike Bernoulli Multinomial EyeLike(x) y | x: 0
         Add(a, b) y | a: dy | b: dy

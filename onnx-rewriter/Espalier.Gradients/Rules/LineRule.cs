@@ -92,7 +92,6 @@ internal sealed class LineRule
             "sum" => Graph.Sum(inputs[0], NodeAxes.Of(_context), keep: true),
             "prod" => Graph.Op("ReduceProd", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "mean" => Graph.Op("ReduceMean", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
-            "prod" => Graph.Op("ReduceProd", [inputs[0], Graph.Integers([.. NodeAxes.Of(_context)])]),
             "like" => Graph.Op("Expand", [inputs[0], Graph.Shape(inputs[1])]),
             // How many elements of x there are for each of y.
             "count" => Graph.Op("Div", [Length(inputs[0]), Length(inputs[1])]),

@@ -1,3 +1,4 @@
+using Espalier.Onnx;
 using Espalier.TestKit;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
 
@@ -14,6 +15,14 @@ internal static class GradientForms
         .. Resizes(), .. Samples(), .. Statistics(), .. Positions(), .. Transforms(), .. Recurrences(), .. Attentions(), .. Losses(),
         .. Others(),
     ];
+
+    /// <summary>The models of all forms.</summary>
+    public static IEnumerable<Func<OnnxModel>> Models => All.Select(f => (Func<OnnxModel>)(() =>
+    {
+        var graph = new GraphBuilder(seed: 7, f.Opset);
+        f.Build(graph);
+        return graph.Build();
+    }));
 
     /// <summary>Parts of the names of forms that have no gradient, and why.</summary>
     private static readonly (string Part, string Reason)[] Refused =

@@ -18,13 +18,12 @@ public sealed partial class GradientNetworkTests(ITestOutputHelper output)
         ["Swin, batch by a division of floats"] = "Cast", ["T5"] = "Cast",
         // Conv over a dynamic axis.
         ["Conformer"] = "Conv", ["FPN with shared heads"] = "Conv", ["Mamba 2"] = "Conv", ["SegFormer"] = "Conv", ["WaveNet"] = "Conv",
-        ["Whisper encoder"] = "Conv",
+        ["Whisper encoder"] = "Conv", ["DeepLab v3"] = "Conv", ["LRASPP"] = "Conv",
         ["Bidirectional GRU tagger"] = "GRU",
         ["Merged decoder"] = "If",
         ["Bidirectional LSTM tagger"] = "LSTM",
         ["Mamba, Loop"] = "Loop",
-        ["BiFPN"] = "Resize", ["DeepLab v3"] = "Resize", ["Diffusion U-Net"] = "Resize", ["HRNet"] = "Resize", ["LRASPP"] = "Resize",
-        ["YOLO"] = "Resize",
+        ["BiFPN"] = "Resize", ["Diffusion U-Net"] = "Resize", ["HRNet"] = "Resize", ["YOLO"] = "Resize",
         ["Mamba, Scan"] = "Scan",
         // Slice at computed bounds.
         ["Whisper decoder"] = "Slice", ["Whisper decoder with caches"] = "Slice",
