@@ -151,7 +151,7 @@ public sealed class RecoverAttribute : Attribute
     public Train Weights { get; set; }
 
     /// <summary>Step size at its height, above 0.</summary>
-    public double Rate { get; set; } = 1e-3;
+    public double Rate { get; set; } = 3e-4;
 }
 
 /// <summary>Checks of the slim model; the build fails where one does not hold.</summary>

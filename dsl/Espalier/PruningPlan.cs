@@ -264,5 +264,5 @@ public sealed record RecoverySource
     public Train Weights { get; init; }
 
     /// <summary>Step size at its height.</summary>
-    public double Rate { get; init; } = 1e-3;
+    public double Rate { get; init; } = 3e-4;
 }

@@ -3,7 +3,8 @@ using Espalier.Axes.Operators.Table;
 namespace Espalier.Gradients;
 
 /// <summary>
-/// Operators without a gradient on purpose: <c>reason: operators</c>. What has no axes has none either. Where an operator has a rule all the same, it says the reason itself
+/// Operators without a gradient on purpose: <c>reason: operators</c>. What has no axes has none either. Where an operator has a rule all
+/// the same, it says the reason itself
 /// for a form that it does not follow.
 /// </summary>
 internal static partial class GradientReasons

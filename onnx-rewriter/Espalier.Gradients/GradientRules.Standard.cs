@@ -2,6 +2,7 @@ using Espalier.Gradients.Rules.Positions;
 using Espalier.Gradients.Rules.Sampling;
 using Espalier.Gradients.Rules.Sequences;
 using Espalier.Gradients.Rules.Statistics;
+using Espalier.Gradients.Writing;
 
 namespace Espalier.Gradients;
 

@@ -1,6 +1,7 @@
 using Espalier.Gradients.Fused;
 using Espalier.Gradients.Notation;
 using Espalier.Gradients.Rules;
+using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 
 namespace Espalier.Gradients;

@@ -3,7 +3,7 @@ using BenchmarkDotNet.Running;
 using Espalier.Benchmarks;
 
 // `memory` prints peak memory and times of one pass, `chain` the inference's time per node, `bounds` what
-// small files that demand much take, `gradients` what they cost; anything else goes to BenchmarkDotNet.
+// small files that demand much take, `gradients` [`scores`] what they cost; anything else goes to BenchmarkDotNet.
 if (args is ["memory", ..])
 {
     OnePass.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 1024);
@@ -21,7 +21,7 @@ if (args is ["bounds"])
 }
 if (args is ["gradients", ..])
 {
-    Gradients.Print([.. args[1..].Where(a => a != "scores")], !args.Contains("scores"));
+    Gradients.Print([.. args[1..].Where(a => a != "scores")], areTrained: !args.Contains("scores"));
     return;
 }
 BenchmarkSwitcher.FromAssembly(typeof(LargeModelBenchmark).Assembly).Run(args);

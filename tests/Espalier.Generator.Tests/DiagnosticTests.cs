@@ -111,7 +111,7 @@ public partial class DiagnosticTests
     [InlineData("Steps = {|ESP0004:0|}", Ids.OutOfRange, "Steps is 0, but must be at least 1")]
     [InlineData("Samples = {|ESP0004:0|}", Ids.OutOfRange, "Samples is 0, but must be at least 1")]
     [InlineData("Rate = {|ESP0015:1.5|}", Ids.DoesNotFit,
-        "Rate does not go with a step size that is not between 0 and 1. Say for example Rate = 0.001.")]
+        "Rate does not go with a step size that is not between 0 and 1. Say for example Rate = 0.0003.")]
     [InlineData("Data = {|ESP0011:\"More\"|}", Ids.CalibrationShape,
         "Calibration method 'More' does not exist, or has parameters; it is a static method without parameters that returns "
             + "IEnumerable<Inputs>")]

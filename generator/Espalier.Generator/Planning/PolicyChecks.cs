@@ -127,8 +127,8 @@ internal sealed class PolicyChecks
         _findings.CheckAtLeast(site, nameof(RecoverAttribute.Steps), recover.Steps, 1);
         _findings.CheckAtLeast(site, nameof(RecoverAttribute.Samples), recover.Samples, 1);
         if (!(recover.Rate > 0 && recover.Rate < 1))
-            _findings.DoesNotFit(site.At(nameof(RecoverAttribute.Rate)), nameof(RecoverAttribute.Rate), "a step size that is not between 0 and 1",
-                "Say for example Rate = 0.001");
+            _findings.DoesNotFit(site.At(nameof(RecoverAttribute.Rate)), nameof(RecoverAttribute.Rate),
+                "a step size that is not between 0 and 1", "Say for example Rate = 0.0003");
         if (recover.Problem.Length > 0)
             _findings.Add(Ids.CalibrationShape, site.At(nameof(RecoverAttribute.Data)), recover.Data!, recover.Problem);
         if (_policy.Calibration.Count == 0)

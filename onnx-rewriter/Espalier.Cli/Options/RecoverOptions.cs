@@ -9,7 +9,8 @@ internal sealed class RecoverOptions
     private static readonly RecoverySource Default = new();
 
     private readonly Option<int?> _steps = CommonOptions.Count("--recover",
-        "Train the slim model towards the dense one in so many steps; what is best on samples that training does not see is kept.", least: 1);
+        "Train the slim model towards the dense one in so many steps; what is best on samples that training does not see is kept.",
+        least: 1);
     private readonly Option<string?> _data = new("--recover-data")
     {
         Description = "More samples to train on, like --calibrate; labels are not needed. [default: those of --calibrate]",

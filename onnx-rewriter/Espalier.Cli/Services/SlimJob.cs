@@ -78,7 +78,6 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         if (key is not null) check.Kept = (Results!, key);
         check.Recall();
         progress.Step("slimming");
-        cancellationToken.ThrowIfCancellationRequested();
         SlimResult Make() => Slimmer.Run(resolved, new(statistics, probe, Method)
         {
             IsWithoutData = !inputs.IsMeasured,

@@ -17,7 +17,9 @@ internal sealed class SlimRecovery(OnnxModel dense, PruningPlan plan, SlimInputs
     /// <summary>Fewest samples: of each eight one is held out.</summary>
     private const int Fewest = 16;
 
-    /// <summary>Samples to train on, by the policy's method; null for those of <see cref="RecoverySource.Path"/>, or the calibration's.</summary>
+    /// <summary>
+    /// Samples to train on, by the policy's method; null for those of <see cref="RecoverySource.Path"/>, or the calibration's.
+    /// </summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
     /// <exception cref="EspalierException">There are too few samples, or nothing can be trained.</exception>
@@ -25,7 +27,8 @@ internal sealed class SlimRecovery(OnnxModel dense, PruningPlan plan, SlimInputs
     {
         var source = plan.Recover!;
         if (slim.Report.Interface.Count > 0)
-            throw new EspalierException($"Recovery runs both models on the same inputs, but {slim.Report.Interface[0]}. Remove AllowInterface.");
+            throw new EspalierException($"Recovery runs both models on the same inputs, but {slim.Report.Interface[0]}. Remove "
+                + "AllowInterface.");
         var samples = Read(source) ?? throw new EspalierException("Recovery needs samples to train on. Give calibration data.");
         var (fitted, heldOut) = HeldOut.Divide(samples);
         if (samples.Count < Fewest)

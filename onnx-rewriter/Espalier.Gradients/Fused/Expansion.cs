@@ -81,7 +81,7 @@ internal sealed class Expansion(GradientContext context)
         proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = BackwardGraph.Opset });
         var wanted = _operands.Where(o => context.Wants(o.Key)).ToDictionary(o => o.Value, o => o.Key);
         using var model = OnnxModel.Wrap(proto.Clone());
-        var backward = Backward.Build(AxisAnalysis.Run(model), wanted.Keys);
+        var backward = context.Follow(AxisAnalysis.Run(model), wanted.Keys);
         if (backward.Stopped.Count > 0) throw new NoGradientException($"as plain operators, {backward.Stopped.First().Value}");
         var producers = new Dictionary<string, NodeProto>(StringComparer.Ordinal);
         foreach (var node in Graph.Proto.Node.Concat(backward.Model.Proto.Graph.Node))

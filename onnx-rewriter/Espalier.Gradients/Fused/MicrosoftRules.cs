@@ -1,4 +1,5 @@
 using Espalier.Gradients.Rules;
+using Espalier.Gradients.Writing;
 
 namespace Espalier.Gradients.Fused;
 

@@ -70,7 +70,8 @@ internal sealed partial class ExpressionParser
             return inner;
         }
         if (token[0] == '@') return Attribute(token);
-        if (double.TryParse(token, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)) return new NumberExpression(number);
+        if (double.TryParse(token, NumberStyles.Float, CultureInfo.InvariantCulture, out double number))
+            return new NumberExpression(number);
         if (!char.IsLetter(token[0])) throw Fault($"has '{token}' for an operand");
         if (Next != "(") return new NameExpression(token);
         var arguments = new List<Expression>();

@@ -40,7 +40,8 @@ internal static class ConvolutionRules
 
     private static Geometry Transposed(GradientContext context, long[] kernel)
     {
-        if (context.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal) || context.Ints("output_shape") is { Length: > 0 })
+        if (context.Text("auto_pad", "NOTSET").StartsWith("SAME", StringComparison.Ordinal)
+            || context.Ints("output_shape") is { Length: > 0 })
             throw new NoGradientException("its pads follow from the shape of its result");
         return Geometry.Of(context, context.OutSizes(0, 2), context.InSizes(0, 2), kernel);
     }
@@ -102,7 +103,8 @@ internal static class ConvolutionRules
     /// <summary>
     /// The gradient of a kernel: for each of its positions the product of what the window sees there with dY, over all samples and
     /// positions. Channels come last, so that what is cut out lies together. The windows move over <paramref name="over"/>, and
-    /// <paramref name="dy"/> has a value for each of their positions; the kernel's channels are those of dY, and those of a group of the other.
+    /// <paramref name="dy"/> has a value for each of their positions; the kernel's channels are those of dY, and those of a group of the
+    /// other.
     /// </summary>
     private static string Kernel(BackwardGraph graph, string over, string dy, Geometry windows, long group, long[] shape)
     {

@@ -7,8 +7,22 @@ namespace Espalier.Gradients.Rules;
 /// How the windows of a convolution or a pool lie, along every spatial axis: sizes of what they move over, numbers of positions, size of a
 /// window, steps, and what is padded on either side.
 /// </summary>
-internal sealed record Geometry(long[] In, long[] Out, long[] Kernel, long[] Strides, long[] Dilations, long[] Before, long[] After)
+internal sealed record Geometry
 {
+    public required long[] In { get; init; }
+
+    public required long[] Out { get; init; }
+
+    public required long[] Kernel { get; init; }
+
+    public required long[] Strides { get; init; }
+
+    public required long[] Dilations { get; init; }
+
+    public required long[] Before { get; init; }
+
+    public required long[] After { get; init; }
+
     public int Rank => In.Length;
 
     /// <summary>Reads the attributes of a node, whose windows move over these sizes and have so many positions.</summary>
@@ -28,7 +42,16 @@ internal sealed record Geometry(long[] In, long[] Out, long[] Kernel, long[] Str
                 (before[i], after[i]) = auto == "SAME_UPPER" ? (all / 2, all - (all / 2)) : (all - (all / 2), all / 2);
             }
         else if (auto == "VALID") (before, after) = (new long[rank], new long[rank]);
-        return new(over, positions, kernel, strides, dilations, before, after);
+        return new()
+        {
+            In = over,
+            Out = positions,
+            Kernel = kernel,
+            Strides = strides,
+            Dilations = dilations,
+            Before = before,
+            After = after,
+        };
     }
 
     /// <summary>Attributes of the convolution that the windows belong to, or of its transpose.</summary>

@@ -9,14 +9,34 @@ internal sealed class LineRule
 {
     private static readonly Dictionary<string, string> Operators = new(StringComparer.Ordinal)
     {
-        ["+"] = "Add", ["-"] = "Sub", ["*"] = "Mul", ["/"] = "Div", ["^"] = "Pow", ["neg"] = "Neg", ["exp"] = "Exp", ["log"] = "Log",
-        ["sqrt"] = "Sqrt", ["sin"] = "Sin", ["cos"] = "Cos", ["sinh"] = "Sinh", ["cosh"] = "Cosh", ["tanh"] = "Tanh", ["erf"] = "Erf",
-        ["abs"] = "Abs", ["sign"] = "Sign", ["sigmoid"] = "Sigmoid", ["softplus"] = "Softplus",
+        ["+"] = "Add",
+        ["-"] = "Sub",
+        ["*"] = "Mul",
+        ["/"] = "Div",
+        ["^"] = "Pow",
+        ["neg"] = "Neg",
+        ["exp"] = "Exp",
+        ["log"] = "Log",
+        ["sqrt"] = "Sqrt",
+        ["sin"] = "Sin",
+        ["cos"] = "Cos",
+        ["sinh"] = "Sinh",
+        ["cosh"] = "Cosh",
+        ["tanh"] = "Tanh",
+        ["erf"] = "Erf",
+        ["abs"] = "Abs",
+        ["sign"] = "Sign",
+        ["sigmoid"] = "Sigmoid",
+        ["softplus"] = "Softplus",
     };
 
     private static readonly Dictionary<string, string> Comparisons = new(StringComparer.Ordinal)
     {
-        ["<"] = "Less", ["<="] = "LessOrEqual", [">"] = "Greater", [">="] = "GreaterOrEqual", ["=="] = "Equal",
+        ["<"] = "Less",
+        ["<="] = "LessOrEqual",
+        [">"] = "Greater",
+        [">="] = "GreaterOrEqual",
+        ["=="] = "Equal",
     };
 
     private readonly GradientContext _context;

@@ -1,3 +1,5 @@
+using Espalier.Gradients.Writing;
+
 namespace Espalier.Gradients.Rules;
 
 /// <summary>The axes that an operator sums or normalises over.</summary>

@@ -1,6 +1,7 @@
 using Espalier.Axes;
 using Espalier.Calibration.Graph;
 using Espalier.Gradients;
+using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
@@ -25,7 +26,7 @@ internal sealed class GradientRun : IDisposable
     public GradientRun(AxisAnalysis analysis, IEnumerable<string> wanted, IEnumerable<string>? trained = null, int threads = 0)
     {
         string[] changing = [.. trained ?? []];
-        Backward = Backward.Build(analysis, wanted, changing.ToHashSet(StringComparer.Ordinal));
+        Backward = BackwardBuilder.Build(analysis, wanted, changing.ToHashSet(StringComparer.Ordinal));
         var proto = analysis.Model.Proto.Clone();
         _outputs = [.. proto.Graph.Output.Select(o => o.Name)];
         foreach (string name in changing) Open(analysis, proto, name);
@@ -49,7 +50,8 @@ internal sealed class GradientRun : IDisposable
     /// not depend on may be absent.</param>
     /// <param name="use">Given the gradients by tensor, which are valid until it returns.</param>
     public void Run(IReadOnlyDictionary<string, OrtValue> inputs,
-        Func<IReadOnlyDictionary<string, OrtValue>, IReadOnlyDictionary<string, float[]>> seed, Action<IReadOnlyDictionary<string, OrtValue>> use)
+        Func<IReadOnlyDictionary<string, OrtValue>, IReadOnlyDictionary<string, float[]>> seed,
+        Action<IReadOnlyDictionary<string, OrtValue>> use)
     {
         var known = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
         foreach (var (name, value) in _weights) known[name] = value;

@@ -25,7 +25,8 @@ internal sealed class OutputLoss(Metric metric, IReadOnlyList<string>? outputs =
         {
             Metric.Embedding or Metric.Cosine when dense.Shape.Count >= 2 && dense.Shape[^1] > 1 => Embeddings(dense.Shape, x, y),
             Metric.TaskLoss when targets is not null => Labels(y, targets),
-            _ when metric is not Metric.RelativeError && dense.Shape.Count is 2 or 3 && dense.Shape[^1] > 1 => Rows((int)dense.Shape[^1], x, y),
+            _ when metric is not Metric.RelativeError && dense.Shape.Count is 2 or 3 && dense.Shape[^1] > 1
+                => Rows((int)dense.Shape[^1], x, y),
             _ => Squares(x, y),
         };
         return [.. gradient.Select(g => (float)(g / count))];

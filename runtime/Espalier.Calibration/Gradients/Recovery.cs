@@ -14,7 +14,7 @@ namespace Espalier.Calibration.Gradients;
 /// <param name="Steps">Number of steps.</param>
 /// <param name="Rate">Step size at its height.</param>
 /// <param name="Batch">Most samples per step.</param>
-internal sealed record RecoveryOptions(int Steps, double Rate = 1e-3, int Batch = 64)
+internal sealed record RecoveryOptions(int Steps, double Rate = 3e-4, int Batch = 64)
 {
     public Train Trained { get; init; }
 
@@ -67,7 +67,7 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
         var chosen = new SampleBatches(slim, options.Batch, BatchElements).Joined(heldOut);
         var expected = new Dictionary<int, IReadOnlyDictionary<string, NamedTensor>>();
         long kept = 0;
-        var judged = chosen.Select(b => (Inputs: b, Expected: Answers(teacher, b, ct))).ToList();
+        var judged = chosen.Select(b => (Inputs: b, Expected: teacher.Run(b, ct))).ToList();
         double best = Judge(run, judged);
         Dictionary<string, float[]>? bestWeights = null;
         var curve = new List<(int, double)> { (0, best) };
@@ -82,7 +82,7 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
             var batch = batches[order[place]];
             if (!expected.TryGetValue(order[place], out var answers))
             {
-                answers = Answers(teacher, batch, ct);
+                answers = teacher.Run(batch, ct);
                 kept += answers.Values.Sum(a => (long)Buffer.ByteLength(a.Values));
                 if (kept < MostKept) expected[order[place]] = answers;
             }
@@ -114,7 +114,8 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
             adam.Begin();
             run.Run(inputs, outputs => loss.Gradients(expected, Named(outputs)), gradients =>
             {
-                foreach (var (name, gradient) in gradients) adam.Update(name, run.Weights[name], gradient.GetTensorDataAsSpan<float>(), rate);
+                foreach (var (name, gradient) in gradients)
+                    adam.Update(name, run.Weights[name], gradient.GetTensorDataAsSpan<float>(), rate);
             });
         }
         finally
@@ -123,7 +124,8 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
         }
     }
 
-    private double Judge(GradientRun run, IEnumerable<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)> batches)
+    private double Judge(GradientRun run,
+        IEnumerable<(IReadOnlyList<NamedTensor> Inputs, IReadOnlyDictionary<string, NamedTensor> Expected)> batches)
     {
         var tally = new DivergenceTally(options.Metric, options.Outputs);
         foreach (var (batch, expected) in batches)
@@ -137,9 +139,6 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
 
     private static Dictionary<string, NamedTensor> Named(IReadOnlyDictionary<string, OrtValue> outputs)
         => outputs.ToDictionary(o => o.Key, o => OrtTensors.FromOrt(o.Key, o.Value), StringComparer.Ordinal);
-
-    private static IReadOnlyDictionary<string, NamedTensor> Answers(ModelSession teacher, IReadOnlyList<NamedTensor> batch, CancellationToken ct)
-        => teacher.Run(batch, ct);
 
     /// <summary>Weights of float32 that are no statistics of a batch normalisation: these are measured and not trained.</summary>
     private IEnumerable<string> Weights()

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Espalier.Gradients;
+using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 using Espalier.TestKit.Oracle;
 using Microsoft.ML.OnnxRuntime;
@@ -35,7 +36,7 @@ internal sealed class GradientCheck : IDisposable
             if (!proto.Graph.Input.Any(i => i.Name == tensor.Name)) proto.Graph.Input.Add(TypeOf(tensor));
         }
         string[] wanted = [.. Weights, .. analysis.GraphInputs.Where(i => i.IsFloating && inputs.ContainsKey(i.Name)).Select(i => i.Name)];
-        Backward = Backward.Build(analysis, wanted, Weights.ToHashSet());
+        Backward = BackwardBuilder.Build(analysis, wanted, Weights.ToHashSet());
         var outputs = proto.Graph.Output.Select(o => o.Name).ToHashSet();
         foreach (string read in Backward.Reads.Where(r => !_values.ContainsKey(r) && outputs.Add(r)))
             proto.Graph.Output.Add(new ValueInfoProto { Name = read });
@@ -82,13 +83,15 @@ internal sealed class GradientCheck : IDisposable
         if (Backward.Gradients.Count > 0)
         {
             using var backward = Open(Backward.Model);
-            using var gradients = backward.Run(run, known.Where(k => backward.InputNames.Contains(k.Key)).ToDictionary(), backward.OutputNames);
+            using var gradients = backward.Run(run, known.Where(k => backward.InputNames.Contains(k.Key)).ToDictionary(),
+                backward.OutputNames);
             foreach (var (name, output) in Backward.Gradients.Where(g => sample.Contains(g.Key)))
             {
                 var value = gradients[backward.OutputNames.ToList().IndexOf(output)];
                 var found = value.GetTensorTypeAndShape().Shape;
                 var stated = known[name].GetTensorTypeAndShape().Shape;
-                if (!found.SequenceEqual(stated)) faults.Add($"{name}: shape [{string.Join(',', found)}], not [{string.Join(',', stated)}]");
+                if (!found.SequenceEqual(stated))
+                    faults.Add($"{name}: shape [{string.Join(',', found)}], not [{string.Join(',', stated)}]");
                 else if (Wrong(name, value.GetTensorDataAsSpan<float>().ToArray()) is { } fault) faults.Add(fault);
             }
         }
@@ -126,7 +129,9 @@ internal sealed class GradientCheck : IDisposable
         foreach (bool along in (bool[])[false, true])
         {
             if (along && norm == 0) continue;
-            float[] direction = [.. gradient.Zip(scales, (g, s) => (float)(s * (along ? g * s / norm * Math.Sqrt(values.Length) : Normal())))];
+            float[] direction = [.. gradient.Zip(scales, (g, s) => (float)(s * (along
+                ? g * s / norm * Math.Sqrt(values.Length)
+                : Normal())))];
             double expected = direction.Zip(gradient, (d, g) => (double)d * g).Sum();
             double floor = 3e-3 * norm;
             var seen = Steps.Select(step => Difference(name, values, direction, step)).Where(s => double.IsFinite(s.Slope)).ToList();
@@ -134,7 +139,9 @@ internal sealed class GradientCheck : IDisposable
             // What rounding hides.
             double rounding = seen.Max(s => s.Rounding);
             if (!seen.Exists(s => Math.Abs(s.Slope - expected) <= (0.01 * Math.Abs(expected)) + floor + s.Rounding))
-                told.Add(FormattableString.Invariant($"{expected:g5} against {string.Join(' ', seen.Select(s => s.Slope.ToString("g5", null)))} ±{rounding:g2}"));
+                told.Add(FormattableString.Invariant($"{expected:g5} against ")
+                    + string.Join(' ', seen.Select(s => FormattableString.Invariant($"{s.Slope:g5}")))
+                    + FormattableString.Invariant($" ±{rounding:g2}"));
         }
         return told.Count > 0 ? $"{name}: {string.Join("; ", told)}" : null;
     }

@@ -1,4 +1,5 @@
 using Espalier.Gradients;
+using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 using Espalier.TestKit;
 using static Espalier.Axes.Tests.Surroundings;
@@ -128,7 +129,7 @@ public sealed class GradientFormTests
             g.EndRows(y[0]);
             g.Output(y[1]);
         }, "result 1"),
-        ["Unique of numbers"] = (g => g.Output(g.Nodes("Unique", 4, [g.Rows()])[0]), "no rule"),
+        ["Unique of numbers"] = (g => g.Output(g.Nodes("Unique", 4, [g.Rows()])[0]), "which are equal"),
         ["RotaryEmbedding, scaled"] = (g => g.Output(g.Node(Ms + "RotaryEmbedding",
             [g.Tokens(), g.Longs("places", [0, 1, 2, 3, 4, 2, 3, 4, 5, 6], [2, 5]), g.Weight("cos", 9, 6), g.Weight("sin", 9, 6)],
             ("scale", 0.5f))), "scale"),
@@ -153,7 +154,7 @@ public sealed class GradientFormTests
         Refused[name].Write(g);
         using var model = g.Build();
         var analysis = AxisAnalysis.Run(model);
-        var backward = Backward.Build(analysis, analysis.Parameters.Where(p => p.IsFloating).Select(p => p.Name));
+        var backward = BackwardBuilder.Build(analysis, analysis.Parameters.Where(p => p.IsFloating).Select(p => p.Name));
         Assert.Contains(Refused[name].Reason, Assert.Single(backward.Stopped.Values.Distinct()), StringComparison.Ordinal);
         Assert.DoesNotContain("a.weight", backward.Gradients.Keys);
     }

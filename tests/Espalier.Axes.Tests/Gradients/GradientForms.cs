@@ -129,7 +129,8 @@ internal static class GradientForms
         {
             var y = g.Nodes("LayerNormalization", 2, [g.Weight("x", 4, 6), g.Positive("s", 6)]);
             g.Output(y[0]).Output(y[1]);
-        });
+        }
+        );
         yield return ("BatchNormalization in training of an image", 15, g => g.Output(g.Nodes("BatchNormalization", 3, [Image(g),
             g.Positive("s", 3), g.Weight("t", 3), g.Weight("m", 3), g.Positive("v", 3)], ("training_mode", 1))[0]));
         yield return ("BatchNormalization in training whose mean is read", 15, g =>
@@ -137,7 +138,8 @@ internal static class GradientForms
             var y = g.Nodes("BatchNormalization", 3, [Image(g), g.Positive("s", 3), g.Weight("t", 3), g.Weight("m", 3), g.Positive("v", 3)],
                 ("training_mode", 1));
             g.Output(y[0]).Output(y[1]);
-        });
+        }
+        );
     }
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Positions()
@@ -169,7 +171,8 @@ internal static class GradientForms
                 string zero = g.Initializer(GraphBuilder.Tensor("zero", DataType.Int8, [size],
                     [.. Enumerable.Range(3, size).Select(k => (byte)k)]));
                 g.Output(g.Node("DequantizeLinear", [x, g.Positive("scale", size), zero], ("axis", axis)));
-            });
+            }
+            );
     }
 
     /// <summary>What a zero has is little beside what the others have, so that zeros have forms of their own.</summary>
@@ -243,7 +246,8 @@ internal static class GradientForms
                 string[] parts = [g.Weight("q", 2, 2, 4, 3), g.Weight("k", 2, 2, 4, 3), g.Weight("v", 2, 2, 4, 5)];
                 var y = g.Nodes("Attention", 4, parts, ("qk_matmul_output_mode", mode));
                 g.Output(y[0]).Output(y[3]);
-            });
+            }
+            );
     }
 
     private static void Attention(GraphBuilder g, string form, string mask)
@@ -282,7 +286,8 @@ internal static class GradientForms
                         if (form == "ignored") attributes.Add(("ignore_index", -1));
                         var y = g.Nodes(op, op[0] == 'S' ? 2 : 1, operands, [.. attributes]);
                         foreach (string result in y) g.Output(result);
-                    });
+                    }
+                    );
     }
 
     private static IEnumerable<(string, int, Action<GraphBuilder>)> Others()

@@ -1,5 +1,6 @@
 using System.Text;
 using Espalier.Gradients;
+using Espalier.Gradients.Writing;
 using Espalier.TestKit;
 using Xunit.Sdk;
 
@@ -48,7 +49,8 @@ public sealed class GradientListTests
             using var model = build();
             if (!model.Proto.Graph.Node.Any(n => unseen.Any(r => (r.Domain, r.Operator) == (n.Domain, n.OpType)))) continue;
             var analysis = AxisAnalysis.Run(model);
-            var backward = Backward.Build(analysis, analysis.Model.Proto.Graph.Initializer.Where(t => t.DataType == 1).Select(t => t.Name));
+            var backward = BackwardBuilder.Build(analysis,
+                analysis.Model.Proto.Graph.Initializer.Where(t => t.DataType == 1).Select(t => t.Name));
             if (backward.Stopped.Count > 0 || backward.Gradients.Count + backward.Zero.Count == 0) continue;
             foreach (var record in analysis.State.Records)
             {

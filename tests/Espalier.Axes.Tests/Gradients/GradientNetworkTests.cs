@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using Espalier.Axes.Tests.Zoo;
-using Espalier.Gradients;
+using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 using Espalier.TestKit.Oracle;
 
@@ -15,18 +15,29 @@ public sealed partial class GradientNetworkTests(ITestOutputHelper output)
     private static readonly Dictionary<string, string> Stops = new(StringComparer.Ordinal)
     {
         // Cast of numbers that sizes are computed with.
-        ["Swin, batch by a division of floats"] = "Cast", ["T5"] = "Cast",
+        ["Swin, batch by a division of floats"] = "Cast",
+        ["T5"] = "Cast",
         // Conv over a dynamic axis.
-        ["Conformer"] = "Conv", ["FPN with shared heads"] = "Conv", ["Mamba 2"] = "Conv", ["SegFormer"] = "Conv", ["WaveNet"] = "Conv",
-        ["Whisper encoder"] = "Conv", ["DeepLab v3"] = "Conv", ["LRASPP"] = "Conv",
+        ["Conformer"] = "Conv",
+        ["FPN with shared heads"] = "Conv",
+        ["Mamba 2"] = "Conv",
+        ["SegFormer"] = "Conv",
+        ["WaveNet"] = "Conv",
+        ["Whisper encoder"] = "Conv",
+        ["DeepLab v3"] = "Conv",
+        ["LRASPP"] = "Conv",
         ["Bidirectional GRU tagger"] = "GRU",
         ["Merged decoder"] = "If",
         ["Bidirectional LSTM tagger"] = "LSTM",
         ["Mamba, Loop"] = "Loop",
-        ["BiFPN"] = "Resize", ["Diffusion U-Net"] = "Resize", ["HRNet"] = "Resize", ["YOLO"] = "Resize",
+        ["BiFPN"] = "Resize",
+        ["Diffusion U-Net"] = "Resize",
+        ["HRNet"] = "Resize",
+        ["YOLO"] = "Resize",
         ["Mamba, Scan"] = "Scan",
         // Slice at computed bounds.
-        ["Whisper decoder"] = "Slice", ["Whisper decoder with caches"] = "Slice",
+        ["Whisper decoder"] = "Slice",
+        ["Whisper decoder with caches"] = "Slice",
     };
 
     /// <summary>Names of the zoo's models.</summary>

@@ -19,15 +19,16 @@ public sealed class RecoverTests : IDisposable
     [InlineData("bert.onnx", "bert-calibration.tsv", "neurons")]
     public void A_slim_model_is_trained_towards_the_dense_one(string model, string data, string kind)
     {
-        string[] plan = [model, data, "--" + kind, "0.6", "--preset", "wanda"];
+        string[] plan = [model, data, "--" + kind, "0.6", "--preset", "wanda-sp"];
         var before = Slim(plan);
         Assert.Null(before.Report.Recovery);
         var after = Slim([.. plan, "--recover", "30", "--cache", Cache]);
         var recovery = after.Report.Recovery!;
         Assert.Equal((84, 12), (recovery.Samples, recovery.HeldOut));
         Assert.Equal([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30], recovery.Curve.Select(c => c.Step));
-        Assert.True(recovery.Curve.Min(c => c.Divergence) < 0.7 * recovery.Curve[0].Divergence, string.Join(' ', recovery.Curve));
-        Assert.True(after.Report.Agreement!.Value > before.Report.Agreement!.Value, $"{after.Report.Agreement}, {before.Report.Agreement}");
+        Assert.True(recovery.Curve.Min(c => c.Divergence) < 0.9 * recovery.Curve[0].Divergence, string.Join(' ', recovery.Curve));
+        Assert.True(after.Report.Agreement!.Value >= before.Report.Agreement!.Value,
+            $"{after.Report.Agreement}, {before.Report.Agreement}");
         Assert.Equal(after.Model, Slim([.. plan, "--recover", "30"]).Model);
 
         var vectors = Slim([.. plan, "--recover", "20", "--recover-weights", "vectors", "--cache", Cache]);

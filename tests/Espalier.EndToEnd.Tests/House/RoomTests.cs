@@ -15,11 +15,12 @@ public sealed partial class RoomTests
             "Terms Sizes Graph Operators Operators.Notation Operators.Table Operators.Code Zeros Inference Groups Naming Costs . "
             + "Measurements Roles Manifests"),
         ("onnx-rewriter/Espalier.Gradients",
-            "Notation Writing . Rules Rules.Positions Rules.Sampling Rules.Sequences Rules.Statistics Fused"),
+            "Notation Writing Rules Rules.Positions Rules.Sampling Rules.Sequences Rules.Statistics Fused ."),
         ("onnx-rewriter/Espalier.Pruning",
             "Weights Moments Algebra Plans Edits Bases Gates Scores.Sources Scores.Criteria Scores Depth Budgets Spreads Allocators "
                 + "Fitting Factoring Diffs ."),
-        ("runtime/Espalier.Calibration", "Windows Graph Arrays Data Inputs Checks Trimming Timing Sums Results Stages Statistics Gradients"),
+        ("runtime/Espalier.Calibration",
+            "Windows Graph Arrays Data Inputs Checks Trimming Timing Sums Results Stages Statistics Gradients"),
         ("onnx-rewriter/Espalier.Cli", "Host Steps Inspections Pages Services Building Options Commands ."),
         ("generator/Espalier.Generator", "Collections Policies Manifests Planning Diagnostics Emission ."),
         ("generator/Espalier.CodeFixes", "."),

@@ -95,7 +95,8 @@ public sealed class RecoveryTests
         var random = new Random(7);
         var samples = Enumerable.Range(0, 256).Select(_ => (IReadOnlyDictionary<string, NamedTensor>)new Dictionary<string, NamedTensor>
         {
-            ["x"] = new NamedTensor("x", "float32", [1, 8], Enumerable.Range(0, 8).Select(_ => (float)(random.NextDouble() - 0.5)).ToArray()),
+            ["x"] = new NamedTensor("x", "float32", [1, 8],
+                Enumerable.Range(0, 8).Select(_ => (float)(random.NextDouble() - 0.5)).ToArray()),
         }).ToList();
         var (fitted, heldOut) = (samples[..192], samples[192..]);
         Recovered Train(RecoveryOptions options) => new Recovery(dense, slim, options).Run(fitted, heldOut);

@@ -1,19 +1,23 @@
+using Espalier.Axes;
 using Espalier.Axes.Graph;
 using Espalier.Axes.Operators;
 using Espalier.Axes.Terms;
-using Espalier.Gradients.Writing;
 using Espalier.Onnx;
 
-namespace Espalier.Gradients;
+namespace Espalier.Gradients.Writing;
 
 /// <summary>
-/// One node while its gradients are written: per result its gradient, null where nothing depends on it, and which operands one is wanted of.
+/// One node while its gradients are written: per result its gradient, null where nothing depends on it, and which operands one is
+/// wanted of.
 /// </summary>
 internal sealed class GradientContext(BackwardGraph graph, InferenceState state, NodeRecord record, string?[] results, bool[] wanted)
 {
     private readonly NodeContext _node = new(state, record);
 
     public BackwardGraph Graph => graph;
+
+    /// <summary>Writes the gradients of a model of its own: of what a fused operator stands for.</summary>
+    public required Func<AxisAnalysis, IEnumerable<string>, Backward> Follow { get; init; }
 
     public NodeRecord Record => record;
 
@@ -38,7 +42,8 @@ internal sealed class GradientContext(BackwardGraph graph, InferenceState state,
     public string? Gradient(int result) => result < results.Length ? results[result] : null;
 
     /// <summary>The gradient of a result, zeros where nothing depends on it.</summary>
-    public string GradientOrZero(int result) => Gradient(result) ?? graph.Zeros(graph.Shape(Out(result)), record.Outputs[result].ElementType);
+    public string GradientOrZero(int result)
+        => Gradient(result) ?? graph.Zeros(graph.Shape(Out(result)), record.Outputs[result].ElementType);
 
     /// <summary>An operand of the forward model.</summary>
     public string In(int operand) => graph.Read(record.Inputs[operand] ?? throw new NoGradientException($"operand {operand} is absent"));
@@ -72,7 +77,8 @@ internal sealed class GradientContext(BackwardGraph graph, InferenceState state,
     /// <exception cref="NoGradientException">They are computed from data.</exception>
     public long[]? Integers(string attribute, int operand)
         => _node.AttributeOrInput(attribute, operand)
-            ?? (Has(operand) ? throw new NoGradientException($"its operand {operand} ('{record.Inputs[operand]!.Name}') is computed") : null);
+            ?? (Has(operand) ? throw new NoGradientException($"its operand {operand} ('{record.Inputs[operand]!.Name}') is computed")
+                : null);
 
     /// <summary>The elements of a constant of the file; null where it is computed.</summary>
     public float[]? Floats(int operand) => _node.Floats(record.Inputs[operand]?.Data);

@@ -6,30 +6,12 @@ using Espalier.Onnx.Graphs;
 
 namespace Espalier.Gradients;
 
-/// <summary>
-/// A model that computes gradients: from tensors of a forward model, and from the gradients of some of its outputs, those of other
-/// tensors. Plain ONNX operators, so that the runtime of the forward model runs it.
-/// </summary>
-/// <param name="Model">The model. Its weights are the forward model's, which must stay open.</param>
-/// <param name="Reads">Tensors of the forward model that are inputs here, by the same names.</param>
-/// <param name="Seeds">Per output of the forward model, the input that takes its gradient.</param>
-/// <param name="Gradients">Per tensor whose gradient was wanted, the output that has it.</param>
-/// <param name="Zero">Tensors that no output depends on in a way that has a gradient: theirs is zero.</param>
-/// <param name="Stopped">Tensors whose gradient is not known, with tensor, operator and reason.</param>
-internal sealed record Backward(OnnxModel Model, IReadOnlyList<string> Reads, IReadOnlyDictionary<string, string> Seeds,
-    IReadOnlyDictionary<string, string> Gradients, IReadOnlyList<string> Zero, IReadOnlyDictionary<string, string> Stopped)
+/// <summary>Writes the model of the gradients: walks over the forward model from its outputs to its inputs.</summary>
+internal sealed class BackwardBuilder
 {
-    /// <summary>Writes the model.</summary>
-    /// <param name="analysis">The forward model's axes.</param>
-    /// <param name="wanted">Floating tensors of the main graph whose gradients are wanted: weights, inputs or what lies between.</param>
-    /// <param name="given">Weights that are given at run time, so that they are inputs here too.</param>
-    public static Backward Build(AxisAnalysis analysis, IEnumerable<string> wanted, IReadOnlySet<string>? given = null)
-        => new BackwardBuilder(analysis, [.. wanted.Distinct()], given ?? new HashSet<string>()).Build();
-}
-
-/// <summary>Walks over the forward model from its outputs to its inputs.</summary>
-internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<string> wanted, IReadOnlySet<string> given)
-{
+    private readonly AxisAnalysis _analysis;
+    private readonly IReadOnlyList<string> _wanted;
+    private readonly IReadOnlySet<string> _given;
     private readonly BackwardGraph _graph = new();
     private readonly Dictionary<string, List<string>> _parts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _stopped = new(StringComparer.Ordinal);
@@ -37,20 +19,30 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
     /// <summary>Names of what a floating output depends on.</summary>
     private readonly HashSet<string> _live = new(StringComparer.Ordinal);
 
-    public Backward Build()
+    private BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<string> wanted, IReadOnlySet<string> given)
+        => (_analysis, _wanted, _given) = (analysis, wanted, given);
+
+    /// <summary>Writes the model.</summary>
+    /// <param name="analysis">The forward model's axes.</param>
+    /// <param name="wanted">Floating tensors of the main graph whose gradients are wanted: weights, inputs or what lies between.</param>
+    /// <param name="given">Weights that are given at run time, so that they are inputs here too.</param>
+    public static Backward Build(AxisAnalysis analysis, IEnumerable<string> wanted, IReadOnlySet<string>? given = null)
+        => new BackwardBuilder(analysis, [.. wanted.Distinct()], given ?? new HashSet<string>()).Build();
+
+    private Backward Build()
     {
         var seeds = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var output in analysis.GraphOutputs.Where(o => o.IsFloating))
+        foreach (var output in _analysis.GraphOutputs.Where(o => o.IsFloating))
         {
             seeds[output.Name] = _graph.Input("seed/" + output.Name, output);
             Add(output.Name, seeds[output.Name]);
             _live.Add(output.Name);
         }
         var reached = Reached();
-        foreach (var record in analysis.State.Records.Where(r => r.Info.Scope == 0).Reverse()) Visit(record, reached);
+        foreach (var record in _analysis.State.Records.Where(r => r.Info.Scope == 0).Reverse()) Visit(record, reached);
         var gradients = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var zero = new List<string>();
-        foreach (string name in wanted.Order(StringComparer.Ordinal))
+        foreach (string name in _wanted.Order(StringComparer.Ordinal))
         {
             if (_stopped.ContainsKey(name)) continue;
             if (Total(name) is not { } total) zero.Add(name);
@@ -58,15 +50,15 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
         }
         var (model, reads) = Model();
         return new(model, reads, seeds, gradients, zero,
-            wanted.Where(_stopped.ContainsKey).Distinct().ToDictionary(w => w, w => _stopped[w]));
+            _wanted.Where(_stopped.ContainsKey).Distinct().ToDictionary(w => w, w => _stopped[w]));
     }
 
     /// <summary>Names of what depends on a tensor whose gradient is wanted.</summary>
     private HashSet<string> Reached()
     {
-        var reached = wanted.ToHashSet(StringComparer.Ordinal);
-        foreach (var record in analysis.State.Records.Where(r => r.Info.Scope == 0))
-            if (record.Inputs.Any(i => i is { } input && reached.Contains(input.Name)) || (record.Body is not null && Reads(record, reached)))
+        var reached = _wanted.ToHashSet(StringComparer.Ordinal);
+        foreach (var record in _analysis.State.Records.Where(r => r.Info.Scope == 0))
+            if (record.Inputs.Any(i => i is { } input && reached.Contains(input.Name)) || Reads(record, reached))
                 reached.UnionWith(record.Outputs.Select(o => o.Name));
         return reached;
     }
@@ -76,7 +68,7 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
         => Outer(record).Any(i => reached.Contains(i.Name));
 
     private IEnumerable<TensorState> Outer(NodeRecord record) => record.Body is not { } body ? []
-        : analysis.State.Records.Where(r => r.Info.Ordinal > record.Info.Ordinal && r.Info.Ordinal < body.End)
+        : _analysis.State.Records.Where(r => r.Info.Ordinal > record.Info.Ordinal && r.Info.Ordinal < body.End)
             .SelectMany(r => r.Inputs).OfType<TensorState>().Where(i => i.Scope == 0);
 
     private void Visit(NodeRecord record, HashSet<string> reached)
@@ -101,7 +93,10 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
             }
             if (outer.Count > 0 || record.Info.Proto.Attribute.Any(a => a.G is not null || a.Graphs.Count > 0))
                 throw new NoGradientException("what its graphs compute is not followed backwards");
-            var context = new GradientContext(_graph, analysis.State, record, results, operands);
+            var context = new GradientContext(_graph, _analysis.State, record, results, operands)
+            {
+                Follow = (inner, tensors) => Build(inner, tensors),
+            };
             GradientRules.Find(record.Info.Proto, record.Opset)(context);
             foreach (var (operand, gradient) in context.Given) Add(record.Inputs[operand]!.Name, gradient);
             foreach (var (operand, reason) in context.Refused)
@@ -141,19 +136,19 @@ internal sealed class BackwardBuilder(AxisAnalysis analysis, IReadOnlyList<strin
 
     private (OnnxModel Model, IReadOnlyList<string> Reads) Model()
     {
-        var forward = analysis.Model.Proto;
+        var forward = _analysis.Model.Proto;
         var proto = new ModelProto { IrVersion = 10, ProducerName = "espalier", Graph = _graph.Proto };
         proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = BackwardGraph.Opset });
         var needed = proto.Graph.Needed();
         proto.Graph.Node.Keep(n => n.Output.Any(needed.Contains));
         var used = proto.Graph.Node.SelectMany(n => n.Input).ToHashSet(StringComparer.Ordinal);
-        var weights = forward.Graph.Initializer.Where(t => used.Contains(t.Name) && !given.Contains(t.Name)).ToList();
+        var weights = forward.Graph.Initializer.Where(t => used.Contains(t.Name) && !_given.Contains(t.Name)).ToList();
         proto.Graph.Initializer.AddRange(weights);
         var inside = weights.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var reads = _graph.Reads.Values.Where(t => used.Contains(t.Name) && !inside.Contains(t.Name))
             .OrderBy(t => t.Name, StringComparer.Ordinal).ToList();
         foreach (var tensor in reads)
             proto.Graph.Input.Add(new ValueInfoProto { Name = tensor.Name, Type = BackwardGraph.TypeOf(tensor) });
-        return (analysis.Model.Derive(proto), [.. reads.Select(t => t.Name)]);
+        return (_analysis.Model.Derive(proto), [.. reads.Select(t => t.Name)]);
     }
 }
