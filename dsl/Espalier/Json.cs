@@ -128,8 +128,8 @@ internal static class JsonFormat
     [
         typeof(CamelCaseEnum<Axis>), typeof(CamelCaseEnum<Criterion>), typeof(CamelCaseEnum<Aggregate>), typeof(CamelCaseEnum<Allocation>),
         typeof(CamelCaseEnum<Compensation>), typeof(CamelCaseEnum<Preset>), typeof(CamelCaseEnum<Metric>), typeof(CamelCaseEnum<Schedule>),
-        typeof(CamelCaseEnum<Train>), typeof(CamelCaseEnum<InputSource>), typeof(CamelCaseEnum<ProductKind>), typeof(CamelCaseEnum<MeasuredOn>),
-        typeof(IntegersConverter), typeof(LongsConverter),
+        typeof(CamelCaseEnum<Train>), typeof(CamelCaseEnum<InputSource>), typeof(CamelCaseEnum<ProductKind>),
+        typeof(CamelCaseEnum<MeasuredOn>), typeof(IntegersConverter), typeof(LongsConverter),
     ])]
 [JsonSerializable(typeof(PruningPlan))]
 [JsonSerializable(typeof(PruneRule))]
