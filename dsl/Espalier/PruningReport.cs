@@ -83,6 +83,7 @@ public sealed record PruningReport
         Line("MACs", Before.Macs, After.Macs);
         Line("bytes", Before.Bytes, After.Bytes);
         if (Agreement is not null) text.Append(CultureInfo.InvariantCulture, $"agreement  {Agreement}\n");
+        if (Recovery is not null) text.Append(CultureInfo.InvariantCulture, $"training  {Recovery}\n");
         text.Append(CultureInfo.InvariantCulture, $"predicted time  {PredictedTimeRatio:0.00} of the dense model's\n");
         foreach (var group in Groups.Where(g => g.Kept < g.Size))
             text.Append(CultureInfo.InvariantCulture, $"{group.Name}  {group.Kind}  {group.Size} → {group.Kept}\n");
@@ -142,7 +143,12 @@ public sealed record MeasuredAgreement(Metric Metric, double Value, int Samples,
 /// <param name="Samples">Samples that were trained on.</param>
 /// <param name="HeldOut">Samples that the best weights were chosen by.</param>
 /// <param name="Curve">Divergence on the held-out samples; step 0 is before training.</param>
-public sealed record RecoveryReport(int Samples, int HeldOut, IReadOnlyList<RecoveryPoint> Curve);
+public sealed record RecoveryReport(int Samples, int HeldOut, IReadOnlyList<RecoveryPoint> Curve)
+{
+    /// <summary>All of it in a few words: <c>divergence 0.0269 → 0.0141 on 750 held-out samples, by 5250 others</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"divergence {Curve[0].Divergence:g3} → {Curve.Min(c => c.Divergence):g3} on {HeldOut} held-out samples, by {Samples} others");
+}
 
 /// <summary>How far a model was from the dense one during training.</summary>
 /// <param name="Step">Steps that were taken.</param>

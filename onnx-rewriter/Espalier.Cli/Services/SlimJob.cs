@@ -86,15 +86,10 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         });
         var slim = key is null ? Make() : Results!.Slim(key, Plan, dense, Make);
         if (Plan.Recover is not null)
-            slim = new SlimRecovery(dense, Plan, inputs, dimensions, progress, cancellationToken) { Samples = More }.Run(slim, notes);
+            slim = new SlimRecovery(dense, Plan, inputs, dimensions, progress, cancellationToken) { Samples = More, Kept = check.Kept }
+                .Run(slim);
         var agreement = check.Run(slim, notes);
-        if (Plan.HoistInitializers)
-        {
-            var hoisted = Hoisting.Apply(slim.Model, out var hoisting);
-            if (hoisting.Count > 0)
-                notes.Add(FormattableString.Invariant($"{hoisting.Count} weights are no longer among the model's inputs."));
-            slim = slim with { Model = hoisted };
-        }
+        if (Plan.HoistInitializers) slim = Hoisted(slim, notes);
         var report = slim.Report with
         {
             After = slim.Report.After with { Bytes = slim.Model.WrittenBytes(FileName) },
@@ -103,6 +98,14 @@ internal sealed class SlimJob(OnnxModel dense, AxisAnalysis analysis, PruningPla
         };
         WrittenBudget.Require(Plan, report);
         return slim with { Report = report };
+    }
+
+    private static SlimResult Hoisted(SlimResult slim, List<string> notes)
+    {
+        var hoisted = Hoisting.Apply(slim.Model, out var hoisting);
+        if (hoisting.Count > 0)
+            notes.Add(FormattableString.Invariant($"{hoisting.Count} weights are no longer among the model's inputs."));
+        return slim with { Model = hoisted };
     }
 
     private void RequireOutputs()

@@ -22,17 +22,27 @@ internal sealed class SlimRecovery(OnnxModel dense, PruningPlan plan, SlimInputs
     /// </summary>
     public Func<IEnumerable<IReadOnlyDictionary<string, NamedTensor>>>? Samples { get; init; }
 
+    /// <summary>Results of earlier runs, and the key of what they depend on; null where none are kept.</summary>
+    public (StepResults Results, string Key)? Kept { get; init; }
+
     /// <exception cref="EspalierException">There are too few samples, or nothing can be trained.</exception>
-    public SlimResult Run(SlimResult slim, List<string> notes)
+    public SlimResult Run(SlimResult slim)
     {
         var source = plan.Recover!;
         if (slim.Report.Interface.Count > 0)
             throw new EspalierException($"Recovery runs both models on the same inputs, but {slim.Report.Interface[0]}. Remove "
                 + "AllowInterface.");
         var samples = Read(source) ?? throw new EspalierException("Recovery needs samples to train on. Give calibration data.");
-        var (fitted, heldOut) = HeldOut.Divide(samples);
         if (samples.Count < Fewest)
             throw new EspalierException(FormattableString.Invariant($"Recovery needs {Fewest} samples, and there are {samples.Count}."));
+        return Kept is { } kept
+            ? kept.Results.Trained(kept.Key, plan, dense, samples, () => Train(slim, source, samples))
+            : Train(slim, source, samples);
+    }
+
+    private SlimResult Train(SlimResult slim, RecoverySource source, IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples)
+    {
+        var (fitted, heldOut) = HeldOut.Divide(samples);
         var recovered = new Recovery(dense, slim.Model, new(source.Steps, source.Rate)
         {
             Trained = source.Weights,
@@ -41,13 +51,14 @@ internal sealed class SlimRecovery(OnnxModel dense, PruningPlan plan, SlimInputs
             Outputs = plan.DivergenceOutputs,
             Seed = plan.Seed,
         }).Run(fitted, heldOut, step => progress.Step(Training, step, source.Steps), cancellationToken);
-        foreach (var reasons in recovered.Untrained.GroupBy(u => u.Value))
-            notes.Add(FormattableString.Invariant($"{reasons.Count()} weights were not trained: {reasons.Key}."));
+        var notes = recovered.Untrained.GroupBy(u => u.Value)
+            .Select(r => FormattableString.Invariant($"{r.Count()} weights were not trained: {r.Key}."));
         return slim with
         {
             Model = recovered.Model,
             Report = slim.Report with
             {
+                Notes = [.. slim.Report.Notes, .. notes],
                 Recovery = new(fitted.Count, heldOut.Count, [.. recovered.Curve.Select(c => new RecoveryPoint(c.Step, c.Divergence))]),
             },
         };

@@ -24,6 +24,7 @@ internal static partial class Summary
         costs.AddRow("predicted time", "", "", Figures.Percent(report.PredictedTimeRatio));
         console.Write(costs);
         if (report.Agreement is { } agreement) terminal.Out.WriteLine($"agreement with the dense model: {agreement}");
+        if (report.Recovery is { } recovery) terminal.Out.WriteLine($"training: {recovery}");
 
         // A group of which nothing stays went with a removed block.
         var kinds = report.Groups.Where(g => g.Kept > 0).GroupBy(g => g.Kind, StringComparer.Ordinal)

@@ -68,16 +68,27 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
     /// <param name="key">See <see cref="KeyOf"/>.</param>
     /// <param name="plan">The plan with what it leaves open written down.</param>
     public SlimResult Slim(string key, PruningPlan plan, OnnxModel dense, Func<SlimResult> make)
+        => Kept("slim-" + NameOf(key, plan with { Recover = null }), "the slim model with its fits", plan, dense, make);
+
+    /// <summary>The model that training made of it before, or the one that is trained now.</summary>
+    /// <param name="samples">What is trained on.</param>
+    public SlimResult Trained(string key, PruningPlan plan, OnnxModel dense,
+        IReadOnlyList<IReadOnlyDictionary<string, NamedTensor>> samples, Func<SlimResult> make)
+    {
+        using var hash = new ContentHash();
+        return Kept("trained-" + hash.Add(NameOf(key, plan)).Add(samples).ToText(), "the trained model", plan, dense, make);
+    }
+
+    private SlimResult Kept(string name, string what, PruningPlan plan, OnnxModel dense, Func<SlimResult> make)
     {
         // What these read is not in the key.
         bool readsMore = plan.DivergenceMetric == Metric.TaskLoss
             || plan.Prune.Any(r => r.ScoreFile is not null || r.ScoreMethod is not null);
         // A model with files of weights beside it may be too large for one.
         if (readsMore || ModelFiles.List(dense.Path!).Count > 1) return make();
-        string name = "slim-" + NameOf(key, plan);
         if (Folder.Read(name, Read) is { } known)
         {
-            Folder.Note("the slim model with its fits");
+            Folder.Note(what);
             return known with { Report = known.Report with { Plan = plan } };
         }
         var made = make();
@@ -118,7 +129,7 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
     private static string NameOf(string key, PruningPlan plan)
     {
         using var hash = new ContentHash();
-        return hash.Add(key).Add(PlanContent.Of(plan with { Guard = null, Recover = null })).ToText();
+        return hash.Add(key).Add(PlanContent.Of(plan with { Guard = null })).ToText();
     }
 
     private static string NameOf(string key, CalibrationRequest request)

@@ -108,7 +108,7 @@ internal sealed class GradientRun : IDisposable
     private static InferenceSession Session(OnnxModel model, int threads)
     {
         using var options = Sessions.Options(threads);
-        return new(model.ToBytes(), options);
+        return new(Sessions.Bytes(model), options);
     }
 
     public void Dispose()

@@ -60,7 +60,11 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
         CancellationToken ct = default)
     {
         string[] weights = [.. Weights()];
+        if (weights.Length == 0) throw new EspalierException("Nothing of the slim model can be trained: it has no weights of float32.");
         using var run = new GradientRun(_analysis, weights, weights, options.Threads);
+        if (run.Backward.Gradients.Count == 0)
+            throw new EspalierException($"Nothing of the slim model can be trained: {run.Backward.Stopped.Values.FirstOrDefault()
+                ?? "no output depends on its weights"}.");
         using var teacher = Sessions.Open(dense, options.Threads);
         var random = new Random(options.Seed);
         var batches = new SampleBatches(slim, options.Batch, BatchElements).Joined(Shuffled(samples, random));

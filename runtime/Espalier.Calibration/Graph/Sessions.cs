@@ -22,17 +22,22 @@ internal static class Sessions
         using var options = Options(threads, strict, spinning);
         if (profile is not null) (options.EnableProfiling, options.ProfileOutputPathPrefix) = (true, profile);
         if (plain) options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_BASIC;
-        byte[] bytes;
+        return new ModelSession(Bytes(model), options);
+    }
+
+    /// <summary>A model with its changes as one file.</summary>
+    /// <exception cref="EspalierException">It is too large.</exception>
+    public static byte[] Bytes(OnnxModel model)
+    {
         try
         {
-            bytes = model.ToBytes();
+            return model.ToBytes();
         }
         catch (NotSupportedException e)
         {
             throw new EspalierException($"The model {(model.Path is { } path ? $"'{path}' " : "")}cannot be run from memory, which takes "
                 + $"models below 2 GiB: {e.Message}", e);
         }
-        return new ModelSession(bytes, options);
     }
 
     /// <summary>Settings of the sessions here: quiet, so that warnings about the model do not mix with the tool's own output.</summary>

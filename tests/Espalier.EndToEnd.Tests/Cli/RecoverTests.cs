@@ -31,6 +31,12 @@ public sealed class RecoverTests : IDisposable
             $"{after.Report.Agreement}, {before.Report.Agreement}");
         Assert.Equal(after.Model, Slim([.. plan, "--recover", "30"]).Model);
 
+        // A guard is measured on what was trained, and trains nothing again.
+        var guarded = Slim([.. plan, "--recover", "30", "--agreement", "0.3", "--cache", Cache]);
+        Assert.Contains("the slim model with its fits, the trained model", guarded.Error, StringComparison.Ordinal);
+        Assert.Equal(after.Model, guarded.Model);
+        Assert.Equal(recovery.Curve, guarded.Report.Recovery!.Curve);
+
         var vectors = Slim([.. plan, "--recover", "20", "--recover-weights", "vectors", "--cache", Cache]);
         Assert.Contains("the slim model with its fits", vectors.Error, StringComparison.Ordinal);
         Assert.Equal(Train.Vectors, vectors.Report.Plan.Recover!.Weights);
