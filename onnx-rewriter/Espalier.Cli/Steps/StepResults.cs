@@ -16,8 +16,8 @@ namespace Espalier.Cli.Steps;
 internal sealed class StepResults(string folder, FileHashes? hashes = null)
 {
     /// <summary>Assemblies whose code makes slim models.</summary>
-    private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Gradients", "Espalier.Pruning",
-        "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli"];
+    private static readonly string[] Tool = ["Espalier.Abstractions", "Espalier.Onnx", "Espalier.Axes", "Espalier.Gradients",
+        "Espalier.Pruning", "Espalier.Runtime", "Espalier.Calibration", "Espalier.Cli"];
 
     private readonly FileHashes _hashes = hashes ?? new(File.OpenRead);
 
