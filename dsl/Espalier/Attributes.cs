@@ -139,8 +139,8 @@ public sealed class RecoverAttribute : Attribute
     public int Steps { get; set; } = 500;
 
     /// <summary>
-    /// A static method without parameters that returns <c>IEnumerable&lt;Inputs&gt;</c>: samples to train on. More than calibration has
-    /// help more than anything else. Not set: the calibration's.
+    /// A static method without parameters that returns <c>IEnumerable&lt;Inputs&gt;</c>: samples to train on, other ones than the
+    /// calibration's, the last of which the agreement is measured on. Not set: those of the calibration that it is not measured on.
     /// </summary>
     public string? Data { get; set; }
 

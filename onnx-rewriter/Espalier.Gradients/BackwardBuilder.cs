@@ -50,7 +50,7 @@ internal sealed class BackwardBuilder
         }
         var (model, reads) = Model();
         return new(model, reads, seeds, gradients, zero,
-            _wanted.Where(_stopped.ContainsKey).Distinct().ToDictionary(w => w, w => _stopped[w]));
+            _wanted.Where(_stopped.ContainsKey).ToDictionary(w => w, w => _stopped[w]));
     }
 
     /// <summary>Names of what depends on a tensor whose gradient is wanted.</summary>

@@ -38,7 +38,7 @@ internal static partial class GradientRules
         ("", "Scatter ScatterElements", IndexRules.ScatterElements, "zero where data were overwritten; updates read theirs"),
         ("", "ScatterND", IndexRules.ScatterND, "zero where data were overwritten; updates read theirs"),
         ("", "TopK", IndexRules.TopK, "to the elements that were chosen"),
-        ("", "Clip", IndexRules.Clip, "dY between the bounds, which have none"),
+        ("", "Clip", IndexRules.Clip, "dY between the bounds; beyond them to the bound"),
         ("", "Max Min", IndexRules.Extremum, "to the operand that is the extremum; equal ones share it"),
         ("", "Mean", IndexRules.Mean, "an equal part to every operand"),
         .. MicrosoftRules.All,

@@ -90,11 +90,15 @@ internal static partial class GradientTable
         InstanceNormalization(x, s.1, b.1) y | c = x-mean(x) | r = (mean(c*c)+@epsilon:0.00001)^(-0.5) | h = c*r | g = dy*s
             | x: r*(g-mean(g)-h*mean(g*h)) | s: dy*h | b: dy
         LpNormalization(x) y | when:p=2:2 | n = sqrt(sum(x*x)) | x: (dy-y*sum(dy*y))/n
+        MeanVarianceNormalization(x) y | c = x-mean(x) | r = (mean(c*c)+1e-9)^(-0.5) | x: r*(dy-mean(dy)-y*mean(dy*y))
+        BatchNormalization(x, s.1, b.1, m.1, v.1) y | when:training_mode=1:0 | c = x-mean(x) | r = (mean(c*c)+@epsilon:0.00001)^(-0.5)
+            | h = c*r | g = dy*s | x: r*(g-mean(g)-h*mean(g*h)) | s: dy*h | b: dy | m: 0 | v: 0
+        LpNormalization(x) y | when:p=1:2 | n = sum(abs(x)) | x: (dy-sign(x)*sum(dy*y))/(n+(n==0))
         """;
 
     private static readonly Lazy<ILookup<(string Domain, string Operator), GradientLine>> Lines = new(() =>
-        Parsed("", Standard).Concat(Parsed("", StandardMore)).Concat(Parsed("com.microsoft", Microsoft))
-            .Concat(Parsed("ai.onnx.ml", MachineLearning)).ToLookup(l => (l.Domain, l.Operator), l => l.Line));
+        Parsed("", Standard).Concat(Parsed("com.microsoft", Microsoft)).Concat(Parsed("ai.onnx.ml", MachineLearning))
+            .ToLookup(l => (l.Domain, l.Operator), l => l.Line));
 
     /// <summary>Every line, once for each of its operators.</summary>
     public static IEnumerable<(string Domain, string Operator, GradientLine Line)> All

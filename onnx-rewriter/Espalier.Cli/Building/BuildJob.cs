@@ -60,7 +60,7 @@ internal sealed class BuildJob(BuildRequest request, Terminal terminal)
         var stamp = Stamp.Compute(plan, model, request, _hashes);
         if (files.All(File.Exists) && File.Exists(stampFile) && File.ReadAllLines(stampFile) is [var old, ..] && old == stamp)
         {
-            Warn(plan, ReportJson.Parse(File.ReadAllText(files.Report!)));
+            if (BuildOutcome.MayWarn(plan)) Warn(plan, ReportJson.Parse(File.ReadAllText(files.Report!)));
             return WithPackage(plan, model, [.. Copied(stampFile)]);
         }
         NamedFiles.Require(plan, request.Project);

@@ -23,11 +23,14 @@ internal static class BuildOutcome
             + (reused is null ? "" : $" (reused: {reused})");
     }
 
+    /// <summary>Whether there may be a warning: a guard stops what is ruined.</summary>
+    public static bool MayWarn(PruningPlan plan) => plan.Guard?.Agreement is null;
+
     /// <summary>A warning where no guard is there to stop what the measurement shows to be ruined; null otherwise.</summary>
     /// <param name="project">The file to name where the policy's place is not known.</param>
     public static BuildMessage? Warning(PruningPlan plan, PruningReport report, string project)
     {
-        if (report.Agreement is not { Value: < LeastAgreement } measured || plan.Guard?.Agreement is not null) return null;
+        if (report.Agreement is not { Value: < LeastAgreement } measured || !MayWarn(plan)) return null;
         string place = plan.Location.Length > 0 ? BuildMessage.Full(plan.Location, project) : project;
         string advice = measured.On == MeasuredOn.Random
             ? "Such inputs say little about the task: give the policy a [Calibration] method to know more, or remove less."

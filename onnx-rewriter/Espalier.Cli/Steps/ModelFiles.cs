@@ -9,6 +9,13 @@ internal static class ModelFiles
     public static IReadOnlyList<string> List(string path)
     {
         using var model = OnnxModel.Open(path);
+        return List(model);
+    }
+
+    /// <summary>The same of a model that is open.</summary>
+    public static IReadOnlyList<string> List(OnnxModel model)
+    {
+        string path = model.Path!;
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
         var external = model.Proto.Graph.Initializer
             .Where(t => t.DataLocation == TensorProto.Types.DataLocation.External)

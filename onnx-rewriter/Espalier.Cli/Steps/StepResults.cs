@@ -40,7 +40,7 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
         using var hash = new ContentHash();
         foreach (string version in ToolVersions()) hash.Add(version);
         hash.Add(OrtEnv.Instance().GetVersionString()).Add(Environment.ProcessorCount);
-        foreach (string file in ModelFiles.List(analysis.File.Path!)) hash.Add(Convert.ToHexStringLower(_hashes.Of(file)));
+        foreach (string file in ModelFiles.List(analysis.File)) hash.Add(Convert.ToHexStringLower(_hashes.Of(file)));
         hash.Add(analysis.Options.AllowInterface ? "interface" : "");
         foreach (var (name, size) in analysis.Options.Dimensions.OrderBy(d => d.Key, StringComparer.Ordinal)) hash.Add(name).Add(size);
         return hash.Add(samples).ToText();
@@ -85,7 +85,7 @@ internal sealed class StepResults(string folder, FileHashes? hashes = null)
         bool readsMore = plan.DivergenceMetric == Metric.TaskLoss
             || plan.Prune.Any(r => r.ScoreFile is not null || r.ScoreMethod is not null);
         // A model with files of weights beside it may be too large for one.
-        if (readsMore || ModelFiles.List(dense.Path!).Count > 1) return make();
+        if (readsMore || ModelFiles.List(dense).Count > 1) return make();
         if (Folder.Read(name, Read) is { } known)
         {
             Folder.Note(what);

@@ -50,12 +50,7 @@ internal static class ProductRules
         if (terms.Length == 1)
         {
             // The gradient of the matrix of one row or column, summed over what repeats it.
-            string flat = graph.Op("Reshape", [gradient, graph.Integers(operand == 0 ? [-1, 0] : [-1])]);
-            context.Give(operand, operand == 0
-                ? graph.Op("ReduceSum", [graph.Op("Reshape", [gradient, Last(context, operand)]), graph.Integers(0)],
-                    BackwardGraph.Int("keepdims", 0))
-                : graph.Op("ReduceSum", [graph.Op("Reshape", [flat, Last(context, operand)]), graph.Integers(0)],
-                    BackwardGraph.Int("keepdims", 0)));
+            context.Give(operand, graph.Sum(graph.Op("Reshape", [gradient, Last(context, operand)]), [0], keep: false));
             return;
         }
         var other = context.InTerms(1 - operand);

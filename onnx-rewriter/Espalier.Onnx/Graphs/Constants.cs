@@ -37,4 +37,13 @@ internal static class Constants
         }
         return null;
     }
+
+    /// <summary>What a graph says of an input that has the type and the shape of a tensor, and its name.</summary>
+    public static ValueInfoProto ToInput(this TensorProto tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        var type = new TypeProto.Types.Tensor { ElemType = tensor.DataType, Shape = new TensorShapeProto() };
+        foreach (long size in tensor.Dims) type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
+        return new ValueInfoProto { Name = tensor.Name, Type = new TypeProto { TensorType = type } };
+    }
 }

@@ -1,6 +1,7 @@
 using Espalier.Axes.Graph;
 using Espalier.Axes.Groups;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Espalier.Onnx.Payloads;
 using Espalier.Pruning.Edits;
 
@@ -17,11 +18,9 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
     public string Input(string stem, int size)
     {
         string name = graph.FreshName(stem);
-        graph.AddInitializer(0,
-            graph.Analysis.Model.NewTensor(name, Float, [size], TensorContent.FromFloats(Float, [.. Enumerable.Repeat(1f, size)])));
-        var type = new TypeProto.Types.Tensor { ElemType = (int)Float, Shape = new TensorShapeProto() };
-        type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
-        clone.Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
+        var ones = graph.Analysis.Model.NewTensor(name, Float, [size], TensorContent.FromFloats(Float, [.. Enumerable.Repeat(1f, size)]));
+        graph.AddInitializer(0, ones);
+        clone.Graph.Input.Add(ones.ToInput());
         return name;
     }
 
@@ -30,9 +29,7 @@ internal sealed class GateWriter(EditableGraph graph, ModelProto clone)
     {
         if (clone.Graph.Initializer.FirstOrDefault(t => t.Name == weight) is not { DataType: (int)Float } tensor) return null;
         if (clone.Graph.Input.Any(i => i.Name == weight)) return weight;
-        var type = new TypeProto.Types.Tensor { ElemType = (int)Float, Shape = new TensorShapeProto() };
-        foreach (long size in tensor.Dims) type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
-        clone.Graph.Input.Add(new ValueInfoProto { Name = weight, Type = new TypeProto { TensorType = type } });
+        clone.Graph.Input.Add(tensor.ToInput());
         return weight;
     }
 

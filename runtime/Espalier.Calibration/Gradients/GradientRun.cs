@@ -3,6 +3,7 @@ using Espalier.Calibration.Graph;
 using Espalier.Gradients;
 using Espalier.Gradients.Writing;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Espalier.Calibration.Gradients;
@@ -53,8 +54,7 @@ internal sealed class GradientRun : IDisposable
         Func<IReadOnlyDictionary<string, OrtValue>, IReadOnlyDictionary<string, float[]>> seed,
         Action<IReadOnlyDictionary<string, OrtValue>> use)
     {
-        var known = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
-        foreach (var (name, value) in _weights) known[name] = value;
+        var known = WithWeights(inputs);
         using var made = _forward.Run(_options, Only(known, _forward), _forward.OutputNames);
         foreach (var (i, name) in _forward.OutputNames.Index()) known[name] = made[i];
         var seeds = seed(_outputs.ToDictionary(o => o, o => known[o]));
@@ -81,10 +81,15 @@ internal sealed class GradientRun : IDisposable
     /// <summary>Runs forwards alone.</summary>
     public void Forward(IReadOnlyDictionary<string, OrtValue> inputs, Action<IReadOnlyDictionary<string, OrtValue>> use)
     {
+        using var made = _forward.Run(_options, Only(WithWeights(inputs), _forward), _outputs);
+        use(_outputs.Index().ToDictionary(o => o.Item, o => made[o.Index], StringComparer.Ordinal));
+    }
+
+    private Dictionary<string, OrtValue> WithWeights(IReadOnlyDictionary<string, OrtValue> inputs)
+    {
         var known = new Dictionary<string, OrtValue>(inputs, StringComparer.Ordinal);
         foreach (var (name, value) in _weights) known[name] = value;
-        using var made = _forward.Run(_options, Only(known, _forward), _outputs);
-        use(_outputs.Index().ToDictionary(o => o.Item, o => made[o.Index], StringComparer.Ordinal));
+        return known;
     }
 
     private static Dictionary<string, OrtValue> Only(Dictionary<string, OrtValue> known, InferenceSession session)
@@ -95,12 +100,7 @@ internal sealed class GradientRun : IDisposable
     {
         var tensor = proto.Graph.Initializer.First(t => t.Name == name);
         proto.Graph.Initializer.Remove(tensor);
-        if (!proto.Graph.Input.Any(i => i.Name == name))
-        {
-            var type = new TypeProto.Types.Tensor { ElemType = tensor.DataType, Shape = new TensorShapeProto() };
-            foreach (long size in tensor.Dims) type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
-            proto.Graph.Input.Add(new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = type } });
-        }
+        if (!proto.Graph.Input.Any(i => i.Name == name)) proto.Graph.Input.Add(tensor.ToInput());
         Weights[name] = analysis.Model.Content(tensor).ToFloats();
         _weights[name] = OrtValue.CreateTensorValueFromMemory(Weights[name], [.. tensor.Dims]);
     }

@@ -67,11 +67,11 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
                 ?? "no output depends on its weights"}.");
         using var teacher = Sessions.Open(dense, options.Threads);
         var random = new Random(options.Seed);
-        var batches = new SampleBatches(slim, options.Batch, BatchElements).Joined(Shuffled(samples, random));
-        var chosen = new SampleBatches(slim, options.Batch, BatchElements).Joined(heldOut);
+        var joining = new SampleBatches(slim, options.Batch, BatchElements);
+        var batches = joining.Joined(Shuffled(samples, random));
         var expected = new Dictionary<int, IReadOnlyDictionary<string, NamedTensor>>();
         long kept = 0;
-        var judged = chosen.Select(b => (Inputs: b, Expected: teacher.Run(b, ct))).ToList();
+        var judged = joining.Joined(heldOut).Select(b => (Inputs: b, Expected: teacher.Run(b, ct))).ToList();
         double best = Judge(run, judged);
         Dictionary<string, float[]>? bestWeights = null;
         var curve = new List<(int, double)> { (0, best) };
@@ -112,15 +112,20 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
     private static void Step(GradientRun run, IReadOnlyList<NamedTensor> batch, IReadOnlyDictionary<string, NamedTensor> expected,
         Adam adam, OutputLoss loss, double rate)
     {
+        adam.Begin();
+        Give(batch, inputs => run.Run(inputs, outputs => loss.Gradients(expected, Named(outputs)), gradients =>
+        {
+            foreach (var (name, gradient) in gradients)
+                adam.Update(name, run.Weights[name], gradient.GetTensorDataAsSpan<float>(), rate);
+        }));
+    }
+
+    private static void Give(IReadOnlyList<NamedTensor> batch, Action<IReadOnlyDictionary<string, OrtValue>> use)
+    {
         var inputs = batch.ToDictionary(t => t.Name, OrtTensors.ToOrt, StringComparer.Ordinal);
         try
         {
-            adam.Begin();
-            run.Run(inputs, outputs => loss.Gradients(expected, Named(outputs)), gradients =>
-            {
-                foreach (var (name, gradient) in gradients)
-                    adam.Update(name, run.Weights[name], gradient.GetTensorDataAsSpan<float>(), rate);
-            });
+            use(inputs);
         }
         finally
         {
@@ -133,11 +138,7 @@ internal sealed class Recovery(OnnxModel dense, OnnxModel slim, RecoveryOptions 
     {
         var tally = new DivergenceTally(options.Metric, options.Outputs);
         foreach (var (batch, expected) in batches)
-        {
-            var inputs = batch.ToDictionary(t => t.Name, OrtTensors.ToOrt, StringComparer.Ordinal);
-            run.Forward(inputs, outputs => tally.Add(expected, Named(outputs)));
-            foreach (var value in inputs.Values) value.Dispose();
-        }
+            Give(batch, inputs => run.Forward(inputs, outputs => tally.Add(expected, Named(outputs))));
         return tally.Mean;
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Espalier.Gradients;
 using Espalier.Gradients.Writing;
 using Espalier.Onnx;
+using Espalier.Onnx.Graphs;
 using Espalier.TestKit.Oracle;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Espalier.Onnx.TensorProto.Types.DataType;
@@ -33,7 +34,7 @@ internal sealed class GradientCheck : IDisposable
         foreach (var tensor in proto.Graph.Initializer.Where(t => Weights.Contains(t.Name)))
         {
             _values[tensor.Name] = OrtValue.CreateTensorValueFromMemory(analysis.Model.Content(tensor).ToFloats(), [.. tensor.Dims]);
-            if (!proto.Graph.Input.Any(i => i.Name == tensor.Name)) proto.Graph.Input.Add(TypeOf(tensor));
+            if (!proto.Graph.Input.Any(i => i.Name == tensor.Name)) proto.Graph.Input.Add(tensor.ToInput());
         }
         string[] wanted = [.. Weights, .. analysis.GraphInputs.Where(i => i.IsFloating && inputs.ContainsKey(i.Name)).Select(i => i.Name)];
         Backward = BackwardBuilder.Build(analysis, wanted, Weights.ToHashSet());
@@ -175,13 +176,6 @@ internal sealed class GradientCheck : IDisposable
     }
 
     private float Normal() => (float)(Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble()));
-
-    private static ValueInfoProto TypeOf(TensorProto tensor)
-    {
-        var type = new TypeProto.Types.Tensor { ElemType = tensor.DataType, Shape = new TensorShapeProto() };
-        foreach (long size in tensor.Dims) type.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
-        return new ValueInfoProto { Name = tensor.Name, Type = new TypeProto { TensorType = type } };
-    }
 
     private static InferenceSession Open(OnnxModel model)
     {
